@@ -1,0 +1,51 @@
+# The commands of the README. Nothing but python3 and make is assumed.
+.PHONY: run test check lint types migrations clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN = .venv/bin
+
+# make run ARGS="--port 9000"
+run: .venv/.web build/demo-home
+	$(BIN)/hermes-sessions --hermes-home build/demo-home serve $(ARGS)
+
+# make test ARGS="-k drift"
+test: .venv/.test
+	.ci/packages chromium strace fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types migrations test
+
+lint: .venv/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/.test
+	$(BIN)/mypy
+
+# The models and the migrations must describe the same tables.
+migrations: .venv/.test
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	export HERMES_SESSIONS_DATABASE_URL="sqlite:///$$scratch/sessions.db" && \
+	$(BIN)/alembic upgrade head && $(BIN)/alembic check
+
+clean:
+	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+build/demo-home: | .venv/.web
+	mkdir -p build
+	$(BIN)/hermes-sessions demo $@ || { rm -rf $@; exit 1; }
+
+# Debian ships python3 without the module that puts pip into a virtual environment.
+.venv/.made:
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/packages python3-venv
+	$(PYTHON) -m venv --clear .venv
+	touch $@
+
+.venv/.web: .venv/.made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[web]'
+	touch $@
+
+.venv/.test: .venv/.made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ .venv/.web

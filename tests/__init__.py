@@ -1,0 +1,1 @@
+"""The tests, a package so that `from tests.make import ...` means one thing to pytest and to mypy."""
