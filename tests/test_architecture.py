@@ -24,7 +24,8 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.files": {"errors"},  # the floor of rank 2: bytes and locks, nothing of sessions
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
     "hermes_sessions.search": {*PURE, "files", "tables"},
-    "hermes_sessions.repository": {*PURE, "files", *IO},
+    "hermes_sessions.indexing": {*PURE, "files", "sidecar", "tables"},  # files and index brought together
+    "hermes_sessions.repository": {*PURE, "files", "indexing", *IO},
     "hermes_sessions.demo": FACE_MAY_USE,
     "hermes_sessions.cli": {*FACE_MAY_USE, "demo"},
     "webapp": FACE_MAY_USE,
@@ -33,7 +34,7 @@ MAY_USE: dict[str, set[str]] = {
     "migrations.versions": set(),
 }
 
-SQL = {"tables", "search", "agent_state", "repository", "migrations"}
+SQL = {"tables", "search", "agent_state", "indexing", "repository", "migrations"}
 WEB = {"webapp"}
 
 # What only some may import, by the first parts of its name.

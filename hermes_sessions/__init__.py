@@ -1,0 +1,47 @@
+"""Every Hermes conversation in one place: the web UI's sidecars, through an index that can be rebuilt."""
+
+from .errors import (
+    Conflict,
+    InvalidId,
+    InvalidValue,
+    NewerDatabase,
+    NotFound,
+    ReadOnly,
+    SessionsError,
+    StorageError,
+    Unreadable,
+)
+from .model import (
+    MessagePage,
+    Page,
+    Project,
+    Removed,
+    Session,
+    Signature,
+    Summary,
+    SyncReport,
+    title_from,
+)
+from .repository import SessionRepository
+
+__all__ = [
+    "Conflict",
+    "InvalidId",
+    "InvalidValue",
+    "MessagePage",
+    "NewerDatabase",
+    "NotFound",
+    "Page",
+    "Project",
+    "ReadOnly",
+    "Removed",
+    "Session",
+    "SessionRepository",
+    "SessionsError",
+    "Signature",
+    "StorageError",
+    "Summary",
+    "SyncReport",
+    "Unreadable",
+    "title_from",
+]

@@ -1,0 +1,132 @@
+"""Where things are and what they default to: resolved once from arguments and the environment."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import files
+from .errors import InvalidValue, Unreadable, storing
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every place and default, as `resolve` found them."""
+
+    hermes_home: Path
+    state_dir: Path
+    database_url: str
+    profile: str
+    default_workspace: str
+    default_model: str | None
+
+    @property
+    def sessions_dir(self) -> Path:
+        """The folder of the sidecars."""
+        return self.state_dir / "sessions"
+
+    @property
+    def trash_dir(self) -> Path:
+        """The folder of the deleted sidecars."""
+        return self.state_dir / "trash"
+
+    @property
+    def locks_dir(self) -> Path:
+        """The folder of the lock files."""
+        return self.state_dir / "locks"
+
+    @property
+    def projects_file(self) -> Path:
+        """The list of projects."""
+        return self.state_dir / "projects.json"
+
+    @property
+    def last_workspace_file(self) -> Path:
+        """Names the workspace that was chosen last."""
+        return self.state_dir / "last_workspace.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Where `serve` listens, and the password that it asks for, if any."""
+
+    host: str
+    port: int
+    password: str | None
+
+
+def resolve(
+    state_dir: str | Path | None = None,
+    *,
+    hermes_home: str | Path | None = None,
+    profile: str | None = None,
+    database_url: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """Return where everything is; an argument goes before the environment, that before the default.
+
+    Reads `HERMES_HOME`, `HERMES_PROFILE` and the web UI's `HERMES_WEBUI_STATE_DIR`, `_DEFAULT_WORKSPACE` and
+    `_DEFAULT_MODEL`.
+    """
+    home = _folder(hermes_home or environ.get("HERMES_HOME") or "~/.hermes")
+    state = _folder(state_dir or environ.get("HERMES_WEBUI_STATE_DIR") or home / "webui")
+    return Config(
+        hermes_home=home,
+        state_dir=state,
+        database_url=database_url or f"sqlite:///{state / 'sessions.db'}",
+        profile=profile or environ.get("HERMES_PROFILE") or "default",
+        default_workspace=str(_folder(environ.get("HERMES_WEBUI_DEFAULT_WORKSPACE") or "~")),
+        default_model=environ.get("HERMES_WEBUI_DEFAULT_MODEL") or None,
+    )
+
+
+def resolve_server(
+    host: str | None = None, port: int | None = None, environ: Mapping[str, str] = os.environ
+) -> ServerConfig:
+    """Return where to listen: the arguments, else `HERMES_WEBUI_HOST` and `_PORT`, else 127.0.0.1:8787."""
+    text = environ.get("HERMES_WEBUI_PORT") or "8787"
+    number = port if port is not None else int(text) if text.isdecimal() else -1
+    if not 0 <= number <= 65535:
+        raise InvalidValue("the port (HERMES_WEBUI_PORT) must be a whole number from 0 to 65535")
+    return ServerConfig(
+        host=host or environ.get("HERMES_WEBUI_HOST") or "127.0.0.1",
+        port=number,
+        password=environ.get("HERMES_WEBUI_PASSWORD") or None,
+    )
+
+
+def _folder(path: str | Path) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def read_settings(config: Config) -> dict[str, Any]:
+    """Return the web UI's `settings.json`, empty without one; raise `Unreadable` if it is no JSON object."""
+    path = config.state_dir / "settings.json"
+    with storing("cannot read settings.json"):
+        try:
+            settings = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise Unreadable(path, str(error)) from error
+    if not isinstance(settings, dict):
+        raise Unreadable(path, "not a JSON object")
+    return settings
+
+
+def last_workspace(config: Config) -> str:
+    """Return the workspace of a new session: the one chosen last if it is still a folder, else the default."""
+    with storing("cannot read last_workspace.txt"):
+        try:
+            named = config.last_workspace_file.read_text("utf-8").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
+            named = ""
+    return named if named and Path(named).is_dir() else config.default_workspace
+
+
+def remember_workspace(config: Config, workspace: str) -> None:
+    """Make `workspace` the one that the next new session gets."""
+    with storing("cannot write last_workspace.txt"):
+        files.replace(config.last_workspace_file, lambda file: file.write(workspace.encode()))

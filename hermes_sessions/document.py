@@ -1,0 +1,306 @@
+"""The JSON text of a sidecar: where each key and message lies in it, and edits that leave the rest as it is.
+
+Bytes in, positions and edits out; no file is touched here. Syntax is RFC 8259, and what Python's `json` also
+reads: NaN, Infinity, lone surrogates.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .errors import InvalidValue
+
+BOM = codecs.BOM_UTF8
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
+_UTF8_STEP = 1 << 20
+LARGEST_METADATA = 1_000_000
+
+
+class Malformed(ValueError):
+    """The text is no JSON object of ours; the message says why."""
+
+
+class Span(NamedTuple):
+    """The bytes from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+
+class Member(NamedTuple):
+    """A top-level key: where its opening quote, its value and its value's end are."""
+
+    key: str
+    start: int
+    value: int
+    end: int
+
+
+class Edit(NamedTuple):
+    """Replace the bytes from `start` to `end` by `text`."""
+
+    start: int
+    end: int
+    text: bytes
+
+
+# ---- reading --------------------------------------------------------------------------------------------
+
+
+def members(data: bytes) -> tuple[Member, ...]:
+    """Return the top-level members of a whole document in the order of the text; raise `Malformed`."""
+    _check_utf8(data)
+    opening = _opening(data)
+    try:
+        found = _members_fast(data, opening)
+    except msgspec.DecodeError:  # what only `json` reads, or what nobody reads
+        found = list(_scan(data, opening + 1))
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    _check_unique(found)
+    return tuple(found)
+
+
+def head_members(data: bytes) -> tuple[Member, ...]:
+    """Return the members up to `messages`, whose `end` is then its `value`; raise `Malformed`.
+
+    `data` is the beginning of a document, at least up to that value.
+    """
+    found = tuple(_scan(data, _opening(data) + 1, stop="messages"))
+    _check_unique(found)
+    return found
+
+
+def find(found: Iterable[Member], key: str) -> Member | None:
+    """Return the member of this key, None without it."""
+    return next((member for member in found if member.key == key), None)
+
+
+def tail_members(data: bytes, offset: int) -> tuple[Member, ...]:
+    """Return the members after `messages`; `data` begins right behind its value, at byte `offset` of the file."""
+    start = _SPACE.match(data).end()  # type: ignore[union-attr]  # it matches the empty text too
+    if data[start : start + 1] == b"}":
+        return ()
+    if data[start : start + 1] != b",":
+        raise Malformed(f"no comma at byte {offset + start}")
+    shifted = (
+        Member(found.key, found.start + offset, found.value + offset, found.end + offset)
+        for found in _scan(data, start + 1)
+    )
+    return tuple(shifted)
+
+
+def items(data: bytes, array: Span) -> list[Span]:
+    """Return where each item of the array at `array` lies; raise `Malformed` if it is no array."""
+    if data[array.start : array.start + 1] != b"[":
+        raise Malformed("messages is no list")
+    try:
+        raws = msgspec.json.decode(memoryview(data)[array.start : array.end], type=list[msgspec.Raw])
+    except msgspec.DecodeError:
+        return _items_slow(data, array.start + 1)
+    found, at = [], array.start + 1
+    for raw in raws:
+        start = _skip_space(data, at)
+        end = start + len(memoryview(raw))
+        found.append(Span(start, end))
+        at = _skip_space(data, end) + 1
+    return found
+
+
+def decode(text: bytes) -> Any:
+    """Return the value of a piece of JSON; raise `Malformed`."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass  # `json` reads more than msgspec does, and words its refusals better
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    try:
+        return json.loads(text.decode())
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    except ValueError as error:  # syntax, invalid UTF-8, integers of more than 4,300 digits
+        raise Malformed(str(error)) from None
+
+
+def _opening(data: bytes) -> int:
+    at = _skip_space(data, len(BOM) if data.startswith(BOM) else 0)
+    if data[at : at + 1] != b"{":
+        raise Malformed("not a JSON object" if data.strip() else "empty")
+    return at
+
+
+def _members_fast(data: bytes, opening: int) -> list[Member]:
+    raws = msgspec.json.decode(memoryview(data)[opening:], type=dict[str, msgspec.Raw])
+    found, at = [], opening + 1
+    for raw in map(memoryview, raws.values()):
+        match = _KEY.match(data, at)
+        # A repeated key shows here: msgspec keeps its first place and its last value.
+        if match is None or not data.startswith(raw, match.end()):
+            raise Malformed("a key occurs twice")
+        end = match.end() + len(raw)
+        found.append(Member(decode(match[1]), match.start(1), match.end(), end))
+        at = _skip_space(data, end) + 1
+    if found and data[at - 1 : at] != b"}":
+        raise Malformed("a key occurs twice")
+    return found
+
+
+def _scan(data: bytes, at: int, stop: str | None = None) -> Iterator[Member]:
+    # In Latin-1 every byte is one character, so positions in the text are positions in the file.
+    text = data.decode("latin-1")
+    at = _skip_space(data, at)
+    while data[at : at + 1] != b"}":
+        match = _KEY.match(data, at)
+        if match is None:
+            raise Malformed(f"no key at byte {at}")
+        key = decode(match[1])
+        if key == stop:
+            yield Member(key, match.start(1), match.end(), match.end())
+            return
+        end = _value_end(text, match.end())
+        yield Member(key, match.start(1), match.end(), end)
+        at = _after_comma(data, end, b"}")
+    if stop is None and data[_skip_space(data, at + 1) :]:
+        raise Malformed(f"more text after the object, at byte {at + 1}")
+
+
+def _items_slow(data: bytes, at: int) -> list[Span]:
+    text, found = data.decode("latin-1"), []
+    at = _skip_space(data, at)
+    while data[at : at + 1] != b"]":
+        end = _value_end(text, at)
+        found.append(Span(at, end))
+        at = _after_comma(data, end, b"]")
+    return found
+
+
+def _nothing(_: str) -> None:
+    """Stand in for a number whose value does not matter here, however long it is."""
+
+
+_POSITIONS = json.JSONDecoder(parse_int=_nothing, parse_float=_nothing)
+
+
+def _value_end(text: str, at: int) -> int:
+    try:
+        return _POSITIONS.raw_decode(text, at)[1]
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+
+
+def _after_comma(data: bytes, end: int, closing: bytes) -> int:
+    at = _skip_space(data, end)
+    if data[at : at + 1] == closing:
+        return at
+    if data[at : at + 1] != b",":
+        raise Malformed(f"no comma at byte {at}")
+    at = _skip_space(data, at + 1)
+    if data[at : at + 1] == closing:
+        raise Malformed(f"a comma too many at byte {at}")
+    return at
+
+
+def _skip_space(data: bytes, at: int) -> int:
+    return _SPACE.match(data, at).end()  # type: ignore[union-attr]  # it matches the empty text too
+
+
+def _check_utf8(data: bytes) -> None:
+    if data.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for at in range(0, len(data), _UTF8_STEP):
+            decoder.decode(data[at : at + _UTF8_STEP])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise Malformed("not UTF-8") from None
+
+
+def _check_unique(found: Sequence[Member]) -> None:
+    if len({member.key for member in found}) < len(found):
+        raise Malformed("a key occurs twice")
+
+
+# ---- writing --------------------------------------------------------------------------------------------
+
+
+def encode(value: Any, name: str, depth: int = 1) -> bytes:
+    """Return `value` as JSON laid out as at `depth` of a sidecar: indent 2, UTF-8, not escaped to ASCII.
+
+    Raises `InvalidValue` that names `name` if it has no JSON.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValue(f"{name} cannot be written as JSON: {error}") from error
+    nested = b"[" * depth + text + b"]" * depth
+    try:
+        laid_out = msgspec.json.format(nested, indent=2)
+    except (msgspec.DecodeError, RecursionError):  # NaN, lone surrogates: 10 times slower, and rare
+        laid_out = json.dumps(json.loads(nested), indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    lead = sum(2 + 2 * level for level in range(1, depth + 1))
+    return laid_out[lead : len(laid_out) - sum(2 + 2 * level for level in range(depth))]
+
+
+def encode_metadata(changes: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return each value as JSON; raise `InvalidValue` for one that has none or is larger than a megabyte."""
+    encoded = {name: encode(value, name) for name, value in changes.items()}
+    for name, text in encoded.items():
+        if len(text) > LARGEST_METADATA:
+            raise InvalidValue(f"{name} must be at most {LARGEST_METADATA:,} bytes of JSON")
+    return encoded
+
+
+def set_keys(found: Sequence[Member], values: Mapping[str, bytes], data_end: int) -> list[Edit]:
+    """Return the edits that give each key its value in its place; new ones go right before `messages`.
+
+    `data_end` is where a document without any member has its closing brace.
+    """
+    places = {member.key: member for member in found}
+    edits = [
+        Edit(places[key].value, places[key].end, text) for key, text in values.items() if key in places
+    ]
+    added = [encode(key, "key") + b": " + text for key, text in values.items() if key not in places]
+    if added:
+        edits.append(_insertion(found, added, data_end))
+    return sorted(edits)
+
+
+def _insertion(found: Sequence[Member], added: Sequence[bytes], data_end: int) -> Edit:
+    for member in found:
+        if member.key == "messages":
+            return Edit(member.start, member.start, b"".join(text + b",\n  " for text in added))
+    if found:
+        return Edit(found[-1].end, found[-1].end, b"".join(b",\n  " + text for text in added))
+    return Edit(data_end, data_end, b"\n  " + b",\n  ".join(added) + b"\n")
+
+
+def keep_items(array: Span, spans: Sequence[Span], keep: int) -> Edit:
+    """Return the edit that drops all items of the array but the first `keep`."""
+    if keep == 0:
+        return Edit(array.start, array.end, b"[]")
+    return Edit(spans[keep - 1].end, spans[-1].end, b"")
+
+
+def array_of(texts: Iterable[bytes]) -> bytes:
+    """Return the top-level array of these items, each laid out at depth 2."""
+    items = b",\n    ".join(texts)
+    return b"[\n    " + items + b"\n  ]" if items else b"[]"
+
+
+def new_document(values: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return a whole document with these members in this order."""
+    return b"{\n  " + b",\n  ".join(encode(key, "key") + b": " + text for key, text in values) + b"\n}"
+
+
+def moved(position: int, edits: Iterable[Edit]) -> int:
+    """Return where a position that no edit covers lies after the edits."""
+    return position + sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.end <= position)

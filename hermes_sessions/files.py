@@ -1,0 +1,131 @@
+"""Files on disk: atomic replacement, folders made durable, and locks between threads and processes.
+
+Knows nothing of sessions. The sequence is the usual one: a temporary file in the same folder, `fsync`,
+rename, `fsync` of the folder.
+"""
+
+import errno
+import os
+import shutil
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from .errors import StorageError, storing
+
+STRIPES = 64
+LOCK_SECONDS = 30.0
+COPY_BYTES = 1 << 20
+
+
+class Replaced(NamedTuple):
+    """What `replace` did: the new file's `stat`, and the folder's modification times around it.
+
+    `folder_after` is None when somebody else changed the folder meanwhile, as far as its times tell.
+    """
+
+    stat: os.stat_result
+    folder_before: int
+    folder_after: int | None
+
+
+def replace(path: Path, write: Callable[[IO[bytes]], object], prepare: Callable[[], None] | None = None) -> Replaced:
+    """Replace `path` with what `write` writes, or leave it as it is; `prepare` runs just before the rename.
+
+    An error of `write` or of the system passes through after the temporary file is gone.
+    """
+    folder = path.parent
+    temporary = folder / f"{path.stem}.tmp.{os.getpid()}.{threading.get_ident()}"
+    before = folder_time(folder)
+    try:
+        with temporary.open("wb") as file:
+            created = folder_time(folder)
+            write(file)
+            _keep_mode(path, file)
+            file.flush()
+            os.fsync(file.fileno())
+            undisturbed = folder_time(folder) == created
+        if prepare:
+            prepare()
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    stat, after = path.stat(), folder_time(folder)
+    sync_folder(folder)
+    return Replaced(stat, before, after if undisturbed else None)
+
+
+def _keep_mode(path: Path, file: IO[bytes]) -> None:
+    with suppress(FileNotFoundError):
+        os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+
+
+def move(path: Path, target: Path) -> None:
+    """Move a file to a name that does not exist yet, durably; to another disk by copy."""
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with path.open("rb") as source:
+            replace(target, lambda file: shutil.copyfileobj(source, file, COPY_BYTES))
+        path.unlink()
+    sync_folder(target.parent)
+    sync_folder(path.parent)
+
+
+def folder_time(folder: Path) -> int:
+    """Return when an entry of `folder` was last added, replaced or removed, in nanoseconds."""
+    return folder.stat().st_mtime_ns
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames within `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Locks:
+    """A fixed set of locks, each held against threads by a mutex and against processes by a locked file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._mutexes = [threading.Lock() for _ in range(STRIPES)]
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Hold the lock that `name` falls on; `StorageError` after half a minute of waiting."""
+        stripe = zlib.crc32(name.encode()) % STRIPES
+        mutex = self._mutexes[stripe]
+        if not mutex.acquire(timeout=LOCK_SECONDS):
+            raise StorageError("locked too long by another thread")
+        try:
+            with file_lock(self._folder / f"{stripe:02}.lock"):
+                yield
+        finally:
+            mutex.release()
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` against every other holder; `StorageError` after half a minute of waiting."""
+    lock = FileLock(path, timeout=LOCK_SECONDS, poll_interval=0.005)
+    try:
+        with storing("cannot lock"):
+            lock.acquire()
+    except Timeout as error:
+        raise StorageError("locked too long by another program") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,62 @@
+"""Masking credentials in text that leaves the store: pure, and the same for titles, messages and exports."""
+
+import re
+from typing import Any
+
+SHOWN_FROM = 18
+FIRST, LAST = 6, 4
+
+# Tokens that are recognised by how they begin, then values that are recognised by what stands before them.
+_TOKEN = re.compile(
+    r"""
+    (?<![A-Za-z0-9_-])
+    (?: sk-[A-Za-z0-9_-]{10,}
+      | gh[pousr]_[A-Za-z0-9]{10,}
+      | github_pat_[A-Za-z0-9_]{10,}
+      | AKIA[A-Z0-9]{12,}
+      | xox[a-z]-[A-Za-z0-9-]{8,}
+      | hf_[A-Za-z0-9]{10,}
+      | SG\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?
+    )
+    """,
+    re.VERBOSE,
+)
+_BEARER = re.compile(r"(Authorization[\"']?\s*[:=]\s*[\"']?\s*(?:Bearer|Basic|Token)\s+)([^\s\"',;]+)", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    r"""
+    (\b[A-Z0-9_]*(?:API_?KEY|SECRET(?:_KEY)?|ACCESS_KEY|TOKEN|PASSWORD|PASSWD)[A-Z0-9_]*\s*=\s*["']?)
+    ([^\s"',;&]+)
+    """,
+    re.VERBOSE,
+)
+_PRIVATE_KEY = re.compile(
+    r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(.*?)(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL
+)
+_HINT = re.compile(r"sk-|gh[pousr]_|github_pat_|AKIA|xox|hf_|SG\.|uthoriz|UTHORIZ|=|PRIVATE KEY")
+
+
+def mask(text: str) -> str:
+    """Return `text` with its credentials masked: 6 first and 4 last characters stay of 18 or more, else `***`."""
+    if not _HINT.search(text):
+        return text
+    text = _PRIVATE_KEY.sub(r"\1 *** \3", text)
+    text = _BEARER.sub(lambda match: match[1] + _masked(match[2]), text)
+    text = _ASSIGNED.sub(lambda match: match[1] + _masked(match[2]), text)
+    return _TOKEN.sub(lambda match: _masked(match[0]), text)
+
+
+def mask_all(value: Any) -> Any:
+    """Return a JSON value with `mask` applied to every text in it; keys stay."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: mask_all(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mask_all(item) for item in value]
+    return value
+
+
+def _masked(secret: str) -> str:
+    if "***" in secret or "..." in secret:
+        return secret
+    return f"{secret[:FIRST]}...{secret[-LAST:]}" if len(secret) >= SHOWN_FROM else "***"

@@ -1,0 +1,503 @@
+"""The index: mapped tables, their engine, the SQL over them, and upgrades. It can be rebuilt from the files.
+
+Speaks portable SQL except in `make_engine` and the backup, where SQLite itself is meant.
+"""
+
+import re
+import sqlite3
+import time
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Connection, Engine, String, Text, event
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import StaticPool
+
+from .errors import InvalidValue, NewerDatabase, StorageError, storing
+from .files import file_lock
+from .model import FIELDS, Signature, Stored, Summary
+
+BUSY_MS = 5000
+CHUNK = 500  # ids in one IN (...): far below every database's limit on parameters
+
+
+class Base(DeclarativeBase):
+    """What Alembic compares with the database."""
+
+    type_annotation_map: ClassVar = {float: sa.Double}
+
+
+class SessionRow(Base):
+    """One session as lists need it; `other` holds the metadata that no list filters, sorts or shows."""
+
+    __tablename__ = "sessions"
+
+    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    workspace: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    model_provider: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float]
+    updated_at: Mapped[float]
+    pinned: Mapped[bool]
+    archived: Mapped[bool]
+    project_id: Mapped[str | None] = mapped_column(Text)
+    profile: Mapped[str] = mapped_column(Text)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    estimated_cost: Mapped[float | None]
+    active_stream_id: Mapped[str | None] = mapped_column(Text)
+    pending_user_message: Mapped[str | None] = mapped_column(Text)
+    parent_session_id: Mapped[str | None] = mapped_column(Text)
+    is_cli_session: Mapped[bool]
+    source_tag: Mapped[str | None] = mapped_column(Text)
+    session_source: Mapped[str | None] = mapped_column(Text)
+    source_label: Mapped[str | None] = mapped_column(Text)
+    other: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    message_count: Mapped[int] = mapped_column(BigInteger)
+    sent_at: Mapped[float | None]
+
+    # What lists filter by: `source` is the source's class.
+    hidden: Mapped[bool]
+    draft: Mapped[bool]
+    source: Mapped[str] = mapped_column(String(32))
+
+    # The order of every list, ascending: 0 if pinned else 1, then minus the time of the last activity, then id.
+    unpinned: Mapped[int]
+    age: Mapped[float]
+
+    # The version of the file that this row was made from, and where its transcript lies in it.
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    inode: Mapped[int] = mapped_column(BigInteger)
+    transcript_start: Mapped[int | None] = mapped_column(BigInteger)
+    transcript_end: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        sa.Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
+        sa.Index("ix_sessions_all", "unpinned", "age", "session_id"),
+        *(
+            sa.Index(f"ix_sessions_{name}", name, "unpinned", "age", "session_id", "hidden")
+            for name in ("profile", "project_id", "source", "archived")
+        ),
+    )
+
+
+class UnreadableFile(Base):
+    """A file of the sessions folder that is no session: kept so that lists can say so and nobody reads it twice."""
+
+    __tablename__ = "unreadable_files"
+
+    session_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    inode: Mapped[int] = mapped_column(BigInteger)
+
+
+class IndexState(Base):
+    """The one row that says how far the index is: see `drift` for the two times, in nanoseconds."""
+
+    __tablename__ = "index_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    store_id: Mapped[str] = mapped_column(String(32))
+    generation: Mapped[int] = mapped_column(BigInteger)
+    folder_time: Mapped[int | None] = mapped_column(BigInteger)
+    scanned_at: Mapped[int] = mapped_column(BigInteger)
+
+
+_rows: sa.Table = SessionRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+_bad: sa.Table = UnreadableFile.__table__  # type: ignore[assignment]
+_state: sa.Table = IndexState.__table__  # type: ignore[assignment]
+
+_COLUMN_FIELDS = tuple(name for name in FIELDS if name in _rows.c)
+_OTHER_FIELDS = tuple(name for name in FIELDS if name not in _rows.c)
+_SUMMARY_COLUMNS = [_rows.c[name] for name in ("session_id", *_COLUMN_FIELDS, "message_count", "sent_at", "other")]
+
+
+class Filters(NamedTuple):
+    """Which sessions a list shows; None is any, `hidden` adds what the sidebar hides."""
+
+    profile: str | None = None
+    project_id: str | None = None
+    source: str | None = None
+    archived: bool | None = None
+    hidden: bool = False
+
+
+class Place(NamedTuple):
+    """Where in the order of a list a session stands."""
+
+    unpinned: int
+    age: float
+    session_id: str
+
+
+class Indexed(NamedTuple):
+    """A session's row: its summary, what is known of its file, and whether it is a draft without one."""
+
+    summary: Summary
+    stored: Stored
+    draft: bool
+
+
+class State(NamedTuple):
+    """How far the index is; `version` changes with every change of a row."""
+
+    version: str
+    folder_time: int | None
+    scanned_at: int
+
+
+# ---- the engine -----------------------------------------------------------------------------------------
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine of our own for an SQLAlchemy URL; raise `InvalidValue` for what is none.
+
+    On SQLite: WAL, a busy timeout, foreign keys, and transactions that begin when we say so, for a write
+    with `BEGIN IMMEDIATE`. The listeners are on this engine alone.
+    """
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return sa.create_engine(parsed, pool_pre_ping=True)
+        memory = parsed.database in (None, "", ":memory:")
+        engine = sa.create_engine(parsed, poolclass=StaticPool) if memory else _file_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise InvalidValue("database_url must be an SQLAlchemy URL whose driver is installed") from error
+    event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _file_engine(url: sa.URL) -> Engine:
+    return sa.create_engine(url, pool_size=8, max_overflow=64)
+
+
+def _set_up_connection(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # or the driver would begin transactions behind our back
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A lost commit after a power cut is drift, which the next sync heals: no fsync per row.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give out a connection for reads that see one state; the database's errors become `StorageError`."""
+    with _storing(), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give out a connection in a write transaction, committed at the end of the block unless it raises."""
+    with _storing(), engine.connect().execution_options(write=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
+        raise StorageError(f"the index refused: {_words(error)}") from error
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        if type(error) not in (DatabaseError, sqlite3.DatabaseError):  # a bug of ours, not to be dressed up
+            raise
+        raise StorageError(f"the index is damaged: {_words(error)}; it can be deleted, the files suffice") from error
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or type(error).__name__)
+
+
+# ---- rows -----------------------------------------------------------------------------------------------
+
+
+def _values(indexed: Indexed) -> dict[str, Any]:
+    summary, stored = indexed.summary, indexed.stored
+    metadata = summary.metadata()
+    other = {name: metadata[name] for name in _OTHER_FIELDS if metadata[name] not in (None, [])}
+    start, end = stored.transcript or (None, None)
+    return {
+        **{name: _storable(metadata[name]) for name in ("session_id", *_COLUMN_FIELDS)},
+        "other": {**summary.extra, **other},
+        "message_count": summary.message_count,
+        "sent_at": stored.sent_at,
+        "hidden": summary.hidden or indexed.draft,
+        "draft": indexed.draft,
+        "source": summary.source,
+        **place_of(summary)._asdict(),
+        **stored.signature._asdict(),
+        "transcript_start": start,
+        "transcript_end": end,
+    }
+
+
+def _storable(value: Any) -> Any:
+    """Return text as every database takes it: lone surrogates and NUL become U+FFFD."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
+def place_of(summary: Summary) -> Place:
+    """Return where a session stands in every list: pinned first, then the newest activity, then by id."""
+    return Place(0 if summary.pinned else 1, -summary.last_message_at, summary.session_id)
+
+
+def _summary(row: Any) -> Summary:
+    session_id, *values, message_count, sent_at, other = row
+    metadata = dict(zip(_COLUMN_FIELDS, values, strict=True))
+    for name in _OTHER_FIELDS:
+        metadata[name] = other.pop(name, None)
+    metadata["pending_attachments"] = metadata["pending_attachments"] or []
+    return Summary(
+        session_id=session_id,
+        message_count=message_count,
+        last_message_at=sent_at or metadata["updated_at"],
+        extra=other,
+        **metadata,
+    )
+
+
+# ---- queries --------------------------------------------------------------------------------------------
+
+
+def page_query(filters: Filters, after: Place | None, limit: int | None) -> sa.Select[Any]:
+    """Return the query of a list: the sessions that match, in order, from behind `after` on."""
+    query = sa.select(*_SUMMARY_COLUMNS).where(*_conditions(filters))
+    if after is not None:
+        query = query.where(sa.tuple_(_rows.c.unpinned, _rows.c.age, _rows.c.session_id) > sa.tuple_(*after))
+    return query.order_by(_rows.c.unpinned, _rows.c.age, _rows.c.session_id).limit(limit)
+
+
+def count_query(filters: Filters) -> sa.Select[Any]:
+    """Return the query that counts the sessions that match."""
+    return sa.select(sa.func.count()).select_from(_rows).where(*_conditions(filters))
+
+
+def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
+    if not filters.hidden:
+        yield _rows.c.hidden == sa.false()
+    for name in ("profile", "project_id", "source", "archived"):
+        wanted = getattr(filters, name)
+        if wanted is not None:
+            yield _rows.c[name] == wanted
+
+
+def page(connection: Connection, filters: Filters, after: Place | None, limit: int | None) -> list[Summary]:
+    """Return the sessions of `page_query`."""
+    return [_summary(row) for row in connection.execute(page_query(filters, after, limit))]
+
+
+def count(connection: Connection, filters: Filters) -> int:
+    """Return how many sessions match."""
+    return int(connection.execute(count_query(filters)).scalar_one())
+
+
+def get(connection: Connection, session_id: str) -> Indexed | None:
+    """Return a session's row, None without one."""
+    tail = (_rows.c[name] for name in ("draft", "transcript_start", "transcript_end", "size", "mtime_ns", "inode"))
+    query = sa.select(*_SUMMARY_COLUMNS, *tail).where(_rows.c.session_id == session_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    *shown, draft, start, end, size, mtime_ns, inode = row
+    transcript = None if start is None else (start, end)
+    return Indexed(_summary(shown), Stored(Signature(size, mtime_ns, inode), transcript, row.sent_at), draft)
+
+
+def signatures(connection: Connection, session_ids: Collection[str] | None = None) -> dict[str, Signature]:
+    """Return the version of each file that was indexed, readable or not, by id; of all, or of those named."""
+    rows = sa.select(_rows.c.session_id, _rows.c.size, _rows.c.mtime_ns, _rows.c.inode)
+    rows = rows.where(_rows.c.draft == sa.false())
+    bad = sa.select(_bad.c.session_id, _bad.c.size, _bad.c.mtime_ns, _bad.c.inode)
+    if session_ids is None:
+        queries = [rows, bad]
+    else:
+        queries = [
+            query.where(query.selected_columns.session_id.in_(some))
+            for some in _chunks(session_ids)
+            for query in (rows, bad)
+        ]
+    return {
+        session_id: Signature(*version)
+        for query in queries
+        for session_id, *version in connection.execute(query)
+    }
+
+
+def unreadable(connection: Connection) -> list[tuple[str, str]]:
+    """Return the name and the reason of each file that could not be read."""
+    query = sa.select(_bad.c.session_id, _bad.c.reason).order_by(_bad.c.session_id)
+    return [(f"{session_id}.json", reason) for session_id, reason in connection.execute(query)]
+
+
+def ids(connection: Connection, filters: Filters) -> list[str]:
+    """Return the ids of the sessions that match, drafts included if hidden ones are."""
+    return list(connection.execute(sa.select(_rows.c.session_id).where(*_conditions(filters))).scalars())
+
+
+def state(connection: Connection) -> State:
+    """Return how far the index is."""
+    columns = (_state.c.store_id, _state.c.generation, _state.c.folder_time, _state.c.scanned_at)
+    store_id, generation, folder_time, scanned_at = connection.execute(sa.select(*columns)).one()
+    return State(f"{store_id}-{generation}", folder_time, scanned_at)
+
+
+# ---- changes --------------------------------------------------------------------------------------------
+
+
+def put(connection: Connection, rows: Sequence[Indexed]) -> None:
+    """Store these rows in the place of whatever was known of their files."""
+    _forget(connection, [row.summary.session_id for row in rows])
+    if rows:
+        connection.execute(sa.insert(_rows), [_values(row) for row in rows])
+    _next_generation(connection)
+
+
+def put_unreadable(connection: Connection, session_id: str, signature: Signature, reason: str) -> None:
+    """Store that a file could not be read, in the place of whatever was known of it."""
+    _forget(connection, [session_id])
+    values = {"session_id": _storable(session_id), "reason": _storable(reason), **signature._asdict()}
+    connection.execute(sa.insert(_bad).values(values))
+    _next_generation(connection)
+
+
+def drop(connection: Connection, session_ids: Collection[str]) -> None:
+    """Forget these sessions."""
+    _forget(connection, session_ids)
+    _next_generation(connection)
+
+
+def drop_old_drafts(connection: Connection, before: float) -> None:
+    """Forget the drafts that nobody changed since `before` (seconds since the epoch)."""
+    connection.execute(sa.delete(_rows).where(_rows.c.draft == sa.true(), _rows.c.updated_at < before))
+    _next_generation(connection)
+
+
+def moved_folder(connection: Connection, before: int, after: int | None) -> None:
+    """Note that a write of ours took the folder from one time to another; None if others wrote as well."""
+    if after is not None:
+        connection.execute(sa.update(_state).where(_state.c.folder_time == before).values(folder_time=after))
+
+
+def scanned(connection: Connection, folder_time: int, scanned_at: int) -> None:
+    """Note the folder's time as it was before a scan, and when that began (both in nanoseconds)."""
+    connection.execute(sa.update(_state).values(folder_time=folder_time, scanned_at=scanned_at))
+
+
+def _forget(connection: Connection, session_ids: Collection[str]) -> None:
+    for some in _chunks(session_ids):
+        connection.execute(sa.delete(_rows).where(_rows.c.session_id.in_(some)))
+        connection.execute(sa.delete(_bad).where(_bad.c.session_id.in_(some)))
+
+
+def _next_generation(connection: Connection) -> None:
+    connection.execute(sa.update(_state).values(generation=_state.c.generation + 1))
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    ordered = list(values)
+    return (ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK))
+
+
+# ---- upgrades -------------------------------------------------------------------------------------------
+
+_REVISION_FILE = re.compile(r"(?P<revision>\d+)_\w+\.py")
+
+
+def migrations_folder() -> Path:
+    """Return where the migrations were installed."""
+    return Path(str(resources.files("hermes_sessions.migrations")))
+
+
+def revisions(migrations: Path) -> list[str]:
+    """Return the known revisions, oldest first; file names tell them, so that Alembic is loaded only to upgrade."""
+    found = map(_REVISION_FILE.fullmatch, (path.name for path in (migrations / "versions").iterdir()))
+    return sorted(match["revision"] for match in found if match)
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of the database, None if it has none yet."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    query = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
+    return connection.execute(query).scalar_one_or_none()
+
+
+def upgrade(engine: Engine, lock: Path, backup: Path, migrations: Path | None = None) -> None:
+    """Bring the database to the newest revision, once, however many processes try; keep a copy if it holds rows.
+
+    `backup` is the copy's path without its ending. Raises `NewerDatabase` for one that this code does not know.
+    """
+    folder = migrations or migrations_folder()
+    if _pending(engine, folder) is None:
+        return
+    with file_lock(lock):
+        pending = _pending(engine, folder)
+        if pending is not None:
+            _migrate(engine, folder, backup, "head")
+
+
+def downgrade(engine: Engine, lock: Path, backup: Path, target: str = "base") -> None:
+    """Take the database back to a revision, `base` for nothing; keep a copy if it holds rows."""
+    with file_lock(lock):
+        _pending(engine, migrations_folder())
+        _migrate(engine, migrations_folder(), backup, target)
+
+
+def _pending(engine: Engine, migrations: Path) -> str | None:
+    """Return the revision that has to be reached, None if the database is there."""
+    known = revisions(migrations)
+    with reading(engine) as connection:
+        current = current_revision(connection)
+    if current is not None and current not in known:
+        raise NewerDatabase(f"the index is of revision {current}, newer than this program's {known[-1]}")
+    return None if current == known[-1] else known[-1]
+
+
+def _migrate(engine: Engine, migrations: Path, backup: Path, target: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    _keep_copy(engine, backup)
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        if target == "head":
+            command.upgrade(config, target)
+        else:
+            command.downgrade(config, target)
+
+
+def _keep_copy(engine: Engine, backup: Path) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+    with reading(engine) as connection:
+        has_rows = sa.inspect(connection).has_table("sessions") and connection.execute(
+            sa.select(sa.literal(1)).select_from(sa.table("sessions")).limit(1)
+        ).scalar()
+    if not has_rows:
+        return
+    target = backup.with_name(f"{backup.name}.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak")
+    with _storing(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM INTO ?", (str(target),))

@@ -1,0 +1,50 @@
+"""Fixtures: fresh homes, copies of the samples, and the rule that CI skips nothing."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hermes_sessions import SessionRepository
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run under CI that skipped a test: a machine that lacks a tool would otherwise look green."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not os.environ.get("CI"):
+        return
+    skipped = reporter.stats.get("skipped", [])
+    if skipped and not session.exitstatus:
+        reporter.write_line("")
+        reporter.write_line(f"{len(skipped)} skipped, which CI does not allow: see CONTRIBUTING.md", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(params=["may", "aug"])
+def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of the Hermes home that the web UI of that month wrote."""
+    return copy_sample(request.param, tmp_path)
+
+
+@pytest.fixture
+def may(tmp_path: Path) -> Path:
+    """A copy of the Hermes home of May 2026."""
+    return copy_sample("may", tmp_path)
+
+
+def copy_sample(month: str, folder: Path) -> Path:
+    """Copy a sample's web UI folder into a Hermes home within `folder`, and return that home."""
+    home = folder / "hermes-home"
+    shutil.copytree(SAMPLES / f"webui-{month}-2026" / "webui", home / "webui", copy_function=shutil.copyfile)
+    return home
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Iterator[SessionRepository]:
+    """A repository over a new home."""
+    with SessionRepository.open(hermes_home=tmp_path / "home") as repository:
+        yield repository

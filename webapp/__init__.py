@@ -1,0 +1,1 @@
+"""The web front end: a thin Flask application over one repository."""
