@@ -117,7 +117,7 @@ def read_settings(config: Config) -> dict[str, Any]:
 
 
 def last_workspace(config: Config) -> str:
-    """Return the workspace of a new session: the one chosen last if it is still a folder, else the default."""
+    """Return a new session's workspace: the one chosen last if it is still a folder, else the default."""
     with storing("cannot read last_workspace.txt"):
         try:
             named = config.last_workspace_file.read_text("utf-8").strip()

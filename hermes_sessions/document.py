@@ -82,7 +82,7 @@ def find(found: Iterable[Member], key: str) -> Member | None:
 
 
 def tail_members(data: bytes, offset: int) -> tuple[Member, ...]:
-    """Return the members after `messages`; `data` begins right behind its value, at byte `offset` of the file."""
+    """Return the members after `messages`; `data` begins right behind its value, at byte `offset`."""
     start = _SPACE.match(data).end()  # type: ignore[union-attr]  # it matches the empty text too
     if data[start : start + 1] == b"}":
         return ()
@@ -138,12 +138,13 @@ def _opening(data: bytes) -> int:
 def _members_fast(data: bytes, opening: int) -> list[Member]:
     raws = msgspec.json.decode(memoryview(data)[opening:], type=dict[str, msgspec.Raw])
     found, at = [], opening + 1
-    for raw in map(memoryview, raws.values()):
+    for raw in raws.values():
+        view = memoryview(raw)
         match = _KEY.match(data, at)
         # A repeated key shows here: msgspec keeps its first place and its last value.
-        if match is None or not data.startswith(raw, match.end()):
+        if match is None or not data.startswith(view, match.end()):
             raise Malformed("a key occurs twice")
-        end = match.end() + len(raw)
+        end = match.end() + len(view)
         found.append(Member(decode(match[1]), match.start(1), match.end(), end))
         at = _skip_space(data, end) + 1
     if found and data[at - 1 : at] != b"}":
@@ -245,7 +246,9 @@ def encode(value: Any, name: str, depth: int = 1) -> bytes:
     try:
         laid_out = msgspec.json.format(nested, indent=2)
     except (msgspec.DecodeError, RecursionError):  # NaN, lone surrogates: 10 times slower, and rare
-        laid_out = json.dumps(json.loads(nested), indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        laid_out = json.dumps(json.loads(nested), indent=2, ensure_ascii=False).encode(
+            "utf-8", "backslashreplace"
+        )
     lead = sum(2 + 2 * level for level in range(1, depth + 1))
     return laid_out[lead : len(laid_out) - sum(2 + 2 * level for level in range(depth))]
 
@@ -265,9 +268,7 @@ def set_keys(found: Sequence[Member], values: Mapping[str, bytes], data_end: int
     `data_end` is where a document without any member has its closing brace.
     """
     places = {member.key: member for member in found}
-    edits = [
-        Edit(places[key].value, places[key].end, text) for key, text in values.items() if key in places
-    ]
+    edits = [Edit(places[key].value, places[key].end, text) for key, text in values.items() if key in places]
     added = [encode(key, "key") + b": " + text for key, text in values.items() if key not in places]
     if added:
         edits.append(_insertion(found, added, data_end))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from .errors import StorageError
 from .model import Signature
 
-# The kernel stamps files with a clock that ticks every 1 to 10 ms: a change right after a look can bear its time.
+# The kernel's clock for files ticks every 1 to 10 ms: a change right after a look can bear its time.
 TICK_NS = 50_000_000
 # After a write of our own, how long the folder's new time is trusted before one scan confirms it.
 GRACE_NS = 2_000_000_000
@@ -48,7 +48,9 @@ def plan(files: Mapping[str, Signature], rows: Mapping[str, Signature]) -> Plan:
     return Plan(
         added=tuple(session_id for session_id in files if session_id not in rows),
         changed=tuple(
-            session_id for session_id, signature in files.items() if rows.get(session_id, signature) != signature
+            session_id
+            for session_id, signature in files.items()
+            if rows.get(session_id, signature) != signature
         ),
         removed=tuple(session_id for session_id in rows if session_id not in files),
     )

@@ -34,7 +34,9 @@ class Replaced(NamedTuple):
     folder_after: int | None
 
 
-def replace(path: Path, write: Callable[[IO[bytes]], object], prepare: Callable[[], None] | None = None) -> Replaced:
+def replace(
+    path: Path, write: Callable[[IO[bytes]], object], prepare: Callable[[], None] | None = None
+) -> Replaced:
     """Replace `path` with what `write` writes, or leave it as it is; `prepare` runs just before the rename.
 
     An error of `write` or of the system passes through after the temporary file is gone.

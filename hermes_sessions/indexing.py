@@ -1,4 +1,4 @@
-"""Bringing the index in line with the sidecars: looks, lets `drift` decide, reads what changed, stores the rows.
+"""Bringing the index in line with the sidecars: look, let `drift` decide, read what changed, store.
 
 Files are read outside of transactions, without the sessions' locks: a row that changed since the look is left
 to whoever changed it.
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 
 class _Look(NamedTuple):
-    """What the folder holds and what the index knows, with the folder's time before the look and the clock's."""
+    """What the folder holds and what the index knows, with the folder's time and the clock's before."""
 
     folder_time: int
     scanned_at: int
@@ -49,7 +49,7 @@ def is_current(engine: Engine, folder: Path) -> bool:
 
 
 def sync(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
-    """Read what changed; raise `StorageError` if every file seems gone. `progress(done, total)` counts files."""
+    """Read what changed; raise `StorageError` if every file seems gone. `progress` counts files."""
     look = _look(engine, folder)
     return _carry_out(engine, folder, look, drift.plan(look.files, look.rows), progress)
 
@@ -77,7 +77,9 @@ def _carry_out(
     done = 0
     for at in range(0, len(to_read), BATCH):
         some = to_read[at : at + BATCH]
-        done += _store(engine, look, [_read(folder, session_id, look.files[session_id]) for session_id in some])
+        done += _store(
+            engine, look, [_read(folder, session_id, look.files[session_id]) for session_id in some]
+        )
         if progress:
             progress(at + len(some), len(to_read))
     removed = _forget(engine, look, plan.removed)

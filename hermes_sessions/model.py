@@ -92,7 +92,7 @@ _TIME = Field(_is_time, "a time in seconds since the epoch", required=True)
 _OPTIONAL_COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}, or null")
 _ANYTHING = Field(lambda _: True, "any JSON value")
 
-# The web UI's metadata in the order in which it writes them (its Session.save); `session_id` comes first there.
+# The web UI's metadata in the order in which its Session.save writes them; `session_id` comes first there.
 FIELDS: Mapping[str, Field] = {
     "title": Field(_is_text, "text of at most 500 characters", UNTITLED, required=True, longest=500),
     "workspace": _text(4096),
@@ -127,11 +127,11 @@ FIELDS: Mapping[str, Field] = {
 
 # What later releases of the web UI add to a list entry when the sidecar has it.
 _LATER_LISTED = (
-    "cache_read_tokens cache_write_tokens compression_anchor_summary pre_compression_snapshot context_engine "
-    "compression_anchor_engine compression_anchor_mode compression_anchor_details context_engine_state "
-    "post_compression_context_tokens_estimate compression_recovery recommended_recovery_action gateway_routing "
-    "gateway_routing_history manual_title created_workspace raw_source read_only composer_draft "
-    "process_wakeup_pause share_token share_created_at"
+    "cache_read_tokens cache_write_tokens compression_anchor_summary pre_compression_snapshot "
+    "context_engine compression_anchor_engine compression_anchor_mode compression_anchor_details "
+    "context_engine_state post_compression_context_tokens_estimate compression_recovery "
+    "recommended_recovery_action gateway_routing gateway_routing_history manual_title created_workspace "
+    "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at"
 ).split()
 _NOT_LISTED = frozenset({"pending_attachments", "pending_started_at", "parent_session_id"})
 
@@ -149,7 +149,7 @@ def check_id(session_id: object) -> str:
 
 
 def check_metadata(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes with the spelling that is stored; raise `InvalidValue` for the first that cannot be."""
+    """Return the changes as they are stored; raise `InvalidValue` for the first that cannot be."""
     return {name: _checked(name, value) for name, value in changes.items()}
 
 
@@ -162,6 +162,27 @@ def _checked(name: str, value: Any) -> Any:
     if rule.longest and value is not None and len(value) > rule.longest:
         raise InvalidValue(f"{name} must be {rule.words}; this one has {len(value):,}")
     return _normal(name, value)
+
+
+def check_document(document: object) -> dict[str, Any]:
+    """Return `document` if it is a JSON object, else raise `InvalidValue`."""
+    if isinstance(document, Mapping) and all(isinstance(name, str) for name in document):
+        return dict(document)
+    raise InvalidValue("the document must be a JSON object")
+
+
+def check_text(name: str, value: object) -> str | None:
+    """Return `value` if it is text or None, else raise `InvalidValue`."""
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidValue(f"{name} must be text")
+
+
+def check_flag(name: str, value: object) -> bool | None:
+    """Return `value` if it is true, false or None, else raise `InvalidValue`."""
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidValue(f"{name} must be true or false")
 
 
 def check_messages(messages: object, name: str = "messages") -> list[dict[str, Any]]:
@@ -260,7 +281,7 @@ _OWN_CLASS = ("webui", "cli", "cron", "tool")
 _MESSAGING = ("discord", "slack", "telegram", "weixin", "email", "wecom", "wecom_callback", "matrix")
 _SOURCE_CLASSES = {
     **{source: source for source in _OWN_CLASS},
-    **{source: "messaging" for source in _MESSAGING},
+    **dict.fromkeys(_MESSAGING, "messaging"),
     "api_server": "api",
 }
 
@@ -345,11 +366,11 @@ class Summary(Metadata):
         return empty or self.source == "cron"
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
-        """Return the list entry that the web UI's client reads; `active_streams` are the ids that are alive."""
+        """Return the list entry that the web UI's client reads; `active_streams` are ids that are alive."""
         return _compact(self, self.message_count, self.last_message_at, active_streams)
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """Return this summary after `changes`, which `check_metadata` has seen or which are derived fields."""
+        """Return this summary after `changes`, checked metadata or derived fields."""
         known = {item.name for item in fields(self)}
         direct = {name: value for name, value in changes.items() if name in known}
         if "profile" in direct:
@@ -443,7 +464,7 @@ class MessagePage:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A named group of sessions; `color` is `#` and hex digits or None, `created_at` seconds since the epoch."""
+    """A named group of sessions; `color` is `#` and hex digits or None, `created_at` in seconds."""
 
     project_id: str
     name: str

@@ -30,7 +30,7 @@ class Projects:
         self._path, self._lock, self._unassign = path, lock, unassign
 
     def list(self) -> _Listed:
-        """Return the projects in the order of the file; raise `Unreadable` if it is not a list of projects."""
+        """Return the projects in the order of the file; raise `Unreadable` if it holds anything else."""
         return [_project(entry) for entry in _read(self._path)]
 
     def create(self, name: str, color: str | None = None) -> Project:

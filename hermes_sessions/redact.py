@@ -21,7 +21,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_BEARER = re.compile(r"(Authorization[\"']?\s*[:=]\s*[\"']?\s*(?:Bearer|Basic|Token)\s+)([^\s\"',;]+)", re.IGNORECASE)
+_BEARER = re.compile(
+    r"(Authorization[\"']?\s*[:=]\s*[\"']?\s*(?:Bearer|Basic|Token)\s+)([^\s\"',;]+)", re.IGNORECASE
+)
 _ASSIGNED = re.compile(
     r"""
     (\b[A-Z0-9_]*(?:API_?KEY|SECRET(?:_KEY)?|ACCESS_KEY|TOKEN|PASSWORD|PASSWD)[A-Z0-9_]*\s*=\s*["']?)
@@ -36,7 +38,7 @@ _HINT = re.compile(r"sk-|gh[pousr]_|github_pat_|AKIA|xox|hf_|SG\.|uthoriz|UTHORI
 
 
 def mask(text: str) -> str:
-    """Return `text` with its credentials masked: 6 first and 4 last characters stay of 18 or more, else `***`."""
+    """Return `text` with credentials masked: 6 first and 4 last characters stay of 18 or more, else `***`."""
     if not _HINT.search(text):
         return text
     text = _PRIVATE_KEY.sub(r"\1 *** \3", text)

@@ -7,6 +7,7 @@ is open while a file is read or written.
 from __future__ import annotations
 
 import base64
+import builtins
 import json
 import threading
 import time
@@ -18,10 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine
-
 from . import config as configuration
-from . import document, files, indexing, sidecar, tables
+from . import document, files, indexing, sidecar, tables, upgrades
 from .config import Config
 from .errors import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, StorageError, storing
 from .model import (
@@ -35,9 +34,12 @@ from .model import (
     Stored,
     Summary,
     SyncReport,
+    check_document,
+    check_flag,
     check_id,
     check_messages,
     check_metadata,
+    check_text,
     check_whole,
     last_message_at,
     message_text,
@@ -54,7 +56,7 @@ PREVIEW = 80
 ATTEMPTS = 3
 LARGEST_PAGE = 100_000
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
-# What a copy does not take over: the running turn; of a fork, what the other has used; and what is the other's alone.
+# What a copy does not take over: a turn that runs; for a fork, what was used; what is the original's alone.
 NOTHING_PENDING: Mapping[str, Any] = {
     "active_stream_id": None,
     "pending_user_message": None,
@@ -88,7 +90,7 @@ class SessionRepository:
             config.projects_file, config.locks_dir / "projects.lock", self._unassign_project
         )
         try:
-            _upgrade(config, self._engine)
+            upgrades.upgrade(config, self._engine)
         except BaseException:
             self.close()
             raise
@@ -198,7 +200,7 @@ class SessionRepository:
     # ---- one session ------------------------------------------------------------------------------------
 
     def summary(self, session_id: str) -> Summary:
-        """Return a session without its messages; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
+        """Return a session without messages; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
         found = sidecar.signature(self.config.sessions_dir, session_id)
         row = self._row(session_id)
         if row and (row.stored.signature == found if found else row.draft):
@@ -214,10 +216,12 @@ class SessionRepository:
         row = self._draft(session_id)
         return replace(_as_session(row.summary), signature=row.stored.signature)
 
-    def messages(self, session_id: str, *, before: int | None = None, limit: int | None = None) -> MessagePage:
+    def messages(
+        self, session_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> MessagePage:
         """Return the `limit` messages that end before index `before`; None is all of them, and the end.
 
-        No other message is decoded. Raises `NotFound`, `InvalidId`, `InvalidValue`, `Unreadable`, `StorageError`.
+        No other message is decoded. Errors as of `get`, and `InvalidValue`.
         """
         if before is not None:
             check_whole("before", before)
@@ -229,7 +233,7 @@ class SessionRepository:
         self._draft(session_id)
         return MessagePage([], 0, 0)
 
-    def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # noqa: A002  # fixed name
+    def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
         """Return a session as text to keep elsewhere, credentials masked unless `redact=False`.
 
         The only `format` so far is ``"json"``: every key of the sidecar, as `import_document` takes it.
@@ -237,7 +241,12 @@ class SessionRepository:
         if format != "json":
             raise InvalidValue('format must be "json"')
         session = self.get(session_id)
-        whole = {**session.metadata(), "messages": session.messages, "tool_calls": session.tool_calls, **session.extra}
+        whole = {
+            **session.metadata(),
+            "messages": session.messages,
+            "tool_calls": session.tool_calls,
+            **session.extra,
+        }
         return json.dumps(mask_all(whole) if redact else whole, ensure_ascii=False, indent=2)
 
     # ---- creating ---------------------------------------------------------------------------------------
@@ -270,20 +279,21 @@ class SessionRepository:
         return self._store_new(Session(**read_metadata(_new_id(), values, now), extra=other_keys(values)))
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
-        """Store a JSON export as a new session with a new id; raise `InvalidValue` that names what is wrong."""
-        if not isinstance(doc, Mapping) or not all(isinstance(name, str) for name in doc):
-            raise InvalidValue("the document must be a JSON object")
+        """Store a JSON export as a new session with a new id; raise `InvalidValue`, `StorageError`."""
+        doc = check_document(doc)
         messages = check_messages(doc.get("messages"))
         tool_calls = check_messages(doc.get("tool_calls") or [], "tool_calls")
         values = self._checked({name: doc[name] for name in FIELDS if doc.get(name) is not None})
         known = read_metadata(_new_id(), {**values, **NOTHING_PENDING}, time.time())
-        return self._store_new(Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls))
+        return self._store_new(
+            Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls)
+        )
 
     def fork(self, session_id: str, *, keep: int | None = None, title: str | None = None) -> Session:
-        """Store a new session with the first `keep` messages of another (None: all), which becomes its parent.
+        """Store a new session with the first `keep` messages of another (None: all), its parent from now on.
 
-        Its title is, unless given, the other's with " (fork)". Raises `NotFound`, `InvalidId`, `InvalidValue`,
-        `Unreadable`, `StorageError`.
+        Its title is, unless given, the other's with " (fork)". Raises `NotFound`, `InvalidId`,
+        `InvalidValue`, `Unreadable`, `StorageError`.
         """
         if keep is not None:
             check_whole("keep", keep)
@@ -292,7 +302,7 @@ class SessionRepository:
         return self._copy(origin, keep, {**UNUSED, "title": named, "parent_session_id": session_id})
 
     def duplicate(self, session_id: str) -> Session:
-        """Store a copy of a session, titled "... (copy)", neither pinned nor archived; errors as of `fork`."""
+        """Store a copy, titled "... (copy)", neither pinned nor archived; errors as of `fork`."""
         origin = self.summary(session_id)
         return self._copy(origin, None, {"title": f"{origin.title} (copy)", "parent_session_id": None})
 
@@ -319,9 +329,9 @@ class SessionRepository:
     def _store_new(self, session: Session) -> Session:
         """Store a session that has no file: as a draft while it has nothing to lose, else as a file."""
         if not session.messages and not session.tool_calls and not session.waiting:
-            draft = replace(session, signature=Signature(0, time.time_ns(), 0))
-            self._put(Indexed(draft.summary(), Stored(Signature(0, time.time_ns(), 0)), draft=True))
-            return draft
+            version = Signature(0, time.time_ns(), 0)
+            self._put(Indexed(session.summary(), Stored(version), draft=True))
+            return replace(session, signature=version)
         text = sidecar.new_text(session)
         self._check_index()
         written = sidecar.create(self.config.sessions_dir, session.session_id, text)
@@ -333,8 +343,8 @@ class SessionRepository:
     def save(self, session: Session, *, touch: bool = True) -> Session:
         """Store a whole session over the version that it was read from, and return it with its new version.
 
-        `touch` sets `updated_at`. A key of the file that `session.extra` lacks stays. Raises `Conflict` if the
-        file changed or went since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`, `StorageError`.
+        `touch` sets `updated_at`. A key of the file that `session.extra` lacks stays. Raises `Conflict` if
+        the file changed or went since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`, `StorageError`.
         """
         if not isinstance(session, Session):
             raise InvalidValue("save takes a Session")
@@ -377,7 +387,9 @@ class SessionRepository:
         shrinks = session.message_count < old.message_count
         written = sidecar.rewrite(sidecar.outline(loaded), edits, backup=shrinks)
         known = {name: value for name, value in changes.items() if name in FIELDS}
-        new = replace(session, **known, extra={**old.extra, **session.extra}, signature=written.stored.signature)
+        new = replace(
+            session, **known, extra={**old.extra, **session.extra}, signature=written.stored.signature
+        )
         self._record(new.summary(), written.sent(last_message_at(reversed(new.messages))))
         return new
 
@@ -402,7 +414,7 @@ class SessionRepository:
         tool_calls: Sequence[dict[str, Any]] | None = None,
         **metadata: Any,
     ) -> Summary:
-        """Add messages, and entries of `tool_calls`, to the end of a session, and set metadata; errors as of `update`.
+        """Add messages, and entries of `tool_calls`, to the end, and set metadata; errors as of `update`.
 
         The messages already there are not read.
         """
@@ -416,22 +428,27 @@ class SessionRepository:
     def _change(
         self, row: Indexed, changes: Mapping[str, Any], lists: Mapping[str, Sequence[Any]], touch: bool
     ) -> Summary:
-        """Set metadata and add to lists of the session of this row, in the version that the row was made from."""
+        """Set metadata and add to lists of this row's session, in the version that the row was made from."""
         _check_writable(row.summary, changes, bool(lists))
         changes = {**changes, "updated_at": time.time()} if touch else dict(changes)
         messages = lists.get("messages", [])
         if row.draft:
-            session = replace(_as_session(row.summary.changed(changes)), **_as_lists(lists))
-            return self._store_new(session).summary()
+            session = _as_session(row.summary.changed(changes))
+            tool_calls = builtins.list(lists.get("tool_calls", ()))
+            return self._store_new(
+                replace(session, messages=builtins.list(messages), tool_calls=tool_calls)
+            ).summary()
         changes["message_count"] = row.summary.message_count + len(messages)
         values = document.encode_metadata(changes)
-        with sidecar.opened(self.config.sessions_dir, row.summary.session_id, row.stored, {*values, *lists}) as source:
+        with sidecar.opened(
+            self.config.sessions_dir, row.summary.session_id, row.stored, {*values, *lists}
+        ) as source:
             written = sidecar.rewrite(source, sidecar.append(source, lists, values))
         sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
         return self._record(row.summary.changed(changes), written.sent(sent_at))
 
     def truncate(self, session_id: str, keep: int) -> Summary:
-        """Keep the first `keep` messages and leave the file as it was as its backup; errors as of `update`."""
+        """Keep the first `keep` messages and leave the old file as a backup; errors as of `update`."""
         check_whole("keep", keep)
         return self._apply(session_id, lambda row: self._shorten(row, keep, {}))
 
@@ -496,7 +513,7 @@ class SessionRepository:
                 tables.moved_folder(connection, written.folder_before, written.folder_after)
 
     def write_web_ui_index(self) -> int:
-        """Write the web UI's own `_index.json` for going back to it, and return how many sessions it lists."""
+        """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
         summaries = sorted(self.list(hidden=True).items, key=lambda summary: -summary.updated_at)
         sidecar.write_list(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
@@ -516,7 +533,7 @@ class SessionRepository:
         return indexing.sync(self._engine, self.config.sessions_dir)
 
     def rebuild(self, *, progress: _Progress | None = None) -> SyncReport:
-        """Read every file anew, whatever the index says, and forget what has no file; `progress` as of `open`."""
+        """Read every file anew and forget what has no file; `progress` as of `open`."""
         self._create_sessions_folder()
         return indexing.rebuild(self._engine, self.config.sessions_dir, progress)
 
@@ -533,7 +550,7 @@ class SessionRepository:
             self.config.sessions_dir.mkdir(parents=True, exist_ok=True)
 
     def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:
-        """Change a session under its lock, anew if a program without our locks replaced the file meanwhile."""
+        """Change a session under its lock, anew if a program without our locks replaced the file."""
         with self._locks.held(session_id):
             self._check_index()
             for _ in range(ATTEMPTS - 1):
@@ -584,7 +601,10 @@ class SessionRepository:
     def _record(self, summary: Summary, written: Written) -> Summary:
         """Store the row of a file that was just written."""
         shown = replace(summary, last_message_at=written.stored.sent_at or summary.updated_at)
-        with _after_the_file(f"session {summary.session_id} was saved"), tables.writing(self._engine) as connection:
+        with (
+            _after_the_file(f"session {summary.session_id} was saved"),
+            tables.writing(self._engine) as connection,
+        ):
             tables.put(connection, [Indexed(shown, written.stored, draft=False)])
             tables.moved_folder(connection, written.folder_before, written.folder_after)
         return shown
@@ -617,10 +637,6 @@ def _check_writable(session: Metadata, changes: Collection[str], transcript: boo
         raise ReadOnly(f"session {session.session_id} is read-only; duplicate it to change it")
 
 
-def _as_lists(lists: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    return {key: list(items) for key, items in lists.items()}
-
-
 def _warning(unreadable: tuple[str, str]) -> str:
     name, reason = unreadable
     return f"{name} cannot be read: {reason}"
@@ -629,12 +645,13 @@ def _warning(unreadable: tuple[str, str]) -> str:
 def _filters(
     profile: str | None, project_id: str | None, source: str | None, archived: bool | None, hidden: bool
 ) -> Filters:
-    for name, value in (("profile", profile), ("project_id", project_id), ("source", source)):
-        if not (value is None or isinstance(value, str)):
-            raise InvalidValue(f"{name} must be text")
-    if not (archived is None or isinstance(archived, bool)) or not isinstance(hidden, bool):
-        raise InvalidValue("archived and hidden must be true or false")
-    return Filters(profile, project_id, source, archived, hidden)
+    return Filters(
+        profile=check_text("profile", profile),
+        project_id=check_text("project_id", project_id),
+        source=check_text("source", source),
+        archived=check_flag("archived", archived),
+        hidden=bool(check_flag("hidden", hidden)),
+    )
 
 
 def _cursor(summary: Summary) -> str:
@@ -647,45 +664,3 @@ def _place(cursor: str) -> Place:
         return Place(check_whole("cursor", unpinned, 0, 1), float(age), check_id(session_id))
     except (AttributeError, TypeError, ValueError) as error:
         raise InvalidValue("cursor must be the next_cursor of a page") from error
-
-
-# ---- the index's schema ---------------------------------------------------------------------------------
-
-
-@contextmanager
-def _engine_for(config: Config) -> Iterator[Engine]:
-    engine = tables.make_engine(config.database_url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def upgrade_index(config: Config) -> None:
-    """Bring the index of `config` to this program's revision; raise `NewerDatabase`, `StorageError`."""
-    with _engine_for(config) as own:
-        _upgrade(config, own)
-
-
-def _upgrade(config: Config, engine: Engine) -> None:
-    with storing("cannot create the state folder"):
-        for folder in (config.state_dir, config.trash_dir, config.locks_dir):
-            folder.mkdir(parents=True, exist_ok=True)
-    tables.upgrade(engine, config.locks_dir / "upgrade.lock", config.state_dir / "sessions.db")
-
-
-def downgrade_index(config: Config) -> None:
-    """Take the index of `config` back to nothing: the files stay, and the next open reads them anew."""
-    with _engine_for(config) as own:
-        tables.downgrade(own, config.locks_dir / "upgrade.lock", config.state_dir / "sessions.db")
-
-
-def index_revision(config: Config) -> str | None:
-    """Return the revision of the index of `config`, None before its first upgrade."""
-    with _engine_for(config) as own, tables.reading(own) as connection:
-        return tables.current_revision(connection)
-
-
-def index_history() -> list[str]:
-    """Return the revisions that this program knows, oldest first."""
-    return tables.revisions(tables.migrations_folder())

@@ -1,4 +1,4 @@
-"""One sidecar, `<folder>/<id>.json`: read, edited by splicing, created, moved to the trash; and a folder's scan.
+"""One sidecar, `<folder>/<id>.json`: read, spliced, created, moved to the trash; and a folder's scan.
 
 Holds no lock and knows no database. Every write states the signature that it replaces.
 """
@@ -26,7 +26,6 @@ from .model import (
     Stored,
     Summary,
     check_id,
-    is_id,
     last_message_at,
     other_keys,
     read_metadata,
@@ -57,7 +56,10 @@ class Outline(NamedTuple):
 
 
 class Written(NamedTuple):
-    """The version that a write left, and the folder's times around it (`after` None: somebody else wrote too)."""
+    """The version that a write left, and the folder's times around it.
+
+    `folder_after` is None when somebody else wrote too.
+    """
 
     stored: Stored
     folder_before: int
@@ -69,7 +71,7 @@ class Written(NamedTuple):
 
 
 def path_of(folder: Path, session_id: str) -> Path:
-    """Return where the sidecar of this id is or would be; raise `InvalidId`, or `NotFound` for a reserved name."""
+    """Return where the sidecar of this id would be; raise `InvalidId`, `NotFound` for a reserved name."""
     if check_id(session_id).startswith("_"):
         raise NotFound(f"no session {session_id}")
     return folder / f"{session_id}.json"
@@ -128,7 +130,7 @@ def session(loaded: Loaded) -> Session:
 
 
 def summary(loaded: Loaded) -> tuple[Summary, Stored]:
-    """Return what a list shows of a file and what the index keeps beside it; of the messages only times are read."""
+    """Return what a list shows of a file, and what the index keeps beside it."""
     values = {
         member.key: _value(loaded, member)
         for member in loaded.members
@@ -168,7 +170,7 @@ def sent_before(loaded: Loaded, index: int) -> float | None:
 
 
 def page(loaded: Loaded, before: int | None, limit: int | None) -> MessagePage:
-    """Return the `limit` messages that end before index `before`, decoding no others; None is all, the end."""
+    """Return the `limit` messages that end before index `before`; None is all, and the end."""
     spans = _message_spans(loaded)
     end = len(spans) if before is None else min(before, len(spans))
     start = 0 if limit is None else max(0, end - limit)
@@ -266,7 +268,7 @@ def set_keys(source: Outline, values: Mapping[str, bytes]) -> list[Edit]:
 
 
 def append(source: Outline, lists: Mapping[str, Sequence[Any]], values: Mapping[str, bytes]) -> list[Edit]:
-    """Return the edits that add to the end of each of `lists` and set `values`; `Unreadable` if one is no list."""
+    """Return the edits that add to the end of `lists` and set `values`; `Unreadable` for what is no list."""
     edits, new_lists = [], {}
     for key, items in lists.items():
         texts = _item_texts(key, items)
@@ -296,10 +298,10 @@ def _end_of_items(source: Outline, member: Member) -> int | None:
         return None
     if not beginning.startswith(b"["):
         raise Unreadable(source.path, f"{member.key} is no list")
-    closing, step, text = member.end - 1, 64, b""
-    while not text:
-        start = max(member.value, closing - step)
-        text, step = source.read(start, closing).rstrip(), step * 16
+    closing, start, text = member.end - 1, member.end - 1, b""
+    while not text:  # the space before `]` is a few bytes in any file that a program wrote
+        start = max(member.value, start - 64)
+        text = source.read(start, closing).rstrip()
     last = start + len(text)
     return None if last == member.value + 1 else last
 
@@ -325,10 +327,14 @@ def copy(source: Outline, edits: Sequence[Edit], session_id: str) -> Written:
     return _write(path, source, edits, partial(_check_absent, path))
 
 
+def _no_bytes(start: int, end: int) -> bytes:  # noqa: ARG001  # a reader of nothing
+    return b""
+
+
 def create(folder: Path, session_id: str, text: bytes) -> Written:
     """Write a new session's file; raise `Conflict` if it exists."""
     path = path_of(folder, session_id)
-    empty = Outline(path, Signature(0, 0, 0), (), lambda start, end: b"")
+    empty = Outline(path, Signature(0, 0, 0), (), _no_bytes)
     written = _write(path, empty, [Edit(0, 0, text)], partial(_check_absent, path))
     member = document.find(document.members(text), "messages")
     transcript = Span(member.value, member.end) if member else None
@@ -381,7 +387,7 @@ def _changed_meanwhile(session_id: str) -> Conflict:
 
 
 def new_text(session: Session) -> bytes:
-    """Return a new session's file in the web UI's layout: metadata, `messages`, `tool_calls`, then the rest."""
+    """Return a new file in the web UI's layout: metadata, `messages`, `tool_calls`, then the rest."""
     extra = session.extra.items()
     return document.new_document(
         [
@@ -410,7 +416,7 @@ def changed_keys(old: Session, new: Session) -> dict[str, Any]:
 
 
 def saved(loaded: Loaded, old: Session, new: Session, values: Mapping[str, bytes]) -> list[Edit]:
-    """Return the edits that set `values` and the transcript of `new`; whatever is unchanged keeps its bytes."""
+    """Return the edits that set `values` and the transcript of `new`; what is unchanged keeps its bytes."""
     lists: dict[str, bytes] = {}
     if not _same(new.tool_calls, old.tool_calls):
         _check_replaceable(loaded, "tool_calls")

@@ -1,16 +1,11 @@
-"""The index: mapped tables, their engine, the SQL over them, and upgrades. It can be rebuilt from the files.
+"""The index: mapped tables, their engine, and the SQL over them. It can be rebuilt from the files.
 
-Speaks portable SQL except in `make_engine` and the backup, where SQLite itself is meant.
+Speaks portable SQL except in `make_engine`, where SQLite itself is meant.
 """
 
-import re
 import sqlite3
-import time
-import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
@@ -20,8 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import StaticPool
 
-from .errors import InvalidValue, NewerDatabase, StorageError, storing
-from .files import file_lock
+from .errors import InvalidValue, StorageError
 from .model import FIELDS, Signature, Stored, Summary
 
 BUSY_MS = 5000
@@ -69,7 +63,7 @@ class SessionRow(Base):
     draft: Mapped[bool]
     source: Mapped[str] = mapped_column(String(32))
 
-    # The order of every list, ascending: 0 if pinned else 1, then minus the time of the last activity, then id.
+    # The order of every list, all ascending: 0 if pinned else 1, minus the time of the last activity, id.
     unpinned: Mapped[int]
     age: Mapped[float]
 
@@ -91,7 +85,7 @@ class SessionRow(Base):
 
 
 class UnreadableFile(Base):
-    """A file of the sessions folder that is no session: kept so that lists can say so and nobody reads it twice."""
+    """A file of the sessions folder that is no session: kept so that lists can say so."""
 
     __tablename__ = "unreadable_files"
 
@@ -120,7 +114,9 @@ _state: sa.Table = IndexState.__table__  # type: ignore[assignment]
 
 _COLUMN_FIELDS = tuple(name for name in FIELDS if name in _rows.c)
 _OTHER_FIELDS = tuple(name for name in FIELDS if name not in _rows.c)
-_SUMMARY_COLUMNS = [_rows.c[name] for name in ("session_id", *_COLUMN_FIELDS, "message_count", "sent_at", "other")]
+_SUMMARY_COLUMNS = [
+    _rows.c[name] for name in ("session_id", *_COLUMN_FIELDS, "message_count", "sent_at", "other")
+]
 
 
 class Filters(NamedTuple):
@@ -200,19 +196,20 @@ def _begin(connection: Connection) -> None:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give out a connection for reads that see one state; the database's errors become `StorageError`."""
-    with _storing(), engine.connect() as connection:
+    with storing_rows(), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give out a connection in a write transaction, committed at the end of the block unless it raises."""
-    with _storing(), engine.connect().execution_options(write=True) as connection, connection.begin():
+    with storing_rows(), engine.connect().execution_options(write=True) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
-def _storing() -> Iterator[None]:
+def storing_rows() -> Iterator[None]:
+    """Turn what the database refuses in the block into a `StorageError`; our own mistakes pass."""
     try:
         yield
     except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
@@ -220,7 +217,7 @@ def _storing() -> Iterator[None]:
     except (DatabaseError, sqlite3.DatabaseError) as error:
         if type(error) not in (DatabaseError, sqlite3.DatabaseError):  # a bug of ours, not to be dressed up
             raise
-        raise StorageError(f"the index is damaged: {_words(error)}; it can be deleted, the files suffice") from error
+        raise StorageError(f"the index is damaged: {_words(error)}; delete it, it is made anew") from error
 
 
 def _words(error: Exception) -> str:
@@ -314,8 +311,9 @@ def count(connection: Connection, filters: Filters) -> int:
 
 def get(connection: Connection, session_id: str) -> Indexed | None:
     """Return a session's row, None without one."""
-    tail = (_rows.c[name] for name in ("draft", "transcript_start", "transcript_end", "size", "mtime_ns", "inode"))
-    query = sa.select(*_SUMMARY_COLUMNS, *tail).where(_rows.c.session_id == session_id)
+    names = ("draft", "transcript_start", "transcript_end", "size", "mtime_ns", "inode")
+    columns = (*_SUMMARY_COLUMNS, *(_rows.c[name] for name in names))
+    query = sa.select(*columns).where(_rows.c.session_id == session_id)
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
@@ -330,7 +328,7 @@ def signatures(connection: Connection, session_ids: Collection[str] | None = Non
     rows = rows.where(_rows.c.draft == sa.false())
     bad = sa.select(_bad.c.session_id, _bad.c.size, _bad.c.mtime_ns, _bad.c.inode)
     if session_ids is None:
-        queries = [rows, bad]
+        queries: list[sa.Select[Any]] = [rows, bad]
     else:
         queries = [
             query.where(query.selected_columns.session_id.in_(some))
@@ -417,87 +415,3 @@ def _next_generation(connection: Connection) -> None:
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
     ordered = list(values)
     return (ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK))
-
-
-# ---- upgrades -------------------------------------------------------------------------------------------
-
-_REVISION_FILE = re.compile(r"(?P<revision>\d+)_\w+\.py")
-
-
-def migrations_folder() -> Path:
-    """Return where the migrations were installed."""
-    return Path(str(resources.files("hermes_sessions.migrations")))
-
-
-def revisions(migrations: Path) -> list[str]:
-    """Return the known revisions, oldest first; file names tell them, so that Alembic is loaded only to upgrade."""
-    found = map(_REVISION_FILE.fullmatch, (path.name for path in (migrations / "versions").iterdir()))
-    return sorted(match["revision"] for match in found if match)
-
-
-def current_revision(connection: Connection) -> str | None:
-    """Return the revision of the database, None if it has none yet."""
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    query = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
-    return connection.execute(query).scalar_one_or_none()
-
-
-def upgrade(engine: Engine, lock: Path, backup: Path, migrations: Path | None = None) -> None:
-    """Bring the database to the newest revision, once, however many processes try; keep a copy if it holds rows.
-
-    `backup` is the copy's path without its ending. Raises `NewerDatabase` for one that this code does not know.
-    """
-    folder = migrations or migrations_folder()
-    if _pending(engine, folder) is None:
-        return
-    with file_lock(lock):
-        pending = _pending(engine, folder)
-        if pending is not None:
-            _migrate(engine, folder, backup, "head")
-
-
-def downgrade(engine: Engine, lock: Path, backup: Path, target: str = "base") -> None:
-    """Take the database back to a revision, `base` for nothing; keep a copy if it holds rows."""
-    with file_lock(lock):
-        _pending(engine, migrations_folder())
-        _migrate(engine, migrations_folder(), backup, target)
-
-
-def _pending(engine: Engine, migrations: Path) -> str | None:
-    """Return the revision that has to be reached, None if the database is there."""
-    known = revisions(migrations)
-    with reading(engine) as connection:
-        current = current_revision(connection)
-    if current is not None and current not in known:
-        raise NewerDatabase(f"the index is of revision {current}, newer than this program's {known[-1]}")
-    return None if current == known[-1] else known[-1]
-
-
-def _migrate(engine: Engine, migrations: Path, backup: Path, target: str) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    _keep_copy(engine, backup)
-    config = Config()
-    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        if target == "head":
-            command.upgrade(config, target)
-        else:
-            command.downgrade(config, target)
-
-
-def _keep_copy(engine: Engine, backup: Path) -> None:
-    if engine.dialect.name != "sqlite":
-        return
-    with reading(engine) as connection:
-        has_rows = sa.inspect(connection).has_table("sessions") and connection.execute(
-            sa.select(sa.literal(1)).select_from(sa.table("sessions")).limit(1)
-        ).scalar()
-    if not has_rows:
-        return
-    target = backup.with_name(f"{backup.name}.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak")
-    with _storing(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM INTO ?", (str(target),))

@@ -16,7 +16,7 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 # Rank 1. A module may use those before it, which is what keeps the rank without cycles.
 PURE = ("errors", "model", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
-FACE_MAY_USE = {"", "config", "errors", "model", "redact", "repository"}  # "" is hermes_sessions itself
+FACE_MAY_USE = {"", "config", "errors", "model", "redact", "repository", "upgrades"}  # "" is hermes_sessions itself
 
 MAY_USE: dict[str, set[str]] = {
     "hermes_sessions": {"config", "errors", "model", "repository"},
@@ -24,8 +24,9 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.files": {"errors"},  # the floor of rank 2: bytes and locks, nothing of sessions
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
     "hermes_sessions.search": {*PURE, "files", "tables"},
+    "hermes_sessions.upgrades": {*PURE, "files", "config", "tables"},
     "hermes_sessions.indexing": {*PURE, "files", "sidecar", "tables"},  # files and index brought together
-    "hermes_sessions.repository": {*PURE, "files", "indexing", *IO},
+    "hermes_sessions.repository": {*PURE, "files", "indexing", "upgrades", *IO},
     "hermes_sessions.demo": FACE_MAY_USE,
     "hermes_sessions.cli": {*FACE_MAY_USE, "demo"},
     "webapp": FACE_MAY_USE,
@@ -34,7 +35,7 @@ MAY_USE: dict[str, set[str]] = {
     "migrations.versions": set(),
 }
 
-SQL = {"tables", "search", "agent_state", "indexing", "repository", "migrations"}
+SQL = {"tables", "search", "agent_state", "indexing", "upgrades", "repository", "migrations"}
 WEB = {"webapp"}
 
 # What only some may import, by the first parts of its name.
