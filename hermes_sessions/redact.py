@@ -21,12 +21,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+# Possessive (`*+`): to go back over a megabyte of blanks or of TOKENTOKEN takes minutes.
 _BEARER = re.compile(
-    r"(Authorization[\"']?\s*[:=]\s*[\"']?\s*(?:Bearer|Basic|Token)\s+)([^\s\"',;]+)", re.IGNORECASE
+    r"(Authorization[\"']?\s*+[:=]\s*+[\"']?\s*+(?:Bearer|Basic|Token)\s++)([^\s\"',;]+)", re.IGNORECASE
 )
+# `==` compares, and MAX_TOKENS or TOKENIZERS_PARALLELISM name no credential.
 _ASSIGNED = re.compile(
     r"""
-    (\b[A-Z0-9_]*(?:API_?KEY|SECRET(?:_KEY)?|ACCESS_KEY|TOKEN|PASSWORD|PASSWD)[A-Z0-9_]*\s*=\s*["']?)
+    (\b(?=[A-Z0-9_]*(?:API_?KEY|SECRET|ACCESS_KEY|TOKEN(?![A-Z])|PASSWORD|PASSWD))
+     [A-Z0-9_]++\s*+=(?!=)\s*+["']?)
     ([^\s"',;&]+)
     """,
     re.VERBOSE,
@@ -34,6 +37,7 @@ _ASSIGNED = re.compile(
 _PRIVATE_KEY = re.compile(
     r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(.*?)(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
+_MASKED = re.compile(r"\*\*\*|.{6}\.\.\..{4}")
 _HINT = re.compile(r"sk-|gh[pousr]_|github_pat_|AKIA|xox|hf_|SG\.|uthoriz|UTHORIZ|=|PRIVATE KEY")
 
 
@@ -59,6 +63,6 @@ def mask_all(value: Any) -> Any:
 
 
 def _masked(secret: str) -> str:
-    if "***" in secret or "..." in secret:
+    if _MASKED.fullmatch(secret):
         return secret
     return f"{secret[:FIRST]}...{secret[-LAST:]}" if len(secret) >= SHOWN_FROM else "***"
