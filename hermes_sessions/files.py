@@ -77,10 +77,15 @@ def move(path: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         with path.open("rb") as source:
-            replace(target, lambda file: shutil.copyfileobj(source, file, COPY_BYTES))
+            replace(target, lambda file: _copy(source, file))
         path.unlink()
     sync_folder(target.parent)
     sync_folder(path.parent)
+
+
+def _copy(source: IO[bytes], file: IO[bytes]) -> None:
+    os.fchmod(file.fileno(), os.fstat(source.fileno()).st_mode & 0o777)
+    shutil.copyfileobj(source, file, COPY_BYTES)
 
 
 def folder_time(folder: Path) -> int:
@@ -119,14 +124,14 @@ class Locks:
 
 
 @contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` against every other holder; `StorageError` after half a minute of waiting."""
-    lock = FileLock(path, timeout=LOCK_SECONDS, poll_interval=0.005)
-    try:
-        with storing("cannot lock"):
+def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock file `path` against every other holder; `StorageError` after `seconds` of waiting."""
+    lock = FileLock(path, timeout=seconds, poll_interval=0.005)
+    with storing("cannot lock"):
+        try:
             lock.acquire()
-    except Timeout as error:
-        raise StorageError("locked too long by another program") from error
+        except Timeout as error:  # an OSError too
+            raise StorageError("locked too long by another program") from error
     try:
         yield
     finally:
