@@ -17,10 +17,15 @@ class Config:
 
     hermes_home: Path
     state_dir: Path
-    database_url: str
+    database_url: str | None
     profile: str
     default_workspace: str
     default_model: str | None
+
+    @property
+    def index(self) -> str | Path:
+        """Where the index is: the URL of a database, or else the SQLite file of the state folder."""
+        return self.database_url or self.state_dir / "sessions.db"
 
     @property
     def sessions_dir(self) -> Path:
@@ -75,7 +80,7 @@ def resolve(
     return Config(
         hermes_home=home,
         state_dir=state,
-        database_url=database_url or f"sqlite:///{state / 'sessions.db'}",
+        database_url=database_url,
         profile=profile or environ.get("HERMES_PROFILE") or "default",
         default_workspace=str(_folder(environ.get("HERMES_WEBUI_DEFAULT_WORKSPACE") or "~")),
         default_model=environ.get("HERMES_WEBUI_DEFAULT_MODEL") or None,
@@ -87,7 +92,7 @@ def resolve_server(
 ) -> ServerConfig:
     """Return where to listen: the arguments, else `HERMES_WEBUI_HOST` and `_PORT`, else 127.0.0.1:8787."""
     text = environ.get("HERMES_WEBUI_PORT") or "8787"
-    number = port if port is not None else int(text) if text.isdecimal() else -1
+    number = port if port is not None else int(text) if text.isdecimal() and len(text) <= 5 else -1
     if not 0 <= number <= 65535:
         raise InvalidValue("the port (HERMES_WEBUI_PORT) must be a whole number from 0 to 65535")
     return ServerConfig(
@@ -98,7 +103,10 @@ def resolve_server(
 
 
 def _folder(path: str | Path) -> Path:
-    return Path(path).expanduser().absolute()
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidValue("a folder begins with ~ and the name of a user that does not exist") from error
 
 
 def read_settings(config: Config) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def read_settings(config: Config) -> dict[str, Any]:
             settings = json.loads(path.read_bytes())
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unreadable(path, str(error)) from error
     if not isinstance(settings, dict):
         raise Unreadable(path, "not a JSON object")
@@ -120,13 +128,21 @@ def last_workspace(config: Config) -> str:
     """Return a new session's workspace: the one chosen last if it is still a folder, else the default."""
     with storing("cannot read last_workspace.txt"):
         try:
-            named = config.last_workspace_file.read_text("utf-8").strip()
+            named = config.last_workspace_file.read_text("utf-8", "surrogatepass").strip()
         except (FileNotFoundError, UnicodeDecodeError):
             named = ""
-    return named if named and Path(named).is_dir() else config.default_workspace
+    return named if named and _is_folder(named) else config.default_workspace
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # too long a name, or one where we may not look
+        return False
 
 
 def remember_workspace(config: Config, workspace: str) -> None:
     """Make `workspace` the one that the next new session gets."""
+    text = workspace.encode("utf-8", "surrogatepass")  # a folder's name need not be UTF-8
     with storing("cannot write last_workspace.txt"):
-        files.replace(config.last_workspace_file, lambda file: file.write(workspace.encode()))
+        files.replace(config.last_workspace_file, lambda file: file.write(text))

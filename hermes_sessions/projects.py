@@ -85,7 +85,7 @@ def _read(path: Path) -> _Entries:
             entries = json.loads(path.read_bytes())
         except FileNotFoundError:
             return []
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unreadable(path, str(error)) from error
     if not isinstance(entries, list) or not all(map(_is_project, entries)):
         raise Unreadable(path, "not a list of projects")

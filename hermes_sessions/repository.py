@@ -85,7 +85,7 @@ class SessionRepository:
         self.config = config
         self._locks = files.Locks(config.locks_dir)
         self._catching_up = threading.Lock()
-        self._engine = tables.make_engine(config.database_url)
+        self._engine = tables.make_engine(config.index)
         self.projects = Projects(
             config.projects_file, config.locks_dir / "projects.lock", self._unassign_project
         )

@@ -490,8 +490,13 @@ def scan(folder: Path) -> dict[str, Signature]:
         for entry in entries:
             name, ending = os.path.splitext(entry.name)  # noqa: PTH122  # a Path each would double the scan
             if ending == ".json" and not name.startswith(("_", ".")):
-                found[name] = _entry_signature(entry)
+                found[name if name.isascii() else _readable(name)] = _entry_signature(entry)
     return found
+
+
+def _readable(name: str) -> str:
+    """Return a file's name as text that can be shown and stored: bytes that are no UTF-8 become `\\xff`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _entry_signature(entry: os.DirEntry[str]) -> Signature:

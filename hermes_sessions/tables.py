@@ -4,8 +4,10 @@ Speaks portable SQL except in `make_engine`, where SQLite itself is meant.
 """
 
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
@@ -156,19 +158,22 @@ class State(NamedTuple):
 # ---- the engine -----------------------------------------------------------------------------------------
 
 
-def make_engine(url: str) -> Engine:
-    """Return an engine of our own for an SQLAlchemy URL; raise `InvalidValue` for what is none.
+def make_engine(where: str | Path) -> Engine:
+    """Return an engine of our own for an SQLAlchemy URL or an SQLite file; `InvalidValue` for what is none.
 
     On SQLite: WAL, a busy timeout, foreign keys, and transactions that begin when we say so, for a write
     with `BEGIN IMMEDIATE`. The listeners are on this engine alone.
     """
     try:
-        parsed = sa.make_url(url)
+        # A path is no part of a URL as it stands: "?" and "%" mean something there.
+        parsed = (
+            sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
+        )
         if parsed.get_backend_name() != "sqlite":
             return sa.create_engine(parsed, pool_pre_ping=True)
         memory = parsed.database in (None, "", ":memory:")
         engine = sa.create_engine(parsed, poolclass=StaticPool) if memory else _file_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise InvalidValue("database_url must be an SQLAlchemy URL whose driver is installed") from error
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
@@ -182,14 +187,33 @@ def _file_engine(url: sa.URL) -> Engine:
 def _set_up_connection(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # or the driver would begin transactions behind our back
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    if connection.execute("PRAGMA page_count").fetchone() == (0,):
+        _use_wal(connection)
     # A lost commit after a power cut is drift, which the next sync heals: no fsync per row.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; where two do so at once, SQLite refuses one without waiting, so the wait is here."""
+    until = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
 def _begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("write")
+    if write and not connection.info.get("wal"):
+        # Only now if the file held something: one of a newer version is looked at and left as it is.
+        _use_wal(connection.connection.driver_connection)  # type: ignore[arg-type]  # is sqlite3's
+        connection.info["wal"] = True
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
@@ -296,7 +320,7 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     for name in ("profile", "project_id", "source", "archived"):
         wanted = getattr(filters, name)
         if wanted is not None:
-            yield _rows.c[name] == wanted
+            yield _rows.c[name] == _storable(wanted)
 
 
 def page(connection: Connection, filters: Filters, after: Place | None, limit: int | None) -> list[Summary]:

@@ -77,7 +77,7 @@ def downgrade_index(config: Config) -> None:
 
 @contextmanager
 def _engine_for(config: Config) -> Iterator[Engine]:
-    engine = tables.make_engine(config.database_url)
+    engine = tables.make_engine(config.index)
     try:
         yield engine
     finally:
@@ -138,9 +138,9 @@ def _keep_copy(config: Config, engine: Engine) -> None:
     if engine.dialect.name != "sqlite" or not _holds_rows(engine):
         return
     name = f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
-    with tables.storing_rows(), engine.connect() as connection:
-        own = connection.execution_options(isolation_level="AUTOCOMMIT")
-        own.exec_driver_sql("VACUUM INTO ?", (str(config.state_dir / name),))
+    with tables.reading(engine) as connection:
+        # Beneath SQLAlchemy, which begins a transaction whatever the isolation level: VACUUM runs in none.
+        connection.connection.cursor().execute("VACUUM INTO ?", (str(config.state_dir / name),))
 
 
 def _holds_rows(engine: Engine) -> bool:
