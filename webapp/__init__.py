@@ -1,1 +1,6 @@
-"""The web front end: a thin Flask application over one repository."""
+"""The web front end: a thin Flask application over one repository, and the server that runs it."""
+
+from .app import create_app
+from .server import serve
+
+__all__ = ["create_app", "serve"]

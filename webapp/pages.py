@@ -1,0 +1,154 @@
+"""The pages for people: the list, one session, and the forms that change it; they work without JavaScript."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+
+from hermes_sessions.errors import InvalidValue, StorageError, Unreadable
+from hermes_sessions.model import Project
+
+from . import render, transcript
+from .api import cleaned_title, move
+from .store import masker, sessions, settings_problem
+
+pages = Blueprint("pages", __name__)
+
+SESSIONS_A_PAGE = 50
+MESSAGES_A_PAGE = 100
+ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
+DONE = {
+    "rename": "Renamed.",
+    "pin": "Pinned.",
+    "unpin": "No longer pinned.",
+    "archive": "Archived.",
+    "unarchive": "No longer archived.",
+    "move": "Moved.",
+    "duplicate": "This is the copy.",
+    "delete": "Moved to the trash.",
+}
+
+
+# ---- reading --------------------------------------------------------------------------------------------
+
+
+@pages.get("/")
+def list_sessions() -> Response:
+    """Show the sessions that the filters in the query leave, a page at a time."""
+    filters: dict[str, Any] = {name: request.args.get(name) or None for name in ("profile", "project_id")}
+    archived = _archived(request.args.get("archived", "0"))
+    found = sessions().list(
+        limit=SESSIONS_A_PAGE, cursor=request.args.get("cursor") or None, archived=archived, **filters
+    )
+    projects, problem = _projects()
+    return render.page(
+        "list.html",
+        found=found,
+        warnings=[*found.warnings, *filter(None, [problem, settings_problem()])],
+        projects=projects,
+        counts={name: sessions().count(archived=kind, **filters) for name, kind in ARCHIVED.items()},
+        done=_done(),
+        link=_link,
+    )
+
+
+def _archived(text: str) -> bool | None:
+    if text not in ARCHIVED:
+        raise InvalidValue(f"archived must be one of {', '.join(ARCHIVED)}")
+    return ARCHIVED[text]
+
+
+def _projects() -> tuple[dict[str, Project], str | None]:
+    """Return the projects by id; if they cannot be read, why: the sessions can still be shown."""
+    try:
+        return {project.project_id: project for project in sessions().projects.list()}, None
+    except (Unreadable, StorageError) as error:
+        return {}, str(error)
+
+
+def _link(**changes: str | None) -> str:
+    """Return the address of the list with this request's filters, changed; it begins at the first page."""
+    kept: dict[str, Any] = {name: request.args.get(name) for name in ("profile", "project_id", "archived")}
+    return url_for(
+        "pages.list_sessions", **{name: value for name, value in (kept | changes).items() if value}
+    )
+
+
+def _done() -> str | None:
+    return DONE.get(request.args.get("done", ""))
+
+
+@pages.get("/session/<session_id>")
+def show_session(session_id: str) -> Response:
+    """Show a session's last messages, or those before the index `before`."""
+    summary = sessions().summary(session_id)
+    page = sessions().messages(session_id, before=_before(), limit=MESSAGES_A_PAGE)
+    projects, problem = _projects()
+    return render.page(
+        "session.html",
+        session=summary,
+        page=page,
+        messages=transcript.shown(masker()(page.messages), page.offset),
+        projects=projects,
+        warnings=[*filter(None, [problem, settings_problem()])],
+        done=_done(),
+    )
+
+
+def _before() -> int | None:
+    text = request.args.get("before", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise InvalidValue("before must be a whole number")
+    return int(text)
+
+
+# ---- changing -------------------------------------------------------------------------------------------
+
+
+@pages.post("/session/<session_id>/rename")
+def rename(session_id: str) -> Response:
+    """Give the session the title of the form."""
+    sessions().update(session_id, title=cleaned_title(request.form.get("title", "")))
+    return _show(session_id, "rename")
+
+
+@pages.post("/session/<session_id>/pin")
+def pin(session_id: str) -> Response:
+    """Pin the session, or with `value=0` no longer."""
+    pinned = request.form.get("value") != "0"
+    sessions().update(session_id, touch=False, pinned=pinned)
+    return _show(session_id, "pin" if pinned else "unpin")
+
+
+@pages.post("/session/<session_id>/archive")
+def archive(session_id: str) -> Response:
+    """Archive the session, or with `value=0` no longer."""
+    archived = request.form.get("value") != "0"
+    sessions().update(session_id, touch=False, archived=archived)
+    return _show(session_id, "archive" if archived else "unarchive")
+
+
+@pages.post("/session/<session_id>/move")
+def move_session(session_id: str) -> Response:
+    """Put the session into the project of the form, or into none."""
+    move(session_id, request.form.get("project_id"))
+    return _show(session_id, "move")
+
+
+@pages.post("/session/<session_id>/duplicate")
+def duplicate(session_id: str) -> Response:
+    """Copy the session and show the copy."""
+    return _show(sessions().duplicate(session_id).session_id, "duplicate")
+
+
+@pages.post("/session/<session_id>/delete")
+def delete(session_id: str) -> Response:
+    """Move the session to the trash and show the list."""
+    sessions().delete(session_id)
+    return render.see_other(url_for("pages.list_sessions", done="delete"))
+
+
+def _show(session_id: str, done: str) -> Response:
+    return render.see_other(url_for("pages.show_session", session_id=session_id, done=done))

@@ -1,0 +1,82 @@
+"""HTML out: the one place that fills templates, and the filters they use for times, texts and colours."""
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, Response, current_app, render_template
+from markupsafe import Markup, escape
+
+from .store import masker
+
+_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+_AGES = (
+    (31_557_600, "year"),
+    (2_629_800, "month"),
+    (604_800, "week"),
+    (86_400, "day"),
+    (3_600, "hour"),
+    (60, "minute"),
+)
+
+
+def register(app: Flask) -> None:
+    """Give the templates of `app` their filters."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(ago=ago, moment=moment, mask=mask, svg_color=svg_color)
+    app.jinja_env.globals["has_password"] = lambda: current_app.extensions["hermes_login"] is not None
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """Return a filled template as a response."""
+    text = render_template(template, **values)
+    # Titles and messages can hold half a surrogate pair, which UTF-8 cannot.
+    return Response(text.encode("utf-8", "replace"), status, mimetype="text/html")
+
+
+def see_other(target: str) -> Response:
+    """Return a redirect after a form: the browser gets `target`, and a reload sends nothing twice."""
+    return Response(status=303, headers={"Location": target})
+
+
+def mask(text: object) -> str:
+    """Return text with its credentials masked, unless the settings say otherwise."""
+    return str(masker()(text))
+
+
+def ago(at: float | None, now: float | None = None) -> str:
+    """Return how long ago a time was, in words; `at` and `now` in seconds since the epoch."""
+    if at is None:
+        return ""
+    seconds = (time.time() if now is None else now) - at
+    for size, name in _AGES:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {name}{'' if count == 1 else 's'} ago"
+    return "just now" if seconds > -60 else "in the future"
+
+
+def moment(at: float | None, text: str | None = None) -> Markup:
+    """Return a `time` element that shows `text`, and on hover the exact time; without `text`, that."""
+    when = _local_time(at)
+    if when is None:
+        return Markup("")
+    exact = when.strftime("%Y-%m-%d %H:%M")
+    zone = when.strftime("UTC%z")
+    return Markup('<time datetime="{}" title="{} {}">{}</time>').format(
+        when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), exact, zone, escape(text or exact)
+    )
+
+
+def _local_time(at: float | None) -> datetime | None:
+    """Return a time in the server's zone, None for one that no calendar has."""
+    try:
+        return None if at is None else datetime.fromtimestamp(at, UTC).astimezone()
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def svg_color(color: str | None) -> str:
+    """Return a project's colour if it is one: text from a file must not become markup or CSS."""
+    return color if color and _COLOR.fullmatch(color) else "#8a8f98"

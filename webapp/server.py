@@ -1,0 +1,108 @@
+"""The production server: gunicorn with threads, the repository opened in the worker, never across a fork."""
+
+import ipaddress
+import socket
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from hermes_sessions.config import Config, ServerConfig
+from hermes_sessions.errors import InvalidValue, storing
+from hermes_sessions.repository import SessionRepository
+
+from .app import create_app
+
+THREADS = 16
+STOP_SECONDS = 10
+
+
+def serve(config: Config, server: ServerConfig) -> None:
+    """Serve the home of `config` until SIGTERM or SIGINT, then end the process; port 0 takes a free one.
+
+    Prints the address once it listens. Raises, before that, `InvalidValue` for an address that is not this
+    machine's own without a password, and `StorageError` if home or port cannot be used.
+    """
+    if server.password is None and not is_loopback(server.host):
+        raise InvalidValue(
+            f"listening on {server.host} lets other machines in: first set a password, HERMES_WEBUI_PASSWORD"
+        )
+    _open(config).close()  # what is wrong with the home is said here, in words; a first import is done here
+    _Server(config, server, _listen(server)).run()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _open(config: Config) -> SessionRepository:
+    return SessionRepository.open(
+        config.state_dir,
+        hermes_home=config.hermes_home,
+        profile=config.profile,
+        database_url=config.database_url,
+    )
+
+
+def _listen(server: ServerConfig) -> socket.socket:
+    """Bind here rather than in gunicorn, which would try a port that is taken for five seconds."""
+    host = server.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with storing(f"cannot listen on {server.host} port {server.port}"):
+        return socket.create_server((host, server.port), family=family, backlog=128)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class _Server(BaseApplication):
+    """One gunicorn: a master that restarts a worker which dies, and a worker with threads."""
+
+    def __init__(self, config: Config, server: ServerConfig, listener: socket.socket) -> None:
+        self._config, self._server = config, server
+        self._url = _url(listener)
+        self._descriptor = listener.detach()  # gunicorn's from here on: it makes its own socket of it
+        self._repository: SessionRepository | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        settings: dict[str, Any] = {
+            "bind": f"fd://{self._descriptor}",
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "graceful_timeout": STOP_SECONDS,
+            "loglevel": "warning",
+            "proc_name": "hermes-sessions",
+            "control_socket_disable": True,  # it would lie in the user's home
+            "when_ready": self._say_where,
+            "worker_exit": self._close,
+        }
+        known = self.cfg.settings  # older releases have no control socket
+        for name, value in settings.items():
+            if name in known:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:  # gunicorn writes out the types of WSGI, Flask names them
+        """Make the application, in the worker."""
+        self._repository = _open(self._config)
+        hosts = {self._server.host}
+        if not is_loopback(self._server.host):
+            hosts.add(socket.gethostname())
+        return create_app(self._repository, password=self._server.password, hosts=hosts)
+
+    def _say_where(self, _arbiter: object) -> None:
+        sys.stdout.write(f"Serving on {self._url} (stop with Ctrl+C)\n")
+        sys.stdout.flush()
+
+    def _close(self, _arbiter: object, _worker: object) -> None:
+        if self._repository is not None:
+            self._repository.close()
