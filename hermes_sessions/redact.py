@@ -38,7 +38,7 @@ _PRIVATE_KEY = re.compile(
     r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(.*?)(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
 _MASKED = re.compile(r"\*\*\*|.{6}\.\.\..{4}")
-_HINT = re.compile(r"sk-|gh[pousr]_|github_pat_|AKIA|xox|hf_|SG\.|uthoriz|UTHORIZ|=|PRIVATE KEY")
+_HINT = re.compile(r"sk-|gh[pousr]_|github_pat_|AKIA|xox|hf_|SG\.|(?i:authoriz)|=|PRIVATE KEY")
 
 
 def mask(text: str) -> str:

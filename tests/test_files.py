@@ -1,0 +1,276 @@
+"""Files: replaced whole or not at all, moved without loss, locked against threads and processes."""
+
+import os
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from hermes_sessions import SessionRepository, StorageError, files
+from hermes_sessions.sidecar import DEBRIS_SECONDS
+
+from .processes import at_once
+
+
+def writes(data: bytes) -> Callable[[IO[bytes]], object]:
+    """Return what `replace` takes to write `data`."""
+    return lambda file: file.write(data)
+
+
+def names(folder: Path) -> list[str]:
+    """Return what is in a folder."""
+    return [path.name for path in folder.iterdir()]
+
+
+# ---- replace ----------------------------------------------------------------------------------------------
+
+
+def test_replace_creates_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    files.replace(path, writes(b"one"))
+    inode = path.stat().st_ino
+    replaced = files.replace(path, writes(b"two"))
+    assert path.read_bytes() == b"two"
+    assert replaced.stat.st_ino == path.stat().st_ino != inode
+    assert replaced.folder_after == files.folder_time(tmp_path) >= replaced.folder_before
+    assert names(tmp_path) == ["a.json"]
+
+
+class Stopped(BaseException):
+    """Like Ctrl-C: not an `Exception`."""
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), OSError(28, "No space left on device"), Stopped()])
+@pytest.mark.parametrize("existing", [True, False])
+@pytest.mark.parametrize("when", ["write", "prepare"])
+def test_a_failed_replace_changes_nothing(
+    tmp_path: Path, error: BaseException, existing: bool, when: str
+) -> None:
+    path = tmp_path / "a.json"
+    if existing:
+        path.write_bytes(b"old")
+    before = path.stat() if existing else None
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"half of the n")
+        if when == "write":
+            raise error
+
+    def prepare() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        files.replace(path, write, prepare)
+    assert caught.value is error
+    assert names(tmp_path) == (["a.json"] if existing else [])
+    if before:
+        assert path.read_bytes() == b"old"
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_replace_shows_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    seen = []
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"new")
+        file.flush()
+        seen.append(path.read_bytes())
+
+    files.replace(path, write, lambda: seen.append(path.read_bytes()))
+    assert [*seen, path.read_bytes()] == [b"old", b"old", b"new"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o640, 0o400])
+def test_replace_keeps_the_mode(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    files.replace(path, writes(b"new"))
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_replace_tells_when_somebody_else_wrote_meanwhile(tmp_path: Path) -> None:
+    os.utime(tmp_path, ns=(0, 0))
+
+    def write(file: IO[bytes]) -> None:
+        (tmp_path / "other").write_bytes(b"")
+        os.utime(tmp_path, ns=(1, 1))  # whatever the clock's tick
+
+    assert files.replace(tmp_path / "a.json", write).folder_after is None
+
+
+# ---- move -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of its own."""
+    folder = tmp_path / "other-disk"
+    folder.mkdir()
+    if os.geteuid():
+        pytest.skip("only root may mount a tmpfs")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_move_is_a_rename(tmp_path: Path) -> None:
+    path, target = tmp_path / "a.json", tmp_path / "trash" / "b.json"
+    target.parent.mkdir()
+    path.write_bytes(b"data")
+    inode = path.stat().st_ino
+    files.move(path, target)
+    assert (target.read_bytes(), target.stat().st_ino, path.exists()) == (b"data", inode, False)
+
+
+def test_move_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        files.move(tmp_path / "a.json", tmp_path / "b.json")
+
+
+@pytest.mark.fault
+def test_move_to_another_disk(tmp_path: Path, other_disk: Path) -> None:
+    path, target = tmp_path / "a.json", other_disk / "b.json"
+    path.write_bytes(b"data")
+    path.chmod(0o600)
+    files.move(path, target)
+    assert (target.read_bytes(), path.exists()) == (b"data", False)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert names(other_disk) == ["b.json"]
+
+
+@pytest.mark.fault
+def test_move_to_a_full_disk_leaves_the_file(tmp_path: Path, other_disk: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"x" * 1_000_000)
+    with pytest.raises(OSError, match="No space left"):
+        files.move(path, other_disk / "b.json")
+    assert path.read_bytes() == b"x" * 1_000_000
+    assert names(other_disk) == []
+
+
+@pytest.mark.fault
+def test_delete_with_the_trash_on_another_disk(tmp_path: Path, other_disk: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "trash").symlink_to(other_disk)
+    with SessionRepository.open(state) as sessions:
+        kept, gone = sessions.new(), sessions.new()
+        for session in (kept, gone):
+            sessions.append(session.session_id, [{"role": "user", "content": "hello"}])
+        sessions.delete(gone.session_id)
+        assert [found.session_id for found in sessions.list().items] == [kept.session_id]
+    assert [name.split(".")[0] for name in names(other_disk)] == [gone.session_id]
+
+
+# ---- locks ------------------------------------------------------------------------------------------------
+
+
+def test_a_lock_excludes_threads(tmp_path: Path) -> None:
+    locks, inside, overlaps = files.Locks(tmp_path), [], []
+    start = threading.Barrier(8, timeout=60)
+
+    def work(name: int) -> None:
+        start.wait()
+        for _ in range(20):
+            with locks.held("one"):
+                inside.append(name)
+                overlaps.append(len(inside))
+                inside.remove(name)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert overlaps == [1] * 160
+
+
+def count_up(folder: Path, counter: Path, times: int) -> None:
+    """Add to a number in a file, which loses steps unless the lock excludes."""
+    locks = files.Locks(folder)
+    for _ in range(times):
+        with locks.held("counter"):
+            counter.write_text(str(int(counter.read_text()) + 1))
+
+
+def test_a_lock_excludes_processes(tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    at_once(count_up, [(tmp_path, counter, 50)] * 4)
+    assert counter.read_text() == "200"
+
+
+def test_a_lock_is_free_after_an_error(tmp_path: Path) -> None:
+    locks = files.Locks(tmp_path)
+    with pytest.raises(KeyError, match="mine"), locks.held("one"):
+        raise KeyError("mine")
+    with locks.held("one"):
+        pass
+
+
+def test_names_share_a_fixed_number_of_lock_files(tmp_path: Path) -> None:
+    locks = files.Locks(tmp_path)
+    for number in range(1000):
+        with locks.held(f"session-{number}"):
+            pass
+    assert len(names(tmp_path)) <= files.STRIPES
+
+
+def test_different_stripes_are_held_together(tmp_path: Path) -> None:
+    locks = files.Locks(tmp_path)
+    with ExitStack() as stack:
+        stack.enter_context(locks.held("a"))
+        stack.enter_context(locks.held("b"))
+
+
+def test_a_lock_held_too_long_is_said_to_be(tmp_path: Path) -> None:
+    with (
+        files.file_lock(tmp_path / "a.lock"),
+        pytest.raises(StorageError, match="locked too long by another program"),
+        files.file_lock(tmp_path / "a.lock", seconds=0.0),
+    ):
+        pass
+
+
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match="cannot lock: "), files.file_lock(tmp_path / "file" / "a.lock"):
+        pass
+
+
+# ---- debris -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "age", "stays"),
+    [
+        ("abc.tmp.1.2", DEBRIS_SECONDS + 60, False),
+        ("abc.tmp.1.2", DEBRIS_SECONDS - 60, True),
+        ("abc.tmp.1.2", -60, True),
+        ("_index.tmp.1.2", DEBRIS_SECONDS + 60, False),
+        ("abc.json.bak", DEBRIS_SECONDS * 24, True),
+        ("abc.json", DEBRIS_SECONDS * 24, True),
+        ("tmp.json", DEBRIS_SECONDS * 24, True),
+    ],
+)
+def test_debris_goes_after_an_hour(
+    tmp_path: Path, sessions: SessionRepository, name: str, age: float, stays: bool
+) -> None:
+    path = sessions.config.sessions_dir / name
+    path.write_text('{"title": "t", "messages": []}')
+    at = path.stat().st_mtime - age
+    os.utime(path, (at, at))
+    SessionRepository.open(sessions.config.state_dir).close()
+    assert path.exists() is stays
