@@ -330,7 +330,7 @@ def export(home: Home, session_id: str, output: Path | None, redact: bool) -> No
 def import_files(home: Home, files: Sequence[IO[bytes]], as_json: bool) -> None:
     """Store JSON exports as new sessions with new ids; - is standard input."""
     with home.open() as sessions:
-        done, failed = each(files, lambda file: file.name, partial(import_file, sessions))
+        done, failed = each(files, file_name, partial(import_file, sessions))
     said = "\n".join(
         f"{name}: {entry['session_id']} {visible(entry['title'])}" for name, entry in done.items()
     )
@@ -338,12 +338,17 @@ def import_files(home: Home, files: Sequence[IO[bytes]], as_json: bool) -> None:
     sys.exit(1 if failed else 0)
 
 
+def file_name(file: IO[bytes]) -> str:
+    """Return what to call a file that was named on the command line."""
+    return str(getattr(file, "name", "-"))  # a pipe need not have one
+
+
 def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
     """Store one JSON export and return its list entry."""
     try:
         document = json.loads(file.read())
     except (ValueError, RecursionError) as error:
-        raise Unreadable(Path(file.name), str(error)) from error
+        raise Unreadable(Path(file_name(file)), str(error)) from error
     entry: dict[str, Any] = mask_all(sessions.import_document(document).summary().as_dict())
     return entry
 

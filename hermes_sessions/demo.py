@@ -97,7 +97,8 @@ SUBJECTS = (
             Turn(
                 "It stays flat now. What should I watch?",
                 "| figure | before | after |\n|---|---|---|\n| resident size | grows 31 MB a minute "
-                "| 310 MB |\n| repeats let through | 0 | 0.02 % |\n\nAlert on the slope over an hour, not on the size.",
+                "| 310 MB |\n| repeats let through | 0 | 0.02 % |\n\n"
+                "Alert on the slope over an hour, not on the size.",
             ),
         ),
     ),
@@ -375,6 +376,7 @@ def _document(rng: random.Random, subject: Subject, turns: int, ended_at: float)
         **{name: known.get(name) for name in FIELDS},
         "messages": messages,
         "tool_calls": cards,
+        "context_messages": [],
     }
 
 
@@ -398,7 +400,6 @@ def _peculiarities(number: int, rng: random.Random, document: Document) -> Docum
             "source_tag": "cron",
             "session_source": "cron",
             "source_label": "Cron",
-            "title": "Nightly report",
         },
     }
     if number < len(SUBJECTS):
