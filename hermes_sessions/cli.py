@@ -575,6 +575,7 @@ def serve(home: Home, host: str | None, port: int | None) -> None:
     try:
         import webapp
 
+        home.open().close()  # a first import shows its bar here, the server has none
         webapp.serve(config, server)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("webapp", "hermes_sessions"):
