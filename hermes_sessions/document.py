@@ -304,4 +304,4 @@ def new_document(values: Iterable[tuple[str, bytes]]) -> bytes:
 
 def moved(position: int, edits: Iterable[Edit]) -> int:
     """Return where a position that no edit covers lies after the edits."""
-    return position + sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.end <= position)
+    return position + sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.start < position)

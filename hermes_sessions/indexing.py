@@ -6,6 +6,7 @@ to whoever changed it.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,20 +75,25 @@ def _carry_out(
     engine: Engine, folder: Path, look: _Look, plan: drift.Plan, progress: Progress | None
 ) -> SyncReport:
     to_read = plan.added + plan.changed
-    done = 0
+    stored: set[str] = set()
     for at in range(0, len(to_read), BATCH):
         some = to_read[at : at + BATCH]
-        done += _store(
-            engine, look, [_read(folder, session_id, look.files[session_id]) for session_id in some]
-        )
+        found = [_read(folder, session_id, look.files[session_id]) for session_id in some]
+        stored.update(_store(engine, look, found))
         if progress:
             progress(at + len(some), len(to_read))
     removed = _forget(engine, look, plan.removed)
-    with tables.writing(engine) as connection:
-        tables.scanned(connection, look.folder_time, look.scanned_at)
+    _note(engine, look)
+    with tables.reading(engine) as connection:
         unreadable = len(tables.unreadable(connection))
-    changed = min(len(plan.changed), done)
-    return SyncReport(done - changed, changed, removed, unreadable)
+    added, changed = len(stored.intersection(plan.added)), len(stored.intersection(plan.changed))
+    return SyncReport(added, changed, removed, unreadable)
+
+
+def _note(engine: Engine, look: _Look) -> None:
+    """Note when the folder was looked at, which only spares the next look: no reason to refuse a list."""
+    with suppress(StorageError), tables.writing(engine) as connection:
+        tables.scanned(connection, look.folder_time, look.scanned_at)
 
 
 def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _Problem | None:
@@ -104,20 +110,16 @@ def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _Pro
     return Indexed(summary, stored, draft=False)
 
 
-def _store(engine: Engine, look: _Look, found: Sequence[Indexed | _Problem | None]) -> int:
-    rows = [item for item in found if isinstance(item, Indexed)]
+def _store(engine: Engine, look: _Look, found: Sequence[Indexed | _Problem | None]) -> list[str]:
+    by_id = {item.summary.session_id: item for item in found if isinstance(item, Indexed)}
     problems = [item for item in found if isinstance(item, _Problem)]
     with tables.writing(engine) as connection:
-        present = tables.signatures(connection, [row.summary.session_id for row in rows])
-        fresh = [
-            row
-            for row in rows
-            if present.get(row.summary.session_id) == look.rows.get(row.summary.session_id)
-        ]
-        tables.put(connection, fresh)
+        present = tables.signatures(connection, by_id)
+        fresh = [session_id for session_id in by_id if present.get(session_id) == look.rows.get(session_id)]
+        tables.put(connection, [by_id[session_id] for session_id in fresh])
         for problem in problems:
             tables.put_unreadable(connection, *problem)
-    return len(fresh)
+    return fresh
 
 
 def _forget(engine: Engine, look: _Look, session_ids: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import builtins
 import json
+import math
 import threading
 import time
 import uuid
@@ -48,13 +49,14 @@ from .model import (
 )
 from .projects import Projects
 from .redact import mask_all
-from .sidecar import Loaded, Written
+from .sidecar import Loaded, Outline, Written
 from .tables import Filters, Indexed, Place
 
 DRAFT_SECONDS = 86_400
 PREVIEW = 80
 ATTEMPTS = 3
 LARGEST_PAGE = 100_000
+TIMES = ("created_at", "updated_at")
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
 # What a copy does not take over: a turn that runs; for a fork, what was used; what is the original's alone.
 NOTHING_PENDING: Mapping[str, Any] = {
@@ -265,17 +267,18 @@ class SessionRepository:
 
         Raises `InvalidValue` for a field, `StorageError`.
         """
-        now = time.time()
         given = {
             "title": title,
-            "workspace": workspace or configuration.last_workspace(self.config),
-            "model": model or self.config.default_model,
+            "workspace": workspace,
+            "model": model,
             "model_provider": model_provider,
-            "profile": profile or self.config.profile,
-            "created_at": now,
-            "updated_at": now,
+            "profile": profile,
         }
-        values = self._checked(given | metadata)
+        now = time.time()
+        values = {"created_at": now, "updated_at": now} | self._checked(given | metadata)
+        values["workspace"] = values["workspace"] or configuration.last_workspace(self.config)
+        values["model"] = values["model"] or self.config.default_model
+        values["profile"] = values["profile"] or self.config.profile
         return self._store_new(Session(**read_metadata(_new_id(), values, now), extra=other_keys(values)))
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
@@ -329,6 +332,7 @@ class SessionRepository:
     def _store_new(self, session: Session) -> Session:
         """Store a session that has no file: as a draft while it has nothing to lose, else as a file."""
         if not session.messages and not session.tool_calls and not session.waiting:
+            document.encode_metadata(session.extra)
             version = Signature(0, time.time_ns(), 0)
             self._put(Indexed(session.summary(), Stored(version), draft=True))
             return replace(session, signature=version)
@@ -382,10 +386,10 @@ class SessionRepository:
         _check_writable(old, changes, session.messages != old.messages)
         values = {name: document.encode(value, name) for name, value in changes.items()}
         values["message_count"] = document.encode(session.message_count, "message_count")
-        edits = sidecar.saved(loaded, old, session, values)
+        source = sidecar.outline(loaded)
+        edits = sidecar.saved(loaded, old, session, _unsaid_times(source, old) | values)
         self._check_index()
-        shrinks = session.message_count < old.message_count
-        written = sidecar.rewrite(sidecar.outline(loaded), edits, backup=shrinks)
+        written = sidecar.rewrite(source, edits, backup=session.message_count < old.message_count)
         known = {name: value for name, value in changes.items() if name in FIELDS}
         new = replace(
             session, **known, extra={**old.extra, **session.extra}, signature=written.stored.signature
@@ -398,7 +402,6 @@ class SessionRepository:
 
         Raises `InvalidValue` for a field, `NotFound`, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
         """
-        check_id(session_id)
         changes = self._checked(metadata)
         document.encode_metadata(changes)
         summary = self._apply(session_id, lambda row: self._change(row, changes, {}, touch))
@@ -418,7 +421,6 @@ class SessionRepository:
 
         The messages already there are not read.
         """
-        check_id(session_id)
         lists = {"messages": check_messages(messages)}
         if tool_calls:
             lists["tool_calls"] = check_messages(tool_calls, "tool_calls")
@@ -440,9 +442,9 @@ class SessionRepository:
             ).summary()
         changes["message_count"] = row.summary.message_count + len(messages)
         values = document.encode_metadata(changes)
-        with sidecar.opened(
-            self.config.sessions_dir, row.summary.session_id, row.stored, {*values, *lists}
-        ) as source:
+        keys = {*values, *lists, *TIMES}
+        with sidecar.opened(self.config.sessions_dir, row.summary.session_id, row.stored, keys) as source:
+            values = _unsaid_times(source, row.summary) | values
             written = sidecar.rewrite(source, sidecar.append(source, lists, values))
         sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
         return self._record(row.summary.changed(changes), written.sent(sent_at))
@@ -487,6 +489,7 @@ class SessionRepository:
         present = {member.key for member in loaded.members}
         values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
         source = sidecar.outline(loaded)
+        values = _unsaid_times(source, row.summary) | values
         edits = [*sidecar.truncated(loaded, keep), *sidecar.set_keys(source, values)]
         written = sidecar.rewrite(source, edits, backup=True)
         return self._record(row.summary.changed(changes), written.sent(sidecar.sent_before(loaded, keep)))
@@ -551,7 +554,7 @@ class SessionRepository:
 
     def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:
         """Change a session under its lock, anew if a program without our locks replaced the file."""
-        with self._locks.held(session_id):
+        with self._locks.held(check_id(session_id)):
             self._check_index()
             for _ in range(ATTEMPTS - 1):
                 with suppress(Conflict):
@@ -637,6 +640,12 @@ def _check_writable(session: Metadata, changes: Collection[str], transcript: boo
         raise ReadOnly(f"session {session.session_id} is read-only; duplicate it to change it")
 
 
+def _unsaid_times(source: Outline, session: Metadata) -> dict[str, bytes]:
+    """Return the times that a file does not say: they were read off its `stat`, which a write changes."""
+    said = {member.key for member in source.members}
+    return document.encode_metadata({name: getattr(session, name) for name in TIMES if name not in said})
+
+
 def _warning(unreadable: tuple[str, str]) -> str:
     name, reason = unreadable
     return f"{name} cannot be read: {reason}"
@@ -661,6 +670,9 @@ def _cursor(summary: Summary) -> str:
 def _place(cursor: str) -> Place:
     try:
         unpinned, age, session_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return Place(check_whole("cursor", unpinned, 0, 1), float(age), check_id(session_id))
-    except (AttributeError, TypeError, ValueError) as error:
+        place = Place(check_whole("cursor", unpinned, 0, 1), float(age), check_id(session_id))
+    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidValue("cursor must be the next_cursor of a page") from error
+    if not math.isfinite(place.age):
+        raise InvalidValue("cursor must be the next_cursor of a page")
+    return place

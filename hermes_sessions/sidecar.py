@@ -7,6 +7,7 @@ import errno
 import json
 import marshal
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from .document import Edit, Malformed, Member, Span
 from .errors import Conflict, NotFound, Unreadable, storing
 from .model import (
     FIELDS,
+    LARGEST_INTEGER,
     MessagePage,
     Session,
     Signature,
@@ -77,9 +79,9 @@ def path_of(folder: Path, session_id: str) -> Path:
     return folder / f"{session_id}.json"
 
 
-def signature_of(stat: os.stat_result) -> Signature:
+def signature_of(status: os.stat_result) -> Signature:
     """Return the version that a `stat` stands for."""
-    return Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return Signature(status.st_size, status.st_mtime_ns, status.st_ino & LARGEST_INTEGER)
 
 
 def signature(folder: Path, session_id: str) -> Signature | None:
@@ -108,12 +110,12 @@ def load(folder: Path, session_id: str) -> Loaded:
 def _open(path: Path, session_id: str) -> Iterator[IO[bytes]]:
     with storing(f"cannot read session {session_id}"):
         try:
-            file = path.open("rb")
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a pipe would wait for its other end
         except FileNotFoundError:
             raise NotFound(f"no session {session_id}") from None
-        except IsADirectoryError as error:
-            raise Unreadable(path, "a folder") from error
-        with file:
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Unreadable(path, "not a file")
             yield file
 
 
@@ -342,7 +344,7 @@ def create(folder: Path, session_id: str, text: bytes) -> Written:
 
 
 def _write(path: Path, source: Outline, edits: Sequence[Edit], prepare: Callable[[], None]) -> Written:
-    if source.signature.size and source.read(0, 3) == document.BOM:
+    if source.read(0, min(3, source.signature.size)) == document.BOM:
         edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     with storing(f"cannot save session {path.stem}"):
         done = files.replace(path, partial(_splice, source, sorted(edits)), prepare)
