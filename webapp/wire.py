@@ -17,14 +17,14 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 Answer = dict[str, Any] | Response
 
 DIGITS = 19
-TRUE, FALSE = ("1", "true", "yes"), ("0", "false", "no")
+FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 # ---- arguments ------------------------------------------------------------------------------------------
 
 
 class Kind(NamedTuple):
-    """What an argument of one type may be: in words, as a JSON value, and read from the text of a query."""
+    """What an argument of one type may be: in words, as a JSON value, and parsed from text (`ValueError`)."""
 
     words: str
     accepts: Callable[[Any], bool]
@@ -46,12 +46,16 @@ def _is_names(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
 
 
-def _parse_whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
+def _parse_whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS):
+        raise ValueError(text)
+    return int(text)
 
 
-def _parse_flag(text: str) -> bool | None:
-    return True if text.lower() in TRUE else False if text.lower() in FALSE else None
+def _parse_flag(text: str) -> bool:
+    if text.lower() not in FLAGS:
+        raise ValueError(text)
+    return FLAGS[text.lower()]
 
 
 def _or_null(kind: Kind) -> Kind:
@@ -81,8 +85,14 @@ def _arguments(handler: Callable[..., Any]) -> dict[str, Argument]:
 
 def _from_query(arguments: Mapping[str, Argument]) -> dict[str, Any]:
     values = {name: request.args[name] for name in arguments if request.args.get(name)}
-    parsed = {name: arguments[name].kind.parse(text) for name, text in values.items()}
-    return _checked(arguments, parsed)
+    return _checked(arguments, {name: _parsed(name, arguments[name], text) for name, text in values.items()})
+
+
+def _parsed(name: str, argument: Argument, text: str) -> Any:
+    try:
+        return argument.kind.parse(text)
+    except ValueError:
+        raise InvalidValue(f"{name} must be {argument.kind.words}") from None
 
 
 def _from_body(arguments: Mapping[str, Argument]) -> dict[str, Any]:
