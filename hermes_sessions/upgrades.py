@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import uuid
@@ -137,10 +138,16 @@ def _migrate(
 def _keep_copy(config: Config, engine: Engine) -> None:
     if engine.dialect.name != "sqlite" or not _holds_rows(engine):
         return
-    name = f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
-    with tables.reading(engine) as connection:
-        # Beneath SQLAlchemy, which begins a transaction whatever the isolation level: VACUUM runs in none.
-        connection.connection.cursor().execute("VACUUM INTO ?", (str(config.state_dir / name),))
+    copy = config.state_dir / f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
+    try:
+        with tables.reading(engine) as connection:
+            # Beneath SQLAlchemy, which begins a transaction whatever the isolation level: VACUUM runs in
+            # none. As bytes, since a folder's name need not be UTF-8.
+            cursor = connection.connection.cursor()
+            cursor.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(copy),))
+    except BaseException:
+        copy.unlink(missing_ok=True)  # half a copy is none
+        raise
 
 
 def _holds_rows(engine: Engine) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -89,6 +90,13 @@ def upgrade_with(config: Config, migrations: Path) -> str | None:
     return upgrades.revision(config)
 
 
+def rename(config: Config, session_id: str) -> str:
+    """Rename a session through a repository of its own, and return the title that a list then shows."""
+    with SessionRepository.open(config.state_dir) as sessions:
+        sessions.update(session_id, title="new")
+        return next(one.title for one in sessions.list().items if one.session_id == session_id)
+
+
 def copies(config: Config) -> list[Path]:
     """Return the copies that upgrades left."""
     return list(config.state_dir.glob("sessions.db.*.bak"))
@@ -145,6 +153,7 @@ def test_processes_that_open_a_new_home_at_once(config: Config, count: int) -> N
 
 def test_processes_that_open_an_index_in_another_journal_mode(config: Config) -> None:
     """As one is that was restored from a copy: `VACUUM INTO` writes no WAL."""
+    write_sidecars(config.sessions_dir, 8)
     expected = open_and_list(config)
     query(index_of(config), "PRAGMA journal_mode = DELETE")
     assert at_once(open_and_list, [(config,)] * 8) == [expected] * 8
@@ -185,6 +194,38 @@ def test_rows_that_are_only_in_the_write_ahead_log_are_in_the_copy(config: Confi
         upgrade_with(config, with_revision(tmp_path, ADDS_A_COLUMN))
     (copy,) = copies(config)
     assert "new" in query(copy, "SELECT title FROM sessions")
+
+
+@pytest.mark.fault
+def test_no_upgrade_without_room_for_the_copy(config: Config, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not allow mounting a file system")
+    try:
+        small = resolve(disk, database_url=f"sqlite:///{tmp_path / 'roomy.db'}")
+        write_sidecars(small.sessions_dir, 1)
+        with SessionRepository.open(disk, database_url=small.database_url) as sessions:
+            for _ in range(100):
+                sessions.new(personality="x" * 5000)
+        before = dump(tmp_path / "roomy.db")
+        with pytest.raises(StorageError, match="disk is full"):
+            upgrade_with(small, with_revision(tmp_path, ADDS_A_COLUMN))
+        assert dump(tmp_path / "roomy.db") == before
+        assert copies(small) == []
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_copy_in_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    config = resolve(tmp_path / os.fsdecode(b"caf\xe9"))
+    write_sidecars(config.sessions_dir, 1)
+    open_and_list(config)
+    upgrades.downgrade_index(config)
+    assert query(copies(config)[0], "SELECT session_id FROM sessions") == ["s000"]
 
 
 def test_no_copy_of_an_index_without_rows(tmp_path: Path) -> None:
