@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, Engine, String, Text, event
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 
 from .errors import InvalidValue, StorageError
 from .model import FIELDS, Signature, Stored, Summary
@@ -172,7 +172,7 @@ def make_engine(where: str | Path) -> Engine:
         if parsed.get_backend_name() != "sqlite":
             return sa.create_engine(parsed, pool_pre_ping=True)
         memory = parsed.database in (None, "", ":memory:")
-        engine = sa.create_engine(parsed, poolclass=StaticPool) if memory else _file_engine(parsed)
+        engine = _memory_engine(parsed) if memory else _file_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise InvalidValue("database_url must be an SQLAlchemy URL whose driver is installed") from error
     event.listen(engine, "connect", _set_up_connection)
@@ -182,6 +182,12 @@ def make_engine(where: str | Path) -> Engine:
 
 def _file_engine(url: sa.URL) -> Engine:
     return sa.create_engine(url, pool_size=8, max_overflow=64)
+
+
+def _memory_engine(url: sa.URL) -> Engine:
+    # The database is its connection: there is one, and threads wait for it.
+    threads = {"check_same_thread": False}
+    return sa.create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args=threads)
 
 
 def _set_up_connection(connection: sqlite3.Connection, _: object) -> None:
@@ -245,7 +251,7 @@ def storing_rows() -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or type(error).__name__)
+    return str(getattr(error, "orig", None) or error)  # the driver's own words
 
 
 # ---- rows -----------------------------------------------------------------------------------------------
