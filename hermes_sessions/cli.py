@@ -669,7 +669,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.cells import cell_len, set_cell_size
 
     cells = [list(map(visible, row)) for row in (headers, *rows)]
-    *padded, last = [at for at in range(len(headers)) if any(row[at] for row in cells[1:])] or [0]
+    *padded, last = [at for at in range(len(headers)) if not rows or any(row[at] for row in cells[1:])]
     widths = {at: max(cell_len(row[at]) for row in cells) + 2 for at in padded}
     room = max(terminal_width() - sum(widths.values()), NARROWEST)
     lines = []

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
 from hermes_sessions import Session, SessionRepository
-from hermes_sessions.cli import Home, ago, main, visible, visible_text
+from hermes_sessions.cli import LISTED, Home, ago, main, visible, visible_text
 from hermes_sessions.demo import write_home
 
 from .make import message, started, turns, write, write_document
@@ -142,7 +142,7 @@ def test_list_aligns_wide_characters(home: Path, sessions: SessionRepository) ->
 
 
 def test_list_of_nothing(tmp_path: Path) -> None:
-    assert done(tmp_path / "new", "list") == "ID\n"
+    assert done(tmp_path / "new", "list").split() == list(LISTED)
     assert parsed(tmp_path / "new", "list")["sessions"] == []
 
 
