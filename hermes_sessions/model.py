@@ -237,6 +237,13 @@ def other_keys(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def clean_text(text: str) -> str:
+    """Return `text` as every database and every screen takes it: lone surrogates and NUL become U+FFFD."""
+    if text.isascii() and text.isprintable():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
 # ---- messages -------------------------------------------------------------------------------------------
 
 
@@ -368,6 +375,14 @@ class Summary(Metadata):
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
         """Return the list entry that the web UI's client reads; `active_streams` are ids that are alive."""
         return _compact(self, self.message_count, self.last_message_at, active_streams)
+
+    def displayable(self) -> Self:
+        """Return this summary with every text as `clean_text` has it; the file keeps its own."""
+        texts = ((name, value) for name, value in self.metadata().items() if isinstance(value, str))
+        unfit: dict[str, Any] = {
+            name: cleaned for name, value in texts if (cleaned := clean_text(value)) != value
+        }
+        return replace(self, **unfit) if unfit else self
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """Return this summary after `changes`, checked metadata or derived fields."""

@@ -131,8 +131,11 @@ class SessionRepository:
             self._create_sessions_folder()
         self._catch_up(progress)
         sidecar.remove_debris(self.config.sessions_dir)
-        with tables.writing(self._engine) as connection:
-            tables.drop_old_drafts(connection, time.time() - DRAFT_SECONDS)
+        with tables.reading(self._engine) as connection:
+            unused = tables.old_drafts(connection, time.time() - DRAFT_SECONDS)
+        if unused:
+            with tables.writing(self._engine) as connection:
+                tables.drop(connection, unused)
 
     def __enter__(self) -> Self:
         return self
@@ -334,7 +337,7 @@ class SessionRepository:
         if not session.messages and not session.tool_calls and not session.waiting:
             document.encode_metadata(session.extra)
             version = Signature(0, time.time_ns(), 0)
-            self._put(Indexed(session.summary(), Stored(version), draft=True))
+            self._put(Indexed(session.summary().displayable(), Stored(version), draft=True))
             return replace(session, signature=version)
         text = sidecar.new_text(session)
         self._check_index()
@@ -603,7 +606,8 @@ class SessionRepository:
 
     def _record(self, summary: Summary, written: Written) -> Summary:
         """Store the row of a file that was just written."""
-        shown = replace(summary, last_message_at=written.stored.sent_at or summary.updated_at)
+        last = written.stored.sent_at or summary.updated_at
+        shown = replace(summary, last_message_at=last).displayable()
         with (
             _after_the_file(f"session {summary.session_id} was saved"),
             tables.writing(self._engine) as connection,

@@ -147,7 +147,9 @@ def summary(loaded: Loaded) -> tuple[Summary, Stored]:
         last_message_at=sent_at or metadata["updated_at"],
     )
     member = document.find(loaded.members, "messages")
-    return shown, Stored(loaded.signature, Span(member.value, member.end) if member else None, sent_at)
+    return shown.displayable(), Stored(
+        loaded.signature, Span(member.value, member.end) if member else None, sent_at
+    )
 
 
 def message_count(loaded: Loaded) -> int:
@@ -523,6 +525,7 @@ def to_trash(folder: Path, session_id: str, trash: Path) -> Written:
     path = path_of(folder, session_id)
     target = trash / f"{session_id}.{time.time_ns()}.json"
     with storing(f"cannot delete session {session_id}"):
+        trash.mkdir(parents=True, exist_ok=True)
         before = files.folder_time(folder)
         try:
             files.move(path, target)

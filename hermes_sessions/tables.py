@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import QueuePool
 
 from .errors import InvalidValue, StorageError
-from .model import FIELDS, Signature, Stored, Summary
+from .model import FIELDS, Signature, Stored, Summary, clean_text
 
 BUSY_MS = 5000
 CHUNK = 500  # ids in one IN (...): far below every database's limit on parameters
@@ -263,7 +263,7 @@ def _values(indexed: Indexed) -> dict[str, Any]:
     other = {name: metadata[name] for name in _OTHER_FIELDS if metadata[name] not in (None, [])}
     start, end = stored.transcript or (None, None)
     return {
-        **{name: _storable(metadata[name]) for name in ("session_id", *_COLUMN_FIELDS)},
+        **{name: metadata[name] for name in ("session_id", *_COLUMN_FIELDS)},
         "other": {**summary.extra, **other},
         "message_count": summary.message_count,
         "sent_at": stored.sent_at,
@@ -275,13 +275,6 @@ def _values(indexed: Indexed) -> dict[str, Any]:
         "transcript_start": start,
         "transcript_end": end,
     }
-
-
-def _storable(value: Any) -> Any:
-    """Return text as every database takes it: lone surrogates and NUL become U+FFFD."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def place_of(summary: Summary) -> Place:
@@ -326,7 +319,7 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
     for name in ("profile", "project_id", "source", "archived"):
         wanted = getattr(filters, name)
         if wanted is not None:
-            yield _rows.c[name] == _storable(wanted)
+            yield _rows.c[name] == (clean_text(wanted) if isinstance(wanted, str) else wanted)
 
 
 def page(connection: Connection, filters: Filters, after: Place | None, limit: int | None) -> list[Summary]:
@@ -383,6 +376,12 @@ def ids(connection: Connection, filters: Filters) -> list[str]:
     return list(connection.execute(sa.select(_rows.c.session_id).where(*_conditions(filters))).scalars())
 
 
+def old_drafts(connection: Connection, before: float) -> list[str]:
+    """Return the ids of the drafts that nobody changed since `before` (seconds since the epoch)."""
+    drafts = sa.select(_rows.c.session_id).where(_rows.c.hidden == sa.true(), _rows.c.draft == sa.true())
+    return list(connection.execute(drafts.where(_rows.c.updated_at < before)).scalars())
+
+
 def state(connection: Connection) -> State:
     """Return how far the index is."""
     columns = (_state.c.store_id, _state.c.generation, _state.c.folder_time, _state.c.scanned_at)
@@ -404,7 +403,7 @@ def put(connection: Connection, rows: Sequence[Indexed]) -> None:
 def put_unreadable(connection: Connection, session_id: str, signature: Signature, reason: str) -> None:
     """Store that a file could not be read, in the place of whatever was known of it."""
     _forget(connection, [session_id])
-    values = {"session_id": _storable(session_id), "reason": _storable(reason), **signature._asdict()}
+    values = {"session_id": clean_text(session_id), "reason": clean_text(reason), **signature._asdict()}
     connection.execute(sa.insert(_bad).values(values))
     _next_generation(connection)
 
@@ -412,12 +411,6 @@ def put_unreadable(connection: Connection, session_id: str, signature: Signature
 def drop(connection: Connection, session_ids: Collection[str]) -> None:
     """Forget these sessions."""
     _forget(connection, session_ids)
-    _next_generation(connection)
-
-
-def drop_old_drafts(connection: Connection, before: float) -> None:
-    """Forget the drafts that nobody changed since `before` (seconds since the epoch)."""
-    connection.execute(sa.delete(_rows).where(_rows.c.draft == sa.true(), _rows.c.updated_at < before))
     _next_generation(connection)
 
 

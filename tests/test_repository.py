@@ -202,6 +202,14 @@ def test_the_version_changes_with_every_change_and_not_without(sessions: Session
     assert sessions.version() == seen[-1]
 
 
+def test_opening_again_changes_no_version(sessions: SessionRepository) -> None:
+    started(sessions)
+    sessions.new()
+    version = sessions.version()
+    with SessionRepository.open(sessions.config.state_dir) as other:
+        assert other.version() == version
+
+
 # ---- one session ----------------------------------------------------------------------------------------
 
 
