@@ -36,6 +36,7 @@ WORDS = {
     405: "this address takes another method",
     413: "the body is larger than 20 MB",
 }
+LARGEST_DROPPED, DROPPED_AT_ONCE = 200 * 1024 * 1024, 1024 * 1024
 UNEXPECTED = "something went wrong in the server; its log says what"
 
 
@@ -56,11 +57,21 @@ def _library_error(error: SessionsError) -> Response:
 def _http_error(error: HTTPException) -> BaseResponse:
     if error.code is None or error.code < 400:  # a redirect
         return BaseResponse.force_type(error.get_response())
+    if error.code == 413:
+        _read_to_the_end()
     refusal = _refusal(error.code, WORDS.get(error.code) or error.description or error.name)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             refusal.headers[name] = value
     return refusal
+
+
+def _read_to_the_end() -> None:
+    """Read and drop a large body: a client that is still sending would see a broken pipe, not the answer."""
+    unread = request.environ["wsgi.input"]
+    for _ in range(LARGEST_DROPPED // DROPPED_AT_ONCE):
+        if not unread.read(DROPPED_AT_ONCE):
+            return
 
 
 def _unexpected_error(error: Exception) -> Response:

@@ -10,9 +10,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-from hermes_sessions.model import message_text
-
-from .wire import whole_text
+from hermes_sessions.model import clean_text, message_text
 
 LONGEST_FORMATTED = 100_000  # Markdown of a megabyte takes a second
 LONGEST_SHOWN = 400_000
@@ -60,11 +58,11 @@ def _shown(message: Any, index: int) -> Shown:
     fields = message if isinstance(message, dict) else {"content": message}
     role = fields.get("role")
     role = role if isinstance(role, str) and role in ROLES else "other"
-    text = whole_text(_text(fields))
+    text = clean_text(_text(fields))
     return Shown(
         index=index,
         role=role,
-        author=ROLES.get(role) or whole_text(_line(fields.get("role"))) or "Unknown",
+        author=ROLES.get(role) or clean_text(_line(fields.get("role"))) or "Unknown",
         html=Markup("") if role == "tool" else formatted(text),
         folds=list(_folds(fields, role, text)),
         attachments=list(_attachments(fields)),
@@ -123,7 +121,7 @@ def _folds(fields: dict[str, Any], role: str, text: str) -> Iterator[Fold]:
     if role == "tool":
         name = _line(fields.get("name")) or _line(fields.get("tool_name"))
         yield Fold(
-            "answer", f"Result of {whole_text(name)}" if name else "Result", _cut(text, LONGEST_FOLDED)
+            "answer", f"Result of {clean_text(name)}" if name else "Result", _cut(text, LONGEST_FOLDED)
         )
 
 
@@ -133,11 +131,11 @@ def _call(call: Any) -> Fold:
     function = function if isinstance(function, dict) else fields
     name = _line(function.get("name")) or "tool"
     arguments = function.get("arguments", function.get("args"))
-    return Fold("call", whole_text(name), _cut(whole_text(_pretty_arguments(arguments)), LONGEST_FOLDED))
+    return Fold("call", clean_text(name), _cut(clean_text(_pretty_arguments(arguments)), LONGEST_FOLDED))
 
 
 def _pretty_text(value: Any) -> str:
-    return whole_text(value if isinstance(value, str) else _pretty(value))
+    return clean_text(value if isinstance(value, str) else _pretty(value))
 
 
 def _attachments(fields: dict[str, Any]) -> Iterator[str]:
@@ -148,7 +146,7 @@ def _attachments(fields: dict[str, Any]) -> Iterator[str]:
     parts = content if isinstance(content, list) else []
     pictures = [part for part in parts if _is_part(part) and part["type"] not in ("text", "input_text")]
     yield from (
-        "picture" if "image" in part["type"] else whole_text(_line(part["type"]))
+        "picture" if "image" in part["type"] else clean_text(_line(part["type"]))
         for part in pictures[len(named) :]
     )
 
@@ -157,7 +155,7 @@ def _attachment_name(attachment: Any) -> str:
     """Return what an attachment is called: web UIs store a name, a path, or an object with either."""
     if isinstance(attachment, dict):
         attachment = attachment.get("name") or attachment.get("filename") or attachment.get("path")
-    name = whole_text(attachment) if isinstance(attachment, str) else ""
+    name = clean_text(attachment) if isinstance(attachment, str) else ""
     return name.replace("\\", "/").rstrip("/").rpartition("/")[2] or "attachment"
 
 

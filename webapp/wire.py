@@ -11,7 +11,7 @@ import msgspec
 from flask import Blueprint, Response, abort, request
 
 from hermes_sessions.errors import InvalidValue
-from hermes_sessions.model import LARGEST_INTEGER
+from hermes_sessions.model import LARGEST_INTEGER, clean_text
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Answer = dict[str, Any] | Response
@@ -174,14 +174,9 @@ def encode(value: Any) -> bytes:
 
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
-        return whole_text(value)
+        return clean_text(value)
     if isinstance(value, dict):
-        return {whole_text(key): _without_surrogates(item) for key, item in value.items()}
+        return {clean_text(key): _without_surrogates(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_surrogates(item) for item in value]
     return value
-
-
-def whole_text(text: str) -> str:
-    """Return `text` with halves of surrogate pairs joined, or replaced where the other half is missing."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

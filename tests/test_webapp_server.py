@@ -1,0 +1,114 @@
+"""The production server as it runs: in a process of its own, with real sockets, stopped by signals."""
+
+import json
+import socket
+import sqlite3
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hermes_sessions.config import ServerConfig, resolve
+from hermes_sessions.errors import InvalidValue, StorageError
+from webapp import serve
+from webapp.server import is_loopback
+
+from .serving import address, served, start, stop
+
+
+def fetch(url: str, body: Any = None) -> Any:
+    """Return the JSON of an answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return json.loads(response.read())
+
+
+def test_a_home_is_served_on_a_free_port_until_it_is_stopped(may: Path) -> None:
+    server = start(may, "--port", "0")
+    url = address(server)
+    assert fetch(f"{url}/health")["sessions"] == 47
+    assert len(fetch(f"{url}/api/sessions")["sessions"]) == 47
+    said = stop(server)
+    assert server.returncode == 0
+    assert "Traceback" not in said
+    with pytest.raises(urllib.error.URLError):
+        fetch(f"{url}/health")
+
+
+def test_many_requests_at_once_all_write(may: Path) -> None:
+    with served(may) as url:
+        ids = [entry["session_id"] for entry in fetch(f"{url}/api/sessions")["sessions"]]
+
+        def rename(session_id: str) -> Any:
+            body = {"session_id": session_id, "title": f"now {session_id}"}
+            return fetch(f"{url}/api/session/rename", body)["session"]["title"]
+
+        with ThreadPoolExecutor(12) as pool:
+            assert list(pool.map(rename, ids)) == [f"now {session_id}" for session_id in ids]
+        listed = fetch(f"{url}/api/sessions")["sessions"]
+    assert {entry["title"] for entry in listed} == {f"now {session_id}" for session_id in ids}
+    with sqlite3.connect(may / "webui/sessions.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    database.close()
+
+
+def test_a_body_that_is_too_large_gets_its_answer(may: Path) -> None:
+    with served(may) as url:
+        request = urllib.request.Request(
+            f"{url}/api/session/import", b" " * (21 * 1024 * 1024), {"Content-Type": "application/json"}
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=20)
+        with refused.value as answer:
+            assert answer.code == 413
+            assert "20 MB" in json.loads(answer.read())["error"]
+        assert fetch(f"{url}/health")["status"] == "ok"
+
+
+def test_the_password_of_the_environment_is_asked_for(may: Path) -> None:
+    with served(may, HERMES_WEBUI_PASSWORD="p") as url, pytest.raises(urllib.error.HTTPError) as refused:
+        fetch(f"{url}/api/sessions")
+    with refused.value as answer:
+        assert answer.code == 401
+
+
+def test_other_machines_need_a_password(may: Path) -> None:
+    for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
+        with pytest.raises(InvalidValue, match="HERMES_WEBUI_PASSWORD"):
+            serve(resolve(hermes_home=may, environ={}), ServerConfig(host, 0, None))
+    assert not (may / "webui/sessions.db").exists(), "refused before anything was opened"
+    server = start(may, "--host", "0.0.0.0", "--port", "0")
+    said, _ = server.communicate(timeout=20)
+    assert server.returncode != 0
+    assert "HERMES_WEBUI_PASSWORD" in said
+    assert "Traceback" not in said
+
+
+def test_a_port_that_is_taken_is_said_at_once(may: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StorageError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            serve(resolve(hermes_home=may, environ={}), ServerConfig("127.0.0.1", port, None))
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.2", True),
+        ("localhost", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+    ],
+)
+def test_what_only_this_machine_reaches(host: str, own: bool) -> None:
+    assert is_loopback(host) is own
