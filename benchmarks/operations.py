@@ -1,0 +1,168 @@
+"""The operations that are measured on one home, each with its floors."""
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from hermes_sessions import SessionRepository
+
+from .floors import Floors
+from .homes import LARGE, MIDDLE, SMALL
+from .timing import Action, Case, Figure, Floor, measure
+
+SIZES = {SMALL: "12 messages", MIDDLE: "2,000 messages", LARGE: "50 MB"}
+MESSAGE = {"role": "user", "content": "How is the deployment going? " * 8, "timestamp": 1_790_000_000.0}
+SELECT_50, SELECT_ALL = "SQL, 50 rows", "SQL, all rows"
+
+
+def run(home: Path, work: Path) -> Iterator[list[Figure]]:
+    """Measure everything on a home of our own; `work` is a folder for what the floors write."""
+    state_dir = home / "webui"
+    with SessionRepository.open(state_dir) as sessions:
+        count = sessions.count(hidden=True)
+        floors = Floors(state_dir, work / "floors")
+        try:
+            for case in _cases(sessions, floors, state_dir, work):
+                yield measure(case, count)
+        finally:
+            floors.close()
+    yield from _memory(state_dir, work, count)
+
+
+def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
+    yield from _opening(floors, state_dir, work)
+    yield from _lists(sessions, floors)
+    yield from _reading(sessions, floors)
+    # What writes comes last: the first list some seconds after a write looks at every file.
+    yield from _writing(sessions, floors)
+    yield from _after_writes(sessions, floors, state_dir / "sessions")
+
+
+def _opening(floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
+    numbers = itertools.count()
+
+    def first_import() -> None:
+        url = f"sqlite:///{work / f'import{next(numbers)}.db'}"
+        SessionRepository.open(state_dir, database_url=url).close()
+
+    both = [
+        Floor("read every file", floors.read_all),
+        Floor("read, find the top-level keys", floors.read_and_scan_all),
+    ]
+    yield Case("first import", first_import, both, 3)
+    connect = [Floor("connect, one row, one stat", floors.connect)]
+    yield Case("open, nothing changed", lambda: SessionRepository.open(state_dir).close(), connect)
+    program = f"import hermes_sessions as h; h.SessionRepository.open({str(state_dir)!r}).close()"
+    bare = [Floor("Python that imports sqlite3", _python("import sqlite3"))]
+    yield Case("open in a new process", _python(program), bare, 10)
+
+
+def _python(program: str) -> Action:
+    return lambda: subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def _lists(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
+    half = sessions.list(limit=max(1, sessions.count() // 2))
+    one = [Floor("one stat, one row", floors.stat_and_state)]
+    yield Case("list(limit=50)", lambda: sessions.list(limit=50), [Floor(SELECT_50, floors.first_rows)], 100)
+    yield Case(
+        "list(limit=50) from the middle on",
+        lambda: sessions.list(limit=50, cursor=half.next_cursor),
+        [Floor(SELECT_50, floors.rows_after(half.items[-1].session_id))],
+        100,
+    )
+    yield Case("list(), all", sessions.list, [Floor(SELECT_ALL, floors.all_rows)], 10)
+    yield Case("count()", sessions.count, [Floor("SQL, count", floors.count)], 100)
+    yield Case("version()", sessions.version, one, 200)
+
+
+def _reading(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
+    row = [Floor("one stat, one row", floors.stat_and_row(SMALL))]
+    yield Case("summary()", lambda: sessions.summary(SMALL), row, 200)
+    for name, size in SIZES.items():
+        parsers = [
+            Floor("read, json", floors.read_json(name)),
+            Floor("read, msgspec", floors.read_msgspec(name)),
+        ]
+        yield Case(f"get(), {size}", partial(sessions.get, name), parsers, 5 if name == LARGE else 20)
+    last = [
+        Floor("seek, read those bytes, parse", floors.read_end(LARGE, 30)),
+        Floor("read, msgspec", floors.read_msgspec(LARGE)),
+    ]
+    yield Case("messages(limit=30), 50 MB", partial(sessions.messages, LARGE, limit=30), last, 10)
+
+
+def _writing(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
+    for name, size in SIZES.items():
+        writes = [
+            Floor("copy, fsync, rename, fsync folder, one row", floors.write(name)),
+            Floor("the same, folder not synced", floors.write_loosely(name)),
+        ]
+        times = 15 if name == LARGE else 50
+
+        yield Case(f"update(title), {size}", _renaming(sessions, name), writes, times)
+        yield Case(f"append(one message), {size}", partial(sessions.append, name, [MESSAGE]), writes, times)
+        if name == MIDDLE:
+            yield Case(f"save(one more message), {size}", _saving(sessions, name), writes, 20)
+
+
+def _renaming(sessions: SessionRepository, name: str) -> Action:
+    numbers = itertools.count()
+    return lambda: sessions.update(name, title=f"Title {next(numbers)}")
+
+
+def _saving(sessions: SessionRepository, name: str) -> Action:
+    held = sessions.get(name)
+
+    def save() -> None:
+        nonlocal held
+        held = sessions.save(replace(held, messages=[*held.messages, MESSAGE]))
+
+    return save
+
+
+def _after_writes(sessions: SessionRepository, floors: Floors, folder: Path) -> Iterator[Case]:
+    rename = _renaming(sessions, SMALL)
+
+    def rename_and_wait() -> None:
+        rename()
+        time.sleep(3)
+
+    page, rows = partial(sessions.list, limit=50), [Floor(SELECT_50, floors.first_rows)]
+    stats = [Floor("stat of every file", floors.stat_all)]
+    yield Case("list(limit=50) right after an own write", page, rows, 50, rename)
+    yield Case("list(limit=50) 3 s after an own write", page, [*rows, *stats], 5, rename_and_wait)
+    yield Case("sync() of one changed file", sessions.sync, stats, 10, lambda: _change_from_outside(folder))
+
+
+def _change_from_outside(folder: Path) -> None:
+    """Replace a file as another program does, without a lock of ours."""
+    path, temporary = folder / f"{SMALL}.json", folder / "outside.tmp"
+    temporary.write_bytes(path.read_bytes())
+    temporary.replace(path)
+
+
+def _memory(state_dir: Path, work: Path, count: int) -> Iterator[list[Figure]]:
+    present, absent = f"sqlite:///{state_dir / 'sessions.db'}", f"sqlite:///{work / 'memory.db'}"
+    loaded, largest = "libraries loaded", "libraries loaded, largest file read"
+    for name, operation, url, floor_name, floor in (
+        ("memory, list(limit=50)", "page", present, loaded, "nothing"),
+        ("memory, list(), all", "list", present, loaded, "nothing"),
+        ("memory, first import", "page", absent, largest, "read"),
+    ):
+        ours, least = _peak(operation, state_dir, url), _peak(floor, state_dir, url)
+        yield [Figure(name, count, ours, ours, floor_name, least, "MB")]
+
+
+def _peak(operation: str, state_dir: Path, url: str) -> float:
+    program = Path(__file__).with_name("memory.py")
+    # The library that this process measures, wherever it came from.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, str(program), operation, str(state_dir), url]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
