@@ -470,11 +470,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
-    """Some messages of a session: the first has index `offset`; `total` counts all of them."""
+    """Some messages of a session: the first has index `offset`; `total` counts all of them.
+
+    `tool_calls` is the session's whole list beside the messages, which refers to them by index.
+    """
 
     messages: list[dict[str, Any]]
     offset: int
     total: int
+    tool_calls: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,14 +125,11 @@ class SessionRepository:
         return repository
 
     def _start(self, progress: _Progress | None) -> None:
-        with tables.reading(self._engine) as connection:
-            empty = tables.count(connection, Filters(hidden=True)) == 0
-        if empty:  # where sessions are known, a missing folder is a disk that is not mounted
-            self._create_sessions_folder()
+        self._expect_sessions_folder()
         self._catch_up(progress)
         sidecar.remove_debris(self.config.sessions_dir)
         with tables.reading(self._engine) as connection:
-            unused = tables.old_drafts(connection, time.time() - DRAFT_SECONDS)
+            unused = tables.old_drafts(connection, time.time_ns() - DRAFT_SECONDS * 1_000_000_000)
         if unused:
             with tables.writing(self._engine) as connection:
                 tables.drop(connection, unused)
@@ -285,15 +282,16 @@ class SessionRepository:
         return self._store_new(Session(**read_metadata(_new_id(), values, now), extra=other_keys(values)))
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
-        """Store a JSON export as a new session with a new id; raise `InvalidValue`, `StorageError`."""
+        """Store a JSON export as a new session with a new id; raise `InvalidValue`, `StorageError`.
+
+        An interrupted session stays one. A missing time reads as now.
+        """
         doc = check_document(doc)
         messages = check_messages(doc.get("messages"))
         tool_calls = check_messages(doc.get("tool_calls") or [], "tool_calls")
         values = self._checked({name: doc[name] for name in FIELDS if doc.get(name) is not None})
-        known = read_metadata(_new_id(), {**values, **NOTHING_PENDING}, time.time())
-        return self._store_new(
-            Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls)
-        )
+        known = read_metadata(_new_id(), values, time.time())
+        return self._create(Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls))
 
     def fork(self, session_id: str, *, keep: int | None = None, title: str | None = None) -> Session:
         """Store a new session with the first `keep` messages of another (None: all), its parent from now on.
@@ -339,6 +337,10 @@ class SessionRepository:
             version = Signature(0, time.time_ns(), 0)
             self._put(Indexed(session.summary().displayable(), Stored(version), draft=True))
             return replace(session, signature=version)
+        return self._create(session)
+
+    def _create(self, session: Session) -> Session:
+        """Write the file of a session that has none yet."""
         text = sidecar.new_text(session)
         self._check_index()
         written = sidecar.create(self.config.sessions_dir, session.session_id, text)
@@ -534,9 +536,10 @@ class SessionRepository:
 
     # ---- the index --------------------------------------------------------------------------------------
 
-    def sync(self) -> SyncReport:
+    def sync(self, *, progress: _Progress | None = None) -> SyncReport:
         """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
-        return indexing.sync(self._engine, self.config.sessions_dir)
+        self._expect_sessions_folder()
+        return indexing.sync(self._engine, self.config.sessions_dir, progress)
 
     def rebuild(self, *, progress: _Progress | None = None) -> SyncReport:
         """Read every file anew and forget what has no file; `progress` as of `open`."""
@@ -550,6 +553,13 @@ class SessionRepository:
         with self._catching_up:  # of many threads that notice, one reads
             if not indexing.is_current(self._engine, folder):
                 indexing.sync(self._engine, folder, progress)
+
+    def _expect_sessions_folder(self) -> None:
+        """Create the folder of a new home; where sessions are known, a missing one is an unmounted disk."""
+        with tables.reading(self._engine) as connection:
+            known = tables.count(connection, Filters(hidden=True))
+        if not known:
+            self._create_sessions_folder()
 
     def _create_sessions_folder(self) -> None:
         with storing("cannot create the sessions folder"):

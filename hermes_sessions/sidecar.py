@@ -178,7 +178,9 @@ def page(loaded: Loaded, before: int | None, limit: int | None) -> MessagePage:
     spans = _message_spans(loaded)
     end = len(spans) if before is None else min(before, len(spans))
     start = 0 if limit is None else max(0, end - limit)
-    return MessagePage([_decode(loaded, span) for span in spans[start:end]], start, len(spans))
+    messages = [_decode(loaded, span) for span in spans[start:end]]
+    calls = document.find(loaded.members, "tool_calls")
+    return MessagePage(messages, start, len(spans), _list(_value(loaded, calls)) if calls else [])
 
 
 def _metadata(loaded: Loaded, values: Mapping[str, Any]) -> dict[str, Any]:

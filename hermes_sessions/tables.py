@@ -376,10 +376,10 @@ def ids(connection: Connection, filters: Filters) -> list[str]:
     return list(connection.execute(sa.select(_rows.c.session_id).where(*_conditions(filters))).scalars())
 
 
-def old_drafts(connection: Connection, before: float) -> list[str]:
-    """Return the ids of the drafts that nobody changed since `before` (seconds since the epoch)."""
+def old_drafts(connection: Connection, before: int) -> list[str]:
+    """Return the ids of the drafts that nobody changed since `before` (nanoseconds since the epoch)."""
     drafts = sa.select(_rows.c.session_id).where(_rows.c.hidden == sa.true(), _rows.c.draft == sa.true())
-    return list(connection.execute(drafts.where(_rows.c.updated_at < before)).scalars())
+    return list(connection.execute(drafts.where(_rows.c.mtime_ns < before)).scalars())
 
 
 def state(connection: Connection) -> State:

@@ -43,8 +43,11 @@ def revisions(migrations: Path | None = None) -> list[str]:
 
 def revision(config: Config) -> str | None:
     """Return the revision of the index of `config`, None before its first upgrade."""
-    with _engine_for(config) as engine, tables.reading(engine) as connection:
-        return _revision(connection)
+    with _engine_for(config) as engine:
+        if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+            return None  # looking must not create it
+        with tables.reading(engine) as connection:
+            return _revision(connection)
 
 
 def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> None:
