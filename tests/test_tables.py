@@ -286,7 +286,8 @@ def test_what_is_known_of_the_file_comes_back(engine: Engine, stored: Stored, dr
     ],
 )
 def test_text_that_no_database_takes(engine: Engine, text: str, kept: str) -> None:
-    fill(engine, [indexed("a", title=text, workspace=text, profile=text, project_id=text)])
+    row = indexed("a", title=text, workspace=text, profile=text, project_id=text)
+    fill(engine, [row._replace(summary=row.summary.displayable())])
     with tables.reading(engine) as connection:
         for filters in (Filters(), Filters(profile=text), Filters(project_id=text), Filters(profile=kept)):
             (found,) = tables.page(connection, filters, None, None)
@@ -333,18 +334,13 @@ def test_a_file_whose_name_is_not_utf_8_is_only_a_warning(sessions: SessionRepos
     assert sessions.list().warnings == ()
 
 
-def test_old_drafts_go(engine: Engine) -> None:
-    fill(
-        engine,
-        [
-            indexed("old", draft=True, at=99.0),
-            indexed("new", draft=True, at=100.0),
-            indexed("session", at=1.0),
-        ],
-    )
-    with tables.writing(engine) as connection:
-        tables.drop_old_drafts(connection, 100.0)
-        assert sorted(tables.ids(connection, Filters(hidden=True))) == ["new", "session"]
+def test_old_drafts(engine: Engine) -> None:
+    def row(name: str, at: int, draft: bool) -> Indexed:
+        return indexed(name, draft=draft, stored=Stored(Signature(0, at, 0)), at=float(at))
+
+    fill(engine, [row("old", 99, True), row("new", 100, True), row("session", 1, False)])
+    with tables.reading(engine) as connection:
+        assert tables.old_drafts(connection, 100) == ["old"]
 
 
 # ---- lists ------------------------------------------------------------------------------------------------
@@ -499,7 +495,7 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
         tables.state(connection)
         tables.moved_folder(connection, 1, 2)
         tables.scanned(connection, 1, 2)
-        tables.drop_old_drafts(connection, 1.0)
+        tables.old_drafts(connection, 1)
         tables.drop(connection, ["a"])
         for filters in _filters():
             tables.ids(connection, filters)
