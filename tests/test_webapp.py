@@ -222,6 +222,7 @@ def test_a_page_of_messages(filled: FlaskClient, may: Path, query: str, wanted: 
     whole = json.loads((may / "webui/sessions/df8748bd091c.json").read_bytes())
     session = reply(filled.get(f"/api/session?session_id=df8748bd091c&{query}"))["session"]
     assert session["messages"] == whole["messages"][wanted]
+    assert session["tool_calls"] == whole["tool_calls"]
     assert (session["_messages_offset"], session["_messages_truncated"]) == (offset, offset > 0)
     assert session["message_count"] == 98
 

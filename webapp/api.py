@@ -104,7 +104,8 @@ def show_session(
 def _page(session_id: str, limit: int | None, before: int | None) -> dict[str, Any]:
     summary = sessions().summary(session_id)
     page = sessions().messages(session_id, before=before, limit=limit)
-    entry = masked(summary.as_dict() | pending(summary) | {"messages": page.messages})
+    transcript = {"messages": page.messages, "tool_calls": page.tool_calls}
+    entry = masked(summary.as_dict() | pending(summary) | transcript)
     return entry | {"_messages_truncated": page.offset > 0, "_messages_offset": page.offset}
 
 
