@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any
 
 import click
 
@@ -23,20 +21,22 @@ from .errors import InvalidId, InvalidValue, NotFound, SessionsError, Unreadable
 from .model import UNTITLED, MessagePage, Project, Summary, SyncReport, message_text, message_time, pending
 from .redact import mask_all
 from .repository import SessionRepository
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from .terminal import (
+    Bar,
+    ago,
+    escaped,
+    masked,
+    moment,
+    print_json,
+    print_table,
+    report,
+    visible,
+    visible_text,
+    warn,
+)
 
 SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
-WORTH_A_BAR = 20
 TOOL_LINES = 8
-NARROWEST = 12
-
-# What a terminal obeys instead of showing it: controls, orders to reverse the text; and halves of characters.
-_ORDERS = "\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-_IN_LINES = re.compile(f"[\x00-\x1f{_ORDERS}]")
-_IN_TEXTS = re.compile(f"[\x00-\x08\x0b-\x1f{_ORDERS}]")
-_IN_JSON = re.compile(f"[{_ORDERS}]")  # its own escapes hide the others
 
 
 # ---- where the home is ----------------------------------------------------------------------------------
@@ -583,137 +583,3 @@ def serve(home: Home, host: str | None, port: int | None) -> None:
         raise click.ClickException(
             f"{error.name} is missing; the web server needs: pip install 'hermes-sessions[web]'"
         ) from error
-
-
-# ---- what is printed ------------------------------------------------------------------------------------
-
-
-def visible(text: str) -> str:
-    """Return `text` on one line, with what a terminal would obey spelled out."""
-    return _IN_LINES.sub(_spelled, " ".join(text.split("\n")))
-
-
-def visible_text(text: str) -> str:
-    """Return `text`, its lines and tabs kept, with what a terminal would obey spelled out."""
-    return _IN_TEXTS.sub(_spelled, text.replace("\r\n", "\n"))
-
-
-def escaped(text: str) -> str:
-    """Return JSON with what a terminal would obey as JSON escapes: the same values."""
-    return _IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _spelled(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-def masked(value: Any, redact: bool) -> Any:
-    """Return a JSON value, its credentials masked if `redact`."""
-    return mask_all(value) if redact else value
-
-
-def ago(at: float, now: float) -> str:
-    """Return how long ago a time (seconds since the epoch) was; if long, or to come, its date."""
-    seconds = now - at
-    if not 0 <= seconds < 30 * 86_400:
-        return moment(at).partition(" ")[0]
-    if seconds < 60:
-        return "now"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min ago"
-    return f"{seconds // 3600:.0f} h ago" if seconds < 86_400 else f"{seconds // 86_400:.0f} d ago"
-
-
-def moment(at: float) -> str:
-    """Return a time (seconds since the epoch) as local date and time."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-    except (OverflowError, OSError, ValueError):  # a file can say any number
-        return "?"
-
-
-def warn(warnings: Iterable[str]) -> None:
-    """Print warnings to standard error."""
-    for warning in warnings:
-        click.echo(f"Warning: {visible(warning)}", err=True)
-
-
-def report(values: Mapping[str, Any], said: str, as_json: bool) -> None:
-    """Print what was done, as JSON or in words."""
-    if as_json:
-        print_json(values)
-    elif said:
-        click.echo(visible_text(said))
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON, in UTF-8 whatever the terminal's encoding; NaN and infinities become null."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
-    except ValueError:
-        text = json.dumps(finite(value), ensure_ascii=False, indent=2)
-    click.echo(escaped(text).encode())
-
-
-def finite(value: Any) -> Any:
-    """Return a JSON value with null for what JSON has no number for."""
-    return json.loads(json.dumps(value), parse_constant=lambda _: None)
-
-
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns, less those without any value; on a terminal the last one is cut to fit.
-
-    Not as a table of rich's: of 20,000 rows that takes 5 s.
-    """
-    from rich.cells import cell_len, set_cell_size
-
-    cells = [list(map(visible, row)) for row in (headers, *rows)]
-    *padded, last = [at for at in range(len(headers)) if not rows or any(row[at] for row in cells[1:])]
-    widths = {at: max(cell_len(row[at]) for row in cells) + 2 for at in padded}
-    room = max(terminal_width() - sum(widths.values()), NARROWEST)
-    lines = []
-    for row in cells:
-        lead = "".join(row[at] + " " * (width - cell_len(row[at])) for at, width in widths.items())
-        fits = cell_len(row[last]) <= room
-        lines.append(lead + (row[last] if fits else set_cell_size(row[last], room - 1) + "…"))
-    click.secho(lines[0], bold=True)
-    if rows:
-        click.echo("\n".join(lines[1:]))
-
-
-def terminal_width() -> int:
-    """Return how wide a line may be: as wide as the terminal, without bound where there is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-
-
-class Bar:
-    """A progress bar on the terminal's standard error once there is enough to do; nothing elsewhere."""
-
-    def __init__(self, words: str) -> None:
-        self._words = words
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are done."""
-        if total < WORTH_A_BAR or not sys.stderr.isatty():
-            return
-        if self._bar is None:
-            self._bar = self._started(total)
-        self._bar.update(self._bar.task_ids[0], completed=done)
-
-    def _started(self, total: int) -> Progress:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        bar = Progress(*Progress.get_default_columns(), console=Console(stderr=True))
-        bar.add_task(self._words, total=total)
-        bar.start()
-        return bar

@@ -28,7 +28,8 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.indexing": {*PURE, "files", "sidecar", "tables"},  # files and index brought together
     "hermes_sessions.repository": {*PURE, "files", "indexing", "upgrades", *IO},
     "hermes_sessions.demo": FACE_MAY_USE,
-    "hermes_sessions.cli": {*FACE_MAY_USE, "demo"},
+    "hermes_sessions.terminal": {"model", "redact"},
+    "hermes_sessions.cli": {*FACE_MAY_USE, "demo", "terminal"},
     "webapp": FACE_MAY_USE,
     "migrations": set(),
     "migrations.env": {"tables"},
@@ -47,8 +48,8 @@ ONLY_IN: dict[str, set[str]] = {
     "werkzeug": WEB,
     "jinja2": WEB,
     "gunicorn": WEB,
-    "click": {"cli"},
-    "rich": {"cli"},
+    "click": {"cli", "terminal"},
+    "rich": {"terminal"},
 }
 
 # What gives a pure module hands, eyes or a clock.
