@@ -694,6 +694,14 @@ def test_numbers_and_texts_are_encoded_as_browsers_read_them() -> None:
     assert decoded == {"a": [None, None], "b\ufffd": "😀 \ufffd", "c": 10**30}
 
 
+def test_an_export_is_json_that_browsers_read(sessions: SessionRepository, client: FlaskClient) -> None:
+    write(
+        sessions, "nan", '{"session_id": "nan", "messages": [{"role": "user", "content": "NaN", "at": NaN}]}'
+    )
+    exported = reply(client.get("/api/session/export?session_id=nan"))
+    assert exported["messages"] == [{"role": "user", "content": "NaN", "at": None}]
+
+
 def test_an_export_of_half_a_surrogate_pair_is_lossless(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:

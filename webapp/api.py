@@ -125,8 +125,7 @@ def show_usage(session_id: str) -> Answer:
 @get("/api/session/export")
 def export_session(session_id: str, format: str = "json") -> Answer:
     text = sessions().export(session_id, format, redact=redacting())
-    # Half a surrogate pair becomes an escape, which is the same text in JSON.
-    response = Response(text.encode("utf-8", "backslashreplace"), mimetype="application/json")
+    response = Response(wire.encode_text(text), mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.json")
     return response
 

@@ -172,6 +172,13 @@ def encode(value: Any) -> bytes:
         return msgspec.json.encode(_without_surrogates(value))
 
 
+def encode_text(text: str) -> bytes:
+    """Return a text of Python's `json` as JSON that browsers read; a lone surrogate becomes an escape."""
+    if "NaN" in text or "Infinity" in text:
+        return msgspec.json.format(encode(json.loads(text)), indent=2)
+    return text.encode("utf-8", "backslashreplace")
+
+
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value)
