@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from .errors import InvalidId, InvalidValue
 
 UNTITLED = "Untitled"
+LONGEST_TITLE = 500
 TITLE_FROM_MESSAGES = 64
 LARGEST_INTEGER = 2**63 - 1
 TRANSCRIPT_KEYS = frozenset({"messages", "tool_calls"})
@@ -94,7 +95,13 @@ _ANYTHING = Field(lambda _: True, "any JSON value")
 
 # The web UI's metadata in the order in which its Session.save writes them; `session_id` comes first there.
 FIELDS: Mapping[str, Field] = {
-    "title": Field(_is_text, "text of at most 500 characters", UNTITLED, required=True, longest=500),
+    "title": Field(
+        _is_text,
+        f"text of at most {LONGEST_TITLE} characters",
+        UNTITLED,
+        required=True,
+        longest=LONGEST_TITLE,
+    ),
     "workspace": _text(4096),
     "model": _text(256),
     "model_provider": _text(256),
@@ -257,6 +264,11 @@ def title_from(messages: Iterable[Any], fallback: str = UNTITLED) -> str:
     return fallback
 
 
+def suffixed_title(title: str, suffix: str) -> str:
+    """Return `title` and `suffix`, the title cut where both would be longer than a title may be."""
+    return title[: LONGEST_TITLE - len(suffix)] + suffix
+
+
 def message_text(message: Mapping[str, Any]) -> str:
     """Return a message's content as text; of a list of parts, the `text` parts joined by a space."""
     content = message.get("content", "")
@@ -404,6 +416,11 @@ class Session(Metadata):
     messages: list[dict[str, Any]] = field(default_factory=list)
     tool_calls: list[Any] = field(default_factory=list)
     signature: Signature | None = None
+
+    @property
+    def draft(self) -> bool:
+        """Whether it is stored without a file, which it gets with its first message."""
+        return self.signature is not None and self.signature.inode == 0
 
     @property
     def message_count(self) -> int:

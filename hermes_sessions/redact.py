@@ -52,14 +52,19 @@ def mask(text: str) -> str:
 
 
 def mask_all(value: Any) -> Any:
-    """Return a JSON value with `mask` applied to every text in it; keys stay."""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, dict):
-        return {key: mask_all(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [mask_all(item) for item in value]
-    return value
+    """Return a JSON value with `mask` applied to every text in it, however deep; keys stay."""
+    whole = [value]
+    to_mask: list[Any] = [whole]
+    while to_mask:
+        container = to_mask.pop()
+        for key in range(len(container)) if isinstance(container, list) else list(container):
+            item = container[key]
+            if isinstance(item, str):
+                container[key] = mask(item)
+            elif isinstance(item, dict | list):
+                container[key] = item.copy()
+                to_mask.append(container[key])
+    return whole[0]
 
 
 def _masked(secret: str) -> str:

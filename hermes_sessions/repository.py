@@ -1,70 +1,52 @@
 """The repository: every conversation through one object, files as the truth and the index beside them.
 
-A write is always: the session's lock, the version compared, the file replaced, then the row. No transaction
-is open while a file is read or written.
+Owns what callers see: arguments checked, lists, single sessions. `writing` changes files, `indexing` heals.
 """
 
 from __future__ import annotations
 
 import base64
-import builtins
 import json
 import math
 import threading
 import time
-import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from . import config as configuration
-from . import document, files, indexing, sidecar, tables, upgrades
+from . import document, files, indexing, sidecar, tables, upgrades, writing
 from .config import Config
-from .errors import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, StorageError, storing
+from .errors import InvalidId, InvalidValue, NotFound, storing
 from .model import (
     FIELDS,
     MessagePage,
-    Metadata,
     Page,
     Removed,
     Session,
-    Signature,
-    Stored,
     Summary,
     SyncReport,
     check_document,
     check_flag,
     check_id,
     check_messages,
-    check_metadata,
     check_text,
     check_whole,
-    last_message_at,
-    message_text,
     other_keys,
     read_metadata,
+    suffixed_title,
 )
 from .projects import Projects
 from .redact import mask_all
-from .sidecar import Loaded, Outline, Written
-from .tables import Filters, Indexed, Place
+from .tables import Filters, Place
+from .writing import Store
 
 DRAFT_SECONDS = 86_400
-PREVIEW = 80
-ATTEMPTS = 3
 LARGEST_PAGE = 100_000
-TIMES = ("created_at", "updated_at")
-FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
-# What a copy does not take over: a turn that runs; for a fork, what was used; what is the original's alone.
-NOTHING_PENDING: Mapping[str, Any] = {
-    "active_stream_id": None,
-    "pending_user_message": None,
-    "pending_attachments": [],
-    "pending_started_at": None,
-}
+# What a fork has not used itself.
 UNUSED: Mapping[str, Any] = {
     "input_tokens": 0,
     "output_tokens": 0,
@@ -72,9 +54,6 @@ UNUSED: Mapping[str, Any] = {
     "context_length": None,
     "last_prompt_tokens": None,
 }
-UNSHARED: Mapping[str, Any] = {"share_token": None, "share_created_at": None, "read_only": False}
-
-T = TypeVar("T")
 
 _Progress = Callable[[int, int], None]
 
@@ -85,9 +64,9 @@ class SessionRepository:
     def __init__(self, config: Config) -> None:
         """Create or upgrade the index of `config`, without comparing it with the files; `open` does both."""
         self.config = config
-        self._locks = files.Locks(config.locks_dir)
         self._catching_up = threading.Lock()
         self._engine = tables.make_engine(config.index)
+        self._store = Store(config, self._engine, files.Locks(config.locks_dir))
         self.projects = Projects(
             config.projects_file, config.locks_dir / "projects.lock", self._unassign_project
         )
@@ -128,11 +107,12 @@ class SessionRepository:
         self._expect_sessions_folder()
         self._catch_up(progress)
         sidecar.remove_debris(self.config.sessions_dir)
+        before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
         with tables.reading(self._engine) as connection:
-            unused = tables.old_drafts(connection, time.time_ns() - DRAFT_SECONDS * 1_000_000_000)
+            unused = tables.old_drafts(connection, before)
         if unused:
             with tables.writing(self._engine) as connection:
-                tables.drop(connection, unused)
+                tables.drop_old_drafts(connection, before)
 
     def __enter__(self) -> Self:
         return self
@@ -204,19 +184,19 @@ class SessionRepository:
     def summary(self, session_id: str) -> Summary:
         """Return a session without messages; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
         found = sidecar.signature(self.config.sessions_dir, session_id)
-        row = self._row(session_id)
+        row = writing.row_of(self._store, session_id)
         if row and (row.stored.signature == found if found else row.draft):
             return row.summary
-        with self._locks.held(session_id):
-            return self._current(session_id).summary
+        with self._store.locks.held(session_id):
+            return writing.current(self._store, session_id).summary
 
     def get(self, session_id: str) -> Session:
         """Return a whole session; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
-        loaded = self._load(session_id)
+        loaded = writing.load(self._store, session_id)
         if loaded is not None:
             return sidecar.session(loaded)
-        row = self._draft(session_id)
-        return replace(_as_session(row.summary), signature=row.stored.signature)
+        row = writing.draft(self._store, session_id)
+        return replace(writing.as_session(row.summary), signature=row.stored.signature)
 
     def messages(
         self, session_id: str, *, before: int | None = None, limit: int | None = None
@@ -229,10 +209,10 @@ class SessionRepository:
             check_whole("before", before)
         if limit is not None:
             check_whole("limit", limit)
-        loaded = self._load(session_id)
+        loaded = writing.load(self._store, session_id)
         if loaded is not None:
             return sidecar.page(loaded, before, limit)
-        self._draft(session_id)
+        writing.draft(self._store, session_id)
         return MessagePage([], 0, 0)
 
     def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
@@ -275,11 +255,13 @@ class SessionRepository:
             "profile": profile,
         }
         now = time.time()
-        values = {"created_at": now, "updated_at": now} | self._checked(given | metadata)
+        values = {"created_at": now, "updated_at": now} | writing.checked(given | metadata)
         values["workspace"] = values["workspace"] or configuration.last_workspace(self.config)
         values["model"] = values["model"] or self.config.default_model
         values["profile"] = values["profile"] or self.config.profile
-        return self._store_new(Session(**read_metadata(_new_id(), values, now), extra=other_keys(values)))
+        return writing.store_new(
+            self._store, Session(**read_metadata(writing.new_id(), values, now), extra=other_keys(values))
+        )
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
         """Store a JSON export as a new session with a new id; raise `InvalidValue`, `StorageError`.
@@ -289,9 +271,11 @@ class SessionRepository:
         doc = check_document(doc)
         messages = check_messages(doc.get("messages"))
         tool_calls = check_messages(doc.get("tool_calls") or [], "tool_calls")
-        values = self._checked({name: doc[name] for name in FIELDS if doc.get(name) is not None})
-        known = read_metadata(_new_id(), values, time.time())
-        return self._create(Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls))
+        values = writing.checked({name: doc[name] for name in FIELDS if doc.get(name) is not None})
+        known = read_metadata(writing.new_id(), values, time.time())
+        return writing.create(
+            self._store, Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls)
+        )
 
     def fork(self, session_id: str, *, keep: int | None = None, title: str | None = None) -> Session:
         """Store a new session with the first `keep` messages of another (None: all), its parent from now on.
@@ -302,50 +286,16 @@ class SessionRepository:
         if keep is not None:
             check_whole("keep", keep)
         origin = self.summary(session_id)
-        named = f"{origin.title} (fork)" if title is None else title
-        return self._copy(origin, keep, {**UNUSED, "title": named, "parent_session_id": session_id})
+        named = suffixed_title(origin.title, " (fork)") if title is None else title
+        return writing.copy(
+            self._store, origin, keep, {**UNUSED, "title": named, "parent_session_id": session_id}
+        )
 
     def duplicate(self, session_id: str) -> Session:
         """Store a copy, titled "... (copy)", neither pinned nor archived; errors as of `fork`."""
         origin = self.summary(session_id)
-        return self._copy(origin, None, {"title": f"{origin.title} (copy)", "parent_session_id": None})
-
-    def _copy(self, origin: Summary, keep: int | None, values: Mapping[str, Any]) -> Session:
-        now, copy_id = time.time(), _new_id()
-        fresh = {"pinned": False, "archived": False, "created_at": now, "updated_at": now, **NOTHING_PENDING}
-        unshared = {name: value for name, value in UNSHARED.items() if name in origin.extra}
-        changes = self._checked({**fresh, **unshared, **values})
-        loaded = self._load(origin.session_id)
-        if loaded is None:
-            return self._store_new(_as_session(origin.changed({**changes, "session_id": copy_id})))
-        count = sidecar.message_count(loaded)
-        kept = count if keep is None else min(keep, count)
-        encoded = document.encode_metadata({"session_id": copy_id, **changes, "message_count": kept})
-        source = sidecar.outline(loaded)
-        edits = [*sidecar.truncated(loaded, kept), *sidecar.set_keys(source, encoded)]
-        self._check_index()
-        written = sidecar.copy(source, edits, copy_id)
-        copied = sidecar.load(self.config.sessions_dir, copy_id)
-        summary, stored = sidecar.summary(copied)
-        self._record(summary, written._replace(stored=stored))
-        return sidecar.session(copied)
-
-    def _store_new(self, session: Session) -> Session:
-        """Store a session that has no file: as a draft while it has nothing to lose, else as a file."""
-        if not session.messages and not session.tool_calls and not session.waiting:
-            document.encode_metadata(session.extra)
-            version = Signature(0, time.time_ns(), 0)
-            self._put(Indexed(session.summary().displayable(), Stored(version), draft=True))
-            return replace(session, signature=version)
-        return self._create(session)
-
-    def _create(self, session: Session) -> Session:
-        """Write the file of a session that has none yet."""
-        text = sidecar.new_text(session)
-        self._check_index()
-        written = sidecar.create(self.config.sessions_dir, session.session_id, text)
-        self._record(session.summary(), written.sent(last_message_at(reversed(session.messages))))
-        return replace(session, signature=written.stored.signature)
+        named = suffixed_title(origin.title, " (copy)")
+        return writing.copy(self._store, origin, None, {"title": named, "parent_session_id": None})
 
     # ---- changing ---------------------------------------------------------------------------------------
 
@@ -361,55 +311,18 @@ class SessionRepository:
             raise InvalidId("session_id must not begin with _")
         check_messages(session.messages)
         check_messages(session.tool_calls, "tool_calls")
-        with self._locks.held(session.session_id):
-            loaded = self._load(session.session_id)
-            if loaded is None:
-                return self._save_new(session, touch)
-            if session.signature != loaded.signature:
-                raise Conflict(f"session {session.session_id} was changed since it was read")
-            return self._save_over(loaded, session, touch)
-
-    def _save_new(self, session: Session, touch: bool) -> Session:
-        row = self._row(session.session_id)
-        if row is not None and row.draft:
-            unchanged = session.signature == row.stored.signature
-        else:
-            never_stored = session.signature is None or session.signature.inode == 0
-            unchanged = never_stored and not sidecar.in_trash(session.session_id, self.config.trash_dir)
-        if not unchanged:
-            raise Conflict(f"session {session.session_id} was changed or deleted since it was read")
-        given = {name: value for name, value in session.metadata().items() if name in FIELDS} | session.extra
-        values = self._checked(given) | ({"updated_at": time.time()} if touch else {})
-        known = read_metadata(session.session_id, values, session.updated_at)
-        return self._store_new(replace(session, **known, extra=other_keys(values)))
-
-    def _save_over(self, loaded: Loaded, session: Session, touch: bool) -> Session:
-        old = sidecar.session(loaded)
-        changes = self._checked(sidecar.changed_keys(old, session))
-        if touch:
-            changes["updated_at"] = time.time()
-        _check_writable(old, changes, session.messages != old.messages)
-        values = {name: document.encode(value, name) for name, value in changes.items()}
-        values["message_count"] = document.encode(session.message_count, "message_count")
-        source = sidecar.outline(loaded)
-        edits = sidecar.saved(loaded, old, session, _unsaid_times(source, old) | values)
-        self._check_index()
-        written = sidecar.rewrite(source, edits, backup=session.message_count < old.message_count)
-        known = {name: value for name, value in changes.items() if name in FIELDS}
-        new = replace(
-            session, **known, extra={**old.extra, **session.extra}, signature=written.stored.signature
-        )
-        self._record(new.summary(), written.sent(last_message_at(reversed(new.messages))))
-        return new
+        return writing.save(self._store, session, touch)
 
     def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
         """Set metadata, known or not, leaving the messages' bytes as they are; `touch` sets `updated_at`.
 
         Raises `InvalidValue` for a field, `NotFound`, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
         """
-        changes = self._checked(metadata)
+        changes = writing.checked(metadata)
         document.encode_metadata(changes)
-        summary = self._apply(session_id, lambda row: self._change(row, changes, {}, touch))
+        summary = writing.apply(
+            self._store, session_id, lambda row: writing.change(self._store, row, changes, {}, touch)
+        )
         if changes.get("workspace"):
             configuration.remember_workspace(self.config, changes["workspace"])
         return summary
@@ -429,96 +342,34 @@ class SessionRepository:
         lists = {"messages": check_messages(messages)}
         if tool_calls:
             lists["tool_calls"] = check_messages(tool_calls, "tool_calls")
-        changes = self._checked(metadata)
-        return self._apply(session_id, lambda row: self._change(row, changes, lists, touch=True))
-
-    def _change(
-        self, row: Indexed, changes: Mapping[str, Any], lists: Mapping[str, Sequence[Any]], touch: bool
-    ) -> Summary:
-        """Set metadata and add to lists of this row's session, in the version that the row was made from."""
-        _check_writable(row.summary, changes, bool(lists))
-        changes = {**changes, "updated_at": time.time()} if touch else dict(changes)
-        messages = lists.get("messages", [])
-        if row.draft:
-            session = _as_session(row.summary.changed(changes))
-            tool_calls = builtins.list(lists.get("tool_calls", ()))
-            return self._store_new(
-                replace(session, messages=builtins.list(messages), tool_calls=tool_calls)
-            ).summary()
-        changes["message_count"] = row.summary.message_count + len(messages)
-        values = document.encode_metadata(changes)
-        keys = {*values, *lists, *TIMES}
-        with sidecar.opened(self.config.sessions_dir, row.summary.session_id, row.stored, keys) as source:
-            values = _unsaid_times(source, row.summary) | values
-            written = sidecar.rewrite(source, sidecar.append(source, lists, values))
-        sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
-        return self._record(row.summary.changed(changes), written.sent(sent_at))
+        changes = writing.checked(metadata)
+        return writing.apply(
+            self._store, session_id, lambda row: writing.change(self._store, row, changes, lists, touch=True)
+        )
 
     def truncate(self, session_id: str, keep: int) -> Summary:
         """Keep the first `keep` messages and leave the old file as a backup; errors as of `update`."""
         check_whole("keep", keep)
-        return self._apply(session_id, lambda row: self._shorten(row, keep, {}))
+        return writing.apply(self._store, session_id, lambda row: writing.shorten(self._store, row, keep, {}))
 
     def clear(self, session_id: str) -> Summary:
         """Remove every message and what belongs to them, leaving a backup; errors as of `update`."""
         emptied: Mapping[str, Any] = {"tool_calls": [], "context_messages": []}
-        return self._apply(session_id, lambda row: self._shorten(row, 0, emptied))
+        return writing.apply(
+            self._store, session_id, lambda row: writing.shorten(self._store, row, 0, emptied)
+        )
 
     def undo(self, session_id: str) -> Removed:
         """Drop the last user message and all after it, leaving a backup; `InvalidValue` if there is none."""
-        return self._apply(session_id, self._drop_last_turn)
+        return writing.apply(self._store, session_id, lambda row: writing.drop_last_turn(self._store, row))
 
     def retry(self, session_id: str) -> Removed:
         """Do as `undo`, for whoever sends the text of the dropped message again."""
         return self.undo(session_id)
 
-    def _drop_last_turn(self, row: Indexed) -> Removed:
-        loaded = None if row.draft else self._load(row.summary.session_id)
-        found = None if loaded is None else sidecar.last_user_message(loaded)
-        if found is None:
-            raise InvalidValue("there is no user message to go back to")
-        index, message = found
-        self._shorten(row, index, {})
-        said = message_text(message)
-        preview = " ".join(said.split())[:PREVIEW]
-        return Removed(row.summary.message_count - index, preview, said)
-
-    def _shorten(self, row: Indexed, keep: int, emptied: Mapping[str, Any]) -> Summary:
-        if keep >= row.summary.message_count:
-            return row.summary
-        changes = {"message_count": keep, "updated_at": time.time()}
-        _check_writable(row.summary, changes, True)
-        loaded = sidecar.load(self.config.sessions_dir, row.summary.session_id)
-        if loaded.signature != row.stored.signature:
-            raise Conflict(f"session {loaded.session_id} was changed by another program")
-        present = {member.key for member in loaded.members}
-        values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
-        source = sidecar.outline(loaded)
-        values = _unsaid_times(source, row.summary) | values
-        edits = [*sidecar.truncated(loaded, keep), *sidecar.set_keys(source, values)]
-        written = sidecar.rewrite(source, edits, backup=True)
-        return self._record(row.summary.changed(changes), written.sent(sidecar.sent_before(loaded, keep)))
-
     def delete(self, session_id: str) -> None:
         """Move a session to the trash; raise `NotFound`, `InvalidId`, `StorageError`."""
-        check_id(session_id)
-        with self._locks.held(session_id):
-            self._check_index()
-            row = self._row(session_id)
-            try:
-                written = sidecar.to_trash(self.config.sessions_dir, session_id, self.config.trash_dir)
-            except NotFound:
-                if row is None or not row.draft:
-                    raise
-                self._drop(session_id)
-            else:
-                self._drop(session_id, written)
-
-    def _drop(self, session_id: str, written: Written | None = None) -> None:
-        with _after_the_file(f"session {session_id} was deleted"), tables.writing(self._engine) as connection:
-            tables.drop(connection, [session_id])
-            if written:
-                tables.moved_folder(connection, written.folder_before, written.folder_after)
+        writing.delete(self._store, session_id)
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
@@ -564,100 +415,6 @@ class SessionRepository:
     def _create_sessions_folder(self) -> None:
         with storing("cannot create the sessions folder"):
             self.config.sessions_dir.mkdir(parents=True, exist_ok=True)
-
-    def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:
-        """Change a session under its lock, anew if a program without our locks replaced the file."""
-        with self._locks.held(check_id(session_id)):
-            self._check_index()
-            for _ in range(ATTEMPTS - 1):
-                with suppress(Conflict):
-                    return change(self._current(session_id))
-            return change(self._current(session_id))
-
-    def _current(self, session_id: str) -> Indexed:
-        """Return the row of a session in agreement with its file; the caller holds the session's lock."""
-        found = sidecar.signature(self.config.sessions_dir, session_id)
-        row = self._row(session_id)
-        if found is None and (row is None or not row.draft):
-            raise NotFound(f"no session {session_id}")
-        if row is not None and (found is None or row.stored.signature == found):
-            return row
-        summary, stored = sidecar.summary(sidecar.load(self.config.sessions_dir, session_id))
-        row = Indexed(summary, stored, draft=False)
-        self._put(row)
-        return row
-
-    def _row(self, session_id: str) -> Indexed | None:
-        with tables.reading(self._engine) as connection:
-            return tables.get(connection, session_id)
-
-    def _load(self, session_id: str) -> Loaded | None:
-        """Return a session's file, None without one."""
-        try:
-            return sidecar.load(self.config.sessions_dir, session_id)
-        except NotFound:
-            return None
-
-    def _draft(self, session_id: str) -> Indexed:
-        """Return the row of a session that has no file; raise `NotFound` if it is no draft."""
-        row = self._row(session_id)
-        if row is None or not row.draft:
-            raise NotFound(f"no session {session_id}")
-        return row
-
-    def _check_index(self) -> None:
-        """Raise `StorageError` while the index takes no write: before a file is touched."""
-        with tables.writing(self._engine):
-            pass
-
-    def _put(self, row: Indexed) -> None:
-        with tables.writing(self._engine) as connection:
-            tables.put(connection, [row])
-
-    def _record(self, summary: Summary, written: Written) -> Summary:
-        """Store the row of a file that was just written."""
-        last = written.stored.sent_at or summary.updated_at
-        shown = replace(summary, last_message_at=last).displayable()
-        with (
-            _after_the_file(f"session {summary.session_id} was saved"),
-            tables.writing(self._engine) as connection,
-        ):
-            tables.put(connection, [Indexed(shown, written.stored, draft=False)])
-            tables.moved_folder(connection, written.folder_before, written.folder_after)
-        return shown
-
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = check_metadata(values)
-        if checked.get("workspace"):
-            checked["workspace"] = sidecar.resolve_workspace(checked["workspace"])
-        return checked
-
-
-@contextmanager
-def _after_the_file(done: str) -> Iterator[None]:
-    try:
-        yield
-    except StorageError as error:
-        raise StorageError(f"{done}, but {error}; the next sync mends the list") from error
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex[:12]
-
-
-def _as_session(summary: Summary) -> Session:
-    return Session(**summary.metadata(), extra=summary.extra)
-
-
-def _check_writable(session: Metadata, changes: Collection[str], transcript: bool) -> None:
-    if session.extra.get("read_only") is True and (transcript or not FREE_IN_READ_ONLY.issuperset(changes)):
-        raise ReadOnly(f"session {session.session_id} is read-only; duplicate it to change it")
-
-
-def _unsaid_times(source: Outline, session: Metadata) -> dict[str, bytes]:
-    """Return the times that a file does not say: they were read off its `stat`, which a write changes."""
-    said = {member.key for member in source.members}
-    return document.encode_metadata({name: getattr(session, name) for name in TIMES if name not in said})
 
 
 def _warning(unreadable: tuple[str, str]) -> str:

@@ -376,6 +376,13 @@ def ids(connection: Connection, filters: Filters) -> list[str]:
     return list(connection.execute(sa.select(_rows.c.session_id).where(*_conditions(filters))).scalars())
 
 
+def drop_old_drafts(connection: Connection, before: int) -> None:
+    """Forget the drafts of `old_drafts`, less those that became sessions meanwhile."""
+    old = (_rows.c.hidden == sa.true(), _rows.c.draft == sa.true(), _rows.c.mtime_ns < before)
+    connection.execute(sa.delete(_rows).where(*old))
+    _next_generation(connection)
+
+
 def old_drafts(connection: Connection, before: int) -> list[str]:
     """Return the ids of the drafts that nobody changed since `before` (nanoseconds since the epoch)."""
     drafts = sa.select(_rows.c.session_id).where(_rows.c.hidden == sa.true(), _rows.c.draft == sa.true())

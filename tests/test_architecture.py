@@ -16,7 +16,8 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 # Rank 1. A module may use those before it, which is what keeps the rank without cycles.
 PURE = ("errors", "model", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
-FACE_MAY_USE = {"", "config", "errors", "model", "redact", "repository", "upgrades"}  # "" is hermes_sessions itself
+# "" is hermes_sessions itself.
+FACE_MAY_USE = {"", "config", "errors", "model", "redact", "repository", "upgrades"}
 
 MAY_USE: dict[str, set[str]] = {
     "hermes_sessions": {"config", "errors", "model", "repository"},
@@ -25,8 +26,9 @@ MAY_USE: dict[str, set[str]] = {
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
     "hermes_sessions.search": {*PURE, "files", "tables"},
     "hermes_sessions.upgrades": {*PURE, "files", "config", "tables"},
+    "hermes_sessions.writing": {*PURE, "files", "config", "sidecar", "tables"},  # a file and its row
     "hermes_sessions.indexing": {*PURE, "files", "sidecar", "tables"},  # files and index brought together
-    "hermes_sessions.repository": {*PURE, "files", "indexing", "upgrades", *IO},
+    "hermes_sessions.repository": {*PURE, "files", "indexing", "upgrades", "writing", *IO},
     "hermes_sessions.demo": FACE_MAY_USE,
     "hermes_sessions.terminal": {"model", "redact"},
     "hermes_sessions.cli": {*FACE_MAY_USE, "demo", "terminal"},
@@ -36,7 +38,7 @@ MAY_USE: dict[str, set[str]] = {
     "migrations.versions": set(),
 }
 
-SQL = {"tables", "search", "agent_state", "indexing", "upgrades", "repository", "migrations"}
+SQL = {"tables", "search", "agent_state", "indexing", "upgrades", "writing", "repository", "migrations"}
 WEB = {"webapp"}
 
 # What only some may import, by the first parts of its name.

@@ -477,6 +477,13 @@ def test_duplicate_is_a_copy_that_shares_nothing(sessions: SessionRepository) ->
     assert sessions.get(session_id).message_count == 3
 
 
+@pytest.mark.parametrize("title", ["x" * 500, "x" * 700])
+def test_a_long_title_is_cut_for_what_a_copy_is_called(sessions: SessionRepository, title: str) -> None:
+    write_document(sessions, "one", title=title, messages=turns(1))
+    assert sessions.fork("one").title == "x" * 493 + " (fork)"
+    assert sessions.duplicate("one").title == "x" * 493 + " (copy)"
+
+
 def test_a_draft_is_forked_and_duplicated_as_a_draft(sessions: SessionRepository) -> None:
     draft = sessions.new(title="Plan", model="m")
     copy = sessions.duplicate(draft.session_id)
@@ -529,6 +536,12 @@ def test_a_wrong_import_is_named_and_stores_nothing(
         sessions.import_document(doc)
     assert snapshot(sessions) == {}
     assert sessions.count(hidden=True) == 0
+
+
+def test_a_message_as_deep_as_can_be_read_is_exported(sessions: SessionRepository) -> None:
+    deep = "[" * 700 + '"sk-aaaaaaaaaaaaaaaaaaaa"' + "]" * 700
+    write(sessions, "one", f'{{"messages": [{{"role": "user", "content": {deep}}}]}}')
+    assert "[[[[" in "".join(sessions.export("one").split())
 
 
 def test_an_export_masks_secrets_unless_told_otherwise(sessions: SessionRepository) -> None:

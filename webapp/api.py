@@ -296,7 +296,7 @@ def _clean(*, untitled_only: bool) -> int:
 def _clean_one(session_id: str) -> bool:
     try:
         session = sessions().get(session_id)
-        if session.messages or session.signature is None or not session.signature.inode:
+        if session.messages or session.draft:
             return False
         sessions().delete(session_id)
     except NotFound:

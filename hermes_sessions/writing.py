@@ -1,0 +1,339 @@
+"""Changes of single sessions: the lock, the version compared, the file replaced, then the row.
+
+No transaction is open while a file is read or written. Values have been checked by whoever calls.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Engine
+
+from . import document, sidecar, tables
+from .config import Config
+from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError
+from .files import Locks
+from .model import (
+    FIELDS,
+    Metadata,
+    Removed,
+    Session,
+    Signature,
+    Stored,
+    Summary,
+    check_id,
+    check_metadata,
+    last_message_at,
+    message_text,
+    other_keys,
+    read_metadata,
+)
+from .sidecar import Loaded, Outline, Written
+from .tables import Indexed
+
+PREVIEW = 80
+ATTEMPTS = 3
+TIMES = ("created_at", "updated_at")
+FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
+# What a copy does not take over: a turn that runs, and what is the original's alone.
+NOTHING_PENDING: Mapping[str, Any] = {
+    "active_stream_id": None,
+    "pending_user_message": None,
+    "pending_attachments": [],
+    "pending_started_at": None,
+}
+UNSHARED: Mapping[str, Any] = {"share_token": None, "share_created_at": None, "read_only": False}
+
+T = TypeVar("T")
+
+
+class Store(NamedTuple):
+    """What a change works on: the places, the index, and the sessions' locks."""
+
+    config: Config
+    engine: Engine
+    locks: Locks
+
+
+# ---- what is stored ------------------------------------------------------------------------------------
+
+
+def row_of(store: Store, session_id: str) -> Indexed | None:
+    """Return a session's row as it is, None without one."""
+    with tables.reading(store.engine) as connection:
+        return tables.get(connection, session_id)
+
+
+def load(store: Store, session_id: str) -> Loaded | None:
+    """Return a session's file, None without one."""
+    try:
+        return sidecar.load(store.config.sessions_dir, session_id)
+    except NotFound:
+        return None
+
+
+def draft(store: Store, session_id: str) -> Indexed:
+    """Return the row of a session that has no file; raise `NotFound` if it is no draft."""
+    row = row_of(store, session_id)
+    if row is None or not row.draft:
+        raise NotFound(f"no session {session_id}")
+    return row
+
+
+def current(store: Store, session_id: str) -> Indexed:
+    """Return the row of a session in agreement with its file; the caller holds the session's lock."""
+    found = sidecar.signature(store.config.sessions_dir, session_id)
+    row = row_of(store, session_id)
+    if found is None and (row is None or not row.draft):
+        raise NotFound(f"no session {session_id}")
+    if row is not None and (found is None or row.stored.signature == found):
+        return row
+    summary, stored = sidecar.summary(sidecar.load(store.config.sessions_dir, session_id))
+    row = Indexed(summary, stored, draft=False)
+    _put(store, row)
+    return row
+
+
+def apply(store: Store, session_id: str, change: Callable[[Indexed], T]) -> T:
+    """Change a session under its lock, anew if a program without our locks replaced the file."""
+    with store.locks.held(check_id(session_id)):
+        check_index(store)
+        for _ in range(ATTEMPTS - 1):
+            with suppress(Conflict):
+                return change(current(store, session_id))
+        return change(current(store, session_id))
+
+
+def check_index(store: Store) -> None:
+    """Raise `StorageError` while the index takes no write: before a file is touched."""
+    with tables.writing(store.engine):
+        pass
+
+
+# ---- creating ------------------------------------------------------------------------------------------
+
+
+def store_new(store: Store, session: Session) -> Session:
+    """Store a session that has no file: as a draft while it has nothing to lose, else as a file."""
+    if not session.messages and not session.tool_calls and not session.waiting:
+        document.encode_metadata(session.extra)
+        version = Signature(0, time.time_ns(), 0)
+        _put(store, Indexed(session.summary().displayable(), Stored(version), draft=True))
+        return replace(session, signature=version)
+    return create(store, session)
+
+
+def create(store: Store, session: Session) -> Session:
+    """Write the file of a session that has none yet."""
+    text = sidecar.new_text(session)
+    check_index(store)
+    written = sidecar.create(store.config.sessions_dir, session.session_id, text)
+    _record(store, session.summary(), written.sent(last_message_at(reversed(session.messages))))
+    return replace(session, signature=written.stored.signature)
+
+
+def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, Any]) -> Session:
+    """Write a copy of a session, of its first `keep` messages (None: all), with these values of its own."""
+    now, copy_id = time.time(), new_id()
+    fresh = {"pinned": False, "archived": False, "created_at": now, "updated_at": now, **NOTHING_PENDING}
+    unshared = {name: value for name, value in UNSHARED.items() if name in origin.extra}
+    changes = checked({**fresh, **unshared, **values})
+    loaded = load(store, origin.session_id)
+    if loaded is None:
+        return store_new(store, as_session(origin.changed({**changes, "session_id": copy_id})))
+    count = sidecar.message_count(loaded)
+    kept = count if keep is None else min(keep, count)
+    encoded = document.encode_metadata({"session_id": copy_id, **changes, "message_count": kept})
+    source = sidecar.outline(loaded)
+    edits = [*sidecar.truncated(loaded, kept), *sidecar.set_keys(source, encoded)]
+    check_index(store)
+    written = sidecar.copy(source, edits, copy_id)
+    copied = sidecar.load(store.config.sessions_dir, copy_id)
+    summary, stored = sidecar.summary(copied)
+    _record(store, summary, written._replace(stored=stored))
+    return sidecar.session(copied)
+
+
+# ---- changing ------------------------------------------------------------------------------------------
+
+
+def change(
+    store: Store, row: Indexed, changes: Mapping[str, Any], lists: Mapping[str, Sequence[Any]], touch: bool
+) -> Summary:
+    """Set metadata and add to lists of this row's session, in the version that the row was made from."""
+    _check_writable(row.summary, changes, bool(lists))
+    changes = {**changes, "updated_at": time.time()} if touch else dict(changes)
+    messages = lists.get("messages", [])
+    if row.draft:
+        session = as_session(row.summary.changed(changes))
+        tool_calls = list(lists.get("tool_calls", ()))
+        return store_new(store, replace(session, messages=list(messages), tool_calls=tool_calls)).summary()
+    changes["message_count"] = row.summary.message_count + len(messages)
+    values = document.encode_metadata(changes)
+    keys = {*values, *lists, *TIMES}
+    with sidecar.opened(store.config.sessions_dir, row.summary.session_id, row.stored, keys) as source:
+        values = _unsaid_times(source, row.summary) | values
+        written = sidecar.rewrite(source, sidecar.append(source, lists, values))
+    sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
+    return _record(store, row.summary.changed(changes), written.sent(sent_at))
+
+
+def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -> Summary:
+    """Keep the first `keep` messages, empty these lists, and leave the old file as a backup."""
+    if keep >= row.summary.message_count:
+        return row.summary
+    changes = {"message_count": keep, "updated_at": time.time()}
+    _check_writable(row.summary, changes, True)
+    loaded = sidecar.load(store.config.sessions_dir, row.summary.session_id)
+    if loaded.signature != row.stored.signature:
+        raise Conflict(f"session {loaded.session_id} was changed by another program")
+    present = {member.key for member in loaded.members}
+    values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
+    source = sidecar.outline(loaded)
+    values = _unsaid_times(source, row.summary) | values
+    edits = [*sidecar.truncated(loaded, keep), *sidecar.set_keys(source, values)]
+    written = sidecar.rewrite(source, edits, backup=True)
+    return _record(store, row.summary.changed(changes), written.sent(sidecar.sent_before(loaded, keep)))
+
+
+def drop_last_turn(store: Store, row: Indexed) -> Removed:
+    """Drop the last user message and all after it; raise `InvalidValue` if there is none."""
+    loaded = None if row.draft else load(store, row.summary.session_id)
+    found = None if loaded is None else sidecar.last_user_message(loaded)
+    if found is None:
+        raise InvalidValue("there is no user message to go back to")
+    index, message = found
+    shorten(store, row, index, {})
+    said = message_text(message)
+    preview = " ".join(said.split())[:PREVIEW]
+    return Removed(row.summary.message_count - index, preview, said)
+
+
+def save(store: Store, session: Session, touch: bool) -> Session:
+    """Write a whole session over the version that it was read from; the caller has checked its types."""
+    with store.locks.held(session.session_id):
+        loaded = load(store, session.session_id)
+        if loaded is None:
+            return _save_new(store, session, touch)
+        if session.signature != loaded.signature:
+            raise Conflict(f"session {session.session_id} was changed since it was read")
+        return _save_over(store, loaded, session, touch)
+
+
+def _save_new(store: Store, session: Session, touch: bool) -> Session:
+    row = row_of(store, session.session_id)
+    if row is not None and row.draft:
+        unchanged = session.signature == row.stored.signature
+    else:
+        never_stored = session.signature is None or session.draft
+        unchanged = never_stored and not sidecar.in_trash(session.session_id, store.config.trash_dir)
+    if not unchanged:
+        raise Conflict(f"session {session.session_id} was changed or deleted since it was read")
+    given = {name: value for name, value in session.metadata().items() if name in FIELDS} | session.extra
+    values = checked(given) | ({"updated_at": time.time()} if touch else {})
+    known = read_metadata(session.session_id, values, session.updated_at)
+    return store_new(store, replace(session, **known, extra=other_keys(values)))
+
+
+def _save_over(store: Store, loaded: Loaded, session: Session, touch: bool) -> Session:
+    old = sidecar.session(loaded)
+    changes = checked(sidecar.changed_keys(old, session))
+    if touch:
+        changes["updated_at"] = time.time()
+    _check_writable(old, changes, session.messages != old.messages)
+    values = {name: document.encode(value, name) for name, value in changes.items()}
+    values["message_count"] = document.encode(session.message_count, "message_count")
+    source = sidecar.outline(loaded)
+    edits = sidecar.saved(loaded, old, session, _unsaid_times(source, old) | values)
+    check_index(store)
+    written = sidecar.rewrite(source, edits, backup=session.message_count < old.message_count)
+    known = {name: value for name, value in changes.items() if name in FIELDS}
+    new = replace(session, **known, extra={**old.extra, **session.extra}, signature=written.stored.signature)
+    _record(store, new.summary(), written.sent(last_message_at(reversed(new.messages))))
+    return new
+
+
+def delete(store: Store, session_id: str) -> None:
+    """Move a session's file to the trash, or forget a draft; raise `NotFound`."""
+    with store.locks.held(check_id(session_id)):
+        check_index(store)
+        row = row_of(store, session_id)
+        try:
+            written = sidecar.to_trash(store.config.sessions_dir, session_id, store.config.trash_dir)
+        except NotFound:
+            if row is None or not row.draft:
+                raise
+            _drop(store, session_id)
+        else:
+            _drop(store, session_id, written)
+
+
+# ---- the row -------------------------------------------------------------------------------------------
+
+
+def _record(store: Store, summary: Summary, written: Written) -> Summary:
+    """Store the row of a file that was just written."""
+    last = written.stored.sent_at or summary.updated_at
+    shown = replace(summary, last_message_at=last).displayable()
+    with (
+        _after_the_file(f"session {summary.session_id} was saved"),
+        tables.writing(store.engine) as connection,
+    ):
+        tables.put(connection, [Indexed(shown, written.stored, draft=False)])
+        tables.moved_folder(connection, written.folder_before, written.folder_after)
+    return shown
+
+
+def _drop(store: Store, session_id: str, written: Written | None = None) -> None:
+    with _after_the_file(f"session {session_id} was deleted"), tables.writing(store.engine) as connection:
+        tables.drop(connection, [session_id])
+        if written:
+            tables.moved_folder(connection, written.folder_before, written.folder_after)
+
+
+def _put(store: Store, row: Indexed) -> None:
+    with tables.writing(store.engine) as connection:
+        tables.put(connection, [row])
+
+
+@contextmanager
+def _after_the_file(done: str) -> Iterator[None]:
+    try:
+        yield
+    except StorageError as error:
+        raise StorageError(f"{done}, but {error}; the next sync mends the list") from error
+
+
+# ---- values --------------------------------------------------------------------------------------------
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata as it is stored, or raise `InvalidValue`; a workspace becomes an absolute path."""
+    checked = check_metadata(values)
+    if checked.get("workspace"):
+        checked["workspace"] = sidecar.resolve_workspace(checked["workspace"])
+    return checked
+
+
+def new_id() -> str:
+    """Return an id that no session has: 12 hex digits."""
+    return uuid.uuid4().hex[:12]
+
+
+def as_session(summary: Summary) -> Session:
+    """Return a session without messages that says what a summary says."""
+    return Session(**summary.metadata(), extra=summary.extra)
+
+
+def _check_writable(session: Metadata, changes: Collection[str], transcript: bool) -> None:
+    if session.extra.get("read_only") is True and (transcript or not FREE_IN_READ_ONLY.issuperset(changes)):
+        raise ReadOnly(f"session {session.session_id} is read-only; duplicate it to change it")
+
+
+def _unsaid_times(source: Outline, session: Metadata) -> dict[str, bytes]:
+    """Return the times that a file does not say: they were read off its `stat`, which a write changes."""
+    said = {member.key for member in source.members}
+    return document.encode_metadata({name: getattr(session, name) for name in TIMES if name not in said})
