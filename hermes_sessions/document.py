@@ -8,6 +8,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,7 +18,9 @@ from .errors import InvalidValue
 BOM = codecs.BOM_UTF8
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
-_UTF8_STEP = 1 << 20
+_MEMBER = re.compile(rb"[ \t\r\n]*[{,]" + _KEY.pattern)
+_UTF8_STEP = 1 << 16  # stays in the cache: 50 MB take 20 ms, in steps of a megabyte 70
+_SMALL = 4096
 LARGEST_METADATA = 1_000_000
 
 
@@ -71,9 +74,14 @@ def head_members(data: bytes) -> tuple[Member, ...]:
 
     `data` is the beginning of a document, at least up to that value.
     """
-    found = tuple(_scan(data, _opening(data) + 1, stop="messages"))
+    opening = _opening(data)
+    with suppress(msgspec.DecodeError, Malformed, RecursionError):
+        found = _members_fast(data + b"0}", opening)  # data up to the value, in every call of ours
+        if found[-1].key == "messages" and found[-1].value == len(data):
+            return (*found[:-1], found[-1]._replace(end=len(data)))
+    found = list(_scan(data, opening + 1, stop="messages"))
     _check_unique(found)
-    return found
+    return tuple(found)
 
 
 def find(found: Iterable[Member], key: str) -> Member | None:
@@ -112,7 +120,35 @@ def items(data: bytes, array: Span) -> list[Span]:
     return found
 
 
-def decode(text: bytes) -> Any:
+def item_texts(data: bytes, array: Span) -> list[memoryview]:
+    """Return the text of each item of the array at `array`, twice as fast as `items` tells their places."""
+    view = memoryview(data)
+    if data[array.start : array.start + 1] == b"[":
+        with suppress(msgspec.DecodeError):
+            raws = msgspec.json.decode(view[array.start : array.end], type=list[msgspec.Raw])
+            return [memoryview(raw) for raw in raws]
+    return [view[span.start : span.end] for span in items(data, array)]
+
+
+def values(data: bytes, wanted: Iterable[Member]) -> dict[str, Any]:
+    """Return the values of these members by key, the small ones decoded at once; raise `Malformed`."""
+    small: list[Member] = []
+    found: dict[str, Any] = {}
+    for member in wanted:
+        found[member.key] = None  # keeps the order
+        if member.end - member.value <= _SMALL:
+            small.append(member)
+        else:
+            found[member.key] = decode(memoryview(data)[member.value : member.end])
+    try:
+        text = b"{" + b",".join([data[member.start : member.end] for member in small]) + b"}"
+        known: dict[str, Any] = msgspec.json.decode(text)
+        return found | known
+    except (msgspec.DecodeError, RecursionError):
+        return found | {member.key: decode(data[member.value : member.end]) for member in small}
+
+
+def decode(text: bytes | memoryview) -> Any:
     """Return the value of a piece of JSON; raise `Malformed`."""
     try:
         return msgspec.json.decode(text)
@@ -121,7 +157,7 @@ def decode(text: bytes) -> Any:
     except RecursionError:
         raise Malformed("nested too deeply") from None
     try:
-        return json.loads(text.decode())
+        return json.loads(bytes(text).decode())
     except RecursionError:
         raise Malformed("nested too deeply") from None
     except ValueError as error:  # syntax, invalid UTF-8, integers of more than 4,300 digits
@@ -137,17 +173,16 @@ def _opening(data: bytes) -> int:
 
 def _members_fast(data: bytes, opening: int) -> list[Member]:
     raws = msgspec.json.decode(memoryview(data)[opening:], type=dict[str, msgspec.Raw])
-    found, at = [], opening + 1
-    for raw in raws.values():
+    found, at = [], opening
+    for key, raw in raws.items():
         view = memoryview(raw)
-        match = _KEY.match(data, at)
+        match = _MEMBER.match(data, at)
         # A repeated key shows here: msgspec keeps its first place and its last value.
         if match is None or not data.startswith(view, match.end()):
             raise Malformed("a key occurs twice")
-        end = match.end() + len(view)
-        found.append(Member(decode(match[1]), match.start(1), match.end(), end))
-        at = _skip_space(data, end) + 1
-    if found and data[at - 1 : at] != b"}":
+        at = match.end() + len(view)
+        found.append(Member(key, match.start(1), match.end(), at))
+    if found and not data.startswith(b"}", _skip_space(data, at)):
         raise Malformed("a key occurs twice")
     return found
 
@@ -291,7 +326,7 @@ def keep_items(array: Span, spans: Sequence[Span], keep: int) -> Edit:
     return Edit(spans[keep - 1].end, spans[-1].end, b"")
 
 
-def array_of(texts: Iterable[bytes]) -> bytes:
+def array_of(texts: Iterable[bytes | memoryview]) -> bytes:
     """Return the top-level array of these items, each laid out at depth 2."""
     items = b",\n    ".join(texts)
     return b"[\n    " + items + b"\n  ]" if items else b"[]"

@@ -40,6 +40,16 @@ class Stored(NamedTuple):
     sent_at: float | None = None
 
 
+class Moved(NamedTuple):
+    """The modification times of the sessions folder around a write of ours, in nanoseconds.
+
+    `after` is None if others wrote as well.
+    """
+
+    before: int
+    after: int | None
+
+
 # ---- fields ---------------------------------------------------------------------------------------------
 
 

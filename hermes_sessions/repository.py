@@ -10,12 +10,14 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from sqlalchemy import Connection
 
 from . import config as configuration
 from . import document, files, indexing, sidecar, tables, upgrades, writing
@@ -65,6 +67,7 @@ class SessionRepository:
         """Create or upgrade the index of `config`, without comparing it with the files; `open` does both."""
         self.config = config
         self._catching_up = threading.Lock()
+        self._totals: tuple[str, dict[Filters, int]] = ("", {})
         self._engine = tables.make_engine(config.index)
         self._store = Store(config, self._engine, files.Locks(config.locks_dir))
         self.projects = Projects(
@@ -149,10 +152,9 @@ class SessionRepository:
         after = None if cursor is None else _place(cursor)
         if limit is not None:
             check_whole("limit", limit, 1, LARGEST_PAGE)
-        self._catch_up()
-        with tables.reading(self._engine) as connection:
+        with self._up_to_date() as (connection, version):
             found = tables.page(connection, filters, after, None if limit is None else limit + 1)
-            total = tables.count(connection, filters)
+            total = self._total(connection, filters, version)
             unreadable = tables.unreadable(connection)
         more = limit is not None and len(found) > limit
         items = found[:limit]
@@ -169,15 +171,38 @@ class SessionRepository:
     ) -> int:
         """Return how many sessions `list` with the same filters has."""
         filters = _filters(profile, project_id, source, archived, hidden)
-        self._catch_up()
-        with tables.reading(self._engine) as connection:
-            return tables.count(connection, filters)
+        with self._up_to_date() as (connection, version):
+            return self._total(connection, filters, version)
 
     def version(self) -> str:
         """Return an opaque token that changes whenever a list could have changed."""
+        with self._up_to_date() as (_, version):
+            return version
+
+    @contextmanager
+    def _up_to_date(self) -> Iterator[tuple[Connection, str]]:
+        """Give out a connection that sees the index in line with the files, and the index's version."""
+        with tables.reading(self._engine) as connection:
+            state = indexing.current_state(connection, self.config.sessions_dir)
+            if state is not None:
+                yield connection, state.version
+                return
         self._catch_up()
         with tables.reading(self._engine) as connection:
-            return tables.state(connection).version
+            yield connection, tables.state(connection).version
+
+    def _total(self, connection: Connection, filters: Filters, version: str) -> int:
+        """Return how many sessions match, counted once for each version of the index.
+
+        To count 20,000 rows took a third of the time of a page of 50.
+        """
+        known_version, totals = self._totals
+        if known_version != version:
+            totals = {}
+            self._totals = (version, totals)
+        if filters not in totals:
+            totals[filters] = tables.count(connection, filters)
+        return totals[filters]
 
     # ---- one session ------------------------------------------------------------------------------------
 
@@ -402,14 +427,14 @@ class SessionRepository:
         if indexing.is_current(self._engine, folder):
             return
         with self._catching_up:  # of many threads that notice, one reads
-            if not indexing.is_current(self._engine, folder):
+            if not (indexing.is_current(self._engine, folder) or indexing.confirm(self._engine, folder)):
                 indexing.sync(self._engine, folder, progress)
 
     def _expect_sessions_folder(self) -> None:
         """Create the folder of a new home; where sessions are known, a missing one is an unmounted disk."""
         with tables.reading(self._engine) as connection:
-            known = tables.count(connection, Filters(hidden=True))
-        if not known:
+            empty = tables.is_empty(connection)
+        if empty:
             self._create_sessions_folder()
 
     def _create_sessions_folder(self) -> None:

@@ -19,6 +19,7 @@ from .files import Locks
 from .model import (
     FIELDS,
     Metadata,
+    Moved,
     Removed,
     Session,
     Signature,
@@ -85,8 +86,18 @@ def draft(store: Store, session_id: str) -> Indexed:
 
 def current(store: Store, session_id: str) -> Indexed:
     """Return the row of a session in agreement with its file; the caller holds the session's lock."""
+    return _in_agreement(store, session_id, row_of(store, session_id))
+
+
+def _current_to_change(store: Store, session_id: str) -> Indexed:
+    """Do as `current`, but raise `StorageError` while the index takes no write: before a file is touched."""
+    with tables.writing(store.engine) as connection:
+        row = tables.get(connection, session_id)
+    return _in_agreement(store, session_id, row)
+
+
+def _in_agreement(store: Store, session_id: str, row: Indexed | None) -> Indexed:
     found = sidecar.signature(store.config.sessions_dir, session_id)
-    row = row_of(store, session_id)
     if found is None and (row is None or not row.draft):
         raise NotFound(f"no session {session_id}")
     if row is not None and (found is None or row.stored.signature == found):
@@ -100,11 +111,10 @@ def current(store: Store, session_id: str) -> Indexed:
 def apply(store: Store, session_id: str, change: Callable[[Indexed], T]) -> T:
     """Change a session under its lock, anew if a program without our locks replaced the file."""
     with store.locks.held(check_id(session_id)):
-        check_index(store)
         for _ in range(ATTEMPTS - 1):
             with suppress(Conflict):
-                return change(current(store, session_id))
-        return change(current(store, session_id))
+                return change(_current_to_change(store, session_id))
+        return change(_current_to_change(store, session_id))
 
 
 def check_index(store: Store) -> None:
@@ -178,7 +188,7 @@ def change(
         values = _unsaid_times(source, row.summary) | values
         written = sidecar.rewrite(source, sidecar.append(source, lists, values))
     sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
-    return _record(store, row.summary.changed(changes), written.sent(sent_at))
+    return _record_change(store, row, row.summary.changed(changes), written.sent(sent_at))
 
 
 def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -> Summary:
@@ -196,7 +206,8 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
     values = _unsaid_times(source, row.summary) | values
     edits = [*sidecar.truncated(loaded, keep), *sidecar.set_keys(source, values)]
     written = sidecar.rewrite(source, edits, backup=True)
-    return _record(store, row.summary.changed(changes), written.sent(sidecar.sent_before(loaded, keep)))
+    sent_at = sidecar.sent_before(loaded, keep)
+    return _record_change(store, row, row.summary.changed(changes), written.sent(sent_at))
 
 
 def drop_last_turn(store: Store, row: Indexed) -> Removed:
@@ -268,7 +279,7 @@ def delete(store: Store, session_id: str) -> None:
                 raise
             _drop(store, session_id)
         else:
-            _drop(store, session_id, written)
+            _drop(store, session_id, written.moved)
 
 
 # ---- the row -------------------------------------------------------------------------------------------
@@ -276,22 +287,34 @@ def delete(store: Store, session_id: str) -> None:
 
 def _record(store: Store, summary: Summary, written: Written) -> Summary:
     """Store the row of a file that was just written."""
-    last = written.stored.sent_at or summary.updated_at
-    shown = replace(summary, last_message_at=last).displayable()
+    row = _row_of_file(summary, written)
     with (
         _after_the_file(f"session {summary.session_id} was saved"),
         tables.writing(store.engine) as connection,
     ):
-        tables.put(connection, [Indexed(shown, written.stored, draft=False)])
-        tables.moved_folder(connection, written.folder_before, written.folder_after)
-    return shown
+        tables.put(connection, [row], written.moved)
+    return row.summary
 
 
-def _drop(store: Store, session_id: str, written: Written | None = None) -> None:
+def _record_change(store: Store, old: Indexed, summary: Summary, written: Written) -> Summary:
+    """Store the row of a file that was just written in the place of the row that it was made from."""
+    row = _row_of_file(summary, written)
+    with (
+        _after_the_file(f"session {summary.session_id} was saved"),
+        tables.writing(store.engine) as connection,
+    ):
+        tables.change(connection, old, row, written.moved)
+    return row.summary
+
+
+def _row_of_file(summary: Summary, written: Written) -> Indexed:
+    last = written.stored.sent_at or summary.updated_at
+    return Indexed(replace(summary, last_message_at=last).displayable(), written.stored, draft=False)
+
+
+def _drop(store: Store, session_id: str, moved: Moved | None = None) -> None:
     with _after_the_file(f"session {session_id} was deleted"), tables.writing(store.engine) as connection:
-        tables.drop(connection, [session_id])
-        if written:
-            tables.moved_folder(connection, written.folder_before, written.folder_after)
+        tables.drop(connection, [session_id], moved)
 
 
 def _put(store: Store, row: Indexed) -> None:

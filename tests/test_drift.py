@@ -114,6 +114,22 @@ def test_a_foreign_change_within_the_tick_of_our_own_write_shows_once_the_folder
     assert "other" in titles(sessions)
 
 
+def test_a_total_that_was_counted_once_is_counted_anew_after_any_other_s_write(
+    sessions: SessionRepository,
+) -> None:
+    write_document(sessions, "one", title="one", profile="work")
+    assert (sessions.count(), sessions.count(profile="work"), sessions.list(limit=1).total) == (1, 1, 1)
+    with SessionRepository.open(sessions.config.state_dir) as other:
+        other.append(other.new(profile="work").session_id, [message()])
+        assert (sessions.count(), sessions.count(profile="work"), sessions.list(limit=1).total) == (2, 2, 2)
+        other.update("one", archived=True, touch=False)
+        assert (sessions.count(archived=True), sessions.list(limit=1, archived=True).total) == (1, 1)
+        other.update("one", archived=False, touch=False)
+        assert (sessions.count(archived=True), sessions.list(limit=1, archived=True).total) == (0, 0)
+    write_document(sessions, "two", title="two")
+    assert (sessions.count(), sessions.list(limit=1).total) == (3, 3)
+
+
 def test_one_session_is_checked_against_its_file_even_if_the_folder_looks_the_same(
     sessions: SessionRepository,
 ) -> None:

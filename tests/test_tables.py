@@ -26,7 +26,7 @@ from hermes_sessions import (
     upgrades,
 )
 from hermes_sessions.config import resolve
-from hermes_sessions.model import LARGEST_INTEGER, Stored, other_keys, read_metadata
+from hermes_sessions.model import LARGEST_INTEGER, Moved, Stored, other_keys, read_metadata
 from hermes_sessions.tables import Filters, Indexed, Place
 
 VERSION = Signature(10, 20, 30)
@@ -493,7 +493,10 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
         tables.signatures(connection, ["a"])
         tables.unreadable(connection)
         tables.state(connection)
-        tables.moved_folder(connection, 1, 2)
+        tables.inodes(connection)
+        tables.is_empty(connection)
+        tables.put(connection, [indexed("a")], Moved(1, 2))
+        tables.change(connection, indexed("a"), indexed("a", pinned=True))
         tables.scanned(connection, 1, 2)
         tables.old_drafts(connection, 1)
         tables.drop(connection, ["a"])
