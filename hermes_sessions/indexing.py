@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from . import drift, files, sidecar, tables
+from . import database, drift, files, sidecar, tables
 from .errors import InvalidId, NotFound, StorageError, Unreadable, storing
 from .model import Signature, SyncReport
 from .tables import Indexed, State
@@ -42,7 +42,7 @@ class _Problem(NamedTuple):
 
 def is_current(engine: Engine, folder: Path) -> bool:
     """Whether nothing changed since the last look, by one `stat` of the folder."""
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         return current_state(connection, folder) is not None
 
 
@@ -68,7 +68,7 @@ def confirm(engine: Engine, folder: Path) -> bool:
     scanned_at = time.time_ns()
     with storing("cannot look at the sessions folder"):
         folder_time = files.folder_time(folder)
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         if tables.state(connection).folder_time != folder_time:
             return False
         known = tables.inodes(connection)
@@ -96,7 +96,7 @@ def _look(engine: Engine, folder: Path) -> _Look:
     with storing("cannot look at the sessions folder"):
         folder_time = files.folder_time(folder)
     found = sidecar.scan(folder)
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         return _Look(folder_time, scanned_at, found, tables.signatures(connection))
 
 
@@ -113,7 +113,7 @@ def _carry_out(
             progress(at + len(some), len(to_read))
     removed = _forget(engine, look, plan.removed)
     _note(engine, look.folder_time, look.scanned_at)
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         unreadable = len(tables.unreadable(connection))
     added, changed = len(stored.intersection(plan.added)), len(stored.intersection(plan.changed))
     return SyncReport(added, changed, removed, unreadable)
@@ -121,7 +121,7 @@ def _carry_out(
 
 def _note(engine: Engine, folder_time: int, scanned_at: int) -> None:
     """Note when the folder was looked at, which only spares the next look: no reason to refuse a list."""
-    with suppress(StorageError), tables.writing(engine) as connection:
+    with suppress(StorageError), database.writing(engine) as connection:
         tables.scanned(connection, folder_time, scanned_at)
 
 
@@ -142,7 +142,7 @@ def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _Pro
 def _store(engine: Engine, look: _Look, found: Sequence[Indexed | _Problem | None]) -> list[str]:
     by_id = {item.summary.session_id: item for item in found if isinstance(item, Indexed)}
     problems = [item for item in found if isinstance(item, _Problem)]
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         present = tables.signatures(connection, by_id)
         fresh = [session_id for session_id in by_id if present.get(session_id) == look.rows.get(session_id)]
         tables.put(connection, [by_id[session_id] for session_id in fresh])
@@ -154,7 +154,7 @@ def _store(engine: Engine, look: _Look, found: Sequence[Indexed | _Problem | Non
 def _forget(engine: Engine, look: _Look, session_ids: Sequence[str]) -> int:
     if not session_ids:
         return 0
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         present = tables.signatures(connection, session_ids)
         gone = [name for name in session_ids if present.get(name) == look.rows[name]]
         tables.drop(connection, gone)

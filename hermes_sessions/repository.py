@@ -20,7 +20,7 @@ from typing import Any, Self
 from sqlalchemy import Connection
 
 from . import config as configuration
-from . import document, files, indexing, sidecar, tables, upgrades, writing
+from . import database, document, files, indexing, sidecar, tables, upgrades, writing
 from .config import Config
 from .errors import InvalidId, InvalidValue, NotFound, storing
 from .model import (
@@ -68,7 +68,7 @@ class SessionRepository:
         self.config = config
         self._catching_up = threading.Lock()
         self._totals: tuple[str, dict[Filters, int]] = ("", {})
-        self._engine = tables.make_engine(config.index)
+        self._engine = database.make_engine(config.index)
         self._store = Store(config, self._engine, files.Locks(config.locks_dir))
         self.projects = Projects(
             config.projects_file, config.locks_dir / "projects.lock", self._unassign_project
@@ -111,10 +111,10 @@ class SessionRepository:
         self._catch_up(progress)
         sidecar.remove_debris(self.config.sessions_dir)
         before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
-        with tables.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             unused = tables.old_drafts(connection, before)
         if unused:
-            with tables.writing(self._engine) as connection:
+            with database.writing(self._engine) as connection:
                 tables.drop_old_drafts(connection, before)
 
     def __enter__(self) -> Self:
@@ -182,13 +182,13 @@ class SessionRepository:
     @contextmanager
     def _up_to_date(self) -> Iterator[tuple[Connection, str]]:
         """Give out a connection that sees the index in line with the files, and the index's version."""
-        with tables.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             state = indexing.current_state(connection, self.config.sessions_dir)
             if state is not None:
                 yield connection, state.version
                 return
         self._catch_up()
-        with tables.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             yield connection, tables.state(connection).version
 
     def _total(self, connection: Connection, filters: Filters, version: str) -> int:
@@ -404,7 +404,7 @@ class SessionRepository:
 
     def _unassign_project(self, project_id: str) -> None:
         self._catch_up()
-        with tables.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             assigned = tables.ids(connection, Filters(project_id=project_id, hidden=True))
         for session_id in assigned:
             with suppress(NotFound):  # deleted since: it is in no project
@@ -432,7 +432,7 @@ class SessionRepository:
 
     def _expect_sessions_folder(self) -> None:
         """Create the folder of a new home; where sessions are known, a missing one is an unmounted disk."""
-        with tables.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             empty = tables.is_empty(connection)
         if empty:
             self._create_sessions_folder()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from . import tables
+from . import database
 from .config import Config
 from .errors import NewerDatabase, storing
 from .files import file_lock
@@ -46,7 +46,7 @@ def revision(config: Config) -> str | None:
     with _engine_for(config) as engine:
         if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
             return None  # looking must not create it
-        with tables.reading(engine) as connection:
+        with database.reading(engine) as connection:
             return _revision(connection)
 
 
@@ -81,7 +81,7 @@ def downgrade_index(config: Config) -> None:
 
 @contextmanager
 def _engine_for(config: Config) -> Iterator[Engine]:
-    engine = tables.make_engine(config.index)
+    engine = database.make_engine(config.index)
     try:
         yield engine
     finally:
@@ -99,7 +99,7 @@ def _lock(config: Config) -> Path:
 
 
 def _is_newest(engine: Engine, known: list[str]) -> bool:
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         current = _revision(connection)
     if current is not None and current not in known:
         raise NewerDatabase(f"the index is of revision {current}, newer than this program's {known[-1]}")
@@ -133,7 +133,7 @@ def _migrate(
     _keep_copy(config, engine)
     script = NewConfig()
     script.set_main_option("script_location", str(migrations or migrations_folder()).replace("%", "%%"))
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         script.attributes["connection"] = connection
         move(script)
 
@@ -143,7 +143,7 @@ def _keep_copy(config: Config, engine: Engine) -> None:
         return
     copy = config.state_dir / f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
     try:
-        with tables.reading(engine) as connection:
+        with database.reading(engine) as connection:
             # Beneath SQLAlchemy, which begins a transaction whatever the isolation level: VACUUM runs in
             # none. As bytes, since a folder's name need not be UTF-8.
             cursor = connection.connection.cursor()
@@ -154,7 +154,7 @@ def _keep_copy(config: Config, engine: Engine) -> None:
 
 
 def _holds_rows(engine: Engine) -> bool:
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         if not sa.inspect(connection).has_table("sessions"):
             return False
         any_row = sa.select(sa.literal(1)).select_from(sa.table("sessions")).limit(1)

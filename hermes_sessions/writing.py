@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 
-from . import document, sidecar, tables
+from . import database, document, editing, sidecar, tables
 from .config import Config
+from .editing import Outline
 from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError
 from .files import Locks
 from .model import (
@@ -32,7 +33,7 @@ from .model import (
     other_keys,
     read_metadata,
 )
-from .sidecar import Loaded, Outline, Written
+from .sidecar import Loaded, Written
 from .tables import Indexed
 
 PREVIEW = 80
@@ -64,7 +65,7 @@ class Store(NamedTuple):
 
 def row_of(store: Store, session_id: str) -> Indexed | None:
     """Return a session's row as it is, None without one."""
-    with tables.reading(store.engine) as connection:
+    with database.reading(store.engine) as connection:
         return tables.get(connection, session_id)
 
 
@@ -91,7 +92,7 @@ def current(store: Store, session_id: str) -> Indexed:
 
 def _current_to_change(store: Store, session_id: str) -> Indexed:
     """Do as `current`, but raise `StorageError` while the index takes no write: before a file is touched."""
-    with tables.writing(store.engine) as connection:
+    with database.writing(store.engine) as connection:
         row = tables.get(connection, session_id)
     return _in_agreement(store, session_id, row)
 
@@ -119,7 +120,7 @@ def apply(store: Store, session_id: str, change: Callable[[Indexed], T]) -> T:
 
 def check_index(store: Store) -> None:
     """Raise `StorageError` while the index takes no write: before a file is touched."""
-    with tables.writing(store.engine):
+    with database.writing(store.engine):
         pass
 
 
@@ -138,9 +139,9 @@ def store_new(store: Store, session: Session) -> Session:
 
 def create(store: Store, session: Session) -> Session:
     """Write the file of a session that has none yet."""
-    text = sidecar.new_text(session)
+    text = editing.new_text(session)
     check_index(store)
-    written = sidecar.create(store.config.sessions_dir, session.session_id, text)
+    written = editing.create(store.config.sessions_dir, session.session_id, text)
     _record(store, session.summary(), written.sent(last_message_at(reversed(session.messages))))
     return replace(session, signature=written.stored.signature)
 
@@ -157,10 +158,10 @@ def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, A
     count = sidecar.message_count(loaded)
     kept = count if keep is None else min(keep, count)
     encoded = document.encode_metadata({"session_id": copy_id, **changes, "message_count": kept})
-    source = sidecar.outline(loaded)
-    edits = [*sidecar.truncated(loaded, kept), *sidecar.set_keys(source, encoded)]
+    source = editing.outline(loaded)
+    edits = [*editing.truncated(loaded, kept), *editing.set_keys(source, encoded)]
     check_index(store)
-    written = sidecar.copy(source, edits, copy_id)
+    written = editing.copy(source, edits, copy_id)
     copied = sidecar.load(store.config.sessions_dir, copy_id)
     summary, stored = sidecar.summary(copied)
     _record(store, summary, written._replace(stored=stored))
@@ -184,9 +185,9 @@ def change(
     changes["message_count"] = row.summary.message_count + len(messages)
     values = document.encode_metadata(changes)
     keys = {*values, *lists, *TIMES}
-    with sidecar.opened(store.config.sessions_dir, row.summary.session_id, row.stored, keys) as source:
+    with editing.outlined(store.config.sessions_dir, row.summary.session_id, row.stored, keys) as source:
         values = _unsaid_times(source, row.summary) | values
-        written = sidecar.rewrite(source, sidecar.append(source, lists, values))
+        written = editing.rewrite(source, editing.append(source, lists, values))
     sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
     return _record_change(store, row, row.summary.changed(changes), written.sent(sent_at))
 
@@ -202,10 +203,10 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
         raise Conflict(f"session {loaded.session_id} was changed by another program")
     present = {member.key for member in loaded.members}
     values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
-    source = sidecar.outline(loaded)
+    source = editing.outline(loaded)
     values = _unsaid_times(source, row.summary) | values
-    edits = [*sidecar.truncated(loaded, keep), *sidecar.set_keys(source, values)]
-    written = sidecar.rewrite(source, edits, backup=True)
+    edits = [*editing.truncated(loaded, keep), *editing.set_keys(source, values)]
+    written = editing.rewrite(source, edits, backup=True)
     sent_at = sidecar.sent_before(loaded, keep)
     return _record_change(store, row, row.summary.changed(changes), written.sent(sent_at))
 
@@ -251,16 +252,16 @@ def _save_new(store: Store, session: Session, touch: bool) -> Session:
 
 def _save_over(store: Store, loaded: Loaded, session: Session, touch: bool) -> Session:
     old = sidecar.session(loaded)
-    changes = checked(sidecar.changed_keys(old, session))
+    changes = checked(editing.changed_keys(old, session))
     if touch:
         changes["updated_at"] = time.time()
     _check_writable(old, changes, session.messages != old.messages)
     values = {name: document.encode(value, name) for name, value in changes.items()}
     values["message_count"] = document.encode(session.message_count, "message_count")
-    source = sidecar.outline(loaded)
-    edits = sidecar.saved(loaded, old, session, _unsaid_times(source, old) | values)
+    source = editing.outline(loaded)
+    edits = editing.saved(loaded, old, session, _unsaid_times(source, old) | values)
     check_index(store)
-    written = sidecar.rewrite(source, edits, backup=session.message_count < old.message_count)
+    written = editing.rewrite(source, edits, backup=session.message_count < old.message_count)
     known = {name: value for name, value in changes.items() if name in FIELDS}
     new = replace(session, **known, extra={**old.extra, **session.extra}, signature=written.stored.signature)
     _record(store, new.summary(), written.sent(last_message_at(reversed(new.messages))))
@@ -290,7 +291,7 @@ def _record(store: Store, summary: Summary, written: Written) -> Summary:
     row = _row_of_file(summary, written)
     with (
         _after_the_file(f"session {summary.session_id} was saved"),
-        tables.writing(store.engine) as connection,
+        database.writing(store.engine) as connection,
     ):
         tables.put(connection, [row], written.moved)
     return row.summary
@@ -301,7 +302,7 @@ def _record_change(store: Store, old: Indexed, summary: Summary, written: Writte
     row = _row_of_file(summary, written)
     with (
         _after_the_file(f"session {summary.session_id} was saved"),
-        tables.writing(store.engine) as connection,
+        database.writing(store.engine) as connection,
     ):
         tables.change(connection, old, row, written.moved)
     return row.summary
@@ -313,12 +314,12 @@ def _row_of_file(summary: Summary, written: Written) -> Indexed:
 
 
 def _drop(store: Store, session_id: str, moved: Moved | None = None) -> None:
-    with _after_the_file(f"session {session_id} was deleted"), tables.writing(store.engine) as connection:
+    with _after_the_file(f"session {session_id} was deleted"), database.writing(store.engine) as connection:
         tables.drop(connection, [session_id], moved)
 
 
 def _put(store: Store, row: Indexed) -> None:
-    with tables.writing(store.engine) as connection:
+    with database.writing(store.engine) as connection:
         tables.put(connection, [row])
 
 

@@ -5,7 +5,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from hermes_sessions.tables import Base, make_engine, writing
+from hermes_sessions.database import make_engine, writing
+from hermes_sessions.tables import Base
 
 
 def run(connection: Connection) -> None:

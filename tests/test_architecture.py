@@ -23,27 +23,31 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions": {"config", "errors", "model", "repository"},
     **{f"hermes_sessions.{name}": set(PURE[:at]) for at, name in enumerate(PURE)},
     "hermes_sessions.files": {"errors"},  # the floor of rank 2: bytes and locks, nothing of sessions
+    "hermes_sessions.database": {"errors"},  # and of its SQL: connections, no table
+    "hermes_sessions.editing": {*PURE, "files", "sidecar"},  # what sidecar reads, changed
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
     "hermes_sessions.search": {*PURE, "files", "tables"},
-    "hermes_sessions.upgrades": {*PURE, "files", "config", "tables"},
-    "hermes_sessions.writing": {*PURE, "files", "config", "sidecar", "tables"},  # a file and its row
-    "hermes_sessions.indexing": {*PURE, "files", "sidecar", "tables"},  # files and index brought together
-    "hermes_sessions.repository": {*PURE, "files", "indexing", "upgrades", "writing", *IO},
+    "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
+    # A file and its row changed; files and index brought together.
+    "hermes_sessions.writing": {*PURE, "files", "config", "database", "editing", "sidecar", "tables"},
+    "hermes_sessions.indexing": {*PURE, "files", "database", "sidecar", "tables"},
+    "hermes_sessions.repository": {*PURE, "files", "database", "indexing", "upgrades", "writing", *IO},
     "hermes_sessions.demo": FACE_MAY_USE,
     "hermes_sessions.terminal": {"model", "redact"},
     "hermes_sessions.cli": {*FACE_MAY_USE, "demo", "terminal"},
     "webapp": FACE_MAY_USE,
     "migrations": set(),
-    "migrations.env": {"tables"},
+    "migrations.env": {"database", "tables"},
     "migrations.versions": set(),
 }
 
-SQL = {"tables", "search", "agent_state", "indexing", "upgrades", "writing", "repository", "migrations"}
+SQL = {"database", "tables", "search", "agent_state", "indexing", "upgrades", "writing", "repository"}
+SQL |= {"migrations"}
 WEB = {"webapp"}
 
 # What only some may import, by the first parts of its name.
 ONLY_IN: dict[str, set[str]] = {
-    "sqlite3": {"tables", "search", "agent_state"},
+    "sqlite3": {"database", "search", "agent_state"},
     "sqlalchemy": SQL,
     "alembic": SQL,
     "flask": WEB,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_sessions import SessionRepository, StorageError, tables
+from hermes_sessions import SessionRepository, StorageError, database
 
 from .make import folder_of, message, snapshot, started, turns, write_document
 
@@ -134,7 +134,7 @@ def test_a_full_disk_under_the_index_changes_nothing(disk: Path, tmp_path: Path)
 @pytest.fixture
 def locked(sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionRepository]:
     """A repository with one session, whose index another program has locked for writing."""
-    monkeypatch.setattr(tables, "BUSY_MS", 50)
+    monkeypatch.setattr(database, "BUSY_MS", 50)
     with SessionRepository.open(sessions.config.state_dir) as impatient:
         started(impatient, 3)
         impatient.sync()

@@ -22,6 +22,7 @@ from hermes_sessions import (
     Signature,
     StorageError,
     Summary,
+    database,
     tables,
     upgrades,
 )
@@ -47,7 +48,7 @@ def index(tmp_path: Path) -> Iterator[Engine]:
 
 def _new_index(folder: Path) -> Iterator[Engine]:
     config = resolve(folder)
-    engine = tables.make_engine(config.index)
+    engine = database.make_engine(config.index)
     upgrades.upgrade(config, engine)
     yield engine
     engine.dispose()
@@ -63,7 +64,7 @@ def indexed(session_id: str, *, draft: bool = False, stored: Stored | None = Non
 
 def fill(engine: Engine, rows: list[Indexed]) -> None:
     """Make these the only rows of the index."""
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         connection.execute(sa.delete(tables.SessionRow))
         tables.put(connection, rows)
 
@@ -76,10 +77,10 @@ def _pragma(connection: Connection, name: str) -> Any:
 
 
 def test_pragmas_on_each_of_our_connections(index: Engine) -> None:
-    with index.connect() as one, index.connect() as two, tables.writing(index) as three:
+    with index.connect() as one, index.connect() as two, database.writing(index) as three:
         for connection in (one, two, three):
             assert _pragma(connection, "journal_mode") == "wal"
-            assert _pragma(connection, "busy_timeout") == tables.BUSY_MS
+            assert _pragma(connection, "busy_timeout") == database.BUSY_MS
             assert _pragma(connection, "synchronous") == 1
             assert _pragma(connection, "foreign_keys") == 1
 
@@ -103,33 +104,33 @@ def test_a_file_in_another_journal_mode_becomes_wal_at_the_first_write(tmp_path:
         own.execute("CREATE TABLE t (a)")
     own.close()
     before = path.read_bytes()
-    engine = tables.make_engine(path)
-    with tables.reading(engine) as connection:
+    engine = database.make_engine(path)
+    with database.reading(engine) as connection:
         assert _pragma(connection, "journal_mode") == "delete"
     assert path.read_bytes() == before
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         assert _pragma(connection, "journal_mode") == "wal"
     engine.dispose()
 
 
 def test_a_write_begins_immediate_and_a_reader_does_not_wait(index: Engine) -> None:
     own = sqlite3.connect(index.url.database or "", timeout=0, isolation_level=None)
-    with tables.writing(index) as connection:
+    with database.writing(index) as connection:
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             own.execute("BEGIN IMMEDIATE")
         tables.put(connection, [indexed("a")])
-        with tables.reading(index) as reader:
+        with database.reading(index) as reader:
             assert tables.count(reader, Filters()) == 0
     own.execute("BEGIN IMMEDIATE")
     own.close()
-    with tables.reading(index) as reader:
+    with database.reading(index) as reader:
         assert tables.count(reader, Filters()) == 1
 
 
 def test_a_read_sees_one_state(index: Engine) -> None:
-    with tables.reading(index) as reader:
+    with database.reading(index) as reader:
         assert tables.count(reader, Filters()) == 0
-        with tables.writing(index) as connection:
+        with database.writing(index) as connection:
             tables.put(connection, [indexed("a")])
         assert tables.count(reader, Filters()) == 0
 
@@ -158,7 +159,7 @@ def test_a_second_writer_waits(index: Engine) -> None:
     def work(name: int) -> None:
         start.wait()
         for number in range(10):
-            with tables.writing(index) as connection:
+            with database.writing(index) as connection:
                 generation = connection.execute(sa.select(tables.IndexState.generation)).scalar_one()
                 tables.put(connection, [indexed(f"{name}-{number}")])
                 again = connection.execute(sa.select(tables.IndexState.generation)).scalar_one()
@@ -169,29 +170,29 @@ def test_a_second_writer_waits(index: Engine) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    with tables.reading(index) as connection:
+    with database.reading(index) as connection:
         assert tables.count(connection, Filters()) == 80
 
 
 def test_an_error_takes_the_write_back(index: Engine) -> None:
     def fail() -> None:
-        with tables.writing(index) as connection:
+        with database.writing(index) as connection:
             tables.put(connection, [indexed("a")])
             raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
         fail()
-    with tables.reading(index) as connection:
+    with database.reading(index) as connection:
         assert tables.count(connection, Filters()) == 0
 
 
 def test_what_the_database_refuses_is_a_storage_error(index: Engine) -> None:
-    with pytest.raises(StorageError, match="no such table: nowhere"), tables.reading(index) as connection:
+    with pytest.raises(StorageError, match="no such table: nowhere"), database.reading(index) as connection:
         connection.exec_driver_sql("SELECT * FROM nowhere")
 
 
 def test_a_mistake_of_ours_passes(index: Engine) -> None:
-    with pytest.raises(sa.exc.IntegrityError), tables.writing(index) as connection:
+    with pytest.raises(sa.exc.IntegrityError), database.writing(index) as connection:
         connection.exec_driver_sql("INSERT INTO sessions (session_id) VALUES ('a')")
 
 
@@ -213,7 +214,7 @@ def test_a_mistake_of_ours_passes(index: Engine) -> None:
 )
 def test_a_wrong_url(url: Any) -> None:
     with pytest.raises(InvalidValue, match="database_url must be an SQLAlchemy URL"):
-        tables.make_engine(url)
+        database.make_engine(url)
 
 
 @pytest.mark.parametrize("name", ["a?b", "50%25 off", "a#b", "a:b@c", "Übung", "file:x"])
@@ -228,9 +229,9 @@ def test_a_state_folder_of_any_name_holds_its_index(tmp_path: Path, name: str) -
 
 
 def _round_trip(engine: Engine, row: Indexed) -> Indexed:
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         tables.put(connection, [row])
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         found = tables.get(connection, row.summary.session_id)
     assert found
     return found
@@ -257,7 +258,7 @@ def _round_trip(engine: Engine, row: Indexed) -> Indexed:
 def test_a_row_comes_back_as_it_was(engine: Engine, values: dict[str, Any]) -> None:
     row = indexed("a", **values)
     assert _round_trip(engine, row) == row
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         assert tables.page(connection, Filters(hidden=True), None, None) == [row.summary]
 
 
@@ -288,7 +289,7 @@ def test_what_is_known_of_the_file_comes_back(engine: Engine, stored: Stored, dr
 def test_text_that_no_database_takes(engine: Engine, text: str, kept: str) -> None:
     row = indexed("a", title=text, workspace=text, profile=text, project_id=text)
     fill(engine, [row._replace(summary=row.summary.displayable())])
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         for filters in (Filters(), Filters(profile=text), Filters(project_id=text), Filters(profile=kept)):
             (found,) = tables.page(connection, filters, None, None)
             assert found.title == found.workspace == found.profile == kept
@@ -299,7 +300,7 @@ def test_text_that_no_database_takes(engine: Engine, text: str, kept: str) -> No
 def test_more_ids_than_any_database_takes_parameters(engine: Engine) -> None:
     many = [f"id-{number}" for number in range(40_001)]
     fill(engine, [indexed("first"), indexed("last"), indexed("stays")])
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         tables.put_unreadable(connection, "bad", VERSION, "why")
         wanted = ["first", *many, "bad", "last"]
         assert tables.signatures(connection, wanted) == dict.fromkeys(("first", "bad", "last"), VERSION)
@@ -310,7 +311,7 @@ def test_more_ids_than_any_database_takes_parameters(engine: Engine) -> None:
 
 def test_a_file_is_either_readable_or_not(engine: Engine) -> None:
     fill(engine, [])
-    with tables.writing(engine) as connection:
+    with database.writing(engine) as connection:
         for _ in range(2):
             tables.put(connection, [indexed("a")])
             assert (tables.count(connection, Filters()), tables.unreadable(connection)) == (1, [])
@@ -339,7 +340,7 @@ def test_old_drafts(engine: Engine) -> None:
         return indexed(name, draft=draft, stored=Stored(Signature(0, at, 0)), at=float(at))
 
     fill(engine, [row("old", 99, True), row("new", 100, True), row("session", 1, False)])
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         assert tables.old_drafts(connection, 100) == ["old"]
 
 
@@ -395,7 +396,7 @@ def _executed(engine: Engine, work: Callable[[Connection], object]) -> list[tupl
 
     event.listen(engine, "before_cursor_execute", see)
     try:
-        with tables.reading(engine) as connection:
+        with database.reading(engine) as connection:
             work(connection)
     finally:
         event.remove(engine, "before_cursor_execute", see)
@@ -445,7 +446,7 @@ def test_no_statistics_were_gathered(full: Engine) -> None:
 def test_every_list_is_right(full: Engine, filters: Filters) -> None:
     matching = [row.summary for row in map(_some_session, range(3000)) if _matches(row, filters)]
     expected = [summary.session_id for summary in sorted(matching, key=tables.place_of)]
-    with tables.reading(full) as connection:
+    with database.reading(full) as connection:
         found = tables.page(connection, filters, None, None)
         assert [summary.session_id for summary in found] == expected
         assert tables.count(connection, filters) == len(expected)
@@ -471,7 +472,7 @@ def test_pages_make_the_whole_list(engine: Engine, rows: list[tuple[str, float, 
     expected = [row[0] for row in sorted(rows, key=lambda row: (not row[2], -row[1], row[0]))]
     paged: list[str] = []
     after: Place | None = None
-    with tables.reading(engine) as connection:
+    with database.reading(engine) as connection:
         while some := tables.page(connection, Filters(), after, size):
             assert len(some) <= size
             paged += [summary.session_id for summary in some]
@@ -485,7 +486,7 @@ def test_pages_make_the_whole_list(engine: Engine, rows: list[tuple[str, float, 
 def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
     seen: list[Any] = []
     event.listen(index, "before_execute", lambda *args: seen.append(args[1]))
-    with tables.writing(index) as connection:
+    with database.writing(index) as connection:
         tables.put(connection, [indexed("a"), indexed("b", draft=True)])
         tables.put_unreadable(connection, "c", VERSION, "why")
         tables.get(connection, "a")
@@ -512,3 +513,24 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
         texts.append(str(CreateTable(table).compile(dialect=dialect)))
         texts += [str(CreateIndex(one).compile(dialect=dialect)) for one in table.indexes]
     assert not [text for text in texts if "PRAGMA" in text or "?" in text]
+
+
+def test_a_change_states_the_row_it_was_made_from(index: Engine) -> None:
+    old, new = indexed("a", title="old"), indexed("a", title="new", pinned=True)
+    theirs = Indexed(indexed("a", title="theirs", model="theirs").summary, Stored(Signature(9, 9, 9)), False)
+    fill(index, [theirs])
+    with database.writing(index) as connection:
+        tables.change(connection, old, new)
+        assert tables.get(connection, "a") == new, "no column of the other version is left"
+        assert tables.count(connection, Filters(hidden=True)) == 1
+
+
+def test_a_change_of_type_alone_is_stored(index: Engine) -> None:
+    old = indexed("a", flag=1)
+    fill(index, [old])
+    new = old._replace(summary=old.summary.changed({"flag": True}))
+    with database.writing(index) as connection:
+        tables.change(connection, old, new)
+        found = tables.get(connection, "a")
+    assert found is not None
+    assert found.summary.extra["flag"] is True

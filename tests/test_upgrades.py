@@ -16,7 +16,15 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 
-from hermes_sessions import InvalidValue, NewerDatabase, SessionRepository, StorageError, tables, upgrades
+from hermes_sessions import (
+    InvalidValue,
+    NewerDatabase,
+    SessionRepository,
+    StorageError,
+    database,
+    tables,
+    upgrades,
+)
 from hermes_sessions.config import Config, resolve
 
 from .processes import at_once
@@ -82,7 +90,7 @@ def with_revision(tmp_path: Path, text: str) -> Path:
 
 def upgrade_with(config: Config, migrations: Path) -> str | None:
     """Upgrade the index with other migrations than ours, and return its revision."""
-    engine = tables.make_engine(config.index)
+    engine = database.make_engine(config.index)
     try:
         upgrades.upgrade(config, engine, migrations)
     finally:
@@ -398,9 +406,9 @@ def test_the_models_make_what_the_migrations_make(config: Config, tmp_path: Path
     """Beyond `alembic check`: indexes with their columns in order, keys, and what may be NULL."""
     open_and_list(config)
     described = []
-    modelled = tables.make_engine(tmp_path / "models.db")
-    migrated = tables.make_engine(config.index)
-    with tables.writing(modelled) as connection:
+    modelled = database.make_engine(tmp_path / "models.db")
+    migrated = database.make_engine(config.index)
+    with database.writing(modelled) as connection:
         tables.Base.metadata.create_all(connection)
     for engine in (modelled, migrated):
         inspector = sa.inspect(engine)
