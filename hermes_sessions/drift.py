@@ -8,6 +8,8 @@ from .model import Signature
 
 # The kernel's clock for files ticks every 1 to 10 ms: a change right after a look can bear its time.
 TICK_NS = 50_000_000
+# Some disks keep whole seconds, or every other one; a time that is no whole second is not of such a disk.
+COARSE_TICK_NS, SECOND_NS = 2_100_000_000, 1_000_000_000
 # After a write of our own, how long the folder's new time is trusted before one scan confirms it.
 GRACE_NS = 2_000_000_000
 
@@ -28,7 +30,8 @@ def is_current(folder_time: int, known_time: int | None, scanned_at: int, now: i
     """
     if folder_time != known_time:
         return False
-    if scanned_at - folder_time > TICK_NS:
+    tick = TICK_NS if folder_time % SECOND_NS else COARSE_TICK_NS
+    if scanned_at - folder_time > tick:
         return True
     written_since = folder_time > scanned_at
     return written_since and 0 <= now - folder_time < GRACE_NS

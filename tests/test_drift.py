@@ -26,7 +26,8 @@ from hermes_sessions import (
 from .make import folder_of, message, started, turns, write, write_document
 
 SECOND = 1_000_000_000
-NOW = 1_777_000_000 * SECOND
+NOW = 1_777_000_000 * SECOND + 123_456_789
+WHOLE = 1_777_000_000 * SECOND
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,8 @@ NOW = 1_777_000_000 * SECOND
         (NOW, NOW, NOW - SECOND, NOW + SECOND, True),  # our own write, lately
         (NOW, NOW, NOW - SECOND, NOW + 3 * SECOND, False),  # our own write, to be confirmed
         (NOW, NOW, NOW - SECOND, NOW - 1, False),  # the file server's clock is ahead
+        (WHOLE, WHOLE, WHOLE + SECOND, WHOLE + 9 * SECOND, False),  # a disk that keeps whole seconds
+        (WHOLE, WHOLE, WHOLE + 3 * SECOND, WHOLE + 9 * SECOND, True),
     ],
 )
 def test_when_one_stat_says_nothing_new(
