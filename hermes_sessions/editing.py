@@ -167,6 +167,8 @@ def _write(path: Path, source: Outline, edits: Sequence[Edit], prepare: Callable
 def _splice(source: Outline, edits: Sequence[Edit], file: IO[bytes]) -> None:
     at = 0
     for edit in edits:
+        if edit.start < at:
+            raise ValueError(f"edits overlap at byte {edit.start}")
         _copy_range(source, at, edit.start, file)
         file.write(edit.text)
         at = edit.end
@@ -265,24 +267,24 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def truncated(loaded: Loaded, keep: int) -> list[Edit]:
-    """Return the edits that keep the first `keep` messages, and of `tool_calls` those of a kept message."""
+    """Return the edit that keeps the first `keep` messages, none if there are no more."""
     member = document.find(loaded.members, "messages")
     spans = sidecar.message_spans(loaded)
     if member is None or keep >= len(spans):
         return []
-    edits = [document.keep_items(Span(member.value, member.end), spans, keep)]
-    cards = document.find(loaded.members, "tool_calls")
-    if cards and loaded.data[cards.value : cards.value + 1] == b"[":
-        edits += _kept_cards(loaded, Span(cards.value, cards.end), keep)
-    return edits
+    return [document.keep_items(Span(member.value, member.end), spans, keep)]
 
 
-def _kept_cards(loaded: Loaded, cards: Span, keep: int) -> list[Edit]:
-    spans = document.items(loaded.data, cards)
+def kept_tool_calls(loaded: Loaded, keep: int) -> dict[str, bytes]:
+    """Return `tool_calls` without what belongs to a message from index `keep` on; nothing if all stays."""
+    member = document.find(loaded.members, "tool_calls")
+    if member is None or not loaded.data.startswith(b"[", member.value):
+        return {}
+    spans = document.items(loaded.data, Span(member.value, member.end))
     kept = [span for span in spans if _belongs(loaded, span, keep)]
     if len(kept) == len(spans):
-        return []
-    return [Edit(*cards, document.array_of([loaded.data[span.start : span.end] for span in kept]))]
+        return {}
+    return {"tool_calls": document.array_of([loaded.data[span.start : span.end] for span in kept])}
 
 
 def _belongs(loaded: Loaded, card: Span, keep: int) -> bool:

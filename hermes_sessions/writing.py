@@ -159,7 +159,8 @@ def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, A
     kept = count if keep is None else min(keep, count)
     encoded = document.encode_metadata({"session_id": copy_id, **changes, "message_count": kept})
     source = editing.outline(loaded)
-    edits = [*editing.truncated(loaded, kept), *editing.set_keys(source, encoded)]
+    cut = editing.kept_tool_calls(loaded, kept) if kept < count else {}
+    edits = [*editing.truncated(loaded, kept), *editing.set_keys(source, cut | encoded)]
     check_index(store)
     written = editing.copy(source, edits, copy_id)
     copied = sidecar.load(store.config.sessions_dir, copy_id)
@@ -204,7 +205,7 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
     present = {member.key for member in loaded.members}
     values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
     source = editing.outline(loaded)
-    values = _unsaid_times(source, row.summary) | values
+    values = _unsaid_times(source, row.summary) | editing.kept_tool_calls(loaded, keep) | values
     edits = [*editing.truncated(loaded, keep), *editing.set_keys(source, values)]
     written = editing.rewrite(source, edits, backup=True)
     sent_at = sidecar.sent_before(loaded, keep)

@@ -18,8 +18,11 @@ from hermes_sessions import (
     NotFound,
     ReadOnly,
     SessionRepository,
+    editing,
+    sidecar,
 )
 from hermes_sessions import repository as repository_module
+from hermes_sessions.document import Edit
 
 from .make import folder_of, message, snapshot, started, turns, write, write_document
 
@@ -682,6 +685,24 @@ def test_clear_empties_the_transcript_and_keeps_the_rest(sessions: SessionReposi
     assert sessions.count() == 1
 
 
+@pytest.mark.parametrize("keep", [0, 1, 2, 3])
+def test_tool_calls_go_with_their_messages(sessions: SessionRepository, keep: int) -> None:
+    cards: list[dict[str, Any]] = [{"assistant_msg_idx": 0}, {"name": "loose"}, {"assistant_msg_idx": 2}]
+    for name in ("truncated", "cleared", "forked"):
+        write_document(sessions, name, title=name, messages=turns(3), tool_calls=cards, last=1)
+    sessions.truncate("truncated", keep)
+    fork = sessions.fork("forked", keep=keep)
+    write_document(sessions, "loose", title="x", messages=turns(1), tool_calls=cards)
+    assert sessions.duplicate("loose").tool_calls == cards
+    wanted = [card for card in cards if card.get("assistant_msg_idx", -1) < keep]
+    for session in (sessions.get("truncated"), fork):
+        assert (session.messages, session.tool_calls) == (turns(3)[:keep], wanted)
+        assert session.extra == {"last": 1}
+    sessions.clear("cleared")
+    cleared = sessions.get("cleared")
+    assert (cleared.messages, cleared.tool_calls, cleared.extra) == ([], [], {"last": 1})
+
+
 def test_truncating_to_more_than_there_is_changes_nothing(sessions: SessionRepository) -> None:
     session_id = started(sessions, 3)
     before = snapshot(sessions)
@@ -768,6 +789,15 @@ def test_what_is_read_only_can_only_be_tidied_away(sessions: SessionRepository) 
     copy = sessions.duplicate("one")
     assert sessions.update(copy.session_id, title="free").title == "free"
     sessions.delete("one")
+
+
+def test_edits_that_overlap_write_nothing(sessions: SessionRepository) -> None:
+    path = write_document(sessions, "one", title="One", messages=turns(1))
+    before = path.read_bytes()
+    source = editing.outline(sidecar.load(folder_of(sessions), "one"))
+    with pytest.raises(ValueError, match="overlap"):
+        editing.rewrite(source, [Edit(5, 9, b"a"), Edit(8, 12, b"b")])
+    assert snapshot(sessions) == {"one.json": before}
 
 
 # ---- deleting -------------------------------------------------------------------------------------------
