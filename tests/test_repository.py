@@ -912,11 +912,27 @@ STEPS = st.lists(
             st.lists(st.builds(message, TEXTS, at=st.none() | st.floats(0, 2e9)), max_size=3),
         ),
         st.tuples(st.just("truncate"), st.integers(0, 6)),
+        st.tuples(st.sampled_from(["clear", "undo"]), st.none()),
+        st.tuples(
+            st.just("cards"),
+            st.lists(
+                st.fixed_dictionaries({}, optional={"assistant_msg_idx": st.integers(0, 4)}), max_size=3
+            ),
+        ),
         st.tuples(st.just("save"), st.lists(st.builds(message, TEXTS), max_size=3)),
         st.tuples(st.just("foreign"), st.integers(0, 3)),
     ),
     max_size=6,
 )
+
+
+def shorten(model: dict[str, Any], keep: int) -> None:
+    """Do to what a file should say as shortening its transcript does."""
+    if keep < len(model["messages"]):
+        model["messages"] = model["messages"][:keep]
+        model["tool_calls"] = [
+            each for each in model["tool_calls"] if each.get("assistant_msg_idx", -1) < keep
+        ]
 
 
 @given(
@@ -944,9 +960,21 @@ def test_any_sequence_of_writes_keeps_what_json_reads(
         elif verb == "append":
             sessions.append("one", argument)
             model["messages"] = model["messages"] + argument
+        elif verb == "cards":
+            sessions.append("one", [], tool_calls=argument)
+            model["tool_calls"] = model["tool_calls"] + argument
         elif verb == "truncate":
             sessions.truncate("one", argument)
-            model["messages"] = model["messages"][:argument]
+            shorten(model, argument)
+        elif verb == "clear":
+            sessions.clear("one")
+            if model["messages"]:
+                model |= {"messages": [], "tool_calls": []}
+        elif verb == "undo":
+            asked = [at for at, sent in enumerate(model["messages"]) if sent["role"] == "user"]
+            if asked:
+                sessions.undo("one")
+                shorten(model, asked[-1])
         elif verb == "save":
             sessions.save(replace(sessions.get("one"), messages=argument), touch=False)
             model["messages"] = argument
