@@ -109,7 +109,8 @@ class SessionRepository:
     def _start(self, progress: _Progress | None) -> None:
         self._expect_sessions_folder()
         self._catch_up(progress)
-        sidecar.remove_debris(self.config.sessions_dir)
+        for folder in (self.config.state_dir, self.config.sessions_dir):
+            sidecar.remove_debris(folder)
         before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
         with database.reading(self._engine) as connection:
             unused = tables.old_drafts(connection, before)

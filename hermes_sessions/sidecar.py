@@ -267,7 +267,7 @@ def _entry_signature(entry: os.DirEntry[str]) -> Signature:
 def remove_debris(folder: Path) -> None:
     """Remove the temporary files that crashed writes left more than an hour ago."""
     limit = time.time() - DEBRIS_SECONDS
-    with storing("cannot clean up the sessions' folder"):
+    with storing("cannot clean up after a crash"):
         names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
         for path in [folder / name for name in names if ".tmp." in name]:
             with suppress(FileNotFoundError):
