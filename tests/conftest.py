@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +49,19 @@ def sessions(tmp_path: Path) -> Iterator[SessionRepository]:
     """A repository over a new home."""
     with SessionRepository.open(hermes_home=tmp_path / "home") as repository:
         yield repository
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of one megabyte."""
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("mounting a file system takes root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("this machine does not allow mounting a file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)

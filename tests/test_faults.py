@@ -49,22 +49,6 @@ def check_nothing_changed(sessions: SessionRepository, change: Change, fault: st
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of one megabyte."""
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("mounting a file system takes root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("this machine does not allow mounting a file system")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-@pytest.fixture
 def on_disk(disk: Path, tmp_path: Path) -> Iterator[SessionRepository]:
     """A repository whose sessions folder is on that file system, its index elsewhere."""
     state = tmp_path / "state"
