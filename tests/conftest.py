@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
+from webapp import create_app
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -65,3 +68,22 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("this machine does not allow mounting a file system")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def app(sessions: SessionRepository) -> Flask:
+    """The application over a new home."""
+    return create_app(sessions)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the application over a new home."""
+    return app.test_client()
+
+
+@pytest.fixture
+def filled(may: Path) -> Iterator[FlaskClient]:
+    """A client of the application over the sample of May."""
+    with SessionRepository.open(hermes_home=may) as repository:
+        yield create_app(repository).test_client()

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +21,11 @@ from hermes_sessions.errors import (
     StorageError,
     Unreadable,
 )
-from webapp import create_app, wire
+from webapp import wire
 
 from .make import folder_of, message, snapshot, started, turns, write, write_document
 from .test_samples import expected, without_lineage
 from .web import KEY, POSTS, error, reply, settings
-
-
-@pytest.fixture
-def app(sessions: SessionRepository) -> Flask:
-    """The application over a new home."""
-    return create_app(sessions)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    """A client of the application over a new home."""
-    return app.test_client()
-
-
-@pytest.fixture
-def filled(may: Path) -> Iterator[FlaskClient]:
-    """A client of the application over the sample of May."""
-    with SessionRepository.open(hermes_home=may) as repository:
-        yield create_app(repository).test_client()
-
 
 # ---- reading --------------------------------------------------------------------------------------------
 

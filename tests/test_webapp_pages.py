@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,25 +20,6 @@ from .make import message, started, turns, write_document
 from .web import KEY, check_inert, reply, settings
 
 NOW = 1_777_000_000.0
-
-
-@pytest.fixture
-def app(sessions: SessionRepository) -> Flask:
-    """The application over a new home."""
-    return create_app(sessions)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    """A client of the application over a new home."""
-    return app.test_client()
-
-
-@pytest.fixture
-def filled(may: Path) -> Iterator[FlaskClient]:
-    """A client of the application over the sample of May."""
-    with SessionRepository.open(hermes_home=may) as repository:
-        yield create_app(repository).test_client()
 
 
 def titles(page: str) -> list[str]:
