@@ -51,3 +51,12 @@ def started(sessions: SessionRepository, count: int = 4, **metadata: Any) -> str
 def snapshot(sessions: SessionRepository) -> dict[str, bytes]:
     """Return the bytes of every file in the sessions folder, by name."""
     return {path.name: path.read_bytes() for path in folder_of(sessions).iterdir()}
+
+
+def wait_for_tick(folder: Path) -> None:
+    """Wait until the kernel's clock for files has moved on, as it has between two programs."""
+    probe = folder / "probe"
+    probe.touch()
+    before = probe.stat().st_mtime_ns
+    while probe.stat().st_mtime_ns == before:
+        probe.touch()

@@ -23,7 +23,7 @@ from hermes_sessions import (
     drift,
 )
 
-from .make import folder_of, message, started, turns, write, write_document
+from .make import folder_of, message, started, turns, wait_for_tick, write, write_document
 
 SECOND = 1_000_000_000
 NOW = 1_777_000_000 * SECOND + 123_456_789
@@ -98,8 +98,8 @@ def test_every_foreign_change_between_our_own_writes_shows(sessions: SessionRepo
     mine = started(sessions, 1, title="mine")
     for step in range(20):
         sessions.append(mine, [message(str(step))])
+        wait_for_tick(folder_of(sessions).parent)
         write_document(sessions, "other", title=f"other {step}")
-        time.sleep(0.012)  # the kernel's clock for files ticks slower than we write
         assert f"other {step}" in titles(sessions)
 
 
@@ -254,19 +254,19 @@ class TwoPrograms(RuleBasedStateMachine):
     def foreign_write(self, name: str, title: str, count: int) -> None:
         write_document(self.sessions, name, title=title, messages=turns(count))
         self.truth[name] = (title, count)
-        self.tick()
+        wait_for_tick(self.home)
 
     @rule(name=names)
     def foreign_delete(self, name: str) -> None:
         (folder_of(self.sessions) / f"{name}.json").unlink(missing_ok=True)
         self.truth.pop(name, None)
-        self.tick()
+        wait_for_tick(self.home)
 
     @rule(name=names)
     def foreign_damage(self, name: str) -> None:
         write(self.sessions, name, '{"title": ')
         self.truth[name] = None
-        self.tick()
+        wait_for_tick(self.home)
 
     @rule(name=names, title=st.sampled_from(["x", "y", "z"]))
     def rename(self, name: str, title: str) -> None:
@@ -294,14 +294,6 @@ class TwoPrograms(RuleBasedStateMachine):
     @rule()
     def sync(self) -> None:
         self.sessions.sync()
-
-    def tick(self) -> None:
-        """Wait until the kernel's clock for files has moved on, as it has between two programs."""
-        probe = self.home / "probe"
-        probe.touch()
-        before = probe.stat().st_mtime_ns
-        while probe.stat().st_mtime_ns == before:
-            probe.touch()
 
     @invariant()
     def the_list_is_the_truth(self) -> None:
