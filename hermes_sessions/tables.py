@@ -103,8 +103,8 @@ class IndexState(Base):
 
 
 _rows: sa.Table = SessionRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
-_bad: sa.Table = UnreadableFile.__table__  # type: ignore[assignment]
-_state: sa.Table = IndexState.__table__  # type: ignore[assignment]
+_bad: sa.Table = UnreadableFile.__table__  # type: ignore[assignment]  # as above
+_state: sa.Table = IndexState.__table__  # type: ignore[assignment]  # as above
 
 _COLUMN_FIELDS = tuple(name for name in FIELDS if name in _rows.c)
 _OTHER_FIELDS = tuple(name for name in FIELDS if name not in _rows.c)

@@ -507,7 +507,7 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
             tables.page(connection, filters, None, None)
             tables.page(connection, filters, Place(1, -1.0, "a"), 5)
     assert len(seen) > 130
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
     texts = [str(statement.compile(dialect=dialect)) for statement in seen]
     for table in tables.Base.metadata.sorted_tables:
         texts.append(str(CreateTable(table).compile(dialect=dialect)))

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from hermes_sessions.errors import NotFound
-from hermes_sessions.model import UNTITLED, Metadata, Project, Summary, pending
+from hermes_sessions.model import UNTITLED, Project, Session, Summary, pending
 
 from . import wire
 from .store import masked, masker, redacting, sessions, settings_problem
@@ -32,9 +32,9 @@ USAGE_FIELDS = (
 ).split()
 
 
-def _entry(session: Metadata) -> dict[str, Any]:
+def _entry(session: Summary | Session) -> dict[str, Any]:
     """Return the list entry of a session, safe to show."""
-    summary = session if isinstance(session, Summary) else session.summary()  # type: ignore[attr-defined]
+    summary = session if isinstance(session, Summary) else session.summary()
     return masked(summary.as_dict())
 
 
