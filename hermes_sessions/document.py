@@ -89,6 +89,18 @@ def find(found: Iterable[Member], key: str) -> Member | None:
     return next((member for member in found if member.key == key), None)
 
 
+def span_of(found: Iterable[Member], key: str) -> Span | None:
+    """Return where the value of this key lies, None without it."""
+    member = find(found, key)
+    return Span(member.value, member.end) if member else None
+
+
+def list_of(data: bytes, found: Iterable[Member], key: str) -> Span | None:
+    """Return where the list under this key lies, None without it or if it is something else."""
+    span = span_of(found, key)
+    return span if span and data.startswith(b"[", span.start) else None
+
+
 def tail_members(data: bytes, offset: int) -> tuple[Member, ...]:
     """Return the members after `messages`; `data` begins right behind its value, at byte `offset`."""
     start = _SPACE.match(data).end()  # type: ignore[union-attr]  # it matches the empty text too

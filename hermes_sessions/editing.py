@@ -146,8 +146,7 @@ def create(folder: Path, session_id: str, text: bytes) -> Written:
     path = sidecar.path_of(folder, session_id)
     empty = Outline(path, Signature(0, 0, 0), (), _no_bytes)
     written = _write(path, empty, [Edit(0, 0, text)], partial(_check_absent, path))
-    member = document.find(document.members(text), "messages")
-    transcript = Span(member.value, member.end) if member else None
+    transcript = document.span_of(document.members(text), "messages")
     return written._replace(stored=written.stored._replace(transcript=transcript))
 
 
@@ -156,10 +155,8 @@ def _write(path: Path, source: Outline, edits: Sequence[Edit], prepare: Callable
         edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     with storing(f"cannot save session {path.stem}"):
         done = files.replace(path, partial(_splice, source, sorted(edits)), prepare)
-    member = document.find(source.members, "messages")
-    transcript = (
-        Span(document.moved(member.value, edits), document.moved(member.end, edits)) if member else None
-    )
+    old = document.span_of(source.members, "messages")
+    transcript = Span(*(document.moved(position, edits) for position in old)) if old else None
     moved = Moved(done.folder_before, done.folder_after)
     return Written(Stored(sidecar.signature_of(done.stat), transcript), moved)
 
@@ -268,19 +265,15 @@ def _same(one: Any, other: Any) -> bool:
 
 def truncated(loaded: Loaded, keep: int) -> list[Edit]:
     """Return the edit that keeps the first `keep` messages, none if there are no more."""
-    member = document.find(loaded.members, "messages")
-    spans = sidecar.message_spans(loaded)
-    if member is None or keep >= len(spans):
-        return []
-    return [document.keep_items(Span(member.value, member.end), spans, keep)]
+    array = document.list_of(loaded.data, loaded.members, "messages")
+    spans = document.items(loaded.data, array) if array else []
+    return [document.keep_items(array, spans, keep)] if array and keep < len(spans) else []
 
 
 def kept_tool_calls(loaded: Loaded, keep: int) -> dict[str, bytes]:
     """Return `tool_calls` without what belongs to a message from index `keep` on; nothing if all stays."""
-    member = document.find(loaded.members, "tool_calls")
-    if member is None or not loaded.data.startswith(b"[", member.value):
-        return {}
-    spans = document.items(loaded.data, Span(member.value, member.end))
+    array = document.list_of(loaded.data, loaded.members, "tool_calls")
+    spans = document.items(loaded.data, array) if array else []
     kept = [span for span in spans if _belongs(loaded, span, keep)]
     if len(kept) == len(spans):
         return {}

@@ -51,8 +51,7 @@ def current_state(connection: Connection, folder: Path) -> State | None:
 
     The folder is looked at before the connection's first query, so what the connection sees is no older.
     """
-    with storing("cannot look at the sessions folder"):
-        folder_time = files.folder_time(folder)
+    folder_time = _folder_time(folder)
     state = tables.state(connection)
     current = drift.is_current(folder_time, state.folder_time, state.scanned_at, time.time_ns())
     return state if current else None
@@ -66,8 +65,7 @@ def confirm(engine: Engine, folder: Path) -> bool:
     folder gives other inodes than `stat`, as some layered disks do, they differ, and the whole look follows.
     """
     scanned_at = time.time_ns()
-    with storing("cannot look at the sessions folder"):
-        folder_time = files.folder_time(folder)
+    folder_time = _folder_time(folder)
     with database.reading(engine) as connection:
         if tables.state(connection).folder_time != folder_time:
             return False
@@ -93,11 +91,15 @@ def rebuild(engine: Engine, folder: Path, progress: Progress | None = None) -> S
 
 def _look(engine: Engine, folder: Path) -> _Look:
     scanned_at = time.time_ns()
-    with storing("cannot look at the sessions folder"):
-        folder_time = files.folder_time(folder)
+    folder_time = _folder_time(folder)
     found = sidecar.scan(folder)
     with database.reading(engine) as connection:
         return _Look(folder_time, scanned_at, found, tables.signatures(connection))
+
+
+def _folder_time(folder: Path) -> int:
+    with storing("cannot look at the sessions folder"):
+        return files.folder_time(folder)
 
 
 def _carry_out(

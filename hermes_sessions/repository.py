@@ -10,7 +10,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from . import config as configuration
 from . import database, document, files, indexing, sidecar, tables, upgrades, writing
 from .config import Config
 from .errors import InvalidId, InvalidValue, NotFound, storing
+from .indexing import Progress
 from .model import (
     FIELDS,
     MessagePage,
@@ -57,8 +58,6 @@ UNUSED: Mapping[str, Any] = {
     "last_prompt_tokens": None,
 }
 
-_Progress = Callable[[int, int], None]
-
 
 class SessionRepository:
     """Every conversation of one Hermes home. Thread-safe; any number of processes may have one home open."""
@@ -87,7 +86,7 @@ class SessionRepository:
         hermes_home: str | Path | None = None,
         profile: str | None = None,
         database_url: str | None = None,
-        progress: _Progress | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Open a home, creating and upgrading its index and bringing it up to date with the files.
 
@@ -106,7 +105,7 @@ class SessionRepository:
             raise
         return repository
 
-    def _start(self, progress: _Progress | None) -> None:
+    def _start(self, progress: Progress | None) -> None:
         self._expect_sessions_folder()
         self._catch_up(progress)
         for folder in (self.config.state_dir, self.config.sessions_dir):
@@ -413,17 +412,17 @@ class SessionRepository:
 
     # ---- the index --------------------------------------------------------------------------------------
 
-    def sync(self, *, progress: _Progress | None = None) -> SyncReport:
+    def sync(self, *, progress: Progress | None = None) -> SyncReport:
         """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
         self._expect_sessions_folder()
         return indexing.sync(self._engine, self.config.sessions_dir, progress)
 
-    def rebuild(self, *, progress: _Progress | None = None) -> SyncReport:
+    def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
         """Read every file anew and forget what has no file; `progress` as of `open`."""
         self._create_sessions_folder()
         return indexing.rebuild(self._engine, self.config.sessions_dir, progress)
 
-    def _catch_up(self, progress: _Progress | None = None) -> None:
+    def _catch_up(self, progress: Progress | None = None) -> None:
         folder = self.config.sessions_dir
         if indexing.is_current(self._engine, folder):
             return

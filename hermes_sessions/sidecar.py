@@ -1,4 +1,4 @@
-"""One sidecar, `<folder>/<id>.json`: read, and moved to the trash; and a folder's scan.
+"""One sidecar, `<folder>/<id>.json`: read, and moved to the trash; and what else a folder of them holds.
 
 Holds no lock and knows no database. `editing` writes.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from . import document, files
-from .document import Malformed, Member, Span
+from .document import Malformed, Member
 from .errors import NotFound, Unreadable, storing
 from .model import (
     FIELDS,
@@ -132,10 +132,8 @@ def summary(loaded: Loaded) -> tuple[Summary, Stored]:
         message_count=len(texts),
         last_message_at=sent_at or metadata["updated_at"],
     )
-    member = document.find(loaded.members, "messages")
-    return shown.displayable(), Stored(
-        loaded.signature, Span(member.value, member.end) if member else None, sent_at
-    )
+    transcript = document.span_of(loaded.members, "messages")
+    return shown.displayable(), Stored(loaded.signature, transcript, sent_at)
 
 
 def message_count(loaded: Loaded) -> int:
@@ -188,20 +186,10 @@ def resolve_workspace(workspace: str) -> str:
         return workspace
 
 
-def message_spans(loaded: Loaded) -> list[Span]:
-    """Return where each message lies; a value that is no list reads as an empty one."""
-    member = document.find(loaded.members, "messages")
-    if member is None or loaded.data[member.value : member.value + 1] != b"[":
-        return []
-    return document.items(loaded.data, Span(member.value, member.end))
-
-
 def message_texts(loaded: Loaded) -> list[memoryview]:
     """Return the text of each message; a value that is no list reads as an empty one."""
-    member = document.find(loaded.members, "messages")
-    if member is None or loaded.data[member.value : member.value + 1] != b"[":
-        return []
-    return document.item_texts(loaded.data, Span(member.value, member.end))
+    array = document.list_of(loaded.data, loaded.members, "messages")
+    return document.item_texts(loaded.data, array) if array else []
 
 
 def _values(loaded: Loaded, wanted: Iterable[Member]) -> dict[str, Any]:
