@@ -20,6 +20,7 @@ from .model import Moved, Session, Signature, Stored
 from .sidecar import Loaded, Written
 
 COPY_BYTES = 1 << 20
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Outline(NamedTuple):
@@ -123,7 +124,7 @@ def rewrite(source: Outline, edits: Sequence[Edit], *, backup: bool = False) -> 
     """
 
     def prepare() -> None:
-        if sidecar.signature_of(source.path.stat()) != source.signature:
+        if sidecar.signature(source.path.parent, source.path.stem) != source.signature:
             raise _changed_meanwhile(source.path.stem)
         if backup:
             _keep_backup(source.path)
@@ -183,10 +184,18 @@ def _check_absent(path: Path) -> None:
 
 
 def _keep_backup(path: Path) -> None:
-    """Keep the present file as the backup: a second name for it, so nothing is copied."""
+    """Keep the present file as the backup: by a second name for it, or a copy where the disk has none."""
+    backup = path.with_name(f"{path.name}.bak")
     temporary = path.with_suffix(f".tmp.bak.{os.getpid()}.{threading.get_ident()}")
-    os.link(path, temporary)
-    temporary.replace(path.with_name(f"{path.name}.bak"))
+    temporary.unlink(missing_ok=True)  # of a crashed process that had the same number
+    try:
+        os.link(path, temporary)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        files.replace(backup, lambda file: file.write(path.read_bytes()))
+    else:
+        temporary.replace(backup)
 
 
 def _changed_meanwhile(session_id: str) -> Conflict:

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hermes_sessions import SessionRepository, StorageError, database
+from hermes_sessions import NotFound, SessionRepository, StorageError, database, editing
 
 from .make import folder_of, message, snapshot, started, turns, write_document
 
@@ -152,6 +153,49 @@ def test_a_damaged_index_is_named_and_can_be_deleted(sessions: SessionRepository
     (state / "sessions.db").unlink()
     with SessionRepository.open(state) as again:
         assert again.list() == before
+
+
+SHORTEN = """
+import sys
+from hermes_sessions import SessionRepository
+with SessionRepository.open(sys.argv[1]) as sessions:
+    sessions.truncate("one", 1)
+"""
+
+
+@pytest.mark.fault
+def test_a_disk_without_links_gets_its_backup_as_a_copy(sessions: SessionRepository) -> None:
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    before = write_document(sessions, "one", title="One", messages=turns(3)).read_bytes()
+    inject = [
+        "strace",
+        "-f",
+        "-o",
+        os.devnull,
+        "-e",
+        "trace=link,linkat",
+        "-e",
+        "inject=link,linkat:error=EPERM",
+    ]
+    subprocess.run([*inject, sys.executable, "-c", SHORTEN, str(sessions.config.state_dir)], check=True)
+    assert snapshot(sessions)["one.json.bak"] == before
+    assert sessions.summary("one").message_count == 1
+
+
+def test_a_session_that_another_program_deletes_during_a_change_stays_deleted(
+    sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_document(sessions, "one", title="One", messages=turns(3))
+
+    def splice_then_lose(*arguments: Any, splice: Callable[..., None] = editing._splice) -> None:
+        splice(*arguments)
+        path.unlink()
+
+    monkeypatch.setattr(editing, "_splice", splice_then_lose)
+    with pytest.raises(NotFound):
+        sessions.update("one", title="new")
+    assert snapshot(sessions) == {}
 
 
 # A write, sync or rename is where a kill can leave something half done.

@@ -1,6 +1,7 @@
 """The repository as its users call it: lists, one session, creating, changing, deleting."""
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
@@ -666,6 +667,14 @@ def test_shrinking_leaves_a_backup_of_the_file(sessions: SessionRepository) -> N
         assert backup.read_bytes() == before
     sessions.append(session_id, turns(1))
     assert backup.read_bytes() == before
+
+
+def test_what_a_crash_left_of_a_backup_is_no_hindrance(sessions: SessionRepository) -> None:
+    session_id = started(sessions, 3)
+    left = f"{session_id}.tmp.bak.{os.getpid()}.{threading.get_ident()}"
+    (folder_of(sessions) / left).write_text("half")
+    sessions.truncate(session_id, 1)
+    assert snapshot(sessions).keys() == {f"{session_id}.json", f"{session_id}.json.bak"}
 
 
 def test_clear_empties_the_transcript_and_keeps_the_rest(sessions: SessionRepository) -> None:
