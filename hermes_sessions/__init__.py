@@ -1,6 +1,7 @@
 """Every Hermes conversation in one place: the web UI's sidecars, through an index that can be rebuilt."""
 
 from .errors import (
+    AgentUnavailable,
     Conflict,
     InvalidId,
     InvalidValue,
@@ -25,6 +26,7 @@ from .model import (
 from .repository import SessionRepository
 
 __all__ = [
+    "AgentUnavailable",
     "Conflict",
     "InvalidId",
     "InvalidValue",

@@ -36,6 +36,14 @@ class StorageError(SessionsError):
     """The disk or the database refused; its own error is the `__cause__`."""
 
 
+class AgentUnavailable(SessionsError):
+    """The agent's state.db cannot be read; `absent` is true if there is none."""
+
+    def __init__(self, text: str, *, absent: bool = False) -> None:
+        super().__init__(text)
+        self.absent = absent
+
+
 class NewerDatabase(StorageError):
     """The index was written by a newer version of this program; it was left untouched."""
 

@@ -315,6 +315,16 @@ _SOURCE_CLASSES = {
 }
 
 
+_LABELS = {"api_server": "API", "cli": "CLI", "webui": "WebUI", "wecom": "WeCom", "wecom_callback": "WeCom"}
+
+
+def source_label(source: str | None) -> str:
+    """Return a source name in words for people; none is `Agent`."""
+    if not source:
+        return "Agent"
+    return _LABELS.get(source) or " ".join(word.capitalize() for word in source.replace("_", " ").split())
+
+
 def source_class(source: str | None) -> str:
     """Return the class of a source name: webui, cli, cron, tool, api, messaging or other; none is webui."""
     if not source:

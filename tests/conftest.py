@@ -41,9 +41,10 @@ def may(tmp_path: Path) -> Path:
 
 
 def copy_sample(month: str, folder: Path) -> Path:
-    """Copy a sample's web UI folder into a Hermes home within `folder`, and return that home."""
+    """Copy a sample's Hermes home into `folder`, and return the copy."""
     home = folder / "hermes-home"
-    shutil.copytree(SAMPLES / f"webui-{month}-2026" / "webui", home / "webui", copy_function=shutil.copyfile)
+    others = shutil.ignore_patterns("expected")
+    shutil.copytree(SAMPLES / f"webui-{month}-2026", home, copy_function=shutil.copyfile, ignore=others)
     return home
 
 
