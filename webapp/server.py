@@ -3,17 +3,23 @@
 import ipaddress
 import socket
 import sys
+from types import FrameType
 from typing import Any
 
+from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from hermes_sessions.config import Config, ServerConfig
 from hermes_sessions.errors import InvalidValue, storing
 from hermes_sessions.repository import SessionRepository
 
+from . import live
 from .app import create_app
 
-THREADS = 16
+# An open stream holds a thread for as long as its page is open: 64 of them leave 32 for everything else. A
+# thread is made when it is first needed, so that few pages take few.
+THREADS = live.MOST_STREAMS + 32
 STOP_SECONDS = 10
 
 
@@ -63,6 +69,32 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+class Worker(ThreadWorker):
+    """A worker that ends its streams when it is to stop, which would otherwise wait for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop after the running requests."""
+        self._end_streams()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop now."""
+        self._end_streams()
+        super().handle_quit(sig, frame)
+
+    def is_parent_alive(self) -> bool:
+        """Whether the master still is; without it a worker stops."""
+        alive = super().is_parent_alive()
+        if not alive:
+            self._end_streams()
+        return alive
+
+    def _end_streams(self) -> None:
+        app = getattr(self, "wsgi", None)  # a signal may come before there is one
+        if isinstance(app, Flask):
+            live.close(app)
+
+
 class _Server(BaseApplication):
     """One gunicorn: a master that restarts a worker which dies, and a worker with threads."""
 
@@ -77,7 +109,7 @@ class _Server(BaseApplication):
         """Set what differs from gunicorn's defaults."""
         settings: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": THREADS,
             "graceful_timeout": STOP_SECONDS,
             "loglevel": "warning",
