@@ -4,9 +4,11 @@ Decisions only; everything is linear in the number of rows, whatever their paren
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .model import source_class, source_label
+
+T = TypeVar("T")
 
 CONTINUED = frozenset({"compression", "cli_close"})
 CHILD = "child_session"
@@ -113,12 +115,17 @@ def chains(segments: Mapping[str, Segment]) -> list[Chain]:
     """Return every segment in exactly one chain; of several continuations the one that began last goes on."""
     following: dict[str, Segment] = {}
     for segment in segments.values():
-        parent = segments.get(segment.parent_session_id or "")
+        parent = _of(segments, segment.parent_session_id)
         if parent is not None and continues(parent, segment):
             rival = following.get(parent.id)
             if rival is None or _begun(rival) < _begun(segment):
                 following[parent.id] = segment
     return [Chain(tuple(_walk(root, following))) for root in _roots(segments, following)]
+
+
+def _of(found: Mapping[str, T], parent_id: str | None) -> T | None:
+    """Look up a parent; a row whose id is empty is nobody's."""
+    return found.get(parent_id) if parent_id else None
 
 
 def _begun(segment: Segment) -> tuple[float, str]:
@@ -167,7 +174,7 @@ def _conversation(chain: Chain, root_of: Mapping[str, str]) -> Conversation | No
 
 def _parent_root(chain: Chain, root_of: Mapping[str, str]) -> str | None:
     """Return the root under which a chain is a child; a parent within the chain itself makes it none."""
-    root = root_of.get(chain.root.parent_session_id or "")
+    root = _of(root_of, chain.root.parent_session_id)
     return None if root == chain.root.id else root
 
 
