@@ -191,7 +191,8 @@ class Agent:
     def _jobs(self) -> Path:
         return self.path.parent / "cron" / "jobs.json"
 
-    def _check_file(self) -> None:
+    def _check_file(self) -> int:
+        """Return the file's inode; raise `AgentUnavailable` where there is no file with content."""
         try:
             status = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -202,6 +203,7 @@ class Agent:
             raise self._unavailable("it is no file")
         if not status.st_size:
             raise self._unavailable("it is empty")
+        return status.st_ino
 
     def _unavailable(self, reason: str, *, absent: bool = False) -> AgentUnavailable:
         whose = "" if self.profile == "default" else f" of profile {self.profile}"
@@ -209,8 +211,9 @@ class Agent:
 
     def _schema_of(self, connection: Connection) -> Schema:
         """Return the columns, looked up once for each change of the schema."""
-        version = (connection.exec_driver_sql("PRAGMA schema_version").scalar(), self.path.stat().st_ino)
-        if self._schema is None or self._schema[0] != version:
+        version = (connection.exec_driver_sql("PRAGMA schema_version").scalar(), self._check_file())
+        known = self._schema  # which another thread may forget meanwhile
+        if known is None or known[0] != version:
             schema = _look_up(connection)
             for table, columns, needed in (
                 ("sessions", schema.sessions, "id"),
@@ -218,8 +221,8 @@ class Agent:
             ):
                 if needed not in columns:
                     raise self._unavailable(f"it has no table {table} with a column {needed}")
-            self._schema = (version, schema)
-        return self._schema[1]
+            self._schema = known = (version, schema)
+        return known[1]
 
 
 def _engine(path: Path, mode: str, seconds: float) -> Engine:
@@ -252,7 +255,9 @@ def _look_up(connection: Connection) -> Schema:
         found = connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,))
         columns.append(frozenset(found.scalars()))
         begin = connection.exec_driver_sql(
-            "SELECT i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i WHERE i.seqno = 0",
+            # An index of a part of the titles has all there are; one of a part of the messages finds not all.
+            "SELECT i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i "
+            "WHERE i.seqno = 0 AND NOT (l.partial AND i.name = 'session_id')",
             (table,),
         )
         indexed.append(frozenset(begin.scalars()))
@@ -316,7 +321,8 @@ class Snapshot:
         found: dict[str, Segment] = {}
         for some in _chunks(session_ids):
             query = self._family(some)
-            found |= {row.id: _row(row, Said()).segment for row in self._connection.execute(query)}
+            rows = self._connection.execute(query)
+            found |= {row.id: _row(row, Said()).segment for row in rows if isinstance(row.id, str)}
         return found
 
     def _family(self, session_ids: Sequence[str]) -> sa.Select[Any]:
@@ -354,7 +360,7 @@ class Snapshot:
         every = (sessions.c.id, *(sessions.c[name] for name in ("title", "parent_session_id")))
         digest = blake2b(digest_size=16)
         for column in every:
-            marked = column if column is sessions.c.id else column.concat(sessions.c.rowid)
+            marked = column if column is sessions.c.id else column.concat("\x1e").concat(sessions.c.rowid)
             query = sa.select(sa.func.group_concat(marked, "\x1f")).where(column.is_not(None))
             digest.update(str(self._connection.execute(query).scalar()).encode())
         return digest.hexdigest()
@@ -372,7 +378,11 @@ class Snapshot:
             for column in (sessions.c.title, sessions.c.parent_session_id)
         )
         ids = self._connection.execute(sa.select(sessions.c.rowid, sessions.c.id))
-        return {id: (_text(titles.get(rowid)), _text(parents.get(rowid))) for rowid, id in ids}
+        return {
+            id: (_text(titles.get(rowid)), _text(parents.get(rowid)))
+            for rowid, id in ids
+            if isinstance(id, str)
+        }
 
     # ---- messages
 
@@ -477,7 +487,7 @@ def _row(row: Any, said: Said) -> Row:
             message_count=said.messages,
             last_activity=said.last_activity,
         ),
-        archived=bool(row.archived),
+        archived=bool(_count(row.archived)),
         workspace=_text(row.cwd),
         input_tokens=_count(row.input_tokens),
         output_tokens=_count(row.output_tokens),

@@ -1,0 +1,156 @@
+"""Plain factories of the agent's `state.db`, written with SQLite itself as the agent's program does."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+# What our code reads, with the types and keys of the agent's 0.19.
+SESSIONS = {
+    "id": "TEXT PRIMARY KEY",
+    "source": "TEXT",
+    "model": "TEXT",
+    "system_prompt": "TEXT",
+    "parent_session_id": "TEXT REFERENCES sessions(id)",
+    "started_at": "REAL",
+    "ended_at": "REAL",
+    "end_reason": "TEXT",
+    "message_count": "INTEGER DEFAULT 0",
+    "input_tokens": "INTEGER DEFAULT 0",
+    "output_tokens": "INTEGER DEFAULT 0",
+    "cwd": "TEXT",
+    "estimated_cost_usd": "REAL",
+    "title": "TEXT",
+    "archived": "INTEGER DEFAULT 0",
+}
+MESSAGES = {
+    "id": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "session_id": "TEXT REFERENCES sessions(id)",
+    "role": "TEXT",
+    "content": "TEXT",
+    "timestamp": "REAL",
+    "tool_call_id": "TEXT",
+    "tool_calls": "TEXT",
+    "tool_name": "TEXT",
+    "finish_reason": "TEXT",
+    "reasoning": "TEXT",
+    "reasoning_content": "TEXT",
+    "reasoning_details": "TEXT",
+    "codex_reasoning_items": "TEXT",
+    "codex_message_items": "TEXT",
+    "platform_message_id": "TEXT",
+    "active": "INTEGER DEFAULT 1",
+}
+INDEXES = {
+    "idx_sessions_parent": ("sessions", ("parent_session_id",), ""),
+    "idx_sessions_title_unique": ("sessions", ("title",), "WHERE title IS NOT NULL"),
+    "idx_messages_session": ("messages", ("session_id", "timestamp"), ""),
+    "idx_messages_session_active": ("messages", ("session_id", "active", "timestamp"), ""),
+}
+START = 1_777_000_000.0
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give out a connection that commits each statement, and close it."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as db:
+        yield db
+
+
+def new_state(
+    path: Path, *, without: Collection[str] = (), indexed: bool = True, journal: str = "wal"
+) -> Path:
+    """Make a `state.db` without sessions; `without` are columns that it has not, as `table.column`."""
+    with writing(path) as db:
+        db.execute(f"PRAGMA journal_mode = {journal}")
+        for table, columns in (("sessions", SESSIONS), ("messages", MESSAGES)):
+            kept = [f"{name} {kind}" for name, kind in columns.items() if f"{table}.{name}" not in without]
+            db.execute(f"CREATE TABLE {table} ({', '.join(kept)})")
+        for name, (table, names, condition) in INDEXES.items() if indexed else ():
+            if not {f"{table}.{each}" for each in names} & set(without):
+                unique = "UNIQUE" if "unique" in name else ""
+                db.execute(f"CREATE {unique} INDEX {name} ON {table} ({', '.join(names)}) {condition}")
+    return path
+
+
+def add(db: sqlite3.Connection, table: str, **values: Any) -> None:
+    """Insert a row; columns that the table has not are left out."""
+    present = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
+    kept = {name: value for name, value in values.items() if name in present}
+    marks = ", ".join("?" * len(kept))
+    db.execute(f"INSERT INTO {table} ({', '.join(kept)}) VALUES ({marks})", list(kept.values()))
+
+
+def add_session(
+    db: sqlite3.Connection, session_id: str, *texts: str, begun: float = START, **values: Any
+) -> None:
+    """Insert a session of the command line with these messages, ten seconds apart, user and assistant."""
+    known = {"source": "cli", "started_at": begun, "message_count": len(texts), "model": "hermes-4"}
+    add(db, "sessions", **{"id": session_id, **known, **values})
+    for index, text in enumerate(texts):
+        add_message(db, session_id, text, ("user", "assistant")[index % 2], begun + 10 * index)
+
+
+def add_message(
+    db: sqlite3.Connection,
+    session_id: str,
+    content: Any,
+    role: str = "user",
+    timestamp: float = START,
+    **values: Any,
+) -> None:
+    """Insert a message."""
+    add(
+        db,
+        "messages",
+        **{"session_id": session_id, "role": role, "content": content, "timestamp": timestamp, **values},
+    )
+
+
+def filled_state(path: Path, **how: Any) -> Path:
+    """Make a `state.db` with a chain of three, a child of it, a lone session, a scheduled one, a web UI's."""
+    new_state(path, **how)
+    with writing(path) as db:
+        closed = {"end_reason": "compression"}
+        add_session(db, "a", "one", "two", begun=START, ended_at=START + 100, title="Chain", **closed)
+        add_session(
+            db, "b", "three", begun=START + 100, ended_at=START + 200, parent_session_id="a", **closed
+        )
+        add_session(db, "c", "four", "five", begun=START + 200, parent_session_id="b")
+        add_session(db, "sub", "help", begun=START + 50, parent_session_id="a", title="Helper", source="tool")
+        add_session(db, "lone", "hello", "world", begun=START + 1000, title="Lone", input_tokens=7)
+        add_session(db, "cron_daily_1", "tick", begun=START + 2000, source="cron")
+        add_session(db, "web", "hi", begun=START + 3000, source="webui")
+    return path
+
+
+def dump(path: Path) -> list[str]:
+    """Return everything in a database as SQL."""
+    with writing(path) as db:
+        return list(db.iterdump())
+
+
+_LOCK = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute(sys.argv[2])
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def locked_elsewhere(path: Path, statement: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """Hold a transaction in another process.
+
+    In the own process SQLite would put off closing every other connection until the transaction ends.
+    """
+    program = [sys.executable, "-c", _LOCK, str(path), statement]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        yield
+        process.communicate()
