@@ -63,6 +63,9 @@ class Said(NamedTuple):
     last: int | None = None
 
 
+NOTHING = Said()
+
+
 class Schema(NamedTuple):
     """The columns of the two tables, and the columns of each that an index begins with."""
 
@@ -109,7 +112,7 @@ class Agent:
         """
         excluded = exclude_sources or ()
         with self.reading() as snapshot:
-            rows = {row.segment.id: row.segment for row in snapshot.rows()}
+            rows = {row.segment.id: row.segment for row in snapshot.rows(snapshot.said())}
         listed = {each.id: each for each in rows.values() if lineage.is_listed(each, excluded)}
         return [shown.as_row() for shown in lineage.conversations(listed)[:limit]]
 
@@ -292,16 +295,10 @@ class Snapshot:
 
     # ---- sessions
 
-    def rows(self, session_ids: Collection[str] | None = None) -> list[Row]:
-        """Return the sessions of these ids, or all, with what their messages amount to."""
-        segments = [row for query in self._by_id(session_ids) for row in self._connection.execute(query)]
-        said = self.said(session_ids)
-        return [_row(row, said.get(row.id, Said())) for row in segments if isinstance(row.id, str)]
-
-    def headers(self, session_ids: Collection[str] | None = None) -> list[Row]:
-        """Return what `rows` does without looking at any message."""
+    def rows(self, said: Mapping[str, Said], session_ids: Collection[str] | None = None) -> list[Row]:
+        """Return the sessions of these ids, or all, with what `said` tells of their messages."""
         found = (row for query in self._by_id(session_ids) for row in self._connection.execute(query))
-        return [_row(row, Said()) for row in found if isinstance(row.id, str)]
+        return [_row(row, said.get(row.id, NOTHING)) for row in found if isinstance(row.id, str)]
 
     def _by_id(self, session_ids: Collection[str] | None) -> Iterator[sa.Select[Any]]:
         query = sa.select(*self._columns(self._sessions, SESSION_COLUMNS))
@@ -317,12 +314,12 @@ class Snapshot:
     def family(self, session_ids: Collection[str]) -> dict[str, Segment]:
         """Return all sessions that hang together with these by their parents, without their messages."""
         if "parent_session_id" not in self.schema.sessions:
-            return {row.segment.id: row.segment for row in self.headers(session_ids)}
+            return {row.segment.id: row.segment for row in self.rows({}, session_ids)}
         found: dict[str, Segment] = {}
         for some in _chunks(session_ids):
             query = self._family(some)
             rows = self._connection.execute(query)
-            found |= {row.id: _row(row, Said()).segment for row in rows if isinstance(row.id, str)}
+            found |= {row.id: _row(row, NOTHING).segment for row in rows if isinstance(row.id, str)}
         return found
 
     def _family(self, session_ids: Sequence[str]) -> sa.Select[Any]:
@@ -344,7 +341,7 @@ class Snapshot:
         family = {each.id: each for each in self.family([session_id]).values() if lineage.is_listed(each)}
         said = self.said(family)
         spoken = {
-            key: each._replace(message_count=said.get(key, Said()).messages) for key, each in family.items()
+            key: each._replace(message_count=said.get(key, NOTHING).messages) for key, each in family.items()
         }
         for chain in lineage.chains(spoken):
             if chain.tip is not None and chain.tip.id == session_id:
@@ -401,7 +398,7 @@ class Snapshot:
 
     def said_since(self, message_id: int) -> dict[str, Said]:
         """Return what the messages after this one amount to, by session."""
-        # By an expression: by the column, SQLite would go through its whole index rather than sort a few rows.
+        # By an expression: by the column, SQLite would go through a whole index rather than sort a few rows.
         return self._said(self._messages.c.id > message_id, self._messages.c.session_id.concat(""))
 
     def _said(self, condition: sa.ColumnElement[bool], session_id: sa.ColumnElement[Any]) -> dict[str, Said]:

@@ -10,6 +10,8 @@ from typing import Any
 from . import files
 from .errors import InvalidValue, Unreadable, storing
 
+DEFAULT_PROFILE = "default"
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -26,6 +28,16 @@ class Config:
     def index(self) -> str | Path:
         """Where the index is: the URL of a database, or else the SQLite file of the state folder."""
         return self.database_url or self.state_dir / "sessions.db"
+
+    @property
+    def profiles_dir(self) -> Path:
+        """The folder of the Hermes homes of all profiles but the default one."""
+        return self.hermes_home / "profiles"
+
+    def state_db(self, profile: str) -> Path:
+        """The agent's database of a profile; `default` is the Hermes home itself."""
+        home = self.hermes_home if profile == DEFAULT_PROFILE else self.profiles_dir / profile
+        return home / "state.db"
 
     @property
     def sessions_dir(self) -> Path:
@@ -81,7 +93,7 @@ def resolve(
         hermes_home=home,
         state_dir=state,
         database_url=database_url,
-        profile=profile or environ.get("HERMES_PROFILE") or "default",
+        profile=_profile(profile or environ.get("HERMES_PROFILE") or DEFAULT_PROFILE),
         default_workspace=str(_folder(environ.get("HERMES_WEBUI_DEFAULT_WORKSPACE") or "~")),
         default_model=environ.get("HERMES_WEBUI_DEFAULT_MODEL") or None,
     )
@@ -100,6 +112,34 @@ def resolve_server(
         port=number,
         password=environ.get("HERMES_WEBUI_PASSWORD") or None,
     )
+
+
+def _profile(name: str) -> str:
+    if name in (".", "..") or "/" in name or not name.isprintable():
+        raise InvalidValue("a profile is a name without / in it")
+    return name
+
+
+def agent_profiles(config: Config) -> list[str]:
+    """Return the profiles with an agent to ask: the active one, and every other that has a `state.db`."""
+    others = {DEFAULT_PROFILE, *_folders(config.profiles_dir)} - {config.profile}
+    return [config.profile, *sorted(name for name in others if _exists(config.state_db(name)))]
+
+
+def _folders(path: Path) -> list[str]:
+    with storing("cannot list the profiles"):
+        try:
+            names = os.listdir(path)  # noqa: PTH208  # at every list, and the names are all that is needed
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    return [name for name in names if name != DEFAULT_PROFILE and name.isprintable()]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder where we may not look: whoever reads it will say so
+        return True
 
 
 def _folder(path: str | Path) -> Path:

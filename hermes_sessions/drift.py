@@ -30,11 +30,19 @@ def is_current(folder_time: int, known_time: int | None, scanned_at: int, now: i
     """
     if folder_time != known_time:
         return False
-    tick = TICK_NS if folder_time % SECOND_NS else COARSE_TICK_NS
-    if scanned_at - folder_time > tick:
+    if is_settled(folder_time, scanned_at):
         return True
     written_since = folder_time > scanned_at
     return written_since and 0 <= now - folder_time < GRACE_NS
+
+
+def is_settled(changed_at: int, looked_at: int) -> bool:
+    """Whether a change after the look would show in the modification time that the look saw.
+
+    Both in nanoseconds. A change within the same tick of the kernel's clock leaves the time as it was.
+    """
+    tick = TICK_NS if changed_at % SECOND_NS else COARSE_TICK_NS
+    return looked_at - changed_at > tick
 
 
 def plan(files: Mapping[str, Signature], rows: Mapping[str, Signature]) -> Plan:

@@ -76,6 +76,33 @@ def confirm(engine: Engine, folder: Path) -> bool:
     return True
 
 
+def trash_time(trash: Path) -> int:
+    """Return when the trash last changed, in nanoseconds; 0 without one."""
+    with storing("cannot look into the trash"):
+        try:
+            return files.folder_time(trash)
+        except FileNotFoundError:
+            return 0
+
+
+def sync_trash(engine: Engine, trash: Path) -> None:
+    """Make the index know what lies in the trash."""
+    looked_at = time.time_ns()
+    changed_at = trash_time(trash)
+    with database.reading(engine) as connection:
+        if tables.state(connection).trash_time == changed_at:
+            return
+        known = tables.trashed(connection)
+    found = sidecar.trashed(trash)
+    settled_at = changed_at if drift.is_settled(changed_at, looked_at) else None
+    if found != known:
+        with database.writing(engine) as connection:
+            tables.put_trashed(connection, found, settled_at)
+    elif settled_at is not None:  # only spares the next look, as in `_note`
+        with suppress(StorageError), database.writing(engine) as connection:
+            tables.put_trashed(connection, found, settled_at)
+
+
 def sync(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
     """Read what changed; raise `StorageError` if every file seems gone. `progress` counts files."""
     look = _look(engine, folder)

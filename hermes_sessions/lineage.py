@@ -51,16 +51,23 @@ class Chain(NamedTuple):
 
 
 class Conversation(NamedTuple):
-    """A chain as lists show it: `head` began it, `tip` is the latest segment with messages.
+    """A chain as lists show it: its segments up to the latest one with messages.
 
-    `segment_count` counts the segments up to the tip; `parent_root_id` is the root of the conversation whose
-    child this one is, None for no child.
+    `parent_root_id` is the root of the conversation whose child this one is, None for no child.
     """
 
-    head: Segment
-    tip: Segment
-    segment_count: int
-    parent_root_id: str | None
+    segments: tuple[Segment, ...]
+    parent_root_id: str | None = None
+
+    @property
+    def head(self) -> Segment:
+        """The segment that began it."""
+        return self.segments[0]
+
+    @property
+    def tip(self) -> Segment:
+        """The latest segment with messages, whose id the conversation has."""
+        return self.segments[-1]
 
     @property
     def active_at(self) -> float:
@@ -70,10 +77,10 @@ class Conversation(NamedTuple):
     def lineage(self) -> dict[str, Any]:
         """Return the keys that tell of segments and parents, only those that say something."""
         found: dict[str, Any] = {}
-        if self.segment_count > 1:
+        if len(self.segments) > 1:
             found["_lineage_root_id"] = self.head.id
             found["_lineage_tip_id"] = self.tip.id
-            found["_compression_segment_count"] = self.segment_count
+            found["_compression_segment_count"] = len(self.segments)
         if self.parent_root_id is not None:
             found |= {"relationship_type": CHILD, "_parent_lineage_root_id": self.parent_root_id}
         return found
@@ -166,10 +173,10 @@ def conversations(segments: Mapping[str, Segment]) -> list[Conversation]:
 
 
 def _conversation(chain: Chain, root_of: Mapping[str, str]) -> Conversation | None:
-    tip = chain.tip
-    if tip is None:
+    if chain.tip is None:
         return None
-    return Conversation(chain.root, tip, chain.segments.index(tip) + 1, _parent_root(chain, root_of))
+    up_to_tip = chain.segments[: chain.segments.index(chain.tip) + 1]
+    return Conversation(up_to_tip, _parent_root(chain, root_of))
 
 
 def _parent_root(chain: Chain, root_of: Mapping[str, str]) -> str | None:

@@ -393,10 +393,15 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(Metadata):
-    """A session as a list shows it; `extra` holds its other small keys."""
+    """A session as a list shows it; `extra` holds its other small keys.
+
+    `lineage` holds what the agent knows of its place in a chain of segments or of its parent, with the web
+    UI's keys; it is no part of a session's file.
+    """
 
     message_count: int
     last_message_at: float
+    lineage: dict[str, Any] = field(default_factory=dict)
 
     @property
     def hidden(self) -> bool:
@@ -406,7 +411,8 @@ class Summary(Metadata):
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
         """Return the list entry that the web UI's client reads; `active_streams` are ids that are alive."""
-        return _compact(self, self.message_count, self.last_message_at, active_streams)
+        entry = _compact(self, self.message_count, self.last_message_at, active_streams)
+        return entry | self.lineage
 
     def displayable(self) -> Self:
         """Return this summary with every text as `clean_text` has it; the file keeps its own."""

@@ -10,20 +10,32 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from sqlalchemy import Connection
 
+from . import agents, database, document, files, indexing, listing, mirror, sidecar, tables, upgrades, writing
 from . import config as configuration
-from . import database, document, files, indexing, sidecar, tables, upgrades, writing
+from .agent_state import Agent
+from .agents import Agents
 from .config import Config
-from .errors import InvalidId, InvalidValue, NotFound, storing
+from .errors import (
+    AgentUnavailable,
+    Conflict,
+    InvalidId,
+    InvalidValue,
+    NotFound,
+    ReadOnly,
+    StorageError,
+    storing,
+)
 from .indexing import Progress
+from .listing import Filters, View
 from .model import (
     FIELDS,
     MessagePage,
@@ -44,10 +56,11 @@ from .model import (
 )
 from .projects import Projects
 from .redact import mask_all
-from .tables import Filters, Place
+from .tables import Indexed, Place
 from .writing import Store
 
 DRAFT_SECONDS = 86_400
+T = TypeVar("T")
 LARGEST_PAGE = 100_000
 # What a fork has not used itself.
 UNUSED: Mapping[str, Any] = {
@@ -57,6 +70,14 @@ UNUSED: Mapping[str, Any] = {
     "context_length": None,
     "last_prompt_tokens": None,
 }
+
+
+class Index(NamedTuple):
+    """The index in line with the files: a connection, its version, and how far the agents' mirrors are."""
+
+    connection: Connection
+    version: str
+    homes: Mapping[str, mirror.Home]
 
 
 class SessionRepository:
@@ -69,6 +90,7 @@ class SessionRepository:
         self._totals: tuple[str, dict[Filters, int]] = ("", {})
         self._engine = database.make_engine(config.index)
         self._store = Store(config, self._engine, files.Locks(config.locks_dir))
+        self._agents = Agents(config, self._engine)
         self.projects = Projects(
             config.projects_file, config.locks_dir / "projects.lock", self._unassign_project
         )
@@ -127,7 +149,13 @@ class SessionRepository:
 
     def close(self) -> None:
         """Close every connection. The repository must not be used afterwards."""
+        self._agents.close()
         self._engine.dispose()
+
+    @property
+    def agent(self) -> Agent:
+        """The agent of the active profile."""
+        return self._agents.active
 
     # ---- lists ------------------------------------------------------------------------------------------
 
@@ -140,25 +168,36 @@ class SessionRepository:
         project_id: str | None = None,
         source: str | None = None,
         archived: bool | None = None,
+        agent: bool = False,
         hidden: bool = False,
     ) -> Page:
         """Return the sessions that match, pinned first, then the newest activity.
 
         `limit` is the most to return (None: all) and `cursor` a `Page.next_cursor` to go on from. `source` is
-        a source class such as ``"cli"``; `archived=None` is both; `hidden` adds what the sidebar hides.
-        Raises `InvalidValue` for an argument, `StorageError` when files or index cannot be read.
+        a source class such as ``"cli"``; `archived=None` is both; `agent` adds the agents' conversations, and
+        `hidden` what the sidebar hides. An agent that cannot be read is among the page's warnings. Raises
+        `InvalidValue` for an argument, `StorageError` when files or index cannot be read.
         """
-        filters = _filters(profile, project_id, source, archived, hidden)
+        filters = _filters(
+            profile=profile,
+            project_id=project_id,
+            source=source,
+            archived=archived,
+            agent=agent,
+            hidden=hidden,
+        )
         after = None if cursor is None else _place(cursor)
         if limit is not None:
             check_whole("limit", limit, 1, LARGEST_PAGE)
-        with self._up_to_date() as (connection, version):
-            found = tables.page(connection, filters, after, None if limit is None else limit + 1)
-            total = self._total(connection, filters, version)
-            unreadable = tables.unreadable(connection)
+        view = View(self.config.profile, configuration.last_workspace(self.config) if agent else "")
+        with self._up_to_date() as index:
+            found = listing.page(index.connection, filters, after, None if limit is None else limit + 1, view)
+            total = self._total(index, filters)
+            unreadable = tables.unreadable(index.connection)
         more = limit is not None and len(found) > limit
         items = found[:limit]
-        return Page(items, _cursor(items[-1]) if more else None, total, tuple(map(_warning, unreadable)))
+        warnings = (*map(_warning, unreadable), *(agents.warnings(index.homes) if agent else ()))
+        return Page(items, _cursor(items[-1]) if more else None, total, warnings)
 
     def count(
         self,
@@ -167,61 +206,82 @@ class SessionRepository:
         project_id: str | None = None,
         source: str | None = None,
         archived: bool | None = None,
+        agent: bool = False,
         hidden: bool = False,
     ) -> int:
         """Return how many sessions `list` with the same filters has."""
-        filters = _filters(profile, project_id, source, archived, hidden)
-        with self._up_to_date() as (connection, version):
-            return self._total(connection, filters, version)
+        filters = _filters(
+            profile=profile,
+            project_id=project_id,
+            source=source,
+            archived=archived,
+            agent=agent,
+            hidden=hidden,
+        )
+        with self._up_to_date() as index:
+            return self._total(index, filters)
 
     def version(self) -> str:
         """Return an opaque token that changes whenever a list could have changed."""
-        with self._up_to_date() as (_, version):
-            return version
+        with self._up_to_date() as index:
+            return index.version
 
     @contextmanager
-    def _up_to_date(self) -> Iterator[tuple[Connection, str]]:
-        """Give out a connection that sees the index in line with the files, and the index's version."""
+    def _up_to_date(self) -> Iterator[Index]:
+        """Give out the index in line with the files and with the agents' databases."""
+        seen, trash_time = self._agents.seen(), indexing.trash_time(self.config.trash_dir)
         with database.reading(self._engine) as connection:
             state = indexing.current_state(connection, self.config.sessions_dir)
-            if state is not None:
-                yield connection, state.version
-                return
+            if state is not None and state.trash_time == trash_time:
+                homes = mirror.homes(connection)
+                if agents.are_current(homes, seen):
+                    yield Index(connection, state.version, homes)
+                    return
         self._catch_up()
         with database.reading(self._engine) as connection:
-            yield connection, tables.state(connection).version
+            yield Index(connection, tables.state(connection).version, mirror.homes(connection))
 
-    def _total(self, connection: Connection, filters: Filters, version: str) -> int:
+    def _total(self, index: Index, filters: Filters) -> int:
         """Return how many sessions match, counted once for each version of the index.
 
         To count 20,000 rows took a third of the time of a page of 50.
         """
         known_version, totals = self._totals
-        if known_version != version:
+        if known_version != index.version:
             totals = {}
-            self._totals = (version, totals)
+            self._totals = (index.version, totals)
         if filters not in totals:
-            totals[filters] = tables.count(connection, filters)
+            totals[filters] = listing.count(index.connection, filters)
         return totals[filters]
 
     # ---- one session ------------------------------------------------------------------------------------
 
     def summary(self, session_id: str) -> Summary:
-        """Return a session without messages; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
+        """Return a session without messages, the web UI's or an agent's.
+
+        Raises `NotFound`, `InvalidId`, `Unreadable`, `StorageError`, `AgentUnavailable`.
+        """
         found = sidecar.signature(self.config.sessions_dir, session_id)
         row = writing.row_of(self._store, session_id)
         if row and (row.stored.signature == found if found else row.draft):
             return row.summary
-        with self._store.locks.held(session_id):
-            return writing.current(self._store, session_id).summary
+        try:
+            with self._store.locks.held(session_id):
+                return writing.current(self._store, session_id).summary
+        except NotFound:
+            with self._agents.mirrored() as connection:
+                return self._agents.summary(connection, session_id)
 
     def get(self, session_id: str) -> Session:
-        """Return a whole session; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
+        """Return a whole session, the web UI's or an agent's; errors as of `summary`."""
         loaded = writing.load(self._store, session_id)
         if loaded is not None:
             return sidecar.session(loaded)
         row = writing.draft(self._store, session_id)
-        return replace(writing.as_session(row.summary), signature=row.stored.signature)
+        if row is not None:
+            return replace(writing.as_session(row.summary), signature=row.stored.signature)
+        with self._agents.mirrored() as connection:
+            return self._agents.session(connection, session_id)
 
     def messages(
         self, session_id: str, *, before: int | None = None, limit: int | None = None
@@ -237,8 +297,11 @@ class SessionRepository:
         loaded = writing.load(self._store, session_id)
         if loaded is not None:
             return sidecar.page(loaded, before, limit)
-        writing.draft(self._store, session_id)
-        return MessagePage([], 0, 0)
+        if writing.draft(self._store, session_id) is not None:
+            return MessagePage([], 0, 0)
+        with self._agents.mirrored() as connection:
+            summary = self._agents.summary(connection, session_id)
+            return self._agents.page(connection, summary, before, limit)
 
     def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
         """Return a session as text to keep elsewhere, credentials masked unless `redact=False`.
@@ -310,7 +373,7 @@ class SessionRepository:
         """
         if keep is not None:
             check_whole("keep", keep)
-        origin = self.summary(session_id)
+        origin = self._own_summary(session_id)
         named = suffixed_title(origin.title, " (fork)") if title is None else title
         return writing.copy(
             self._store, origin, keep, {**UNUSED, "title": named, "parent_session_id": session_id}
@@ -318,9 +381,26 @@ class SessionRepository:
 
     def duplicate(self, session_id: str) -> Session:
         """Store a copy, titled "... (copy)", neither pinned nor archived; errors as of `fork`."""
-        origin = self.summary(session_id)
+        origin = self._own_summary(session_id)
         named = suffixed_title(origin.title, " (copy)")
         return writing.copy(self._store, origin, None, {"title": named, "parent_session_id": None})
+
+    def import_agent_session(self, session_id: str) -> tuple[Session, bool]:
+        """Store an agent's session as one of ours, with its id, and return it and whether it is new.
+
+        One that was imported before gets what the agent has added since, unless it was changed here. A
+        scheduled job's goes into the project of those. Raises `NotFound`, `AgentUnavailable`, `Conflict` for
+        one that is in the trash, `StorageError`.
+        """
+        if sidecar.signature(self.config.sessions_dir, session_id) is None and sidecar.in_trash(
+            session_id, self.config.trash_dir
+        ):
+            raise Conflict(f"session {session_id} is in the trash; restore it instead")
+        with self._agents.mirrored() as connection:
+            session = self._agents.session(connection, session_id)
+        if session.source == "cron":
+            session = replace(session, project_id=self.projects.ensure_cron().project_id)
+        return writing.adopt(self._store, session)
 
     # ---- changing ---------------------------------------------------------------------------------------
 
@@ -345,9 +425,7 @@ class SessionRepository:
         """
         changes = writing.checked(metadata)
         document.encode_metadata(changes)
-        summary = writing.apply(
-            self._store, session_id, lambda row: writing.change(self._store, row, changes, {}, touch)
-        )
+        summary = self._apply(session_id, lambda row: writing.change(self._store, row, changes, {}, touch))
         if changes.get("workspace"):
             configuration.remember_workspace(self.config, changes["workspace"])
         return summary
@@ -368,33 +446,55 @@ class SessionRepository:
         if tool_calls:
             lists["tool_calls"] = check_messages(tool_calls, "tool_calls")
         changes = writing.checked(metadata)
-        return writing.apply(
-            self._store, session_id, lambda row: writing.change(self._store, row, changes, lists, touch=True)
+        return self._apply(
+            session_id, lambda row: writing.change(self._store, row, changes, lists, touch=True)
         )
 
     def truncate(self, session_id: str, keep: int) -> Summary:
         """Keep the first `keep` messages and leave the old file as a backup; errors as of `update`."""
         check_whole("keep", keep)
-        return writing.apply(self._store, session_id, lambda row: writing.shorten(self._store, row, keep, {}))
+        return self._apply(session_id, lambda row: writing.shorten(self._store, row, keep, {}))
 
     def clear(self, session_id: str) -> Summary:
         """Remove every message and what belongs to them, leaving a backup; errors as of `update`."""
         emptied: Mapping[str, Any] = {"tool_calls": [], "context_messages": []}
-        return writing.apply(
-            self._store, session_id, lambda row: writing.shorten(self._store, row, 0, emptied)
-        )
+        return self._apply(session_id, lambda row: writing.shorten(self._store, row, 0, emptied))
 
     def undo(self, session_id: str) -> Removed:
         """Drop the last user message and all after it, leaving a backup; `InvalidValue` if there is none."""
-        return writing.apply(self._store, session_id, lambda row: writing.drop_last_turn(self._store, row))
+        return self._apply(session_id, lambda row: writing.drop_last_turn(self._store, row))
 
     def retry(self, session_id: str) -> Removed:
         """Do as `undo`, for whoever sends the text of the dropped message again."""
         return self.undo(session_id)
 
     def delete(self, session_id: str) -> None:
-        """Move a session to the trash; raise `NotFound`, `InvalidId`, `StorageError`."""
-        writing.delete(self._store, session_id)
+        """Move a session to the trash; raise `NotFound`, `InvalidId`, `StorageError`, `AgentUnavailable`.
+
+        Of an agent's conversation a copy goes there, which hides it: `agent.delete` removes the original.
+        """
+        try:
+            writing.delete(self._store, session_id)
+        except NotFound:
+            for session in self._agent_copies(session_id):
+                writing.copy_to_trash(self._store, session)
+
+    def delete_everywhere(self, session_id: str) -> None:
+        """Move a session to the trash and delete the agent's copy of it; errors as of `delete`.
+
+        What only the agent has of it, such as earlier segments of a conversation, goes to the trash first.
+        """
+        try:
+            copies = self._agent_copies(session_id)
+        except (NotFound, AgentUnavailable):
+            self.delete(session_id)  # which says so where neither has it, or nobody can know
+            copies = ()
+        for session in copies:
+            writing.copy_to_trash(self._store, session)
+        with suppress(NotFound):
+            writing.delete(self._store, session_id)
+        with _after(f"session {session_id} is in the trash"):
+            self._delete_from_agent(session_id)
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
@@ -402,10 +502,54 @@ class SessionRepository:
         sidecar.write_list(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
 
+    # ---- what only an agent has --------------------------------------------------------------------------
+
+    def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:
+        """Change one of our sessions; raise `ReadOnly` for one that only an agent has."""
+        try:
+            return writing.apply(self._store, session_id, change)
+        except NotFound:
+            self._refuse_agents_own(session_id)
+            raise
+
+    def _own_summary(self, session_id: str) -> Summary:
+        summary = self.summary(session_id)
+        if writing.row_of(self._store, session_id) is None:
+            self._refuse_agents_own(session_id)
+        return summary
+
+    def _refuse_agents_own(self, session_id: str) -> None:
+        with suppress(NotFound), self._agents.mirrored() as connection:
+            self._agents.summary(connection, session_id)
+            raise ReadOnly(f"session {session_id} is the agent's: import it to change it")
+
+    def _agent_copies(self, session_id: str) -> Sequence[Session]:
+        """Return what an agent holds of a session and its segments, less what files of ours hold as well."""
+        copies = []
+        with self._agents.mirrored() as connection:
+            summary = self._agents.summary(connection, session_id)
+            for name in self._agents.of(summary.profile).conversation(session_id):
+                with suppress(NotFound):
+                    copies.append(self._agents.session(connection, name))
+        return [session for session in copies if not self._holds(session)]
+
+    def _holds(self, session: Session) -> bool:
+        loaded = writing.load(self._store, session.session_id)
+        return loaded is not None and writing.begins_with(sidecar.session(loaded).messages, session.messages)
+
+    def _delete_from_agent(self, session_id: str) -> None:
+        with self._agents.mirrored() as connection:
+            agent = self._agents.holder(connection, session_id)
+        try:
+            agent.delete(session_id)
+        except AgentUnavailable as error:
+            if not error.absent:
+                raise
+
     def _unassign_project(self, project_id: str) -> None:
         self._catch_up()
         with database.reading(self._engine) as connection:
-            assigned = tables.ids(connection, Filters(project_id=project_id, hidden=True))
+            assigned = listing.ids(connection, Filters(project_id=project_id, hidden=True))
         for session_id in assigned:
             with suppress(NotFound):  # deleted since: it is in no project
                 self.update(session_id, touch=False, project_id=None)
@@ -415,14 +559,25 @@ class SessionRepository:
     def sync(self, *, progress: Progress | None = None) -> SyncReport:
         """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
         self._expect_sessions_folder()
-        return indexing.sync(self._engine, self.config.sessions_dir, progress)
+        report = indexing.sync(self._engine, self.config.sessions_dir, progress)
+        indexing.sync_trash(self._engine, self.config.trash_dir)
+        self._agents.refresh(whole=True)
+        return report
 
     def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
         """Read every file anew and forget what has no file; `progress` as of `open`."""
         self._create_sessions_folder()
-        return indexing.rebuild(self._engine, self.config.sessions_dir, progress)
+        report = indexing.rebuild(self._engine, self.config.sessions_dir, progress)
+        indexing.sync_trash(self._engine, self.config.trash_dir)
+        self._agents.rebuild()
+        return report
 
     def _catch_up(self, progress: Progress | None = None) -> None:
+        self._catch_up_with_files(progress)
+        indexing.sync_trash(self._engine, self.config.trash_dir)
+        self._agents.refresh()
+
+    def _catch_up_with_files(self, progress: Progress | None = None) -> None:
         folder = self.config.sessions_dir
         if indexing.is_current(self._engine, folder):
             return
@@ -442,20 +597,26 @@ class SessionRepository:
             self.config.sessions_dir.mkdir(parents=True, exist_ok=True)
 
 
+@contextmanager
+def _after(done: str) -> Iterator[None]:
+    """Say in an error of the block what was done before it."""
+    try:
+        yield
+    except (AgentUnavailable, StorageError) as error:
+        raise type(error)(f"{done}, but {error}") from error
+
+
 def _warning(unreadable: tuple[str, str]) -> str:
     name, reason = unreadable
     return f"{name} cannot be read: {reason}"
 
 
-def _filters(
-    profile: str | None, project_id: str | None, source: str | None, archived: bool | None, hidden: bool
-) -> Filters:
+def _filters(**given: Any) -> Filters:
+    """Return the filters of a list's arguments; raise `InvalidValue` for one of the wrong type."""
+    flags = {name: check_flag(name, given.pop(name)) for name in ("archived", "agent", "hidden")}
+    texts = {name: check_text(name, value) for name, value in given.items()}
     return Filters(
-        profile=check_text("profile", profile),
-        project_id=check_text("project_id", project_id),
-        source=check_text("source", source),
-        archived=check_flag("archived", archived),
-        hidden=bool(check_flag("hidden", hidden)),
+        **texts, archived=flags["archived"], agent=bool(flags["agent"]), hidden=bool(flags["hidden"])
     )
 
 

@@ -25,6 +25,7 @@ from .model import (
     Stored,
     Summary,
     check_id,
+    is_id,
     last_message_at,
     other_keys,
     read_metadata,
@@ -266,7 +267,7 @@ def remove_debris(folder: Path) -> None:
 def to_trash(folder: Path, session_id: str, trash: Path) -> Written:
     """Move a session's file into `trash` under a name that tells when; raise `NotFound`."""
     path = path_of(folder, session_id)
-    target = trash / f"{session_id}.{time.time_ns()}.json"
+    target = _trash_path(session_id, trash)
     with storing(f"cannot delete session {session_id}"):
         trash.mkdir(parents=True, exist_ok=True)
         before = files.folder_time(folder)
@@ -278,10 +279,33 @@ def to_trash(folder: Path, session_id: str, trash: Path) -> Written:
         return Written(Stored(signature_of(target.stat())), Moved(before, after))
 
 
+def write_to_trash(session_id: str, text: bytes, trash: Path) -> None:
+    """Write a session that has no file of its own into `trash`."""
+    target = _trash_path(session_id, trash)
+    with storing(f"cannot keep session {session_id} in the trash"):
+        trash.mkdir(parents=True, exist_ok=True)
+        files.replace(target, lambda file: file.write(text))
+
+
+def _trash_path(session_id: str, trash: Path) -> Path:
+    return trash / f"{check_id(session_id)}.{time.time_ns()}.json"
+
+
 def in_trash(session_id: str, trash: Path) -> bool:
     """Whether a session of this id was deleted and is in the trash."""
     with storing("cannot look into the trash"):
         return next(trash.glob(f"{session_id}.*.json"), None) is not None
+
+
+def trashed(trash: Path) -> set[str]:
+    """Return the ids of the sessions that lie in the trash."""
+    with storing("cannot look into the trash"):
+        try:
+            names = os.listdir(trash)  # noqa: PTH208  # as in `remove_debris`
+        except FileNotFoundError:
+            return set()
+    stems = (name.partition(".")[0] for name in names if name.endswith(".json") and ".tmp." not in name)
+    return set(filter(is_id, stems))
 
 
 def write_list(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -90,8 +90,112 @@ class UnreadableFile(Base):
     inode: Mapped[int] = mapped_column(BigInteger)
 
 
+class TrashedSession(Base):
+    """A session that lies in the trash: kept so that the agent's copy of it does not come back in a list."""
+
+    __tablename__ = "trashed_sessions"
+
+    session_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+
+
+class AgentSessionRow(Base):
+    """One row of an agent's `sessions` as last read: its own facts, its family, and what lineage says of it.
+
+    `counted` is its own `message_count`; what its messages amount to stands beside it.
+    """
+
+    __tablename__ = "agent_sessions"
+
+    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
+    source: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    parent_session_id: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[float | None]
+    ended_at: Mapped[float | None]
+    end_reason: Mapped[str | None] = mapped_column(Text)
+    counted: Mapped[int] = mapped_column(BigInteger)
+    message_count: Mapped[int] = mapped_column(BigInteger)
+    last_activity: Mapped[float | None]
+    archived: Mapped[bool]
+    workspace: Mapped[str | None] = mapped_column(Text)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    estimated_cost: Mapped[float | None]
+    first: Mapped[int | None] = mapped_column(BigInteger)
+    last: Mapped[int | None] = mapped_column(BigInteger)
+    family: Mapped[str] = mapped_column(Text)
+    lineage: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+
+    __table_args__ = (
+        sa.Index("ix_agent_sessions_family", "profile", "family"),
+        sa.Index("ix_agent_sessions_parent", "profile", "parent_session_id", "ended_at"),
+        sa.Index("ix_agent_sessions_recent", "profile", "last_activity"),
+    )
+
+
+class AgentConversationRow(Base):
+    """One conversation of an agent as lists show it, by the id of its latest segment."""
+
+    __tablename__ = "agent_conversations"
+
+    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    workspace: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float]
+    updated_at: Mapped[float]
+    archived: Mapped[bool]
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    estimated_cost: Mapped[float | None]
+    parent_session_id: Mapped[str | None] = mapped_column(Text)
+    source_tag: Mapped[str | None] = mapped_column(Text)
+    session_source: Mapped[str | None] = mapped_column(Text)
+    source_label: Mapped[str | None] = mapped_column(Text)
+    message_count: Mapped[int] = mapped_column(BigInteger)
+    lineage: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+
+    hidden: Mapped[bool]
+    source: Mapped[str] = mapped_column(String(32))
+    unpinned: Mapped[int]
+    age: Mapped[float]
+
+    __table_args__ = (
+        sa.Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
+        sa.Index("ix_agent_conversations_all", "unpinned", "age", "session_id"),
+        *(
+            sa.Index(f"ix_agent_conversations_{name}", name, "unpinned", "age", "session_id", "hidden")
+            for name in ("profile", "source", "archived")
+        ),
+    )
+
+
+class AgentHome(Base):
+    """How far the mirror of one profile's agent is; times in nanoseconds since the epoch.
+
+    `seen` is what `stat` said of the files; `looked_at` is when they were last read, `whole_at` when as a
+    whole; `warning` is what a list has to say of it, `failed` whether it could not be read.
+    """
+
+    __tablename__ = "agent_homes"
+
+    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger)
+    seen: Mapped[str] = mapped_column(Text)
+    looked_at: Mapped[int] = mapped_column(BigInteger)
+    whole_at: Mapped[int] = mapped_column(BigInteger)
+    sessions: Mapped[int] = mapped_column(BigInteger)
+    last_message: Mapped[int] = mapped_column(BigInteger)
+    fingerprint: Mapped[str | None] = mapped_column(Text)
+    warning: Mapped[str | None] = mapped_column(Text)
+    failed: Mapped[bool]
+
+
 class IndexState(Base):
-    """The one row that says how far the index is: see `drift` for the two times, in nanoseconds."""
+    """The one row that says how far the index is: see `drift` for the times, in nanoseconds."""
 
     __tablename__ = "index_state"
 
@@ -100,27 +204,23 @@ class IndexState(Base):
     generation: Mapped[int] = mapped_column(BigInteger)
     folder_time: Mapped[int | None] = mapped_column(BigInteger)
     scanned_at: Mapped[int] = mapped_column(BigInteger)
+    trash_time: Mapped[int | None] = mapped_column(BigInteger)
 
 
-_rows: sa.Table = SessionRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
-_bad: sa.Table = UnreadableFile.__table__  # type: ignore[assignment]  # as above
-_state: sa.Table = IndexState.__table__  # type: ignore[assignment]  # as above
+SESSIONS: sa.Table = SessionRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
+_UNREADABLE_FILES: sa.Table = UnreadableFile.__table__  # type: ignore[assignment]  # as above
+_INDEX_STATE: sa.Table = IndexState.__table__  # type: ignore[assignment]  # as above
+TRASHED: sa.Table = TrashedSession.__table__  # type: ignore[assignment]  # as above
+AGENT_SESSIONS: sa.Table = AgentSessionRow.__table__  # type: ignore[assignment]  # as above
+AGENT_CONVERSATIONS: sa.Table = AgentConversationRow.__table__  # type: ignore[assignment]  # as above
+AGENT_HOMES: sa.Table = AgentHome.__table__  # type: ignore[assignment]  # as above
 
-_COLUMN_FIELDS = tuple(name for name in FIELDS if name in _rows.c)
-_OTHER_FIELDS = tuple(name for name in FIELDS if name not in _rows.c)
-_SUMMARY_COLUMNS = [
-    _rows.c[name] for name in ("session_id", *_COLUMN_FIELDS, "message_count", "sent_at", "other")
+COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)
+_OTHER_FIELDS = tuple(name for name in FIELDS if name not in SESSIONS.c)
+# What `summary` takes.
+SUMMARY_COLUMNS = [
+    SESSIONS.c[name] for name in ("session_id", *COLUMN_FIELDS, "message_count", "sent_at", "other")
 ]
-
-
-class Filters(NamedTuple):
-    """Which sessions a list shows; None is any, `hidden` adds what the sidebar hides."""
-
-    profile: str | None = None
-    project_id: str | None = None
-    source: str | None = None
-    archived: bool | None = None
-    hidden: bool = False
 
 
 class Place(NamedTuple):
@@ -145,6 +245,7 @@ class State(NamedTuple):
     version: str
     folder_time: int | None
     scanned_at: int
+    trash_time: int | None
 
 
 # ---- rows -----------------------------------------------------------------------------------------------
@@ -156,7 +257,7 @@ def _values(indexed: Indexed) -> dict[str, Any]:
     other = {name: metadata[name] for name in _OTHER_FIELDS if metadata[name] not in (None, [])}
     start, end = stored.transcript or (None, None)
     return {
-        **{name: metadata[name] for name in ("session_id", *_COLUMN_FIELDS)},
+        **{name: metadata[name] for name in ("session_id", *COLUMN_FIELDS)},
         "other": {**summary.extra, **other},
         "message_count": summary.message_count,
         "sent_at": stored.sent_at,
@@ -175,9 +276,10 @@ def place_of(summary: Summary) -> Place:
     return Place(0 if summary.pinned else 1, -summary.last_message_at, summary.session_id)
 
 
-def _summary(row: Any) -> Summary:
+def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None) -> Summary:
+    """Return the session of a row of `SUMMARY_COLUMNS`."""
     session_id, *values, message_count, sent_at, other = row
-    metadata = dict(zip(_COLUMN_FIELDS, values, strict=True))
+    metadata = dict(zip(COLUMN_FIELDS, values, strict=True))
     for name in _OTHER_FIELDS:
         metadata[name] = other.pop(name, None)
     metadata["pending_attachments"] = metadata["pending_attachments"] or []
@@ -186,80 +288,12 @@ def _summary(row: Any) -> Summary:
         message_count=message_count,
         last_message_at=sent_at or metadata["updated_at"],
         extra=other,
+        lineage=lineage or {},
         **metadata,
     )
 
 
 # ---- queries --------------------------------------------------------------------------------------------
-
-# Statements are made once for each shape and get their values as parameters: to build one anew for each call
-# took three times as long as to run it.
-
-_FILTERED = ("profile", "project_id", "source", "archived")
-_ORDER = (_rows.c.unpinned, _rows.c.age, _rows.c.session_id)
-
-
-def page_query(
-    filters: Filters, after: Place | None, limit: int | None
-) -> tuple[sa.Select[Any], dict[str, Any]]:
-    """Return the query of a list, from behind `after` on, and its parameters."""
-    parameters = _parameters(filters)
-    if after is not None:
-        parameters |= {f"after_{name}": value for name, value in after._asdict().items()}
-    if limit is not None:
-        parameters["most"] = limit
-    return _page_statement(filters.hidden, frozenset(parameters)), parameters
-
-
-@functools.cache
-def _page_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
-    query = sa.select(*_SUMMARY_COLUMNS).where(*_conditions(hidden, parameters)).order_by(*_ORDER)
-    if "after_age" in parameters:
-        query = query.where(
-            sa.tuple_(*_ORDER) > sa.tuple_(*(_parameter("after_", column) for column in _ORDER))
-        )
-    if "most" in parameters:
-        query = query.limit(sa.bindparam("most", type_=sa.Integer))
-    return query
-
-
-def count_query(filters: Filters) -> tuple[sa.Select[Any], dict[str, Any]]:
-    """Return the query that counts the sessions that match, and its parameters."""
-    parameters = _parameters(filters)
-    return _count_statement(filters.hidden, frozenset(parameters)), parameters
-
-
-@functools.cache
-def _count_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
-    return sa.select(sa.func.count()).select_from(_rows).where(*_conditions(hidden, parameters))
-
-
-def _parameters(filters: Filters) -> dict[str, Any]:
-    wanted = ((name, getattr(filters, name)) for name in _FILTERED)
-    given = {name: value for name, value in wanted if value is not None}
-    return {name: clean_text(value) if isinstance(value, str) else value for name, value in given.items()}
-
-
-def _conditions(hidden: bool, parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
-    if not hidden:
-        yield _rows.c.hidden == sa.false()
-    for name in _FILTERED:
-        if name in parameters:
-            yield _rows.c[name] == _parameter("", _rows.c[name])
-
-
-def _parameter(prefix: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    return sa.bindparam(f"{prefix}{column.name}", type_=column.type)
-
-
-def page(connection: Connection, filters: Filters, after: Place | None, limit: int | None) -> list[Summary]:
-    """Return the sessions of `page_query`."""
-    return [_summary(row) for row in connection.execute(*page_query(filters, after, limit)).all()]
-
-
-def count(connection: Connection, filters: Filters) -> int:
-    """Return how many sessions match."""
-    return int(connection.execute(*count_query(filters)).scalar_one())
 
 
 def is_empty(connection: Connection) -> bool:
@@ -267,17 +301,21 @@ def is_empty(connection: Connection) -> bool:
     return connection.execute(_ANY).first() is None
 
 
-_ANY = sa.select(sa.literal(1)).select_from(_rows).limit(1)
+_ANY = sa.select(sa.literal(1)).select_from(SESSIONS).limit(1)
 _STORED_COLUMNS = [
-    _rows.c[name] for name in ("draft", "transcript_start", "transcript_end", "size", "mtime_ns", "inode")
+    SESSIONS.c[name] for name in ("draft", "transcript_start", "transcript_end", "size", "mtime_ns", "inode")
 ]
-_GET = sa.select(*_SUMMARY_COLUMNS, *_STORED_COLUMNS).where(_rows.c.session_id == sa.bindparam("id"))
+_GET = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS).where(SESSIONS.c.session_id == sa.bindparam("id"))
 _INODES = sa.union_all(
-    sa.select(_rows.c.session_id, _rows.c.inode).where(_rows.c.draft == sa.false()),
-    sa.select(_bad.c.session_id, _bad.c.inode),
+    sa.select(SESSIONS.c.session_id, SESSIONS.c.inode).where(SESSIONS.c.draft == sa.false()),
+    sa.select(_UNREADABLE_FILES.c.session_id, _UNREADABLE_FILES.c.inode),
 )
-_UNREADABLE = sa.select(_bad.c.session_id, _bad.c.reason).order_by(_bad.c.session_id)
-_STATE = sa.select(_state.c.store_id, _state.c.generation, _state.c.folder_time, _state.c.scanned_at)
+_UNREADABLE = sa.select(_UNREADABLE_FILES.c.session_id, _UNREADABLE_FILES.c.reason).order_by(
+    _UNREADABLE_FILES.c.session_id
+)
+_STATE = sa.select(
+    *(_INDEX_STATE.c[name] for name in ("store_id", "generation", "folder_time", "scanned_at", "trash_time"))
+)
 
 
 def get(connection: Connection, session_id: str) -> Indexed | None:
@@ -287,20 +325,25 @@ def get(connection: Connection, session_id: str) -> Indexed | None:
         return None
     *shown, draft, start, end, size, mtime_ns, inode = row
     transcript = None if start is None else (start, end)
-    return Indexed(_summary(shown), Stored(Signature(size, mtime_ns, inode), transcript, row.sent_at), draft)
+    return Indexed(summary(shown), Stored(Signature(size, mtime_ns, inode), transcript, row.sent_at), draft)
 
 
 def signatures(connection: Connection, session_ids: Collection[str] | None = None) -> dict[str, Signature]:
     """Return the version of each file that was indexed, readable or not, by id; of all, or of those named."""
-    rows = sa.select(_rows.c.session_id, _rows.c.size, _rows.c.mtime_ns, _rows.c.inode)
-    rows = rows.where(_rows.c.draft == sa.false())
-    bad = sa.select(_bad.c.session_id, _bad.c.size, _bad.c.mtime_ns, _bad.c.inode)
+    rows = sa.select(SESSIONS.c.session_id, SESSIONS.c.size, SESSIONS.c.mtime_ns, SESSIONS.c.inode)
+    rows = rows.where(SESSIONS.c.draft == sa.false())
+    bad = sa.select(
+        _UNREADABLE_FILES.c.session_id,
+        _UNREADABLE_FILES.c.size,
+        _UNREADABLE_FILES.c.mtime_ns,
+        _UNREADABLE_FILES.c.inode,
+    )
     if session_ids is None:
         queries: list[sa.Select[Any]] = [rows, bad]
     else:
         queries = [
             query.where(query.selected_columns.session_id.in_(some))
-            for some in _chunks(session_ids)
+            for some in chunks(session_ids)
             for query in (rows, bad)
         ]
     return {
@@ -320,45 +363,40 @@ def unreadable(connection: Connection) -> list[tuple[str, str]]:
     return [(f"{session_id}.json", reason) for session_id, reason in connection.execute(_UNREADABLE)]
 
 
-def ids(connection: Connection, filters: Filters) -> list[str]:
-    """Return the ids of the sessions that match, drafts included if hidden ones are."""
-    parameters = _parameters(filters)
-    query = sa.select(_rows.c.session_id).where(*_conditions(filters.hidden, parameters))
-    return list(connection.execute(query, parameters).scalars())
-
-
 def drop_old_drafts(connection: Connection, before: int) -> None:
     """Forget the drafts of `old_drafts`, less those that became sessions meanwhile."""
-    old = (_rows.c.hidden == sa.true(), _rows.c.draft == sa.true(), _rows.c.mtime_ns < before)
-    connection.execute(sa.delete(_rows).where(*old))
-    _next_generation(connection)
+    old = (SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true(), SESSIONS.c.mtime_ns < before)
+    connection.execute(sa.delete(SESSIONS).where(*old))
+    next_generation(connection)
 
 
 def old_drafts(connection: Connection, before: int) -> list[str]:
     """Return the ids of the drafts that nobody changed since `before` (nanoseconds since the epoch)."""
-    drafts = sa.select(_rows.c.session_id).where(_rows.c.hidden == sa.true(), _rows.c.draft == sa.true())
-    return list(connection.execute(drafts.where(_rows.c.mtime_ns < before)).scalars())
+    drafts = sa.select(SESSIONS.c.session_id).where(
+        SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true()
+    )
+    return list(connection.execute(drafts.where(SESSIONS.c.mtime_ns < before)).scalars())
 
 
 def state(connection: Connection) -> State:
     """Return how far the index is."""
-    store_id, generation, folder_time, scanned_at = connection.execute(_STATE).one()
-    return State(f"{store_id}-{generation}", folder_time, scanned_at)
+    store_id, generation, *times = connection.execute(_STATE).one()
+    return State(f"{store_id}-{generation}", *times)
 
 
 # ---- changes --------------------------------------------------------------------------------------------
 
 
 _VERSION_COLUMNS = ("session_id", *Signature._fields)
-_INSERT = sa.insert(_rows)
-_NEXT = sa.update(_state).values(generation=_state.c.generation + 1)
+_INSERT = sa.insert(SESSIONS)
+_NEXT = sa.update(_INDEX_STATE).values(generation=_INDEX_STATE.c.generation + 1)
 _NEXT_AND_MOVED = _NEXT.values(
     folder_time=sa.case(
         (
-            _state.c.folder_time == sa.bindparam("before", type_=BigInteger),
+            _INDEX_STATE.c.folder_time == sa.bindparam("before", type_=BigInteger),
             sa.bindparam("after", type_=BigInteger),
         ),
-        else_=_state.c.folder_time,
+        else_=_INDEX_STATE.c.folder_time,
     )
 )
 
@@ -368,7 +406,7 @@ def put(connection: Connection, rows: Sequence[Indexed], moved: Moved | None = N
     _forget(connection, [row.summary.session_id for row in rows])
     if rows:
         connection.execute(_INSERT, [_values(row) for row in rows])
-    _next_generation(connection, moved)
+    next_generation(connection, moved)
 
 
 def change(connection: Connection, old: Indexed, new: Indexed, moved: Moved | None = None) -> None:
@@ -382,49 +420,75 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: Moved | No
     values = {name: value for name, value in after.items() if name == "other" or value != before[name]}
     known = {f"old_{name}": before[name] for name in _VERSION_COLUMNS}
     if connection.execute(_change_statement(frozenset(values)), values | known).rowcount:
-        _next_generation(connection, moved)
+        next_generation(connection, moved)
     else:  # a sync was faster, with another version of the file
         put(connection, [new], moved)
 
 
+def parameter(prefix: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
+    """Return the parameter of a prepared statement that a value of this column goes into."""
+    return sa.bindparam(f"{prefix}{column.name}", type_=column.type)
+
+
 @functools.lru_cache
 def _change_statement(changed: frozenset[str]) -> sa.Update:
-    is_old = (_rows.c[name] == _parameter("old_", _rows.c[name]) for name in _VERSION_COLUMNS)
-    return sa.update(_rows).where(*is_old).values({name: _parameter("", _rows.c[name]) for name in changed})
+    is_old = (SESSIONS.c[name] == parameter("old_", SESSIONS.c[name]) for name in _VERSION_COLUMNS)
+    return (
+        sa.update(SESSIONS).where(*is_old).values({name: parameter("", SESSIONS.c[name]) for name in changed})
+    )
 
 
 def put_unreadable(connection: Connection, session_id: str, signature: Signature, reason: str) -> None:
     """Store that a file could not be read, in the place of whatever was known of it."""
     _forget(connection, [session_id])
     values = {"session_id": clean_text(session_id), "reason": clean_text(reason), **signature._asdict()}
-    connection.execute(sa.insert(_bad).values(values))
-    _next_generation(connection)
+    connection.execute(sa.insert(_UNREADABLE_FILES).values(values))
+    next_generation(connection)
 
 
 def drop(connection: Connection, session_ids: Collection[str], moved: Moved | None = None) -> None:
     """Forget these sessions."""
     _forget(connection, session_ids)
-    _next_generation(connection, moved)
+    next_generation(connection, moved)
 
 
 def scanned(connection: Connection, folder_time: int, scanned_at: int) -> None:
     """Note the folder's time as it was before a scan, and when that began (both in nanoseconds)."""
-    connection.execute(sa.update(_state).values(folder_time=folder_time, scanned_at=scanned_at))
+    connection.execute(sa.update(_INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
+
+
+def trashed(connection: Connection) -> set[str]:
+    """Return the ids that the index knows to lie in the trash."""
+    return set(connection.execute(sa.select(TRASHED.c.session_id)).scalars())
+
+
+def put_trashed(connection: Connection, session_ids: Collection[str], trash_time: int | None) -> None:
+    """Store what lies in the trash, as it was at this modification time of the folder (in nanoseconds)."""
+    known, found = trashed(connection), set(session_ids)
+    for some in chunks(known - found):
+        connection.execute(sa.delete(TRASHED).where(TRASHED.c.session_id.in_(some)))
+    if found - known:
+        connection.execute(sa.insert(TRASHED), [{"session_id": each} for each in found - known])
+    connection.execute(sa.update(_INDEX_STATE).values(trash_time=trash_time))
+    if known != found:
+        next_generation(connection)
 
 
 def _forget(connection: Connection, session_ids: Collection[str]) -> None:
-    for some in _chunks(session_ids):
-        connection.execute(sa.delete(_rows).where(_rows.c.session_id.in_(some)))
-        connection.execute(sa.delete(_bad).where(_bad.c.session_id.in_(some)))
+    for some in chunks(session_ids):
+        connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.session_id.in_(some)))
+        connection.execute(sa.delete(_UNREADABLE_FILES).where(_UNREADABLE_FILES.c.session_id.in_(some)))
 
 
-def _next_generation(connection: Connection, moved: Moved | None = None) -> None:
+def next_generation(connection: Connection, moved: Moved | None = None) -> None:
+    """Give the index another version, and the sessions folder the time that a write of our own left."""
     if moved is None or moved.after is None:
         connection.execute(_NEXT)
     else:
         connection.execute(_NEXT_AND_MOVED, moved._asdict())
 
 
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """Return the values in lists short enough for one `IN (...)`."""
     ordered = list(values)
     return (ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK))

@@ -77,12 +77,10 @@ def load(store: Store, session_id: str) -> Loaded | None:
         return None
 
 
-def draft(store: Store, session_id: str) -> Indexed:
-    """Return the row of a session that has no file; raise `NotFound` if it is no draft."""
+def draft(store: Store, session_id: str) -> Indexed | None:
+    """Return the row of a session that has no file, None if it is no draft."""
     row = row_of(store, session_id)
-    if row is None or not row.draft:
-        raise NotFound(f"no session {session_id}")
-    return row
+    return row if row is not None and row.draft else None
 
 
 def current(store: Store, session_id: str) -> Indexed:
@@ -144,6 +142,46 @@ def create(store: Store, session: Session) -> Session:
     written = editing.create(store.config.sessions_dir, session.session_id, text)
     _record(store, session.summary(), written.sent(last_message_at(reversed(session.messages))))
     return replace(session, signature=written.stored.signature)
+
+
+def adopt(store: Store, session: Session) -> tuple[Session, bool]:
+    """Store a session of an agent as a file, or add to its file what came since; return whether it is new.
+
+    A file whose messages are not the first of the agent's was changed here: it is left as it is. Raises
+    `Conflict` for one that is in the trash.
+    """
+    with store.locks.held(session.session_id):
+        loaded = load(store, session.session_id)
+        if loaded is not None:
+            return _extend(store, loaded, session), False
+        if sidecar.in_trash(session.session_id, store.config.trash_dir):
+            raise Conflict(f"session {session.session_id} is in the trash; restore it instead")
+        return create(store, session), True
+
+
+def _extend(store: Store, loaded: Loaded, session: Session) -> Session:
+    old = sidecar.session(loaded)
+    if len(old.messages) >= len(session.messages) or not begins_with(session.messages, old.messages):
+        return old
+    updated_at = max(old.updated_at, session.updated_at)
+    grown = [*old.messages, *session.messages[len(old.messages) :]]
+    return _write_over(store, loaded, old, replace(old, messages=grown), {"updated_at": updated_at})
+
+
+def begins_with(messages: Sequence[Any], first: Sequence[Any]) -> bool:
+    """Whether the first of `messages` are these, as far as who said what."""
+    said = (
+        (message.get("role"), message.get("content"))
+        == ((old.get("role"), old.get("content")) if isinstance(old, dict) else None)
+        for message, old in zip(messages, first, strict=False)
+    )
+    return len(first) <= len(messages) and all(said)
+
+
+def copy_to_trash(store: Store, session: Session) -> None:
+    """Keep a session that is about to be deleted elsewhere in the trash."""
+    text = editing.new_text(session)
+    sidecar.write_to_trash(session.session_id, text, store.config.trash_dir)
 
 
 def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, Any]) -> Session:
@@ -257,6 +295,12 @@ def _save_over(store: Store, loaded: Loaded, session: Session, touch: bool) -> S
     if touch:
         changes["updated_at"] = time.time()
     _check_writable(old, changes, session.messages != old.messages)
+    return _write_over(store, loaded, old, session, changes)
+
+
+def _write_over(
+    store: Store, loaded: Loaded, old: Session, session: Session, changes: Mapping[str, Any]
+) -> Session:
     values = {name: document.encode(value, name) for name, value in changes.items()}
     values["message_count"] = document.encode(session.message_count, "message_count")
     source = editing.outline(loaded)

@@ -16,6 +16,7 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 # Rank 1. A module may use those before it, which is what keeps the rank without cycles.
 PURE = ("errors", "model", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
+BELOW_REPOSITORY = {"files", "database", "listing", "mirror", "agents", "indexing", "upgrades", "writing"}
 # "" is hermes_sessions itself.
 FACE_MAY_USE = {"", "config", "errors", "model", "redact", "repository", "upgrades"}
 
@@ -28,10 +29,14 @@ MAY_USE: dict[str, set[str]] = {
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
     "hermes_sessions.search": {*PURE, "files", "tables"},
     "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
+    # The queries of lists; the agents' databases mirrored; which agents there are, and one session of theirs.
+    "hermes_sessions.listing": {*PURE, "tables"},
+    "hermes_sessions.mirror": {*PURE, "agent_state", "database", "tables"},
+    "hermes_sessions.agents": {*PURE, "agent_state", "config", "database", "listing", "mirror", "sidecar"},
     # A file and its row changed; files and index brought together.
     "hermes_sessions.writing": {*PURE, "files", "config", "database", "editing", "sidecar", "tables"},
     "hermes_sessions.indexing": {*PURE, "files", "database", "sidecar", "tables"},
-    "hermes_sessions.repository": {*PURE, "files", "database", "indexing", "upgrades", "writing", *IO},
+    "hermes_sessions.repository": {*PURE, *IO, *BELOW_REPOSITORY},
     "hermes_sessions.demo": FACE_MAY_USE,
     "hermes_sessions.terminal": {"model", "redact"},
     "hermes_sessions.cli": {*FACE_MAY_USE, "demo", "terminal"},
@@ -41,8 +46,7 @@ MAY_USE: dict[str, set[str]] = {
     "migrations.versions": set(),
 }
 
-SQL = {"database", "tables", "search", "agent_state", "indexing", "upgrades", "writing", "repository"}
-SQL |= {"migrations"}
+SQL = {"database", "tables", "search", "agent_state", *BELOW_REPOSITORY, "repository", "migrations"}
 WEB = {"webapp"}
 
 # What only some may import, by the first parts of its name.

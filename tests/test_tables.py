@@ -23,12 +23,14 @@ from hermes_sessions import (
     StorageError,
     Summary,
     database,
+    listing,
     tables,
     upgrades,
 )
 from hermes_sessions.config import resolve
+from hermes_sessions.listing import Filters
 from hermes_sessions.model import LARGEST_INTEGER, Moved, Stored, other_keys, read_metadata
-from hermes_sessions.tables import Filters, Indexed, Place
+from hermes_sessions.tables import Indexed, Place
 
 VERSION = Signature(10, 20, 30)
 SOURCES = ("webui", "cli", "cron", "telegram")
@@ -120,19 +122,19 @@ def test_a_write_begins_immediate_and_a_reader_does_not_wait(index: Engine) -> N
             own.execute("BEGIN IMMEDIATE")
         tables.put(connection, [indexed("a")])
         with database.reading(index) as reader:
-            assert tables.count(reader, Filters()) == 0
+            assert listing.count(reader, Filters()) == 0
     own.execute("BEGIN IMMEDIATE")
     own.close()
     with database.reading(index) as reader:
-        assert tables.count(reader, Filters()) == 1
+        assert listing.count(reader, Filters()) == 1
 
 
 def test_a_read_sees_one_state(index: Engine) -> None:
     with database.reading(index) as reader:
-        assert tables.count(reader, Filters()) == 0
+        assert listing.count(reader, Filters()) == 0
         with database.writing(index) as connection:
             tables.put(connection, [indexed("a")])
-        assert tables.count(reader, Filters()) == 0
+        assert listing.count(reader, Filters()) == 0
 
 
 def test_an_index_in_memory_serves_threads(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_a_second_writer_waits(index: Engine) -> None:
     for thread in threads:
         thread.join(60)
     with database.reading(index) as connection:
-        assert tables.count(connection, Filters()) == 80
+        assert listing.count(connection, Filters()) == 80
 
 
 def test_an_error_takes_the_write_back(index: Engine) -> None:
@@ -183,7 +185,7 @@ def test_an_error_takes_the_write_back(index: Engine) -> None:
     with pytest.raises(KeyError, match="mine"):
         fail()
     with database.reading(index) as connection:
-        assert tables.count(connection, Filters()) == 0
+        assert listing.count(connection, Filters()) == 0
 
 
 def test_what_the_database_refuses_is_a_storage_error(index: Engine) -> None:
@@ -259,7 +261,7 @@ def test_a_row_comes_back_as_it_was(engine: Engine, values: dict[str, Any]) -> N
     row = indexed("a", **values)
     assert _round_trip(engine, row) == row
     with database.reading(engine) as connection:
-        assert tables.page(connection, Filters(hidden=True), None, None) == [row.summary]
+        assert listing.page(connection, Filters(hidden=True), None, None) == [row.summary]
 
 
 @pytest.mark.parametrize(
@@ -291,10 +293,10 @@ def test_text_that_no_database_takes(engine: Engine, text: str, kept: str) -> No
     fill(engine, [row._replace(summary=row.summary.displayable())])
     with database.reading(engine) as connection:
         for filters in (Filters(), Filters(profile=text), Filters(project_id=text), Filters(profile=kept)):
-            (found,) = tables.page(connection, filters, None, None)
+            (found,) = listing.page(connection, filters, None, None)
             assert found.title == found.workspace == found.profile == kept
-            assert tables.count(connection, filters) == 1
-        assert tables.count(connection, Filters(source=text)) == 0
+            assert listing.count(connection, filters) == 1
+        assert listing.count(connection, Filters(source=text)) == 0
 
 
 def test_more_ids_than_any_database_takes_parameters(engine: Engine) -> None:
@@ -314,9 +316,9 @@ def test_a_file_is_either_readable_or_not(engine: Engine) -> None:
     with database.writing(engine) as connection:
         for _ in range(2):
             tables.put(connection, [indexed("a")])
-            assert (tables.count(connection, Filters()), tables.unreadable(connection)) == (1, [])
+            assert (listing.count(connection, Filters()), tables.unreadable(connection)) == (1, [])
             tables.put_unreadable(connection, "a", VERSION, "why \ud800")
-            assert tables.count(connection, Filters()) == 0
+            assert listing.count(connection, Filters()) == 0
             assert tables.unreadable(connection) == [("a.json", "why \ufffd")]
         tables.drop(connection, ["a"])
 
@@ -410,12 +412,12 @@ def _plan(engine: Engine, statement: str, parameters: Any) -> list[str]:
 
 
 _QUERIES: dict[str, Callable[[Connection, Filters], object]] = {
-    "first page": lambda connection, filters: tables.page(connection, filters, None, 51),
-    "behind a cursor": lambda connection, filters: tables.page(
+    "first page": lambda connection, filters: listing.page(connection, filters, None, 51),
+    "behind a cursor": lambda connection, filters: listing.page(
         connection, filters, Place(1, -500.0, "s"), 51
     ),
-    "whole": lambda connection, filters: tables.page(connection, filters, None, None),
-    "count": tables.count,
+    "whole": lambda connection, filters: listing.page(connection, filters, None, None),
+    "count": listing.count,
 }
 
 
@@ -424,8 +426,10 @@ _QUERIES: dict[str, Callable[[Connection, Filters], object]] = {
 def test_every_list_is_read_off_an_index(full: Engine, filters: Filters, query: str) -> None:
     executed = _executed(full, lambda connection: _QUERIES[query](connection, filters))
     assert len(executed) == 1
-    (step,) = _plan(full, *executed[0])  # a sort would be a second step
+    step, *joined = _plan(full, *executed[0])  # a sort would be a further step
     assert "INDEX" in step
+    assert all(each.startswith("SEARCH agent_sessions USING") for each in joined)
+    assert len(joined) == (query != "count")
     wanted = [name for name in _NAMES if getattr(filters, name) is not None]
     if wanted:
         assert any(f"({name}=?" in step for name in wanted), step
@@ -447,11 +451,11 @@ def test_every_list_is_right(full: Engine, filters: Filters) -> None:
     matching = [row.summary for row in map(_some_session, range(3000)) if _matches(row, filters)]
     expected = [summary.session_id for summary in sorted(matching, key=tables.place_of)]
     with database.reading(full) as connection:
-        found = tables.page(connection, filters, None, None)
+        found = listing.page(connection, filters, None, None)
         assert [summary.session_id for summary in found] == expected
-        assert tables.count(connection, filters) == len(expected)
-        assert sorted(tables.ids(connection, filters)) == sorted(expected)
-        third = tables.page(connection, filters, tables.place_of(found[2]), 5)
+        assert listing.count(connection, filters) == len(expected)
+        assert sorted(listing.ids(connection, filters)) == sorted(expected)
+        third = listing.page(connection, filters, tables.place_of(found[2]), 5)
         assert [summary.session_id for summary in third] == expected[3:8]
 
 
@@ -473,7 +477,7 @@ def test_pages_make_the_whole_list(engine: Engine, rows: list[tuple[str, float, 
     paged: list[str] = []
     after: Place | None = None
     with database.reading(engine) as connection:
-        while some := tables.page(connection, Filters(), after, size):
+        while some := listing.page(connection, Filters(), after, size):
             assert len(some) <= size
             paged += [summary.session_id for summary in some]
             after = tables.place_of(some[-1])
@@ -502,10 +506,10 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
         tables.old_drafts(connection, 1)
         tables.drop(connection, ["a"])
         for filters in _filters():
-            tables.ids(connection, filters)
-            tables.count(connection, filters)
-            tables.page(connection, filters, None, None)
-            tables.page(connection, filters, Place(1, -1.0, "a"), 5)
+            listing.ids(connection, filters)
+            listing.count(connection, filters)
+            listing.page(connection, filters, None, None)
+            listing.page(connection, filters, Place(1, -1.0, "a"), 5)
     assert len(seen) > 130
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
     texts = [str(statement.compile(dialect=dialect)) for statement in seen]
@@ -522,7 +526,7 @@ def test_a_change_states_the_row_it_was_made_from(index: Engine) -> None:
     with database.writing(index) as connection:
         tables.change(connection, old, new)
         assert tables.get(connection, "a") == new, "no column of the other version is left"
-        assert tables.count(connection, Filters(hidden=True)) == 1
+        assert listing.count(connection, Filters(hidden=True)) == 1
 
 
 def test_a_change_of_type_alone_is_stored(index: Engine) -> None:

@@ -1,0 +1,227 @@
+"""The queries of lists: the web UI's sessions and the agents' conversations in one order, filtered and paged.
+
+Speaks portable SQL, on a connection that the caller has from `database`.
+"""
+
+import functools
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from .model import Summary, clean_text
+from .tables import (
+    AGENT_CONVERSATIONS,
+    AGENT_SESSIONS,
+    SESSIONS,
+    SUMMARY_COLUMNS,
+    TRASHED,
+    Place,
+    parameter,
+    summary,
+)
+
+# Statements are made once for each shape and get their values as parameters: to build one anew for each call
+# took three times as long as to run it.
+
+FILTERED = ("profile", "project_id", "source", "archived")
+ORDER = ("unpinned", "age", "session_id")
+
+
+class Filters(NamedTuple):
+    """Which sessions a list shows; None is any.
+
+    `hidden` adds what the sidebar hides, `agent` the conversations of the agents.
+    """
+
+    profile: str | None = None
+    project_id: str | None = None
+    source: str | None = None
+    archived: bool | None = None
+    hidden: bool = False
+    agent: bool = False
+
+
+class View(NamedTuple):
+    """What a list takes from outside the tables.
+
+    The profile whose agent tells the lineage of the web UI's sessions, and the workspace of agent sessions
+    that name none.
+    """
+
+    profile: str = "default"
+    workspace: str = ""
+
+
+DEFAULT_VIEW = View()
+
+
+def page_query(
+    filters: Filters, after: Place | None, limit: int | None, view: View = DEFAULT_VIEW
+) -> tuple[sa.Select[Any] | sa.CompoundSelect[Any], dict[str, Any]]:
+    """Return the query of a list, from behind `after` on, and its parameters."""
+    parameters = _parameters(filters) | {"view_profile": view.profile, "view_workspace": view.workspace}
+    if after is not None:
+        parameters |= {f"after_{name}": value for name, value in after._asdict().items()}
+    if limit is not None:
+        parameters["most"] = limit
+    return _page_statement(_joint(filters), filters.hidden, frozenset(parameters)), parameters
+
+
+def _joint(filters: Filters) -> bool:
+    """Whether agents' conversations can be among the sessions: they are in no project."""
+    return filters.agent and filters.project_id is None
+
+
+@functools.cache
+def _page_statement(
+    joint: bool, hidden: bool, parameters: frozenset[str]
+) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    query: sa.Select[Any] | sa.CompoundSelect[Any] = _listed_sessions(hidden, parameters)
+    if joint:
+        # Both halves come out of an index in this order, so that SQLite merges them: no sort, at any size.
+        query = _listed_sessions(hidden, parameters).union_all(_listed_conversations(hidden, parameters))
+    query = query.order_by(*(query.selected_columns[name] for name in ORDER))
+    if "most" in parameters:
+        query = query.limit(sa.bindparam("most", type_=sa.Integer))
+    return query
+
+
+def _listed_sessions(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
+    told = sa.and_(
+        AGENT_SESSIONS.c.session_id == SESSIONS.c.session_id,
+        AGENT_SESSIONS.c.profile == sa.bindparam("view_profile", type_=sa.String),
+    )
+    return (
+        sa.select(*SUMMARY_COLUMNS, AGENT_SESSIONS.c.lineage, SESSIONS.c.unpinned, SESSIONS.c.age)
+        .select_from(SESSIONS.outerjoin(AGENT_SESSIONS, told))
+        .where(*_conditions(SESSIONS, hidden, parameters), *_behind(SESSIONS, parameters))
+    )
+
+
+def _conversations() -> sa.Select[Any]:
+    conversations = AGENT_CONVERSATIONS.c
+    shown = map(_conversation_column, SUMMARY_COLUMNS)
+    return sa.select(*shown, conversations.lineage, conversations.unpinned, conversations.age)
+
+
+def _listed_conversations(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
+    return _conversations().where(
+        *_conditions(AGENT_CONVERSATIONS, hidden, parameters),
+        *_behind(AGENT_CONVERSATIONS, parameters),
+        *_shown_once(parameters),
+    )
+
+
+def _conversation_column(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return what a conversation has for a column of a session; `other` is NULL for conversations alone."""
+    conversations = AGENT_CONVERSATIONS.c
+    given: dict[str, sa.ColumnElement[Any]] = {
+        "pinned": sa.false(),
+        "is_cli_session": sa.true(),
+        "sent_at": conversations.updated_at,
+        "workspace": sa.func.coalesce(
+            conversations.workspace, sa.bindparam("view_workspace", type_=sa.String)
+        ),
+    }
+    found = given.get(column.name, conversations.get(column.name))
+    return (sa.null() if found is None else found).label(column.name)
+
+
+def _shown_once(parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
+    """What the web UI has, or had until it was deleted, is shown as its own or not at all.
+
+    Where profiles were copied, the copy that was active last is shown.
+    """
+    conversation = AGENT_CONVERSATIONS.c
+    for table in (SESSIONS, TRASHED):
+        yield ~sa.exists().where(table.c.session_id == conversation.session_id)
+    if "profile" not in parameters:
+        other = AGENT_CONVERSATIONS.alias("other")
+        newer = sa.tuple_(other.c.age, other.c.profile) < sa.tuple_(conversation.age, conversation.profile)
+        yield ~sa.exists().where(other.c.session_id == conversation.session_id, newer)
+
+
+def _behind(table: sa.Table, parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
+    if "after_age" in parameters:
+        order = [table.c[name] for name in ORDER]
+        yield sa.tuple_(*order) > sa.tuple_(*(parameter("after_", column) for column in order))
+
+
+def count_query(filters: Filters) -> tuple[sa.Select[Any], dict[str, Any]]:
+    """Return the query that counts the sessions that match, and its parameters."""
+    parameters = _parameters(filters)
+    return _count_statement(_joint(filters), filters.hidden, frozenset(parameters)), parameters
+
+
+@functools.cache
+def _count_statement(joint: bool, hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
+    counted = sa.select(sa.func.count()).select_from(SESSIONS)
+    counted = counted.where(*_conditions(SESSIONS, hidden, parameters))
+    if not joint:
+        return counted
+    others = sa.select(sa.func.count()).select_from(AGENT_CONVERSATIONS)
+    others = others.where(*_conditions(AGENT_CONVERSATIONS, hidden, parameters), *_shown_once(parameters))
+    return sa.select(counted.scalar_subquery() + others.scalar_subquery())
+
+
+def _parameters(filters: Filters) -> dict[str, Any]:
+    wanted = ((name, getattr(filters, name)) for name in FILTERED)
+    given = {name: value for name, value in wanted if value is not None}
+    return {name: clean_text(value) if isinstance(value, str) else value for name, value in given.items()}
+
+
+def _conditions(
+    table: sa.Table, hidden: bool, parameters: Collection[str]
+) -> Iterator[sa.ColumnElement[bool]]:
+    if not hidden:
+        yield table.c.hidden == sa.false()
+    for name in FILTERED:
+        if name in parameters:
+            yield table.c[name] == parameter("", table.c[name])
+
+
+def page(
+    connection: Connection,
+    filters: Filters,
+    after: Place | None,
+    limit: int | None,
+    view: View = DEFAULT_VIEW,
+) -> list[Summary]:
+    """Return the sessions of `page_query`."""
+    found = connection.execute(*page_query(filters, after, limit, view)).all()
+    return [_listed(row) for row in found]
+
+
+def _listed(row: Any) -> Summary:
+    *shown, lineage, _, _ = row
+    if shown[-1] is None:  # `other`: an agent's conversation
+        shown[-1] = {"raw_source": row.source_tag}
+    return summary(shown, lineage)
+
+
+_CONVERSATION = (
+    _conversations()
+    .where(AGENT_CONVERSATIONS.c.session_id == sa.bindparam("id"))
+    .order_by(AGENT_CONVERSATIONS.c.age, AGENT_CONVERSATIONS.c.profile)
+    .limit(1)
+)
+
+
+def conversation(connection: Connection, session_id: str) -> Summary | None:
+    """Return an agent's conversation, in the profile where it was active last; None if there is none."""
+    found = connection.execute(_CONVERSATION, {"id": session_id, "view_workspace": None}).first()
+    return None if found is None else _listed(found)
+
+
+def count(connection: Connection, filters: Filters) -> int:
+    """Return how many sessions match."""
+    return int(connection.execute(*count_query(filters)).scalar_one())
+
+
+def ids(connection: Connection, filters: Filters) -> list[str]:
+    """Return the ids of the web UI's sessions that match, drafts included if hidden ones are."""
+    parameters = _parameters(filters)
+    query = sa.select(SESSIONS.c.session_id).where(*_conditions(SESSIONS, filters.hidden, parameters))
+    return list(connection.execute(query, parameters).scalars())
