@@ -453,6 +453,7 @@ def summary_of(conversation: Conversation, rows: Mapping[str, Row], profile: str
         extra={"raw_source": source},
         message_count=tip.message_count,
         last_message_at=conversation.active_at,
+        of_agent=True,
         lineage={**_NO_LINEAGE, "parent_session_id": head.parent_session_id, **conversation.lineage()},
     )
 
@@ -484,3 +485,16 @@ def between(connection: Connection, profile: str, session_id: str) -> tuple[int,
     query = query.where(_of(profile), AGENT_SESSIONS.c.session_id == session_id)
     found = connection.execute(query).first()
     return None if found is None or None in found else (found.first, found.last)
+
+
+def segments(connection: Connection, profile: str, session_id: str) -> list[str]:
+    """Return the ids of a conversation's segments with messages, oldest first, if there are several."""
+    known = _known(connection, profile, [session_id]).get(session_id)
+    if known is None:
+        return []
+    family = _where(connection, profile, AGENT_SESSIONS.c.family, [known.family])
+    for chain in lineage.chains({name: each.row.segment for name, each in family.items()}):
+        if any(segment.id == session_id for segment in chain.segments):
+            spoken = [segment.id for segment in chain.segments if segment.message_count]
+            return spoken if len(spoken) > 1 else []
+    return []

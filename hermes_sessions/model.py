@@ -396,12 +396,14 @@ class Summary(Metadata):
     """A session as a list shows it; `extra` holds its other small keys.
 
     `lineage` holds what the agent knows of its place in a chain of segments or of its parent, with the web
-    UI's keys; it is no part of a session's file.
+    UI's keys; it is no part of a session's file. `of_agent` is whether only the agent has the session: it can
+    be read, and changed after it was imported.
     """
 
     message_count: int
     last_message_at: float
     lineage: dict[str, Any] = field(default_factory=dict)
+    of_agent: bool = False
 
     @property
     def hidden(self) -> bool:

@@ -303,6 +303,15 @@ class SessionRepository:
             summary = self._agents.summary(connection, session_id)
             return self._agents.page(connection, summary, before, limit)
 
+    def segments(self, session_id: str) -> Sequence[str]:
+        """Return the ids of the agent's segments of the conversation that a session belongs to, oldest first.
+
+        Empty for a session that is no part of a chain, or of which no agent knows.
+        """
+        with self._agents.mirrored() as connection:
+            holder = self._agents.holder(connection, session_id)
+            return mirror.segments(connection, holder.profile, session_id)
+
     def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
         """Return a session as text to keep elsewhere, credentials masked unless `redact=False`.
 

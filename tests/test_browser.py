@@ -62,6 +62,7 @@ def listed() -> list[str]:
 
 def test_a_session_is_found_opened_and_renamed(page: Page, may: Path) -> None:
     page.goto("/")
+    page.get_by_role("link", name="Web", exact=False).first.click()
     titles = page.locator(".session .title")
     expect(titles).to_have_text(listed())
 

@@ -27,10 +27,15 @@ def titles(page: str) -> list[str]:
 
 
 def test_the_list_page_shows_the_sessions_in_order(filled: FlaskClient) -> None:
-    wanted = [entry["session_id"] for entry in reply(filled.get("/api/sessions?archived=0"))["sessions"]]
+    query = "/api/sessions?archived=0&agent=1&limit=50"
+    wanted = [entry["session_id"] for entry in reply(filled.get(query))["sessions"]]
     page = filled.get("/")
     assert page.status_code == 200
     assert titles(page.text) == wanted
+    page = filled.get("/?source=webui")
+    assert titles(page.text) == [
+        entry["session_id"] for entry in reply(filled.get("/api/sessions?archived=0"))["sessions"]
+    ]
     for words in ("Pinned", "Unanswered", "98 messages", "months ago", "gpt-5.4-mini", "Büro / 事務所"):
         assert words in page.text
 
@@ -38,16 +43,17 @@ def test_the_list_page_shows_the_sessions_in_order(filled: FlaskClient) -> None:
 def test_the_list_page_filters_and_keeps_the_filters(filled: FlaskClient) -> None:
     assert len(titles(filled.get("/?archived=1").text)) == 5
     assert len(titles(filled.get("/?project_id=c7fdec99108d").text)) == 4
-    page = filled.get("/?profile=work").text
+    page = filled.get("/?profile=work&source=webui").text
     assert len(titles(page)) == 14
-    assert 'href="/?profile=work&amp;archived=1"' in page
+    assert 'href="/?profile=work&amp;source=webui&amp;archived=1"' in page
+    assert len(titles(filled.get("/?profile=work&source=cli").text)) == 5
     assert "No conversation matches" in filled.get("/?profile=nobody").text
     for query in ("archived=x", "cursor=x"):
         assert filled.get(f"/?{query}").status_code == 400
 
 
 def test_the_last_page_leads_nowhere(filled: FlaskClient) -> None:
-    first = filled.get("/?archived=all").text
+    first = filled.get("/?archived=all&source=webui").text
     assert len(titles(first)) == 47
     assert 'rel="next"' not in first
 

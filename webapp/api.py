@@ -12,7 +12,7 @@ from hermes_sessions.errors import NotFound
 from hermes_sessions.model import UNTITLED, Project, Session, Summary, pending
 
 from . import wire
-from .store import masked, masker, redacting, sessions, settings_problem
+from .store import masked, masker, redacting, sessions, settings_problem, showing_agents
 from .wire import Answer
 
 api = Blueprint("api", __name__)
@@ -50,6 +50,7 @@ def list_sessions(
     project_id: str | None = None,
     source: str | None = None,
     archived: bool | None = None,
+    agent: bool | None = None,
     hidden: bool = False,
 ) -> Answer:
     tag = _list_tag()  # before the list is read: a change meanwhile makes the next request ask again
@@ -62,6 +63,7 @@ def list_sessions(
         project_id=project_id,
         source=source,
         archived=archived,
+        agent=showing_agents() if agent is None else agent,
         hidden=hidden,
     )
     entries = [_entry(summary) for summary in page.items]
@@ -79,8 +81,9 @@ def list_sessions(
 
 def _list_tag() -> str:
     """Return what a list depends on, as an entity tag: the store, the query and the settings in effect."""
-    seen = (sessions().version(), sorted(request.args.items(multi=True)), redacting(), settings_problem())
-    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+    query = sorted(request.args.items(multi=True))
+    settings = (redacting(), showing_agents(), settings_problem())
+    return hashlib.sha256(repr((sessions().version(), query, settings)).encode()).hexdigest()[:32]
 
 
 def _tagged(response: Response, tag: str) -> Response:
@@ -212,7 +215,7 @@ def set_toolsets(session_id: str, toolsets: list[str] | None) -> Answer:
 @post("/api/session/delete")
 def delete_session(session_id: str) -> Answer:
     with suppress(NotFound):  # gone is what was asked for
-        sessions().delete(session_id)
+        sessions().delete_everywhere(session_id)
     return {"ok": True}
 
 
@@ -253,6 +256,12 @@ def undo_turn(session_id: str) -> Answer:
 @post("/api/session/import")
 def import_session() -> Answer:
     return {"ok": True, "session": _entry(sessions().import_document(wire.json_body()))}
+
+
+@post("/api/session/import_cli")
+def import_agent_session(session_id: str) -> Answer:
+    session, new = sessions().import_agent_session(session_id)
+    return {"session": masked(session.as_dict()), "imported": new}
 
 
 # ---- projects and housekeeping --------------------------------------------------------------------------

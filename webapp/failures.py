@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from hermes_sessions.errors import (
+    AgentUnavailable,
     Conflict,
     InvalidId,
     InvalidValue,
@@ -29,6 +30,7 @@ STATUS: Mapping[type, int] = {
     ReadOnly: 403,
     Unreadable: 500,
     StorageError: 503,
+    AgentUnavailable: 503,
     SessionsError: 500,
 }
 WORDS = {

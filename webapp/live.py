@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
 from . import wire
-from .store import masked, sessions
+from .store import masked, sessions, showing_agents
 from .wire import Answer
 
 stream = Blueprint("live", __name__)
@@ -186,7 +186,10 @@ def close(app: Flask) -> None:
 def _entries(app: Flask) -> Entries:
     """Return the beginning of the list as the API gives it."""
     with app.app_context():
-        return [masked(summary.as_dict()) for summary in sessions().list(limit=SHOWN).items]
+        return [
+            masked(summary.as_dict())
+            for summary in sessions().list(limit=SHOWN, agent=showing_agents()).items
+        ]
 
 
 @wire.get(stream, "/api/sessions/gateway/stream")

@@ -10,13 +10,22 @@ from hermes_sessions.model import Project
 
 from . import render, transcript
 from .api import cleaned_title, move
-from .store import masker, sessions, settings_problem
+from .store import hiding_agents, masker, sessions, settings_problem
 
 pages = Blueprint("pages", __name__)
 
 SESSIONS_A_PAGE = 50
 MESSAGES_A_PAGE = 100
 ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
+CLASSES = {
+    "webui": "Web",
+    "cli": "Command line",
+    "messaging": "Messengers",
+    "api": "API",
+    "tool": "Sub-agents",
+    "other": "Other",
+}
+FILTERS = ("profile", "project_id", "source")
 DONE = {
     "rename": "Renamed.",
     "pin": "Pinned.",
@@ -25,6 +34,7 @@ DONE = {
     "unarchive": "No longer archived.",
     "move": "Moved.",
     "duplicate": "This is the copy.",
+    "import": "Imported: it can be changed here now.",
     "delete": "Moved to the trash.",
 }
 
@@ -35,7 +45,8 @@ DONE = {
 @pages.get("/")
 def list_sessions() -> Response:
     """Show the sessions that the filters in the query leave, a page at a time."""
-    filters: dict[str, Any] = {name: request.args.get(name) or None for name in ("profile", "project_id")}
+    filters: dict[str, Any] = {name: request.args.get(name) or None for name in FILTERS}
+    filters["agent"] = not hiding_agents()
     archived = _archived(request.args.get("archived", "0"))
     found = sessions().list(
         limit=SESSIONS_A_PAGE, cursor=request.args.get("cursor") or None, archived=archived, **filters
@@ -47,9 +58,16 @@ def list_sessions() -> Response:
         warnings=[*found.warnings, *filter(None, [problem, settings_problem()])],
         projects=projects,
         counts={name: sessions().count(archived=kind, **filters) for name, kind in ARCHIVED.items()},
+        classes=_classes(filters | {"archived": archived}),
         done=_done(),
         link=_link,
     )
+
+
+def _classes(filters: dict[str, Any]) -> dict[str, tuple[str, int]]:
+    """Return the source classes that there are, by name: in words, and how many sessions are of each."""
+    counts = {name: sessions().count(**filters | {"source": name}) for name in CLASSES}
+    return {name: (words, counts[name]) for name, words in CLASSES.items() if counts[name]}
 
 
 def _archived(text: str) -> bool | None:
@@ -68,7 +86,7 @@ def _projects() -> tuple[dict[str, Project], str | None]:
 
 def _link(**changes: str | None) -> str:
     """Return the address of the list with this request's filters, changed; it begins at the first page."""
-    kept: dict[str, Any] = {name: request.args.get(name) for name in ("profile", "project_id", "archived")}
+    kept: dict[str, Any] = {name: request.args.get(name) for name in (*FILTERS, "archived")}
     return url_for(
         "pages.list_sessions", **{name: value for name, value in (kept | changes).items() if value}
     )
@@ -89,6 +107,7 @@ def show_session(session_id: str) -> Response:
         session=summary,
         page=page,
         messages=transcript.shown(masker()(page.messages), page.offset),
+        segments=sessions().segments(session_id) if summary.of_agent else [],
         projects=projects,
         warnings=[*filter(None, [problem, settings_problem()])],
         done=_done(),
@@ -143,10 +162,17 @@ def duplicate(session_id: str) -> Response:
     return _show(sessions().duplicate(session_id).session_id, "duplicate")
 
 
+@pages.post("/session/<session_id>/import")
+def import_session(session_id: str) -> Response:
+    """Store the agent's session as one that can be changed here."""
+    sessions().import_agent_session(session_id)
+    return _show(session_id, "import")
+
+
 @pages.post("/session/<session_id>/delete")
 def delete(session_id: str) -> Response:
     """Move the session to the trash and show the list."""
-    sessions().delete(session_id)
+    sessions().delete_everywhere(session_id)
     return render.see_other(url_for("pages.list_sessions", done="delete"))
 
 

@@ -39,6 +39,16 @@ def redacting() -> bool:
     return _settings()[0].get("api_redact_enabled") is not False
 
 
+def showing_agents() -> bool:
+    """Whether the web UI's list has the agents' conversations: only if the settings say so."""
+    return _settings()[0].get("show_cli_sessions") is True
+
+
+def hiding_agents() -> bool:
+    """Whether the settings say that the agents' conversations are not wanted."""
+    return _settings()[0].get("show_cli_sessions") is False
+
+
 def masker() -> Callable[[Any], Any]:
     """Return what makes a value safe to show: credentials masked, or the value as it is."""
     return mask_all if redacting() else lambda value: value
