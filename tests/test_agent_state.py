@@ -29,6 +29,7 @@ from .agent_db import (
     add_session,
     dump,
     filled_state,
+    handles,
     locked_elsewhere,
     new_state,
     writing,
@@ -405,6 +406,12 @@ def test_a_time_or_count_of_another_type_reads_as_absent(path: Path, agent: Agen
     blank = {"started_at": None, "ended_at": None, "title": None, "message_count": 0, "model": "5.5"}
     assert {key: lone[key] for key in blank} == blank
     assert [row.archived for row in all_rows(agent) if row.segment.id == "lone"] == [False]
+    with writing(path) as db:
+        db.execute(
+            "UPDATE sessions SET started_at = 9e999, ended_at = -1e300, message_count = -1 WHERE id = 'lone'"
+        )
+    [lone] = [row for row in agent.sessions() if row["id"] == "lone"]
+    assert (lone["started_at"], lone["ended_at"], lone["message_count"]) == (None, None, 0)
 
 
 def all_rows(agent: Agent) -> list[agent_state.Row]:
@@ -479,8 +486,11 @@ def test_lineage_of_more_ids_than_one_statement_takes(tmp_path: Path) -> None:
         db.execute("COMMIT")
     with opened(path) as agent:
         every = [f"s{number:04}" for number in range(2_500)]
+        sizes = []
+        sa.event.listen(agent._engine, "before_cursor_execute", lambda *about: sizes.append(len(about[3])))
         told = agent.lineage(every)
         assert list(told) == every
+        assert max(sizes) <= 999  # what a SQLite of before 2020 takes
         assert {each["_parent_lineage_root_id"] for each in told.values()} == {"root"}
         assert agent.lineage([f"unknown {number}" for number in range(2_500)]) == {}
         assert agent.lineage([]) == {}
@@ -675,6 +685,24 @@ def test_a_locked_file_refuses_the_delete_and_keeps_everything(
         assert agent.delete("c")
 
 
+def test_nobody_writes_between_what_a_delete_reads_and_what_it_deletes(path: Path, agent: Agent) -> None:
+    refused = []
+
+    def write(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith("SELECT"):
+            with closing(sqlite3.connect(path, timeout=0)) as db:
+                with pytest.raises(sqlite3.OperationalError, match="locked"):
+                    add_session(db, "new", parent_session_id="b")
+                refused.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", write)
+    try:
+        assert agent.delete("c")
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", write)
+    assert refused
+
+
 def test_a_delete_that_fails_midway_keeps_everything(path: Path, agent: Agent) -> None:
     with writing(path) as db:
         db.execute(
@@ -792,12 +820,6 @@ UNAVAILABLE: dict[str, tuple[Callable[[Path], object], str | None]] = {
     ),
     "a writer was killed": (make_hot, None),
 }
-
-
-def handles() -> list[str]:
-    """Return what every open descriptor of this process leads to."""
-    folder = Path("/proc/self/fd")
-    return sorted(f"{each.name} {each.readlink()}" for each in folder.iterdir() if each.is_symlink())
 
 
 def check_unavailable(path: Path, reason: str | None, *, profile: str = "default") -> None:
