@@ -1,4 +1,4 @@
-"""A made-up Hermes home to try things on: the files that the web UI would have written, and nothing else.
+"""A made-up Hermes home to try things on: the files that the web UI and the agent would have written.
 
 The same arguments make the same bytes. What people say in it is invented here.
 """
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from .demo_agent import JOBS, Told, write_agent
 from .errors import InvalidValue, storing
 from .model import FIELDS, Summary, last_message_at, other_keys, read_metadata
 
@@ -293,6 +294,8 @@ FOLLOW_UPS = (
 def write_home(folder: Path, *, sessions: int, seed: int = 1, progress: Progress | None = None) -> None:
     """Write a home of so many sessions into `folder`, which must be new or empty: else `InvalidValue`.
 
+    Beside them it has a third as many conversations of the agent.
+
     `progress(done, total)` is called now and then. Raises `StorageError`.
     """
     with storing("cannot write the demo home"):
@@ -308,6 +311,7 @@ def write_home(folder: Path, *, sessions: int, seed: int = 1, progress: Progress
             if progress and (number % 100 == 0 or number == sessions):
                 progress(number, sessions)
         _write(place / "_index.json", sorted(entries, key=lambda entry: -entry["updated_at"]))
+        write_agent(folder, _told(max(1, sessions // 3), seed))
 
 
 def _write(path: Path, value: Any) -> None:
@@ -378,6 +382,27 @@ def _document(rng: random.Random, subject: Subject, turns: int, ended_at: float)
         "tool_calls": cards,
         "context_messages": [],
     }
+
+
+AGENT_SOURCES = ("cli", "telegram", "cron", "cli", "slack", "tool", "discord", "cli")
+
+
+def _told(conversations: int, seed: int) -> Iterator[Told]:
+    """Make up conversations with the agent, the newest first; a sub-agent's belongs to the one before it."""
+    parent = None
+    for number in range(conversations):
+        rng = random.Random(f"{seed} agent {number}")
+        source = AGENT_SOURCES[number % len(AGENT_SOURCES)]
+        subject = SUBJECTS[(3 * number) % len(SUBJECTS)]
+        words = {name: rng.choice(choices) for name, choices in WORDS.items()}
+        ended_at = LATEST - 7_000 - DAYS * 86_400 * (number / conversations) ** 2
+        messages, _ = _transcript(rng, subject, rng.randint(1, 6), words, ended_at)
+        job = rng.choice(list(JOBS))
+        begun = int(messages[0]["timestamp"])
+        name = f"{'cron_' + job if source == 'cron' else 'agent'}_{begun}_{number}"
+        title = None if source == "cron" else _filled(subject.title, words)
+        yield Told(name, source, title, rng.choice(MODELS)[0], messages, parent if source == "tool" else None)
+        parent = name
 
 
 def _peculiarities(number: int, rng: random.Random, document: Document) -> Document:

@@ -37,7 +37,8 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.writing": {*PURE, "files", "config", "database", "editing", "sidecar", "tables"},
     "hermes_sessions.indexing": {*PURE, "files", "database", "sidecar", "tables"},
     "hermes_sessions.repository": {*PURE, *IO, *BELOW_REPOSITORY},
-    "hermes_sessions.demo": FACE_MAY_USE,
+    "hermes_sessions.demo": {*FACE_MAY_USE, "demo_agent"},
+    "hermes_sessions.demo_agent": set(),
     "hermes_sessions.terminal": {"model", "redact"},
     "hermes_sessions.cli": {*FACE_MAY_USE, "demo", "terminal"},
     "webapp": FACE_MAY_USE,
@@ -51,7 +52,7 @@ WEB = {"webapp"}
 
 # What only some may import, by the first parts of its name.
 ONLY_IN: dict[str, set[str]] = {
-    "sqlite3": {"database", "search", "agent_state"},
+    "sqlite3": {"database", "search", "agent_state", "demo_agent"},
     "sqlalchemy": SQL,
     "alembic": SQL,
     "flask": WEB,

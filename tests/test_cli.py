@@ -624,6 +624,7 @@ def test_demo_has_some_of_everything(tmp_path: Path) -> None:
 
     with SessionRepository.open(hermes_home=demo) as sessions:
         summaries = sessions.list(hidden=True).items
+        joint = sessions.list(agent=True, hidden=True)
         whole = [sessions.get(summary.session_id) for summary in summaries]
         assert len(whole) == 60
         assert {summary.project_id for summary in summaries} - {None} == {
@@ -633,6 +634,12 @@ def test_demo_has_some_of_everything(tmp_path: Path) -> None:
     assert {summary.profile for summary in summaries} == {"default", "work"}
     assert any(summary.pinned for summary in summaries)
     assert any(summary.archived for summary in summaries)
+    agents = {summary.source for summary in joint.items if summary.of_agent}
+    assert agents == {"cli", "messaging", "cron", "tool"}
+    assert joint.warnings == ()
+    lineages = [summary.lineage for summary in joint.items]
+    assert any(lineage.get("_compression_segment_count") for lineage in lineages)
+    assert any(lineage.get("relationship_type") for lineage in lineages)
     assert any(summary.waiting and not summary.message_count for summary in summaries)
     assert max(summary.message_count for summary in summaries) > 400
     assert all(
