@@ -87,7 +87,7 @@ class Agents:
         """Return a session of an agent; raise `NotFound`, or `AgentUnavailable` if it cannot be known."""
         found = listing.conversation(connection, session_id) or mirror.segment(connection, session_id)
         homes = mirror.homes(connection)
-        asked = homes.values() if found is None else [homes[found.profile]]
+        asked = [home for home in homes.values() if found is None or home.profile == found.profile]
         failed = next((home for home in asked if home.failed), None)
         if failed is not None:
             raise AgentUnavailable(str(failed.warning))

@@ -19,19 +19,28 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from sqlalchemy import Connection
 
-from . import agents, database, document, files, indexing, listing, mirror, sidecar, tables, upgrades, writing
+from . import (
+    adopting,
+    agents,
+    database,
+    document,
+    files,
+    indexing,
+    listing,
+    mirror,
+    sidecar,
+    tables,
+    upgrades,
+    writing,
+)
 from . import config as configuration
 from .agent_state import Agent
 from .agents import Agents
 from .config import Config
 from .errors import (
-    AgentUnavailable,
-    Conflict,
     InvalidId,
     InvalidValue,
     NotFound,
-    ReadOnly,
-    StorageError,
     storing,
 )
 from .indexing import Progress
@@ -401,12 +410,7 @@ class SessionRepository:
         scheduled job's goes into the project of those. Raises `NotFound`, `AgentUnavailable`, `Conflict` for
         one that is in the trash, `StorageError`.
         """
-        if sidecar.signature(self.config.sessions_dir, session_id) is None and sidecar.in_trash(
-            session_id, self.config.trash_dir
-        ):
-            raise Conflict(f"session {session_id} is in the trash; restore it instead")
-        with self._agents.mirrored() as connection:
-            session = self._agents.session(connection, session_id)
+        session = adopting.read(self._store, self._agents, session_id)
         if session.source == "cron":
             session = replace(session, project_id=self.projects.ensure_cron().project_id)
         return writing.adopt(self._store, session)
@@ -482,28 +486,14 @@ class SessionRepository:
 
         Of an agent's conversation a copy goes there, which hides it: `agent.delete` removes the original.
         """
-        try:
-            writing.delete(self._store, session_id)
-        except NotFound:
-            for session in self._agent_copies(session_id):
-                writing.copy_to_trash(self._store, session)
+        adopting.delete(self._store, self._agents, session_id)
 
     def delete_everywhere(self, session_id: str) -> None:
         """Move a session to the trash and delete the agent's copy of it; errors as of `delete`.
 
         What only the agent has of it, such as earlier segments of a conversation, goes to the trash first.
         """
-        try:
-            copies = self._agent_copies(session_id)
-        except (NotFound, AgentUnavailable):
-            self.delete(session_id)  # which says so where neither has it, or nobody can know
-            copies = ()
-        for session in copies:
-            writing.copy_to_trash(self._store, session)
-        with suppress(NotFound):
-            writing.delete(self._store, session_id)
-        with _after(f"session {session_id} is in the trash"):
-            self._delete_from_agent(session_id)
+        adopting.delete_everywhere(self._store, self._agents, session_id)
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
@@ -511,49 +501,19 @@ class SessionRepository:
         sidecar.write_list(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
 
-    # ---- what only an agent has --------------------------------------------------------------------------
-
     def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:
         """Change one of our sessions; raise `ReadOnly` for one that only an agent has."""
         try:
             return writing.apply(self._store, session_id, change)
         except NotFound:
-            self._refuse_agents_own(session_id)
+            adopting.refuse_change(self._agents, session_id)
             raise
 
     def _own_summary(self, session_id: str) -> Summary:
         summary = self.summary(session_id)
-        if writing.row_of(self._store, session_id) is None:
-            self._refuse_agents_own(session_id)
+        if summary.of_agent:
+            adopting.refuse_change(self._agents, session_id)
         return summary
-
-    def _refuse_agents_own(self, session_id: str) -> None:
-        with suppress(NotFound), self._agents.mirrored() as connection:
-            self._agents.summary(connection, session_id)
-            raise ReadOnly(f"session {session_id} is the agent's: import it to change it")
-
-    def _agent_copies(self, session_id: str) -> Sequence[Session]:
-        """Return what an agent holds of a session and its segments, less what files of ours hold as well."""
-        copies = []
-        with self._agents.mirrored() as connection:
-            summary = self._agents.summary(connection, session_id)
-            for name in self._agents.of(summary.profile).conversation(session_id):
-                with suppress(NotFound):
-                    copies.append(self._agents.session(connection, name))
-        return [session for session in copies if not self._holds(session)]
-
-    def _holds(self, session: Session) -> bool:
-        loaded = writing.load(self._store, session.session_id)
-        return loaded is not None and writing.begins_with(sidecar.session(loaded).messages, session.messages)
-
-    def _delete_from_agent(self, session_id: str) -> None:
-        with self._agents.mirrored() as connection:
-            agent = self._agents.holder(connection, session_id)
-        try:
-            agent.delete(session_id)
-        except AgentUnavailable as error:
-            if not error.absent:
-                raise
 
     def _unassign_project(self, project_id: str) -> None:
         self._catch_up()
@@ -604,15 +564,6 @@ class SessionRepository:
     def _create_sessions_folder(self) -> None:
         with storing("cannot create the sessions folder"):
             self.config.sessions_dir.mkdir(parents=True, exist_ok=True)
-
-
-@contextmanager
-def _after(done: str) -> Iterator[None]:
-    """Say in an error of the block what was done before it."""
-    try:
-        yield
-    except (AgentUnavailable, StorageError) as error:
-        raise type(error)(f"{done}, but {error}") from error
 
 
 def _warning(unreadable: tuple[str, str]) -> str:

@@ -16,7 +16,17 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 # Rank 1. A module may use those before it, which is what keeps the rank without cycles.
 PURE = ("errors", "model", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
-BELOW_REPOSITORY = {"files", "database", "listing", "mirror", "agents", "indexing", "upgrades", "writing"}
+BELOW_REPOSITORY = {
+    "files",
+    "database",
+    "listing",
+    "mirror",
+    "agents",
+    "indexing",
+    "upgrades",
+    "writing",
+    "adopting",
+}
 # "" is hermes_sessions itself.
 FACE_MAY_USE = {"", "config", "errors", "model", "redact", "repository", "upgrades"}
 
@@ -35,6 +45,7 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.agents": {*PURE, "agent_state", "config", "database", "listing", "mirror", "sidecar"},
     # A file and its row changed; files and index brought together.
     "hermes_sessions.writing": {*PURE, "files", "config", "database", "editing", "sidecar", "tables"},
+    "hermes_sessions.adopting": {*PURE, "agents", "sidecar", "writing"},  # an agent's session made ours
     "hermes_sessions.indexing": {*PURE, "files", "database", "sidecar", "tables"},
     "hermes_sessions.repository": {*PURE, *IO, *BELOW_REPOSITORY},
     "hermes_sessions.demo": {*FACE_MAY_USE, "demo_agent"},
