@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import homes, operations, table
+from . import agent_homes, agent_operations, homes, operations, table
 from .timing import Figure
 
 DEFAULT_SESSIONS = (5000, 20_000)
@@ -26,6 +26,8 @@ def main() -> None:
         figures.append(figure)
     if asked.json:
         asked.json.write_text(json.dumps(table.as_json(figures), indent=2) + "\n")
+    if any(figure.unit == agent_operations.DESCRIPTORS and figure.ratio != 1 for figure in figures):
+        sys.exit("descriptors were left open")
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,6 +37,15 @@ def _arguments() -> argparse.Namespace:
         "--home", type=Path, nargs="+", default=[], help="homes to copy and measure on; they stay as they are"
     )
     add("--sessions", type=int, nargs="+", help="make up homes of so many sessions (default: 5000 20000)")
+    add(
+        "--agent",
+        type=int,
+        nargs=2,
+        metavar=("SESSIONS", "MESSAGES"),
+        help="give each home that is made up a state.db of this size (alone with --sessions 0)",
+    )
+    add("--no-index", action="store_true", help="make that state.db without indexes on messages")
+    add("--only", choices=("files", "agent"), help="measure only what concerns the sidecars, or state.db")
     add("--json", type=Path, help="also write the figures into this file")
     add("--work", type=Path, help="a folder on the disk to be measured (default: the system's temporary one)")
     asked = parser.parse_args()
@@ -55,13 +66,26 @@ def _measured(asked: argparse.Namespace) -> Iterator[Figure]:
         with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=asked.work) as name:
             home, work = Path(name, "home"), Path(name, "work")
             work.mkdir()
+            # An agent is measured where it is asked for; that of whoever runs this is left alone.
+            os.environ["HERMES_HOME"] = str(work / "nobody")
             print(f"preparing {given}", file=sys.stderr)
-            if isinstance(given, Path):
-                homes.copy(given, home)
-            else:
-                homes.generate(home, given)
-            for figures in operations.run(home, work):
-                yield from figures
+            _prepare(given, home, asked)
+            if asked.only != "agent" and homes.has_sidecars(home):
+                for figures in operations.run(home, work):
+                    yield from figures
+            if asked.only != "files" and (home / "state.db").exists():
+                for figures in agent_operations.run(home, work):
+                    yield from figures
+
+
+def _prepare(given: Path | int, home: Path, asked: argparse.Namespace) -> None:
+    if isinstance(given, Path):
+        homes.copy(given, home)
+        agent_homes.copy(given, home)
+        return
+    homes.generate(home, given)
+    if asked.agent:
+        agent_homes.generate(home, *asked.agent, indexed=not asked.no_index)
 
 
 if __name__ == "__main__":

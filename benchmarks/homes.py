@@ -44,17 +44,22 @@ _METADATA: dict[str, Any] = {
 
 
 def generate(home: Path, sessions: int) -> None:
-    """Write a home with this many sessions: long-tailed, about 60 kB each, and the three named ones."""
+    """Write a home with this many sessions: long-tailed, about 60 kB each, and the three named ones.
+
+    0 is a home without any, for an agent alone.
+    """
     _folder_of(home).mkdir(parents=True)
-    texts = _Texts()
+    if not sessions:
+        return
+    texts = Texts()
     for name in (SMALL, MIDDLE, LARGE):
         _write(home, name, texts)
     for number in range(3, sessions):
         _write(home, f"{number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFF:012x}", texts)
 
 
-def copy(source: Path, home: Path) -> int:
-    """Copy the sidecars of a home that must stay as it is, and return how many there are.
+def copy(source: Path, home: Path) -> None:
+    """Copy the sidecars of a home that must stay as it is, and add the three named ones unless it has none.
 
     The copies are hard links, but of the sessions that get measured: 20,000 real ones are a gigabyte. Neither
     side notices, since a sidecar is always replaced, never written in place.
@@ -63,7 +68,9 @@ def copy(source: Path, home: Path) -> int:
     folder.mkdir(parents=True)
     for path in _folder_of(source).glob("*.json"):
         _link(path, folder / path.name)
-    texts = _Texts()
+    if not has_sidecars(home):
+        return
+    texts = Texts()
     for name in (SMALL, MIDDLE, LARGE):
         given = _folder_of(source) / f"{name}.json"
         if given.exists():
@@ -71,7 +78,11 @@ def copy(source: Path, home: Path) -> int:
             shutil.copyfile(given, folder / given.name)
         else:
             _write(home, name, texts)
-    return sum(not path.name.startswith("_") for path in folder.glob("*.json"))
+
+
+def has_sidecars(home: Path) -> bool:
+    """Whether there is a session in files."""
+    return any(not path.name.startswith("_") for path in _folder_of(home).glob("*.json"))
 
 
 def _folder_of(home: Path) -> Path:
@@ -85,7 +96,7 @@ def _link(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
 
 
-class _Texts:
+class Texts:
     """A pool of made-up words, a few of them very frequent, cut at random places."""
 
     def __init__(self) -> None:
@@ -99,14 +110,14 @@ class _Texts:
         return self._pool[at : at + length]
 
 
-def _write(home: Path, name: str, texts: _Texts) -> None:
+def _write(home: Path, name: str, texts: Texts) -> None:
     rng = random.Random(name)
     messages = list(_messages(rng, texts, name))
     text = json.dumps(_document(rng, texts, name, messages), ensure_ascii=False).encode()
     (_folder_of(home) / f"{name}.json").write_bytes(msgspec.json.format(text, indent=2))
 
 
-def _document(rng: random.Random, texts: _Texts, name: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(rng: random.Random, texts: Texts, name: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
     started = messages[0]["timestamp"] - 1
     return {
         "session_id": name,
@@ -124,12 +135,12 @@ def _document(rng: random.Random, texts: _Texts, name: str, messages: list[dict[
     }
 
 
-def _messages(rng: random.Random, texts: _Texts, name: str) -> Iterator[dict[str, Any]]:
+def _messages(rng: random.Random, texts: Texts, name: str) -> Iterator[dict[str, Any]]:
     at, room = 1_760_000_000.0 - rng.random() * 26_000_000, LARGE_BYTES
     wanted = {SMALL: 12, MIDDLE: 2000, LARGE: LARGE_BYTES}.get(name) or round(rng.lognormvariate(2.5, 1.3))
     for number in range(max(2, min(wanted, 1500 if name not in (SMALL, MIDDLE, LARGE) else wanted))):
         at += rng.uniform(2, 400)
-        text = texts.take(rng, _length(rng, number, heavy=name == LARGE))
+        text = texts.take(rng, length(rng, number, heavy=name == LARGE))
         role = ("user", "assistant", "tool")[number % 3]
         room -= len(text.encode()) + 110
         if room < 0:
@@ -137,7 +148,7 @@ def _messages(rng: random.Random, texts: _Texts, name: str) -> Iterator[dict[str
         yield {"role": role, "content": text, "timestamp": at}
 
 
-def _length(rng: random.Random, number: int, heavy: bool) -> int:
+def length(rng: random.Random, number: int, heavy: bool) -> int:
     """Return a message's length: a tool's answer is sometimes a whole log, in the largest session often."""
     if number % 3 == 2 and rng.random() < (0.3 if heavy else 0.03):
         return rng.randint(20_000, 100_000)

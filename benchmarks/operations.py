@@ -14,7 +14,7 @@ from hermes_sessions import SessionRepository
 
 from .floors import Floors
 from .homes import LARGE, MIDDLE, SMALL
-from .timing import Action, Case, Figure, Floor, measure
+from .timing import Action, Case, Figure, Floor, Size, measure
 
 SIZES = {SMALL: "12 messages", MIDDLE: "2,000 messages", LARGE: "50 MB"}
 MESSAGE = {"role": "user", "content": "How is the deployment going? " * 8, "timestamp": 1_790_000_000.0}
@@ -22,17 +22,17 @@ SELECT_50, SELECT_ALL = "SQL, 50 rows", "SQL, all rows"
 
 
 def run(home: Path, work: Path) -> Iterator[list[Figure]]:
-    """Measure everything on a home of our own; `work` is a folder for what the floors write."""
+    """Measure what concerns the files of a home of our own; `work` is a folder for what the floors write."""
     state_dir = home / "webui"
     with SessionRepository.open(state_dir) as sessions:
-        count = sessions.count(hidden=True)
+        size = Size(sessions.count(hidden=True))
         floors = Floors(state_dir, work / "floors")
         try:
             for case in _cases(sessions, floors, state_dir, work):
-                yield measure(case, count)
+                yield measure(case, size)
         finally:
             floors.close()
-    yield from _memory(state_dir, work, count)
+    yield from _memory(state_dir, work, size)
 
 
 def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
@@ -148,7 +148,7 @@ def _change_from_outside(folder: Path) -> None:
     temporary.replace(path)
 
 
-def _memory(state_dir: Path, work: Path, count: int) -> Iterator[list[Figure]]:
+def _memory(state_dir: Path, work: Path, size: Size) -> Iterator[list[Figure]]:
     present, absent = f"sqlite:///{state_dir / 'sessions.db'}", f"sqlite:///{work / 'memory.db'}"
     loaded, largest = "libraries loaded", "libraries loaded, largest file read"
     for name, operation, url, floor_name, floor in (
@@ -157,7 +157,7 @@ def _memory(state_dir: Path, work: Path, count: int) -> Iterator[list[Figure]]:
         ("memory, first import", "page", absent, largest, "read"),
     ):
         ours, least = _peak(operation, state_dir, url), _peak(floor, state_dir, url)
-        yield [Figure(name, count, ours, ours, floor_name, least, "MB")]
+        yield [Figure(name, size, ours, ours, floor_name, least, "MB")]
 
 
 def _peak(operation: str, state_dir: Path, url: str) -> float:

@@ -28,24 +28,40 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How large a home is: sidecars, and where a `state.db` is measured its sessions and messages."""
+
+    sessions: int
+    agent_sessions: int | None = None
+    agent_messages: int | None = None
+    indexed: bool = True
+
+    def __str__(self) -> str:
+        if self.agent_sessions is None:
+            return f"{self.sessions:,}"
+        index = "" if self.indexed else ", no index"
+        return f"{self.sessions:,} + {self.agent_sessions:,}{index}"
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: ours beside one floor, in `unit`."""
+    """One line of the table: ours beside one floor, in `unit`; `floor` is None where there is none."""
 
     operation: str
-    sessions: int
+    size: Size
     ours: float
     ours_p90: float
     floor_name: str
-    floor: float
+    floor: float | None
     unit: str = "ms"
 
     @property
-    def ratio(self) -> float:
+    def ratio(self) -> float | None:
         """How many times the floor ours is."""
-        return self.ours / self.floor
+        return None if self.floor is None else self.ours / self.floor
 
 
-def measure(case: Case, sessions: int) -> list[Figure]:
+def measure(case: Case, size: Size) -> list[Figure]:
     """Return a figure for each floor of a case: ours, floor, ours, floor, ... after one round unmeasured."""
     ours: list[float] = []
     floors: list[list[float]] = [[] for _ in case.floors]
@@ -54,8 +70,10 @@ def measure(case: Case, sessions: int) -> list[Figure]:
         ours.append(_milliseconds(case.ours))
         for times, floor in zip(floors, case.floors, strict=True):
             times.append(_milliseconds(floor.run))
+    if not case.floors:
+        return [_figure(case.operation, size, ours[1:])]
     return [
-        _figure(case.operation, sessions, ours[1:], floor.name, times[1:])
+        _figure(case.operation, size, ours[1:], floor.name, times[1:])
         for floor, times in zip(case.floors, floors, strict=True)
     ]
 
@@ -68,6 +86,9 @@ def _milliseconds(action: Action) -> float:
     return spent * 1000
 
 
-def _figure(operation: str, sessions: int, ours: list[float], floor_name: str, floor: list[float]) -> Figure:
+def _figure(
+    operation: str, size: Size, ours: list[float], floor_name: str = "", floor: Sequence[float] = ()
+) -> Figure:
     p90 = statistics.quantiles(ours, n=10, method="inclusive")[-1] if len(ours) > 1 else ours[0]
-    return Figure(operation, sessions, statistics.median(ours), p90, floor_name, statistics.median(floor))
+    least = statistics.median(floor) if floor else None
+    return Figure(operation, size, statistics.median(ours), p90, floor_name, least)
