@@ -33,7 +33,9 @@ class AgentFloors(Floors):
         with self._agent() as agent:
             present = {table: set(columns(agent, table)) for table in ("sessions", "messages")}
         named = _kept(("id", "title", "parent_session_id"), present["sessions"])
-        self._outline = ", ".join(f"(SELECT group_concat({name} || rowid) FROM sessions)" for name in named)
+        # Without the condition the index of titles, which has none of what is untitled, is of no use.
+        every = "SELECT group_concat({0} || rowid) FROM sessions WHERE {0} IS NOT NULL"
+        self._outline = ", ".join(f"({every.format(name)})" for name in named)
         self._session_columns = ", ".join(_kept(SESSION_COLUMNS, present["sessions"]))
         self._message_columns = ", ".join(_kept(["id", *MESSAGE_COLUMNS], present["messages"]))
         self._active = "AND active IS NOT 0" if "active" in present["messages"] else ""
