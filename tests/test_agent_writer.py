@@ -46,7 +46,7 @@ say("continued", len(refusals))
 db.close()
 """
 
-# Reads until its input ends; every answer must be one that was true at some moment, in the order of time.
+# Reads until its input ends, and once after. Every answer must have been true at some moment, in order of time.
 READER = """
 import sys, threading
 from pathlib import Path
@@ -54,8 +54,9 @@ from hermes_sessions.agent_state import Agent
 
 ended = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
-agent, seen, rounds = Agent(Path(sys.argv[1])), 0, 0
-while not ended.is_set():
+agent, seen, rounds, last = Agent(Path(sys.argv[1])), 0, 0, False
+while not last:
+    last = ended.is_set()
     texts = [message["content"] for message in agent.messages("talk")]
     assert texts == [f"message {number}" for number in range(len(texts))], texts[-3:]
     assert len(texts) >= seen, (len(texts), seen)
