@@ -46,7 +46,7 @@ say("continued", len(refusals))
 db.close()
 """
 
-# Reads until its input ends, and once after. Every answer must have been true at some moment, in order of time.
+# Reads until its input ends, and once after. Every answer must have been true at a moment, in order of time.
 READER = """
 import sys, threading
 from pathlib import Path
