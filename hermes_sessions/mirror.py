@@ -3,6 +3,7 @@
 Reads an agent outside of our transactions; a look that another process overtook is taken anew.
 """
 
+import json
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from . import database, lineage, tables
-from .agent_state import NOTHING, Agent, Row, Said, Seen, Snapshot
+from .agent_snapshot import NOTHING, Row, Said, Snapshot
+from .agent_state import Agent, Seen
 from .drift import is_settled
 from .errors import AgentUnavailable, StorageError
 from .lineage import Conversation, Segment
@@ -140,8 +142,9 @@ def _look(engine: Engine, agent: Agent, home: Home, looked: Home, whole: bool) -
             fingerprint=snapshot.fingerprint() if snapshot.is_outlined else None,
             warning=None if snapshot.has_sources else NO_SOURCES,
         )
-        if whole or _needs_whole(home, looked):
-            look = _look_at_all(connection, snapshot, home, looked)
+        anew = whole or _is_another(home, looked)
+        if anew or _needs_whole(home, looked):
+            look = _look_at_all(connection, snapshot, home, looked, anew)
         else:
             look = _look_at_changes(connection, snapshot, home, looked, agent.job_names())
     names = agent.job_names()
@@ -165,17 +168,26 @@ def _warned(home: Home, odd: Sequence[str]) -> Home:
     )
 
 
+def _is_another(home: Home, looked: Home) -> bool:
+    """Whether the file was replaced, or lost its newest messages: what is known of them may not hold."""
+    return looked.last_message < home.last_message or _inode(looked.seen) != _inode(home.seen)
+
+
+def _inode(seen: str) -> int | None:
+    file = json.loads(seen)[0] if seen else None
+    return file[2] if file else None
+
+
 def _needs_whole(home: Home, looked: Home) -> bool:
     due = not 0 <= looked.looked_at - home.whole_at < WHOLE_NS
-    replaced = looked.last_message < home.last_message
-    return due or replaced or home.sessions <= WHOLE_UP_TO or looked.fingerprint is None
+    return due or home.failed or home.sessions <= WHOLE_UP_TO or looked.fingerprint is None
 
 
-def _look_at_all(connection: Connection, snapshot: Snapshot, home: Home, looked: Home) -> Look:
+def _look_at_all(connection: Connection, snapshot: Snapshot, home: Home, looked: Home, anew: bool) -> Look:
     known = _known_ids(connection, home.profile)
     said = (
         snapshot.said()
-        if snapshot.has_message_index or not known
+        if anew or snapshot.has_message_index or not known
         else _added(connection, snapshot, home, known)
     )
     rows = {row.segment.id: row for row in snapshot.rows(said)}
@@ -192,10 +204,13 @@ def _look_at_changes(
     gone: frozenset[str] = frozenset()
     if looked.fingerprint != home.fingerprint:
         outline = {
-            name: (_title(name, title, names), parent) for name, (title, parent) in snapshot.outline().items()
+            name: (_clean(_title(name, title, names)), _clean(parent))
+            for name, (title, parent) in snapshot.outline().items()
         }
         known = _outline(connection, home.profile)
-        wanted.update(name for name, told in outline.items() if known.get(name) != told)
+        changed = {name for name, told in outline.items() if known.get(name) != told}
+        # With its continuation a session ends, which the outline does not tell.
+        wanted |= changed | {parent for name in changed if (parent := outline[name][1])}
         gone = frozenset(known.keys() - outline.keys())
         looked = looked._replace(sessions=len(outline))
     said = snapshot.said(wanted) if snapshot.has_message_index else _added(connection, snapshot, home, wanted)
@@ -229,14 +244,19 @@ def _sum(old: Said, new: Said) -> Said:
 
 def _storable(row: Row, names: Mapping[str, str]) -> Row:
     """Return a row with texts that every database takes, and a scheduled job's name where it has no title."""
-    segment = row.segment
-    values: dict[str, Any] = {
-        name: clean_text(value) if isinstance(value, str) else value
-        for name, value in segment._asdict().items()
-    }
-    values["title"] = _title(segment.id, values["title"], names)
-    workspace = None if row.workspace is None else clean_text(row.workspace)
-    return row._replace(segment=Segment(**values), workspace=workspace)
+    old = row.segment
+    new = old._replace(
+        source=_clean(old.source),
+        title=_clean(_title(old.id, old.title, names)),
+        model=_clean(old.model),
+        parent_session_id=_clean(old.parent_session_id),
+        end_reason=_clean(old.end_reason),
+    )
+    return row._replace(segment=new, workspace=_clean(row.workspace))
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean_text(text)
 
 
 def _title(session_id: str, title: str | None, names: Mapping[str, str]) -> str | None:
@@ -244,7 +264,7 @@ def _title(session_id: str, title: str | None, names: Mapping[str, str]) -> str 
     if title or not session_id.startswith("cron_"):
         return title
     jobs = [job for job in names if session_id.startswith(f"cron_{job}_")]
-    return clean_text(names[max(jobs, key=len)]) if jobs else None
+    return names[max(jobs, key=len)] if jobs else None
 
 
 # ---- what is known --------------------------------------------------------------------------------------
@@ -260,7 +280,7 @@ def _known_ids(connection: Connection, profile: str) -> set[str]:
 
 def _outline(connection: Connection, profile: str) -> dict[str, tuple[str | None, str | None]]:
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "title", "parent_session_id"))
-    found = connection.execute(sa.select(*columns).where(_of(profile)))
+    found = connection.execute(sa.select(*columns).where(_of(profile))).all()
     return {name: (title, parent) for name, title, parent in found}
 
 
@@ -289,7 +309,7 @@ def _known(connection: Connection, profile: str, session_ids: Collection[str] | 
     """Return the rows of these ids, or all."""
     if session_ids is not None:
         return _where(connection, profile, AGENT_SESSIONS.c.session_id, session_ids)
-    found = map(_of_row, connection.execute(sa.select(*_KNOWN_COLUMNS).where(_of(profile))))
+    found = map(_of_row, connection.execute(sa.select(*_KNOWN_COLUMNS).where(_of(profile))).all())
     return {known.row.segment.id: known for known in found}
 
 
@@ -300,7 +320,7 @@ def _where(
     return {
         found.row.segment.id: found
         for some in tables.chunks(values)
-        for found in map(_of_row, connection.execute(query.where(column.in_(some))))
+        for found in map(_of_row, connection.execute(query.where(column.in_(some))).all())
     }
 
 

@@ -17,8 +17,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hermes_sessions import agent_state
-from hermes_sessions.agent_state import Agent, Snapshot
+from hermes_sessions import agent_snapshot, agent_state
+from hermes_sessions.agent_snapshot import Snapshot
+from hermes_sessions.agent_state import Agent
 from hermes_sessions.errors import AgentUnavailable, StorageError
 
 from .agent_db import (
@@ -414,8 +415,8 @@ def test_a_time_or_count_of_another_type_reads_as_absent(path: Path, agent: Agen
     assert (lone["started_at"], lone["ended_at"], lone["message_count"]) == (None, None, 0)
 
 
-def all_rows(agent: Agent) -> list[agent_state.Row]:
-    rows: list[agent_state.Row] = read(agent, lambda snapshot: snapshot.rows(snapshot.said()))
+def all_rows(agent: Agent) -> list[agent_snapshot.Row]:
+    rows: list[agent_snapshot.Row] = read(agent, lambda snapshot: snapshot.rows(snapshot.said()))
     return rows
 
 
@@ -563,7 +564,7 @@ def test_what_was_said_since_a_message_is_that_alone(path: Path, agent: Agent) -
         add_message(db, "lone", "new", timestamp=START + 7)
     with agent.reading() as snapshot:
         said = snapshot.said_since(last)
-        assert said == {"lone": agent_state.Said(1, START + 7, last + 1, last + 1)}
+        assert said == {"lone": agent_snapshot.Said(1, START + 7, last + 1, last + 1)}
         assert snapshot.last_message() == last + 1
 
 

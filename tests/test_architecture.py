@@ -41,7 +41,9 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
     # The queries of lists; the agents' databases mirrored; which agents there are, and one session of theirs.
     "hermes_sessions.listing": {*PURE, "tables"},
-    "hermes_sessions.mirror": {*PURE, "agent_state", "database", "tables"},
+    "hermes_sessions.agent_snapshot": set(PURE),
+    "hermes_sessions.agent_state": {*PURE, "agent_snapshot"},
+    "hermes_sessions.mirror": {*PURE, "agent_snapshot", "agent_state", "database", "tables"},
     "hermes_sessions.agents": {*PURE, "agent_state", "config", "database", "listing", "mirror", "sidecar"},
     # A file and its row changed; files and index brought together.
     "hermes_sessions.writing": {*PURE, "files", "config", "database", "editing", "sidecar", "tables"},
@@ -58,7 +60,7 @@ MAY_USE: dict[str, set[str]] = {
     "migrations.versions": set(),
 }
 
-SQL = {"database", "tables", "search", "agent_state", *BELOW_REPOSITORY, "repository", "migrations"}
+SQL = {"tables", "search", "agent_snapshot", "agent_state", *BELOW_REPOSITORY, "repository", "migrations"}
 WEB = {"webapp"}
 
 # What only some may import, by the first parts of its name.
