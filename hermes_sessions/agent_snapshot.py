@@ -27,6 +27,8 @@ MESSAGE_COLUMNS = (
     "role content timestamp tool_calls tool_call_id tool_name finish_reason reasoning reasoning_content "
     "reasoning_details codex_reasoning_items codex_message_items platform_message_id"
 ).split()
+# What is named without a look: a table of messages without ids is said to be damaged.
+ALWAYS_THERE = {"sessions": "rowid", "messages": "id"}
 ALWAYS_SAID = ("role", "content", "timestamp")
 JSON_COLUMNS = frozenset("tool_calls reasoning_details codex_reasoning_items codex_message_items".split())
 
@@ -57,20 +59,20 @@ NOTHING = Said()
 
 
 class Schema(NamedTuple):
-    """The columns of the two tables, and the columns of each that an index begins with."""
+    """The two tables with the columns that are there, and the columns of each that an index begins with."""
 
-    sessions: frozenset[str]
-    messages: frozenset[str]
+    sessions: sa.TableClause
+    messages: sa.TableClause
     indexed_sessions: frozenset[str]
     indexed_messages: frozenset[str]
 
 
 def look_up(connection: Connection) -> Schema:
     """Return the columns of the file and what its indexes begin with."""
-    columns, indexed = [], []
+    tables, indexed = [], []
     for table in ("sessions", "messages"):
         found = connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,))
-        columns.append(frozenset(found.scalars()))
+        tables.append(sa.table(table, *map(sa.column, {ALWAYS_THERE[table], *found.scalars()})))
         begin = connection.exec_driver_sql(
             # An index of a part of the titles has all there are; one of a part of the messages finds not all.
             "SELECT i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i "
@@ -78,7 +80,7 @@ def look_up(connection: Connection) -> Schema:
             (table,),
         )
         indexed.append(frozenset(begin.scalars()))
-    return Schema(columns[0], columns[1], indexed[0], indexed[1])
+    return Schema(tables[0], tables[1], indexed[0], indexed[1])
 
 
 class Snapshot:
@@ -86,13 +88,12 @@ class Snapshot:
 
     def __init__(self, connection: Connection, schema: Schema) -> None:
         self._connection, self.schema = connection, schema
-        self._sessions = sa.table("sessions", *map(sa.column, ("rowid", *sorted(schema.sessions))))
-        self._messages = sa.table("messages", *map(sa.column, sorted({"id", *schema.messages})))
+        self._sessions, self._messages = schema.sessions, schema.messages
 
     @property
     def has_sources(self) -> bool:
         """Whether the agent's own sessions can be told from the web UI's."""
-        return "source" in self.schema.sessions
+        return "source" in self._sessions.c
 
     @property
     def is_outlined(self) -> bool:
@@ -108,8 +109,20 @@ class Snapshot:
 
     def rows(self, said: Mapping[str, Said], session_ids: Collection[str] | None = None) -> list[Row]:
         """Return the sessions of these ids, or all, with what `said` tells of their messages."""
-        found = (row for query in self._by_id(session_ids) for row in self._connection.execute(query).all())
-        return [_row(row, said.get(row.id, NOTHING)) for row in found if isinstance(row.id, str)]
+        return [row for query in self._by_id(session_ids) for row in self._rows(query, said)]
+
+    def _rows(self, query: sa.Select[Any], said: Mapping[str, Said]) -> Iterator[Row]:
+        for values in self._read(query):
+            if isinstance(values[0], str):
+                yield _row(values, said.get(values[0], NOTHING))
+
+    def _read(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+        """Return the driver's tuples: rows of SQLAlchemy's take twice as long and burden the collector."""
+        found = self._connection.execute(query)
+        cursor: Any = found.cursor
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        found.close()
+        return rows
 
     def _by_id(self, session_ids: Collection[str] | None) -> Iterator[sa.Select[Any]]:
         query = sa.select(*self._columns(self._sessions, SESSION_COLUMNS))
@@ -124,13 +137,11 @@ class Snapshot:
 
     def family(self, session_ids: Collection[str]) -> dict[str, Segment]:
         """Return all sessions that hang together with these by their parents, without their messages."""
-        if "parent_session_id" not in self.schema.sessions:
+        if "parent_session_id" not in self._sessions.c:
             return {row.segment.id: row.segment for row in self.rows({}, session_ids)}
         found: dict[str, Segment] = {}
         for some in _chunks(map(clean_text, session_ids)):
-            query = self._family(some)
-            rows = self._connection.execute(query)
-            found |= {row.id: _row(row, NOTHING).segment for row in rows if isinstance(row.id, str)}
+            found |= {row.segment.id: row.segment for row in self._rows(self._family(some), {})}
         return found
 
     def _family(self, session_ids: Sequence[str]) -> sa.Select[Any]:
@@ -179,10 +190,10 @@ class Snapshot:
         """Return the title and the parent of every session by id, read from indexes alone."""
         sessions = self._sessions.c
         titles, parents, ids = (
-            self._connection.execute(sa.select(sessions.rowid, column).where(column.is_not(None))).all()
+            self._read(sa.select(sessions.rowid, column).where(column.is_not(None)))
             for column in (sessions.title, sessions.parent_session_id, sessions.id)
         )
-        title_of, parent_of = dict(map(tuple, titles)), dict(map(tuple, parents))
+        title_of, parent_of = dict(titles), dict(parents)
         return {
             name: (_text(title_of.get(rowid)), _text(parent_of.get(rowid)))
             for rowid, name in ids
@@ -225,12 +236,12 @@ class Snapshot:
         )
         return {
             name: Said(count, _number(last_activity), first, last)
-            for name, count, last_activity, first, last in self._connection.execute(query).all()
+            for name, count, last_activity, first, last in self._read(query)
         }
 
     def _in_transcript(self) -> Iterator[sa.ColumnElement[bool]]:
         """A message that was taken back or summed up is kept with `active = 0`."""
-        if "active" in self.schema.messages:
+        if "active" in self._messages.c:
             yield self._messages.c.active.is_distinct_from(0)
 
     def message_ids(self, session_id: str, between: tuple[int, int] | None = None) -> list[int]:
@@ -240,14 +251,14 @@ class Snapshot:
         query = sa.select(messages.c.id).where(named, *self._in_transcript())
         if between is not None and not self.has_message_index:
             query = query.where(messages.c.id.between(*between))
-        return sorted(self._connection.execute(query).scalars())
+        return sorted(number for (number,) in self._read(query))
 
     def messages(self, message_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return these messages in this order, with every key that says something."""
         query = sa.select(self._messages.c.id, *self._columns(self._messages, MESSAGE_COLUMNS))
         found: dict[int, dict[str, Any]] = {}
         for some in _chunks(message_ids):
-            for number, *values in self._connection.execute(query.where(self._messages.c.id.in_(some))):
+            for number, *values in self._read(query.where(self._messages.c.id.in_(some))):
                 found[number] = _message(dict(zip(MESSAGE_COLUMNS, values, strict=True)))
         return [found[number] for number in message_ids]
 
@@ -257,7 +268,7 @@ class Snapshot:
         """Delete these sessions with their messages, and return how many there were."""
         sessions, deleted = self._sessions, 0
         for some in _chunks(session_ids):
-            if "parent_session_id" in self.schema.sessions:
+            if "parent_session_id" in self._sessions.c:
                 orphaned = sa.update(sessions).where(sessions.c.parent_session_id.in_(some))
                 self._connection.execute(orphaned.values(parent_session_id=None))
             self._connection.execute(sa.delete(self._messages).where(self._messages.c.session_id.in_(some)))
@@ -274,26 +285,30 @@ def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
 # SQLite keeps any type in any column: what is of another than expected reads as absent.
 
 
-def _row(row: Any, said: Said) -> Row:
+def _row(values: Sequence[Any], said: Said) -> Row:
+    """Return the session of a row of `SESSION_COLUMNS`."""
+    name, source, title, model, parent, started_at, ended_at, end_reason, counted, *rest = values
+    archived, workspace, input_tokens, output_tokens, estimated_cost = rest
+    segment = Segment(
+        id=name,
+        source=_text(source),
+        title=_text(title),
+        model=_text(model),
+        parent_session_id=_text(parent),
+        started_at=_number(started_at),
+        ended_at=_number(ended_at),
+        end_reason=_text(end_reason),
+        counted=_count(counted),
+        message_count=said.messages,
+        last_activity=said.last_activity,
+    )
     return Row(
-        Segment(
-            id=row.id,
-            source=_text(row.source),
-            title=_text(row.title),
-            model=_text(row.model),
-            parent_session_id=_text(row.parent_session_id),
-            started_at=_number(row.started_at),
-            ended_at=_number(row.ended_at),
-            end_reason=_text(row.end_reason),
-            counted=_count(row.message_count),
-            message_count=said.messages,
-            last_activity=said.last_activity,
-        ),
-        archived=bool(_count(row.archived)),
-        workspace=_text(row.cwd),
-        input_tokens=_count(row.input_tokens),
-        output_tokens=_count(row.output_tokens),
-        estimated_cost=_number(row.estimated_cost_usd),
+        segment,
+        archived=bool(_count(archived)),
+        workspace=_text(workspace),
+        input_tokens=_count(input_tokens),
+        output_tokens=_count(output_tokens),
+        estimated_cost=_number(estimated_cost),
         first=said.first,
         last=said.last,
     )

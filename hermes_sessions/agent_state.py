@@ -169,12 +169,9 @@ class Agent:
         known = self._schema  # which another thread may forget meanwhile
         if known is None or known[0] != version:
             schema = look_up(connection)
-            for table, columns, needed in (
-                ("sessions", schema.sessions, "id"),
-                ("messages", schema.messages, "session_id"),
-            ):
-                if needed not in columns:
-                    raise self._unavailable(f"it has no table {table} with a column {needed}")
+            for table, needed in ((schema.sessions, "id"), (schema.messages, "session_id")):
+                if needed not in table.c:
+                    raise self._unavailable(f"it has no table {table.name} with a column {needed}")
             self._schema = known = (version, schema)
         return known[1]
 

@@ -5,7 +5,6 @@ Speaks portable SQL, on a connection that the caller has from `database`.
 
 import functools
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -199,7 +198,7 @@ def _listed(row: Any) -> Summary:
     *shown, lineage, _, _ = row
     if shown[-1] is None:  # `other`: a conversation
         shown[-1] = {"raw_source": row.source_tag}
-        return replace(summary(shown, lineage), of_agent=True)
+        return summary(shown, lineage, of_agent=True)
     return summary(shown, lineage)
 
 

@@ -116,6 +116,8 @@ def refresh(engine: Engine, agent: Agent, *, whole: bool = False) -> None:
         except AgentUnavailable as error:
             look = _no_look(engine, looked, error)
         with database.reading(engine) as connection:
+            if homes(connection).get(agent.profile, Home(agent.profile)) != home:
+                continue
             change = _change(connection, look)
         if change is None and look.home.warning == home.warning:
             with suppress(StorageError):  # only spares the next look: no reason to refuse a list
@@ -213,6 +215,8 @@ def _look_at_changes(
         wanted |= changed | {parent for name in changed if (parent := outline[name][1])}
         gone = frozenset(known.keys() - outline.keys())
         looked = looked._replace(sessions=len(outline))
+    else:  # a session that cannot be listed is still there, though it was not looked at
+        looked = looked._replace(warning=home.warning)
     said = snapshot.said(wanted) if snapshot.has_message_index else _added(connection, snapshot, home, wanted)
     rows = {row.segment.id: row for row in snapshot.rows(said, wanted)}
     return Look(rows, gone, looked)
@@ -280,8 +284,9 @@ def _known_ids(connection: Connection, profile: str) -> set[str]:
 
 def _outline(connection: Connection, profile: str) -> dict[str, tuple[str | None, str | None]]:
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "title", "parent_session_id"))
-    found = connection.execute(sa.select(*columns).where(_of(profile))).all()
-    return {name: (title, parent) for name, title, parent in found}
+    found: Any = connection.execute(sa.select(*columns).where(_of(profile))).cursor
+    # The driver's tuples: half the time that rows of SQLAlchemy's take.
+    return {name: (title, parent) for name, title, parent in found.fetchall()}
 
 
 def _restless(connection: Connection, profile: str) -> set[str]:
@@ -340,7 +345,8 @@ def _store(engine: Engine, before: Home, after: Home, change: Change | None) -> 
             return False
         if change is not None:
             _apply(connection, before.profile, change)
-        _put_home(connection, after._replace(revision=before.revision + 1))
+        # Never the number of an earlier one, though the mirror was forgotten and made anew since.
+        _put_home(connection, after._replace(revision=max(before.revision + 1, after.looked_at)))
         if change is not None or after.warning != before.warning:
             tables.next_generation(connection)
     return True

@@ -276,8 +276,8 @@ def place_of(summary: Summary) -> Place:
     return Place(0 if summary.pinned else 1, -summary.last_message_at, summary.session_id)
 
 
-def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None) -> Summary:
-    """Return the session of a row of `SUMMARY_COLUMNS`."""
+def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_agent: bool = False) -> Summary:
+    """Return the session of a row of `SUMMARY_COLUMNS`, with what no column of those tells."""
     session_id, *values, message_count, sent_at, other = row
     metadata = dict(zip(COLUMN_FIELDS, values, strict=True))
     for name in _OTHER_FIELDS:
@@ -289,6 +289,7 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None) -> Summar
         last_message_at=sent_at or metadata["updated_at"],
         extra=other,
         lineage=lineage or {},
+        of_agent=of_agent,
         **metadata,
     )
 
