@@ -5,9 +5,10 @@ Reads an agent outside of our transactions; a look that another process overtook
 
 import json
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -29,6 +30,9 @@ WHOLE_UP_TO, WHOLE_NS = 2_000, 30_000_000_000
 RECENT = 64
 RETRY_NS = 2_000_000_000  # a lock leaves no trace in `stat`
 ATTEMPTS = 3
+
+# Gives out a connection to our own index.
+Index = Callable[[], AbstractContextManager[Connection]]
 
 _SEGMENT_COLUMNS = [AGENT_SESSIONS.c["session_id" if name == "id" else name] for name in Segment._fields]
 _ROW_COLUMNS = [AGENT_SESSIONS.c[name] for name in Row._fields if name != "segment"]
@@ -138,7 +142,10 @@ def _no_look(engine: Engine, looked: Home, error: AgentUnavailable) -> Look:
 
 
 def _look(engine: Engine, agent: Agent, home: Home, looked: Home, whole: bool) -> Look:
-    with agent.reading() as snapshot, database.reading(engine) as connection:
+    index = partial(
+        database.reading, engine
+    )  # anew for each question: an error of its own is not the agent's
+    with agent.reading() as snapshot:
         looked = looked._replace(
             last_message=snapshot.last_message(),
             fingerprint=snapshot.fingerprint() if snapshot.is_outlined else None,
@@ -146,9 +153,9 @@ def _look(engine: Engine, agent: Agent, home: Home, looked: Home, whole: bool) -
         )
         anew = whole or _is_another(home, looked)
         if anew or _needs_whole(home, looked):
-            look = _look_at_all(connection, snapshot, home, looked, anew)
+            look = _look_at_all(index, snapshot, home, looked, anew)
         else:
-            look = _look_at_changes(connection, snapshot, home, looked, agent.job_names())
+            look = _look_at_changes(index, snapshot, home, looked, agent.job_names())
     names = agent.job_names()
     rows = {name: _storable(row, names) for name, row in look.rows.items()}
     odd = sorted(name for name in rows if not is_id(name))
@@ -185,13 +192,11 @@ def _needs_whole(home: Home, looked: Home) -> bool:
     return due or home.failed or home.sessions <= WHOLE_UP_TO or looked.fingerprint is None
 
 
-def _look_at_all(connection: Connection, snapshot: Snapshot, home: Home, looked: Home, anew: bool) -> Look:
-    known = _known_ids(connection, home.profile)
-    said = (
-        snapshot.said()
-        if anew or snapshot.has_message_index or not known
-        else _added(connection, snapshot, home, known)
-    )
+def _look_at_all(index: Index, snapshot: Snapshot, home: Home, looked: Home, anew: bool) -> Look:
+    with index() as connection:
+        known = _known_ids(connection, home.profile)
+    countable = anew or snapshot.has_message_index or not known
+    said = snapshot.said() if countable else _added(index, snapshot, home, known)
     rows = {row.segment.id: row for row in snapshot.rows(said)}
     gone = frozenset(known - rows.keys())
     seen_all = looked._replace(whole_at=looked.looked_at, sessions=len(rows))
@@ -199,17 +204,19 @@ def _look_at_all(connection: Connection, snapshot: Snapshot, home: Home, looked:
 
 
 def _look_at_changes(
-    connection: Connection, snapshot: Snapshot, home: Home, looked: Home, names: Mapping[str, str]
+    index: Index, snapshot: Snapshot, home: Home, looked: Home, names: Mapping[str, str]
 ) -> Look:
-    spoken = snapshot.said_since(home.last_message)
-    wanted = {*spoken, *_restless(connection, home.profile)}
+    with index() as connection:
+        restless = _restless(connection, home.profile)
+    wanted = {*snapshot.said_since(home.last_message), *restless}
     gone: frozenset[str] = frozenset()
     if looked.fingerprint != home.fingerprint:
         outline = {
             name: (_clean(_title(name, title, names)), _clean(parent))
             for name, (title, parent) in snapshot.outline().items()
         }
-        known = _outline(connection, home.profile)
+        with index() as connection:
+            known = _outline(connection, home.profile)
         changed = {name for name, told in outline.items() if known.get(name) != told}
         # With its continuation a session ends, which the outline does not tell.
         wanted |= changed | {parent for name in changed if (parent := outline[name][1])}
@@ -217,23 +224,22 @@ def _look_at_changes(
         looked = looked._replace(sessions=len(outline))
     else:  # a session that cannot be listed is still there, though it was not looked at
         looked = looked._replace(warning=home.warning)
-    said = snapshot.said(wanted) if snapshot.has_message_index else _added(connection, snapshot, home, wanted)
+    said = snapshot.said(wanted) if snapshot.has_message_index else _added(index, snapshot, home, wanted)
     rows = {row.segment.id: row for row in snapshot.rows(said, wanted)}
     return Look(rows, gone, looked)
 
 
-def _added(
-    connection: Connection, snapshot: Snapshot, home: Home, session_ids: Collection[str]
-) -> dict[str, Said]:
+def _added(index: Index, snapshot: Snapshot, home: Home, session_ids: Collection[str]) -> dict[str, Said]:
     """Return what is known of these sessions' messages and what came since: where no index finds them all."""
     new = snapshot.said_since(home.last_message)
-    said = {
-        name: Said(
-            known.row.segment.message_count, known.row.segment.last_activity, known.row.first, known.row.last
-        )
-        for name, known in _known(connection, home.profile, session_ids).items()
-    }
+    with index() as connection:
+        known = _known(connection, home.profile, session_ids)
+    said = {name: _said(each.row) for name, each in known.items()}
     return {name: _sum(said.get(name, NOTHING), new.get(name, NOTHING)) for name in {*said, *new}}
+
+
+def _said(row: Row) -> Said:
+    return Said(row.segment.message_count, row.segment.last_activity, row.first, row.last)
 
 
 def _sum(old: Said, new: Said) -> Said:

@@ -1153,3 +1153,28 @@ def test_what_was_renewed_in_part_is_what_is_read_from_nothing(pair: Pair, data:
         pair.program.unseen.clear()
         pair.anew.rebuild()
         assert mirrored(pair.following) == mirrored(pair.anew)
+
+
+def damage_messages(path: Path) -> None:
+    """Overwrite the table of messages and its indexes: the file opens, and a query fails on its way."""
+    with writing(path) as db:
+        found = db.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'messages' AND rootpage > 0")
+        pages = [page for (page,) in found]
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+
+
+def test_damage_that_a_query_meets_on_its_way_is_the_agent_s_not_ours(
+    path: Path, following: SessionRepository
+) -> None:
+    before = shown(following)
+    damage_messages(path)
+    page = following.list(agent=True)
+    (warning,) = page.warnings
+    assert "state.db cannot be read: database disk image is malformed" in warning
+    assert shown(following) == before
+    with pytest.raises(AgentUnavailable, match="malformed"):
+        following.agent.sessions()
