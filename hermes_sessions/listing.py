@@ -175,11 +175,12 @@ def _parameters(filters: Filters) -> dict[str, Any]:
 def _conditions(
     table: sa.Table, hidden: bool, parameters: Collection[str]
 ) -> Iterator[sa.ColumnElement[bool]]:
+    wanted = [table.c[name] for name in FILTERED if name in parameters]
+    for column in wanted:
+        yield column == parameter("", column)
     if not hidden:
-        yield table.c.hidden == sa.false()
-    for name in FILTERED:
-        if name in parameters:
-            yield table.c[name] == parameter("", table.c[name])
+        # No equality where there is another: SQLite would go through all that is shown, of every profile.
+        yield table.c.hidden.is_distinct_from(sa.true()) if wanted else table.c.hidden == sa.false()
 
 
 def page(
