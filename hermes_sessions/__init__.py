@@ -13,6 +13,7 @@ from .errors import (
     Unreadable,
 )
 from .model import (
+    Finding,
     MessagePage,
     Page,
     Project,
@@ -21,6 +22,7 @@ from .model import (
     Signature,
     Summary,
     SyncReport,
+    Trashed,
     title_from,
 )
 from .repository import SessionRepository
@@ -28,6 +30,7 @@ from .repository import SessionRepository
 __all__ = [
     "AgentUnavailable",
     "Conflict",
+    "Finding",
     "InvalidId",
     "InvalidValue",
     "MessagePage",
@@ -44,6 +47,7 @@ __all__ = [
     "StorageError",
     "Summary",
     "SyncReport",
+    "Trashed",
     "Unreadable",
     "title_from",
 ]

@@ -3,20 +3,22 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from . import sidecar, writing
+from . import sidecar, trash, writing
 from .agents import Agents
 from .errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
 from .model import Session
 from .writing import Store
 
+ATTEMPTS = 3
+
 
 def read(store: Store, agents: Agents, session_id: str) -> Session:
     """Return an agent's session to import; raise `Conflict` for one that was deleted here."""
     own = sidecar.signature(store.config.sessions_dir, session_id)
-    if own is None and sidecar.in_trash(session_id, store.config.trash_dir):
+    if own is None and trash.newest(session_id, store.config.trash_dir):
         raise Conflict(f"session {session_id} is in the trash; restore it instead")
     with agents.mirrored() as connection:
-        return agents.session(connection, session_id)
+        return agents.session(connection, agents.summary(connection, session_id))
 
 
 def refuse_change(agents: Agents, session_id: str) -> None:
@@ -31,49 +33,75 @@ def delete(store: Store, agents: Agents, session_id: str) -> None:
     try:
         writing.delete(store, session_id)
     except NotFound:
-        for session in _copies(store, agents, session_id):
-            writing.copy_to_trash(store, session)
+        if trash.newest(session_id, store.config.trash_dir):
+            raise
+        _keep(store, _held(agents, session_id))
 
 
 def delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
     """Move a session and what only an agent has of it to the trash, then delete the agent's."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Conflict):  # the agent wrote more after it was copied
+            return _delete_everywhere(store, agents, session_id)
+    return _delete_everywhere(store, agents, session_id)
+
+
+def _delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
+    held: Sequence[Session] = ()
     try:
-        copies = _copies(store, agents, session_id)
-    except (NotFound, AgentUnavailable):
-        delete(store, agents, session_id)  # which says so where neither has it, or nobody can know
-        copies = ()
-    for session in copies:
-        writing.copy_to_trash(store, session)
-    with suppress(NotFound):
-        writing.delete(store, session_id)
+        held = _held(agents, session_id)
+    except AgentUnavailable as error:
+        with suppress(NotFound):
+            writing.delete(store, session_id)
+            raise AgentUnavailable(f"session {session_id} is in the trash, but {error}") from error
+        raise
+    except NotFound:
+        held = ()
+    _keep(store, held)
+    own = _delete_own(store, session_id)
     with _after(f"session {session_id} is in the trash"):
-        _delete_from_agent(agents, session_id)
+        deleted = _delete_from_agent(agents, session_id, held)
+    if not (own or deleted):
+        raise NotFound(f"no session {session_id}")
 
 
-def _copies(store: Store, agents: Agents, session_id: str) -> Sequence[Session]:
-    """Return what an agent holds of a session and its segments, less what files of ours hold as well."""
-    copies = []
+def _delete_own(store: Store, session_id: str) -> bool:
+    try:
+        writing.delete(store, session_id)
+    except NotFound:
+        return False
+    return True
+
+
+def _held(agents: Agents, session_id: str) -> Sequence[Session]:
+    """Return what an agent holds of a session and of its segments, with their messages."""
+    held = []
     with agents.mirrored() as connection:
-        summary = agents.summary(connection, session_id)
+        summary = agents.found(connection, session_id)
         for name in agents.of(summary.profile).conversation(session_id):
-            with suppress(NotFound):  # it has no message, or is in the trash
-                copies.append(agents.session(connection, name))
-    return [session for session in copies if not _holds(store, session)]
+            with suppress(NotFound):  # a segment without a message
+                held.append(agents.session(connection, agents.found(connection, name)))
+    return held
 
 
-def _holds(store: Store, session: Session) -> bool:
-    loaded = writing.load(store, session.session_id)
-    return loaded is not None and writing.begins_with(sidecar.session(loaded).messages, session.messages)
+def _keep(store: Store, held: Sequence[Session]) -> None:
+    """Copy to the trash what files of ours do not hold as well."""
+    for session in held:
+        loaded = writing.load(store, session.session_id)
+        own = None if loaded is None else sidecar.session(loaded).messages
+        if own is None or not writing.begins_with(own, session.messages):
+            writing.copy_to_trash(store, session)
 
 
-def _delete_from_agent(agents: Agents, session_id: str) -> None:
+def _delete_from_agent(agents: Agents, session_id: str, held: Sequence[Session]) -> bool:
     with agents.mirrored() as connection:
         agent = agents.holder(connection, session_id)
     try:
-        agent.delete(session_id)
+        return agent.delete(session_id, {each.session_id: len(each.messages) for each in held})
     except AgentUnavailable as error:
         if not error.absent:
             raise
+        return False
 
 
 @contextmanager

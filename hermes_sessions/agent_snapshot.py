@@ -95,6 +95,10 @@ class Snapshot:
         """Whether the agent's own sessions can be told from the web UI's."""
         return "source" in self._sessions.c
 
+    def has_column(self, name: str) -> bool:
+        """Whether the table of sessions has this column."""
+        return name in self._sessions.c
+
     @property
     def is_outlined(self) -> bool:
         """Whether ids, titles and parents lie in indexes: a row also holds a prompt of many kilobytes."""

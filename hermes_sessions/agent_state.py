@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from . import lineage
 from .agent_snapshot import ALWAYS_SAID, Schema, Snapshot, look_up
-from .errors import AgentUnavailable, StorageError
+from .errors import AgentUnavailable, Conflict, StorageError
 
 READ_SECONDS, WRITE_SECONDS = 1.0, 5.0  # how long another program's lock is waited for
 
@@ -88,12 +88,13 @@ class Agent:
         with self.reading() as snapshot:
             return snapshot.conversation(session_id)
 
-    def delete(self, session_id: str) -> bool:
+    def delete(self, session_id: str, copied: Mapping[str, int] | None = None) -> bool:
         """Delete a session and its messages for good, and return whether there was one.
 
         The id that lists show of a conversation stands for all its segments. Children that are no segments
-        stay, as sessions without a parent. Raises `StorageError` if the database refuses, and then nothing is
-        deleted.
+        stay, as sessions without a parent. `copied` tells how many messages of each session were copied
+        before: with more than those `Conflict` is raised. Raises `StorageError` if the database refuses.
+        Nothing is deleted then.
         """
         self._check_file()
         engine = _engine(self.path, "rw", WRITE_SECONDS)
@@ -101,7 +102,7 @@ class Agent:
             with engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-                deleted = _delete(Snapshot(connection, self._schema_of(connection)), session_id)
+                deleted = _delete(Snapshot(connection, self._schema_of(connection)), session_id, copied)
                 connection.exec_driver_sql("COMMIT")
                 return deleted
         except (DatabaseError, sqlite3.DatabaseError) as error:
@@ -200,5 +201,10 @@ def _words(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error)  # the driver's own words
 
 
-def _delete(snapshot: Snapshot, session_id: str) -> bool:
-    return snapshot.delete(snapshot.conversation(session_id)) > 0
+def _delete(snapshot: Snapshot, session_id: str, copied: Mapping[str, int] | None) -> bool:
+    names = snapshot.conversation(session_id)
+    if copied is not None:
+        present = snapshot.said(names)
+        if any(present[name].messages > copied.get(name, 0) for name in names if name in present):
+            raise Conflict(f"the agent is still writing in session {session_id}")
+    return snapshot.delete(names) > 0

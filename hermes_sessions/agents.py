@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 
-from . import database, listing, mirror, sidecar
+from . import database, listing, mirror, trash
 from .agent_state import Agent, Seen
 from .config import Config, agent_profiles, last_workspace
 from .errors import AgentUnavailable, NotFound
@@ -84,6 +84,12 @@ class Agents:
     # ---- one session ------------------------------------------------------------------------------------
 
     def summary(self, connection: Connection, session_id: str) -> Summary:
+        """Return a session of an agent, unless it was deleted here; errors as of `found`."""
+        if trash.newest(session_id, self._config.trash_dir) is not None:
+            raise NotFound(f"no session {session_id}")
+        return self.found(connection, session_id)
+
+    def found(self, connection: Connection, session_id: str) -> Summary:
         """Return a session of an agent; raise `NotFound`, or `AgentUnavailable` if it cannot be known."""
         found = listing.conversation(connection, session_id) or mirror.segment(connection, session_id)
         homes = mirror.homes(connection)
@@ -91,16 +97,12 @@ class Agents:
         failed = next((home for home in asked if home.failed), None)
         if failed is not None:
             raise AgentUnavailable(str(failed.warning))
-        if found is None or not found.message_count or self._in_trash(session_id):
+        if found is None or not found.message_count:
             raise NotFound(f"no session {session_id}")
         return found if found.workspace else replace(found, workspace=last_workspace(self._config))
 
-    def _in_trash(self, session_id: str) -> bool:
-        return sidecar.in_trash(session_id, self._config.trash_dir)
-
-    def session(self, connection: Connection, session_id: str) -> Session:
-        """Return a session with its messages; errors as of `summary`."""
-        summary = self.summary(connection, session_id)
+    def session(self, connection: Connection, summary: Summary) -> Session:
+        """Return a session with its messages; raise `NotFound`, `AgentUnavailable`."""
         page = self.page(connection, summary, None, None)
         return Session(**summary.metadata(), extra=summary.extra, messages=page.messages)
 

@@ -6,18 +6,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
+from . import cli_care, upgrades
 from . import demo as demonstration
-from . import upgrades
-from .config import Config, resolve, resolve_server
-from .errors import InvalidId, InvalidValue, NotFound, SessionsError, Unreadable, storing
+from .cli_base import Home, Verbs, each, json_option, off_option, redact_option
+from .config import resolve_server
+from .errors import InvalidValue, NotFound, Unreadable, storing
 from .model import UNTITLED, MessagePage, Project, Summary, SyncReport, message_text, message_time, pending
 from .redact import mask_all
 from .repository import SessionRepository
@@ -37,47 +38,6 @@ from .terminal import (
 
 SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
 TOOL_LINES = 8
-
-
-# ---- where the home is ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Which home the verbs work on, as the options before the verb name it."""
-
-    state_dir: Path | None
-    hermes_home: Path | None
-    profile: str | None
-
-    def config(self) -> Config:
-        """Return where everything of it is."""
-        return resolve(self.state_dir, hermes_home=self.hermes_home, profile=self.profile)
-
-    def open(self) -> SessionRepository:
-        """Open it, with a bar while a first import reads its files."""
-        with Bar("Reading sessions") as bar:
-            return SessionRepository.open(
-                self.state_dir, hermes_home=self.hermes_home, profile=self.profile, progress=bar
-            )
-
-
-class Verbs(click.Group):
-    """The verbs in the order of this file; the library's errors become messages and exit codes."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the verbs."""
-        del ctx
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb."""
-        try:
-            return super().invoke(ctx)
-        except (InvalidId, InvalidValue) as error:
-            raise click.UsageError(visible(str(error))) from error
-        except SessionsError as error:
-            raise click.ClickException(visible(str(error))) from error
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -102,13 +62,6 @@ def main(
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper in a program
     context.obj = Home(state_dir, hermes_home, profile)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-redact_option = click.option(
-    "--redact/--no-redact", default=True, help="Mask passwords, keys and tokens.  [default: mask]"
-)
-off_option = click.option("--off", is_flag=True, help="Take it back.")
 
 
 # ---- lists and sessions ---------------------------------------------------------------------------------
@@ -308,6 +261,10 @@ def delete(home: Home, session_ids: Sequence[str], as_json: bool) -> None:
     sys.exit(1 if failed else 0)
 
 
+for verb in (cli_care.restore, cli_care.trash, cli_care.purge):
+    main.add_command(verb)
+
+
 @main.command()
 @click.argument("session_id", metavar="ID")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
@@ -352,22 +309,6 @@ def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
         raise Unreadable(Path(file_name(file)), str(error)) from error
     entry: dict[str, Any] = mask_all(sessions.import_document(document).summary().as_dict())
     return entry
-
-
-def each(
-    items: Iterable[Any], name_of: Callable[[Any], str], act: Callable[[Any], Any]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Act on every item, whatever became of the others; return the results and the failures by name."""
-    done: dict[str, Any] = {}
-    failed: dict[str, str] = {}
-    for item in items:
-        name = name_of(item)
-        try:
-            done[name] = act(item)
-        except SessionsError as error:
-            failed[name] = str(error)
-            click.echo(f"Error: {visible(name)}: {visible(str(error))}", err=True)
-    return done, failed
 
 
 # ---- the agent ------------------------------------------------------------------------------------------
@@ -622,6 +563,10 @@ def report_revision(home: Home, as_json: bool) -> None:
     """Print the revision of the index."""
     revision = upgrades.revision(home.config())
     report({"revision": revision}, revision or "none", as_json)
+
+
+for verb in (cli_care.check, cli_care.repair, cli_care.why, cli_care.recover, cli_care.backup):
+    main.add_command(verb)
 
 
 # ---- a home to try, and the web pages -------------------------------------------------------------------

@@ -39,6 +39,10 @@ class Config:
         home = self.hermes_home if profile == DEFAULT_PROFILE else self.profiles_dir / profile
         return home / "state.db"
 
+    def core_transcript(self, profile: str, session_id: str) -> Path:
+        """What the agent's core keeps of a session; raise `InvalidValue` if `profile` is no name."""
+        return self.state_db(_profile(profile)).parent / "sessions" / f"session_{session_id}.json"
+
     @property
     def sessions_dir(self) -> Path:
         """The folder of the sidecars."""

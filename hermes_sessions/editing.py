@@ -20,7 +20,6 @@ from .model import Moved, Session, Signature, Stored
 from .sidecar import Loaded, Written
 
 COPY_BYTES = 1 << 20
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Outline(NamedTuple):
@@ -191,7 +190,7 @@ def _keep_backup(path: Path) -> None:
     try:
         os.link(path, temporary)
     except OSError as error:
-        if error.errno not in NO_LINKS:
+        if error.errno not in files.NO_LINKS:
             raise
         files.replace(backup, lambda file: file.write(path.read_bytes()))
     else:

@@ -21,6 +21,7 @@ from .errors import StorageError, storing
 STRIPES = 64
 LOCK_SECONDS = 30.0
 COPY_BYTES = 1 << 20
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # of a disk without second names
 
 
 class Replaced(NamedTuple):
@@ -81,6 +82,35 @@ def move(path: Path, target: Path) -> None:
         path.unlink()
     sync_folder(target.parent)
     sync_folder(path.parent)
+
+
+def move_new(path: Path, target: Path) -> None:
+    """Move a file to a name that nothing has, durably; to another disk by copy; else `FileExistsError`."""
+    if path.stat().st_dev != target.parent.stat().st_dev:
+        near = target.with_name(f"{target.stem}.tmp.{os.getpid()}.{threading.get_ident()}")
+        with path.open("rb") as source:
+            replace(near, lambda file: _copy(source, file))
+        try:
+            _link(near, target)
+        finally:
+            near.unlink(missing_ok=True)
+    else:
+        _link(path, target)
+    sync_folder(target.parent)
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _link(path: Path, target: Path) -> None:
+    """Give a file a second name, or where the disk has none that name alone."""
+    try:
+        os.link(path, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        path.rename(target)
 
 
 def _copy(source: IO[bytes], file: IO[bytes]) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from . import database, drift, files, sidecar, tables
+from . import database, drift, files, sidecar, tables, trash
 from .errors import InvalidId, NotFound, StorageError, Unreadable, storing
 from .model import Signature, SyncReport
 from .tables import Indexed, State
@@ -76,24 +76,24 @@ def confirm(engine: Engine, folder: Path) -> bool:
     return True
 
 
-def trash_time(trash: Path) -> int:
+def trash_time(folder: Path) -> int:
     """Return when the trash last changed, in nanoseconds; 0 without one."""
     with storing("cannot look into the trash"):
         try:
-            return files.folder_time(trash)
+            return files.folder_time(folder)
         except FileNotFoundError:
             return 0
 
 
-def sync_trash(engine: Engine, trash: Path) -> None:
+def sync_trash(engine: Engine, folder: Path) -> None:
     """Make the index know what lies in the trash."""
     looked_at = time.time_ns()
-    changed_at = trash_time(trash)
+    changed_at = trash_time(folder)
     with database.reading(engine) as connection:
         if tables.state(connection).trash_time == changed_at:
             return
         known = tables.trashed(connection)
-    found = sidecar.trashed(trash)
+    found = trash.ids(folder)
     settled_at = changed_at if drift.is_settled(changed_at, looked_at) else None
     if found != known:
         with database.writing(engine) as connection:

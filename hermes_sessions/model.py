@@ -212,6 +212,13 @@ def check_messages(messages: object, name: str = "messages") -> list[dict[str, A
     return list(messages)
 
 
+def check_seconds(name: str, value: object) -> float:
+    """Return `value` if it is a number of seconds, 0 or more, else raise `InvalidValue`."""
+    if _is_time(value):
+        return float(value)  # type: ignore[arg-type]  # _is_time has seen that it is a number
+    raise InvalidValue(f"{name} must be a number of seconds, 0 or more")
+
+
 def check_whole(name: str, value: object, lowest: int = 0, highest: int = LARGEST_INTEGER) -> int:
     """Return `value` if it is a whole number from `lowest` to `highest`, else raise `InvalidValue`."""
     if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
@@ -547,6 +554,43 @@ class Removed:
     count: int
     preview: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """A deleted session: when (seconds since the epoch) and why it went to the trash, and its size in bytes.
+
+    `why` is ``deleted``, ``agent`` (a copy of what only the agent had) or ``replaced`` (by its backup).
+    """
+
+    session_id: str
+    title: str
+    message_count: int
+    deleted_at: float
+    why: str
+    size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `check` found: its kind, the session if it is of one, what it means, what would mend it.
+
+    A `note` is worth knowing, and no fault.
+    """
+
+    kind: str
+    session_id: str | None
+    meaning: str
+    remedy: str
+    note: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

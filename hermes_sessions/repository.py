@@ -10,7 +10,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +22,25 @@ from sqlalchemy import Connection
 from . import (
     adopting,
     agents,
+    backup,
+    checking,
     database,
     document,
+    explaining,
     files,
     indexing,
     listing,
     mirror,
     sidecar,
     tables,
+    trash,
     upgrades,
     writing,
 )
 from . import config as configuration
 from .agent_state import Agent
 from .agents import Agents
+from .backup import Report
 from .config import Config
 from .errors import (
     InvalidId,
@@ -47,16 +52,19 @@ from .indexing import Progress
 from .listing import Filters, View
 from .model import (
     FIELDS,
+    Finding,
     MessagePage,
     Page,
     Removed,
     Session,
     Summary,
     SyncReport,
+    Trashed,
     check_document,
     check_flag,
     check_id,
     check_messages,
+    check_seconds,
     check_text,
     check_whole,
     other_keys,
@@ -69,6 +77,7 @@ from .tables import Indexed, Place
 from .writing import Store
 
 DRAFT_SECONDS = 86_400
+RETENTION_SECONDS = 30 * 86_400
 T = TypeVar("T")
 LARGEST_PAGE = 100_000
 # What a fork has not used itself.
@@ -290,7 +299,7 @@ class SessionRepository:
         if row is not None:
             return replace(writing.as_session(row.summary), signature=row.stored.signature)
         with self._agents.mirrored() as connection:
-            return self._agents.session(connection, session_id)
+            return self._agents.session(connection, self._agents.summary(connection, session_id))
 
     def messages(
         self, session_id: str, *, before: int | None = None, limit: int | None = None
@@ -429,6 +438,8 @@ class SessionRepository:
             raise InvalidId("session_id must not begin with _")
         check_messages(session.messages)
         check_messages(session.tool_calls, "tool_calls")
+        if session.signature is None and session.is_cli_session:
+            adopting.refuse_change(self._agents, session.session_id)
         return writing.save(self._store, session, touch)
 
     def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
@@ -494,6 +505,65 @@ class SessionRepository:
         What only the agent has of it, such as earlier segments of a conversation, goes to the trash first.
         """
         adopting.delete_everywhere(self._store, self._agents, session_id)
+
+    def trash(self) -> Sequence[Trashed]:
+        """Return what lies in the trash, the latest first; raise `StorageError`."""
+        return [trash.describe(entry) for entry in trash.entries(self.config.trash_dir)]
+
+    def restore(self, session_id: str) -> Summary:
+        """Give back a deleted session, or the backup of one that was shortened, which goes to the trash.
+
+        Raises `NotFound` if there is neither, `Conflict` if a session of that id came since, `Unreadable`,
+        `StorageError`.
+        """
+        return writing.restore(self._store, session_id)
+
+    def purge(self, *, older_than: float | None = None) -> int:
+        """Erase for good what was deleted more than `older_than` seconds ago (None: 30 days).
+
+        Returns how many; raises `InvalidValue`, `StorageError`.
+        """
+        return sum(1 for _ in trash.purge(self.config.trash_dir, _before(older_than)))
+
+    def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
+        """Return what `purge` would erase."""
+        return [trash.describe(entry) for entry in trash.old(self.config.trash_dir, _before(older_than))]
+
+    def recover(self, session_id: str, *, alive: Collection[str] = ()) -> Summary | None:
+        """Close an interrupted turn, unless its stream is among those `alive`; None if there is none.
+
+        An empty session gets the transcript of the agent's core, else the message that waited. Raises
+        `NotFound`, `InvalidId`, `Unreadable`, `ReadOnly`, `StorageError`.
+        """
+        return writing.recover(self._store, session_id, alive)
+
+    # ---- looking after a home ---------------------------------------------------------------------------
+
+    def backup(self, folder: str | Path, *, progress: Progress | None = None) -> Report:
+        """Copy everything into `folder`, new or empty, while others may go on writing; all of it or nothing.
+
+        `progress(done, total)` counts files. Raises `InvalidValue` for the folder, `StorageError`.
+        """
+        return backup.create(self.config, self._engine, Path(folder), progress)
+
+    def why(self, session_id: str) -> Sequence[str]:
+        """Return in words where a session is, whether the lists show it, and which rule hides it."""
+        return explaining.why(self._store, self._agents, session_id)
+
+    def check(self, *, deep: bool = False) -> Sequence[Finding]:
+        """Return what is wrong, changing nothing; `deep` also reads and parses every file."""
+        return checking.findings(self._store, self._agents, self.projects, _before(None), deep=deep)
+
+    def repair(self, *, apply: bool = False) -> Sequence[Finding]:
+        """Return what could be mended without asking; with `apply` mend it and return what is still wrong.
+
+        Only the index and debris are touched, after a copy of the index. Raises `StorageError`.
+        """
+        mendable = [finding for finding in self.check(deep=True) if checking.is_mendable(finding)]
+        if not apply:
+            return mendable
+        checking.mend(self._store, mendable)
+        return self.check(deep=True)
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
@@ -564,6 +634,12 @@ class SessionRepository:
     def _create_sessions_folder(self) -> None:
         with storing("cannot create the sessions folder"):
             self.config.sessions_dir.mkdir(parents=True, exist_ok=True)
+
+
+def _before(older_than: float | None) -> int:
+    """Return the time so many seconds ago, in nanoseconds since the epoch."""
+    seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
+    return time.time_ns() - int(seconds * 1e9) + 1
 
 
 def _warning(unreadable: tuple[str, str]) -> str:

@@ -1,14 +1,15 @@
-"""One sidecar, `<folder>/<id>.json`: read, and moved to the trash; and what else a folder of them holds.
+"""One sidecar, `<folder>/<id>.json`, read; and what else a folder of them holds.
 
 Holds no lock and knows no database. `editing` writes.
 """
 
 import json
+import math
 import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -25,7 +26,6 @@ from .model import (
     Stored,
     Summary,
     check_id,
-    is_id,
     last_message_at,
     other_keys,
     read_metadata,
@@ -33,6 +33,7 @@ from .model import (
 
 COPY_BYTES = 1 << 20
 DEBRIS_SECONDS = 3600
+STATED = ("session_id", "message_count")
 LARGEST_INDEXED = 4096
 
 
@@ -82,8 +83,12 @@ def signature(folder: Path, session_id: str) -> Signature | None:
 
 
 def load(folder: Path, session_id: str) -> Loaded:
-    """Read a whole file; raise `NotFound`, `Unreadable` or `StorageError`."""
-    path = path_of(folder, session_id)
+    """Read a session's whole file; raise `NotFound`, `Unreadable` or `StorageError`."""
+    return load_file(path_of(folder, session_id), session_id)
+
+
+def load_file(path: Path, session_id: str) -> Loaded:
+    """Read a file that holds a session, wherever it lies; errors as of `load`."""
     with opened(path, session_id) as file:
         before = os.fstat(file.fileno())
         data = file.read()
@@ -255,57 +260,65 @@ def _entry_signature(entry: os.DirEntry[str]) -> Signature:
 
 def remove_debris(folder: Path) -> None:
     """Remove the temporary files that crashed writes left more than an hour ago."""
+    for path in debris(folder):
+        with storing("cannot clean up after a crash"):
+            path.unlink(missing_ok=True)
+
+
+def debris(folder: Path) -> list[Path]:
+    """Return the temporary files that crashed writes left more than an hour ago."""
     limit = time.time() - DEBRIS_SECONDS
-    with storing("cannot clean up after a crash"):
-        names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
-        for path in [folder / name for name in names if ".tmp." in name]:
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < limit:
-                    path.unlink()
+    with storing("cannot look for what a crash left"):
+        return [path for path in _named(folder, ".tmp.") if _modified_at(path) < limit]
 
 
-def to_trash(folder: Path, session_id: str, trash: Path) -> Written:
-    """Move a session's file into `trash` under a name that tells when; raise `NotFound`."""
-    path = path_of(folder, session_id)
-    target = _trash_path(session_id, trash)
-    with storing(f"cannot delete session {session_id}"):
-        trash.mkdir(parents=True, exist_ok=True)
-        before = files.folder_time(folder)
+def _named(folder: Path, part: str) -> list[Path]:
+    names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
+    return [folder / name for name in sorted(names) if part in name]
+
+
+def _modified_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def backups(folder: Path) -> list[Path]:
+    """Return the backups of shortened sessions."""
+    with storing("cannot look for backups"):
+        return [path for path in _named(folder, ".json.bak") if path.name.endswith(".json.bak")]
+
+
+def stated(loaded: Loaded) -> tuple[str | None, int | None]:
+    """Return the id and the count of messages that a file states beside its messages, None for none."""
+    values = _values(loaded, (member for member in loaded.members if member.key in STATED))
+    session_id, count = (values.get(name) for name in STATED)
+    return (
+        session_id if isinstance(session_id, str) else None,
+        count if isinstance(count, int) and not isinstance(count, bool) else None,
+    )
+
+
+def backup(folder: Path, session_id: str) -> Path | None:
+    """Return where the backup of a shortened session is, None without one."""
+    path = path_of(folder, session_id).with_suffix(".json.bak")
+    with storing(f"cannot look at the backup of session {session_id}"):
+        return path if path.exists() else None
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object of a file of the agent's, None without one; raise `Unreadable`."""
+    with storing("cannot read the agent's transcript"):
         try:
-            files.move(path, target)
+            found = json.loads(path.read_bytes())
         except FileNotFoundError:
-            raise NotFound(f"no session {session_id}") from None
-        after = files.folder_time(folder)
-        return Written(Stored(signature_of(target.stat())), Moved(before, after))
-
-
-def write_to_trash(session_id: str, text: bytes, trash: Path) -> None:
-    """Write a session that has no file of its own into `trash`."""
-    target = _trash_path(session_id, trash)
-    with storing(f"cannot keep session {session_id} in the trash"):
-        trash.mkdir(parents=True, exist_ok=True)
-        files.replace(target, lambda file: file.write(text))
-
-
-def _trash_path(session_id: str, trash: Path) -> Path:
-    return trash / f"{check_id(session_id)}.{time.time_ns()}.json"
-
-
-def in_trash(session_id: str, trash: Path) -> bool:
-    """Whether a session of this id was deleted and is in the trash."""
-    with storing("cannot look into the trash"):
-        return next(trash.glob(f"{session_id}.*.json"), None) is not None
-
-
-def trashed(trash: Path) -> set[str]:
-    """Return the ids of the sessions that lie in the trash."""
-    with storing("cannot look into the trash"):
-        try:
-            names = os.listdir(trash)  # noqa: PTH208  # as in `remove_debris`
-        except FileNotFoundError:
-            return set()
-    stems = (name.partition(".")[0] for name in names if name.endswith(".json") and ".tmp." not in name)
-    return set(filter(is_id, stems))
+            return None
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(path, str(error)) from error
+    if not isinstance(found, dict):
+        raise Unreadable(path, "not a JSON object")
+    return found
 
 
 def write_list(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:

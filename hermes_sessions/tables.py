@@ -379,6 +379,18 @@ def old_drafts(connection: Connection, before: int) -> list[str]:
     return list(connection.execute(drafts.where(SESSIONS.c.mtime_ns < before)).scalars())
 
 
+def waiting(connection: Connection) -> list[Summary]:
+    """Return the sessions with a message that waits for its answer."""
+    query = sa.select(*SUMMARY_COLUMNS).where(SESSIONS.c.pending_user_message.is_not(None))
+    return [summary(row) for row in connection.execute(query).all()]
+
+
+def assigned(connection: Connection) -> list[tuple[str, str]]:
+    """Return the id and the project's id of each session that is in a project."""
+    query = sa.select(SESSIONS.c.session_id, SESSIONS.c.project_id).where(SESSIONS.c.project_id.is_not(None))
+    return [(session_id, project_id) for session_id, project_id in connection.execute(query).all()]
+
+
 def state(connection: Connection) -> State:
     """Return how far the index is."""
     store_id, generation, *times = connection.execute(_STATE).one()

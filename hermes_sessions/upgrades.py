@@ -130,7 +130,7 @@ def _migrate(
 ) -> None:
     from alembic.config import Config as NewConfig
 
-    _keep_copy(config, engine)
+    keep_copy(config, engine)
     script = NewConfig()
     script.set_main_option("script_location", str(migrations or migrations_folder()).replace("%", "%%"))
     with database.writing(engine) as connection:
@@ -138,7 +138,8 @@ def _migrate(
         move(script)
 
 
-def _keep_copy(config: Config, engine: Engine) -> None:
+def keep_copy(config: Config, engine: Engine) -> None:
+    """Keep a copy of an SQLite index that holds rows beside it."""
     if engine.dialect.name != "sqlite" or not _holds_rows(engine):
         return
     copy = config.state_dir / f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"

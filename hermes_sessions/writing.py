@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 
-from . import database, document, editing, sidecar, tables
+from . import database, document, editing, recovery, sidecar, tables, trash
 from .config import Config
+from .document import Edit
 from .editing import Outline
 from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError
 from .files import Locks
@@ -154,7 +156,7 @@ def adopt(store: Store, session: Session) -> tuple[Session, bool]:
         loaded = load(store, session.session_id)
         if loaded is not None:
             return _extend(store, loaded, session), False
-        if sidecar.in_trash(session.session_id, store.config.trash_dir):
+        if trash.newest(session.session_id, store.config.trash_dir):
             raise Conflict(f"session {session.session_id} is in the trash; restore it instead")
         return create(store, session), True
 
@@ -181,7 +183,7 @@ def begins_with(messages: Sequence[Any], first: Sequence[Any]) -> bool:
 def copy_to_trash(store: Store, session: Session) -> None:
     """Keep a session that is about to be deleted elsewhere in the trash."""
     text = editing.new_text(session)
-    sidecar.write_to_trash(session.session_id, text, store.config.trash_dir)
+    trash.write(session.session_id, text, store.config.trash_dir)
 
 
 def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, Any]) -> Session:
@@ -280,7 +282,7 @@ def _save_new(store: Store, session: Session, touch: bool) -> Session:
         unchanged = session.signature == row.stored.signature
     else:
         never_stored = session.signature is None or session.draft
-        unchanged = never_stored and not sidecar.in_trash(session.session_id, store.config.trash_dir)
+        unchanged = never_stored and not trash.newest(session.session_id, store.config.trash_dir)
     if not unchanged:
         raise Conflict(f"session {session.session_id} was changed or deleted since it was read")
     given = {name: value for name, value in session.metadata().items() if name in FIELDS} | session.extra
@@ -319,13 +321,72 @@ def delete(store: Store, session_id: str) -> None:
         check_index(store)
         row = row_of(store, session_id)
         try:
-            written = sidecar.to_trash(store.config.sessions_dir, session_id, store.config.trash_dir)
+            written = trash.put(store.config.sessions_dir, session_id, store.config.trash_dir)
         except NotFound:
             if row is None or not row.draft:
                 raise
             _drop(store, session_id)
         else:
             _drop(store, session_id, written.moved)
+
+
+def restore(store: Store, session_id: str) -> Summary:
+    """Give back what was deleted last of a session, or else the backup of one that was shortened."""
+    folder = store.config.sessions_dir
+    with store.locks.held(check_id(session_id)):
+        entry = trash.newest(session_id, store.config.trash_dir)
+        backup = sidecar.backup(folder, session_id)
+        if backup is not None and (entry is None or entry.why == trash.REPLACED):
+            return _restore_backup(store, backup)
+        if entry is None:
+            raise NotFound(f"nothing to restore of session {session_id}")
+        summary, stored = sidecar.summary(sidecar.load_file(entry.path, session_id))
+        check_index(store)
+        written = trash.give_back(entry, folder)
+        stored = stored._replace(signature=written.stored.signature)
+        return _record(store, summary, written._replace(stored=stored))
+
+
+def recover(store: Store, session_id: str, alive: Collection[str]) -> Summary | None:
+    """Close a session's interrupted turn, decided under its lock; None if there is none."""
+    with store.locks.held(check_id(session_id)):
+        loaded = load(store, session_id)
+        if loaded is None:
+            if draft(store, session_id) is None:
+                raise NotFound(f"no session {session_id}")
+            return None
+        session = sidecar.session(loaded)
+        if not recovery.is_interrupted(session, alive):
+            return None
+        core = None if session.messages else _core_transcript(store, session)
+        closed = recovery.recovered(session, core, time.time(), alive)
+        return None if closed is None else _save_over(store, loaded, closed, True).summary()
+
+
+def _core_transcript(store: Store, session: Session) -> dict[str, Any] | None:
+    try:
+        return sidecar.read_object(store.config.core_transcript(session.profile, session.session_id))
+    except InvalidValue:  # a profile that cannot be: it has no folder
+        return None
+
+
+def _restore_backup(store: Store, backup: Path) -> Summary:
+    """Put a backup in the place of its session's file, which goes to the trash as it is."""
+    session_id = backup.name.partition(".")[0]
+    kept = sidecar.load_file(backup, session_id)
+    summary, stored = sidecar.summary(kept)
+    loaded = load(store, session_id)
+    if loaded is None:
+        raise NotFound(f"no session {session_id}")
+    if summary.message_count <= sidecar.message_count(loaded):
+        raise Conflict(f"the backup of session {session_id} has no more messages than the session")
+    check_index(store)
+    trash.write(session_id, loaded.data, store.config.trash_dir, trash.REPLACED)
+    written = editing.rewrite(editing.outline(loaded), [Edit(0, len(loaded.data), kept.data)])
+    stored = stored._replace(signature=written.stored.signature)
+    restored = _record(store, summary, written._replace(stored=stored))
+    backup.unlink(missing_ok=True)
+    return restored
 
 
 # ---- the row -------------------------------------------------------------------------------------------

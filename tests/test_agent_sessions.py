@@ -569,10 +569,6 @@ def test_a_refused_delete_says_what_was_done_and_what_was_not(
     assert "lone" not in ids(sessions)
 
 
-@pytest.mark.xfail(
-    reason="adopting.delete_everywhere goes on to the agent's delete after it could not copy what it deletes",
-    raises=AssertionError,
-)
 def test_nothing_is_lost_where_a_lock_ends_between_the_copy_and_the_delete(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     path = filled_state(tmp_path / "home" / "state.db", journal="delete")
@@ -593,3 +589,33 @@ def test_nothing_is_lost_where_a_lock_ends_between_the_copy_and_the_delete(tmp_p
         lock.close()
         kept = {name for name, _ in in_trash(sessions)} | in_state(path).keys()
         assert {"a", "b", "c"} <= kept
+
+
+def test_saving_what_only_the_agent_has_is_refused_too(may: Path) -> None:
+    with SessionRepository.open(hermes_home=may) as sessions:
+        session = sessions.get("resumed")
+        with pytest.raises(ReadOnly, match="import"):
+            sessions.save(session)
+        assert sessions.summary("resumed").of_agent
+
+
+def test_what_the_agent_writes_during_a_delete_is_copied_too(may: Path) -> None:
+    path = may / "state.db"
+    with SessionRepository.open(hermes_home=may) as sessions:
+        written = False
+
+        def write_meanwhile(_: object, __: object, statement: str, *___: object) -> None:
+            nonlocal written
+            if statement == "PRAGMA foreign_keys = ON" and not written:  # the agent's delete begins
+                written = True
+                with writing(path) as db:
+                    add_message(db, "resumed", "one more")
+
+        event.listen(sa.Engine, "before_cursor_execute", write_meanwhile)
+        try:
+            sessions.delete_everywhere("resumed")
+        finally:
+            event.remove(sa.Engine, "before_cursor_execute", write_meanwhile)
+        assert written
+        assert sessions.restore("resumed").message_count == 3
+        assert sessions.get("resumed").messages[-1]["content"] == "one more"

@@ -17,6 +17,10 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 PURE = ("errors", "model", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
 BELOW_REPOSITORY = {
+    "backup",
+    "checking",
+    "explaining",
+    "trash",
     "files",
     "database",
     "listing",
@@ -28,7 +32,7 @@ BELOW_REPOSITORY = {
     "adopting",
 }
 # "" is hermes_sessions itself.
-FACE_MAY_USE = {"", "config", "errors", "model", "redact", "repository", "upgrades"}
+FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "upgrades"}
 
 MAY_USE: dict[str, set[str]] = {
     "hermes_sessions": {"config", "errors", "model", "repository"},
@@ -37,6 +41,8 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.database": {"errors"},  # and of its SQL: connections, no table
     "hermes_sessions.editing": {*PURE, "files", "sidecar"},  # what sidecar reads, changed
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
+    "hermes_sessions.trash": {*PURE, "files", "sidecar"},  # sidecars put aside
+    "hermes_sessions.backup": {*PURE, "files", "config", "database", "sidecar", "trash"},
     "hermes_sessions.search": {*PURE, "files", "tables"},
     "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
     # The queries of lists; the agents' databases mirrored; which agents there are, and one session of theirs.
@@ -44,16 +50,36 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.agent_snapshot": set(PURE),
     "hermes_sessions.agent_state": {*PURE, "agent_snapshot"},
     "hermes_sessions.mirror": {*PURE, "agent_snapshot", "agent_state", "database", "tables"},
-    "hermes_sessions.agents": {*PURE, "agent_state", "config", "database", "listing", "mirror", "sidecar"},
+    "hermes_sessions.agents": {*PURE, "agent_state", "config", "database", "listing", "mirror", "trash"},
     # A file and its row changed; files and index brought together.
-    "hermes_sessions.writing": {*PURE, "files", "config", "database", "editing", "sidecar", "tables"},
-    "hermes_sessions.adopting": {*PURE, "agents", "sidecar", "writing"},  # an agent's session made ours
-    "hermes_sessions.indexing": {*PURE, "files", "database", "sidecar", "tables"},
+    "hermes_sessions.writing": {
+        *PURE,
+        "files",
+        "config",
+        "database",
+        "editing",
+        "sidecar",
+        "tables",
+        "trash",
+    },
+    # What is wrong with a home; where a session is.
+    "hermes_sessions.checking": {*PURE, *IO, *BELOW_REPOSITORY, "agent_snapshot"} - {"adopting", "search"},
+    "hermes_sessions.explaining": {*PURE, *IO, *BELOW_REPOSITORY} - {"adopting", "search"},
+    "hermes_sessions.adopting": {
+        *PURE,
+        "agents",
+        "sidecar",
+        "trash",
+        "writing",
+    },  # an agent's session made ours
+    "hermes_sessions.indexing": {*PURE, "files", "database", "sidecar", "tables", "trash"},
     "hermes_sessions.repository": {*PURE, *IO, *BELOW_REPOSITORY},
     "hermes_sessions.demo": {*FACE_MAY_USE, "demo_agent"},
     "hermes_sessions.demo_agent": set(),
     "hermes_sessions.terminal": {"model", "redact"},
-    "hermes_sessions.cli": {*FACE_MAY_USE, "demo", "terminal"},
+    "hermes_sessions.cli_base": {*FACE_MAY_USE, "terminal"},
+    "hermes_sessions.cli_care": {*FACE_MAY_USE, "backup", "cli_base", "terminal"},
+    "hermes_sessions.cli": {*FACE_MAY_USE, "cli_base", "cli_care", "demo", "terminal"},
     "webapp": FACE_MAY_USE,
     "migrations": set(),
     "migrations.env": {"database", "tables"},
@@ -72,7 +98,7 @@ ONLY_IN: dict[str, set[str]] = {
     "werkzeug": WEB,
     "jinja2": WEB,
     "gunicorn": WEB,
-    "click": {"cli", "terminal"},
+    "click": {"cli", "cli_base", "cli_care", "terminal"},
     "rich": {"terminal"},
 }
 

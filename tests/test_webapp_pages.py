@@ -36,7 +36,7 @@ def test_the_list_page_shows_the_sessions_in_order(filled: FlaskClient) -> None:
     assert titles(page.text) == [
         entry["session_id"] for entry in reply(filled.get("/api/sessions?archived=0"))["sessions"]
     ]
-    for words in ("Pinned", "Unanswered", "98 messages", "months ago", "gpt-5.4-mini", "Büro / 事務所"):
+    for words in ("Pinned", "Interrupted", "98 messages", "months ago", "gpt-5.4-mini", "Büro / 事務所"):
         assert words in page.text
 
 

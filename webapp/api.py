@@ -142,6 +142,16 @@ def _project(project: Project) -> dict[str, Any]:
     return project.as_dict() | {"name": masker()(project.name)}
 
 
+@get("/api/trash")
+def list_trash() -> Answer:
+    return {"trash": [masked(each.as_dict()) for each in sessions().trash()]}
+
+
+@get("/api/check")
+def list_findings(deep: bool = False) -> Answer:
+    return {"findings": [finding.as_dict() for finding in sessions().check(deep=deep)]}
+
+
 @get("/health")
 def show_health() -> Answer:
     uptime = round(time.monotonic() - STARTED, 1)
@@ -217,6 +227,18 @@ def delete_session(session_id: str) -> Answer:
     with suppress(NotFound):  # gone is what was asked for
         sessions().delete_everywhere(session_id)
     return {"ok": True}
+
+
+@post("/api/session/restore")
+def restore_session(session_id: str) -> Answer:
+    return {"ok": True, "session": _entry(sessions().restore(session_id))}
+
+
+@post("/api/session/recover")
+def recover_session(session_id: str) -> Answer:
+    """Close an interrupted turn; this server runs no streams, so whoever asks says that it is dead."""
+    summary = sessions().recover(session_id)
+    return {"ok": True, "recovered": summary is not None, "session": summary and _entry(summary)}
 
 
 @post("/api/session/clear")

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request, url_for
 
 from hermes_sessions.errors import InvalidValue, StorageError, Unreadable
 from hermes_sessions.model import Project
+from hermes_sessions.recovery import is_interrupted
 
 from . import render, transcript
 from .api import cleaned_title, move
@@ -35,6 +36,8 @@ DONE = {
     "move": "Moved.",
     "duplicate": "This is the copy.",
     "import": "Imported: it can be changed here now.",
+    "recover": "The interrupted turn is closed.",
+    "restore": "Given back.",
     "delete": "Moved to the trash.",
 }
 
@@ -108,6 +111,7 @@ def show_session(session_id: str) -> Response:
         page=page,
         messages=transcript.shown(masker()(page.messages), page.offset),
         segments=sessions().segments(session_id) if summary.of_agent else [],
+        interrupted=is_interrupted(summary),
         projects=projects,
         warnings=[*filter(None, [problem, settings_problem()])],
         done=_done(),
@@ -121,6 +125,19 @@ def _before() -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
         raise InvalidValue("before must be a whole number")
     return int(text)
+
+
+@pages.get("/trash")
+def list_trash() -> Response:
+    """Show what was deleted, each with a button that gives it back."""
+    return render.page("trash.html", trash=sessions().trash(), warnings=[], done=_done())
+
+
+@pages.post("/trash/<session_id>/restore")
+def restore(session_id: str) -> Response:
+    """Give a deleted session back and show it."""
+    sessions().restore(session_id)
+    return _show(session_id, "restore")
 
 
 # ---- changing -------------------------------------------------------------------------------------------
@@ -167,6 +184,13 @@ def import_session(session_id: str) -> Response:
     """Store the agent's session as one that can be changed here."""
     sessions().import_agent_session(session_id)
     return _show(session_id, "import")
+
+
+@pages.post("/session/<session_id>/recover")
+def recover(session_id: str) -> Response:
+    """Close the session's interrupted turn."""
+    sessions().recover(session_id)
+    return _show(session_id, "recover")
 
 
 @pages.post("/session/<session_id>/delete")

@@ -33,7 +33,8 @@ def serve(config: Config, server: ServerConfig) -> None:
         raise InvalidValue(
             f"listening on {server.host} lets other machines in: first set a password, HERMES_WEBUI_PASSWORD"
         )
-    _open(config).close()  # what is wrong with the home is said here, in words; a first import is done here
+    with _open(config) as sessions:  # what is wrong with the home is said here; a first import is done here
+        sessions.purge()
     _Server(config, server, _listen(server)).run()
 
 

@@ -1,0 +1,165 @@
+"""The verbs that look after a home: the trash, what is wrong and what mends it, backups."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import backup as backups
+from .cli_base import Home, each, json_option, redact_option
+from .model import Finding, Trashed
+from .repository import SessionRepository
+from .terminal import Bar, ago, masked, print_json, print_table, report, visible
+
+DAY = 86_400
+
+
+# ---- the trash ------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("session_ids", metavar="ID...", nargs=-1, required=True)
+@json_option
+@click.pass_obj
+def restore(home: Home, session_ids: Sequence[str], as_json: bool) -> None:
+    """Give back deleted sessions, or the backup of one that was shortened."""
+    with home.open() as sessions:
+        done, failed = each(session_ids, str, lambda name: sessions.restore(name).message_count)
+    said = "\n".join(f"{name}: given back, {count} messages" for name, count in done.items())
+    report({"restored": list(done), "failed": failed}, said, as_json)
+    sys.exit(1 if failed else 0)
+
+
+@click.command()
+@redact_option
+@json_option
+@click.pass_obj
+def trash(home: Home, redact: bool, as_json: bool) -> None:
+    """List what lies in the trash, the latest first."""
+    with home.open() as sessions:
+        print_trashed(sessions.trash(), redact, as_json)
+
+
+def print_trashed(found: Iterable[Trashed], redact: bool, as_json: bool) -> None:
+    """Print deleted sessions as JSON or as a table."""
+    if as_json:
+        print_json(masked([each.as_dict() for each in found], redact))
+        return
+    rows = [
+        (each.session_id, ago(each.deleted_at, time.time()), str(each.message_count), each.why, each.title)
+        for each in found
+    ]
+    print_table(("ID", "DELETED", "MESSAGES", "WHY", "TITLE"), masked(rows, redact))
+
+
+@click.command()
+@click.option("--older-than", "days", type=click.FloatRange(0), help="Days in the trash.  [default: 30]")
+@click.option("--dry-run", is_flag=True, help="Only list what would be erased.")
+@redact_option
+@json_option
+@click.pass_obj
+def purge(home: Home, days: float | None, dry_run: bool, redact: bool, as_json: bool) -> None:
+    """Erase for good what has been in the trash for long."""
+    older_than = None if days is None else days * DAY
+    with home.open() as sessions:
+        if dry_run:
+            print_trashed(sessions.would_purge(older_than=older_than), redact, as_json)
+            return
+        count = sessions.purge(older_than=older_than)
+    report({"purged": count}, f"{count} erased", as_json)
+
+
+# ---- what is wrong --------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="Read and parse every file.")
+@json_option
+@click.pass_obj
+def check(home: Home, deep: bool, as_json: bool) -> None:
+    """Say what is wrong and what would mend it, changing nothing; exit with 1 if anything is."""
+    # Not opened: opening syncs, and would mend what is to be found.
+    with SessionRepository(home.config()) as sessions:
+        print_findings(sessions.check(deep=deep), as_json)
+
+
+@click.command()
+@click.option("--apply", is_flag=True, help="Do it, after a copy of the index, and check again.")
+@json_option
+@click.pass_obj
+def repair(home: Home, apply: bool, as_json: bool) -> None:
+    """Say what can be mended without asking; with --apply do it."""
+    with SessionRepository(home.config()) as sessions:
+        print_findings(sessions.repair(apply=apply), as_json)
+
+
+def print_findings(found: Sequence[Finding], as_json: bool) -> None:
+    """Print findings; leave with 1 if one is more than a note."""
+    if as_json:
+        print_json([finding.as_dict() for finding in found])
+    else:
+        for finding in found:
+            whose = f" {finding.session_id}:" if finding.session_id else ""
+            kind = f"{finding.kind} (note)" if finding.note else finding.kind
+            click.echo(visible(f"{kind}:{whose} {finding.meaning}"))
+            click.echo(visible(f"    {finding.remedy}"))
+        if not found:
+            click.echo("nothing found")
+    sys.exit(1 if any(not finding.note for finding in found) else 0)
+
+
+@click.command()
+@click.argument("session_id", metavar="ID")
+@json_option
+@click.pass_obj
+def why(home: Home, session_id: str, as_json: bool) -> None:
+    """Say where a session is, whether the lists show it, and which rule hides it."""
+    with home.open() as sessions:
+        said = sessions.why(session_id)
+    report({"session_id": session_id, "why": said}, "\n".join(map(visible, said)), as_json)
+
+
+@click.command()
+@click.argument("session_id", metavar="ID")
+@click.option("--alive", multiple=True, help="A stream that still runs; may be given several times.")
+@json_option
+@click.pass_obj
+def recover(home: Home, session_id: str, alive: Sequence[str], as_json: bool) -> None:
+    """Close the interrupted turn of a session whose stream is dead."""
+    with home.open() as sessions:
+        found = sessions.recover(session_id, alive=alive)
+    said = "nothing to recover" if found is None else f"recovered, {found.message_count} messages"
+    result: dict[str, Any] = {"session_id": session_id, "recovered": found is not None}
+    report(result, f"{session_id}: {said}", as_json)
+
+
+# ---- backups --------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--verify", is_flag=True, help="Read a backup and say what is wrong with it.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@json_option
+@click.pass_obj
+def backup(home: Home, verify: bool, folder: Path, as_json: bool) -> None:
+    """Copy every session, the trash, the projects and the index into DIR, which must be new or empty."""
+    if verify:
+        report_problems(backups.verify(folder), as_json)
+        return
+    with home.open() as sessions, Bar("Copying") as bar:
+        made = sessions.backup(folder, progress=bar)
+    skipped = "".join(f"\nleft out, no regular file: {visible(name)}" for name in made.skipped)
+    report(asdict(made), f"{made.files} files, {made.bytes:,} bytes in {folder}{skipped}", as_json)
+
+
+def report_problems(problems: Sequence[str], as_json: bool) -> None:
+    """Print what is wrong with a backup; leave with 1 if anything is."""
+    said = "\n".join(map(visible, problems)) or "all of it is there, as it was copied"
+    report({"problems": list(problems)}, said, as_json)
+    sys.exit(1 if problems else 0)

@@ -1,0 +1,69 @@
+"""The verbs that look after a home: the trash, findings, interrupted turns."""
+
+from pathlib import Path
+
+from .test_cli import done, ids, parsed, run
+
+
+def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    (kept,) = parsed(may, "trash")
+    assert (kept["session_id"], kept["message_count"], kept["why"]) == ("51f22612416e", 34, "deleted")
+    assert done(may, "trash").splitlines()[0].split() == ["ID", "DELETED", "MESSAGES", "WHY", "TITLE"]
+    assert "51f22612416e" not in ids(parsed(may, "list"))
+    assert parsed(may, "restore", "51f22612416e") == {"restored": ["51f22612416e"], "failed": {}}
+    assert "51f22612416e" in ids(parsed(may, "list"))
+    again = run(may, "restore", "51f22612416e")
+    assert again.exit_code == 1
+    assert "nothing to restore" in again.stderr
+
+
+def test_purge_says_first(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    assert parsed(may, "purge") == {"purged": 0}
+    (would,) = parsed(may, "purge", "--older-than", "0", "--dry-run")
+    assert would["session_id"] == "51f22612416e"
+    assert len(parsed(may, "trash")) == 1
+    assert parsed(may, "purge", "--older-than", "0") == {"purged": 1}
+    assert parsed(may, "trash") == []
+
+
+def test_check_leaves_with_1_if_something_is_wrong(may: Path) -> None:
+    done(may, "list")
+    found = run(may, "check")
+    assert found.exit_code == 1
+    assert "interrupted turn: 01f133aceefe" in found.stdout
+    for session_id in ("01f133aceefe", "6e9160d23644"):
+        assert "recovered" in done(may, "recover", session_id)
+    assert done(may, "check", "--deep") == "nothing found\n"
+
+
+def test_repair_says_first_and_then_does(may: Path) -> None:
+    done(may, "list")
+    (may / "webui/sessions/51f22612416e.json").unlink()
+    said = run(may, "repair")
+    assert said.exit_code == 1
+    assert "row without file: 51f22612416e" in said.stdout
+    after = run(may, "repair", "--apply")
+    assert "row without file" not in after.stdout
+    assert "interrupted turn" in after.stdout
+    assert list((may / "webui").glob("sessions.db.*.bak")), "a copy of the index"
+
+
+def test_why_tells_where_a_session_is(may: Path) -> None:
+    assert "shown with agent" in done(may, "why", "resumed")
+    assert parsed(may, "why", "nobody")["session_id"] == "nobody"
+    assert run(may, "why", "../x").exit_code == 2
+
+
+def test_a_backup_is_verified_and_said_to_be_damaged(may: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    made = parsed(may, "backup", str(folder))
+    assert made["index"]
+    assert made["files"] >= 48
+    assert parsed(may, "backup", "--verify", str(folder)) == {"problems": []}
+    (folder / "sessions/51f22612416e.json").write_text("{}")
+    damaged = run(may, "backup", "--verify", str(folder))
+    assert damaged.exit_code == 1
+    assert "51f22612416e" in damaged.stdout
+    assert run(may, "backup", str(folder)).exit_code == 2
