@@ -368,9 +368,11 @@ def _why_damaged(path: Path) -> str | None:
             found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
     except StorageError as error:
         return str(getattr(error.__cause__, "orig", None) or error.__cause__)
+    except UnicodeDecodeError:  # the driver's, of words of SQLite's that quote the damage
+        return "its schema is malformed"
     finally:
         engine.dispose()
-    return None if found == "ok" else found
+    return None if found == "ok" else " ".join(found.split())
 
 
 # ---- both -------------------------------------------------------------------------------------------------
