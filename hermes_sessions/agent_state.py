@@ -120,7 +120,7 @@ class Agent:
             with self._engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN")
                 yield Snapshot(connection, self._schema_of(connection))
-        except (DatabaseError, sqlite3.DatabaseError) as error:
+        except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._schema = None  # a column that was looked up may be gone
             raise self._unavailable(_words(error)) from error
 

@@ -15,7 +15,7 @@ from . import backup as backups
 from .cli_base import Home, each, json_option, redact_option
 from .model import Finding, Trashed
 from .repository import SessionRepository
-from .terminal import Bar, ago, masked, print_json, print_table, report, visible
+from .terminal import Bar, ago, masked, print_json, print_table, report, visible, warn
 
 DAY = 86_400
 
@@ -150,7 +150,9 @@ def recover(home: Home, session_id: str, alive: Sequence[str], as_json: bool) ->
 def backup(home: Home, verify: bool, folder: Path, as_json: bool) -> None:
     """Copy every session, the trash, the projects and the index into DIR, which must be new or empty."""
     if verify:
-        report_problems(backups.verify(folder), as_json)
+        problems = backups.verify(folder)
+        warn(() if problems else backups.notes(folder))
+        report_problems(problems, as_json)
         return
     with home.open() as sessions, Bar("Copying") as bar:
         made = sessions.backup(folder, progress=bar)

@@ -123,6 +123,8 @@ def storing_rows() -> Iterator[None]:
         if type(error) not in (DatabaseError, sqlite3.DatabaseError):  # a bug of ours, not to be dressed up
             raise
         raise StorageError(f"the index is damaged: {_words(error)}; delete it, it is made anew") from error
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
+        raise StorageError("the index is damaged; delete it, it is made anew") from error
 
 
 def _words(error: Exception) -> str:
