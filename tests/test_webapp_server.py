@@ -3,6 +3,7 @@
 import json
 import socket
 import sqlite3
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,17 @@ def test_a_home_is_served_on_a_free_port_until_it_is_stopped(may: Path) -> None:
     assert "Traceback" not in said
     with pytest.raises(urllib.error.URLError):
         fetch(f"{url}/health")
+
+
+def test_a_server_that_starts_erases_what_was_deleted_long_ago(may: Path) -> None:
+    trash = may / "webui/trash"
+    trash.mkdir()
+    day = 86_400_000_000_000
+    for name, days in (("old", 31), ("young", 29)):
+        (trash / f"{name}.{time.time_ns() - days * day}.deleted.json").write_text('{"messages": []}')
+    with served(may) as url:
+        kept = fetch(f"{url}/api/trash")["trash"]
+    assert [entry["session_id"] for entry in kept] == ["young"]
 
 
 def test_many_requests_at_once_all_write(may: Path) -> None:
