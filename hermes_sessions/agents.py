@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 
-from . import database, listing, mirror, trash
+from . import database, listing, mirror, mirror_rows, trash
 from .agent_state import Agent, Seen
 from .config import Config, agent_profiles, last_workspace
 from .errors import AgentUnavailable, NotFound
@@ -78,7 +78,7 @@ class Agents:
 
     def holder(self, connection: Connection, session_id: str) -> Agent:
         """Return the agent that has a session as far as the mirror knows, else the active one."""
-        found = listing.conversation(connection, session_id) or mirror.segment(connection, session_id)
+        found = listing.conversation(connection, session_id) or mirror_rows.segment(connection, session_id)
         return self.active if found is None else self.of(found.profile)
 
     # ---- one session ------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class Agents:
 
     def found(self, connection: Connection, session_id: str) -> Summary:
         """Return a session of an agent; raise `NotFound`, or `AgentUnavailable` if it cannot be known."""
-        found = listing.conversation(connection, session_id) or mirror.segment(connection, session_id)
+        found = listing.conversation(connection, session_id) or mirror_rows.segment(connection, session_id)
         homes = mirror.homes(connection)
         asked = [home for home in homes.values() if found is None or home.profile == found.profile]
         failed = next((home for home in asked if home.failed), None)
@@ -110,7 +110,7 @@ class Agents:
         self, connection: Connection, summary: Summary, before: int | None, limit: int | None
     ) -> MessagePage:
         """Return the `limit` messages of a session before index `before`; None is all, and the end."""
-        between = mirror.between(connection, summary.profile, summary.session_id)
+        between = mirror_rows.between(connection, summary.profile, summary.session_id)
         with self.of(summary.profile).reading() as snapshot:
             found = snapshot.message_ids(summary.session_id, between)
             end = len(found) if before is None else min(before, len(found))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from . import database, listing, mirror, sidecar, tables, trash
+from . import database, listing, mirror, mirror_rows, sidecar, tables, trash
 from .agents import Agents
 from .errors import NotFound, StorageError, Unreadable
 from .model import UNTITLED, Summary, check_id
@@ -17,7 +17,7 @@ def why(store: Store, agents: Agents, session_id: str) -> list[str]:
     with database.reading(store.engine) as connection:
         row = tables.get(connection, session_id)
         conversation = listing.conversation(connection, session_id)
-        segment = mirror.segment(connection, session_id)
+        segment = mirror_rows.segment(connection, session_id)
         problems = [home.warning for home in mirror.homes(connection).values() if home.warning]
     in_trash = trash.newest(session_id, store.config.trash_dir) is not None
     return [

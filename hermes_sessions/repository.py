@@ -31,6 +31,7 @@ from . import (
     indexing,
     listing,
     mirror,
+    mirror_rows,
     sidecar,
     tables,
     trash,
@@ -328,7 +329,7 @@ class SessionRepository:
         """
         with self._agents.mirrored() as connection:
             holder = self._agents.holder(connection, session_id)
-            return mirror.segments(connection, holder.profile, session_id)
+            return mirror_rows.segments(connection, holder.profile, session_id)
 
     def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
         """Return a session as text to keep elsewhere, credentials masked unless `redact=False`.

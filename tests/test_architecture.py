@@ -17,6 +17,7 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 PURE = ("errors", "model", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
 BELOW_REPOSITORY = {
+    "mirror_rows",
     "backup",
     "checking",
     "explaining",
@@ -49,8 +50,18 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.listing": {*PURE, "tables"},
     "hermes_sessions.agent_snapshot": set(PURE),
     "hermes_sessions.agent_state": {*PURE, "agent_snapshot"},
-    "hermes_sessions.mirror": {*PURE, "agent_snapshot", "agent_state", "database", "tables"},
-    "hermes_sessions.agents": {*PURE, "agent_state", "config", "database", "listing", "mirror", "trash"},
+    "hermes_sessions.mirror_rows": {*PURE, "agent_snapshot", "tables"},
+    "hermes_sessions.mirror": {*PURE, "agent_snapshot", "agent_state", "database", "mirror_rows", "tables"},
+    "hermes_sessions.agents": {
+        *PURE,
+        "agent_state",
+        "config",
+        "database",
+        "listing",
+        "mirror",
+        "mirror_rows",
+        "trash",
+    },
     # A file and its row changed; files and index brought together.
     "hermes_sessions.writing": {
         *PURE,

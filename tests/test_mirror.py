@@ -23,7 +23,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
-from hermes_sessions import AgentUnavailable, NotFound, SessionRepository, database, mirror, upgrades
+from hermes_sessions import (
+    AgentUnavailable,
+    NotFound,
+    SessionRepository,
+    database,
+    mirror,
+    mirror_rows,
+    upgrades,
+)
 from hermes_sessions.tables import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS
 
 from .agent_db import (
@@ -90,7 +98,7 @@ def drop_message_index(path: Path) -> None:
 def add_later_sessions(path: Path) -> None:
     """Add as many as the mirror looks at anew each time, active after all others."""
     with writing(path) as db:
-        for number in range(mirror.RECENT):
+        for number in range(mirror_rows.RECENT):
             add_session(db, f"z{number}", "hello", begun=START + 1e6 + number)
 
 
@@ -1008,7 +1016,7 @@ class Program:
             for name in ("idx_messages_session", "idx_messages_session_active"):
                 self.db.execute(f"DROP INDEX {name}")
         if not mode.whole_up_to:  # the latest are looked at anew each time: others shall be meant
-            for number in range(mirror.RECENT):
+            for number in range(mirror_rows.RECENT):
                 add_session(self.db, f"z{number}", "hello", begun=START + 1e6 + number)
 
     def reset(self) -> None:
