@@ -12,20 +12,9 @@ from .errors import (
     StorageError,
     Unreadable,
 )
-from .model import (
-    Finding,
-    MessagePage,
-    Page,
-    Project,
-    Removed,
-    Session,
-    Signature,
-    Summary,
-    SyncReport,
-    Trashed,
-    title_from,
-)
+from .model import Session, Signature, Summary, title_from
 from .repository import SessionRepository
+from .results import Finding, MessagePage, Page, Project, Removed, SyncReport, Trashed
 
 __all__ = [
     "AgentUnavailable",

@@ -16,7 +16,8 @@ from .agent_state import Agent, Seen
 from .config import Config, agent_profiles, last_workspace
 from .errors import AgentUnavailable, NotFound
 from .mirror import Home
-from .model import MessagePage, Session, Summary
+from .model import Session, Summary
+from .results import MessagePage
 
 
 class Agents:

@@ -7,8 +7,8 @@ from . import database, indexing, mirror, recovery, sidecar, tables, trash, upgr
 from .agent_snapshot import SESSION_COLUMNS
 from .agents import Agents
 from .errors import AgentUnavailable, NotFound, Unreadable
-from .model import Finding
 from .projects import Projects
+from .results import Finding
 from .sidecar import Loaded
 from .writing import Store
 

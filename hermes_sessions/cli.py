@@ -19,9 +19,10 @@ from . import demo as demonstration
 from .cli_base import Home, Verbs, each, json_option, off_option, redact_option
 from .config import resolve_server
 from .errors import InvalidValue, NotFound, Unreadable, storing
-from .model import UNTITLED, MessagePage, Project, Summary, SyncReport, message_text, message_time, pending
+from .model import UNTITLED, Summary, message_text, message_time, pending
 from .redact import mask_all
 from .repository import SessionRepository
+from .results import MessagePage, Project, SyncReport
 from .terminal import (
     Bar,
     ago,

@@ -13,8 +13,8 @@ import click
 
 from . import backup as backups
 from .cli_base import Home, each, json_option, redact_option
-from .model import Finding, Trashed
 from .repository import SessionRepository
+from .results import Finding, Trashed
 from .terminal import Bar, ago, masked, print_json, print_table, report, visible, warn
 
 DAY = 86_400

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine
 
 from . import database, drift, files, sidecar, tables, trash
 from .errors import InvalidId, NotFound, StorageError, Unreadable, storing
-from .model import Signature, SyncReport
+from .model import Signature
+from .results import SyncReport
 from .tables import Indexed, State
 
 BATCH = 200

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import files
 from .errors import InvalidValue, NotFound, Unreadable, storing
-from .model import Project
+from .results import Project
 
 LONGEST_NAME = 128
 CRON_NAME, CRON_COLOR = "Cron Jobs", "#6366f1"

@@ -53,14 +53,8 @@ from .indexing import Progress
 from .listing import Filters, View
 from .model import (
     FIELDS,
-    Finding,
-    MessagePage,
-    Page,
-    Removed,
     Session,
     Summary,
-    SyncReport,
-    Trashed,
     check_document,
     check_flag,
     check_id,
@@ -74,6 +68,7 @@ from .model import (
 )
 from .projects import Projects
 from .redact import mask_all
+from .results import Finding, MessagePage, Page, Removed, SyncReport, Trashed
 from .tables import Indexed, Place
 from .writing import Store
 

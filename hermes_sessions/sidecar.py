@@ -19,7 +19,6 @@ from .errors import NotFound, Unreadable, storing
 from .model import (
     FIELDS,
     LARGEST_INTEGER,
-    MessagePage,
     Moved,
     Session,
     Signature,
@@ -30,6 +29,7 @@ from .model import (
     other_keys,
     read_metadata,
 )
+from .results import MessagePage
 
 COPY_BYTES = 1 << 20
 DEBRIS_SECONDS = 3600

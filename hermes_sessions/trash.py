@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from . import files, sidecar
 from .errors import Conflict, NotFound, Unreadable, storing
-from .model import Moved, Stored, Trashed, check_id
+from .model import Moved, Stored, check_id
+from .results import Trashed
 from .sidecar import Written
 
 DELETED, AGENTS, REPLACED = "deleted", "agent", "replaced"

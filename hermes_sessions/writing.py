@@ -23,7 +23,6 @@ from .model import (
     FIELDS,
     Metadata,
     Moved,
-    Removed,
     Session,
     Signature,
     Stored,
@@ -35,6 +34,7 @@ from .model import (
     other_keys,
     read_metadata,
 )
+from .results import Removed
 from .sidecar import Loaded, Written
 from .tables import Indexed
 

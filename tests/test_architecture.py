@@ -14,7 +14,7 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 # ---- the tables -------------------------------------------------------------------------------------------
 
 # Rank 1. A module may use those before it, which is what keeps the rank without cycles.
-PURE = ("errors", "model", "document", "drift", "redact", "lineage", "recovery")
+PURE = ("errors", "model", "results", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
 BELOW_REPOSITORY = {
     "mirror_rows",
@@ -33,10 +33,10 @@ BELOW_REPOSITORY = {
     "adopting",
 }
 # "" is hermes_sessions itself.
-FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "upgrades"}
+FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "results", "upgrades"}
 
 MAY_USE: dict[str, set[str]] = {
-    "hermes_sessions": {"config", "errors", "model", "repository"},
+    "hermes_sessions": {"config", "errors", "model", "repository", "results"},
     **{f"hermes_sessions.{name}": set(PURE[:at]) for at, name in enumerate(PURE)},
     "hermes_sessions.files": {"errors"},  # the floor of rank 2: bytes and locks, nothing of sessions
     "hermes_sessions.database": {"errors"},  # and of its SQL: connections, no table

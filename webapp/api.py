@@ -9,7 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from hermes_sessions.errors import NotFound
-from hermes_sessions.model import UNTITLED, Project, Session, Summary, pending
+from hermes_sessions.model import UNTITLED, Session, Summary, pending
+from hermes_sessions.results import Project
 
 from . import wire
 from .store import masked, masker, redacting, sessions, settings_problem, showing_agents

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from hermes_sessions.errors import InvalidValue, StorageError, Unreadable
-from hermes_sessions.model import Project
 from hermes_sessions.recovery import is_interrupted
+from hermes_sessions.results import Project
 
 from . import render, transcript
 from .api import cleaned_title, move

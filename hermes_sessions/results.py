@@ -1,0 +1,104 @@
+"""What calls of the repository return beside sessions: pages of lists, counts, projects, findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .model import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some sessions of a list: `next_cursor` is None at the end, `total` counts all that match.
+
+    `warnings` says in words what the list cannot show.
+    """
+
+    items: list[Summary]
+    next_cursor: str | None
+    total: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Some messages of a session: the first has index `offset`; `total` counts all of them.
+
+    `tool_calls` is the session's whole list beside the messages, which refers to them by index.
+    """
+
+    messages: list[dict[str, Any]]
+    offset: int
+    total: int
+    tool_calls: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A named group of sessions; `color` is `#` and hex digits or None, `created_at` in seconds."""
+
+    project_id: str
+    name: str
+    color: str | None
+    created_at: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the project as the web UI's client reads it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What `undo` or `retry` took away: how many messages, a preview, and the whole text of the user's."""
+
+    count: int
+    preview: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """A deleted session: when (seconds since the epoch) and why it went to the trash, and its size in bytes.
+
+    `why` is ``deleted``, ``agent`` (a copy of what only the agent had) or ``replaced`` (by its backup).
+    """
+
+    session_id: str
+    title: str
+    message_count: int
+    deleted_at: float
+    why: str
+    size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `check` found: its kind, the session if it is of one, what it means, what would mend it.
+
+    A `note` is worth knowing, and no fault.
+    """
+
+    kind: str
+    session_id: str | None
+    meaning: str
+    remedy: str
+    note: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """How many sessions a sync added to the index, renewed, dropped; and how many files it could not read."""
+
+    added: int
+    changed: int
+    removed: int
+    unreadable: int
