@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,19 +15,20 @@ import click
 
 from . import cli_care, upgrades
 from . import demo as demonstration
+from .cli_agent import agent
 from .cli_base import Home, Verbs, each, json_option, off_option, redact_option
+from .cli_projects import find_project, project_names, projects
+from .cli_text import LISTED, list_row, print_heading, print_messages
 from .config import resolve_server
-from .errors import InvalidValue, NotFound, Unreadable, storing
-from .model import UNTITLED, Summary, message_text, message_time, pending
+from .errors import Unreadable, storing
+from .model import UNTITLED, Summary, pending
 from .redact import mask_all
 from .repository import SessionRepository
-from .results import MessagePage, Project, SyncReport
+from .results import SyncReport
 from .terminal import (
     Bar,
-    ago,
     escaped,
     masked,
-    moment,
     print_json,
     print_table,
     report,
@@ -38,7 +38,6 @@ from .terminal import (
 )
 
 SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
-TOOL_LINES = 8
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,24 +97,6 @@ def list_sessions(home: Home, /, *, project: str | None, redact: bool, as_json: 
         click.echo(f"{of}; go on with --cursor {page.next_cursor}", err=True)
 
 
-LISTED = ("ID", "ACTIVE", "MESSAGES", "PROFILE", "SOURCE", "PROJECT", "STATE", "TITLE")
-
-
-def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tuple[str, ...]:
-    """Return a session's cells for the columns of `LISTED`; a cell of the usual value is empty."""
-    states = {"pinned": summary.pinned, "archived": summary.archived, "waiting": summary.waiting}
-    return (
-        summary.session_id,
-        ago(summary.last_message_at, time.time()),
-        str(summary.message_count),
-        "" if summary.profile == "default" else summary.profile,
-        "" if summary.source == "webui" else summary.source,
-        projects.get(summary.project_id or "", summary.project_id or ""),
-        " ".join(name for name, holds in states.items() if holds),
-        masked(summary.title, redact),
-    )
-
-
 @main.command()
 @click.argument("session_id", metavar="ID")
 @click.option("--messages", "limit", type=click.IntRange(0), help="Only the last so many messages.")
@@ -139,54 +120,6 @@ def show(home: Home, /, *, session_id: str, redact: bool, as_json: bool, **range
     if summary.waiting:
         said = masked(summary.pending_user_message or "", redact)
         click.echo(f"\nwaiting for an answer to: {visible_text(said)}")
-
-
-def print_heading(summary: Summary, projects: Mapping[str, str], redact: bool) -> None:
-    """Print what a session says of itself."""
-    click.secho(visible(masked(summary.title, redact)), bold=True)
-    said = {
-        "id": summary.session_id,
-        "messages": str(summary.message_count),
-        "created": moment(summary.created_at),
-        "active": moment(summary.last_message_at),
-        "model": summary.model,
-        "workspace": summary.workspace,
-        "project": projects.get(summary.project_id or "", summary.project_id),
-        "profile": summary.profile,
-        "source": summary.source_label or summary.source,
-        "parent": summary.parent_session_id,
-        "state": " ".join(name for name in ("pinned", "archived") if getattr(summary, name)),
-    }
-    for name, value in said.items():
-        if value:
-            click.echo(f"{name:10} {visible(masked(value, redact))}")
-
-
-def print_messages(page: MessagePage, redact: bool) -> None:
-    """Print messages, each under its role and time."""
-    if page.offset:
-        click.echo(f"\n[{page.offset} earlier messages]")
-    for message in masked(page.messages, redact):
-        said = message if isinstance(message, dict) else {"content": message}
-        at = message_time(said)
-        role = visible(str(said.get("role") or "?"))
-        click.secho(f"\n{role}" + (f", {moment(at)}" if at else ""), fg="cyan")
-        click.echo(visible_text("\n".join(message_lines(said))))
-
-
-def message_lines(message: Mapping[str, Any]) -> Iterable[str]:
-    """Return a message's text and tool calls; of a tool's answer the first lines."""
-    text = message_text(message)
-    lines = text.splitlines()
-    if message.get("role") == "tool" and len(lines) > TOOL_LINES:
-        yield "\n".join([*lines[:TOOL_LINES], f"[{len(lines) - TOOL_LINES} more lines]"])
-    elif text:
-        yield text
-    calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict):
-            yield f"[calls {function.get('name')} {function.get('arguments')}]"
 
 
 # ---- changes --------------------------------------------------------------------------------------------
@@ -312,167 +245,8 @@ def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
     return entry
 
 
-# ---- the agent ------------------------------------------------------------------------------------------
-
-
-@main.group(cls=Verbs)
-def agent() -> None:
-    """Read the agent's own conversations, and import them."""
-
-
-@agent.command("list")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most so many.")
-@click.option("--cron", is_flag=True, help="Also those of scheduled jobs.")
-@redact_option
-@json_option
-@click.pass_obj
-def list_agent_sessions(home: Home, limit: int, cron: bool, redact: bool, as_json: bool) -> None:
-    """List the conversations of the profile's agent, the newest activity first."""
-    with home.open() as sessions:
-        rows = sessions.agent.sessions(limit, () if cron else ("cron",))
-    if as_json:
-        print_json(masked(rows, redact))
-        return
-    print_table(AGENT_LISTED, [agent_row(row, redact) for row in rows])
-
-
-AGENT_LISTED = ("ID", "ACTIVE", "MESSAGES", "SEGMENTS", "SOURCE", "TITLE")
-
-
-def agent_row(row: Mapping[str, Any], redact: bool) -> tuple[str, ...]:
-    """Return a conversation's cells for the columns of `AGENT_LISTED`."""
-    at = row["last_activity"] or row["started_at"]
-    return (
-        row["id"],
-        ago(at, time.time()) if at else "",
-        str(row["actual_message_count"]),
-        str(row.get("_compression_segment_count", "")),
-        row["source_label"],
-        masked(row["title"] or "", redact),
-    )
-
-
-@agent.command("show")
-@click.argument("session_id", metavar="ID")
-@redact_option
-@json_option
-@click.pass_obj
-def show_agent_session(home: Home, session_id: str, redact: bool, as_json: bool) -> None:
-    """Show the messages that the profile's agent has of a session."""
-    with home.open() as sessions:
-        found = sessions.agent.messages(session_id)
-    if not found:
-        raise NotFound(f"the agent has no session {session_id}")
-    if as_json:
-        print_json(masked(found, redact))
-    else:
-        print_messages(MessagePage(found, 0, len(found)), redact)
-
-
-@agent.command("import")
-@click.argument("session_id", metavar="ID")
-@json_option
-@click.pass_obj
-def import_agent_session(home: Home, session_id: str, as_json: bool) -> None:
-    """Store an agent's session as one that can be changed, or add what came since it was imported."""
-    with home.open() as sessions:
-        session, new = sessions.import_agent_session(session_id)
-    said = "imported" if new else "was here already"
-    words = f"{session.session_id} {said}: {session.message_count} messages"
-    report(
-        {"session_id": session.session_id, "imported": new, "message_count": session.message_count},
-        words,
-        as_json,
-    )
-
-
-# ---- projects -------------------------------------------------------------------------------------------
-
-
-@main.group(cls=Verbs)
-def projects() -> None:
-    """List, create, rename and delete projects."""
-
-
-@projects.command("list")
-@json_option
-@click.pass_obj
-def list_projects(home: Home, as_json: bool) -> None:
-    """List the projects and how many sessions each has."""
-    with home.open() as sessions:
-        found = sessions.projects.list()
-        counts = [sessions.count(project_id=project.project_id) for project in found]
-    if as_json:
-        print_json(
-            [project.as_dict() | {"sessions": count} for project, count in zip(found, counts, strict=True)]
-        )
-        return
-    rows = [
-        (project.project_id, str(count), project.color or "", project.name)
-        for project, count in zip(found, counts, strict=True)
-    ]
-    print_table(("ID", "SESSIONS", "COLOUR", "NAME"), rows)
-
-
-@projects.command("create")
-@click.argument("name")
-@click.option("--color", help="# and 3 to 8 hex digits.")
-@json_option
-@click.pass_obj
-def create_project(home: Home, name: str, color: str | None, as_json: bool) -> None:
-    """Add a project."""
-    with home.open() as sessions:
-        project = sessions.projects.create(name, color)
-    report(project.as_dict(), f"{project.project_id}: {project.name}", as_json)
-
-
-@projects.command("rename")
-@click.argument("project")
-@click.argument("name")
-@click.option("--color", help="# and 3 to 8 hex digits.")
-@json_option
-@click.pass_obj
-def rename_project(home: Home, project: str, name: str, color: str | None, as_json: bool) -> None:
-    """Give a PROJECT, named by its id or name, another NAME."""
-    colored = {} if color is None else {"color": color}
-    with home.open() as sessions:
-        found = find_project(sessions, project)
-        renamed = sessions.projects.rename(found.project_id, name, **colored)
-    report(renamed.as_dict(), f"{renamed.project_id}: {renamed.name}", as_json)
-
-
-@projects.command("delete")
-@click.argument("project")
-@json_option
-@click.pass_obj
-def delete_project(home: Home, project: str, as_json: bool) -> None:
-    """Delete a PROJECT, named by its id or name; its sessions stay."""
-    with home.open() as sessions:
-        found = find_project(sessions, project)
-        sessions.projects.delete(found.project_id)
-    report({"deleted": found.project_id}, f"{found.project_id}: deleted {found.name}", as_json)
-
-
-def find_project(sessions: SessionRepository, wanted: str) -> Project:
-    """Return the project of this id, else of this name; raise `NotFound`, `InvalidValue` for several."""
-    known = sessions.projects.list()
-    found = [project for project in known if project.project_id == wanted]
-    found = found or [project for project in known if project.name == wanted]
-    if not found:
-        raise NotFound(f"no project {wanted}")
-    if len(found) > 1:
-        ids = ", ".join(project.project_id for project in found)
-        raise InvalidValue(f"several projects are named {wanted}; use an id: {ids}")
-    return found[0]
-
-
-def project_names(sessions: SessionRepository) -> dict[str, str]:
-    """Return each project's name by its id; if they cannot be read, that is said and the list goes on."""
-    try:
-        return {project.project_id: project.name for project in sessions.projects.list()}
-    except Unreadable as error:
-        warn([str(error)])
-        return {}
+for group in (agent, projects):
+    main.add_command(group)
 
 
 # ---- the index ------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ BELOW_REPOSITORY = {
     "adopting",
 }
 # "" is hermes_sessions itself.
+CLI = {"cli_base", "cli_text", "cli_agent", "cli_projects", "cli_care"}
 FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "results", "upgrades"}
 
 MAY_USE: dict[str, set[str]] = {
@@ -90,7 +91,10 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.terminal": {"model", "redact"},
     "hermes_sessions.cli_base": {*FACE_MAY_USE, "terminal"},
     "hermes_sessions.cli_care": {*FACE_MAY_USE, "backup", "cli_base", "terminal"},
-    "hermes_sessions.cli": {*FACE_MAY_USE, "cli_base", "cli_care", "demo", "terminal"},
+    "hermes_sessions.cli_text": {"model", "results", "terminal"},
+    "hermes_sessions.cli_agent": {*FACE_MAY_USE, "cli_base", "cli_text", "terminal"},
+    "hermes_sessions.cli_projects": {*FACE_MAY_USE, "cli_base", "terminal"},
+    "hermes_sessions.cli": {*FACE_MAY_USE, *CLI, "demo", "terminal"},
     "webapp": FACE_MAY_USE,
     "migrations": set(),
     "migrations.env": {"database", "tables"},
@@ -109,7 +113,7 @@ ONLY_IN: dict[str, set[str]] = {
     "werkzeug": WEB,
     "jinja2": WEB,
     "gunicorn": WEB,
-    "click": {"cli", "cli_base", "cli_care", "terminal"},
+    "click": {"cli", *CLI, "terminal"},
     "rich": {"terminal"},
 }
 

@@ -21,8 +21,9 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
 from hermes_sessions import Session, SessionRepository
-from hermes_sessions.cli import LISTED, main
+from hermes_sessions.cli import main
 from hermes_sessions.cli_base import Home
+from hermes_sessions.cli_text import LISTED
 from hermes_sessions.demo import write_home
 from hermes_sessions.terminal import ago, visible, visible_text
 
