@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from . import backup as backups
+from . import upgrades
 from .cli_base import Home, each, json_option, redact_option
 from .repository import SessionRepository
 from .results import Finding, Trashed
@@ -84,9 +85,21 @@ def purge(home: Home, days: float | None, dry_run: bool, redact: bool, as_json: 
 @click.pass_obj
 def check(home: Home, deep: bool, as_json: bool) -> None:
     """Say what is wrong and what would mend it, changing nothing; exit with 1 if anything is."""
+    old = old_revision(home)
+    if old is not None:  # to look further would upgrade it
+        print_findings([old], as_json)
     # Not opened: opening syncs, and would mend what is to be found.
     with SessionRepository(home.config()) as sessions:
         print_findings(sessions.check(deep=deep), as_json)
+
+
+def old_revision(home: Home) -> Finding | None:
+    """Return that the index is of an older program, if it is."""
+    revision, newest = upgrades.revision(home.config()), upgrades.revisions()[-1]
+    if revision in (None, newest):
+        return None
+    words = f"the index is of revision {revision}, this program's is {newest}; the rest was not checked"
+    return Finding("old revision", None, words, "hermes-sessions db upgrade")
 
 
 @click.command()
@@ -95,11 +108,14 @@ def check(home: Home, deep: bool, as_json: bool) -> None:
 @click.pass_obj
 def repair(home: Home, apply: bool, as_json: bool) -> None:
     """Say what can be mended without asking; with --apply do it."""
+    old = None if apply else old_revision(home)
+    if old is not None:
+        print_findings([old], as_json)
     with SessionRepository(home.config()) as sessions:
         print_findings(sessions.repair(apply=apply), as_json)
 
 
-def print_findings(found: Sequence[Finding], as_json: bool) -> None:
+def print_findings(found: Sequence[Finding], as_json: bool) -> NoReturn:
     """Print findings; leave with 1 if one is more than a note."""
     if as_json:
         print_json([finding.as_dict() for finding in found])

@@ -1,6 +1,14 @@
 """The verbs that look after a home: the trash, findings, interrupted turns."""
 
+import hashlib
+import json
 from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
+
+from hermes_sessions import upgrades
 
 from .test_cli import done, ids, parsed, run
 
@@ -67,3 +75,22 @@ def test_a_backup_is_verified_and_said_to_be_damaged(may: Path, tmp_path: Path) 
     assert damaged.exit_code == 1
     assert "51f22612416e" in damaged.stdout
     assert run(may, "backup", str(folder)).exit_code == 2
+
+
+def test_an_index_of_an_older_program_is_said_and_not_upgraded(
+    may: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(may, "list")
+    index = may / "webui/sessions.db"
+    script = AlembicConfig()
+    script.set_main_option("script_location", str(upgrades.migrations_folder()))
+    monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", f"sqlite:///{index}")
+    command.downgrade(script, "0001")
+    before = hashlib.sha256(index.read_bytes()).digest()
+    for verb in ("check", "repair"):
+        (found,) = json.loads(run(may, verb, "--json").stdout)
+        assert found["kind"] == "old revision"
+        assert "0001" in found["meaning"]
+    assert hashlib.sha256(index.read_bytes()).digest() == before
+    done(may, "db", "upgrade")
+    assert "old revision" not in run(may, "check").stdout
