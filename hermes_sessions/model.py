@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple, Self
 
@@ -14,6 +15,7 @@ UNTITLED = "Untitled"
 LONGEST_TITLE = 500
 TITLE_FROM_MESSAGES = 64
 LARGEST_INTEGER = 2**63 - 1
+DEEPEST = 100  # far from where Python stops, about 1,000 levels less the callers: not the same for all calls
 TRANSCRIPT_KEYS = frozenset({"messages", "tool_calls"})
 DERIVED_KEYS = frozenset({"session_id", "message_count", "last_message_at", "is_streaming"})
 
@@ -178,7 +180,16 @@ def _checked(name: str, value: Any) -> Any:
         raise InvalidValue(f"{name} must be {rule.words}")
     if rule.longest and value is not None and len(value) > rule.longest:
         raise InvalidValue(f"{name} must be {rule.words}; this one has {len(value):,}")
+    if not _is_shallow(value):
+        raise InvalidValue(f"{name} must not be nested deeper than {DEEPEST} levels")
     return _normal(name, value)
+
+
+def _is_shallow(value: object, levels: int = DEEPEST) -> bool:
+    if not isinstance(value, dict | list | tuple):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
 
 
 def check_document(document: object) -> dict[str, Any]:
@@ -250,6 +261,12 @@ def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: fl
     values["pending_attachments"] = list(values["pending_attachments"])
     values["profile"] = values["profile"] or "default"
     return values
+
+
+def _fit(value: Any, rule: Field) -> Any:
+    if isinstance(value, str):
+        return clean_text(value[: rule.longest or None])
+    return value if _is_shallow(value) else copy(rule.default)
 
 
 def other_keys(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -424,11 +441,16 @@ class Summary(Metadata):
         return entry | self.lineage
 
     def displayable(self) -> Self:
-        """Return this summary with every text as `clean_text` has it; the file keeps its own."""
-        texts = ((name, value) for name, value in self.metadata().items() if isinstance(value, str))
-        unfit: dict[str, Any] = {
-            name: cleaned for name, value in texts if (cleaned := clean_text(value)) != value
-        }
+        """Return this summary as every database and every screen takes it; the file keeps its own.
+
+        Texts are as `clean_text` has them, no longer than they may be; what is nested deeper than 100 levels
+        is left out.
+        """
+        known = self.metadata()
+        fitting = {name: _fit(known[name], rule) for name, rule in FIELDS.items()}
+        unfit = {name: value for name, value in fitting.items() if value != known[name]}
+        if not _is_shallow(self.extra, DEEPEST + 1):
+            unfit["extra"] = {name: value for name, value in self.extra.items() if _is_shallow(value)}
         return replace(self, **unfit) if unfit else self
 
     def changed(self, changes: Mapping[str, Any]) -> Self:

@@ -104,9 +104,10 @@ def opened(path: Path, session_id: str) -> Iterator[IO[bytes]]:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a pipe would wait for its other end
         except FileNotFoundError:
             raise NotFound(f"no session {session_id}") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)  # which `fdopen` leaves open where it is a folder's
+            raise Unreadable(path, "not a file")
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Unreadable(path, "not a file")
             yield file
 
 
@@ -195,7 +196,8 @@ def resolve_workspace(workspace: str) -> str:
 def message_texts(loaded: Loaded) -> list[memoryview]:
     """Return the text of each message; a value that is no list reads as an empty one."""
     array = document.list_of(loaded.data, loaded.members, "messages")
-    return document.item_texts(loaded.data, array) if array else []
+    with unreadable(loaded.path):
+        return document.item_texts(loaded.data, array) if array else []
 
 
 def _values(loaded: Loaded, wanted: Iterable[Member]) -> dict[str, Any]:
