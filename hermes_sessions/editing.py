@@ -194,7 +194,11 @@ def _keep_backup(path: Path) -> None:
             raise
         files.replace(backup, lambda file: file.write(path.read_bytes()))
     else:
-        temporary.replace(backup)
+        try:
+            temporary.replace(backup)
+        except OSError:
+            temporary.unlink()
+            raise
 
 
 def _changed_meanwhile(session_id: str) -> Conflict:

@@ -60,6 +60,10 @@ class Unreadable(SessionsError):
         self.reason = reason
 
 
+class Unconfirmed(OSError):
+    """A change was made, and then the system refused a step that would have made it last or told of it."""
+
+
 @contextmanager
 def storing(action: str) -> Iterator[None]:
     """Turn an `OSError` of the block into a `StorageError` that says what was being done.
@@ -68,5 +72,9 @@ def storing(action: str) -> Iterator[None]:
     """
     try:
         yield
+    except Unconfirmed as error:
+        raise StorageError(
+            f"the change was made, but the disk did not confirm it: {error.strerror}"
+        ) from error
     except OSError as error:
         raise StorageError(f"{action}: {error.strerror or type(error).__name__}") from error

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from .errors import StorageError, storing
+from .errors import StorageError, Unconfirmed, storing
 
 STRIPES = 64
 LOCK_SECONDS = 30.0
@@ -60,9 +60,19 @@ def replace(
         with suppress(OSError):
             temporary.unlink()
         raise
-    stat, after = path.stat(), folder_time(folder)
-    sync_folder(folder)
-    return Replaced(stat, before, after if undisturbed else None)
+    with made():
+        stat, after = path.stat(), folder_time(folder)
+        sync_folder(folder)
+        return Replaced(stat, before, after if undisturbed else None)
+
+
+@contextmanager
+def made() -> Iterator[None]:
+    """Turn an `OSError` of the block into `Unconfirmed`: what the block is about was done before it."""
+    try:
+        yield
+    except OSError as error:
+        raise Unconfirmed(error.errno, error.strerror or type(error).__name__) from error
 
 
 def _keep_mode(path: Path, file: IO[bytes]) -> None:
@@ -80,8 +90,9 @@ def move(path: Path, target: Path) -> None:
         with path.open("rb") as source:
             replace(target, lambda file: _copy(source, file))
         path.unlink()
-    sync_folder(target.parent)
-    sync_folder(path.parent)
+    with made():
+        sync_folder(target.parent)
+        sync_folder(path.parent)
 
 
 def move_new(path: Path, target: Path) -> None:
@@ -96,9 +107,10 @@ def move_new(path: Path, target: Path) -> None:
             near.unlink(missing_ok=True)
     else:
         _link(path, target)
-    sync_folder(target.parent)
-    path.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    with made():
+        sync_folder(target.parent)
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
 
 
 def _link(path: Path, target: Path) -> None:
@@ -165,4 +177,13 @@ def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     try:
         yield
     finally:
+        _release(lock)
+
+
+def _release(lock: FileLock) -> None:
+    """Give a lock back; if the system refuses that, once more, which closes the file and so ends the lock."""
+    try:
         lock.release()
+    except OSError:
+        with suppress(OSError):
+            lock.release(force=True)

@@ -340,7 +340,7 @@ class SessionRepository:
             "tool_calls": session.tool_calls,
             **session.extra,
         }
-        return json.dumps(mask_all(whole) if redact else whole, ensure_ascii=False, indent=2)
+        return document.encode(mask_all(whole) if redact else whole, "the session", depth=0).decode()
 
     # ---- creating ---------------------------------------------------------------------------------------
 

@@ -39,8 +39,9 @@ def put(folder: Path, session_id: str, trash: Path, why: str = DELETED) -> Writt
             files.move(path, target)
         except FileNotFoundError:
             raise NotFound(f"no session {session_id}") from None
-        after = files.folder_time(folder)
-        return Written(Stored(sidecar.signature_of(target.stat())), Moved(before, after))
+        with files.made():
+            after = files.folder_time(folder)
+            return Written(Stored(sidecar.signature_of(target.lstat())), Moved(before, after))
 
 
 def write(session_id: str, text: bytes, trash: Path, why: str = AGENTS) -> None:
@@ -105,8 +106,9 @@ def give_back(entry: Entry, folder: Path) -> Written:
             raise Conflict(f"there is a session {entry.session_id}: delete or fork it first") from None
         except FileNotFoundError:
             raise NotFound(f"no session {entry.session_id} in the trash") from None
-        after = files.folder_time(folder)
-        return Written(Stored(sidecar.signature_of(path.stat())), Moved(before, after))
+        with files.made():
+            after = files.folder_time(folder)
+            return Written(Stored(sidecar.signature_of(path.stat())), Moved(before, after))
 
 
 def purge(trash: Path, before: int) -> Iterator[Entry]:

@@ -17,7 +17,7 @@ from . import database, document, editing, recovery, sidecar, tables, trash
 from .config import Config
 from .document import Edit
 from .editing import Outline
-from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError
+from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError, storing
 from .files import Locks
 from .model import (
     FIELDS,
@@ -203,7 +203,8 @@ def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, A
     edits = [*editing.truncated(loaded, kept), *editing.set_keys(source, cut | encoded)]
     check_index(store)
     written = editing.copy(source, edits, copy_id)
-    copied = sidecar.load(store.config.sessions_dir, copy_id)
+    with _after_the_file(f"session {copy_id} was saved"):
+        copied = sidecar.load(store.config.sessions_dir, copy_id)
     summary, stored = sidecar.summary(copied)
     _record(store, summary, written._replace(stored=stored))
     return sidecar.session(copied)
@@ -249,7 +250,8 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
     edits = [*editing.truncated(loaded, keep), *editing.set_keys(source, values)]
     written = editing.rewrite(source, edits, backup=True)
     sent_at = sidecar.sent_before(loaded, keep)
-    return _record_change(store, row, row.summary.changed(changes), written.sent(sent_at))
+    lists: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
+    return _record_change(store, row, row.summary.changed({**changes, **lists}), written.sent(sent_at))
 
 
 def drop_last_turn(store: Store, row: Indexed) -> Removed:
@@ -385,7 +387,8 @@ def _restore_backup(store: Store, backup: Path) -> Summary:
     written = editing.rewrite(editing.outline(loaded), [Edit(0, len(loaded.data), kept.data)])
     stored = stored._replace(signature=written.stored.signature)
     restored = _record(store, summary, written._replace(stored=stored))
-    backup.unlink(missing_ok=True)
+    with _after_the_file(f"session {session_id} was restored"), storing("its backup cannot be removed"):
+        backup.unlink(missing_ok=True)
     return restored
 
 
@@ -416,7 +419,13 @@ def _record_change(store: Store, old: Indexed, summary: Summary, written: Writte
 
 def _row_of_file(summary: Summary, written: Written) -> Indexed:
     last = written.stored.sent_at or summary.updated_at
-    return Indexed(replace(summary, last_message_at=last).displayable(), written.stored, draft=False)
+    small = {name: value for name, value in summary.extra.items() if _is_small(name, value)}
+    shown = replace(summary, last_message_at=last, extra=small).displayable()
+    return Indexed(shown, written.stored, draft=False)
+
+
+def _is_small(name: str, value: Any) -> bool:
+    return len(document.encode(value, name)) <= sidecar.LARGEST_INDEXED
 
 
 def _drop(store: Store, session_id: str, moved: Moved | None = None) -> None:

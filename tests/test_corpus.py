@@ -586,7 +586,7 @@ def comparable(page: Page) -> dict[str, str]:
 
 def test_each_can_be_deleted_and_lies_in_the_trash_as_it_was(sessions: SessionRepository) -> None:
     home = fill(sessions, (cut, no_json))
-    names = {*home.hostile, "a-folder", "a-pipe", "a-socket"}
+    names = {*home.hostile, *PLACED}
     for name in names - home.hostile:
         PLACED[name](home.folder / f"{name}.json")
     before = by_id(home.folder)
