@@ -221,7 +221,7 @@ def write_foreign(home: Path, steps: int, others: int) -> list[Done]:
     """Replace one whole file again and again, without a lock; count the versions that somebody overwrote.
 
     Each version has a number, which the others copy. So one that is older than the last was put there by who
-    had not seen the last; for an instant that may be, while who did it finds out and puts it back.
+    had not seen the last; that is a loss unless who did it finds out and puts the last one back.
     """
     path = home / "webui" / "sessions" / "one.json"
     counts: Counter[str] = Counter()
@@ -239,12 +239,12 @@ def write_foreign(home: Path, steps: int, others: int) -> list[Done]:
 
 
 def put_back(path: Path, step: int) -> dict[str, Any]:
-    """Return the document once it is of this step again, which it is at once if it was not overwritten."""
-    for _ in range(100_000):
+    """Return the document once it is of this step again; fail if it never is."""
+    for _ in range(20_000):
         document: dict[str, Any] = json.loads(path.read_bytes())
         if document["foreign"] == step:
             return document
-    raise AssertionError(f"version {step} was overwritten unseen by one made from {document['foreign']}")
+    raise AssertionError(f"version {step} was overwritten by who had not seen it")
 
 
 def write_whole(path: Path, document: dict[str, Any]) -> None:
