@@ -52,6 +52,7 @@ def replace(
             _keep_mode(path, file)
             file.flush()
             os.fsync(file.fileno())
+            written = os.fstat(file.fileno())
             undisturbed = folder_time(folder) == created
         if prepare:
             prepare()
@@ -62,6 +63,8 @@ def replace(
         raise
     with made():
         stat, after = path.stat(), folder_time(folder)
+        if stat.st_ino != written.st_ino:  # another program was there since: its version is none of ours
+            stat = written
         sync_folder(folder)
         return Replaced(stat, before, after if undisturbed else None)
 

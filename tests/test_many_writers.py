@@ -7,6 +7,9 @@ import itertools
 import json
 import os
 import random
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -316,6 +319,45 @@ def home(tmp_path: Path) -> Path:
             write_document(sessions, name, title=name, messages=turns(2), **counts)
         sessions.sync()
     return tmp_path
+
+
+UPDATE_TWICE = """
+import sys
+from hermes_sessions import SessionRepository
+with SessionRepository.open(hermes_home=sys.argv[1]) as sessions:
+    sessions.update("one", title="ours")
+    print(sessions.summary("one").title, flush=True)
+    sessions.update("one", more=1)
+"""
+
+
+@pytest.mark.fault
+def test_a_version_that_follows_ours_at_once_is_not_taken_for_ours(home: Path) -> None:
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    path = home / "webui" / "sessions" / "one.json"
+    before = path.stat().st_ino
+    theirs = {"session_id": "one", "of": "theirs" * 50, "title": "theirs", "messages": turns(3), "last": 1}
+    slow = [
+        "strace",
+        "-f",
+        "-o",
+        os.devnull,
+        "-e",
+        "trace=rename",
+        "-e",
+        "inject=rename:delay_exit=2000000:when=1",
+    ]
+    program = [sys.executable, "-B", "-c", UPDATE_TWICE, str(home)]
+    with subprocess.Popen([*slow, *program], stdout=subprocess.PIPE, text=True) as process:
+        while path.stat().st_ino == before:  # until it has renamed, and is held there for two seconds
+            os.sched_yield()
+        write_whole(path, theirs)
+        said, _ = process.communicate()
+    assert (process.returncode, said) == (0, "theirs\n")
+    left = json.loads(path.read_bytes())
+    assert {name: left[name] for name in theirs} == theirs
+    assert left["more"] == 1
 
 
 def check_rows(home: Path) -> None:
