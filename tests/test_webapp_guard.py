@@ -49,7 +49,7 @@ def client(sessions: SessionRepository) -> FlaskClient:
     ],
 )
 def test_only_our_hosts_are_answered(client: FlaskClient, host: str, status: int) -> None:
-    for path in ("/health", "/api/sessions", "/", "/static/style.css", "/login"):
+    for path in ("/health", "/api/sessions", "/", "/static/app.css", "/login"):
         with client.get(path, environ_overrides={"HTTP_HOST": host}) as response:
             assert response.status_code == (303 if (path, status) == ("/login", 200) else status)
 
@@ -103,7 +103,7 @@ def test_only_our_pages_write(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/sessions", "/nothing", "/api/nothing", "/health", "/static/style.css"]
+    "path", ["/", "/api/sessions", "/nothing", "/api/nothing", "/health", "/static/app.css"]
 )
 def test_every_answer_binds_the_browser(client: FlaskClient, path: str) -> None:
     for host in ("localhost", "evil.example"):
@@ -143,7 +143,7 @@ def test_without_the_password_there_is_nothing(guarded: FlaskClient, sessions: S
         assert response.headers["Location"].startswith("/login?next=")
     assert guarded.post(f"/session/{session_id}/delete").status_code == 303
     assert sessions.summary(session_id).title == "Private"
-    for path in ("/health", "/login", "/static/style.css"):
+    for path in ("/health", "/login", "/static/app.css"):
         with guarded.get(path) as open_to_all:
             assert open_to_all.status_code == 200
 
@@ -371,10 +371,11 @@ def test_no_text_becomes_markup(sessions: SessionRepository, client: FlaskClient
 
 
 def test_a_colour_from_the_file_is_only_a_colour(sessions: SessionRepository, client: FlaskClient) -> None:
-    started(sessions, project_id="p")
     colors = ['#fff"/><script>', "red;background:url(//x)", "#12345", "#22c55e"]
     entries = [{"project_id": f"p{at}", "name": f"n{at}", "color": color} for at, color in enumerate(colors)]
     sessions.config.projects_file.write_text(json.dumps(entries))
+    for entry in entries:
+        started(sessions, project_id=entry["project_id"])
     page = client.get("/").text
     assert set(re.findall(r'fill="([^"]*)"', page)) == {"#22c55e", "#8a8f98"}
     check_inert(page)

@@ -6,7 +6,7 @@ from flask import Flask
 
 from hermes_sessions.repository import SessionRepository
 
-from . import auth, failures, live, render
+from . import auth, failures, live, render, sidebar
 from .api import api
 from .pages import pages
 
@@ -28,6 +28,7 @@ def create_app(
     auth.protect(app, password, hosts)
     failures.register(app)
     render.register(app)
+    sidebar.register(app)
     live.register(app)
     for blueprint in (api, pages, auth.login, live.stream):
         app.register_blueprint(blueprint)

@@ -1,32 +1,17 @@
 """The pages for people: the list, one session, and the forms that change it; they work without JavaScript."""
 
-from collections.abc import Mapping
-from typing import Any
+from flask import Blueprint, Response, g, request, url_for
 
-from flask import Blueprint, Response, request, url_for
-
-from hermes_sessions.errors import InvalidValue, StorageError, Unreadable
+from hermes_sessions.errors import InvalidValue
 from hermes_sessions.recovery import is_interrupted
-from hermes_sessions.results import Project
 
-from . import render, transcript
+from . import render, sidebar, transcript
 from .api import cleaned_title, move
-from .store import hiding_agents, masker, sessions, settings_problem
+from .store import masker, sessions, settings_problem
 
 pages = Blueprint("pages", __name__)
 
-SESSIONS_A_PAGE = 50
 MESSAGES_A_PAGE = 100
-ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
-CLASSES = {
-    "webui": "Web",
-    "cli": "Command line",
-    "messaging": "Messengers",
-    "api": "API",
-    "tool": "Sub-agents",
-    "other": "Other",
-}
-FILTERS = ("profile", "project_id", "source")
 DONE = {
     "rename": "Renamed.",
     "pin": "Pinned.",
@@ -48,51 +33,8 @@ DONE = {
 @pages.get("/")
 def list_sessions() -> Response:
     """Show the sessions that the filters in the query leave, a page at a time."""
-    filters: dict[str, Any] = {name: request.args.get(name) or None for name in FILTERS}
-    filters["agent"] = not hiding_agents()
-    archived = _archived(request.args.get("archived", "0"))
-    found = sessions().list(
-        limit=SESSIONS_A_PAGE, cursor=request.args.get("cursor") or None, archived=archived, **filters
-    )
-    projects, problem = _projects()
-    return render.page(
-        "list.html",
-        found=found,
-        warnings=[*found.warnings, *filter(None, [problem, settings_problem()])],
-        projects=projects,
-        counts={name: sessions().count(archived=kind, **filters) for name, kind in ARCHIVED.items()},
-        classes=_classes(filters | {"archived": archived}),
-        done=_done(),
-        link=_link,
-    )
-
-
-def _classes(filters: dict[str, Any]) -> dict[str, tuple[str, int]]:
-    """Return the source classes that there are, by name: in words, and how many sessions are of each."""
-    counts = {name: sessions().count(**filters | {"source": name}) for name in CLASSES}
-    return {name: (words, counts[name]) for name, words in CLASSES.items() if counts[name]}
-
-
-def _archived(text: str) -> bool | None:
-    if text not in ARCHIVED:
-        raise InvalidValue(f"archived must be one of {', '.join(ARCHIVED)}")
-    return ARCHIVED[text]
-
-
-def _projects() -> tuple[dict[str, Project], str | None]:
-    """Return the projects by id; if they cannot be read, why: the sessions can still be shown."""
-    try:
-        return {project.project_id: project for project in sessions().projects.list()}, None
-    except (Unreadable, StorageError) as error:
-        return {}, str(error)
-
-
-def _link(**changes: str | None) -> str:
-    """Return the address of the list with this request's filters, changed; it begins at the first page."""
-    kept: dict[str, Any] = {name: request.args.get(name) for name in (*FILTERS, "archived")}
-    return url_for(
-        "pages.list_sessions", **{name: value for name, value in (kept | changes).items() if value}
-    )
+    g.sidebar = sidebar.read()  # here a filter that cannot be is an error of the request
+    return render.page("list.html", done=_done())
 
 
 def _done() -> str | None:
@@ -104,7 +46,7 @@ def show_session(session_id: str) -> Response:
     """Show a session's last messages, or those before the index `before`."""
     summary = sessions().summary(session_id)
     page = sessions().messages(session_id, before=_before(), limit=MESSAGES_A_PAGE)
-    projects, problem = _projects()
+    projects, problem = sidebar.read_projects()
     return render.page(
         "session.html",
         session=summary,

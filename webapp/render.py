@@ -59,17 +59,19 @@ def ago(at: float | None, now: float | None = None) -> str:
 
 def moment(at: float | None, text: str | None = None) -> Markup:
     """Return a `time` element that shows `text`, and on hover the exact time; without `text`, that."""
-    when = _local_time(at)
+    when = local_time(at)
     if when is None:
         return Markup("")
     exact = when.strftime("%Y-%m-%d %H:%M")
     zone = when.strftime("UTC%z")
-    return Markup('<time datetime="{}" title="{} {}">{}</time>').format(
-        when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), exact, zone, escape(text or exact)
+    # The page's script keeps "3 hours ago" true.
+    renewed = Markup(" data-ago") if text else ""
+    return Markup('<time datetime="{}" title="{} {}"{}>{}</time>').format(
+        when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), exact, zone, renewed, escape(text or exact)
     )
 
 
-def _local_time(at: float | None) -> datetime | None:
+def local_time(at: float | None) -> datetime | None:
     """Return a time in the server's zone, None for one that no calendar has."""
     try:
         return None if at is None else datetime.fromtimestamp(at, UTC).astimezone()
