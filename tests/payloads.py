@@ -1,7 +1,7 @@
 """Texts that try to run a script in a page: each calls `pwned()` in its own way.
 
-The ways are those of the OWASP cheat sheet on filter evasion, of mutation XSS against sanitisers (mXSS), of
-Markdown renderers that let links, images and code fences through, and of templates that are filled twice. They
+The ways are those of the OWASP cheat sheet on filter evasion, of mutation XSS against sanitisers, of Markdown
+renderers that let links, images and code fences through, and of templates that are filled twice. They
 are used as titles, messages, tool arguments, project and file names and search texts.
 """
 
