@@ -14,7 +14,7 @@ from .errors import (
 )
 from .model import Session, Signature, Summary, title_from
 from .repository import SessionRepository
-from .results import Finding, MessagePage, Page, Project, Removed, SyncReport, Trashed
+from .results import Finding, MessagePage, Page, Project, Removed, SyncReport, Trashed, Usage
 
 __all__ = [
     "AgentUnavailable",
@@ -38,5 +38,6 @@ __all__ = [
     "SyncReport",
     "Trashed",
     "Unreadable",
+    "Usage",
     "title_from",
 ]

@@ -19,6 +19,7 @@ from .cli_agent import agent
 from .cli_base import Home, Verbs, each, json_option, off_option, redact_option
 from .cli_projects import find_project, project_names, projects
 from .cli_text import LISTED, list_row, print_heading, print_messages
+from .cli_usage import usage
 from .config import resolve_server
 from .errors import Unreadable, storing
 from .model import UNTITLED, Summary, pending
@@ -245,8 +246,8 @@ def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
     return entry
 
 
-for group in (agent, projects):
-    main.add_command(group)
+for verb in (agent, projects, usage):
+    main.add_command(verb)
 
 
 # ---- the index ------------------------------------------------------------------------------------------

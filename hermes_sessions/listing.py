@@ -166,6 +166,19 @@ def _count_statement(joint: bool, hidden: bool, parameters: frozenset[str]) -> s
     return sa.select(counted.scalar_subquery() + others.scalar_subquery())
 
 
+def matching(
+    filters: Filters, names: Collection[str]
+) -> tuple[sa.Select[Any] | sa.CompoundSelect[Any], dict[str, Any]]:
+    """Return the query of these columns of all that match, in no order, and its parameters."""
+    parameters, columns = _parameters(filters), [SESSIONS.c[name] for name in names]
+    found = sa.select(*columns).where(*_conditions(SESSIONS, filters.hidden, parameters))
+    if not _joint(filters):
+        return found, parameters
+    conditions = _conditions(AGENT_CONVERSATIONS, filters.hidden, parameters)
+    others = sa.select(*map(_conversation_column, columns)).where(*conditions, *_shown_once(parameters))
+    return found.union_all(others), parameters
+
+
 def _parameters(filters: Filters) -> dict[str, Any]:
     wanted = ((name, getattr(filters, name)) for name in FILTERED)
     given = {name: value for name, value in wanted if value is not None}

@@ -36,6 +36,7 @@ from . import (
     tables,
     trash,
     upgrades,
+    usage,
     writing,
 )
 from . import config as configuration
@@ -68,7 +69,7 @@ from .model import (
 )
 from .projects import Projects
 from .redact import mask_all
-from .results import Finding, MessagePage, Page, Removed, SyncReport, Trashed
+from .results import Finding, MessagePage, Page, Removed, SyncReport, Trashed, Usage
 from .tables import Indexed, Place
 from .writing import Store
 
@@ -234,6 +235,22 @@ class SessionRepository:
         )
         with self._up_to_date() as index:
             return self._total(index, filters)
+
+    def usage(
+        self, *, since: float | None = None, by: str = "day", agent: bool = True, hidden: bool = True
+    ) -> Sequence[Usage]:
+        """Return what sessions, messages, tokens and cost amount to for each `by`.
+
+        `by` is ``"day"``, ``"model"``, ``"source"`` (the class), ``"project"`` (its id) or ``"profile"``. The
+        sums are those of the sessions that `list` has with the same `agent` and `hidden`: all, unless said
+        otherwise, since what the sidebar hides was paid for too. A session counts whole, on the local day of
+        its last activity, and only if that was at or after `since` (seconds since the epoch). Days come in
+        order, other keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
+        """
+        filters, key = _filters(agent=agent, hidden=hidden, archived=None), usage.check_by(by)
+        begin = None if since is None else check_seconds("since", since)
+        with self._up_to_date() as index:
+            return usage.usage(index.connection, filters, begin, key)
 
     def version(self) -> str:
         """Return an opaque token that changes whenever a list could have changed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -55,6 +57,48 @@ class Removed:
     count: int
     preview: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the sessions of one key (a day, a model, ...; None: they have none) amount to.
+
+    `estimated_cost` is the sum over the `priced` sessions whose cost is known; None if that is none of them.
+    """
+
+    key: str | None
+    sessions: int
+    messages: int
+    input_tokens: int
+    output_tokens: int
+    estimated_cost: float | None
+    priced: int
+
+    @property
+    def total_tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {item.name: getattr(self, item.name) for item in fields(self)} | {
+            "total_tokens": self.total_tokens
+        }
+
+
+def total_usage(parts: Iterable[Usage]) -> Usage:
+    """Return the sum of several, whose key is None."""
+    all_parts = list(parts)
+    costs = [part.estimated_cost for part in all_parts if part.estimated_cost is not None]
+    return Usage(
+        key=None,
+        sessions=sum(part.sessions for part in all_parts),
+        messages=sum(part.messages for part in all_parts),
+        input_tokens=sum(part.input_tokens for part in all_parts),
+        output_tokens=sum(part.output_tokens for part in all_parts),
+        estimated_cost=math.fsum(costs) if costs else None,
+        priced=sum(part.priced for part in all_parts),
+    )
 
 
 @dataclass(frozen=True, slots=True)

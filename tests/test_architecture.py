@@ -25,6 +25,7 @@ BELOW_REPOSITORY = {
     "files",
     "database",
     "listing",
+    "usage",
     "mirror",
     "agents",
     "indexing",
@@ -33,7 +34,7 @@ BELOW_REPOSITORY = {
     "adopting",
 }
 # "" is hermes_sessions itself.
-CLI = {"cli_base", "cli_text", "cli_agent", "cli_projects", "cli_care"}
+CLI = {"cli_base", "cli_text", "cli_agent", "cli_projects", "cli_care", "cli_usage"}
 FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "results", "upgrades"}
 
 MAY_USE: dict[str, set[str]] = {
@@ -49,6 +50,7 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
     # The queries of lists; the agents' databases mirrored; which agents there are, and one session of theirs.
     "hermes_sessions.listing": {*PURE, "tables"},
+    "hermes_sessions.usage": {*PURE, "listing", "tables"},
     "hermes_sessions.agent_snapshot": set(PURE),
     "hermes_sessions.agent_state": {*PURE, "agent_snapshot"},
     "hermes_sessions.mirror_rows": {*PURE, "agent_snapshot", "tables"},
@@ -94,6 +96,7 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.cli_text": {"model", "results", "terminal"},
     "hermes_sessions.cli_agent": {*FACE_MAY_USE, "cli_base", "cli_text", "terminal"},
     "hermes_sessions.cli_projects": {*FACE_MAY_USE, "cli_base", "terminal"},
+    "hermes_sessions.cli_usage": {*FACE_MAY_USE, "cli_base", "cli_projects", "terminal"},
     "hermes_sessions.cli": {*FACE_MAY_USE, *CLI, "demo", "terminal"},
     "webapp": FACE_MAY_USE,
     "migrations": set(),

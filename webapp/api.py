@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from hermes_sessions.errors import NotFound
 from hermes_sessions.model import UNTITLED, Session, Summary, pending
-from hermes_sessions.results import Project
+from hermes_sessions.results import Project, total_usage
 
 from . import wire
 from .store import masked, masker, redacting, sessions, settings_problem, showing_agents
@@ -141,6 +141,15 @@ def list_projects() -> Answer:
 
 def _project(project: Project) -> dict[str, Any]:
     return project.as_dict() | {"name": masker()(project.name)}
+
+
+@get("/api/usage")
+def add_up_usage(
+    by: str = "day", since: float | None = None, agent: bool = True, hidden: bool = True
+) -> Answer:
+    found = sessions().usage(by=by, since=since, agent=agent, hidden=hidden)
+    total = total_usage(found).as_dict()
+    return {"by": by, "since": since, "usage": [each.as_dict() for each in found], "total": total}
 
 
 @get("/api/trash")

@@ -42,6 +42,12 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_INTEGER
 
 
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= LARGEST_INTEGER  # so neither NaN nor infinite
+
+
 def _is_names(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
 
@@ -65,6 +71,7 @@ def _or_null(kind: Kind) -> Kind:
 _TEXT = Kind("text", lambda value: isinstance(value, str), str)
 _FLAG = Kind("true or false", lambda value: isinstance(value, bool), _parse_flag)
 _WHOLE = Kind("a whole number, 0 or more", _is_whole, _parse_whole)
+_NUMBER = Kind("a number, 0 or more", _is_number, float)
 _NAMES = Kind("a non-empty list of names", _is_names, str.split)
 KINDS: Mapping[type | types.UnionType, Kind] = {
     str: _TEXT,
@@ -73,6 +80,7 @@ KINDS: Mapping[type | types.UnionType, Kind] = {
     str | None: _or_null(_TEXT),
     bool | None: _or_null(_FLAG),
     int | None: _or_null(_WHOLE),
+    float | None: _or_null(_NUMBER),
     list[str] | None: _or_null(_NAMES),
 }
 
