@@ -446,9 +446,13 @@ class Summary(Metadata):
         Texts are as `clean_text` has them, no longer than they may be; what is nested deeper than 100 levels
         is left out.
         """
-        known = self.metadata()
-        fitting = {name: _fit(known[name], rule) for name, rule in FIELDS.items()}
-        unfit = {name: value for name, value in fitting.items() if value != known[name]}
+        unfit = {}
+        for name, rule in FIELDS.items():
+            value = getattr(self, name)
+            if isinstance(value, str | list | dict):  # most are None or numbers
+                fitting = _fit(value, rule)
+                if fitting != value:
+                    unfit[name] = fitting
         if not _is_shallow(self.extra, DEEPEST + 1):
             unfit["extra"] = {name: value for name, value in self.extra.items() if _is_shallow(value)}
         return replace(self, **unfit) if unfit else self
