@@ -50,7 +50,7 @@ def test_findings_name_no_path_of_the_server(may: Path, filled: FlaskClient) -> 
 
 
 def test_the_trash_page_gives_back(sessions: SessionRepository, client: FlaskClient) -> None:
-    assert "Nothing was deleted" in client.get("/trash").text
+    assert "The trash is empty" in client.get("/trash").text
     session_id = started(sessions, 3, title="<b>Rent</b>")
     client.post(f"/session/{session_id}/delete")
     page = client.get("/trash").text
@@ -58,7 +58,7 @@ def test_the_trash_page_gives_back(sessions: SessionRepository, client: FlaskCli
     assert "&lt;b&gt;Rent&lt;/b&gt;" in page
     answer = client.post(f"/trash/{session_id}/restore", follow_redirects=True)
     assert "Given back" in answer.text
-    assert "Nothing was deleted" in client.get("/trash").text
+    assert "The trash is empty" in client.get("/trash").text
 
 
 def test_an_interrupted_session_says_so_and_has_a_button(filled: FlaskClient) -> None:

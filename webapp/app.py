@@ -6,7 +6,7 @@ from flask import Flask
 
 from hermes_sessions.repository import SessionRepository
 
-from . import auth, failures, live, render, sidebar
+from . import acts, auth, failures, live, render, sidebar
 from .api import api
 from .pages import pages
 
@@ -29,7 +29,8 @@ def create_app(
     failures.register(app)
     render.register(app)
     sidebar.register(app)
+    acts.register(app)
     live.register(app)
-    for blueprint in (api, pages, auth.login, live.stream):
+    for blueprint in (api, pages, acts.acts, auth.login, live.stream):
         app.register_blueprint(blueprint)
     return app

@@ -24,7 +24,7 @@ _AGES = (
 def register(app: Flask) -> None:
     """Give the templates of `app` their filters."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(ago=ago, moment=moment, mask=mask, svg_color=svg_color)
+    app.jinja_env.filters.update(ago=ago, moment=moment, mask=mask, svg_color=svg_color, hex_color=hex_color)
     app.jinja_env.globals["has_password"] = lambda: current_app.extensions["hermes_login"] is not None
 
 
@@ -82,3 +82,9 @@ def local_time(at: float | None) -> datetime | None:
 def svg_color(color: str | None) -> str:
     """Return a project's colour if it is one: text from a file must not become markup or CSS."""
     return color if color and _COLOR.fullmatch(color) else "#8a8f98"
+
+
+def hex_color(color: str | None) -> str:
+    """Return a colour as a colour field takes it: six digits, without the transparency."""
+    digits = svg_color(color)[1:]
+    return "#" + (digits[:6] if len(digits) >= 6 else "".join(2 * digit for digit in digits[:3]))

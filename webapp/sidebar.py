@@ -1,5 +1,6 @@
 """The sidebar beside every page: what its filters and its search leave of the sessions, grouped by day."""
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from hermes_sessions.model import Summary
 from hermes_sessions.results import Page, Project
 
 from . import render
-from .store import hiding_agents, sessions, settings_problem
+from .store import hiding_agents, redacting, sessions, settings_problem
 
 SESSIONS_A_PAGE = 50
 # A stream that is not ours may still write: a turn sent so lately is not called interrupted.
@@ -30,6 +31,12 @@ CLASSES = {
     "tool": "Sub-agents",
     "other": "Other",
 }
+FOOT_PAGES = (
+    ("pages.list_projects", "Projects", "folder"),
+    ("pages.show_import", "Import", "upload"),
+    ("pages.show_findings", "Health", "stethoscope"),
+    ("pages.list_trash", "Trash", "trash-2"),
+)
 FILTERS = ("profile", "project_id", "source")
 KEPT = ("q", *FILTERS, "archived")
 
@@ -100,6 +107,7 @@ def register(app: Flask) -> None:
         list_link=link,
         session_link=session_link,
         profiles=_profiles,
+        foot_pages=FOOT_PAGES,
         source_classes=CLASSES,
         shown_words=SHOWN_WORDS,
     )
@@ -123,6 +131,15 @@ def read(limit: int = SESSIONS_A_PAGE) -> Sidebar:
     projects, problem = read_projects()
     warnings = [*found.warnings, *filter(None, [problem, settings_problem()])]
     return Sidebar(found, by_day(found.items), projects, warnings)
+
+
+def tag() -> str:
+    """Return what the sidebar depends on, as an entity tag: store, projects, query, settings and the day."""
+    query = sorted(request.args.items(multi=True))
+    settings = (redacting(), hiding_agents(), settings_problem())
+    today = datetime.now().astimezone().date()
+    depends = (sessions().version(), read_projects(), query, settings, today)
+    return hashlib.sha256(repr(depends).encode()).hexdigest()[:32]
 
 
 def filters() -> dict[str, Any]:
