@@ -60,13 +60,27 @@ def print_trashed(found: Iterable[Trashed], redact: bool, as_json: bool) -> None
 
 
 @click.command()
+@click.argument("session_ids", metavar="[ID...]", nargs=-1)
 @click.option("--older-than", "days", type=click.FloatRange(0), help="Days in the trash.  [default: 30]")
 @click.option("--dry-run", is_flag=True, help="Only list what would be erased.")
 @redact_option
 @json_option
 @click.pass_obj
-def purge(home: Home, days: float | None, dry_run: bool, redact: bool, as_json: bool) -> None:
-    """Erase for good what has been in the trash for long."""
+def purge(
+    home: Home,
+    /,
+    *,
+    session_ids: Sequence[str],
+    days: float | None,
+    dry_run: bool,
+    redact: bool,
+    as_json: bool,
+) -> None:
+    """Erase for good what has been in the trash for long, or what is there of the sessions named."""
+    if session_ids:
+        if dry_run or days is not None:
+            raise click.UsageError("name sessions, or say which by --older-than and --dry-run")
+        erase(home, session_ids, as_json)
     older_than = None if days is None else days * DAY
     with home.open() as sessions:
         if dry_run:
@@ -74,6 +88,15 @@ def purge(home: Home, days: float | None, dry_run: bool, redact: bool, as_json: 
             return
         count = sessions.purge(older_than=older_than)
     report({"purged": count}, f"{count} erased", as_json)
+
+
+def erase(home: Home, session_ids: Sequence[str], as_json: bool) -> NoReturn:
+    """Erase for good what is in the trash of these sessions; leave with 1 if that is nothing of one."""
+    with home.open() as sessions:
+        done, failed = each(session_ids, str, sessions.erase)
+    said = "\n".join(f"{name}: erased" for name in done)
+    report({"purged": sum(done.values()), "failed": failed}, said, as_json)
+    sys.exit(1 if failed else 0)
 
 
 # ---- what is wrong --------------------------------------------------------------------------------------

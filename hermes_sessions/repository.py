@@ -538,6 +538,13 @@ class SessionRepository:
         """
         return sum(1 for _ in trash.purge(self.config.trash_dir, _before(older_than)))
 
+    def erase(self, session_id: str) -> int:
+        """Erase for good all that lies in the trash of one session, however new; return how many files.
+
+        Raises `NotFound` if that is nothing, `InvalidId`, `StorageError`.
+        """
+        return trash.erase(self.config.trash_dir, session_id)
+
     def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
         """Return what `purge` would erase."""
         return [trash.describe(entry) for entry in trash.old(self.config.trash_dir, _before(older_than))]

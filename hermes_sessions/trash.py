@@ -114,9 +114,24 @@ def give_back(entry: Entry, folder: Path) -> Written:
 def purge(trash: Path, before: int) -> Iterator[Entry]:
     """Erase for good what was deleted before a time (nanoseconds since the epoch), one after the other."""
     for entry in old(trash, before):
-        with storing(f"cannot erase session {entry.session_id}"):
-            entry.path.unlink(missing_ok=True)
+        _erase(entry)
         yield entry
+
+
+def erase(trash: Path, session_id: str) -> int:
+    """Erase for good all that there is of a session; return how many files, or raise `NotFound`."""
+    check_id(session_id)
+    found = [entry for entry in entries(trash) if entry.session_id == session_id]
+    if not found:
+        raise NotFound(f"no session {session_id} in the trash")
+    for entry in reversed(found):
+        _erase(entry)
+    return len(found)
+
+
+def _erase(entry: Entry) -> None:
+    with storing(f"cannot erase session {entry.session_id}"):
+        entry.path.unlink(missing_ok=True)
 
 
 def old(trash: Path, before: int) -> list[Entry]:

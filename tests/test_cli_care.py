@@ -36,6 +36,16 @@ def test_purge_says_first(may: Path) -> None:
     assert parsed(may, "trash") == []
 
 
+def test_sessions_are_erased_by_name(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    assert parsed(may, "purge", "51f22612416e") == {"purged": 1, "failed": {}}
+    assert parsed(may, "trash") == []
+    again = run(may, "purge", "51f22612416e")
+    assert again.exit_code == 1
+    assert "no session 51f22612416e in the trash" in again.stderr
+    assert run(may, "purge", "51f22612416e", "--dry-run").exit_code == 2
+
+
 def test_check_leaves_with_1_if_something_is_wrong(may: Path) -> None:
     done(may, "list")
     found = run(may, "check")

@@ -16,7 +16,9 @@ POSTS = [
     *(f"/api/session/{name}" for name in "truncate branch duplicate retry undo import import_cli".split()),
     *(f"/api/session/{name}" for name in ("restore", "recover")),
     *(f"/api/projects/{name}" for name in ("create", "rename", "delete")),
-    *(f"/api/sessions/{name}" for name in ("cleanup", "cleanup_zero_message")),
+    *(f"/api/sessions/{name}" for name in ("cleanup", "cleanup_zero_message", "batch")),
+    "/api/trash/purge",
+    "/api/repair",
 ]
 
 

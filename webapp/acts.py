@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, request, url_for
 from hermes_sessions.errors import InvalidValue
 
 from . import render, sidebar
-from .api import cleaned_title, move
+from .changes import cleaned_title, move
 from .store import sessions
 
 acts = Blueprint("acts", __name__)

@@ -8,6 +8,8 @@ from hermes_sessions.repository import SessionRepository
 
 from . import acts, auth, failures, live, render, sidebar
 from .api import api
+from .care import care
+from .changes import changes
 from .pages import pages
 
 LARGEST_BODY = 20 * 1024 * 1024
@@ -31,6 +33,6 @@ def create_app(
     sidebar.register(app)
     acts.register(app)
     live.register(app)
-    for blueprint in (api, pages, acts.acts, auth.login, live.stream):
+    for blueprint in (api, changes, care, pages, acts.acts, auth.login, live.stream):
         app.register_blueprint(blueprint)
     return app

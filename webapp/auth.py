@@ -30,7 +30,7 @@ COOKIE = "hermes_login"
 LOGIN_SECONDS = 30 * 86_400
 KEY_FILE, KEY_BYTES = "web.key", 32
 SAFE = ("GET", "HEAD", "OPTIONS")
-OPEN_TO_ALL = ("login.show", "login.enter", "show_health", "static")
+OPEN_TO_ALL = ("login.show", "login.enter", "care.show_health", "static")
 OWN_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 ANY_ADDRESS = frozenset({"0.0.0.0", "[::]"})  # noqa: S104  # named to be recognised, not bound
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -214,8 +214,7 @@ def _login() -> Login | None:
 
 def _check_login() -> Response | None:
     required = _login()
-    name = (request.endpoint or "").removeprefix("api.")
-    if required is None or name in OPEN_TO_ALL or required.knows(request.cookies.get(COOKIE, "")):
+    if required is None or request.endpoint in OPEN_TO_ALL or required.knows(request.cookies.get(COOKIE, "")):
         return None
     if request.path.startswith("/api/"):
         abort(401, "log in first")

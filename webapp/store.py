@@ -7,6 +7,7 @@ from flask import current_app, g
 
 from hermes_sessions.config import read_settings
 from hermes_sessions.errors import StorageError, Unreadable
+from hermes_sessions.model import Session, Summary
 from hermes_sessions.redact import mask_all
 from hermes_sessions.repository import SessionRepository
 
@@ -58,6 +59,12 @@ def masked(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a session's entry with what people and models wrote in it made safe to show."""
     mask = masker()
     return entry | {key: mask(entry[key]) for key in WRITTEN if key in entry}
+
+
+def entry_of(session: Summary | Session) -> dict[str, Any]:
+    """Return the list entry of a session, safe to show."""
+    summary = session if isinstance(session, Summary) else session.summary()
+    return masked(summary.as_dict())
 
 
 def _settings() -> tuple[dict[str, Any], str | None]:

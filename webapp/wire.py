@@ -81,6 +81,7 @@ KINDS: Mapping[type | types.UnionType, Kind] = {
     bool | None: _or_null(_FLAG),
     int | None: _or_null(_WHOLE),
     float | None: _or_null(_NUMBER),
+    list[str]: _NAMES,
     list[str] | None: _or_null(_NAMES),
 }
 
