@@ -3,19 +3,22 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import database, indexing, mirror, recovery, sidecar, tables, trash, upgrades
+from . import database, indexing, leftovers, mirror, recovery, sidecar, tables, trash, upgrades
 from .agent_snapshot import SESSION_COLUMNS
 from .agents import Agents
 from .errors import AgentUnavailable, NotFound, Unreadable
+from .files import Aside
 from .projects import Projects
 from .results import Finding
 from .sidecar import Loaded
 from .writing import Store
 
-# Kinds that can be mended without asking: the index follows the files, and debris is nobody's.
-MENDED_BY_SYNC = frozenset({"row without file", "file without row", "stale row"})
+# Kinds that can be mended without asking: the index follows the files, debris is nobody's, and what is
+# somebody's goes to the trash.
+MENDED_BY_SYNC = frozenset({"row without file", "file without row", "stale row", "no index yet"})
 MENDED_BY_REBUILD = frozenset({"wrong count in the index"})
-MENDABLE = MENDED_BY_SYNC | MENDED_BY_REBUILD | {"debris"}
+SETTLED = frozenset({"debris", "unseen version", "copy in the trash"})
+MENDABLE = MENDED_BY_SYNC | MENDED_BY_REBUILD | SETTLED
 
 SYNC, REBUILD = "hermes-sessions sync", "hermes-sessions rebuild"
 
@@ -49,9 +52,8 @@ def mend(store: Store, found: list[Finding]) -> None:
         indexing.rebuild(store.engine, store.config.sessions_dir)
     elif kinds & MENDED_BY_SYNC:
         indexing.sync(store.engine, store.config.sessions_dir)
-    if "debris" in kinds:
-        for folder in (store.config.state_dir, store.config.sessions_dir):
-            sidecar.remove_debris(folder)
+    if kinds & SETTLED:
+        leftovers.settle(store)
 
 
 # ---- files and rows -------------------------------------------------------------------------------------
@@ -68,6 +70,9 @@ def _of_files(store: Store) -> Iterator[Finding]:
             f"{name} cannot be read: {reason}",
             "mend the file by hand, or move it away; it is never overwritten",
         )
+    if files and not rows:
+        yield Finding("no index yet", None, f"none of the {len(files)} files is in the index", SYNC)
+        return
     for name in sorted(rows.keys() - files.keys()):
         yield Finding("row without file", name, "the index lists a session whose file is gone", SYNC)
     for name in sorted(files.keys() - rows.keys()):
@@ -116,13 +121,26 @@ def _of_content(store: Store, loaded: Loaded) -> Iterator[Finding]:
 
 
 def _of_leftovers(store: Store) -> Iterator[Finding]:
-    for folder in (store.config.state_dir, store.config.sessions_dir):
-        for path in sidecar.debris(folder):
-            yield Finding(
-                "debris", None, f"{path.name} was left by a write that did not end", "repair removes it"
-            )
+    found = leftovers.find(store)
+    for path in found.debris:
+        words = f"{path.name} was left by a write that did not end"
+        yield Finding("debris", None, words, "repair removes it")
+    for aside in found.unseen:
+        yield from _of_unseen(store, aside)
+    for entry in found.copies:
+        words = "it is in its place, and the same in the trash: a move did not end"
+        yield Finding("copy in the trash", entry.session_id, words, "repair removes it from the trash")
     for path in sidecar.backups(store.config.sessions_dir):
         yield from _of_backup(store, path)
+
+
+def _of_unseen(store: Store, aside: Aside) -> Iterator[Finding]:
+    words = f"{aside.path.name} is what another program wrote while a write of ours was broken off"
+    if aside.path.parent == store.config.sessions_dir:
+        yield Finding("unseen version", aside.stem, words, "repair moves it to the trash")
+    else:
+        remedy = f"compare it with {aside.stem}.json, then remove it"
+        yield Finding("unseen projects", None, words, remedy)
 
 
 def _of_backup(store: Store, path: Path) -> Iterator[Finding]:
@@ -213,6 +231,11 @@ def _of_schema_of(profile: str, missing: list[str], indexed: bool) -> Iterator[F
 
 
 def _of_trash(store: Store, before: int) -> Iterator[Finding]:
+    for entry in trash.entries(store.config.trash_dir):
+        if entry.why == trash.RESCUED:
+            words = f"trash/{entry.path.name} is a version of it that another program wrote meanwhile"
+            remedy = f"hermes-sessions import of trash/{entry.path.name}, if it has what the session lacks"
+            yield Finding("rescued version", entry.session_id, words, remedy, note=True)
     old = trash.old(store.config.trash_dir, before)
     if old:
         words = f"{len(old)} deleted sessions are older than they need be kept"

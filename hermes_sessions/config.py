@@ -64,6 +64,11 @@ class Config:
         return self.state_dir / "projects.json"
 
     @property
+    def projects_lock(self) -> Path:
+        """The lock file of the list of projects."""
+        return self.locks_dir / "projects.lock"
+
+    @property
     def last_workspace_file(self) -> Path:
         """Names the workspace that was chosen last."""
         return self.state_dir / "last_workspace.txt"

@@ -6,9 +6,10 @@ Holds no lock and knows no database. Every write states the version that it repl
 import errno
 import marshal
 import os
+import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import IO, Any, NamedTuple
 from . import document, files, sidecar
 from .document import Edit, Member, Span
 from .errors import Conflict, Unreadable, storing
+from .files import Replaced
 from .model import Moved, Session, Signature, Stored
 from .sidecar import Loaded, Written
 
@@ -40,7 +42,7 @@ def outlined(folder: Path, session_id: str, known: Stored, keys: Collection[str]
     path = sidecar.path_of(folder, session_id)
     with sidecar.opened(path, session_id) as file:
         descriptor = file.fileno()
-        if sidecar.signature_of(os.fstat(descriptor)) != known.signature:
+        if files.signature_of(os.fstat(descriptor)) != known.signature:
             raise _changed_meanwhile(session_id)
         with sidecar.unreadable(path):
             members = _members_around(descriptor, known, keys)
@@ -121,20 +123,22 @@ def rewrite(source: Outline, edits: Sequence[Edit], *, backup: bool = False) -> 
 
     With `backup` the old file stays as `<id>.json.bak`.
     """
+    path = source.path
+    keep = partial(_keep_backup, path, source.signature) if backup else None
 
-    def prepare() -> None:
-        if sidecar.signature(source.path.parent, source.path.stem) != source.signature:
-            raise _changed_meanwhile(source.path.stem)
-        if backup:
-            _keep_backup(source.path)
+    def put(write: files.Write) -> Replaced:
+        try:
+            return files.replace_version(path, source.signature, write, keep)
+        except files.Changed:
+            raise _changed_meanwhile(path.stem) from None
 
-    return _write(source.path, source, edits, prepare)
+    return _write(path, source, edits, put)
 
 
 def copy(source: Outline, edits: Sequence[Edit], session_id: str) -> Written:
     """Write a file with `edits` as the new session `session_id`; raise `Conflict` if that exists."""
     path = sidecar.path_of(source.path.parent, session_id)
-    return _write(path, source, edits, partial(_check_absent, path))
+    return _write(path, source, edits, partial(_create, path))
 
 
 def _no_bytes(start: int, end: int) -> bytes:  # noqa: ARG001  # a reader of nothing
@@ -145,20 +149,22 @@ def create(folder: Path, session_id: str, text: bytes) -> Written:
     """Write a new session's file; raise `Conflict` if it exists."""
     path = sidecar.path_of(folder, session_id)
     empty = Outline(path, Signature(0, 0, 0), (), _no_bytes)
-    written = _write(path, empty, [Edit(0, 0, text)], partial(_check_absent, path))
+    written = _write(path, empty, [Edit(0, 0, text)], partial(_create, path))
     transcript = document.span_of(document.members(text), "messages")
     return written._replace(stored=written.stored._replace(transcript=transcript))
 
 
-def _write(path: Path, source: Outline, edits: Sequence[Edit], prepare: Callable[[], None]) -> Written:
+def _write(
+    path: Path, source: Outline, edits: Sequence[Edit], put: Callable[[files.Write], Replaced]
+) -> Written:
     if source.read(0, min(3, source.signature.size)) == document.BOM:
         edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     with storing(f"cannot save session {path.stem}"):
-        done = files.replace(path, partial(_splice, source, sorted(edits)), prepare)
+        done = put(partial(_splice, source, sorted(edits)))
     old = document.span_of(source.members, "messages")
     transcript = Span(*(document.moved(position, edits) for position in old)) if old else None
     moved = Moved(done.folder_before, done.folder_after)
-    return Written(Stored(sidecar.signature_of(done.stat), transcript), moved)
+    return Written(Stored(files.signature_of(done.stat), transcript), moved)
 
 
 def _splice(source: Outline, edits: Sequence[Edit], file: IO[bytes]) -> None:
@@ -177,28 +183,37 @@ def _copy_range(source: Outline, start: int, end: int, file: IO[bytes]) -> None:
         file.write(source.read(at, min(at + COPY_BYTES, end)))
 
 
-def _check_absent(path: Path) -> None:
-    if path.exists():
-        raise Conflict(f"session {path.stem} exists already")
+def _create(path: Path, write: files.Write) -> Replaced:
+    try:
+        return files.create(path, write)
+    except FileExistsError:
+        raise Conflict(f"session {path.stem} exists already") from None
 
 
-def _keep_backup(path: Path) -> None:
-    """Keep the present file as the backup: by a second name for it, or a copy where the disk has none."""
-    backup = path.with_name(f"{path.name}.bak")
+def _keep_backup(path: Path, version: Signature) -> None:
+    """Keep this version of a file as its backup; raise `Changed`, and leave the backup before this one."""
     temporary = path.with_suffix(f".tmp.bak.{os.getpid()}.{threading.get_ident()}")
     temporary.unlink(missing_ok=True)  # of a crashed process that had the same number
     try:
-        os.link(path, temporary)
+        if _second(path, temporary) != version:
+            raise files.Changed
+        temporary.replace(path.with_name(f"{path.name}.bak"))
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _second(path: Path, name: Path) -> Signature:
+    """Give a file a second name, or a copy where the disk has none; return the version that has it."""
+    try:
+        os.link(path, name)
     except OSError as error:
         if error.errno not in files.NO_LINKS:
             raise
-        files.replace(backup, lambda file: file.write(path.read_bytes()))
-    else:
-        try:
-            temporary.replace(backup)
-        except OSError:
-            temporary.unlink()
-            raise
+        with path.open("rb") as source:
+            files.replace(name, lambda file: shutil.copyfileobj(source, file, COPY_BYTES))
+            return files.signature_of(os.fstat(source.fileno()))
+    return files.signature_of(name.stat())
 
 
 def _changed_meanwhile(session_id: str) -> Conflict:

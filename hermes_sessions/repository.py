@@ -29,6 +29,7 @@ from . import (
     explaining,
     files,
     indexing,
+    leftovers,
     listing,
     mirror,
     mirror_rows,
@@ -106,9 +107,7 @@ class SessionRepository:
         self._engine = database.make_engine(config.index)
         self._store = Store(config, self._engine, files.Locks(config.locks_dir))
         self._agents = Agents(config, self._engine)
-        self.projects = Projects(
-            config.projects_file, config.locks_dir / "projects.lock", self._unassign_project
-        )
+        self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
         try:
             upgrades.upgrade(config, self._engine)
         except BaseException:
@@ -145,8 +144,7 @@ class SessionRepository:
     def _start(self, progress: Progress | None) -> None:
         self._expect_sessions_folder()
         self._catch_up(progress)
-        for folder in (self.config.state_dir, self.config.sessions_dir):
-            sidecar.remove_debris(folder)
+        leftovers.settle(self._store)
         before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
         with database.reading(self._engine) as connection:
             unused = tables.old_drafts(connection, before)
@@ -619,6 +617,7 @@ class SessionRepository:
         """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
         self._expect_sessions_folder()
         report = indexing.sync(self._engine, self.config.sessions_dir, progress)
+        leftovers.settle(self._store)
         indexing.sync_trash(self._engine, self.config.trash_dir)
         self._agents.refresh(whole=True)
         return report

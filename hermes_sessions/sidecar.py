@@ -4,10 +4,8 @@ Holds no lock and knows no database. `editing` writes.
 """
 
 import json
-import math
 import os
 import stat
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,6 @@ from .document import Malformed, Member
 from .errors import NotFound, Unreadable, storing
 from .model import (
     FIELDS,
-    LARGEST_INTEGER,
     Moved,
     Session,
     Signature,
@@ -32,7 +29,6 @@ from .model import (
 from .results import MessagePage
 
 COPY_BYTES = 1 << 20
-DEBRIS_SECONDS = 3600
 STATED = ("session_id", "message_count")
 LARGEST_INDEXED = 4096
 
@@ -65,16 +61,11 @@ def path_of(folder: Path, session_id: str) -> Path:
     return folder / f"{session_id}.json"
 
 
-def signature_of(status: os.stat_result) -> Signature:
-    """Return the version that a `stat` stands for."""
-    return Signature(status.st_size, status.st_mtime_ns, status.st_ino & LARGEST_INTEGER)
-
-
 def signature(folder: Path, session_id: str) -> Signature | None:
     """Return the present version of a session's file, None without one."""
     with storing(f"cannot look at session {session_id}"):
         try:
-            return signature_of(path_of(folder, session_id).stat())
+            return files.signature_of(path_of(folder, session_id).stat())
         except FileNotFoundError:
             return None
 
@@ -93,7 +84,7 @@ def load_file(path: Path, session_id: str) -> Loaded:
         before = os.fstat(file.fileno())
         data = file.read()
     with unreadable(path):
-        return Loaded(session_id, path, data, signature_of(before), document.members(data))
+        return Loaded(session_id, path, data, files.signature_of(before), document.members(data))
 
 
 @contextmanager
@@ -255,35 +246,14 @@ def _readable(name: str) -> str:
 
 def _entry_signature(entry: os.DirEntry[str]) -> Signature:
     try:
-        return signature_of(entry.stat())
+        return files.signature_of(entry.stat())
     except OSError:  # gone since, or a link to nowhere: whoever reads it will say
         return Signature(0, 0, 0)
-
-
-def remove_debris(folder: Path) -> None:
-    """Remove the temporary files that crashed writes left more than an hour ago."""
-    for path in debris(folder):
-        with storing("cannot clean up after a crash"):
-            path.unlink(missing_ok=True)
-
-
-def debris(folder: Path) -> list[Path]:
-    """Return the temporary files that crashed writes left more than an hour ago."""
-    limit = time.time() - DEBRIS_SECONDS
-    with storing("cannot look for what a crash left"):
-        return [path for path in _named(folder, ".tmp.") if _modified_at(path) < limit]
 
 
 def _named(folder: Path, part: str) -> list[Path]:
     names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
     return [folder / name for name in sorted(names) if part in name]
-
-
-def _modified_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return math.inf
 
 
 def backups(folder: Path) -> list[Path]:

@@ -475,6 +475,12 @@ def trashed(connection: Connection) -> set[str]:
     return set(connection.execute(sa.select(TRASHED.c.session_id)).scalars())
 
 
+def in_place_and_trash(connection: Connection) -> list[str]:
+    """Return the ids of the sessions that have a row of their own, and lie in the trash too."""
+    own = sa.select(SESSIONS.c.session_id).join(TRASHED, SESSIONS.c.session_id == TRASHED.c.session_id)
+    return list(connection.execute(own).scalars())
+
+
 def put_trashed(connection: Connection, session_ids: Collection[str], trash_time: int | None) -> None:
     """Store what lies in the trash, as it was at this modification time of the folder (in nanoseconds)."""
     known, found = trashed(connection), set(session_ids)

@@ -16,7 +16,8 @@ from .model import Moved, Stored, check_id
 from .results import Trashed
 from .sidecar import Written
 
-DELETED, AGENTS, REPLACED = "deleted", "agent", "replaced"
+DELETED, AGENTS, REPLACED, RESCUED = "deleted", "agent", "replaced", "rescued"
+BESIDE = frozenset({REPLACED, RESCUED})  # what lies there although nobody deleted the session
 _NAME = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,128})\.(?P<at>[0-9]{1,20})\.(?P<why>[a-z]+)\.json")
 
 
@@ -41,7 +42,13 @@ def put(folder: Path, session_id: str, trash: Path, why: str = DELETED) -> Writt
             raise NotFound(f"no session {session_id}") from None
         with files.made():
             after = files.folder_time(folder)
-            return Written(Stored(sidecar.signature_of(target.lstat())), Moved(before, after))
+            return Written(Stored(files.signature_of(target.lstat())), Moved(before, after))
+
+
+def rescue(path: Path, session_id: str, trash: Path) -> None:
+    """Move a version of a session that has no place into the trash."""
+    with storing(f"cannot keep a version of session {session_id} in the trash"):
+        files.move_aside(path, _new_path(session_id, trash, RESCUED))
 
 
 def write(session_id: str, text: bytes, trash: Path, why: str = AGENTS) -> None:
@@ -78,9 +85,15 @@ def ids(trash: Path) -> set[str]:
 
 
 def newest(session_id: str, trash: Path) -> Entry | None:
-    """Return what was deleted last of a session, None if nothing of it is in the trash."""
+    """Return what was deleted last of a session, or else rescued; None if nothing of it is in the trash."""
     check_id(session_id)
-    return next((entry for entry in entries(trash) if entry.session_id == session_id), None)
+    found = of_session(session_id, trash)
+    return next((entry for entry in found if entry.why != RESCUED), found[0] if found else None)
+
+
+def of_session(session_id: str, trash: Path) -> list[Entry]:
+    """Return what lies in the trash of a session, the latest first."""
+    return [entry for entry in entries(trash) if entry.session_id == session_id]
 
 
 def describe(entry: Entry) -> Trashed:
@@ -101,14 +114,14 @@ def give_back(entry: Entry, folder: Path) -> Written:
     with storing(f"cannot restore session {entry.session_id}"):
         before = files.folder_time(folder)
         try:
-            files.move_new(entry.path, path)
+            moved = files.move_new(entry.path, path)
         except FileExistsError:
             raise Conflict(f"there is a session {entry.session_id}: delete or fork it first") from None
         except FileNotFoundError:
             raise NotFound(f"no session {entry.session_id} in the trash") from None
         with files.made():
             after = files.folder_time(folder)
-            return Written(Stored(sidecar.signature_of(path.stat())), Moved(before, after))
+            return Written(Stored(files.signature_of(moved)), Moved(before, after))
 
 
 def purge(trash: Path, before: int) -> Iterator[Entry]:

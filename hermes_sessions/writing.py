@@ -338,7 +338,7 @@ def restore(store: Store, session_id: str) -> Summary:
     with store.locks.held(check_id(session_id)):
         entry = trash.newest(session_id, store.config.trash_dir)
         backup = sidecar.backup(folder, session_id)
-        if backup is not None and (entry is None or entry.why == trash.REPLACED):
+        if backup is not None and (entry is None or entry.why in trash.BESIDE):
             return _restore_backup(store, backup)
         if entry is None:
             raise NotFound(f"nothing to restore of session {session_id}")

@@ -200,8 +200,7 @@ MUTATORS: dict[str, Mutator] = {
     ),
     "restore": Mutator(
         lambda sessions: lambda: sessions.restore("thrown-away"),
-        frozenset({"sessions/thrown-away.json"}),
-        (NotFound, Conflict),
+        done=(NotFound, Conflict),
     ),
     "restore a backup": Mutator(
         lambda sessions: lambda: sessions.restore("shortened"),
@@ -229,7 +228,7 @@ MUTATORS: dict[str, Mutator] = {
 
 # ---- what a disk holds ----------------------------------------------------------------------------------
 
-DEBRIS = re.compile(r"\.tmp\.")
+DEBRIS = re.compile(r"\.(tmp|swap)\.")
 Files = Mapping[str, bytes]
 Plain = Mapping[str, Any]
 
@@ -372,7 +371,7 @@ def _subject_of(name: str, rest: str) -> str:
     quoted, descriptor = re.search(r'"(/[^"]*)"', rest), re.match(r"\d+<([^>]*)>", rest)
     found = descriptor or quoted
     path = found[1] if found else rest.partition(",")[0]
-    return re.sub(r"\d{9,}", "0", re.sub(r"\.tmp\.(bak\.)?[\d.]+", r".tmp.\1", path))
+    return re.sub(r"\d{9,}", "0", re.sub(r"\.(tmp|swap)\.(bak\.)?[\d.]+", r".\1.\2", path))
 
 
 class Fault(NamedTuple):
@@ -748,7 +747,7 @@ class Check:
         trashed = {name for [name] in rows["trashed_sessions"]}
         self._expect(trashed == trash_of(files), f"in the trash: {trashed}")
         if self._ending is None:
-            left = [name for name in files if DEBRIS.search(name) and not name.startswith("trash/")]
+            left = [name for name in files if DEBRIS.search(name)]
             self._expect(not left, f"the next opening left {left}")
 
     def _of_agent(self, files: Files) -> set[str]:

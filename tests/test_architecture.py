@@ -20,6 +20,7 @@ BELOW_REPOSITORY = {
     "mirror_rows",
     "backup",
     "checking",
+    "leftovers",
     "explaining",
     "trash",
     "files",
@@ -40,7 +41,7 @@ FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "reposito
 MAY_USE: dict[str, set[str]] = {
     "hermes_sessions": {"config", "errors", "model", "repository", "results"},
     **{f"hermes_sessions.{name}": set(PURE[:at]) for at, name in enumerate(PURE)},
-    "hermes_sessions.files": {"errors"},  # the floor of rank 2: bytes and locks, nothing of sessions
+    "hermes_sessions.files": {"errors", "model"},  # the floor of rank 2: bytes and locks, nothing of sessions
     "hermes_sessions.database": {"errors"},  # and of its SQL: connections, no table
     "hermes_sessions.editing": {*PURE, "files", "sidecar"},  # what sidecar reads, changed
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
@@ -76,6 +77,7 @@ MAY_USE: dict[str, set[str]] = {
         "tables",
         "trash",
     },
+    "hermes_sessions.leftovers": {*PURE, "database", "files", "sidecar", "tables", "trash", "writing"},
     # What is wrong with a home; where a session is.
     "hermes_sessions.checking": {*PURE, *IO, *BELOW_REPOSITORY, "agent_snapshot"} - {"adopting", "search"},
     "hermes_sessions.explaining": {*PURE, *IO, *BELOW_REPOSITORY} - {"adopting", "search"},

@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 
 from hermes_sessions import SessionRepository, StorageError, files
-from hermes_sessions.sidecar import DEBRIS_SECONDS
+from hermes_sessions.leftovers import DEBRIS_SECONDS
 
 from .processes import at_once
 
@@ -45,15 +45,11 @@ class Stopped(BaseException):
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), OSError(28, "No space left on device"), Stopped()])
-@pytest.mark.parametrize("existing", [True, False])
 @pytest.mark.parametrize("when", ["write", "prepare"])
-def test_a_failed_replace_changes_nothing(
-    tmp_path: Path, error: BaseException, existing: bool, when: str
-) -> None:
+def test_a_failed_replacement_changes_nothing(tmp_path: Path, error: BaseException, when: str) -> None:
     path = tmp_path / "a.json"
-    if existing:
-        path.write_bytes(b"old")
-    before = path.stat() if existing else None
+    path.write_bytes(b"old")
+    known = files.signature_of(path.stat())
 
     def write(file: IO[bytes]) -> None:
         file.write(b"half of the n")
@@ -64,12 +60,26 @@ def test_a_failed_replace_changes_nothing(
         raise error
 
     with pytest.raises(type(error)) as caught:
-        files.replace(path, write, prepare)
+        files.replace_version(path, known, write, prepare)
     assert caught.value is error
-    assert names(tmp_path) == (["a.json"] if existing else [])
-    if before:
-        assert path.read_bytes() == b"old"
-        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert names(tmp_path) == ["a.json"]
+    assert path.read_bytes() == b"old"
+    assert files.signature_of(path.stat()) == known
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), OSError(28, "No space left on device"), Stopped()])
+@pytest.mark.parametrize("make", [files.replace, files.create])
+def test_a_failed_write_makes_nothing(
+    tmp_path: Path, error: BaseException, make: Callable[..., object]
+) -> None:
+    def write(file: IO[bytes]) -> None:
+        file.write(b"half of the n")
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        make(tmp_path / "a.json", write)
+    assert caught.value is error
+    assert names(tmp_path) == []
 
 
 def test_replace_shows_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -82,7 +92,8 @@ def test_replace_shows_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -
         file.flush()
         seen.append(path.read_bytes())
 
-    files.replace(path, write, lambda: seen.append(path.read_bytes()))
+    known = files.signature_of(path.stat())
+    files.replace_version(path, known, write, lambda: seen.append(path.read_bytes()))
     assert [*seen, path.read_bytes()] == [b"old", b"old", b"new"]
 
 
