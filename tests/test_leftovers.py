@@ -19,6 +19,7 @@ import pytest
 
 from hermes_sessions import Conflict, NotFound, SessionRepository, files
 from hermes_sessions.config import resolve
+from hermes_sessions.model import Signature
 
 from .make import folder_of, started, turns, write_document
 
@@ -243,7 +244,7 @@ def test_without_an_exchange_what_comes_before_the_last_look_is_kept(home: Path)
 
 
 def test_a_name_says_what_may_be_erased(tmp_path: Path) -> None:
-    known = files.Signature(3, 4, 5)
+    known = Signature(3, 4, 5)
     name = tmp_path / "one-_2.swap.1.2.3.4.5"
     assert files.aside_of(name) == files.Aside(name, "one-_2", 2, known)
     for other in (
