@@ -5,11 +5,14 @@ Speaks portable SQL, on a connection that the caller has from `database`.
 
 import functools
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from . import tables
+from .database import decode
 from .model import Summary, clean_text
 from .tables import (
     AGENT_CONVERSATIONS,
@@ -24,6 +27,8 @@ from .tables import (
 
 # Statements are made once for each shape and get their values as parameters: to build one anew for each call
 # took three times as long as to run it.
+
+AT_ONCE = 500  # rows of a whole list in memory, beside what is made of them
 
 FILTERED = ("profile", "project_id", "source", "archived")
 ORDER = ("unpinned", "age", "session_id")
@@ -206,6 +211,37 @@ def page(
     """Return the sessions of `page_query`."""
     found = connection.execute(*page_query(filters, after, limit, view)).all()
     return [_listed(row) for row in found]
+
+
+def entries(
+    connection: Connection,
+    filters: Filters,
+    after: Place | None,
+    limit: int | None,
+    view: View = DEFAULT_VIEW,
+    *,
+    active_streams: Collection[str] = (),
+) -> Iterator[list[dict[str, Any]]]:
+    """Give out `as_dict(active_streams)` of the sessions of `page`, made from rows, some at a time."""
+    with closing(connection.execute(*page_query(filters, after, limit, view))) as result:
+        driver: Any = result.cursor  # its tuples cost a third of SQLAlchemy's rows; JSON in them is text
+        while rows := driver.fetchmany(AT_ONCE):
+            yield [_entry(row, active_streams) for row in rows]
+
+
+def _entry(row: tuple[Any, ...], active_streams: Collection[str]) -> dict[str, Any]:
+    other, lineage = row[_OTHER], row[_LINEAGE]
+    other = {"raw_source": row[_SOURCE_TAG]} if other is None else _value(other)  # None: a conversation
+    entry = tables.entry(row, other, active_streams)
+    return entry if lineage is None else entry | _value(lineage)
+
+
+def _value(column: Any) -> Any:
+    return decode(column) if isinstance(column, str) else column  # some drivers decode JSON themselves
+
+
+_SOURCE_TAG = [column.name for column in SUMMARY_COLUMNS].index("source_tag")
+_OTHER, _LINEAGE = len(SUMMARY_COLUMNS) - 1, len(SUMMARY_COLUMNS)
 
 
 def _listed(row: Any) -> Summary:

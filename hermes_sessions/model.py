@@ -145,14 +145,16 @@ FIELDS: Mapping[str, Field] = {
 }
 
 # What later releases of the web UI add to a list entry when the sidecar has it.
-_LATER_LISTED = (
-    "cache_read_tokens cache_write_tokens compression_anchor_summary pre_compression_snapshot "
-    "context_engine compression_anchor_engine compression_anchor_mode compression_anchor_details "
-    "context_engine_state post_compression_context_tokens_estimate compression_recovery "
-    "recommended_recovery_action gateway_routing gateway_routing_history manual_title created_workspace "
-    "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at"
-).split()
-_NOT_LISTED = frozenset({"pending_attachments", "pending_started_at", "parent_session_id"})
+LATER_LISTED = frozenset(
+    (
+        "cache_read_tokens cache_write_tokens compression_anchor_summary pre_compression_snapshot "
+        "context_engine compression_anchor_engine compression_anchor_mode compression_anchor_details "
+        "context_engine_state post_compression_context_tokens_estimate compression_recovery "
+        "recommended_recovery_action gateway_routing gateway_routing_history manual_title created_workspace "
+        "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at"
+    ).split()
+)
+NOT_LISTED = frozenset({"pending_attachments", "pending_started_at", "parent_session_id"})
 
 
 def is_id(text: str) -> bool:
@@ -519,12 +521,11 @@ def pending(session: Metadata) -> dict[str, Any]:
 def _compact(
     session: Metadata, message_count: int, last_message_at: float, active_streams: Collection[str]
 ) -> dict[str, Any]:
-    entry = {name: value for name, value in session.metadata().items() if name not in _NOT_LISTED}
+    entry = {name: value for name, value in session.metadata().items() if name not in NOT_LISTED}
     entry["message_count"] = message_count
     entry["last_message_at"] = last_message_at
     entry["is_streaming"] = bool(session.active_stream_id) and session.active_stream_id in active_streams
     if session.parent_session_id:
         entry["parent_session_id"] = session.parent_session_id
-    extra = session.extra
-    entry.update((name, extra[name]) for name in _LATER_LISTED if name in extra)
+    entry.update((name, session.extra[name]) for name in session.extra.keys() & LATER_LISTED)
     return entry

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from .model import Summary
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[Item]):
     """Some sessions of a list: `next_cursor` is None at the end, `total` counts all that match.
 
     `warnings` says in words what the list cannot show.
     """
 
-    items: list[Summary]
+    items: list[Item]
     next_cursor: str | None
     total: int
     warnings: tuple[str, ...] = ()

@@ -4,14 +4,23 @@ Speaks portable SQL, on a connection that the caller has from `database`.
 """
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from .model import FIELDS, Moved, Signature, Stored, Summary, clean_text
+from .model import (
+    FIELDS,
+    LATER_LISTED,
+    NOT_LISTED,
+    Moved,
+    Signature,
+    Stored,
+    Summary,
+    clean_text,
+)
 
 CHUNK = 500  # ids in one IN (...): far below every database's limit on parameters
 
@@ -292,6 +301,34 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
         of_agent=of_agent,
         **metadata,
     )
+
+
+_SENT_AT = len(SUMMARY_COLUMNS) - 2
+_ENTRY_NAMES = [column.name for column in SUMMARY_COLUMNS[:_SENT_AT]]
+_UNSAID = {name: None for name in _OTHER_FIELDS if name not in NOT_LISTED}
+_LISTED_OTHER = LATER_LISTED | _UNSAID.keys()
+
+
+def entry(
+    row: Sequence[Any], other: Mapping[str, Any], active_streams: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return what `summary(row).as_dict(active_streams)` does, in a quarter of the time.
+
+    `row` is the driver's own tuple, whose flags may be numbers; its last column comes decoded as `other`.
+    """
+    found = dict(zip(_ENTRY_NAMES, row, strict=False))
+    found["last_message_at"] = row[_SENT_AT] or found["updated_at"]
+    for flag in ("pinned", "archived", "is_cli_session"):
+        found[flag] = bool(found[flag])
+    stream = found["active_stream_id"]
+    found["is_streaming"] = bool(stream) and stream in active_streams
+    if not found["parent_session_id"]:
+        del found["parent_session_id"]
+    found.update(_UNSAID)
+    for name in other:
+        if name in _LISTED_OTHER:
+            found[name] = other[name]
+    return found
 
 
 # ---- queries --------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def write(sessions: SessionRepository, session_id: str, text: str | bytes) -> Pa
     """Write a sidecar as another program does: a temporary file, then a rename."""
     path = folder_of(sessions) / f"{session_id}.json"
     temporary = path.with_suffix(".foreign")
-    temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
+    temporary.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace"))
     temporary.replace(path)
     return path
 

@@ -50,7 +50,7 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.search": {*PURE, "files", "tables"},
     "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
     # The queries of lists; the agents' databases mirrored; which agents there are, and one session of theirs.
-    "hermes_sessions.listing": {*PURE, "tables"},
+    "hermes_sessions.listing": {*PURE, "database", "tables"},
     "hermes_sessions.usage": {*PURE, "listing", "tables"},
     "hermes_sessions.agent_snapshot": set(PURE),
     "hermes_sessions.agent_state": {*PURE, "agent_snapshot"},

@@ -350,7 +350,7 @@ class Home(NamedTuple):
         """Return the names of the files that a list cannot show."""
         return {warning.partition(".json cannot be read: ")[0] for warning in self.page().warnings}
 
-    def page(self) -> Page:
+    def page(self) -> Page[Summary]:
         """Return everything that can be listed."""
         return self.sessions.list(hidden=True)
 
@@ -575,7 +575,7 @@ def parsed(data: bytes) -> Any:
     return json.loads(data.decode("utf-8-sig"), parse_int=str, parse_float=str)
 
 
-def comparable(page: Page) -> dict[str, str]:
+def comparable(page: Page[Summary]) -> dict[str, str]:
     """Return what a page lists by id, NaN comparable too, less what a row may know better than its file.
 
     A wrong `created_at` reads as the file's time, which a change moves; a row of a saved session has its

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import event
 
-from hermes_sessions import SessionRepository, database, listing
+from hermes_sessions import Page, SessionRepository, database, listing
 from hermes_sessions.listing import Filters, View
+from hermes_sessions.model import FIELDS, LATER_LISTED
 from hermes_sessions.tables import Place
 
 from .agent_db import START, add_message, add_session, filled_state, new_state, writing
 from .conftest import SAMPLES, copy_sample
-from .make import message, started, write_document
+from .make import folder_of, message, started, write_document
 
 
 class Made(NamedTuple):
@@ -178,6 +179,68 @@ def test_pages_of_any_size_give_each_session_once(full: SessionRepository, how: 
             paged += page.items
             cursor = page.next_cursor
         assert paged == whole.items
+
+
+# ---- entries, made from rows ----------------------------------------------------------------------------
+
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    1.5,
+    "",
+    "a b",
+    "\ud800",
+    [],
+    ["x", {"y": [1]}],
+    {"z": None},
+    float("inf"),
+)
+
+
+def entries_of(page: Page[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the entries of all blocks of a page."""
+    return [entry for block in page.items for entry in block]
+
+
+def same_page(sessions: SessionRepository, **how: Any) -> str | None:
+    """Hold a page of entries to the page of summaries, and return the cursor behind both."""
+    streams = how.pop("active_streams", ())
+    page, entries = sessions.list(**how), sessions.entries(list, active_streams=streams, **how)
+    shown = [summary.as_dict(streams) for summary in page.items]
+    # By their JSON: 1 and true are equal in Python, and NaN is not equal to itself.
+    assert json.dumps(entries_of(entries), sort_keys=True) == json.dumps(shown, sort_keys=True)
+    told = (page.next_cursor, page.total, page.warnings)
+    assert (entries.next_cursor, entries.total, entries.warnings) == told
+    return page.next_cursor
+
+
+@pytest.mark.parametrize("how", [{}, {"hidden": True}, {"profile": "work"}, {"source": "cli"}])
+@pytest.mark.parametrize("agent", [False, True])
+def test_entries_are_the_list_s_at_any_size_and_from_any_place(
+    full: SessionRepository, how: dict[str, Any], agent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "AT_ONCE", 7)  # so that pages end within a block, and at its end
+    for size in (None, 1, 6, 7, 8, 14, 1000):
+        cursor = same_page(full, limit=size, agent=agent, **how)
+        while cursor:
+            cursor = same_page(full, limit=size, cursor=cursor, agent=agent, **how)
+
+
+def test_entries_of_the_samples_are_the_list_s(sample: Path) -> None:
+    with SessionRepository.open(hermes_home=sample) as sessions:
+        streams = [each.active_stream_id for each in sessions.list(hidden=True).items]
+        for active in ((), streams):
+            same_page(sessions, agent=True, hidden=True, active_streams=active)
+
+
+def test_entries_of_whatever_a_sidecar_holds_are_the_list_s(sessions: SessionRepository) -> None:
+    keys = sorted({*FIELDS, *LATER_LISTED, "unknown", "last_message_at"})
+    for number, (key, value) in enumerate(itertools.product(keys, VALUES)):
+        write_document(sessions, f"s{number}", **{key: value}, messages=[message()])
+    (folder_of(sessions) / "broken.json").write_text("{")
+    same_page(sessions, hidden=True)
+    assert sessions.count(hidden=True) == len(keys) * len(VALUES)
 
 
 # ---- by indexes alone -----------------------------------------------------------------------------------

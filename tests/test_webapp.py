@@ -153,7 +153,7 @@ def test_an_unchanged_list_is_not_read(
 ) -> None:
     started(sessions)
     tag = client.get("/api/sessions").headers["ETag"]
-    monkeypatch.setattr(sessions, "list", lambda **_: pytest.fail("the list was read"))
+    monkeypatch.setattr(sessions, "entries", lambda **_: pytest.fail("the list was read"))
     assert client.get("/api/sessions", headers={"If-None-Match": tag}).status_code == 304
 
 

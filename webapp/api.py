@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from hermes_sessions.model import pending
 
 from . import wire
-from .store import entry_of, masked, redacting, sessions, settings_problem, showing_agents
+from .store import entry_of, masked, masked_all, redacting, sessions, settings_problem, showing_agents
 from .wire import Answer
 
 api = Blueprint("api", __name__)
@@ -41,7 +41,15 @@ def list_sessions(
     tag = _list_tag()  # before the list is read: a change meanwhile makes the next request ask again
     if request.if_none_match.contains_weak(tag):
         return _tagged(Response(status=304), tag)
-    page = sessions().list(
+    of_agents = 0
+
+    def encoded(entries: list[dict[str, Any]]) -> bytes:
+        nonlocal of_agents
+        of_agents += sum(entry["is_cli_session"] for entry in entries)
+        return wire.encode(masked_all(entries))[1:-1]
+
+    page = sessions().entries(
+        encoded,
         limit=limit,
         cursor=cursor,
         profile=profile,
@@ -51,17 +59,16 @@ def list_sessions(
         agent=showing_agents() if agent is None else agent,
         hidden=hidden,
     )
-    entries = [entry_of(summary) for summary in page.items]
-    body = {
-        "sessions": entries,
-        "cli_count": sum(summary.is_cli_session for summary in page.items),
+    rest = {
+        "cli_count": of_agents,
         "server_time": time.time(),
         "server_tz": time.strftime("%z"),
         "next_cursor": page.next_cursor,
         "total": page.total,
         "warnings": [*page.warnings, *filter(None, [settings_problem()])],
     }
-    return _tagged(wire.answer(body), tag)
+    body = b'{"sessions":[' + b",".join(page.items) + b"]," + wire.encode(rest)[1:]
+    return _tagged(Response(body, mimetype="application/json"), tag)
 
 
 def _list_tag() -> str:

@@ -54,7 +54,7 @@ class Group:
 class Sidebar:
     """What the sidebar shows; `problem` says why there is no list, `warnings` what the list cannot show."""
 
-    found: Page
+    found: Page[Summary]
     groups: list[Group]
     projects: Mapping[str, Project]
     warnings: list[str] = field(default_factory=list)

@@ -57,8 +57,18 @@ def masker() -> Callable[[Any], Any]:
 
 def masked(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a session's entry with what people and models wrote in it made safe to show."""
-    mask = masker()
-    return entry | {key: mask(entry[key]) for key in WRITTEN if key in entry}
+    return masked_all([entry])[0]
+
+
+def masked_all(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries of sessions as `masked` does."""
+    return [_masked(entry) for entry in entries] if redacting() else entries
+
+
+def _masked(entry: dict[str, Any]) -> dict[str, Any]:
+    written = {key: value for key in WRITTEN if (value := entry.get(key))}
+    safe = {key: mask_all(value) for key, value in written.items()}
+    return entry if safe == written else entry | safe
 
 
 def entry_of(session: Summary | Session) -> dict[str, Any]:
