@@ -3,15 +3,15 @@
 import hashlib
 import time
 from functools import partial
-from typing import Any
+from typing import Any, Literal, cast
 
 from flask import Blueprint, Response, request
 
 from hermes_sessions.model import pending
 
-from . import wire
+from . import answers, wire
 from .store import entry_of, masked, masked_all, redacting, sessions, settings_problem, showing_agents
-from .wire import Answer
+from .wire import SessionId
 
 api = Blueprint("api", __name__)
 get = partial(wire.get, api)
@@ -26,7 +26,7 @@ USAGE_FIELDS = (
 ).split()
 
 
-@get("/api/sessions")
+@get("/api/sessions", statuses=[304])
 def list_sessions(
     *,
     limit: int | None = None,
@@ -37,7 +37,7 @@ def list_sessions(
     archived: bool | None = None,
     agent: bool | None = None,
     hidden: bool = False,
-) -> Answer:
+) -> answers.SessionList | Response:
     tag = _list_tag()  # before the list is read: a change meanwhile makes the next request ask again
     if request.if_none_match.contains_weak(tag):
         return _tagged(Response(status=304), tag)
@@ -85,8 +85,8 @@ def _tagged(response: Response, tag: str) -> Response:
 
 @get("/api/session")
 def show_session(
-    session_id: str, messages: bool = True, msg_limit: int | None = None, msg_before: int | None = None
-) -> Answer:
+    session_id: SessionId, messages: bool = True, msg_limit: int | None = None, msg_before: int | None = None
+) -> answers.OpenedSession | Response:
     if not messages:
         summary = sessions().summary(session_id)
         return {"session": masked(summary.as_dict() | pending(summary))}
@@ -96,29 +96,32 @@ def show_session(
     return {"session": _page(session_id, msg_limit, msg_before)}
 
 
-def _page(session_id: str, limit: int | None, before: int | None) -> dict[str, Any]:
+def _page(session_id: str, limit: int | None, before: int | None) -> answers.Opened:
     summary = sessions().summary(session_id)
     page = sessions().messages(session_id, before=before, limit=limit)
     transcript = {"messages": page.messages, "tool_calls": page.tool_calls}
     entry = masked(summary.as_dict() | pending(summary) | transcript)
-    return entry | {"_messages_truncated": page.offset > 0, "_messages_offset": page.offset}
+    place = {"_messages_truncated": page.offset > 0, "_messages_offset": page.offset}
+    return cast(answers.Opened, entry | place)
 
 
 @get("/api/session/status")
-def show_status(session_id: str) -> Answer:
+def show_status(session_id: SessionId) -> answers.Status:
     entry = entry_of(sessions().summary(session_id))
-    return {name: entry[name] for name in STATUS_FIELDS} | {"agent_running": entry["is_streaming"]}
+    told = {name: entry[name] for name in STATUS_FIELDS} | {"agent_running": entry["is_streaming"]}
+    return cast(answers.Status, told)
 
 
 @get("/api/session/usage")
-def show_usage(session_id: str) -> Answer:
+def show_usage(session_id: SessionId) -> answers.SessionUsage:
     entry = entry_of(sessions().summary(session_id))
     total = entry["input_tokens"] + entry["output_tokens"]
-    return {name: entry.get(name) for name in USAGE_FIELDS} | {"total_tokens": total}
+    told = {name: entry.get(name) for name in USAGE_FIELDS} | {"total_tokens": total}
+    return cast(answers.SessionUsage, told)
 
 
 @get("/api/session/export")
-def export_session(session_id: str, format: str = "json") -> Answer:
+def export_session(session_id: SessionId, format: Literal["json"] = "json") -> Response:
     text = sessions().export(session_id, format, redact=redacting())
     response = Response(wire.encode_text(text), mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.json")

@@ -10,6 +10,7 @@ from . import acts, auth, failures, live, render, sidebar
 from .api import api
 from .care import care
 from .changes import changes
+from .openapi import openapi
 from .pages import pages
 
 LARGEST_BODY = 20 * 1024 * 1024
@@ -33,6 +34,6 @@ def create_app(
     sidebar.register(app)
     acts.register(app)
     live.register(app)
-    for blueprint in (api, changes, care, pages, acts.acts, auth.login, live.stream):
+    for blueprint in (api, changes, care, openapi, pages, acts.acts, auth.login, live.stream):
         app.register_blueprint(blueprint)
     return app

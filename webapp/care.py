@@ -1,52 +1,53 @@
 """The JSON routes that look after a home: projects, the trash, what is wrong, usage, health."""
 
 import time
+from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from flask import Blueprint
 
 from hermes_sessions.errors import InvalidValue, NotFound
 from hermes_sessions.model import UNTITLED
-from hermes_sessions.results import Project, total_usage
+from hermes_sessions.results import Finding, Project, Usage, total_usage
 
-from . import wire
+from . import answers, wire
 from .store import masked, masker, sessions
-from .wire import Answer
+from .wire import UNCHANGED, SessionId
 
 care = Blueprint("care", __name__)
 get, post = partial(wire.get, care), partial(wire.post, care)
 
+By = Literal["day", "model", "source", "project", "profile"]
 STARTED = time.monotonic()
-UNCHANGED: Any = object()
 
 
 # ---- projects -------------------------------------------------------------------------------------------
 
 
 @get("/api/projects")
-def list_projects() -> Answer:
+def list_projects() -> answers.Projects:
     return {"projects": [_project(project) for project in sessions().projects.list()]}
 
 
 @post("/api/projects/create")
-def create_project(name: str, color: str | None = None) -> Answer:
+def create_project(name: str, color: str | None = None) -> answers.DoneProject:
     return {"ok": True, "project": _project(sessions().projects.create(name, color))}
 
 
 @post("/api/projects/rename")
-def rename_project(project_id: str, name: str, color: str | None = UNCHANGED) -> Answer:
+def rename_project(project_id: str, name: str, color: str | None = UNCHANGED) -> answers.DoneProject:
     given = {} if color is UNCHANGED else {"color": color}
     return {"ok": True, "project": _project(sessions().projects.rename(project_id, name, **given))}
 
 
 @post("/api/projects/delete")
-def delete_project(project_id: str) -> Answer:
+def delete_project(project_id: str) -> answers.Done:
     sessions().projects.delete(project_id)
     return {"ok": True}
 
 
-def _project(project: Project) -> dict[str, Any]:
+def _project(project: Project) -> Any:
     return project.as_dict() | {"name": masker()(project.name)}
 
 
@@ -54,12 +55,12 @@ def _project(project: Project) -> dict[str, Any]:
 
 
 @get("/api/trash")
-def list_trash() -> Answer:
+def list_trash() -> answers.Trash:
     return {"trash": [masked(each.as_dict()) for each in sessions().trash()]}
 
 
 @post("/api/trash/purge")
-def purge_trash(session_id: str | None = None, all: bool = False) -> Answer:  # the field's name
+def purge_trash(session_id: SessionId | None = None, all: bool = False) -> answers.Purged:  # the field's name
     """Erase for good one deleted session, with every copy of it that lies in the trash, or all of them."""
     if all == (session_id is not None):
         raise InvalidValue("say either which session_id, or all: true")
@@ -71,12 +72,12 @@ def purge_trash(session_id: str | None = None, all: bool = False) -> Answer:  # 
 
 
 @post("/api/sessions/cleanup")
-def clean_untitled() -> Answer:
+def clean_untitled() -> answers.Cleaned:
     return {"ok": True, "cleaned": _clean(untitled_only=True)}
 
 
 @post("/api/sessions/cleanup_zero_message")
-def clean_empty() -> Answer:
+def clean_empty() -> answers.Cleaned:
     return {"ok": True, "cleaned": _clean(untitled_only=False)}
 
 
@@ -104,26 +105,29 @@ def _clean_one(session_id: str) -> bool:
 
 @get("/api/usage")
 def add_up_usage(
-    by: str = "day", since: float | None = None, agent: bool = True, hidden: bool = True
-) -> Answer:
+    by: By = "day", since: float | None = None, agent: bool = True, hidden: bool = True
+) -> answers.Usage:
     found = sessions().usage(by=by, since=since, agent=agent, hidden=hidden)
-    total = total_usage(found).as_dict()
-    return {"by": by, "since": since, "usage": [each.as_dict() for each in found], "total": total}
+    total, *sums = _told([total_usage(found), *found])
+    return {"by": by, "since": since, "usage": sums, "total": total}
 
 
 @get("/api/check")
-def list_findings(deep: bool = False) -> Answer:
-    return {"findings": [finding.as_dict() for finding in sessions().check(deep=deep)]}
+def list_findings(deep: bool = False) -> answers.Findings:
+    return {"findings": _told(sessions().check(deep=deep))}
 
 
 @post("/api/repair")
-def repair_home(apply: bool = False) -> Answer:
+def repair_home(apply: bool = False) -> answers.Repaired:
     """Return what could be mended without asking; with `apply` mend it and return what is still wrong."""
-    findings = [finding.as_dict() for finding in sessions().repair(apply=apply)]
-    return {"applied": apply, "findings": findings}
+    return {"applied": apply, "findings": _told(sessions().repair(apply=apply))}
+
+
+def _told(values: Iterable[Usage | Finding]) -> list[Any]:
+    return [value.as_dict() for value in values]
 
 
 @get("/health")
-def show_health() -> Answer:
+def show_health() -> answers.Health:
     uptime = round(time.monotonic() - STARTED, 1)
     return {"status": "ok", "sessions": sessions().count(), "uptime_seconds": uptime}

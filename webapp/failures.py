@@ -1,7 +1,6 @@
 """Errors as answers: one table of statuses; JSON for the API, a page for browsers, details for the log."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
@@ -51,16 +50,16 @@ def register(app: Flask) -> None:
 
 
 def _library_error(error: SessionsError) -> Response:
-    answer = told(error)
-    return _refusal(answer["status"], answer["error"])
+    words, status = told(error)
+    return _refusal(status, words)
 
 
-def told(error: SessionsError) -> dict[str, Any]:
-    """Return an error of the library as its `status` and, as `error`, its words; log what is no client's."""
+def told(error: SessionsError) -> tuple[str, int]:
+    """Return the words and the status of an error of the library; log what is no client's."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status >= 500:
         current_app.logger.error("%s %s: %s", request.method, request.path, error, exc_info=error)
-    return {"error": str(error), "status": status}
+    return str(error), status
 
 
 def _http_error(error: HTTPException) -> BaseResponse:

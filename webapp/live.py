@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
-from . import wire
+from . import answers, wire
 from .store import masked, sessions, showing_agents
-from .wire import Answer
 
 stream = Blueprint("live", __name__)
 
@@ -21,6 +20,7 @@ MOST_STREAMS = 64
 POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.5, 30.0
 FALLBACK_POLL_MS = 30_000  # how often a client asks that has no stream
 THREAD = "sessions-watch"
+EVENTS = "text/event-stream"
 
 CONNECTED, KEEP_ALIVE = b": connected\n\n", b": keep-alive\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # a proxy must pass on each event at once
@@ -192,16 +192,17 @@ def _entries(app: Flask) -> Entries:
         ]
 
 
-@wire.get(stream, "/api/sessions/gateway/stream")
-def follow_sessions(probe: bool = False) -> Answer:
+@wire.get(stream, "/api/sessions/gateway/stream", media=(wire.JSON, EVENTS))
+def follow_sessions(probe: bool = False) -> answers.Probe | Response:
+    """Send an event whenever the list changed, until the client goes; with `probe` say whether that works."""
     watcher: Watcher = current_app.extensions["hermes_live"]
     if probe:
         return {"ok": True, "watcher_running": watcher.running, "fallback_poll_ms": FALLBACK_POLL_MS}
     if request.method == "HEAD":  # has no body, and so no end that could be noticed
-        return Response(mimetype="text/event-stream", headers=HEADERS)
+        return Response(mimetype=EVENTS, headers=HEADERS)
     listener = watcher.join()
     if listener is None:
         abort(503, "too many pages follow the list already; ask for it now and then instead")
-    response = Response(watcher.events(listener), mimetype="text/event-stream", headers=HEADERS)
+    response = Response(watcher.events(listener), mimetype=EVENTS, headers=HEADERS)
     response.call_on_close(partial(watcher.leave, listener))  # also of a stream that was never begun
     return response

@@ -55,8 +55,8 @@ def masker() -> Callable[[Any], Any]:
     return mask_all if redacting() else lambda value: value
 
 
-def masked(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return a session's entry with what people and models wrote in it made safe to show."""
+def masked(entry: dict[str, Any]) -> Any:
+    """Return an object with what people and models wrote in it made safe to show; `answers` names shapes."""
     return masked_all([entry])[0]
 
 
@@ -71,8 +71,8 @@ def _masked(entry: dict[str, Any]) -> dict[str, Any]:
     return entry if safe == written else entry | safe
 
 
-def entry_of(session: Summary | Session) -> dict[str, Any]:
-    """Return the list entry of a session, safe to show."""
+def entry_of(session: Summary | Session) -> Any:
+    """Return the list entry of a session, safe to show, an `answers.Entry`."""
     summary = session if isinstance(session, Summary) else session.summary()
     return masked(summary.as_dict())
 

@@ -1,11 +1,9 @@
 """JSON in and out: arguments checked by a handler's own signature, values encoded as browsers read them."""
 
-import functools
 import inspect
 import json
-import types
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from flask import Blueprint, Response, abort, request
@@ -16,6 +14,8 @@ from hermes_sessions.model import LARGEST_INTEGER, clean_text
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Answer = dict[str, Any] | Response
 
+JSON = "application/json"
+UNCHANGED: Any = object()  # the default of an argument whose absence means that nothing is set
 DIGITS = 19
 FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -24,18 +24,23 @@ FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no":
 
 
 class Kind(NamedTuple):
-    """What an argument of one type may be: in words, as a JSON value, and parsed from text (`ValueError`)."""
+    """What an argument of one type may be: in words, as a JSON value, parsed from text, and as JSON Schema.
+
+    `parse` raises `ValueError`.
+    """
 
     words: str
     accepts: Callable[[Any], bool]
     parse: Callable[[str], Any]
+    schema: Mapping[str, Any]
 
 
 class Argument(NamedTuple):
-    """One argument of a handler."""
+    """One argument of a handler; `default` is `UNCHANGED` where there is none to tell of."""
 
     kind: Kind
     required: bool
+    default: Any
 
 
 def _is_whole(value: object) -> bool:
@@ -65,31 +70,72 @@ def _parse_flag(text: str) -> bool:
 
 
 def _or_null(kind: Kind) -> Kind:
-    return Kind(f"{kind.words}, or null", lambda value: value is None or kind.accepts(value), kind.parse)
+    return Kind(
+        f"{kind.words}, or null",
+        lambda value: value is None or kind.accepts(value),
+        kind.parse,
+        {"anyOf": [kind.schema, {"type": "null"}]},
+    )
 
 
-_TEXT = Kind("text", lambda value: isinstance(value, str), str)
-_FLAG = Kind("true or false", lambda value: isinstance(value, bool), _parse_flag)
-_WHOLE = Kind("a whole number, 0 or more", _is_whole, _parse_whole)
-_NUMBER = Kind("a number, 0 or more", _is_number, float)
-_NAMES = Kind("a non-empty list of names", _is_names, str.split)
-KINDS: Mapping[type | types.UnionType, Kind] = {
+def _one_of(names: tuple[str, ...]) -> Kind:
+    words = f"one of {', '.join(names)}"
+    return Kind(words, lambda value: value in names, str, {"type": "string", "enum": list(names)})
+
+
+_TEXT = Kind("text", lambda value: isinstance(value, str), str, {"type": "string"})
+# The library refuses what is no id, in its own words.
+_ID = _TEXT._replace(schema={"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"})
+_FLAG = Kind("true or false", lambda value: isinstance(value, bool), _parse_flag, {"type": "boolean"})
+_WHOLE = Kind(
+    "a whole number, 0 or more",
+    _is_whole,
+    _parse_whole,
+    {"type": "integer", "minimum": 0, "maximum": LARGEST_INTEGER},
+)
+_NUMBER = Kind(
+    "a number, 0 or more", _is_number, float, {"type": "number", "minimum": 0, "maximum": LARGEST_INTEGER}
+)
+_NAMES = Kind(
+    "a non-empty list of names",
+    _is_names,
+    str.split,
+    {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+)
+_OBJECT = Kind("an object", lambda value: isinstance(value, dict), str, {"type": "object"})
+
+SessionId = Annotated[str, "the id of a session"]
+Document = Annotated[dict[str, Any], "the whole body"]
+
+KINDS: Mapping[Any, Kind] = {
+    SessionId: _ID,
+    Document: _OBJECT,
     str: _TEXT,
     bool: _FLAG,
     int: _WHOLE,
+    list[str]: _NAMES,
+    SessionId | None: _or_null(_ID),
     str | None: _or_null(_TEXT),
     bool | None: _or_null(_FLAG),
     int | None: _or_null(_WHOLE),
     float | None: _or_null(_NUMBER),
-    list[str]: _NAMES,
     list[str] | None: _or_null(_NAMES),
 }
 
 
+def _kind(annotation: Any) -> Kind:
+    if get_origin(annotation) is Literal:
+        return _one_of(get_args(annotation))
+    return KINDS[annotation]
+
+
 def _arguments(handler: Callable[..., Any]) -> dict[str, Argument]:
     """Read from a handler's signature which arguments it takes: one without a default is required."""
-    parameters = inspect.signature(handler).parameters.values()
-    return {each.name: Argument(KINDS[each.annotation], each.default is each.empty) for each in parameters}
+    hints = get_type_hints(handler, include_extras=True)
+    return {
+        each.name: Argument(_kind(hints[each.name]), each.default is each.empty, each.default)
+        for each in inspect.signature(handler).parameters.values()
+    }
 
 
 def _from_query(arguments: Mapping[str, Argument]) -> dict[str, Any]:
@@ -105,7 +151,9 @@ def _parsed(name: str, argument: Argument, text: str) -> Any:
 
 
 def _from_body(arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    body = json_body()
+    body = _json_body()
+    if whole := [name for name, argument in arguments.items() if argument.kind is _OBJECT]:
+        return dict.fromkeys(whole, body)
     return _checked(arguments, {name: body[name] for name in arguments if name in body})
 
 
@@ -119,7 +167,7 @@ def _checked(arguments: Mapping[str, Argument], values: dict[str, Any]) -> dict[
     return values
 
 
-def json_body() -> dict[str, Any]:
+def _json_body() -> dict[str, Any]:
     """Return the request's JSON object, an empty one for no body; 415 for another type, `InvalidValue`."""
     data = request.get_data()
     if not data:
@@ -138,31 +186,55 @@ def json_body() -> dict[str, Any]:
 # ---- routes ---------------------------------------------------------------------------------------------
 
 
-def get(blueprint: Blueprint, path: str) -> Callable[[Handler], Handler]:
+class Route(NamedTuple):
+    """What a handler declares of itself, by its signature and where it is served; `openapi` tells it on.
+
+    `answer` is the type of what it returns, `media` the types of that where it is no JSON, and `statuses` are
+    those that it has beside what every route of its kind has.
+    """
+
+    path: str
+    method: str
+    handler: Callable[..., Any]
+    arguments: Mapping[str, Argument]
+    answer: Any
+    media: Sequence[str]
+    statuses: Sequence[int]
+
+
+ROUTES: dict[str, Route] = {}  # by endpoint
+
+
+def get(
+    blueprint: Blueprint, path: str, *, media: Sequence[str] = (JSON,), statuses: Sequence[int] = ()
+) -> Callable[[Handler], Handler]:
     """Serve a handler's answer under `path`; its arguments come from the query, as its signature says."""
-    return functools.partial(_route, blueprint, path, "GET", _from_query)
+    return lambda handler: _serve(blueprint, _declared(path, "GET", handler, media, statuses), _from_query)
 
 
 def post(blueprint: Blueprint, path: str) -> Callable[[Handler], Handler]:
     """As `get`, for `POST`, with the arguments from the body; fields without an argument are ignored."""
-    return functools.partial(_route, blueprint, path, "POST", _from_body)
+    return lambda handler: _serve(blueprint, _declared(path, "POST", handler, (JSON,), ()), _from_body)
 
 
-def _route(
-    blueprint: Blueprint,
-    path: str,
-    method: str,
-    read: Callable[[Mapping[str, Argument]], dict[str, Any]],
-    handler: Handler,
-) -> Handler:
-    arguments = _arguments(handler)
+def _declared(
+    path: str, method: str, handler: Callable[..., Any], media: Sequence[str], statuses: Sequence[int]
+) -> Route:
+    answer = get_type_hints(handler, include_extras=True)["return"]
+    return Route(path, method, handler, _arguments(handler), answer, media, statuses)
 
+
+def _serve(
+    blueprint: Blueprint, route: Route, read: Callable[[Mapping[str, Argument]], dict[str, Any]]
+) -> Any:
     def view() -> Response:
-        given = handler(**read(arguments))
+        given = route.handler(**read(route.arguments))
         return given if isinstance(given, Response) else answer(given)
 
-    blueprint.add_url_rule(path, handler.__name__, view, methods=[method])
-    return handler
+    name = route.handler.__name__
+    ROUTES[f"{blueprint.name}.{name}"] = route
+    blueprint.add_url_rule(route.path, name, view, methods=[route.method])
+    return route.handler
 
 
 # ---- answers --------------------------------------------------------------------------------------------
