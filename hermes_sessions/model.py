@@ -73,7 +73,7 @@ def _is_number(value: object) -> bool:
     return abs(value) <= LARGEST_INTEGER and math.isfinite(value)
 
 
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
     return _is_number(value) and value >= 0  # type: ignore[operator]  # _is_number has seen that it is one
 
 
@@ -101,7 +101,7 @@ def _text(longest: int) -> Field:
 
 _FLAG = Field(_is_flag, "true or false", default=False, required=True)
 _COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}", default=0, required=True)
-_TIME = Field(_is_time, "a time in seconds since the epoch", required=True)
+_TIME = Field(is_time, "a time in seconds since the epoch", required=True)
 _OPTIONAL_COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}, or null")
 _ANYTHING = Field(lambda _: True, "any JSON value")
 
@@ -130,7 +130,7 @@ FIELDS: Mapping[str, Field] = {
     "active_stream_id": _text(256),
     "pending_user_message": _text(10_000_000),
     "pending_attachments": Field(_is_list, "a list", default=[], required=True),
-    "pending_started_at": Field(_is_time, "a time in seconds since the epoch, or null"),
+    "pending_started_at": Field(is_time, "a time in seconds since the epoch, or null"),
     "compression_anchor_visible_idx": _ANYTHING,
     "compression_anchor_message_key": _ANYTHING,
     "context_length": _OPTIONAL_COUNT,
@@ -143,6 +143,10 @@ FIELDS: Mapping[str, Field] = {
     "source_label": _text(128),
     "enabled_toolsets": Field(_is_names, "a list of names, or null"),
 }
+
+# Where a change notes how a time was read that the file says in some other way, such as in words: that stays
+# as it is, and what it reads as must not move with each write.
+READ_AS: Mapping[str, str] = {name: f"{name}_read_as" for name in ("created_at", "updated_at")}
 
 # What later releases of the web UI add to a list entry when the sidecar has it.
 LATER_LISTED = frozenset(
@@ -227,8 +231,8 @@ def check_messages(messages: object, name: str = "messages") -> list[dict[str, A
 
 def check_seconds(name: str, value: object) -> float:
     """Return `value` if it is a number of seconds, 0 or more, else raise `InvalidValue`."""
-    if _is_time(value):
-        return float(value)  # type: ignore[arg-type]  # _is_time has seen that it is a number
+    if is_time(value):
+        return float(value)  # type: ignore[arg-type]  # is_time has seen that it is a number
     raise InvalidValue(f"{name} must be a number of seconds, 0 or more")
 
 
@@ -250,16 +254,17 @@ def _normal(name: str, value: Any) -> Any:
 def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: float) -> dict[str, Any]:
     """Read the metadata of a sidecar's `document` as arguments of `Summary` or `Session`, less `extra`.
 
-    A missing or wrong value reads as its default; a missing time as `otherwise_at` (seconds since the epoch).
+    A missing or wrong value reads as its default; such a time as what was noted of it at the first change
+    (`READ_AS`), or else as `otherwise_at` (seconds since the epoch).
     """
     values: dict[str, Any] = {"session_id": session_id}
     for name, rule in FIELDS.items():
         value = document.get(name)
         values[name] = _normal(name, value) if value is not None and rule.accepts(value) else rule.default
-    if values["created_at"] is None:
-        values["created_at"] = otherwise_at
-    if values["updated_at"] is None:
-        values["updated_at"] = otherwise_at
+    for name, noted in READ_AS.items():
+        if values[name] is None:
+            found = document.get(noted)
+            values[name] = found if is_time(found) else otherwise_at
     values["pending_attachments"] = list(values["pending_attachments"])
     values["profile"] = values["profile"] or "default"
     return values

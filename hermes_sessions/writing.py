@@ -15,12 +15,13 @@ from sqlalchemy import Engine
 
 from . import database, document, editing, recovery, sidecar, tables, trash
 from .config import Config
-from .document import Edit
+from .document import Edit, Member
 from .editing import Outline
 from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError, storing
 from .files import Locks
 from .model import (
     FIELDS,
+    READ_AS,
     Metadata,
     Moved,
     Session,
@@ -29,6 +30,7 @@ from .model import (
     Summary,
     check_id,
     check_metadata,
+    is_time,
     last_message_at,
     message_text,
     other_keys,
@@ -40,7 +42,6 @@ from .tables import Indexed
 
 PREVIEW = 80
 ATTEMPTS = 3
-TIMES = ("created_at", "updated_at")
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
 # What a copy does not take over: a turn that runs, and what is the original's alone.
 NOTHING_PENDING: Mapping[str, Any] = {
@@ -226,12 +227,13 @@ def change(
         return store_new(store, replace(session, messages=list(messages), tool_calls=tool_calls)).summary()
     changes["message_count"] = row.summary.message_count + len(messages)
     values = document.encode_metadata(changes)
-    keys = {*values, *lists, *TIMES}
+    keys = {*values, *lists, *READ_AS}
     with editing.outlined(store.config.sessions_dir, row.summary.session_id, row.stored, keys) as source:
-        values = _unsaid_times(source, row.summary) | values
+        noted = _unsaid_times(source, row.summary, changes)
+        values = document.encode_metadata(noted) | values
         written = editing.rewrite(source, editing.append(source, lists, values))
     sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
-    return _record_change(store, row, row.summary.changed(changes), written.sent(sent_at))
+    return _record_change(store, row, row.summary.changed(noted | changes), written.sent(sent_at))
 
 
 def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -> Summary:
@@ -246,12 +248,15 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
     present = {member.key for member in loaded.members}
     values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
     source = editing.outline(loaded)
-    values = _unsaid_times(source, row.summary) | editing.kept_tool_calls(loaded, keep) | values
+    noted = _unsaid_times(source, row.summary, changes)
+    values = document.encode_metadata(noted) | editing.kept_tool_calls(loaded, keep) | values
     edits = [*editing.truncated(loaded, keep), *editing.set_keys(source, values)]
     written = editing.rewrite(source, edits, backup=True)
     sent_at = sidecar.sent_before(loaded, keep)
     lists: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
-    return _record_change(store, row, row.summary.changed({**changes, **lists}), written.sent(sent_at))
+    return _record_change(
+        store, row, row.summary.changed({**noted, **changes, **lists}), written.sent(sent_at)
+    )
 
 
 def drop_last_turn(store: Store, row: Indexed) -> Removed:
@@ -308,11 +313,13 @@ def _write_over(
     values = {name: document.encode(value, name) for name, value in changes.items()}
     values["message_count"] = document.encode(session.message_count, "message_count")
     source = editing.outline(loaded)
-    edits = editing.saved(loaded, old, session, _unsaid_times(source, old) | values)
+    noted = _unsaid_times(source, old, changes)
+    edits = editing.saved(loaded, old, session, document.encode_metadata(noted) | values)
     check_index(store)
     written = editing.rewrite(source, edits, backup=session.message_count < old.message_count)
     known = {name: value for name, value in changes.items() if name in FIELDS}
-    new = replace(session, **known, extra={**old.extra, **session.extra}, signature=written.stored.signature)
+    extra = {**old.extra, **session.extra, **{name: noted[name] for name in noted.keys() - FIELDS.keys()}}
+    new = replace(session, **known, extra=extra, signature=written.stored.signature)
     _record(store, new.summary(), written.sent(last_message_at(reversed(new.messages))))
     return new
 
@@ -472,7 +479,21 @@ def _check_writable(session: Metadata, changes: Collection[str], transcript: boo
         raise ReadOnly(f"session {session.session_id} is read-only; duplicate it to change it")
 
 
-def _unsaid_times(source: Outline, session: Metadata) -> dict[str, bytes]:
-    """Return the times that a file does not say: they were read off its `stat`, which a write changes."""
-    said = {member.key for member in source.members}
-    return document.encode_metadata({name: getattr(session, name) for name in TIMES if name not in said})
+def _unsaid_times(source: Outline, session: Metadata, changes: Collection[str]) -> dict[str, float]:
+    """Return the times, less those changed, that a file does not say, or not as a number.
+
+    They were read off its `stat`, which a write changes. What it says in some other way stays as it is.
+    """
+    said = {member.key: member for member in source.members}
+    unsaid = {}
+    for name in (name for name in READ_AS if name not in changes):
+        if name not in said:
+            unsaid[name] = getattr(session, name)
+        elif READ_AS[name] not in session.extra and not is_time(_value(source, said[name])):
+            unsaid[READ_AS[name]] = getattr(session, name)
+    return unsaid
+
+
+def _value(source: Outline, member: Member) -> Any:
+    with sidecar.unreadable(source.path):
+        return document.decode(source.read(member.value, member.end))

@@ -578,10 +578,9 @@ def parsed(data: bytes) -> Any:
 def comparable(page: Page[Summary]) -> dict[str, str]:
     """Return what a page lists by id, NaN comparable too, less what a row may know better than its file.
 
-    A wrong `created_at` reads as the file's time, which a change moves; a row of a saved session has its
-    other keys at any size.
+    A row of a saved session has its other keys at any size.
     """
-    return {each.session_id: repr(replace(each, created_at=0.0, extra={})) for each in page.items}
+    return {each.session_id: repr(replace(each, extra={})) for each in page.items}
 
 
 def test_each_can_be_deleted_and_lies_in_the_trash_as_it_was(sessions: SessionRepository) -> None:

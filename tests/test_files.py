@@ -116,6 +116,45 @@ def test_replace_tells_when_somebody_else_wrote_meanwhile(tmp_path: Path) -> Non
     assert files.replace(tmp_path / "a.json", write).folder_after is None
 
 
+def test_create_overwrites_nothing_that_comes_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"ours")
+        path.write_bytes(b"theirs")
+
+    with pytest.raises(FileExistsError):
+        files.create(path, write)
+    assert path.read_bytes() == b"theirs"
+    assert names(tmp_path) == ["a.json"]
+    path.unlink()
+    created = files.create(path, writes(b"ours"))
+    assert (path.read_bytes(), created.stat.st_ino) == (b"ours", path.stat().st_ino)
+    assert created.folder_after == files.folder_time(tmp_path)
+    assert names(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("theirs", [b"theirs", None])
+def test_a_version_that_comes_while_the_new_one_is_written_stays(
+    tmp_path: Path, theirs: bytes | None
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old")
+    known = files.signature_of(path.stat())
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"ours")
+        path.unlink()
+        if theirs is not None:
+            path.write_bytes(theirs)
+
+    with pytest.raises(files.Changed):
+        files.replace_version(path, known, write)
+    assert names(tmp_path) == ([] if theirs is None else ["a.json"])
+    if theirs is not None:
+        assert path.read_bytes() == theirs
+
+
 # ---- move -------------------------------------------------------------------------------------------------
 
 

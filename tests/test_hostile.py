@@ -9,6 +9,7 @@ import pytest
 
 from hermes_sessions import NotFound, SessionRepository, Unreadable
 from hermes_sessions.document import BOM
+from hermes_sessions.model import READ_AS
 
 from .make import folder_of, message, turns, write, write_document
 
@@ -117,7 +118,7 @@ def agrees(path: Path, wanted: dict[str, Any]) -> None:
         key for key in wanted if key in after
     ] or "unknown" in after
     assert not wanted.keys() - after.keys()
-    assert after.keys() - wanted.keys() <= {"message_count", "created_at", "updated_at"}
+    assert after.keys() - wanted.keys() <= {"message_count", *READ_AS, *READ_AS.values()}
     assert same(
         {key: after[key] for key in wanted if key != "updated_at"},
         {k: v for k, v in wanted.items() if k != "updated_at"},

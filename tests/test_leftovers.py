@@ -23,13 +23,15 @@ from hermes_sessions.model import Signature
 
 from .make import folder_of, started, turns, write_document
 
-UPDATE = """
+PROGRAM = """
 import os, sys
 from hermes_sessions import SessionRepository
 with SessionRepository.open(hermes_home=sys.argv[1]) as sessions:
     print(os.getpid(), flush=True)
-    sessions.update("one", ours=1)
+    {act}
 """
+UPDATE = """sessions.update("one", ours=1)"""
+CREATE = """sessions.projects.create("ours")"""
 
 
 @pytest.fixture
@@ -46,10 +48,9 @@ def home(tmp_path: Path) -> Path:
 class Held:
     """A program that changes the session, and is stopped or killed at its renames."""
 
-    def __init__(self, home: Path, process: subprocess.Popen[str]) -> None:
+    def __init__(self, path: Path, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        self.path = home / "webui" / "sessions" / "one.json"
-        self._inode = self.path.stat().st_ino
+        self.path = path
         self._process, self._pid = process, int(process.stdout.readline())
 
     def wait_until_ready(self) -> None:
@@ -65,7 +66,7 @@ class Held:
         self._wait_until_stopped()
 
     def _is_in_place(self) -> bool:
-        return "ours" in json.loads(self.path.read_bytes())
+        return b'"ours"' in self.path.read_bytes()
 
     def asides(self) -> list[Path]:
         """Return what lies aside."""
@@ -77,7 +78,12 @@ class Held:
 
     def write(self, title: str) -> bytes:
         """Write another version without a lock, as the web UI does, and return it."""
-        text = json.dumps({"session_id": "one", "title": title, "messages": turns(3), "theirs": 1}).encode()
+        document = {"session_id": "one", "title": title, "messages": turns(3), "theirs": 1}
+        return self.write_value(document)
+
+    def write_value(self, value: object) -> bytes:
+        """Write another file without a lock, and return it."""
+        text = json.dumps(value).encode()
         temporary = self.path.with_suffix(".foreign")
         temporary.write_bytes(text)
         temporary.replace(self.path)
@@ -94,17 +100,18 @@ class Held:
 
 
 @contextmanager
-def held(home: Path, *injections: str) -> Iterator[Held]:
+def held(home: Path, *injections: str, act: str = UPDATE) -> Iterator[Held]:
     """Run the program with these faults put in."""
+    changed = "sessions/one.json" if act == UPDATE else "projects.json"
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     faults = [word for injection in injections for word in ("-e", f"inject={injection}")]
     strace = ["strace", "-f", "-o", os.devnull, "-e", "trace=rename,renameat2", *faults]
-    program = [sys.executable, "-B", "-c", UPDATE, str(home)]
+    program = [sys.executable, "-B", "-c", PROGRAM.format(act=act), str(home)]
     with subprocess.Popen(
         [*strace, *program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        yield Held(home, process)
+        yield Held(home / "webui" / changed, process)
 
 
 READY, SWAPPED, KILLED_SWAPPING, KILLED_SWAPPED = (
@@ -214,6 +221,49 @@ def test_a_session_that_they_remove_meanwhile_is_gone_and_their_last_version_kep
         with pytest.raises(NotFound):
             sessions.get("one")
         assert sessions.restore("one").title == "theirs"
+
+
+THEIRS = [{"project_id": "theirs", "name": "theirs", "of": "theirs"}]
+
+
+@pytest.fixture
+def with_projects(home: Path) -> Path:
+    """The home with one project."""
+    (home / "webui" / "projects.json").write_text('[{"project_id": "old", "name": "old"}]')
+    return home
+
+
+@pytest.mark.fault
+def test_projects_that_come_between_the_last_look_and_the_change_are_kept(with_projects: Path) -> None:
+    with held(with_projects, READY, act=CREATE) as program:
+        program.wait_until_ready()
+        program.write_value(THEIRS)
+        program.go_on()
+        assert program.end() == ""
+    left = json.loads(program.path.read_bytes())
+    assert left[0] == THEIRS[0]
+    assert [each["name"] for each in left] == ["theirs", "ours"]
+    assert not program.asides()
+
+
+@pytest.mark.fault
+def test_killed_with_their_projects_aside_these_stay_and_are_told(with_projects: Path) -> None:
+    with held(with_projects, READY, KILLED_SWAPPED, act=CREATE) as program:
+        program.wait_until_ready()
+        theirs = program.write_value(THEIRS)
+        program.go_on()
+        program.end()
+    (aside,) = program.asides()
+    with SessionRepository.open(hermes_home=with_projects) as sessions:
+        sessions.repair(apply=True)
+        assert [each.name for each in sessions.projects.list()] == ["old", "ours"]
+        (finding,) = [each for each in sessions.check() if each.kind == "unseen projects"]
+        assert aside.name in finding.meaning
+        assert aside.read_bytes() == theirs
+        assert sessions.trash() == []
+        program.write_value(THEIRS)
+        sessions.repair(apply=True)
+        assert not aside.exists(), "it is in its place, byte for byte"
 
 
 # ---- where files cannot change places ---------------------------------------------------------------------

@@ -998,3 +998,38 @@ def test_any_sequence_of_writes_keeps_what_json_reads(
     written = sessions.summary("one")
     sessions.rebuild()
     assert sessions.summary("one") == written
+
+
+ODD_TIMES = ["yesterday", None, -1, True, [2026], {"at": 1}, float("nan"), 10**400]
+
+
+@pytest.mark.parametrize("odd", ODD_TIMES)
+@pytest.mark.parametrize("change", ["update", "append", "truncate", "save"])
+def test_a_time_in_other_words_stays_and_what_it_reads_as_does_not_move(
+    sessions: SessionRepository, odd: Any, change: str
+) -> None:
+    path = write_document(sessions, "one", created_at=odd, updated_at=odd, title="t", messages=turns(3))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert sessions.get("one").created_at == 1_700_000_000
+    for step in range(2):
+        match change:
+            case "update":
+                sessions.update("one", touch=False, title=f"title {step}")
+            case "append":
+                sessions.append("one", turns(1))
+            case "truncate":
+                sessions.truncate("one", 2 - step)
+            case _:
+                sessions.save(replace(sessions.get("one"), title=f"title {step}"), touch=False)
+        assert sessions.summary("one").created_at == sessions.get("one").created_at == 1_700_000_000
+        if change in ("update", "save"):
+            assert sessions.summary("one").updated_at == sessions.get("one").updated_at == 1_700_000_000
+    written = sessions.summary("one")
+    sessions.rebuild()
+    assert sessions.summary("one") == written
+    said = json.loads(path.read_bytes())
+    assert repr(said["created_at"]) == repr(odd)
+    assert said["created_at_read_as"] == 1_700_000_000
+    sessions.update("one", created_at=5)
+    assert sessions.get("one").created_at == 5
+    assert json.loads(path.read_bytes())["created_at"] == 5

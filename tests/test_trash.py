@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hermes_sessions import Conflict, InvalidValue, NotFound, SessionRepository
+from hermes_sessions.config import resolve
 
 from .make import folder_of, message, snapshot, started, turns, write, write_document
 
@@ -298,6 +300,24 @@ def fill_trash(sessions: SessionRepository) -> None:
     age(sessions, "old", 40)
 
 
+def copy_to_trash(sessions: SessionRepository) -> None:
+    """Leave a copy in the trash, as a broken-off move between two disks does."""
+    sessions.config.trash_dir.mkdir(exist_ok=True)
+    shutil.copy(
+        folder_of(sessions) / "s.json", sessions.config.trash_dir / f"s.{time.time_ns()}.deleted.json"
+    )
+    sessions.list()
+
+
+def rescue(sessions: SessionRepository) -> None:
+    """Keep another program's version of the session in the trash."""
+    sessions.config.trash_dir.mkdir(exist_ok=True)
+    (sessions.config.trash_dir / "s.1900000000000000000.rescued.json").write_text(
+        '{"messages": [], "theirs": 1}'
+    )
+    sessions.list()
+
+
 WRONG: dict[str, tuple[Callable[[SessionRepository], None], bool, bool]] = {
     # kind: what makes it, whether only a deep check finds it, whether repair mends it
     "file without row": (drop_row, False, True),
@@ -308,6 +328,8 @@ WRONG: dict[str, tuple[Callable[[SessionRepository], None], bool, bool]] = {
     "wrong count in the file": (say_another_count, True, False),
     "id differs": (say_another_id, True, False),
     "debris": (leave_debris, False, True),
+    "copy in the trash": (copy_to_trash, False, True),
+    "rescued version": (rescue, False, False),
     "backup without session": (orphan_backup, False, False),
     "backup has more": (shorten, False, False),
     "interrupted turn": (interrupt, False, False),
@@ -340,6 +362,25 @@ def test_check_finds_what_is_wrong_and_repair_mends_what_it_may(
     assert kinds(sessions, deep=True) == (set() if mendable else {kind})
     kept = {name: text for name, text in files.items() if ".tmp." not in name}
     assert snapshot(sessions) == kept, "no session's file is touched"
+
+
+def test_a_home_that_was_never_opened_is_said_to_be_once(may: Path) -> None:
+    with SessionRepository(resolve(hermes_home=may)) as sessions:
+        found = [finding for finding in sessions.check() if finding.remedy == "hermes-sessions sync"]
+        assert [finding.kind for finding in found] == ["no index yet"]
+        files = len([path for path in folder_of(sessions).glob("*.json") if path.name[0] != "_"])
+        assert found[0].meaning == f"none of the {files} files is in the index"
+        assert "no index yet" in {finding.kind for finding in sessions.repair()}
+        assert "no index yet" not in {finding.kind for finding in sessions.repair(apply=True)}
+
+
+def test_a_shortened_session_with_a_rescued_version_gets_its_messages_back(
+    sessions: SessionRepository,
+) -> None:
+    write_document(sessions, "s", title="t", messages=turns(3))
+    sessions.truncate("s", 1)
+    rescue(sessions)
+    assert sessions.restore("s").message_count == 3
 
 
 def test_check_tells_of_the_agent(may: Path) -> None:
