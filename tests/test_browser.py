@@ -68,7 +68,7 @@ def test_a_session_is_found_opened_and_renamed(page: Page, may: Path) -> None:
     page.get_by_role("link", name="Quarterly cost report").first.click()
     session_id = page.url.rpartition("/")[2].partition("?")[0]
     expect(page.get_by_role("heading", level=1)).to_have_text("Quarterly cost report")
-    expect(page.locator("article")).to_have_count(16)
+    expect(page.locator(".message, .result")).to_have_count(16)
 
     acts = page.locator(".acts")
     acts.get_by_text("Rename").first.click()
@@ -104,9 +104,10 @@ def test_every_form_of_a_session(page: Page, may: Path) -> None:
 def test_tool_calls_and_reasoning_unfold(page: Page) -> None:
     page.goto("/session/df8748bd091c")
     fold = page.locator("details.call").first
-    expect(fold.locator("pre")).to_be_hidden()
+    arguments = fold.locator("pre").first
+    expect(arguments).to_be_hidden()
     fold.locator("summary").click()
-    expect(fold.locator("pre")).to_contain_text("pytest -x -q")
+    expect(arguments).to_contain_text("pytest -x -q")
 
 
 def test_the_list_works_with_the_keyboard(page: Page) -> None:

@@ -189,13 +189,18 @@ def test_the_list_page_has_the_agents_unless_the_settings_say_no(
 def test_a_conversations_page_leads_to_its_segments_and_parents(client: FlaskClient) -> None:
     page = client.get(f"/session/{CHAIN[-1]}").text
     check_inert(page)
-    assert re.findall(r'href="/session/(chain1_seg\d)"', page[page.index('class="segments"') :]) == CHAIN
+    assert related(page) == [("Continued from", CHAIN[-2])]
     assert "Import to change it" in page
     assert "Rename" not in page
     earlier = client.get(f"/session/{CHAIN[0]}").text
     assert "Long refactor 1" in earlier
-    child = client.get("/session/child_of_chain1").text
-    assert f'href="/session/{CHAIN[0]}"' in child
+    assert related(earlier) == [("Continues in", CHAIN[1])]
+    assert related(client.get("/session/child_of_chain1").text) == [("Begun by", CHAIN[0])]
+
+
+def related(page: str) -> list[tuple[str, str]]:
+    """Return the conversations that a page leads to, and how they are related."""
+    return re.findall(r'<p class="related">([^<]*) <a href="/session/([^"]*)">', page)
 
 
 def test_an_import_on_the_page_leads_to_what_can_be_changed(client: FlaskClient) -> None:

@@ -4,7 +4,6 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hermes_sessions import SessionRepository
-from webapp import create_app, render, transcript
+from webapp import render
 from webapp.store import masker
 
-from .make import message, started, turns, write_document
-from .web import KEY, check_inert, reply, settings
+from .make import started, turns, write_document
+from .web import KEY, reply, settings
 
 NOW = 1_777_000_000.0
 
@@ -75,78 +74,6 @@ def test_pages_of_the_list_page(sessions: SessionRepository, client: FlaskClient
 
 def test_an_empty_home_says_so(client: FlaskClient) -> None:
     assert "There are no conversations yet" in client.get("/").text
-
-
-def test_a_session_page_shows_the_last_messages_and_leads_to_older_ones(
-    sessions: SessionRepository, client: FlaskClient
-) -> None:
-    session_id = started(sessions, 250)
-    path = f"/session/{session_id}"
-    page = client.get(path).text
-    assert "message 249" in page
-    assert "message 150" in page
-    assert "message 149<" not in page
-    assert f'href="{path}?before=150"' in page
-    page = client.get(f"{path}?before=150").text
-    assert "message 50<" in page
-    assert 'id="m149"' in page
-    assert "Latest messages" in page
-    page = client.get(f"{path}?before=50").text
-    assert "Older messages" not in page
-    for wrong in ("x", "-1", "9" * 30):
-        assert client.get(f"{path}?before={wrong}").status_code == 400
-
-
-def test_every_session_of_the_samples_has_a_page(sample: Path) -> None:
-    with SessionRepository.open(hermes_home=sample) as repository:
-        client = create_app(repository).test_client()
-        for summary in repository.list(hidden=True).items:
-            page = client.get(f"/session/{summary.session_id}")
-            assert page.status_code == 200
-            check_inert(page.text)
-
-
-def test_what_a_message_shows(sessions: SessionRepository, client: FlaskClient) -> None:
-    session_id = started(sessions, 0, title="t")
-    call = {"function": {"name": "terminal", "arguments": '{"command": "ls"}'}}
-    sessions.append(
-        session_id,
-        [
-            message("**bold**\nline\n\n| a | b |\n|---|---|\n| 1 | 2 |", attachments=["a.png"]),
-            message("", "assistant", reasoning="because", tool_calls=[call]),
-            message("a file", "tool"),
-            message("**Failed.**", "assistant", _error=True),
-        ],
-    )
-    page = client.get(f"/session/{session_id}").text
-    for markup in (
-        "<strong>bold</strong><br>",
-        "<td>1</td>",
-        "<bdi>a.png</bdi>",
-        "<summary>Reasoning</summary>",
-        "Called <code>terminal</code>",
-        "&#34;command&#34;: &#34;ls&#34;",
-        "<summary>Result</summary>",
-        'class="message assistant failed"',
-        "<time datetime=",
-    ):
-        assert markup in page, markup
-
-
-def test_a_session_that_waits_shows_what_for(filled: FlaskClient) -> None:
-    page = filled.get("/session/6e9160d23644").text
-    assert "not answered yet" in page
-    assert "Rotate the staging keys, please." in page
-
-
-def test_very_long_messages_stay_bearable() -> None:
-    long = "*a* " * 200_000
-    found = next(transcript.shown([message(long), message(long, "tool")], 0))
-    assert found.html.startswith("<pre>*a* ")
-    assert "more characters" in found.html
-    assert len(found.html) < 500_000
-    deep = "> " * 50_000 + "x"
-    assert transcript.formatted(deep)
 
 
 FORMS: list[tuple[str, dict[str, str], str, Any]] = [

@@ -22,7 +22,9 @@ DONE = {
     "move": "Moved.",
     "duplicate": "This is the copy.",
     "import": "Imported: it can be changed here now.",
-    "undo": "The last turn is taken back; the trash has it as it was.",
+    "fork": "This is the fork.",
+    "truncate": "Truncated; a backup of the conversation as it was is kept.",
+    "undo": "The last turn is taken back; a backup of the conversation as it was is kept.",
     "recover": "The interrupted turn is closed.",
     "restore": "Given back.",
     "delete": "Moved to the trash.",
@@ -82,7 +84,7 @@ def duplicate(session_id: str) -> Response:
 def undo(session_id: str) -> Response:
     """Take back the session's last turn."""
     sessions().undo(session_id)
-    return _show(session_id, "undo")
+    return render.see_other(sidebar.session_link(session_id, done="undo", undo=session_id))
 
 
 @acts.post("/session/<session_id>/import")

@@ -12,6 +12,7 @@ from .care import care
 from .changes import changes
 from .openapi import openapi
 from .pages import pages
+from .reading import reading
 
 LARGEST_BODY = 20 * 1024 * 1024
 
@@ -34,6 +35,6 @@ def create_app(
     sidebar.register(app)
     acts.register(app)
     live.register(app)
-    for blueprint in (api, changes, care, openapi, pages, acts.acts, auth.login, live.stream):
+    for blueprint in (api, changes, care, openapi, pages, reading, acts.acts, auth.login, live.stream):
         app.register_blueprint(blueprint)
     return app

@@ -8,15 +8,13 @@ from typing import NamedTuple
 from flask import Blueprint, Response, g, request
 
 from hermes_sessions.errors import InvalidValue
-from hermes_sessions.recovery import is_interrupted
 from hermes_sessions.results import Finding
 
-from . import render, sidebar, transcript
-from .store import masker, sessions, settings_problem
+from . import reading, render, sidebar
+from .store import sessions, settings_problem
 
 pages = Blueprint("pages", __name__)
 
-MESSAGES_A_PAGE = 100
 SESSIONS_A_FETCH = 200
 FINDINGS_A_KIND = 50
 
@@ -46,17 +44,13 @@ def show_sidebar() -> Response:
 
 @pages.get("/session/<session_id>")
 def show_session(session_id: str) -> Response:
-    """Show a session's last messages, or those before the index `before`."""
+    """Show a session's last messages, or those that the query asks for."""
     summary = sessions().summary(session_id)
-    page = sessions().messages(session_id, before=_whole("before"), limit=MESSAGES_A_PAGE)
     projects, problem = sidebar.read_projects()
     return render.page(
         "session.html",
-        session=summary,
-        page=page,
-        messages=transcript.shown(masker()(page.messages), page.offset),
-        segments=sessions().segments(session_id) if summary.of_agent else [],
-        interrupted=is_interrupted(summary),
+        **reading.values(summary),
+        related=reading.related(summary),
         projects=projects,
         warnings=[*filter(None, [problem, settings_problem()])],
     )

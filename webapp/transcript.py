@@ -1,182 +1,194 @@
-"""Messages as a page shows them: whatever a sidecar holds becomes safe HTML and folded details."""
+"""Messages as a page shows them: masked, cut to what can be read, the tools' answers under their calls."""
 
-import json
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import nh3
-from markdown_it import MarkdownIt
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from hermes_sessions.model import clean_text, message_text
+from hermes_sessions.model import clean_text
 
-LONGEST_FORMATTED = 100_000  # Markdown of a megabyte takes a second
-LONGEST_SHOWN = 400_000
-LONGEST_FOLDED = 40_000
+from . import content, markdown
+from .content import Fields
 
-ROLES = {"user": "You", "assistant": "Hermes", "system": "System", "tool": "Tool"}
-# Images would be fetched from elsewhere: they become links. HTML in a message is shown, not obeyed.
-_MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-_MARKDOWN.disable("image")
-_TAGS = set(
-    "a blockquote br code em h1 h2 h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul".split()
-)
-_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
+LONGEST_TEXT = 20_000  # characters; formatted in about 30 ms
+LONGEST_FOLDED = 10_000
+LONGEST_PREVIEW = 100
+MARGIN = 1_000  # by so much, a credential that begins in the shown part of a long text is recognised
+
+AUTHORS = {"user": "You", "assistant": "Hermes", "system": "System", "tool": "Tool"}
+
+Mask = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
-    """Something that is shown when it is asked for: a tool's call, its answer, or reasoning."""
+class Cut:
+    """A text as far as it is shown; `total` is how many characters all of it has, None if that is all."""
 
-    kind: str
-    name: str
     text: str
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a tool answered; `index` is None for an answer that is no message of its own."""
+
+    index: int | None
+    name: str
+    text: Cut
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool that was called: its arguments, as a line and in full, and its answer if there is one yet."""
+
+    name: str
+    preview: str
+    arguments: Cut
+    result: Result | None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message as the page shows it; `index` is its place in the whole transcript."""
+    """A message as the page shows it; `index` is its place in the whole transcript.
+
+    The tools' answers under its calls are messages too: `last` is the index of the last one. `total` is how
+    many characters the text has if `html` is only its beginning. `pictures` are addresses.
+    """
 
     index: int
+    last: int
     role: str
     author: str
     html: Markup
-    folds: list[Fold]
-    attachments: list[str]
+    total: int | None
+    reasoning: Cut | None
+    calls: Sequence[Call]
+    result: Result | None
+    pictures: Sequence[str]
+    attachments: Sequence[str]
+    unsent: str
     at: float | None
     failed: bool
 
 
-def shown(messages: Iterable[Any], offset: int) -> Iterator[Shown]:
-    """Return messages, already masked, as a page shows them; the first has index `offset`."""
-    return (_shown(message, index) for index, message in enumerate(messages, offset))
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How messages are shown: what masks credentials, and where a message's picture is by its number."""
+
+    mask: Mask
+    picture: Callable[[int, int], str]
 
 
-def _shown(message: Any, index: int) -> Shown:
-    fields = message if isinstance(message, dict) else {"content": message}
-    role = fields.get("role")
-    role = role if isinstance(role, str) and role in ROLES else "other"
-    text = clean_text(_text(fields))
+def shown(messages: Sequence[Any], offset: int, look: Look, beside: Sequence[Any] = ()) -> Iterator[Shown]:
+    """Return messages as a page shows them; the first has index `offset`.
+
+    `beside` is the session's own list of calls, from which come those that the messages do not hold.
+    """
+    page = markdown.Page()
+    listed = content.calls_beside(beside)
+    names = {content.call_id(call): content.call_name(call) for calls in listed.values() for call in calls}
+    for turn in content.turns(messages, offset):
+        index = turn[0][0]
+        calls = _calls(turn, look.mask) or _calls_kept_beside(listed.get(index, []), look.mask)
+        yield _shown(turn, look, page, calls, names)
+
+
+def _shown(
+    turn: Sequence[tuple[int, Fields]],
+    look: Look,
+    page: markdown.Page,
+    calls: Sequence[Call],
+    names: Mapping[str, str],
+) -> Shown:
+    index, message = turn[0]
+    role = content.role(message)
+    said, inside = content.without_pictures(content.text(message))
+    cut = Cut("") if role == "tool" else _cut(said, LONGEST_TEXT, look.mask)
+    count = len(inside) + len(content.part_pictures(message))
+    addresses = [look.picture(index, number) for number in range(count)]
     return Shown(
         index=index,
+        last=turn[-1][0],
         role=role,
-        author=ROLES.get(role) or clean_text(_line(fields.get("role"))) or "Unknown",
-        html=Markup("") if role == "tool" else formatted(text),
-        folds=list(_folds(fields, role, text)),
-        attachments=list(_attachments(fields)),
-        at=_time(fields),
-        failed=fields.get("_error") is True,
+        author=AUTHORS.get(role) or clean_text(look.mask(content.line(message.get("role")))) or "Unknown",
+        html=markdown.formatted(cut.text, page, addresses),
+        total=cut.total,
+        reasoning=_reasoning(message, look.mask),
+        calls=calls,
+        result=_result(index, message, names, look.mask) if role == "tool" else None,
+        pictures=addresses[len(inside) :],
+        attachments=[clean_text(look.mask(name)) for name in content.attachments(message)],
+        unsent=_cut(content.as_text(message.get("_unsent")), LONGEST_TEXT, look.mask).text,
+        at=content.sent_at(message),
+        failed=message.get("_error") is True,
     )
 
 
-def _text(fields: dict[str, Any]) -> str:
-    content = fields.get("content")
-    if isinstance(content, list):
-        return message_text(fields) if all(map(_is_part, content)) else _pretty(content)
-    return content if isinstance(content, str) else "" if content is None else _pretty(content)
+def _cut(text: str, longest: int, mask: Mask) -> Cut:
+    """Return the beginning of a text, masked, as far as it is shown: whole lines where there are any."""
+    if len(text) <= longest + MARGIN:
+        return Cut(clean_text(mask(text)))
+    masked = clean_text(mask(text[: longest + MARGIN]))[:-MARGIN]
+    return Cut(masked[: masked.rfind("\n", len(masked) // 2) + 1] or masked, len(text))
 
 
-def _is_part(part: object) -> bool:
-    return isinstance(part, dict) and isinstance(part.get("type"), str)
+def _reasoning(message: Fields, mask: Mask) -> Cut | None:
+    text = content.reasoning(message)
+    return _cut(text, LONGEST_FOLDED, mask) if text else None
 
 
-def _pretty(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+# ---- calls ----------------------------------------------------------------------------------------------
 
 
-def _pretty_arguments(arguments: Any) -> str:
-    """Return the arguments of a call, which are JSON, mostly inside a text."""
-    if not isinstance(arguments, str):
-        return "" if arguments is None else _pretty(arguments)
-    try:
-        return _pretty(json.loads(arguments))
-    except (ValueError, RecursionError):
-        return arguments
+def _calls(turn: Sequence[tuple[int, Fields]], mask: Mask) -> list[Call]:
+    answers = list(turn[1:])
+    return [_call(call, _taken(answers, call, mask), mask) for call in content.calls(turn[0][1])]
 
 
-def _line(value: object) -> str:
-    return value[:80] if isinstance(value, str) else ""
-
-
-def _time(fields: dict[str, Any]) -> float | None:
-    for value in (fields.get("_ts"), fields.get("timestamp")):
-        if value and isinstance(value, int | float) and not isinstance(value, bool):
-            return value if math.isfinite(value) else None
+def _taken(answers: list[tuple[int, Fields]], call: Fields, mask: Mask) -> Result | None:
+    """Take the answer to a call out of those that are left."""
+    for place, (index, message) in enumerate(answers):
+        if content.answered(message, [content.call_id(call)]) is not None:
+            del answers[place]
+            return _result(index, message, {}, mask)
     return None
 
 
-# ---- folded ---------------------------------------------------------------------------------------------
+def _calls_kept_beside(calls: Sequence[Fields], mask: Mask) -> list[Call]:
+    return [_call(call, _snippet(call, mask), mask) for call in calls]
 
 
-def _folds(fields: dict[str, Any], role: str, text: str) -> Iterator[Fold]:
-    for key in ("reasoning", "reasoning_content", "thinking"):
-        if fields.get(key):
-            yield Fold("reasoning", "Reasoning", _cut(_pretty_text(fields[key]), LONGEST_FOLDED))
-            break
-    calls = fields.get("tool_calls")
-    for call in calls if isinstance(calls, list) else []:
-        yield _call(call)
-    if role == "tool":
-        name = _line(fields.get("name")) or _line(fields.get("tool_name"))
-        yield Fold(
-            "answer", f"Result of {clean_text(name)}" if name else "Result", _cut(text, LONGEST_FOLDED)
-        )
+def _snippet(call: Fields, mask: Mask) -> Result | None:
+    """Return the beginning of an answer, which is all that the session's own list keeps."""
+    text = content.as_text(call.get("snippet"))
+    return Result(None, "", _cut(text, LONGEST_FOLDED, mask), None) if text else None
 
 
-def _call(call: Any) -> Fold:
-    fields = call if isinstance(call, dict) else {"arguments": call}
-    function = fields.get("function")
-    function = function if isinstance(function, dict) else fields
-    name = _line(function.get("name")) or "tool"
-    arguments = function.get("arguments", function.get("args"))
-    return Fold("call", clean_text(name), _cut(clean_text(_pretty_arguments(arguments)), LONGEST_FOLDED))
-
-
-def _pretty_text(value: Any) -> str:
-    return clean_text(value if isinstance(value, str) else _pretty(value))
-
-
-def _attachments(fields: dict[str, Any]) -> Iterator[str]:
-    listed = fields.get("attachments")
-    named = [_attachment_name(each) for each in listed] if isinstance(listed, list) else []
-    yield from named
-    content = fields.get("content")
-    parts = content if isinstance(content, list) else []
-    pictures = [part for part in parts if _is_part(part) and part["type"] not in ("text", "input_text")]
-    yield from (
-        "picture" if "image" in part["type"] else clean_text(_line(part["type"]))
-        for part in pictures[len(named) :]
+def _call(call: Fields, result: Result | None, mask: Mask) -> Call:
+    # Masked before it becomes JSON: there, a key at the beginning of a line would follow the n of \n.
+    arguments = mask(content.arguments(call))
+    return Call(
+        name=clean_text(mask(content.call_name(call))) or "tool",
+        preview=_preview(arguments),
+        arguments=_cut(content.as_text(arguments), LONGEST_FOLDED, lambda text: text),
+        result=result,
     )
 
 
-def _attachment_name(attachment: Any) -> str:
-    """Return what an attachment is called: web UIs store a name, a path, or an object with either."""
-    if isinstance(attachment, dict):
-        attachment = attachment.get("name") or attachment.get("filename") or attachment.get("path")
-    name = clean_text(attachment) if isinstance(attachment, str) else ""
-    return name.replace("\\", "/").rstrip("/").rpartition("/")[2] or "attachment"
+def _preview(arguments: Any) -> str:
+    """Return the arguments in a line: the value if there is only one."""
+    if isinstance(arguments, dict) and len(arguments) == 1:
+        arguments = next(iter(arguments.values()))
+    line = clean_text(content.line(content.as_text(arguments), 4 * LONGEST_PREVIEW))
+    if line in ("{}", "[]"):
+        return ""
+    return line if len(line) <= LONGEST_PREVIEW else f"{line[: LONGEST_PREVIEW - 1]}…"
 
 
-# ---- formatted ------------------------------------------------------------------------------------------
-
-
-def formatted(text: str) -> Markup:
-    """Return Markdown as sanitised HTML; a very long text as it is, in one block."""
-    if len(text) > LONGEST_FORMATTED:
-        return Markup("<pre>") + escape(_cut(text, LONGEST_SHOWN)) + Markup("</pre>")
-    html = nh3.clean(
-        _MARKDOWN.render(text),
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        link_rel="noopener noreferrer nofollow",
-    )
-    return Markup(html)  # noqa: S704  # nh3 has just sanitised it
-
-
-def _cut(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]}\n… {len(text) - longest:,} more characters, which the export has"
+def _result(index: int, message: Fields, names: Mapping[str, str], mask: Mask) -> Result:
+    name = content.line(message.get("name")) or content.line(message.get("tool_name"))
+    name = name or names.get(content.called_id(message), "")
+    text, _ = content.without_pictures(content.text(message))
+    return Result(index, clean_text(mask(name)), _cut(text, LONGEST_FOLDED, mask), content.sent_at(message))

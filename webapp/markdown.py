@@ -1,0 +1,210 @@
+"""Markdown as safe HTML: rendered, code coloured, sanitised; nothing in it acts or comes from elsewhere."""
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import nh3
+from linkify_it import LinkifyIt  # type: ignore[import-untyped]  # it comes without types
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from markupsafe import Markup
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES, Text, _TokenType
+from pygments.util import ClassNotFound
+
+LONGEST_COLOURED = 10_000  # characters of one block: the worst single token of these takes 0.8 s
+# Seconds of the processor. Most code takes 2 microseconds a character, but 20,000 empty lines of C take
+# a minute: what is not coloured in time stays as it is.
+COLOURING_A_PAGE = 0.25
+HIGHEST, LOWEST = 3, 6  # headings: a page's title is the first level, a message's author the second
+
+# Pygments has 600 lexers, and a token of a rare one may take minutes by itself: these are the usual ones.
+LANGUAGES = frozenset(
+    "bash c c# c++ clojure cpp cs csharp css dart diff docker dockerfile elixir erlang go golang "
+    "graphql haskell hcl html http ini java javascript jinja js json json5 jsonc jsx julia kotlin lua make "
+    "makefile markdown md nginx nim nix objective-c patch perl php powershell proto protobuf "
+    "ps1 py pycon python python3 r rb rs ruby rust scala sh shell sql swift terraform tex toml ts tsx "
+    "typescript udiff xml yaml yml zig zsh".split()
+)
+_FORMATTER = HtmlFormatter(nowrap=True)
+_PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,~([0-9]{1,6})")
+
+
+@dataclass(slots=True)
+class Page:
+    """What the texts of one page share: for how many seconds code may still be coloured."""
+
+    seconds: float = COLOURING_A_PAGE
+
+
+@dataclass(slots=True)
+class _Rendering:
+    """What one text needs while it is rendered: its page, and the addresses of its pictures."""
+
+    page: Page = field(default_factory=Page)
+    pictures: Sequence[str] = ()
+
+
+def formatted(text: str, page: Page, pictures: Sequence[str] = ()) -> Markup:
+    """Return Markdown as sanitised HTML.
+
+    An image `data:image/png;base64,~N` shows the address `pictures[N]`; any other image becomes a link. HTML
+    in a text is shown, not obeyed. Code of a known language is coloured while `page` allows.
+    """
+    html = _MARKDOWN.render(text, {"rendering": _Rendering(page, pictures)})
+    return Markup(_sanitised(html, frozenset(pictures)))  # noqa: S704  # nh3 has just sanitised it
+
+
+# ---- sanitised ------------------------------------------------------------------------------------------
+
+_TAGS = set(
+    "a blockquote br code div em h3 h4 h5 h6 hr img li ol p pre s span strong table tbody td th thead tr "
+    "ul".split()
+)
+_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "div": {"data-language"},
+    "img": {"src", "alt", "loading"},
+    "ol": {"start"},
+    "pre": {"tabindex"},
+}
+_CLASSES = {
+    "div": {"code", "table"},
+    "img": {"picture"},
+    "span": {name for name in STANDARD_TYPES.values() if name},
+    "td": {"left", "center", "right"},
+    "th": {"left", "center", "right"},
+}
+
+
+def _sanitised(html: str, pictures: frozenset[str]) -> str:
+    def allowed(tag: str, attribute: str, value: str) -> str | None:
+        if (tag, attribute) == ("img", "src"):
+            return value if value in pictures else None
+        if attribute == "href":  # an address without a scheme would lead somewhere on this server
+            return value if re.match(r"(?:https?|mailto):", value, re.IGNORECASE) else None
+        return value
+
+    return nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        allowed_classes=_CLASSES,
+        attribute_filter=allowed,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+# ---- rendered -------------------------------------------------------------------------------------------
+
+
+def _code(content: str, language: str, rendering: _Rendering) -> str:
+    known = language.lower() if language.lower() in LANGUAGES else ""
+    html = _coloured(content, known, rendering.page) if known else escapeHtml(content)
+    label = f' data-language="{escapeHtml(language[:30])}"' if language else ""
+    return f'<div class="code"{label}><pre tabindex="0"><code>{html}</code></pre></div>\n'
+
+
+def _coloured(code: str, language: str, page: Page) -> str:
+    """Return code as HTML with Pygments' classes, as far as the time of the page suffices."""
+    try:
+        lexer = get_lexer_by_name(language)
+    except ClassNotFound:  # an older Pygments
+        return escapeHtml(code)
+    html = io.StringIO()
+    _FORMATTER.format(_in_time(lexer, code, page) if len(code) <= LONGEST_COLOURED else [(Text, code)], html)
+    return html.getvalue()
+
+
+def _in_time(lexer: Lexer, code: str, page: Page) -> Iterator[tuple[_TokenType, str]]:
+    """Yield the tokens of code, and its rest as one when the time of the page is over."""
+    end = time.thread_time() + page.seconds
+    for place, kind, value in lexer.get_tokens_unprocessed(code):
+        if time.thread_time() > end:
+            yield Text, code[place:]
+            break
+        yield kind, value
+    page.seconds = max(0.0, end - time.thread_time())
+
+
+def _fence(tokens: Sequence[Token], index: int, rendering: _Rendering) -> str:
+    words = tokens[index].info.split(maxsplit=1)
+    return _code(tokens[index].content, words[0] if words else "", rendering)
+
+
+def _indented(tokens: Sequence[Token], index: int, rendering: _Rendering) -> str:
+    return _code(tokens[index].content, "", rendering)
+
+
+def _image(tokens: Sequence[Token], index: int, rendering: _Rendering) -> str:
+    source = str(tokens[index].attrs.get("src", ""))
+    alt = escapeHtml(tokens[index].content or source)
+    found = _PICTURE.fullmatch(source)
+    if found and int(found[2]) < len(rendering.pictures):
+        address = escapeHtml(rendering.pictures[int(found[2])])
+        return f'<img class="picture" loading="lazy" src="{address}" alt="{alt}">'
+    return f'<a href="{escapeHtml(source)}">{alt}</a>'
+
+
+def _table_open(*_: Any) -> str:
+    return '<div class="table"><table>\n'
+
+
+def _table_close(*_: Any) -> str:
+    return "</table></div>\n"
+
+
+def _cell(tokens: Sequence[Token], index: int, _: _Rendering) -> str:
+    """Open a cell; its alignment is a class, since the pages allow no `style`."""
+    found = re.fullmatch(r"text-align:(left|center|right)", str(tokens[index].attrs.get("style", "")))
+    return f'<{tokens[index].tag} class="{found[1]}">' if found else f"<{tokens[index].tag}>"
+
+
+def _step_headings(state: StateCore) -> None:
+    """Put headings below the page's own, without a gap between levels, as screen readers expect."""
+    level = HIGHEST - 1
+    for token in state.tokens:
+        if token.type == "heading_open":
+            level = min(int(token.tag[1:]) + HIGHEST - 1, level + 1, LOWEST)
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{level}"
+
+
+def _made() -> MarkdownIt:
+    markdown = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True})
+    markdown.enable(["table", "strikethrough", "linkify"])
+    # Only what is written as an address is one: `main.py` and `a@b.c` are mostly something else.
+    markdown.linkify = LinkifyIt({}, {"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
+    markdown.core.ruler.push("step_headings", _step_headings)
+    for name, rule in _RULES.items():
+        markdown.add_render_rule(name, _adapted(rule))
+    return markdown
+
+
+_Rule = Callable[[Sequence[Token], int, _Rendering], str]
+_RULES: Mapping[str, _Rule] = {
+    "fence": _fence,
+    "code_block": _indented,
+    "image": _image,
+    "table_open": _table_open,
+    "table_close": _table_close,
+    "th_open": _cell,
+    "td_open": _cell,
+}
+
+
+def _adapted(rule: _Rule) -> Callable[..., str]:
+    """Return a rule as the renderer calls it."""
+    return lambda _renderer, tokens, index, _options, env: rule(tokens, index, env["rendering"])
+
+
+_MARKDOWN = _made()
