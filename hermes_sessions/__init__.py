@@ -14,12 +14,25 @@ from .errors import (
 )
 from .model import Session, Signature, Summary, title_from
 from .repository import SessionRepository
-from .results import Finding, MessagePage, Page, Project, Removed, SyncReport, Trashed, Usage
+from .results import (
+    Finding,
+    Hit,
+    Hits,
+    MessagePage,
+    Page,
+    Project,
+    Removed,
+    SyncReport,
+    Trashed,
+    Usage,
+)
 
 __all__ = [
     "AgentUnavailable",
     "Conflict",
     "Finding",
+    "Hit",
+    "Hits",
     "InvalidId",
     "InvalidValue",
     "MessagePage",

@@ -87,7 +87,7 @@ class Snapshot:
     """Queries over one state of the file; they name only columns that are there."""
 
     def __init__(self, connection: Connection, schema: Schema) -> None:
-        self._connection, self.schema = connection, schema
+        self.connection, self.schema = connection, schema
         self._sessions, self._messages = schema.sessions, schema.messages
 
     @property
@@ -122,7 +122,7 @@ class Snapshot:
 
     def _read(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
         """Return the driver's tuples: rows of SQLAlchemy's take twice as long and burden the collector."""
-        found = self._connection.execute(query)
+        found = self.connection.execute(query)
         cursor: Any = found.cursor
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         found.close()
@@ -186,7 +186,7 @@ class Snapshot:
             # As bytes: to make a text of half a megabyte only to hash it takes as long as the query.
             joined = sa.cast(sa.func.group_concat(told, "\x1f"), sa.LargeBinary)
             # The agent's index on titles holds only those that are not NULL: without this it is not used.
-            found = self._connection.execute(sa.select(joined).where(column.is_not(None))).scalar()
+            found = self.connection.execute(sa.select(joined).where(column.is_not(None))).scalar()
             digest.update(found or b"")
         return digest.hexdigest()
 
@@ -208,7 +208,7 @@ class Snapshot:
 
     def last_message(self) -> int:
         """Return the id of the newest message, 0 without one; ids only grow."""
-        return int(self._connection.execute(sa.select(sa.func.max(self._messages.c.id))).scalar() or 0)
+        return int(self.connection.execute(sa.select(sa.func.max(self._messages.c.id))).scalar() or 0)
 
     def said(self, session_ids: Collection[str] | None = None) -> dict[str, Said]:
         """Return what the messages of these sessions, or of all, amount to."""
@@ -274,9 +274,9 @@ class Snapshot:
         for some in _chunks(session_ids):
             if "parent_session_id" in self._sessions.c:
                 orphaned = sa.update(sessions).where(sessions.c.parent_session_id.in_(some))
-                self._connection.execute(orphaned.values(parent_session_id=None))
-            self._connection.execute(sa.delete(self._messages).where(self._messages.c.session_id.in_(some)))
-            deleted += self._connection.execute(sa.delete(sessions).where(sessions.c.id.in_(some))).rowcount
+                self.connection.execute(orphaned.values(parent_session_id=None))
+            self.connection.execute(sa.delete(self._messages).where(self._messages.c.session_id.in_(some)))
+            deleted += self.connection.execute(sa.delete(sessions).where(sessions.c.id.in_(some))).rowcount
         return deleted
 
 

@@ -49,6 +49,11 @@ class Config:
         return self.state_dir / "sessions"
 
     @property
+    def search_file(self) -> Path:
+        """The full-text index, which can be made anew at any time."""
+        return self.state_dir / "search.db"
+
+    @property
     def trash_dir(self) -> Path:
         """The folder of the deleted sidecars."""
         return self.state_dir / "trash"

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from .errors import InvalidValue, StorageError
+from .errors import Damaged, InvalidValue, StorageError
 
 BUSY_MS = 5000
 
@@ -122,9 +122,9 @@ def storing_rows() -> Iterator[None]:
     except (DatabaseError, sqlite3.DatabaseError) as error:
         if type(error) not in (DatabaseError, sqlite3.DatabaseError):  # a bug of ours, not to be dressed up
             raise
-        raise StorageError(f"the index is damaged: {_words(error)}; delete it, it is made anew") from error
+        raise Damaged(f"the index is damaged: {_words(error)}; delete it, it is made anew") from error
     except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
-        raise StorageError("the index is damaged; delete it, it is made anew") from error
+        raise Damaged("the index is damaged; delete it, it is made anew") from error
 
 
 def _words(error: Exception) -> str:

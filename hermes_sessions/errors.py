@@ -60,6 +60,14 @@ class Unreadable(SessionsError):
         self.reason = reason
 
 
+class Locked(StorageError):
+    """Somebody else held a lock for too long."""
+
+
+class Damaged(StorageError):
+    """A database of ours is none any more."""
+
+
 class Unconfirmed(OSError):
     """A change was made, and then the system refused a step that would have made it last or told of it."""
 

@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from .errors import StorageError, Unconfirmed, storing
+from .errors import Locked, StorageError, Unconfirmed, storing
 from .model import LARGEST_INTEGER, Signature
 
 STRIPES = 64
@@ -441,7 +441,7 @@ def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:  # an OSError too
-            raise StorageError("locked too long by another program") from error
+            raise Locked("locked too long by another program") from error
     try:
         yield
     finally:

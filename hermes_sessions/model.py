@@ -52,6 +52,19 @@ class Moved(NamedTuple):
     after: int | None
 
 
+class Change(NamedTuple):
+    """A write of ours, from one version of a file (None: there was none) to another (None: deleted).
+
+    `kept` is how many messages at its beginning are as they were, None if that is not known.
+    """
+
+    session_id: str
+    title: str
+    before: Signature | None
+    after: Signature | None
+    kept: int | None
+
+
 # ---- fields ---------------------------------------------------------------------------------------------
 
 

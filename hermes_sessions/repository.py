@@ -33,6 +33,8 @@ from . import (
     listing,
     mirror,
     mirror_rows,
+    query,
+    searching,
     sidecar,
     tables,
     trash,
@@ -46,6 +48,7 @@ from .agents import Agents
 from .backup import Report
 from .config import Config
 from .errors import (
+    Damaged,
     InvalidId,
     InvalidValue,
     NotFound,
@@ -69,8 +72,11 @@ from .model import (
     suffixed_title,
 )
 from .projects import Projects
-from .redact import mask_all
-from .results import Finding, MessagePage, Page, Removed, SyncReport, Trashed, Usage
+from .redact import mask, mask_all
+from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage
+from .search import Limits
+from .search_sync import SearchSync
+from .searching import Asked, Showing
 from .tables import Indexed, Place
 from .writing import Store
 
@@ -106,7 +112,8 @@ class SessionRepository:
         self._catching_up = threading.Lock()
         self._totals: tuple[str, dict[Filters, int]] = ("", {})
         self._engine = database.make_engine(config.index)
-        self._store = Store(config, self._engine, files.Locks(config.locks_dir))
+        self._search = SearchSync(config, self._engine)
+        self._store = Store(config, self._engine, files.Locks(config.locks_dir), self._search.note)
         self._agents = Agents(config, self._engine)
         self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
         try:
@@ -152,6 +159,7 @@ class SessionRepository:
         if unused:
             with database.writing(self._engine) as connection:
                 tables.drop_old_drafts(connection, before)
+        self._search.start()
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +171,7 @@ class SessionRepository:
 
     def close(self) -> None:
         """Close every connection. The repository must not be used afterwards."""
+        self._search.close()
         self._agents.close()
         self._engine.dispose()
 
@@ -330,6 +339,82 @@ class SessionRepository:
         if filters not in totals:
             totals[filters] = listing.count(index.connection, filters)
         return totals[filters]
+
+    # ---- searching ----------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        scope: str = "all",
+        agent: bool = True,
+        profile: str | None = None,
+        project_id: str | None = None,
+        source: str | None = None,
+        archived: bool | None = None,
+        hidden: bool = False,
+        role: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        depth: int | None = None,
+        redact: bool = True,
+    ) -> Hits:
+        """Return the conversations that have these words, the best first: one hit for each.
+
+        Whatever was typed is a search: words, "phrases", `-without`, `begin*`, parts of identifiers, scripts
+        without spaces. `scope` is ``"all"``, ``"title"`` or ``"content"``. The filters are those of `list`;
+        `role`, `since` and `until` (seconds since the epoch) are of the message that matches, `depth` is how
+        many messages at the beginning of a session are searched. Credentials are masked unless
+        `redact=False`. Raises `InvalidValue`, `StorageError`.
+        """
+        filters = _filters(
+            profile=profile,
+            project_id=project_id,
+            source=source,
+            archived=archived,
+            agent=agent,
+            hidden=hidden,
+        )
+        if scope not in SCOPES:
+            raise InvalidValue(f"scope must be one of {', '.join(SCOPES)}")
+        wanted = query.parse(_checked_text(text))
+        check_whole("limit", limit, 1, LARGEST_PAGE)
+        check_whole("offset", offset)
+        limits = Limits(check_text("role", role), *_between(since, until), _depth(depth))
+        if not wanted.wanted:
+            return Hits()
+        asked = Asked(wanted, SCOPES[scope], filters, limits)
+        view = View(self.config.profile, configuration.last_workspace(self.config) if agent else "")
+        showing = Showing(self._message, mask if redact else str, view)
+        try:
+            return self._hits(asked, showing, offset, limit)
+        except Damaged:  # the texts' index, most likely, which is nothing to lose
+            self._search.start_anew()
+            return self._hits(asked, showing, offset, limit)
+
+    def _hits(self, asked: Asked, showing: Showing, offset: int, limit: int) -> Hits:
+        with self._up_to_date() as index:
+            missing = self._search.catch_up()
+            with self._search.reading() as texts:
+                found = searching.Search(index.connection, texts, self._agents, asked)
+                shown = searching.hits(found, showing, offset, limit)
+        return Hits(shown, missing, (*self._search.problems(), *found.warnings))
+
+    def _message(self, session_id: str, index: int) -> dict[str, Any]:
+        messages = self.messages(session_id, before=index + 1, limit=1).messages
+        return messages[0] if messages else {}
+
+    def complete_search(self, *, progress: Progress | None = None) -> int:
+        """Make every message searchable now, and return how many sessions could not be read.
+
+        Otherwise this is done in the background. `progress(done, total)` counts sessions. Raises
+        `StorageError`.
+        """
+        with self._up_to_date():
+            pass
+        return self._search.complete(progress)
 
     # ---- one session ------------------------------------------------------------------------------------
 
@@ -707,6 +792,31 @@ def _before(older_than: float | None) -> int:
     """Return the time so many seconds ago, in nanoseconds since the epoch."""
     seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
     return time.time_ns() - int(seconds * 1e9) + 1
+
+
+SCOPES = {
+    "all": (searching.TITLE, searching.CONTENT),
+    "title": (searching.TITLE,),
+    "content": (searching.CONTENT,),
+}
+
+
+def _checked_text(text: object) -> str:
+    if isinstance(text, str):
+        return text
+    raise InvalidValue("text must be text")
+
+
+def _between(since: float | None, until: float | None) -> tuple[float | None, float | None]:
+    return (
+        None if since is None else check_seconds("since", since),
+        None if until is None else check_seconds("until", until),
+    )
+
+
+def _depth(depth: int | None) -> int | None:
+    """Return how many messages are searched; none and 0 are all."""
+    return None if not depth else check_whole("depth", depth)
 
 
 def _warning(unreadable: tuple[str, str]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
+from .model import Summary
+
 Item = TypeVar("Item")
 
 
@@ -34,6 +36,48 @@ class MessagePage:
     offset: int
     total: int
     tool_calls: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A conversation that a search found, by its title or by the best of its messages (`match`).
+
+    `snippet` is the text around the match, each match between ``\\x02`` and ``\\x03``. `message_index` is
+    where the message stands in the transcript of `segment_id`, which is another session than `session_id` if
+    an agent's conversation has several segments; of a title they are None and `session_id`. `score` orders
+    the hits of one search, the best first. `summary` is the conversation as lists show it.
+    """
+
+    session_id: str
+    title: str
+    match: str
+    snippet: str
+    message_index: int | None
+    source: str
+    score: float
+    segment_id: str
+    summary: Summary = field(repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it, without the summary."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "summary"}
+
+
+class Hits(list[Hit]):
+    """What a search found, the best first.
+
+    `missing` counts sessions whose messages are not searchable yet, so that more may be found in a while;
+    `warnings` says in words what could not be searched.
+    """
+
+    def __init__(self, found: Iterable[Hit] = (), missing: int = 0, warnings: tuple[str, ...] = ()) -> None:
+        super().__init__(found)
+        self.missing, self.warnings = missing, warnings
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was not searched."""
+        return bool(self.missing or self.warnings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from .files import Locks
 from .model import (
     FIELDS,
     READ_AS,
+    Change,
     Metadata,
     Moved,
     Session,
@@ -56,11 +57,12 @@ T = TypeVar("T")
 
 
 class Store(NamedTuple):
-    """What a change works on: the places, the index, and the sessions' locks."""
+    """What a change works on: the places, the index, the sessions' locks, and who is told of a change."""
 
     config: Config
     engine: Engine
     locks: Locks
+    changed: Callable[[Change], None]
 
 
 # ---- what is stored ------------------------------------------------------------------------------------
@@ -143,7 +145,7 @@ def create(store: Store, session: Session) -> Session:
     text = editing.new_text(session)
     check_index(store)
     written = editing.create(store.config.sessions_dir, session.session_id, text)
-    _record(store, session.summary(), written.sent(last_message_at(reversed(session.messages))))
+    _record_new(store, session.summary(), written.sent(last_message_at(reversed(session.messages))))
     return replace(session, signature=written.stored.signature)
 
 
@@ -207,7 +209,7 @@ def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, A
     with _after_the_file(f"session {copy_id} was saved"):
         copied = sidecar.load(store.config.sessions_dir, copy_id)
     summary, stored = sidecar.summary(copied)
-    _record(store, summary, written._replace(stored=stored))
+    _record_new(store, summary, written._replace(stored=stored))
     return sidecar.session(copied)
 
 
@@ -233,7 +235,8 @@ def change(
         values = document.encode_metadata(noted) | values
         written = editing.rewrite(source, editing.append(source, lists, values))
     sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
-    return _record_change(store, row, row.summary.changed(noted | changes), written.sent(sent_at))
+    summary, kept = row.summary.changed(noted | changes), row.summary.message_count
+    return _record_change(store, row, summary, written.sent(sent_at), kept)
 
 
 def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -> Summary:
@@ -254,9 +257,8 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
     written = editing.rewrite(source, edits, backup=True)
     sent_at = sidecar.sent_before(loaded, keep)
     lists: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
-    return _record_change(
-        store, row, row.summary.changed({**noted, **changes, **lists}), written.sent(sent_at)
-    )
+    summary = row.summary.changed({**noted, **changes, **lists})
+    return _record_change(store, row, summary, written.sent(sent_at), keep)
 
 
 def drop_last_turn(store: Store, row: Indexed) -> Removed:
@@ -353,7 +355,7 @@ def restore(store: Store, session_id: str) -> Summary:
         check_index(store)
         written = trash.give_back(entry, folder)
         stored = stored._replace(signature=written.stored.signature)
-        return _record(store, summary, written._replace(stored=stored))
+        return _record_new(store, summary, written._replace(stored=stored))
 
 
 def recover(store: Store, session_id: str, alive: Collection[str]) -> Summary | None:
@@ -402,6 +404,13 @@ def _restore_backup(store: Store, backup: Path) -> Summary:
 # ---- the row -------------------------------------------------------------------------------------------
 
 
+def _record_new(store: Store, summary: Summary, written: Written) -> Summary:
+    """Store the row of a file that was just written under an id that had none."""
+    recorded = _record(store, summary, written)
+    store.changed(Change(recorded.session_id, recorded.title, None, written.stored.signature, 0))
+    return recorded
+
+
 def _record(store: Store, summary: Summary, written: Written) -> Summary:
     """Store the row of a file that was just written."""
     row = _row_of_file(summary, written)
@@ -413,14 +422,19 @@ def _record(store: Store, summary: Summary, written: Written) -> Summary:
     return row.summary
 
 
-def _record_change(store: Store, old: Indexed, summary: Summary, written: Written) -> Summary:
-    """Store the row of a file that was just written in the place of the row that it was made from."""
+def _record_change(store: Store, old: Indexed, summary: Summary, written: Written, kept: int) -> Summary:
+    """Store the row of a file that was just written in the place of the row that it was made from.
+
+    `kept` is how many messages at its beginning are as they were.
+    """
     row = _row_of_file(summary, written)
     with (
         _after_the_file(f"session {summary.session_id} was saved"),
         database.writing(store.engine) as connection,
     ):
         tables.change(connection, old, row, written.moved)
+    session_id, title = row.summary.session_id, row.summary.title
+    store.changed(Change(session_id, title, old.stored.signature, row.stored.signature, kept))
     return row.summary
 
 
@@ -438,6 +452,7 @@ def _is_small(name: str, value: Any) -> bool:
 def _drop(store: Store, session_id: str, moved: Moved | None = None) -> None:
     with _after_the_file(f"session {session_id} was deleted"), database.writing(store.engine) as connection:
         tables.drop(connection, [session_id], moved)
+    store.changed(Change(session_id, "", None, None, None))
 
 
 def _put(store: Store, row: Indexed) -> None:

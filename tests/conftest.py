@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 
 from hermes_sessions import SessionRepository
 from webapp import create_app
 
 SAMPLES = Path(__file__).parent / "samples"
+
+# No test is about how long something takes; what is slow on a loaded machine is no failure.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

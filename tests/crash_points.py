@@ -229,6 +229,7 @@ MUTATORS: dict[str, Mutator] = {
 # ---- what a disk holds ----------------------------------------------------------------------------------
 
 DEBRIS = re.compile(r"\.(tmp|swap)\.")
+INDEXES = ("sessions.db", "search.db")
 Files = Mapping[str, bytes]
 Plain = Mapping[str, Any]
 
@@ -237,7 +238,7 @@ def files_of(home: Path) -> dict[str, bytes]:
     """Return what every file of a home holds, the agent's database as SQL; less locks and the index."""
     state = home / "webui"
     found = [path for path in state.rglob("*") if path.is_file() and path.parent.name != "locks"]
-    kept = {str(path.relative_to(state)): path for path in found if not path.name.startswith("sessions.db")}
+    kept = {str(path.relative_to(state)): path for path in found if not path.name.startswith(INDEXES)}
     with closing(sqlite3.connect(home / "state.db")) as db:
         agent = "\n".join(db.iterdump()).encode()
     return {"state.db": agent, **{name: path.read_bytes() for name, path in sorted(kept.items())}}
@@ -495,7 +496,8 @@ def listed(sessions: SessionRepository) -> dict[str, list[Any]]:
 @contextmanager
 def stracing(child: Child, log: Path, trace: str, inject: str | None) -> Iterator[None]:
     """Attach strace to a child for the block; raise `OSError` with its words where that is not allowed."""
-    words = ["strace", "-f", "-y", "-s", "200", "-o", str(log), "-e", f"trace={trace}"]
+    # Without `-f`: the thread that keeps the index of words goes on undisturbed, and no count depends on it.
+    words = ["strace", "-y", "-s", "200", "-o", str(log), "-e", f"trace={trace}"]
     if inject:
         words += ["-e", f"inject={inject}"]
     with subprocess.Popen([*words, "-p", str(child.pid)], stderr=subprocess.PIPE, text=True) as strace:

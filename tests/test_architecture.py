@@ -14,9 +14,12 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 # ---- the tables -------------------------------------------------------------------------------------------
 
 # Rank 1. A module may use those before it, which is what keeps the rank without cycles.
-PURE = ("errors", "model", "results", "document", "drift", "redact", "lineage", "recovery")
+PURE = ("errors", "model", "words", "query", "results", "document", "drift", "redact", "lineage", "recovery")
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
 BELOW_REPOSITORY = {
+    "agent_search",
+    "search_sync",
+    "searching",
     "mirror_rows",
     "backup",
     "checking",
@@ -34,6 +37,7 @@ BELOW_REPOSITORY = {
     "writing",
     "adopting",
 }
+SEARCHING = {"search", "search_sync", "agent_search", "searching"}
 # "" is hermes_sessions itself.
 CLI = {"cli_base", "cli_text", "cli_agent", "cli_projects", "cli_care", "cli_usage"}
 FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "results", "upgrades"}
@@ -47,7 +51,11 @@ MAY_USE: dict[str, set[str]] = {
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
     "hermes_sessions.trash": {*PURE, "files", "sidecar"},  # sidecars put aside
     "hermes_sessions.backup": {*PURE, "files", "config", "database", "sidecar", "trash"},
+    # The full-text index, kept in line with the sessions; the agent's own; one search over all.
     "hermes_sessions.search": {*PURE, "files", "tables"},
+    "hermes_sessions.search_sync": {*PURE, "config", "database", "files", "search", "sidecar", "tables"},
+    "hermes_sessions.agent_search": {*PURE, "agent_snapshot", "search"},
+    "hermes_sessions.searching": {*PURE, "agent_search", "agent_snapshot", "agents", "listing", "search"},
     "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
     # The queries of lists; the agents' databases mirrored; which agents there are, and one session of theirs.
     "hermes_sessions.listing": {*PURE, "database", "tables"},
@@ -79,8 +87,8 @@ MAY_USE: dict[str, set[str]] = {
     },
     "hermes_sessions.leftovers": {*PURE, "database", "files", "sidecar", "tables", "trash", "writing"},
     # What is wrong with a home; where a session is.
-    "hermes_sessions.checking": {*PURE, *IO, *BELOW_REPOSITORY, "agent_snapshot"} - {"adopting", "search"},
-    "hermes_sessions.explaining": {*PURE, *IO, *BELOW_REPOSITORY} - {"adopting", "search"},
+    "hermes_sessions.checking": {*PURE, *IO, *BELOW_REPOSITORY, "agent_snapshot"} - {"adopting", *SEARCHING},
+    "hermes_sessions.explaining": {*PURE, *IO, *BELOW_REPOSITORY} - {"adopting", *SEARCHING},
     "hermes_sessions.adopting": {
         *PURE,
         "agents",

@@ -73,6 +73,35 @@ class Opened(Entry):
 # ---- reading --------------------------------------------------------------------------------------------
 
 
+class Found(Entry):
+    """A conversation that a search found, by its title or by one of its messages.
+
+    In `snippet` each match stands between U+0002 and U+0003. `message_index` is where the message stands in
+    the session `segment_id`, None of a title.
+    """
+
+    match_type: NotRequired[Literal["title", "content"]]
+    snippet: NotRequired[str]
+    message_index: NotRequired[int | None]
+    segment_id: NotRequired[str]
+    score: NotRequired[float]
+
+
+class Hits(TypedDict):
+    """What a search found, the best first; entries of the list alone if nothing was searched for.
+
+    `partial` is whether something was not searched: `missing` sessions are not searchable yet, and
+    `warnings` says what could not be.
+    """
+
+    sessions: list[Found]
+    query: str
+    count: int
+    partial: bool
+    missing: int
+    warnings: list[str]
+
+
 class SessionList(TypedDict):
     """Sessions in the list's order; `warnings` says in words what cannot be shown."""
 

@@ -13,6 +13,7 @@ from .changes import changes
 from .openapi import openapi
 from .pages import pages
 from .reading import reading
+from .searching import searching
 
 LARGEST_BODY = 20 * 1024 * 1024
 
@@ -35,6 +36,17 @@ def create_app(
     sidebar.register(app)
     acts.register(app)
     live.register(app)
-    for blueprint in (api, changes, care, openapi, pages, reading, acts.acts, auth.login, live.stream):
+    for blueprint in (
+        api,
+        searching,
+        changes,
+        care,
+        openapi,
+        pages,
+        reading,
+        acts.acts,
+        auth.login,
+        live.stream,
+    ):
         app.register_blueprint(blueprint)
     return app

@@ -1,0 +1,460 @@
+"""The full-text index kept in line with the sessions: by each change of ours, else by comparing versions.
+
+Small differences are mended by whoever searches, large ones by one thread in the background. Files are read
+outside of transactions, and what was read is stored only if no other process was faster.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from . import database, files, search, sidecar, tables
+from .config import Config
+from .errors import Damaged, Locked, NotFound, StorageError, Unreadable, storing
+from .model import Change, Signature
+from .search import OWN, Entry, Message
+from .sidecar import Loaded
+from .tables import AGENT_CONVERSATIONS, SESSIONS
+from .words import searched
+
+# What a search reads itself before it answers; more is left to the background, and the answer says so.
+INLINE_BYTES, INLINE_FILES = 4_000_000, 50
+BATCH_BYTES = 2_000_000  # read and stored at once: a few hundredths of a second
+CHUNK = 200  # messages decoded at once
+PATIENCE_SECONDS = 0.25  # that a search waits for a file that is being read
+PASSES = 3
+KNOWN_WORDS = 200_000
+RENEW_FROM = 10_000  # messages that are no more, from which on a smaller index is worth making it anew
+STOP_SECONDS = 30.0
+
+Progress = Callable[[int, int], None]
+
+
+class Listed(NamedTuple):
+    """A session as the sessions' index has it; `signature` is None for an agent's conversation."""
+
+    title: str
+    signature: Signature | None
+
+
+class Stale(NamedTuple):
+    """A session to read; its messages are in as of the version `known`, None for none; `size` in bytes."""
+
+    session_id: str
+    known: Signature | None
+    size: int
+
+
+class Plan(NamedTuple):
+    """What to do so that the index agrees with the sessions: by profile and id, the oldest first."""
+
+    added: list[tuple[tuple[str, str], str]]
+    retitled: list[tuple[Entry, str]]
+    dropped: list[Entry]
+    stale: list[Stale]
+
+
+def plan(listed: Mapping[tuple[str, str], Listed], known: Mapping[tuple[str, str], Entry]) -> Plan:
+    """Return what to do; `listed` comes oldest first."""
+    found = Plan([], [], [entry for key, entry in known.items() if key not in listed], [])
+    for key, (title, signature) in listed.items():
+        entry = known.get(key)
+        if entry is None:
+            found.added.append((key, title))
+        elif entry.title != title:
+            found.retitled.append((entry, title))
+        indexed = entry.signature if entry else None
+        if signature is not None and signature != indexed:
+            found.stale.append(Stale(key[1], indexed, signature.size))
+    return found
+
+
+class SearchSync:
+    """The full-text index of one home. Thread-safe; any number of processes may have one home open."""
+
+    def __init__(self, config: Config, index: Engine) -> None:
+        self._config, self._index = config, index
+        self._path = config.search_file
+        self._lock_file = config.locks_dir / "search.lock"
+        self._engine: Engine | None = None
+        self._inode: int | None = None
+        self._opening, self._mending = threading.Lock(), threading.RLock()
+        self._changes: deque[Change] = deque()
+        self._words: set[str] = set()
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._behind = 0
+        self._problem: str | None = None
+
+    # ---- for whoever changes, searches, closes ------------------------------------------------------------
+
+    def note(self, change: Change) -> None:
+        """Take note of a change of ours, which the background thread brings into the index."""
+        self._changes.append(change)
+        self.start()
+
+    def start(self) -> None:
+        """Look in the background whether something is to be done, and do it."""
+        with self._opening:
+            if (self._thread is None or not self._thread.is_alive()) and not self._stopping.is_set():
+                self._thread = threading.Thread(target=self._work, name="search-index", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def catch_up(self) -> int:
+        """Mend what differs if that is little, else have it done; return how many sessions are missing."""
+        if not self._mending.acquire(timeout=PATIENCE_SECONDS):
+            return max(1, self._behind)  # a large file is being read
+        try:
+            self._apply_changes()
+            stale = self._look()
+            if len(stale) <= INLINE_FILES and sum(each.size for each in stale) <= INLINE_BYTES:
+                for _ in self._read_all(stale):
+                    pass
+                stale = self._look() if stale else stale
+        finally:
+            self._mending.release()
+        self._behind = len(stale)
+        if stale:
+            self.start()
+        return len(stale)
+
+    def complete(self, progress: Progress | None = None) -> int:
+        """Mend all that differs; return how many sessions could not be read."""
+        self._apply_changes()
+        self._renew_if_worn()
+        stale = self._look()
+        for _ in range(PASSES):
+            for done in self._read_all(stale):
+                self._behind = len(stale) - done
+                if progress:
+                    progress(done, len(stale))
+                if self._stopping.is_set():
+                    return self._behind
+                self._apply_changes()
+            stale = self._look()
+            if not stale:
+                break
+        self._behind = len(stale)
+        return len(stale)
+
+    def start_anew(self) -> None:
+        """Throw the file away, which is damaged, and have it made anew."""
+        with self._mending, self._opening:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine = None
+            remove(self._path)
+        self.start()
+
+    def renew(self) -> None:
+        """Have every message read anew."""
+        with self._mending, database.writing(self._opened()) as connection:
+            search.renew(connection)
+        self._words.clear()
+        self.start()
+
+    def close(self) -> None:
+        """Bring in what was noted, end the thread, close every connection."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Return a context that gives out a connection to the index."""
+        return database.reading(self._opened())
+
+    def problems(self) -> Iterator[str]:
+        """Yield in words what stood in the way of the background."""
+        if self._problem is not None:
+            yield self._problem
+
+    # ---- the thread ---------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            self._attempt()
+        with suppress(StorageError):
+            self._apply_changes()
+
+    def _attempt(self) -> None:
+        """Do what is to be done, unless another process does; what stands in the way is said by searches."""
+        try:
+            self._apply_changes()
+            if self._look():
+                with suppress(Locked), files.file_lock(self._lock_file, seconds=0):
+                    self.complete()
+            self._problem = None
+        except Damaged:
+            self.start_anew()
+        except StorageError as error:
+            self._problem = f"the search index cannot be kept: {error}"
+
+    # ---- the file -----------------------------------------------------------------------------------------
+
+    def _opened(self) -> Engine:
+        """Return the engine of the file, made anew where it is another format's or was removed."""
+        with self._opening:
+            if self._engine is not None and _inode(self._path) == self._inode:
+                return self._engine
+            if self._engine is not None:
+                self._engine.dispose()
+            engine = database.make_engine(self._path)
+            try:
+                self._prepare(engine)
+            except BaseException:
+                engine.dispose()
+                raise
+            self._engine, self._inode = engine, _inode(self._path)
+            self._words.clear()
+            return engine
+
+    def _prepare(self, engine: Engine) -> None:
+        with database.reading(engine) as connection:
+            found = search.format_of(connection)
+        if found == search.FORMAT:
+            return
+        with files.file_lock(self._lock_file.with_name("search-file.lock")):
+            if found:
+                engine.dispose()
+                remove(self._path)
+            with database.writing(engine) as connection:
+                if search.format_of(connection) == 0:
+                    search.create(connection)
+
+    # ---- differences --------------------------------------------------------------------------------------
+
+    def _look(self) -> list[Stale]:
+        """Bring titles in line, and return the sessions whose messages are not, the oldest first."""
+        with database.reading(self._index) as connection:
+            version = tables.state(connection).version
+            with self.reading() as known:
+                if search.token(known) == version:
+                    return []
+            listed = _listed(connection)
+        with self._mending, database.writing(self._opened()) as connection:
+            found = plan(listed, search.entries(connection))
+            _store(connection, found)
+            search.put_token(connection, "" if found.stale else version)
+        return found.stale
+
+    def _read_all(self, stale: Sequence[Stale]) -> Iterator[int]:
+        """Read and index these sessions, given oldest first, from the newest on; yield how many are done."""
+        done = 0
+        for some in _batches(stale[::-1]):
+            with self._mending:
+                self._read(some[::-1])
+            done += len(some)
+            yield done
+
+    def _read(self, stale: Sequence[Stale]) -> None:
+        files = [(each, self._load(each.session_id)) for each in stale]
+        read = [(each, file, sidecar.message_texts(file)) for each, file in files if file is not None]
+        if len(read) == 1:
+            self._index_large(*read[0])
+        elif read:
+            self._index_small(read)
+
+    def _index_small(self, read: Sequence[tuple[Stale, Loaded, list[memoryview]]]) -> None:
+        """Index files by one transaction."""
+        with database.writing(self._opened()) as connection:
+            first = search.below(connection, sum(len(texts) for _, _, texts in read))
+            for each, file, texts in read:
+                entry = search.entry(connection, each.session_id)
+                if entry is not None and entry.signature == each.known:  # else another process was faster
+                    kept = _kept(connection, entry, file, texts)
+                    older = entry.signature is None and not kept
+                    at = first if older else search.above(connection)
+                    for chunk in _chunks(_messages(file, texts, kept)):
+                        self._put(connection, entry, chunk, at)
+                        at += len(chunk)
+                    search.mark(connection, entry.number, file.signature)
+                first += len(texts)
+
+    def _index_large(self, stale: Stale, file: Loaded, texts: Sequence[memoryview]) -> None:
+        """Index one file by several transactions, so that nobody waits for all of it."""
+        with database.writing(self._opened()) as connection:
+            entry = search.entry(connection, stale.session_id)
+            if entry is None or entry.signature != stale.known:
+                return
+            kept = _kept(connection, entry, file, texts)
+            older = entry.signature is None and not kept
+            at = search.below(connection, len(texts)) if older else None
+        for chunk in _chunks(_messages(file, texts, kept)):
+            with database.writing(self._opened()) as connection:
+                self._put(connection, entry, chunk, search.above(connection) if at is None else at)
+            at = None if at is None else at + len(chunk)
+        with database.writing(self._opened()) as connection:
+            search.mark(connection, entry.number, file.signature)
+
+    def _load(self, session_id: str) -> Loaded | None:
+        with suppress(NotFound, Unreadable):  # the sessions' index will tell, and it goes from here
+            return sidecar.load(self._config.sessions_dir, session_id)
+        return None
+
+    def _put(self, connection: Connection, entry: Entry, chunk: Sequence[Message], first: int) -> None:
+        search.put(connection, entry.number, chunk, first)
+        new = search.words_of(chunk) - self._words
+        search.put_words(connection, new)
+        if len(self._words) + len(new) > KNOWN_WORDS:
+            self._words.clear()
+        self._words |= new
+
+    def _renew_if_worn(self) -> None:
+        with self.reading() as connection:
+            garbage, messages = search.garbage(connection)
+        if garbage > max(RENEW_FROM, messages):
+            with self._mending, database.writing(self._opened()) as connection:
+                search.renew(connection)
+            self._words.clear()
+
+    # ---- changes of ours ----------------------------------------------------------------------------------
+
+    def _apply_changes(self) -> None:
+        """Index what was noted; of several changes of one session what they come to together."""
+        with self._mending:
+            together: dict[str, Change] = {}
+            while self._changes:
+                change = self._changes.popleft()
+                together[change.session_id] = _both(together.get(change.session_id), change)
+            for change in together.values():
+                self._apply(change)
+
+    def _apply(self, change: Change) -> None:
+        """Index a change; one that does not fit what is known of its session is left to the comparison."""
+        loaded = None if change.after is None or change.kept is None else self._load(change.session_id)
+        if change.after is not None and (loaded is None or loaded.signature != change.after):
+            return
+        with database.writing(self._opened()) as connection:
+            entry = search.entry(connection, change.session_id)
+            if loaded is None:
+                if entry is not None:
+                    search.drop(connection, entry)
+            elif change.before == (entry.signature if entry else None):
+                self._index_change(connection, change, entry, loaded)
+
+    def _index_change(
+        self, connection: Connection, change: Change, entry: Entry | None, loaded: Loaded
+    ) -> None:
+        kept = change.kept or 0
+        if entry is None:
+            number = search.add(connection, OWN, change.session_id, change.title)
+        else:
+            number = entry.number
+            search.keep(connection, number, kept)
+            if entry.title != change.title:
+                search.retitle(connection, entry, change.title)
+        entry = entry or Entry(number, change.title, None)
+        for chunk in _chunks(_messages(loaded, sidecar.message_texts(loaded), kept)):
+            self._put(connection, entry, chunk, search.above(connection))
+        search.mark(connection, number, loaded.signature)
+
+
+def _both(first: Change | None, then: Change) -> Change:
+    """Return what two changes of a session come to, one after the other."""
+    if first is None or then.after is None or first.after != then.before:
+        return then
+    kept = None if first.kept is None or then.kept is None else min(first.kept, then.kept)
+    return then._replace(before=first.before, kept=kept)
+
+
+# ---- what there is ----------------------------------------------------------------------------------------
+
+
+def _listed(connection: Connection) -> dict[tuple[str, str], Listed]:
+    """Return every session with a file and every conversation of an agent, the oldest first."""
+    sessions = sa.select(
+        SESSIONS.c.session_id, SESSIONS.c.title, SESSIONS.c.size, SESSIONS.c.mtime_ns, SESSIONS.c.inode
+    )
+    listed: list[tuple[float, tuple[str, str], Listed]] = []
+    own = _read(connection, sessions.add_columns(SESSIONS.c.age).where(SESSIONS.c.draft == sa.false()))
+    for session_id, title, size, mtime_ns, inode, age in own:
+        listed.append((-age, (OWN, session_id), Listed(title, Signature(size, mtime_ns, inode))))
+    conversations = AGENT_CONVERSATIONS.c
+    columns = (conversations.age, conversations.profile, conversations.session_id, conversations.title)
+    for age, profile, session_id, title in _read(connection, sa.select(*columns)):
+        listed.append((-age, (profile, session_id), Listed(title, None)))
+    return {key: each for _, key, each in sorted(listed, key=lambda row: row[0])}
+
+
+def _read(connection: Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+    """Return the driver's tuples: rows of SQLAlchemy's take twice as long."""
+    cursor: Any = connection.execute(query).cursor
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _store(connection: Connection, found: Plan) -> None:
+    for (profile, session_id), title in found.added:
+        search.add(connection, profile, session_id, title)
+    for entry, title in found.retitled:
+        search.retitle(connection, entry, title)
+    for entry in found.dropped:
+        search.drop(connection, entry)
+
+
+def _chunks(messages: Iterator[Message]) -> Iterator[list[Message]]:
+    while chunk := list(islice(messages, CHUNK)):
+        yield chunk
+
+
+def _kept(connection: Connection, entry: Entry, file: Loaded, texts: Sequence[memoryview]) -> int:
+    """Return how many messages at the beginning are indexed as they are, having forgotten the others."""
+    kept = _count_same(_messages(file, texts, 0), search.digests(connection, entry.number))
+    search.keep(connection, entry.number, kept)
+    return kept
+
+
+def _messages(loaded: Loaded, texts: Sequence[memoryview], first: int) -> Iterator[Message]:
+    for position in range(first, len(texts)):
+        yield search.message(position, searched(sidecar.decode(loaded, texts[position])))
+
+
+def _count_same(messages: Iterator[Message], digests: Sequence[int]) -> int:
+    """Return how many messages at the beginning are those that are indexed."""
+    same = 0
+    for message, digest in zip(messages, digests, strict=False):
+        if message.digest != digest:
+            break
+        same += 1
+    return same
+
+
+def _batches(stale: Sequence[Stale]) -> Iterator[list[Stale]]:
+    """Return the sessions in groups of a few files, a large one alone."""
+    some: list[Stale] = []
+    size = 0
+    for each in stale:
+        size += each.size
+        if some and size > BATCH_BYTES:
+            yield some
+            some, size = [], each.size
+        some.append(each)
+    if some:
+        yield some
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def remove(path: Path) -> None:
+    """Remove the index's files."""
+    with storing("cannot remove the search index"):
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            path.with_name(name).unlink(missing_ok=True)
