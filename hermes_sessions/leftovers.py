@@ -43,9 +43,10 @@ def find(store: Store) -> Found:
                 with _still_there(store, aside) as there:
                     if there:
                         _sort_in(found, store, aside)
-        for session_id in _in_both(store):
-            with store.locks.held(session_id):
-                found.copies.extend(_copies(store, session_id))
+        for entry in _copies(store):
+            with store.locks.held(entry.session_id):
+                if _is_in_place(store, entry):
+                    found.copies.append(entry)
     return found
 
 
@@ -60,10 +61,10 @@ def settle(store: Store) -> None:
                 with _still_there(store, aside) as there:
                     if there:
                         _settle(store, aside)
-        for session_id in _in_both(store):
-            with store.locks.held(session_id):
-                for entry in _copies(store, session_id):
-                    entry.path.unlink(missing_ok=True)
+        for entry in _copies(store):
+            with store.locks.held(entry.session_id):
+                if _is_in_place(store, entry):
+                    entry.path.unlink()
 
 
 def _folders(store: Store) -> tuple[Path, ...]:
@@ -134,18 +135,23 @@ def _is_only_copy(store: Store, aside: Aside) -> bool:
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    return path.is_file() and other.is_file() and files.is_same(path, other)
+    try:
+        both_files = path.is_file() and other.is_file()
+        return both_files and path.stat().st_size == other.stat().st_size and files.is_same(path, other)
+    except FileNotFoundError:  # another program removed one meanwhile
+        return False
 
 
 # ---- entries of the trash ---------------------------------------------------------------------------------
 
 
-def _in_both(store: Store) -> list[str]:
+def _copies(store: Store) -> list[Entry]:
+    """Return what seems to be in both places: to be looked at again under the session's lock."""
     with database.reading(store.engine) as connection:
-        return tables.in_place_and_trash(connection)
+        in_both = set(tables.in_place_and_trash(connection))
+    entries = trash.entries(store.config.trash_dir) if in_both else []
+    return [entry for entry in entries if entry.session_id in in_both and _is_in_place(store, entry)]
 
 
-def _copies(store: Store, session_id: str) -> list[Entry]:
-    path = sidecar.path_of(store.config.sessions_dir, session_id)
-    entries = trash.of_session(session_id, store.config.trash_dir)
-    return [entry for entry in entries if _is_same(entry.path, path)]
+def _is_in_place(store: Store, entry: Entry) -> bool:
+    return _is_same(entry.path, sidecar.path_of(store.config.sessions_dir, entry.session_id))

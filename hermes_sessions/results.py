@@ -149,7 +149,8 @@ def total_usage(parts: Iterable[Usage]) -> Usage:
 class Trashed:
     """A deleted session: when (seconds since the epoch) and why it went to the trash, and its size in bytes.
 
-    `why` is ``deleted``, ``agent`` (a copy of what only the agent had) or ``replaced`` (by its backup).
+    `why` is ``deleted``, ``agent`` (a copy of what only the agent had), ``replaced`` (by its backup) or
+    ``rescued`` (what another program wrote while a change was broken off).
     """
 
     session_id: str

@@ -134,7 +134,7 @@ def purge(trash: Path, before: int) -> Iterator[Entry]:
 def erase(trash: Path, session_id: str) -> int:
     """Erase for good all that there is of a session; return how many files, or raise `NotFound`."""
     check_id(session_id)
-    found = [entry for entry in entries(trash) if entry.session_id == session_id]
+    found = of_session(session_id, trash)
     if not found:
         raise NotFound(f"no session {session_id} in the trash")
     for entry in reversed(found):
