@@ -6,7 +6,7 @@ from flask import Flask
 
 from hermes_sessions.repository import SessionRepository
 
-from . import acts, auth, failures, live, render, sidebar
+from . import acts, auth, failures, live, render, sidebar, spending
 from .api import api
 from .care import care
 from .changes import changes
@@ -35,6 +35,7 @@ def create_app(
     render.register(app)
     sidebar.register(app)
     acts.register(app)
+    spending.register(app)
     live.register(app)
     for blueprint in (
         api,
@@ -44,6 +45,7 @@ def create_app(
         openapi,
         pages,
         reading,
+        spending.spending,
         acts.acts,
         auth.login,
         live.stream,

@@ -35,6 +35,7 @@ FOOT_PAGES = (
     ("pages.list_projects", "Projects", "folder"),
     ("pages.show_import", "Import", "upload"),
     ("pages.show_findings", "Health", "stethoscope"),
+    ("spending.show", "Usage", "chart-column"),
     ("pages.list_trash", "Trash", "trash-2"),
 )
 FILTERS = ("profile", "project_id", "source")
