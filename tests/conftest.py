@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
@@ -13,6 +14,9 @@ from hypothesis import settings
 
 from hermes_sessions import SessionRepository
 from webapp import create_app
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -93,3 +97,16 @@ def filled(may: Path) -> Iterator[FlaskClient]:
     """A client of the application over the sample of May."""
     with SessionRepository.open(hermes_home=may) as repository:
         yield create_app(repository).test_client()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium without a window, one for all tests."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # slow, and only the browser's tests need it
+
+    from .browsing import CHROMIUM, QUIET  # noqa: PLC0415  # as above
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()

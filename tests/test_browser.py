@@ -5,54 +5,41 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from .browsing import THEMES, WIDTHS, in_browser, strict_page
+from .conftest import copy_sample
 from .serving import served
 from .test_samples import expected
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-WIDTHS = (1280, 390)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no Chromium at {CHROMIUM}"),
-]
+pytestmark = in_browser
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample of May."""
+    return copy_sample("may", tmp_path_factory.mktemp("browser"))
 
 
-@pytest.fixture
-def url(may: Path) -> Iterator[str]:
-    """Where a copy of the sample of May is served."""
-    with served(may) as address:
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    """Where it is served."""
+    with served(home) as address:
         yield address
 
 
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
-    """A page that must neither complain nor ask another host for anything."""
-    context = browser.new_context(base_url=url)
-    page = context.new_page()
-    complaints: list[str] = []
-    asked: set[str] = set()
-    page.on("console", lambda said: complaints.append(said.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
-    yield page
-    context.close()
-    assert complaints == []
-    assert asked == {url}
+    """A page over it."""
+    with strict_page(browser, url) as page:
+        yield page
+
+
+@pytest.fixture
+def plain(browser: Browser, url: str) -> Iterator[Page]:
+    """A page without JavaScript."""
+    with strict_page(browser, url, java_script_enabled=False) as page:
+        yield page
 
 
 def listed() -> list[str]:
@@ -60,12 +47,13 @@ def listed() -> list[str]:
     return [entry["title"] for entry in expected("may", "all_sessions") if not entry["archived"]]
 
 
-def test_a_session_is_found_opened_and_renamed(page: Page, may: Path) -> None:
+def test_a_session_is_found_opened_and_renamed(page: Page, home: Path) -> None:
     page.goto("/?source=webui")
     titles = page.locator(".row-title")
     expect(titles).to_have_text(listed())
 
     page.get_by_role("link", name="Quarterly cost report").first.click()
+    page.wait_for_url("**/session/*")
     session_id = page.url.rpartition("/")[2].partition("?")[0]
     expect(page.get_by_role("heading", level=1)).to_have_text("Quarterly cost report")
     expect(page.locator(".message, .result")).to_have_count(16)
@@ -78,11 +66,11 @@ def test_a_session_is_found_opened_and_renamed(page: Page, may: Path) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Costs of the spring")
 
     expect(titles.filter(has_text="Costs of the spring")).to_have_count(1)
-    sidecar = json.loads((may / f"webui/sessions/{session_id}.json").read_bytes())
+    sidecar = json.loads((home / f"webui/sessions/{session_id}.json").read_bytes())
     assert sidecar["title"] == "Costs of the spring"
 
 
-def test_every_form_of_a_session(page: Page, may: Path) -> None:
+def test_every_form_of_a_session(page: Page, home: Path) -> None:
     page.goto("/session/99c859cb54b3")
     for act, mark in (("Pin", "Pinned"), ("Archive", "Archived")):
         page.get_by_role("button", name=act, exact=True).click()
@@ -98,7 +86,7 @@ def test_every_form_of_a_session(page: Page, may: Path) -> None:
     acts.get_by_text("More").click()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status")).to_contain_text("Moved to the trash.")
-    assert len(list((may / "webui/trash").iterdir())) == 1
+    assert len(list((home / "webui/trash").iterdir())) == 1
 
 
 def test_tool_calls_and_reasoning_unfold(page: Page) -> None:
@@ -125,8 +113,8 @@ def test_the_list_works_with_the_keyboard(page: Page) -> None:
     page.wait_for_url("**/session/*")
 
 
-def test_logging_in(browser: Browser, may: Path) -> None:
-    with served(may, HERMES_WEBUI_PASSWORD="correct horse") as address, browser.new_context() as context:
+def test_logging_in(browser: Browser, home: Path) -> None:
+    with served(home, HERMES_WEBUI_PASSWORD="correct horse") as address, browser.new_context() as context:
         page = context.new_page()
         page.goto(f"{address}/session/df8748bd091c")
         for password in ("wrong", "correct horse"):
@@ -134,11 +122,12 @@ def test_logging_in(browser: Browser, may: Path) -> None:
             page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Explain the borrow checker")
         page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/login*")
         page.goto(f"{address}/")
         expect(page.get_by_label("Password")).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_pages_fit_in_both_themes(page: Page, width: int, theme: str, tmp_path: Path) -> None:
     page.set_viewport_size({"width": width, "height": 844})

@@ -38,6 +38,20 @@ FOOT_PAGES = (
     ("spending.show", "Usage", "chart-column"),
     ("pages.list_trash", "Trash", "trash-2"),
 )
+HELP_KEYS = (
+    ("/", "Search"),
+    ("j k", "Next and previous conversation"),
+    ("Enter", "Open it"),
+    ("e", "Archive, or take out of the archive"),
+    ("p", "Pin or unpin"),
+    ("r", "Rename"),
+    ("m", "Move to a project"),
+    ("x", "Select; then choose what to do with all selected"),
+    ("#", "Delete"),
+    ("z", "Take back the last act"),
+    ("Esc", "Leave the search, the selection or a field"),
+    ("?", "Show these keys"),
+)
 FILTERS = ("profile", "project_id", "source")
 KEPT = ("q", *FILTERS, "archived")
 
@@ -109,6 +123,7 @@ def register(app: Flask) -> None:
         session_link=session_link,
         profiles=_profiles,
         foot_pages=FOOT_PAGES,
+        help_keys=HELP_KEYS,
         source_classes=CLASSES,
         shown_words=SHOWN_WORDS,
     )

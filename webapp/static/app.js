@@ -1,13 +1,23 @@
-// The shell's script: shows each page's own module, and keeps relative times true.
+// The shell's script: everything on top of pages that can be read without it.
 
+import * as acts from "./acts.js";
+import * as finder from "./finder.js";
+import * as keys from "./keys.js";
+import * as list from "./list.js";
+import * as live from "./live.js";
+import * as navigate from "./navigate.js";
+import * as picked from "./picked.js";
 import { keepTimes } from "./times.js";
+import { adopt } from "./toast.js";
 
-/** Import the page's module, if it has one, and let it run over the content. */
-async function mount(content) {
-  if (!content.dataset.module) return;
-  const module = await import(content.dataset.module);
-  module.mount(content);
+if (document.getElementById("side")) {
+  list.start();
+  finder.start();
+  acts.start();
+  picked.start();
+  keys.start();
+  live.start(list.refresh);
+  navigate.start(list.refresh);
 }
-
+adopt(document);
 keepTimes();
-mount(document.getElementById("content"));
