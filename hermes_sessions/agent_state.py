@@ -44,6 +44,9 @@ class Agent:
 
     def __init__(self, path: Path, profile: str = "default") -> None:
         self.path, self.profile = path, profile
+        self._jobs = path.parent / "cron" / "jobs.json"
+        # As text: for each poll of a list a Path for each file took as long as the looks themselves.
+        self._looked_at = (str(path), f"{path}-wal", str(self._jobs))
         self._engine = _engine(path, "ro", READ_SECONDS)
         self._schema: tuple[object, Schema] | None = None
 
@@ -129,8 +132,8 @@ class Agent:
 
         An empty `-wal` is none: every reader leaves one behind. `-shm` says nothing and is not looked at.
         """
-        wal = _version(self.path.with_name(f"{self.path.name}-wal"))
-        files = (_version(self.path), None if wal and not wal[0] else wal, _version(self._jobs))
+        database, wal, jobs = map(_version, self._looked_at)
+        files = (database, None if wal and not wal[0] else wal, jobs)
         return Seen(json.dumps(files), max((version[1] for version in files if version), default=0))
 
     def job_names(self) -> dict[str, str]:
@@ -141,10 +144,6 @@ class Agent:
             named = [job for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
             return {str(job["id"]): str(job["name"]) for job in named if job.get("id") and job.get("name")}
         return {}
-
-    @property
-    def _jobs(self) -> Path:
-        return self.path.parent / "cron" / "jobs.json"
 
     def _check_file(self) -> int:
         """Return the file's inode; raise `AgentUnavailable` where there is no file with content."""
@@ -189,9 +188,9 @@ def _engine(path: Path, mode: str, seconds: float) -> Engine:
     return sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
 
-def _version(path: Path) -> tuple[int, int, int] | None:
+def _version(path: str) -> tuple[int, int, int] | None:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116  # see `_looked_at`
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns, status.st_ino

@@ -137,7 +137,7 @@ def _profile(name: str) -> str:
 def agent_profiles(config: Config) -> list[str]:
     """Return the profiles with an agent to ask: the active one, and every other that has a `state.db`."""
     others = {DEFAULT_PROFILE, *_folders(config.profiles_dir)} - {config.profile}
-    return [config.profile, *sorted(name for name in others if _exists(config.state_db(name)))]
+    return [config.profile, *sorted(name for name in others if _has_agent(config, name))]
 
 
 def _folders(path: Path) -> list[str]:
@@ -149,11 +149,15 @@ def _folders(path: Path) -> list[str]:
     return [name for name in names if name != DEFAULT_PROFILE and name.isprintable()]
 
 
-def _exists(path: Path) -> bool:
+def _has_agent(config: Config, profile: str) -> bool:
+    home = config.hermes_home if profile == DEFAULT_PROFILE else f"{config.profiles_dir}/{profile}"
     try:
-        return path.exists()
+        os.stat(f"{home}/state.db")  # noqa: PTH116  # at every list too
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError:  # a folder where we may not look: whoever reads it will say so
         return True
+    return True
 
 
 def _folder(path: str | Path) -> Path:
