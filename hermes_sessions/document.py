@@ -8,7 +8,7 @@ import codecs
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -19,8 +19,8 @@ from .errors import InvalidValue, SessionsError
 BOM = codecs.BOM_UTF8
 _SPACE = re.compile(rb"[ \t\r\n]*")
 # Possessive: to go back is of no use here, and to be able to took 130 bytes of memory for each of a key.
-_KEY = re.compile(rb'[ \t\r\n]*("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*:[ \t\r\n]*')
-_MEMBER = re.compile(rb"[ \t\r\n]*[{,]" + _KEY.pattern)
+KEY = re.compile(rb'[ \t\r\n]*("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*:[ \t\r\n]*')
+_MEMBER = re.compile(rb"[ \t\r\n]*[{,]" + KEY.pattern)
 # Small: a step is widened as a whole to what its widest character needs, and most have none beyond ASCII. In
 # steps of 64 kB ordinary sessions take a quarter longer, in steps of a megabyte 50 MB three times as long.
 _UTF8_STEP = 1 << 13
@@ -70,7 +70,7 @@ def members(data: bytes) -> tuple[Member, ...]:
         found = list(_scan(data, opening + 1))
     except RecursionError:
         raise Malformed("nested too deeply") from None
-    _check_unique(found)
+    check_unique(found)
     return tuple(found)
 
 
@@ -85,7 +85,7 @@ def head_members(data: bytes) -> tuple[Member, ...]:
         if found[-1].key == "messages" and found[-1].value == len(data):
             return (*found[:-1], found[-1]._replace(end=len(data)))
     found = list(_scan(data, opening + 1, stop="messages"))
-    _check_unique(found)
+    check_unique(found)
     return tuple(found)
 
 
@@ -152,22 +152,27 @@ def item_texts(data: bytes, array: Span) -> list[memoryview]:
     return [view[span.start : span.end] for span in items(data, array)]
 
 
-def values(data: bytes, wanted: Iterable[Member]) -> dict[str, Any]:
+def values(read: Callable[[int, int], bytes | memoryview], wanted: Iterable[Member]) -> dict[str, Any]:
     """Return the values of these members by key, the small ones decoded at once; raise `Malformed`."""
-    small: list[Member] = []
+    small: list[bytes | memoryview] = []
     found: dict[str, Any] = {}
     for member in wanted:
         found[member.key] = None  # keeps the order
         if member.end - member.value <= _SMALL:
-            small.append(member)
+            small.append(read(member.start, member.end))
         else:
-            found[member.key] = decode(memoryview(data)[member.value : member.end])
+            found[member.key] = decode(read(member.value, member.end))
+    return found | _small_values(small)
+
+
+def _small_values(texts: Sequence[bytes | memoryview]) -> dict[str, Any]:
     try:
-        text = b"{" + b",".join([data[member.start : member.end] for member in small]) + b"}"
-        known: dict[str, Any] = msgspec.json.decode(text)
-        return found | known
+        known: dict[str, Any] = msgspec.json.decode(b"{" + b",".join(texts) + b"}")
     except (msgspec.DecodeError, RecursionError):
-        return found | {member.key: decode(data[member.value : member.end]) for member in small}
+        known = {}
+        for text in texts:
+            known |= decode(b"".join((b"{", text, b"}")))
+    return known
 
 
 def decode(text: bytes | memoryview) -> Any:
@@ -227,14 +232,14 @@ def _scan(data: bytes, at: int, stop: str | None = None) -> Iterator[Member]:
     text = data.decode("latin-1")
     at = _skip_space(data, at)
     while data[at : at + 1] != b"}":
-        match = _KEY.match(data, at)
+        match = KEY.match(data, at)
         if match is None:
             raise Malformed(f"no key at byte {at}")
         key = decode(match[1])
         if key == stop:
             yield Member(key, match.start(1), match.end(), match.end())
             return
-        end = _value_end(text, match.end())
+        end = value_end(text, match.end())
         yield Member(key, match.start(1), match.end(), end)
         at = _after_comma(data, end, b"}")
     if stop is None and data[_skip_space(data, at + 1) :]:
@@ -245,7 +250,7 @@ def _items_slow(data: bytes, at: int) -> list[Span]:
     text, found = data.decode("latin-1"), []
     at = _skip_space(data, at)
     while data[at : at + 1] != b"]":
-        end = _value_end(text, at)
+        end = value_end(text, at)
         found.append(Span(at, end))
         at = _after_comma(data, end, b"]")
     return found
@@ -258,7 +263,8 @@ def _nothing(_: str) -> None:
 _POSITIONS = json.JSONDecoder(parse_int=_nothing, parse_float=_nothing)
 
 
-def _value_end(text: str, at: int) -> int:
+def value_end(text: str, at: int) -> int:
+    """Return where the value ends that begins at `at` of a Latin-1 text; raise `Malformed`."""
     try:
         return _POSITIONS.raw_decode(text, at)[1]
     except RecursionError:
@@ -294,7 +300,8 @@ def _check_utf8(data: bytes) -> None:
         raise Malformed("not UTF-8") from None
 
 
-def _check_unique(found: Sequence[Member]) -> None:
+def check_unique(found: Sequence[Member]) -> None:
+    """Raise `Malformed` if two members have one key."""
     if len({member.key for member in found}) < len(found):
         raise Malformed("a key occurs twice")
 

@@ -3,7 +3,6 @@
 Holds no lock and knows no database. Every write states the version that it replaces.
 """
 
-import errno
 import marshal
 import os
 import shutil
@@ -12,65 +11,47 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-from . import document, files, sidecar
+from . import document, files, marks, sidecar, survey
 from .document import Edit, Member, Span
 from .errors import Conflict, Unreadable, storing
 from .files import Replaced
 from .model import Moved, Session, Signature, Stored
-from .sidecar import Loaded, Written
+from .sidecar import Loaded, Outline, Written
+from .survey import Read
 
 COPY_BYTES = 1 << 20
-
-
-class Outline(NamedTuple):
-    """A version of a file as an editor needs it: its members, and a way to read the bytes of a range."""
-
-    path: Path
-    signature: Signature
-    members: tuple[Member, ...]
-    read: Callable[[int, int], bytes]
-
 
 # ---- outlines and edits -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def outlined(folder: Path, session_id: str, known: Stored, keys: Collection[str]) -> Iterator[Outline]:
-    """Outline a file for setting `keys`, its transcript unread; `Conflict` if it is not the version known."""
-    path = sidecar.path_of(folder, session_id)
-    with sidecar.opened(path, session_id) as file:
-        descriptor = file.fileno()
-        if files.signature_of(os.fstat(descriptor)) != known.signature:
+def outlined(
+    folder: Path, session_id: str, known: Stored, count: int, keys: Collection[str]
+) -> Iterator[Outline]:
+    """Outline a file for setting `keys`, its transcript unread; `Conflict` if it is not the version known.
+
+    `count` is how many messages that version has.
+    """
+    with sidecar.remembered(folder, session_id, known, count) as source:
+        if source is None:
             raise _changed_meanwhile(session_id)
-        with sidecar.unreadable(path):
-            members = _members_around(descriptor, known, keys)
-        yield Outline(path, known.signature, members, partial(_read_range, descriptor))
+        with sidecar.unreadable(source.path):
+            members = _members_around(source.read, known, keys)
+        yield source._replace(members=members)
 
 
-def outline(loaded: Loaded) -> Outline:
-    """Outline a file that is in memory."""
-    return Outline(loaded.path, loaded.signature, loaded.members, lambda start, end: loaded.data[start:end])
-
-
-def _members_around(descriptor: int, known: Stored, keys: Collection[str]) -> tuple[Member, ...]:
+def _members_around(read: Read, known: Stored, keys: Collection[str]) -> tuple[Member, ...]:
     transcript, size = known.transcript, known.signature.size
     if transcript is None:
-        return document.members(_read_range(descriptor, 0, size))
+        return document.members(read(0, size))
     start, end = transcript
-    head = document.head_members(_read_range(descriptor, 0, start))
+    head = document.head_members(read(0, start))
     found = (*head[:-1], head[-1]._replace(end=end))
     if {member.key for member in found}.issuperset(keys):
         return found
-    return found + document.tail_members(_read_range(descriptor, end, size), end)
-
-
-def _read_range(descriptor: int, start: int, end: int) -> bytes:
-    data = os.pread(descriptor, end - start, start)
-    if len(data) < end - start:
-        raise OSError(errno.EIO, "the file became shorter while it was read")
-    return data
+    return found + document.tail_members(read(end, size), end)
 
 
 def set_keys(source: Outline, values: Mapping[str, bytes]) -> list[Edit]:
@@ -118,10 +99,10 @@ def _end_of_items(source: Outline, member: Member) -> int | None:
     return None if last == member.value + 1 else last
 
 
-def rewrite(source: Outline, edits: Sequence[Edit], *, backup: bool = False) -> Written:
+def rewrite(source: Outline, edits: Sequence[Edit], count: int, *, backup: bool = False) -> Written:
     """Replace a file by itself with `edits`; raise `Conflict` if it is no longer the version outlined.
 
-    With `backup` the old file stays as `<id>.json.bak`.
+    `count` is how many messages it has then. With `backup` the old file stays as `<id>.json.bak`.
     """
     path = source.path
     keep = partial(_keep_backup, path, source.signature) if backup else None
@@ -132,13 +113,13 @@ def rewrite(source: Outline, edits: Sequence[Edit], *, backup: bool = False) -> 
         except files.Changed:
             raise _changed_meanwhile(path.stem) from None
 
-    return _write(path, source, edits, put)
+    return _write(path, source, edits, count, put)
 
 
-def copy(source: Outline, edits: Sequence[Edit], session_id: str) -> Written:
+def copy(source: Outline, edits: Sequence[Edit], count: int, session_id: str) -> Written:
     """Write a file with `edits` as the new session `session_id`; raise `Conflict` if that exists."""
     path = sidecar.path_of(source.path.parent, session_id)
-    return _write(path, source, edits, partial(_create, path))
+    return _write(path, source, edits, count, partial(_create, path))
 
 
 def _no_bytes(start: int, end: int) -> bytes:  # noqa: ARG001  # a reader of nothing
@@ -148,23 +129,57 @@ def _no_bytes(start: int, end: int) -> bytes:  # noqa: ARG001  # a reader of not
 def create(folder: Path, session_id: str, text: bytes) -> Written:
     """Write a new session's file; raise `Conflict` if it exists."""
     path = sidecar.path_of(folder, session_id)
-    empty = Outline(path, Signature(0, 0, 0), (), _no_bytes)
-    written = _write(path, empty, [Edit(0, 0, text)], partial(_create, path))
-    transcript = document.span_of(document.members(text), "messages")
-    return written._replace(stored=written.stored._replace(transcript=transcript))
+    empty = Outline(session_id, path, Stored(Signature(0, 0, 0)), 0, (), _no_bytes)
+    written = _write(path, empty, [Edit(0, 0, text)], 0, partial(_create, path))
+    return written._replace(stored=sidecar.places(written.stored.signature, survey.whole(text)))
 
 
 def _write(
-    path: Path, source: Outline, edits: Sequence[Edit], put: Callable[[files.Write], Replaced]
+    path: Path, source: Outline, edits: Sequence[Edit], count: int, put: Callable[[files.Write], Replaced]
 ) -> Written:
     if source.read(0, min(3, source.signature.size)) == document.BOM:
         edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
+    edits = sorted(edits)
     with storing(f"cannot save session {path.stem}"):
-        done = put(partial(_splice, source, sorted(edits)))
-    old = document.span_of(source.members, "messages")
-    transcript = Span(*(document.moved(position, edits) for position in old)) if old else None
+        done = put(partial(_splice, source, edits))
+    stored = _places_after(source.stored, edits, count)
     moved = Moved(done.folder_before, done.folder_after)
-    return Written(Stored(files.signature_of(done.stat), transcript), moved)
+    return Written(stored._replace(signature=files.signature_of(done.stat)), moved)
+
+
+def _places_after(known: Stored, edits: Sequence[Edit], count: int) -> Stored:
+    """Return where messages and tool calls lie after the edits; no marks where an edit adds such a list."""
+    transcript, tool_calls = (
+        Span(*(document.moved(position, edits) for position in place)) if place else None
+        for place in (known.transcript, known.tool_calls)
+    )
+    inside = [edit for edit in edits if known.transcript and _is_within(edit, known.transcript)]
+    marked = known.marks
+    for key, place in (("messages", transcript), ("tool_calls", tool_calls)):
+        name = document.encode(key, "key")
+        if place is None and any(name in edit.text for edit in edits if edit not in inside):
+            marked = None
+    if known.transcript and marked is not None:
+        for edit in inside:
+            marked = _marks_after(marked, edit, known.transcript[0], count)
+    return Stored(known.signature, transcript, None, tool_calls, marked)
+
+
+def _is_within(edit: Edit, place: tuple[int, int]) -> bool:
+    return place[0] <= edit.start < place[1]
+
+
+def _marks_after(marked: bytes, edit: Edit, begin: int, count: int) -> bytes:
+    """Return the marks after an edit of a transcript's end, or of all of it, that leaves `count` messages."""
+    distance = edit.start - begin
+    kept = marks.before(marked, distance)
+    if not edit.text:
+        return kept
+    # What is added to a list that has items begins with a comma, where a whole list has its bracket.
+    array = edit.text if edit.text.startswith(b"[") else b"[" + edit.text[1:] + b"]"
+    spans = document.items(array, Span(0, len(array)))
+    added = [Span(start + distance, end + distance) for start, end in spans]
+    return marks.extended(kept, count - len(added), added)[0]
 
 
 def _splice(source: Outline, edits: Sequence[Edit], file: IO[bytes]) -> None:
@@ -261,7 +276,7 @@ def saved(loaded: Loaded, old: Session, new: Session, values: Mapping[str, bytes
     if len(new.messages) != len(old.messages) or not _same(new.messages, old.messages):
         _check_replaceable(loaded, "messages")
         lists["messages"] = document.array_of(_new_texts(loaded, old.messages, new.messages))
-    return set_keys(outline(loaded), {**values, **lists})
+    return set_keys(sidecar.outline(loaded), {**values, **lists})
 
 
 _ABSENT = object()
@@ -290,24 +305,30 @@ def _same(one: Any, other: Any) -> bool:
         return False
 
 
-def truncated(loaded: Loaded, keep: int) -> list[Edit]:
+def truncated(source: Outline, keep: int) -> list[Edit]:
     """Return the edit that keeps the first `keep` messages, none if there are no more."""
-    array = document.list_of(loaded.data, loaded.members, "messages")
-    spans = document.items(loaded.data, array) if array else []
-    return [document.keep_items(array, spans, keep)] if array and keep < len(spans) else []
+    place = source.stored.transcript
+    if place is None or keep >= source.total:
+        return []
+    if keep == 0:
+        return [Edit(*place, b"[]")]
+    end = _end_of_items(source, Member("messages", place[0], *place))
+    return [Edit(sidecar.end_of_message(source, keep - 1), end or place[1], b"")]
 
 
-def kept_tool_calls(loaded: Loaded, keep: int) -> dict[str, bytes]:
+def kept_tool_calls(source: Outline, keep: int) -> dict[str, bytes]:
     """Return `tool_calls` without what belongs to a message from index `keep` on; nothing if all stays."""
-    array = document.list_of(loaded.data, loaded.members, "tool_calls")
-    spans = document.items(loaded.data, array) if array else []
-    kept = [span for span in spans if _belongs(loaded, span, keep)]
-    if len(kept) == len(spans):
+    place = source.stored.tool_calls
+    text = source.read(*place) if place else b""
+    if not text.startswith(b"["):
         return {}
-    return {"tool_calls": document.array_of([loaded.data[span.start : span.end] for span in kept])}
+    with sidecar.unreadable(source.path):
+        texts = document.item_texts(text, Span(0, len(text)))
+    kept = [each for each in texts if _belongs(source, each, keep)]
+    return {} if len(kept) == len(texts) else {"tool_calls": document.array_of(kept)}
 
 
-def _belongs(loaded: Loaded, card: Span, keep: int) -> bool:
-    value = sidecar.decode(loaded, memoryview(loaded.data)[card.start : card.end])
+def _belongs(source: Outline, card: memoryview, keep: int) -> bool:
+    value = sidecar.decode(source.path, card)
     index = value.get("assistant_msg_idx") if isinstance(value, dict) else None
     return not isinstance(index, int) or index < keep

@@ -157,7 +157,8 @@ def _note(engine: Engine, folder_time: int, scanned_at: int) -> None:
 
 def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _Problem | None:
     try:
-        summary, stored = sidecar.summary(sidecar.load(folder, session_id))
+        with sidecar.surveyed(sidecar.path_of(folder, session_id), session_id) as source:
+            summary, stored = sidecar.summary(source)
     except NotFound:  # it went since the look
         return None
     except Unreadable as error:

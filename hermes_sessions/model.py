@@ -34,12 +34,15 @@ class Stored(NamedTuple):
     """What the index knows of a sidecar beside its summary.
 
     Its version; the bytes where the value of `messages` begins and ends (None: unknown, or there is none);
-    and when its last message was sent (seconds since the epoch, None if no message says).
+    when its last message was sent (seconds since the epoch, None if none says); where `tool_calls` lies,
+    as `transcript`; and the marks of its messages, where None says that neither of these is known.
     """
 
     signature: Signature
     transcript: tuple[int, int] | None = None
     sent_at: float | None = None
+    tool_calls: tuple[int, int] | None = None
+    marks: bytes | None = None
 
 
 class Moved(NamedTuple):

@@ -3,17 +3,20 @@
 Holds no lock and knows no database. `editing` writes.
 """
 
+import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from . import document, files
-from .document import Malformed, Member
+from . import document, files, marks, survey
+from .document import Malformed, Member, Span
 from .errors import NotFound, Unreadable, storing
+from .marks import Stretch
 from .model import (
     FIELDS,
     Moved,
@@ -27,8 +30,9 @@ from .model import (
     read_metadata,
 )
 from .results import MessagePage
+from .survey import Read, Survey
 
-COPY_BYTES = 1 << 20
+LARGEST_AT_ONCE = 1 << 20
 STATED = ("session_id", "message_count")
 LARGEST_INDEXED = 4096
 
@@ -41,6 +45,25 @@ class Loaded(NamedTuple):
     data: bytes
     signature: Signature
     members: tuple[Member, ...]
+
+
+class Outline(NamedTuple):
+    """A version of a file: what lies where, how many messages there are, and a way to read a range of it.
+
+    `members` are those that whoever made this asked for.
+    """
+
+    session_id: str
+    path: Path
+    stored: Stored
+    total: int
+    members: tuple[Member, ...]
+    read: Read
+
+    @property
+    def signature(self) -> Signature:
+        """The version."""
+        return self.stored.signature
 
 
 class Written(NamedTuple):
@@ -104,7 +127,7 @@ def opened(path: Path, session_id: str) -> Iterator[IO[bytes]]:
 
 def session(loaded: Loaded) -> Session:
     """Return everything that a file says; raise `Unreadable` where a value cannot be decoded."""
-    values = _values(loaded, loaded.members)
+    values = _values(loaded.path, partial(_view, loaded.data), loaded.members)
     return Session(
         **_metadata(loaded, values),
         extra=other_keys(values),
@@ -114,24 +137,88 @@ def session(loaded: Loaded) -> Session:
     )
 
 
-def summary(loaded: Loaded) -> tuple[Summary, Stored]:
-    """Return what a list shows of a file, and what the index keeps beside it."""
+# ---- outlines -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def surveyed(path: Path, session_id: str) -> Iterator[Outline]:
+    """Outline a file by reading it once, a large one piece by piece; errors as of `load`."""
+    with opened(path, session_id) as file:
+        descriptor = file.fileno()
+        signature = files.signature_of(os.fstat(descriptor))
+        with unreadable(path):
+            if signature.size <= LARGEST_AT_ONCE:
+                data = file.read()
+                found, read = survey.whole(data), partial(_part, data)
+            else:
+                read = partial(read_range, descriptor)
+                found = survey.piecewise(read, signature.size)
+        yield _outline(session_id, path, signature, found, read)
+
+
+def outline(loaded: Loaded) -> Outline:
+    """Outline a file that is in memory."""
+    with unreadable(loaded.path):
+        found = survey.of_members(loaded.data, loaded.members)
+    return _outline(loaded.session_id, loaded.path, loaded.signature, found, partial(_part, loaded.data))
+
+
+def _outline(session_id: str, path: Path, signature: Signature, found: Survey, read: Read) -> Outline:
+    return Outline(session_id, path, places(signature, found), found.total, found.members, read)
+
+
+def places(signature: Signature, found: Survey) -> Stored:
+    """Return what the index keeps of a version of a file that was surveyed."""
+    transcript, tool_calls = (document.span_of(found.members, key) for key in ("messages", "tool_calls"))
+    return Stored(signature, transcript, None, tool_calls, found.marks)
+
+
+@contextmanager
+def remembered(folder: Path, session_id: str, known: Stored, count: int) -> Iterator[Outline | None]:
+    """Outline a file by what the index knows of it, nothing read; None if it is not the version known.
+
+    `count` is how many messages that version has.
+    """
+    path = path_of(folder, session_id)
+    with opened(path, session_id) as file:
+        descriptor = file.fileno()
+        same = files.signature_of(os.fstat(descriptor)) == known.signature
+        yield Outline(session_id, path, known, count, (), partial(read_range, descriptor)) if same else None
+
+
+def _part(data: bytes, start: int, end: int) -> bytes:
+    return data[start:end]
+
+
+def _view(data: bytes, start: int, end: int) -> memoryview:
+    return memoryview(data)[start:end]
+
+
+def read_range(descriptor: int, start: int, end: int) -> bytes:
+    """Return the bytes of an open file from `start` up to `end`; raise `OSError` if it has become shorter."""
+    data = os.pread(descriptor, end - start, start)
+    if len(data) < end - start:
+        raise OSError(errno.EIO, "the file became shorter while it was read")
+    return data
+
+
+def summary(source: Outline) -> tuple[Summary, Stored]:
+    """Return what a list shows of a file, and what the index keeps beside it; raise `Unreadable`."""
     small = (
         member
-        for member in loaded.members
+        for member in source.members
         if member.key in FIELDS or (member.key != "messages" and member.end - member.value <= LARGEST_INDEXED)
     )
-    values = _values(loaded, small)
-    texts, metadata = message_texts(loaded), _metadata(loaded, values)
-    sent_at = _last_sent(loaded, texts)
+    values = _values(source.path, source.read, small)
+    metadata = _metadata(source, values)
+    sent_at = sent_before(source, source.total)
     shown = Summary(
         **metadata,
         extra=other_keys(values),
-        message_count=len(texts),
+        message_count=source.total,
         last_message_at=sent_at or metadata["updated_at"],
     )
-    transcript = document.span_of(loaded.members, "messages")
-    return shown.displayable(), Stored(loaded.signature, transcript, sent_at)
+    return shown.displayable(), source.stored._replace(sent_at=sent_at)
 
 
 def message_count(loaded: Loaded) -> int:
@@ -139,38 +226,74 @@ def message_count(loaded: Loaded) -> int:
     return len(message_texts(loaded))
 
 
-def last_user_message(loaded: Loaded) -> tuple[int, dict[str, Any]] | None:
+def last_user_message(source: Outline) -> tuple[int, dict[str, Any]] | None:
     """Return the index and the last message whose role is `user`, None without one."""
-    texts = message_texts(loaded)
-    for index in reversed(range(len(texts))):
-        message = decode(loaded, texts[index])
+    found = zip(reversed(range(source.total)), _newest_first(source, source.total), strict=True)
+    for index, message in found:
         if isinstance(message, dict) and message.get("role") == "user":
             return index, message
     return None
 
 
-def sent_before(loaded: Loaded, index: int) -> float | None:
+def sent_before(source: Outline, index: int) -> float | None:
     """Return when the last of the first `index` messages was sent, None if none of them says."""
-    return _last_sent(loaded, message_texts(loaded)[:index])
+    return last_message_at(_newest_first(source, index))
 
 
-def _last_sent(loaded: Loaded, texts: Sequence[memoryview]) -> float | None:
-    return last_message_at(decode(loaded, text) for text in reversed(texts))
+def _newest_first(source: Outline, end: int) -> Iterator[Any]:
+    while end:
+        first, texts = _texts_around(source, end - 1, end)
+        for text in reversed(texts[: end - first]):
+            yield decode(source.path, text)
+        end = first
 
 
-def page(loaded: Loaded, before: int | None, limit: int | None) -> MessagePage:
+def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
     """Return the `limit` messages that end before index `before`; None is all, and the end."""
-    texts = message_texts(loaded)
-    end = len(texts) if before is None else min(before, len(texts))
+    end = source.total if before is None else min(before, source.total)
     start = 0 if limit is None else max(0, end - limit)
-    messages = [decode(loaded, text) for text in texts[start:end]]
-    calls = document.find(loaded.members, "tool_calls")
-    values = _values(loaded, [calls]) if calls else {}
-    return MessagePage(messages, start, len(texts), _list(values.get("tool_calls")))
+    first, texts = _texts_around(source, start, end) if start < end else (start, [])
+    messages = [decode(source.path, text) for text in texts[start - first : end - first]]
+    place = source.stored.tool_calls
+    tool_calls = _list(decode(source.path, source.read(*place))) if place else []
+    return MessagePage(messages, start, source.total, tool_calls)
 
 
-def _metadata(loaded: Loaded, values: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = read_metadata(loaded.session_id, values, loaded.signature.mtime_ns / 1e9)
+def end_of_message(source: Outline, index: int) -> int:
+    """Return where in the file a message ends."""
+    begin, stretch, text = _array_around(source, index, index + 1)
+    with unreadable(source.path):
+        spans = document.items(text, Span(0, len(text)))
+    _check_count(source, stretch, len(spans))
+    return begin + spans[index - stretch.first].end
+
+
+def _texts_around(source: Outline, start: int, end: int) -> tuple[int, Sequence[memoryview]]:
+    """Return the least texts to read that hold messages `start` to `end`, and the index of the first."""
+    _, stretch, text = _array_around(source, start, end)
+    with unreadable(source.path):
+        texts = document.item_texts(text, Span(0, len(text)))
+    _check_count(source, stretch, len(texts))
+    return stretch.first, texts
+
+
+def _array_around(source: Outline, start: int, end: int) -> tuple[int, Stretch, bytes]:
+    """Return a stretch of messages as an array of its own, and where in the file that would begin."""
+    if not source.stored.transcript or source.stored.marks is None:
+        raise ValueError("the outline does not say where its messages are")
+    begin, behind = source.stored.transcript
+    stretch = marks.around(source.stored.marks, start, end, source.total, behind - begin)
+    text = source.read(begin + stretch.start, begin + stretch.end)
+    return begin + stretch.start - 1, stretch, b"[" + text.rstrip().removesuffix(b",") + b"]"
+
+
+def _check_count(source: Outline, stretch: Stretch, found: int) -> None:
+    if found != stretch.total:
+        raise Unreadable(source.path, "its messages are not where they were: it was overwritten in place")
+
+
+def _metadata(source: Loaded | Outline, values: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = read_metadata(source.session_id, values, source.signature.mtime_ns / 1e9)
     if metadata["workspace"]:
         metadata["workspace"] = resolve_workspace(metadata["workspace"])
     return metadata
@@ -184,21 +307,23 @@ def resolve_workspace(workspace: str) -> str:
         return workspace
 
 
-def message_texts(loaded: Loaded) -> list[memoryview]:
+def message_texts(loaded: Loaded) -> Sequence[memoryview]:
     """Return the text of each message; a value that is no list reads as an empty one."""
     array = document.list_of(loaded.data, loaded.members, "messages")
     with unreadable(loaded.path):
         return document.item_texts(loaded.data, array) if array else []
 
 
-def _values(loaded: Loaded, wanted: Iterable[Member]) -> dict[str, Any]:
-    with unreadable(loaded.path):
-        return document.values(loaded.data, wanted)
+def _values(
+    path: Path, read: Callable[[int, int], bytes | memoryview], wanted: Iterable[Member]
+) -> dict[str, Any]:
+    with unreadable(path):
+        return document.values(read, wanted)
 
 
-def decode(loaded: Loaded, text: memoryview) -> Any:
+def decode(path: Path, text: bytes | memoryview) -> Any:
     """Return the value of a piece of a file; raise `Unreadable`."""
-    with unreadable(loaded.path):
+    with unreadable(path):
         return document.decode(text)
 
 
@@ -264,7 +389,8 @@ def backups(folder: Path) -> list[Path]:
 
 def stated(loaded: Loaded) -> tuple[str | None, int | None]:
     """Return the id and the count of messages that a file states beside its messages, None for none."""
-    values = _values(loaded, (member for member in loaded.members if member.key in STATED))
+    said = (member for member in loaded.members if member.key in STATED)
+    values = _values(loaded.path, partial(_view, loaded.data), said)
     session_id, count = (values.get(name) for name in STATED)
     return (
         session_id if isinstance(session_id, str) else None,

@@ -70,12 +70,15 @@ class SessionRow(Base):
     unpinned: Mapped[int]
     age: Mapped[float]
 
-    # The version of the file that this row was made from, and where its transcript lies in it.
+    # The version of the file that this row was made from, and where its transcript lies in it: see `marks`.
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     inode: Mapped[int] = mapped_column(BigInteger)
     transcript_start: Mapped[int | None] = mapped_column(BigInteger)
     transcript_end: Mapped[int | None] = mapped_column(BigInteger)
+    tool_calls_start: Mapped[int | None] = mapped_column(BigInteger)
+    tool_calls_end: Mapped[int | None] = mapped_column(BigInteger)
+    marks: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
 
     __table_args__ = (
         sa.Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
@@ -265,6 +268,7 @@ def _values(indexed: Indexed) -> dict[str, Any]:
     metadata = summary.metadata()
     other = {name: metadata[name] for name in _OTHER_FIELDS if metadata[name] not in (None, [])}
     start, end = stored.transcript or (None, None)
+    calls_start, calls_end = stored.tool_calls or (None, None)
     return {
         **{name: metadata[name] for name in ("session_id", *COLUMN_FIELDS)},
         "other": {**summary.extra, **other},
@@ -277,6 +281,9 @@ def _values(indexed: Indexed) -> dict[str, Any]:
         **stored.signature._asdict(),
         "transcript_start": start,
         "transcript_end": end,
+        "tool_calls_start": calls_start,
+        "tool_calls_end": calls_end,
+        "marks": stored.marks,
     }
 
 
@@ -341,7 +348,12 @@ def is_empty(connection: Connection) -> bool:
 
 _ANY = sa.select(sa.literal(1)).select_from(SESSIONS).limit(1)
 _STORED_COLUMNS = [
-    SESSIONS.c[name] for name in ("draft", "transcript_start", "transcript_end", "size", "mtime_ns", "inode")
+    SESSIONS.c[name]
+    for name in (
+        "draft",
+        *("transcript_start", "transcript_end", "tool_calls_start", "tool_calls_end", "marks"),
+        *Signature._fields,
+    )
 ]
 _GET = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS).where(SESSIONS.c.session_id == sa.bindparam("id"))
 _INODES = sa.union_all(
@@ -361,9 +373,11 @@ def get(connection: Connection, session_id: str) -> Indexed | None:
     row = connection.execute(_GET, {"id": session_id}).one_or_none()
     if row is None:
         return None
-    *shown, draft, start, end, size, mtime_ns, inode = row
+    *shown, draft, start, end, calls_start, calls_end, marks, size, mtime_ns, inode = row
     transcript = None if start is None else (start, end)
-    return Indexed(summary(shown), Stored(Signature(size, mtime_ns, inode), transcript, row.sent_at), draft)
+    tool_calls = None if calls_start is None else (calls_start, calls_end)
+    stored = Stored(Signature(size, mtime_ns, inode), transcript, row.sent_at, tool_calls, marks)
+    return Indexed(summary(shown), stored, draft)
 
 
 def signatures(connection: Connection, session_ids: Collection[str] | None = None) -> dict[str, Signature]:

@@ -101,7 +101,8 @@ def describe(entry: Entry) -> Trashed:
     with storing("cannot look into the trash"):
         size = entry.path.stat().st_size
     try:
-        found, _ = sidecar.summary(sidecar.load_file(entry.path, entry.session_id))
+        with sidecar.surveyed(entry.path, entry.session_id) as source:
+            found, _ = sidecar.summary(source)
         title, count = found.title, found.message_count
     except Unreadable:
         title, count = "(cannot be read)", 0

@@ -6,7 +6,7 @@ No transaction is open while a file is read or written. Values have been checked
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +16,6 @@ from sqlalchemy import Engine
 from . import database, document, editing, recovery, sidecar, tables, trash
 from .config import Config
 from .document import Edit, Member
-from .editing import Outline
 from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError, storing
 from .files import Locks
 from .model import (
@@ -38,7 +37,7 @@ from .model import (
     read_metadata,
 )
 from .results import Removed
-from .sidecar import Loaded, Written
+from .sidecar import Loaded, Outline, Written
 from .tables import Indexed
 
 PREVIEW = 80
@@ -106,10 +105,24 @@ def _in_agreement(store: Store, session_id: str, row: Indexed | None) -> Indexed
         raise NotFound(f"no session {session_id}")
     if row is not None and (found is None or row.stored.signature == found):
         return row
-    summary, stored = sidecar.summary(sidecar.load(store.config.sessions_dir, session_id))
-    row = Indexed(summary, stored, draft=False)
+    return _read_anew(store, session_id)
+
+
+def _read_anew(store: Store, session_id: str) -> Indexed:
+    with sidecar.surveyed(sidecar.path_of(store.config.sessions_dir, session_id), session_id) as source:
+        row = Indexed(*sidecar.summary(source), draft=False)
     _put(store, row)
     return row
+
+
+def marked(store: Store, row: Indexed) -> Indexed:
+    """Return a row in agreement with its file, with marks of the messages; the caller holds the lock.
+
+    A row lacks them that an earlier version stored, or that was stored when a list of messages was added.
+    """
+    if row.draft or row.stored.marks is not None:
+        return row
+    return _read_anew(store, row.summary.session_id)
 
 
 def apply(store: Store, session_id: str, change: Callable[[Indexed], T]) -> T:
@@ -198,17 +211,16 @@ def copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, A
     loaded = load(store, origin.session_id)
     if loaded is None:
         return store_new(store, as_session(origin.changed({**changes, "session_id": copy_id})))
-    count = sidecar.message_count(loaded)
-    kept = count if keep is None else min(keep, count)
+    source = sidecar.outline(loaded)
+    kept = source.total if keep is None else min(keep, source.total)
     encoded = document.encode_metadata({"session_id": copy_id, **changes, "message_count": kept})
-    source = editing.outline(loaded)
-    cut = editing.kept_tool_calls(loaded, kept) if kept < count else {}
-    edits = [*editing.truncated(loaded, kept), *editing.set_keys(source, cut | encoded)]
+    cut = editing.kept_tool_calls(source, kept) if kept < source.total else {}
+    edits = [*editing.truncated(source, kept), *editing.set_keys(source, cut | encoded)]
     check_index(store)
-    written = editing.copy(source, edits, copy_id)
+    written = editing.copy(source, edits, kept, copy_id)
     with _after_the_file(f"session {copy_id} was saved"):
         copied = sidecar.load(store.config.sessions_dir, copy_id)
-    summary, stored = sidecar.summary(copied)
+    summary, stored = sidecar.summary(sidecar.outline(copied))
     _record_new(store, summary, written._replace(stored=stored))
     return sidecar.session(copied)
 
@@ -227,16 +239,20 @@ def change(
         session = as_session(row.summary.changed(changes))
         tool_calls = list(lists.get("tool_calls", ()))
         return store_new(store, replace(session, messages=list(messages), tool_calls=tool_calls)).summary()
-    changes["message_count"] = row.summary.message_count + len(messages)
+    changes["message_count"] = count = row.summary.message_count + len(messages)
     values = document.encode_metadata(changes)
-    keys = {*values, *lists, *READ_AS}
-    with editing.outlined(store.config.sessions_dir, row.summary.session_id, row.stored, keys) as source:
+    with _outlined(store, row, {*values, *lists, *READ_AS}) as source:
         noted = _unsaid_times(source, row.summary, changes)
         values = document.encode_metadata(noted) | values
-        written = editing.rewrite(source, editing.append(source, lists, values))
+        written = editing.rewrite(source, editing.append(source, lists, values), count)
     sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
     summary, kept = row.summary.changed(noted | changes), row.summary.message_count
     return _record_change(store, row, summary, written.sent(sent_at), kept)
+
+
+def _outlined(store: Store, row: Indexed, keys: Collection[str]) -> AbstractContextManager[Outline]:
+    count = row.summary.message_count
+    return editing.outlined(store.config.sessions_dir, row.summary.session_id, row.stored, count, keys)
 
 
 def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -> Summary:
@@ -245,17 +261,15 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
         return row.summary
     changes = {"message_count": keep, "updated_at": time.time()}
     _check_writable(row.summary, changes, True)
-    loaded = sidecar.load(store.config.sessions_dir, row.summary.session_id)
-    if loaded.signature != row.stored.signature:
-        raise Conflict(f"session {loaded.session_id} was changed by another program")
-    present = {member.key for member in loaded.members}
-    values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
-    source = editing.outline(loaded)
-    noted = _unsaid_times(source, row.summary, changes)
-    values = document.encode_metadata(noted) | editing.kept_tool_calls(loaded, keep) | values
-    edits = [*editing.truncated(loaded, keep), *editing.set_keys(source, values)]
-    written = editing.rewrite(source, edits, backup=True)
-    sent_at = sidecar.sent_before(loaded, keep)
+    row = marked(store, row)
+    with _outlined(store, row, {*changes, *emptied, *READ_AS, "tool_calls"}) as source:
+        present = {member.key for member in source.members}
+        values = document.encode_metadata({**changes, **{key: [] for key in emptied if key in present}})
+        noted = _unsaid_times(source, row.summary, changes)
+        values = document.encode_metadata(noted) | editing.kept_tool_calls(source, keep) | values
+        edits = [*editing.truncated(source, keep), *editing.set_keys(source, values)]
+        sent_at = sidecar.sent_before(source, keep)
+        written = editing.rewrite(source, edits, keep, backup=True)
     lists: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
     summary = row.summary.changed({**noted, **changes, **lists})
     return _record_change(store, row, summary, written.sent(sent_at), keep)
@@ -263,8 +277,10 @@ def shorten(store: Store, row: Indexed, keep: int, emptied: Mapping[str, Any]) -
 
 def drop_last_turn(store: Store, row: Indexed) -> Removed:
     """Drop the last user message and all after it; raise `InvalidValue` if there is none."""
-    loaded = None if row.draft else load(store, row.summary.session_id)
-    found = None if loaded is None else sidecar.last_user_message(loaded)
+    row, found = marked(store, row), None
+    if not row.draft:
+        with _outlined(store, row, ()) as source:
+            found = sidecar.last_user_message(source)
     if found is None:
         raise InvalidValue("there is no user message to go back to")
     index, message = found
@@ -314,11 +330,12 @@ def _write_over(
 ) -> Session:
     values = {name: document.encode(value, name) for name, value in changes.items()}
     values["message_count"] = document.encode(session.message_count, "message_count")
-    source = editing.outline(loaded)
+    source = sidecar.outline(loaded)
     noted = _unsaid_times(source, old, changes)
     edits = editing.saved(loaded, old, session, document.encode_metadata(noted) | values)
     check_index(store)
-    written = editing.rewrite(source, edits, backup=session.message_count < old.message_count)
+    shorter = session.message_count < old.message_count
+    written = editing.rewrite(source, edits, session.message_count, backup=shorter)
     known = {name: value for name, value in changes.items() if name in FIELDS}
     extra = {**old.extra, **session.extra, **{name: noted[name] for name in noted.keys() - FIELDS.keys()}}
     new = replace(session, **known, extra=extra, signature=written.stored.signature)
@@ -351,7 +368,8 @@ def restore(store: Store, session_id: str) -> Summary:
             return _restore_backup(store, backup)
         if entry is None:
             raise NotFound(f"nothing to restore of session {session_id}")
-        summary, stored = sidecar.summary(sidecar.load_file(entry.path, session_id))
+        with sidecar.surveyed(entry.path, session_id) as source:
+            summary, stored = sidecar.summary(source)
         check_index(store)
         written = trash.give_back(entry, folder)
         stored = stored._replace(signature=written.stored.signature)
@@ -385,15 +403,17 @@ def _restore_backup(store: Store, backup: Path) -> Summary:
     """Put a backup in the place of its session's file, which goes to the trash as it is."""
     session_id = backup.name.partition(".")[0]
     kept = sidecar.load_file(backup, session_id)
-    summary, stored = sidecar.summary(kept)
+    summary, stored = sidecar.summary(sidecar.outline(kept))
     loaded = load(store, session_id)
     if loaded is None:
         raise NotFound(f"no session {session_id}")
-    if summary.message_count <= sidecar.message_count(loaded):
+    source = sidecar.outline(loaded)
+    if summary.message_count <= source.total:
         raise Conflict(f"the backup of session {session_id} has no more messages than the session")
     check_index(store)
     trash.write(session_id, loaded.data, store.config.trash_dir, trash.REPLACED)
-    written = editing.rewrite(editing.outline(loaded), [Edit(0, len(loaded.data), kept.data)])
+    whole = [Edit(0, len(loaded.data), kept.data)]
+    written = editing.rewrite(source, whole, summary.message_count)
     stored = stored._replace(signature=written.stored.signature)
     restored = _record(store, summary, written._replace(stored=stored))
     with _after_the_file(f"session {session_id} was restored"), storing("its backup cannot be removed"):

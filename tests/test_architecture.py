@@ -14,7 +14,10 @@ PACKAGES = ("hermes_sessions", "webapp", "migrations")
 # ---- the tables -------------------------------------------------------------------------------------------
 
 # Rank 1. A module may use those before it, which is what keeps the rank without cycles.
-PURE = ("errors", "model", "words", "query", "results", "document", "drift", "redact", "lineage", "recovery")
+PURE = (
+    *("errors", "model", "words", "query", "results", "document", "marks", "survey", "drift", "redact"),
+    *("lineage", "recovery"),
+)
 IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
 BELOW_REPOSITORY = {
     "agent_search",
@@ -35,6 +38,7 @@ BELOW_REPOSITORY = {
     "indexing",
     "upgrades",
     "writing",
+    "paging",
     "adopting",
 }
 SEARCHING = {"search", "search_sync", "agent_search", "searching"}
@@ -86,6 +90,7 @@ MAY_USE: dict[str, set[str]] = {
         "trash",
     },
     "hermes_sessions.leftovers": {*PURE, "database", "files", "sidecar", "tables", "trash", "writing"},
+    "hermes_sessions.paging": {*PURE, "sidecar", "tables", "writing"},
     # What is wrong with a home; where a session is.
     "hermes_sessions.checking": {*PURE, *IO, *BELOW_REPOSITORY, "agent_snapshot"} - {"adopting", *SEARCHING},
     "hermes_sessions.explaining": {*PURE, *IO, *BELOW_REPOSITORY} - {"adopting", *SEARCHING},

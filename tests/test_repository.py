@@ -803,9 +803,9 @@ def test_what_is_read_only_can_only_be_tidied_away(sessions: SessionRepository) 
 def test_edits_that_overlap_write_nothing(sessions: SessionRepository) -> None:
     path = write_document(sessions, "one", title="One", messages=turns(1))
     before = path.read_bytes()
-    source = editing.outline(sidecar.load(folder_of(sessions), "one"))
+    source = sidecar.outline(sidecar.load(folder_of(sessions), "one"))
     with pytest.raises(ValueError, match="overlap"):
-        editing.rewrite(source, [Edit(5, 9, b"a"), Edit(8, 12, b"b")])
+        editing.rewrite(source, [Edit(5, 9, b"a"), Edit(8, 12, b"b")], 1)
     assert snapshot(sessions) == {"one.json": before}
 
 

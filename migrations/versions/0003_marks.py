@@ -1,0 +1,24 @@
+"""Where the messages of a session lie in its file, so that a page of them is read alone."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Take the index to this revision; what is not known of a file is found when it is read."""
+    op.add_column("sessions", sa.Column("tool_calls_start", sa.BigInteger))
+    op.add_column("sessions", sa.Column("tool_calls_end", sa.BigInteger))
+    op.add_column("sessions", sa.Column("marks", sa.LargeBinary))
+
+
+def downgrade() -> None:
+    """Take the index back to revision 0002."""
+    with op.batch_alter_table("sessions") as sessions:
+        sessions.drop_column("marks")
+        sessions.drop_column("tool_calls_end")
+        sessions.drop_column("tool_calls_start")
