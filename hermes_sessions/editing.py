@@ -137,9 +137,10 @@ def create(folder: Path, session_id: str, text: bytes) -> Written:
 def _write(
     path: Path, source: Outline, edits: Sequence[Edit], count: int, put: Callable[[files.Write], Replaced]
 ) -> Written:
-    if source.read(0, min(3, source.signature.size)) == document.BOM:
-        edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     edits = sorted(edits)
+    bom = source.read(0, min(3, source.signature.size)) == document.BOM
+    if bom and not (edits and edits[0].start == 0):  # what replaces the whole file stays as it is
+        edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     with storing(f"cannot save session {path.stem}"):
         done = put(partial(_splice, source, edits))
     stored = _places_after(source.stored, edits, count)
