@@ -330,6 +330,6 @@ def kept_tool_calls(source: Outline, keep: int) -> dict[str, bytes]:
 
 
 def _belongs(source: Outline, card: memoryview, keep: int) -> bool:
-    value = sidecar.decode(source.path, card)
+    value = sidecar.decode(source, card)
     index = value.get("assistant_msg_idx") if isinstance(value, dict) else None
     return not isinstance(index, int) or index < keep

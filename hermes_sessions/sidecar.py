@@ -244,7 +244,7 @@ def _newest_first(source: Outline, end: int) -> Iterator[Any]:
     while end:
         first, texts = _texts_around(source, end - 1, end)
         for text in reversed(texts[: end - first]):
-            yield decode(source.path, text)
+            yield decode(source, text)
         end = first
 
 
@@ -253,9 +253,9 @@ def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
     end = source.total if before is None else min(before, source.total)
     start = 0 if limit is None else max(0, end - limit)
     first, texts = _texts_around(source, start, end) if start < end else (start, [])
-    messages = [decode(source.path, text) for text in texts[start - first : end - first]]
+    messages = [decode(source, text) for text in texts[start - first : end - first]]
     place = source.stored.tool_calls
-    tool_calls = _list(decode(source.path, source.read(*place))) if place else []
+    tool_calls = _list(decode(source, source.read(*place))) if place else []
     return MessagePage(messages, start, source.total, tool_calls)
 
 
@@ -321,9 +321,9 @@ def _values(
         return document.values(read, wanted)
 
 
-def decode(path: Path, text: bytes | memoryview) -> Any:
+def decode(source: Loaded | Outline, text: bytes | memoryview) -> Any:
     """Return the value of a piece of a file; raise `Unreadable`."""
-    with unreadable(path):
+    with unreadable(source.path):
         return document.decode(text)
 
 

@@ -16,6 +16,7 @@ Read = Callable[[int, int], bytes]
 PIECE = 1 << 18
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(document.KEY.pattern.decode())
+_BEHIND_VALUES = tuple(",]} \t\r\n")
 
 
 class Survey(NamedTuple):
@@ -98,7 +99,7 @@ class _Text:
                 return self._text[end : end + 1]
 
     def closes(self, closing: str) -> bool:
-        """Whether the object or array ends here, empty."""
+        """Whether the object or array ends here."""
         return self.peek() == closing
 
     def key(self) -> tuple[str, int, int]:
@@ -124,7 +125,8 @@ class _Text:
                 if not self._more():
                     raise
                 continue
-            if end < self._base + len(self._text) or not self._more():
+            # What is read of a number can be one itself: 1 of 1e5.
+            if self._text.startswith(_BEHIND_VALUES, end - self._base) or not self._more():
                 break
         start, self.at = self.at, end
         return Span(start, end)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from hermes_sessions import SessionRepository
 from webapp import create_app
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parent / "samples"
 
 # No test is about how long something takes; what is slow on a loaded machine is no failure.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
