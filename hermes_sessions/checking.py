@@ -234,7 +234,7 @@ def _of_trash(store: Store, before: int) -> Iterator[Finding]:
     for entry in trash.entries(store.config.trash_dir):
         if entry.why == trash.RESCUED:
             words = f"trash/{entry.path.name} is a version of it that another program wrote meanwhile"
-            remedy = f"hermes-sessions import of trash/{entry.path.name}, if it has what the session lacks"
+            remedy = f"if it has what the session lacks: hermes-sessions import trash/{entry.path.name}"
             yield Finding("rescued version", entry.session_id, words, remedy, note=True)
     old = trash.old(store.config.trash_dir, before)
     if old:
