@@ -307,7 +307,7 @@ def resolve_workspace(workspace: str) -> str:
         return workspace
 
 
-def message_texts(loaded: Loaded) -> Sequence[memoryview]:
+def message_texts(loaded: Loaded) -> list[memoryview]:
     """Return the text of each message; a value that is no list reads as an empty one."""
     array = document.list_of(loaded.data, loaded.members, "messages")
     with unreadable(loaded.path):
