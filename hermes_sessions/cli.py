@@ -364,13 +364,25 @@ def demo(folder: Path, sessions: int, seed: int, as_json: bool) -> None:
 @main.command()
 @click.option("--host", help="[default: $HERMES_WEBUI_HOST, or 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="[default: $HERMES_WEBUI_PORT, or 8787]")
+@click.option(
+    "--hosts",
+    multiple=True,
+    help="Another name it is reached by, behind a proxy.  [also: $HERMES_WEBUI_HOSTS]",
+)
+@click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Processes.")
+@click.option("--access-log", metavar="FILE", help="Log requests into this file; - is standard output.")
+@click.option("--set-password", is_flag=True, help="Ask for a password, keep its hash, and end.")
 @click.pass_obj
-def serve(home: Home, host: str | None, port: int | None) -> None:
+def serve(home: Home, /, *, host: str | None, port: int | None, set_password: bool, **how: Any) -> None:
     """Serve the web pages and the HTTP API until interrupted."""
-    config, server = home.config(), resolve_server(host, port)
+    config, server = home.config(), resolve_server(host, port, **how)
     try:
         import webapp
 
+        if set_password:
+            webapp.set_password(config.state_dir, new_password())
+            click.echo("The password is set: servers of this home that start now ask for it.")
+            return
         home.open().close()  # a first import shows its bar here, the server has none
         webapp.serve(config, server)
     except ModuleNotFoundError as error:
@@ -379,3 +391,10 @@ def serve(home: Home, host: str | None, port: int | None) -> None:
         raise click.ClickException(
             f"{error.name} is missing; the web server needs: pip install 'hermes-sessions[web]'"
         ) from error
+
+
+def new_password() -> str:
+    """Ask for a password twice, unseen; where nobody can be asked, read a line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,17 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Where `serve` listens, and the password that it asks for, if any."""
+    """Where `serve` listens, and how: `hosts` are other names that it is reached by.
+
+    `password` is the one of the environment, if any; `access_log` a file or ``-``, None for no log.
+    """
 
     host: str
     port: int
     password: str | None
+    hosts: tuple[str, ...] = ()
+    workers: int = 1
+    access_log: str | None = None
 
 
 def resolve(
@@ -114,9 +120,18 @@ def resolve(
 
 
 def resolve_server(
-    host: str | None = None, port: int | None = None, environ: Mapping[str, str] = os.environ
+    host: str | None = None,
+    port: int | None = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    hosts: Sequence[str] = (),
+    workers: int = 1,
+    access_log: str | None = None,
 ) -> ServerConfig:
-    """Return where to listen: the arguments, else `HERMES_WEBUI_HOST` and `_PORT`, else 127.0.0.1:8787."""
+    """Return where to listen: the arguments, else `HERMES_WEBUI_HOST` and `_PORT`, else 127.0.0.1:8787.
+
+    `HERMES_WEBUI_HOSTS` adds names to `hosts`, divided by commas or blanks.
+    """
     text = environ.get("HERMES_WEBUI_PORT") or "8787"
     number = port if port is not None else int(text) if text.isdecimal() and len(text) <= 5 else -1
     if not 0 <= number <= 65535:
@@ -125,6 +140,9 @@ def resolve_server(
         host=host or environ.get("HERMES_WEBUI_HOST") or "127.0.0.1",
         port=number,
         password=environ.get("HERMES_WEBUI_PASSWORD") or None,
+        hosts=(*hosts, *environ.get("HERMES_WEBUI_HOSTS", "").replace(",", " ").split()),
+        workers=workers,
+        access_log=access_log,
     )
 
 

@@ -1,6 +1,7 @@
 """What the web front end keeps from whom: hosts and origins, the password, credentials, text that acts."""
 
 import json
+import os
 import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from hermes_sessions import SessionRepository
-from webapp import create_app
-from webapp.auth import Slow, signing_key
+from hermes_sessions import InvalidValue, SessionRepository
+from webapp import create_app, set_password
+from webapp.logins import Slow, signing_key, stored_password
 
 from .make import message, started, turns, write_document
 from .web import KEY, POSTS, check_inert, error, reply, settings
@@ -99,7 +100,10 @@ def test_only_our_pages_write(
     answer = client.post(f"/session/{session_id}/archive", headers=headers)
     assert answer.status_code == (303 if status == 200 else 403)
     assert sessions.summary(session_id).archived is (status == 200)
-    assert client.get("/api/sessions", headers=headers).status_code == 200
+    site = headers.get("Sec-Fetch-Site")
+    assert client.get("/", headers=headers).status_code == 200, "a link from another page may lead here"
+    read = client.get("/api/sessions", headers=headers).status_code
+    assert read == (403 if site in ("cross-site", "same-site") else 200)
 
 
 @pytest.mark.parametrize(
@@ -201,18 +205,92 @@ def test_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
 def test_the_wait_doubles_up_to_a_minute_and_ends_with_success() -> None:
     now = 0.0
     slow = Slow(lambda: now)
-    waits = []
+    waits: list[float] = []
     for _ in range(14):
-        slow.failed("a")
-        waits.append(slow.wait("a"))
+        assert slow.attempt("a") == 0
+        waits.append(slow.attempt("a") if len(waits) > 2 else 0)
         now += waits[-1]
     assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
     slow.succeeded("a")
-    slow.failed("a")
-    assert slow.wait("a") == 0
+    assert [slow.attempt("a") for _ in range(5)] == [0, 0, 0, 0, 1]
     for number in range(5000):
-        slow.failed(str(number))
-    assert len(slow._failures) == Slow.ADDRESSES
+        slow.attempt(str(number))
+    assert len(slow._tries) == Slow.ADDRESSES
+
+
+def test_a_hundred_guesses_at_once_are_four() -> None:
+    slow = Slow(lambda: 0.0)
+    with ThreadPoolExecutor(16) as pool:
+        waits = list(pool.map(slow.attempt, ["10.0.0.1"] * 100))
+    assert sorted(waits)[:5] == [0, 0, 0, 0, 1]
+
+
+def test_the_addresses_of_one_network_wait_together() -> None:
+    slow = Slow(lambda: 0.0)
+    for number in range(4):
+        assert slow.attempt(f"2001:db8::{number}") == 0
+    assert slow.attempt("2001:db8::ffff:1") == 1
+    assert slow.attempt("2001:db8:0:1::1") == 0
+    assert slow.attempt("::ffff:10.0.0.1") == slow.attempt("::ffff:10.0.0.2") == 0
+
+
+# ---- the password that is kept --------------------------------------------------------------------------
+
+
+def test_a_password_that_was_set_is_asked_for_and_kept_as_a_hash(sessions: SessionRepository) -> None:
+    state_dir = sessions.config.state_dir
+    set_password(state_dir, "correct horse")
+    kept = (state_dir / "web.password").read_text()
+    assert kept.startswith("scrypt:")
+    assert "correct" not in kept
+    assert stat.S_IMODE((state_dir / "web.password").stat().st_mode) == 0o600
+    client = create_app(sessions).test_client()
+    error(client.get("/api/sessions"), 401)
+    assert log_in(client, "wrong").status_code == 401
+    assert log_in(client, "x" * 100_000).status_code == 401
+    assert log_in(client).status_code == 303
+    reply(client.get("/api/sessions"))
+    cookie = client.get_cookie("hermes_login")
+    assert cookie is not None
+
+    set_password(state_dir, "correct horse")
+    assert stored_password(state_dir) != kept, "salted"
+    later = create_app(sessions).test_client()
+    later.set_cookie("hermes_login", cookie.value)
+    error(later.get("/api/sessions"), 401)
+    given = create_app(sessions, password="given").test_client()
+    assert log_in(given).status_code == 401, "what the environment says goes before"
+    assert [path.name for path in state_dir.glob("web.password*")] == ["web.password"]
+
+
+@pytest.mark.parametrize("password", ["", "seven77", "x" * 1001])
+def test_a_password_that_is_too_short_or_long_is_not_kept(sessions: SessionRepository, password: str) -> None:
+    with pytest.raises(InvalidValue, match="8 to 1,000 characters"):
+        set_password(sessions.config.state_dir, password)
+    assert stored_password(sessions.config.state_dir) is None
+
+
+def test_a_login_that_was_ended_is_worth_nothing_anywhere(
+    sessions: SessionRepository, guarded: FlaskClient
+) -> None:
+    log_in(guarded)
+    cookie = guarded.get_cookie("hermes_login")
+    assert cookie is not None
+    thief = create_app(sessions, password="correct horse").test_client()
+    other = create_app(sessions, password="correct horse").test_client()
+    thief.set_cookie("hermes_login", cookie.value)
+    reply(thief.get("/api/sessions"))
+    log_in(other)
+    guarded.post("/logout")
+    error(thief.get("/api/sessions"), 401)
+    reply(other.get("/api/sessions"))
+    folder = sessions.config.state_dir / "logins"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (file,) = folder.iterdir()
+    assert file.stat().st_size == 0
+    os.utime(file, (0, 0))
+    log_in(guarded)
+    assert file not in folder.iterdir()
 
 
 def test_a_cookie_of_another_password_key_or_age_is_worth_nothing(
@@ -235,7 +313,7 @@ def test_a_cookie_of_another_password_key_or_age_is_worth_nothing(
     assert status(guarded.application, "") == 401
     with SessionRepository.open(hermes_home=tmp_path / "other") as other:
         assert status(create_app(other, password="correct horse"), cookie.value) == 401
-    monkeypatch.setattr("webapp.auth.LOGIN_SECONDS", -1)
+    monkeypatch.setattr("webapp.logins.LOGIN_SECONDS", -1)
     assert status(guarded.application, cookie.value) == 401
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import logging
+import re
 import signal
 import threading
 import urllib.error
@@ -110,19 +111,24 @@ def end_of_threads() -> None:
 
 
 def joined(watcher: Watcher) -> tuple[Listener, Iterator[bytes]]:
-    """Return a new listener and what it is sent after the greeting."""
+    """Return a new listener and what it is sent."""
     listener = watcher.join()
     assert listener is not None
-    events = watcher.events(listener)
-    assert next(events) == CONNECTED
-    return listener, events
+    return listener, watcher.events(listener)
+
+
+def place(block: bytes) -> str:
+    """Return the place that a stream is at, which its greeting and every event tell."""
+    found = re.search(rb"^id: (.+)$", block, re.MULTILINE)
+    assert found is not None, block
+    return found[1].decode()
 
 
 def news(block: bytes) -> Any:
     """Return the entries of an event after its form was compared."""
-    assert block.startswith(b"data: ")
+    assert place(block)
     assert block.index(b"\n\n") == len(block) - 2
-    event = json.loads(block.removeprefix(b"data: "))
+    event = json.loads(block.partition(b"\ndata: ")[2])
     assert event.keys() == {"type", "sessions"}
     assert event["type"] == "sessions_changed"
     return event["sessions"]
@@ -354,7 +360,9 @@ def test_a_stream_is_for_browsers_and_kept_by_nobody(client: FlaskClient) -> Non
         assert response.headers["Cache-Control"] == "no-cache"
         assert response.headers["X-Accel-Buffering"] == "no"
         assert "Content-Length" not in response.headers
-        assert next(response.iter_encoded()) == CONNECTED
+        greeting = next(response.iter_encoded())
+        assert greeting.startswith(CONNECTED)
+        assert place(greeting)
 
 
 def test_asking_for_the_head_of_a_stream_opens_none(client: FlaskClient, app: Flask) -> None:
@@ -370,7 +378,7 @@ def test_an_event_holds_the_beginning_of_the_list_as_the_api_gives_it(
     title = f"the key is {KEY}"
     with client.get(PATH) as response:
         blocks = response.iter_encoded()
-        assert next(blocks) == CONNECTED
+        assert next(blocks).startswith(CONNECTED)
         sessions.update(ids[0], title=title, pinned=True)
         shown = news_where(blocks, lambda entries: entries[0]["pinned"])
         assert KEY not in str(shown)
@@ -421,11 +429,14 @@ def test_streams_leave_no_descriptor(sessions: SessionRepository, client: FlaskC
 class Stream(Iterator[bytes]):
     """An open stream of a served home, greeted already: what it sends, each to the end of its empty line."""
 
-    def __init__(self, url: str) -> None:
-        answer = urllib.request.urlopen(url + PATH, timeout=LONG)
+    def __init__(self, url: str, seen: str | None = None) -> None:
+        request = urllib.request.Request(url + PATH, headers={"Last-Event-ID": seen} if seen else {})
+        answer = urllib.request.urlopen(request, timeout=LONG)
         assert isinstance(answer, HTTPResponse)
         self.answer = answer
-        assert next(self) == CONNECTED
+        greeting = next(self)
+        assert greeting.startswith(CONNECTED)
+        self.place = place(greeting)
 
     def __next__(self) -> bytes:
         lines = [self.answer.readline()]
@@ -474,6 +485,22 @@ def test_a_change_by_another_process_arrives(may: Path) -> None:
         temporary.write_text(path.read_text().replace("from elsewhere", "by a foreign program"))
         temporary.replace(path)
         assert news_where(stream, first_is("by a foreign program"))
+
+
+def test_who_comes_back_is_told_what_it_missed_also_by_a_later_process(may: Path) -> None:
+    with served(may) as url, closing(Stream(url)) as stream:
+        left_at = stream.place
+    with SessionRepository.open(hermes_home=may) as other:
+        other.update("51f22612416e", title="meanwhile", pinned=True)
+    with served(may) as url:
+        with closing(Stream(url, left_at)) as stream:
+            block = next(stream)
+            assert any(entry["title"] == "meanwhile" for entry in news(block))
+            assert place(block) == stream.place
+            up_to_date = stream.place
+        with closing(Stream(url, up_to_date)) as stream:
+            rename(url, "51f22612416e", "now")
+            assert any(entry["title"] == "now" for entry in news(next(stream))), "nothing was told twice"
 
 
 def test_twenty_streams_beside_requests_are_all_answered(may: Path) -> None:

@@ -1,10 +1,14 @@
 """The production server as it runs: in a process of its own, with real sockets, stopped by signals."""
 
 import json
+import re
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +21,9 @@ from hermes_sessions.errors import InvalidValue, StorageError
 from webapp import serve
 from webapp.server import is_loopback
 
-from .serving import address, served, start, stop
+from .serving import PROGRAM, address, served, start, stop
+
+STREAM = "/api/sessions/gateway/stream"
 
 
 def fetch(url: str, body: Any = None) -> Any:
@@ -105,6 +111,102 @@ def test_a_port_that_is_taken_is_said_at_once(may: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(StorageError, match=f"cannot listen on 127.0.0.1 port {port}"):
             serve(resolve(hermes_home=may, environ={}), ServerConfig("127.0.0.1", port, None))
+
+
+def test_a_password_that_was_set_once_lets_a_server_listen_for_others(may: Path) -> None:
+    state_dir = may / "webui"
+    command = [sys.executable, "-c", PROGRAM, "--hermes-home", str(may), "serve", "--set-password"]
+    done = subprocess.run(command, input="correct horse\n", capture_output=True, text=True, check=True)
+    assert "correct" not in done.stdout + done.stderr
+    assert (state_dir / "web.password").read_text().startswith("scrypt:")
+    refused = subprocess.run(command, input="short\n", capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "8 to 1,000 characters" in refused.stderr
+    server = start(may, "--host", "0.0.0.0", "--port", "0")
+    try:
+        url = address(server).replace("0.0.0.0", "127.0.0.1")
+        with pytest.raises(urllib.error.HTTPError) as asked:
+            fetch(f"{url}/api/sessions")
+        with asked.value as answer:
+            assert answer.code == 401
+    finally:
+        stop(server)
+
+
+def test_a_proxy_s_name_is_served_if_it_is_named(may: Path) -> None:
+    def status(url: str, host: str) -> int:
+        request = urllib.request.Request(f"{url}/health", headers={"Host": host})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code
+
+    server = start(
+        may, "--port", "0", "--hosts", "one.example", HERMES_WEBUI_HOSTS="two.example, three.example"
+    )
+    try:
+        url = address(server)
+        found = [status(url, f"{name}.example") for name in ("one", "two", "three", "four")]
+    finally:
+        stop(server)
+    assert found == [200, 200, 200, 403]
+
+
+def test_several_workers_behave_as_one(may: Path) -> None:
+    """Logins, writes and news pass from one process to the others; each answer comes from any of them."""
+    server = start(may, "--port", "0", "--workers", "3", HERMES_WEBUI_PASSWORD="correct horse")
+    try:
+        url = address(server)
+        form = urllib.parse.urlencode({"password": "correct horse"}).encode()
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        opener.open(f"{url}/login", form, timeout=20).close()
+        with opener.open(f"{url}{STREAM}", timeout=60) as stream:
+            for number in range(12):
+                body = json.dumps({"session_id": "51f22612416e", "title": f"now {number}"}).encode()
+                request = urllib.request.Request(
+                    f"{url}/api/session/rename", body, {"Content-Type": "application/json"}
+                )
+                opener.open(request, timeout=20).close()
+                query = f"{url}/api/session/status?session_id=51f22612416e"
+                for _ in range(4):
+                    with opener.open(query, timeout=20) as response:
+                        assert json.loads(response.read())["title"] == f"now {number}"
+            while b"now 11" not in stream.readline():
+                pass
+        workers = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        assert len(workers) == 3
+        opener.open(f"{url}/logout", b"", timeout=20).close()
+        for _ in range(6):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                opener.open(f"{url}/api/sessions", timeout=20)
+            with refused.value as answer:
+                assert answer.code == 401
+    finally:
+        said = stop(server)
+    assert server.returncode == 0
+    assert "Traceback" not in said
+
+
+def test_the_access_log_has_a_line_for_each_request_and_no_query(may: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    server = start(may, "--port", "0", "--access-log", str(log), HERMES_WEBUI_PASSWORD="correct horse")
+    try:
+        url = address(server)
+        for path in ("/health?q=hunter2", "/login?next=hunter2", "/%0a127.0.0.1%20-%20made-up"):
+            try:
+                urllib.request.urlopen(url + path, timeout=20).close()
+            except urllib.error.HTTPError as refused:
+                refused.close()
+    finally:
+        stop(server)
+    lines = log.read_text().splitlines()
+    form = re.compile(r'127\.0\.0\.1 \[.+?\] "GET (\S+)" (\d+) \d+ \d+ms')
+    found = [match.groups() for line in lines if (match := form.fullmatch(line))]
+    assert len(found) == len(lines)
+    assert found[:3] == [("/health", "200"), ("/login", "200"), ("/%0A127.0.0.1%20-%20made-up", "303")]
+    assert "hunter2" not in log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,10 @@ def create_app(
 ) -> Flask:
     """Return the application over an open repository, which stays the caller's to close.
 
-    `password` is asked for if given. `hosts` are the names that it is reached by beside 127.0.0.1, localhost
-    and ::1; ``0.0.0.0`` or ``::`` among them stands for every IP address. Raises `StorageError` if there is a
-    password and the key that signs logins can be neither read nor stored.
+    `password` is asked for if given, else the one that `set_password` keeps in the state folder. `hosts` are
+    the names that it is reached by beside 127.0.0.1, localhost and ::1; ``0.0.0.0`` or ``::`` among them
+    stands for every IP address. Raises `StorageError` if there is a password and the key that signs logins
+    can be neither read nor stored.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY

@@ -1,34 +1,20 @@
-"""Who may ask: the hosts and origins that are ours, the password and its cookie, headers for browsers."""
+"""Who may ask: the hosts and origins that are ours, who has logged in; and headers for browsers."""
 
-import hashlib
-import hmac
 import ipaddress
 import math
-import os
 import re
-import secrets
-import tempfile
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Collection
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
-from itsdangerous import BadSignature, TimestampSigner
 from werkzeug.exceptions import TooManyRequests
 
-from hermes_sessions.errors import storing
-
-from . import render
+from . import logins, render
+from .logins import LOGIN_SECONDS, Login
 
 login = Blueprint("login", __name__)
 
 COOKIE = "hermes_login"
-LOGIN_SECONDS = 30 * 86_400
-KEY_FILE, KEY_BYTES = "web.key", 32
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_TO_ALL = ("login.show", "login.enter", "care.show_health", "static")
 OWN_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -54,7 +40,9 @@ def protect(app: Flask, password: str | None, hosts: Collection[str]) -> None:
     served = OWN_HOSTS | {_bracketed(host) for host in hosts}
     app.before_request(lambda: _check_host(served))
     app.before_request(_check_origin)
-    app.extensions["hermes_login"] = Login(password, app) if password else None
+    app.extensions["hermes_login"] = logins.login_of(
+        app.extensions["hermes_sessions"].config.state_dir, password
+    )
     app.before_request(_check_login)
     app.after_request(_add_headers)
 
@@ -91,11 +79,15 @@ def _is_address(name: str) -> bool:
 
 
 def _check_origin() -> None:
-    """Refuse a write that a page of another site sends; a program that is no browser names no origin."""
+    """Refuse what a page of another site sends, but a visit to a page of ours; a program names no origin.
+
+    Also reads of the API: another site cannot see the answer, but it could hold all streams open.
+    """
+    visit = request.method in SAFE and not request.path.startswith("/api/")
+    if not visit and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        abort(403, "another site sent this request")
     if request.method in SAFE:
         return
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-        abort(403, "another site sent this request")
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own(origin):
         abort(403, "another site sent this request")
@@ -124,87 +116,6 @@ def _add_headers(response: Response) -> Response:
 
 
 # ---- the password ---------------------------------------------------------------------------------------
-
-
-class Login:
-    """The password of an application: compares it, and signs and checks the cookie of who knew it."""
-
-    def __init__(self, password: str, app: Flask) -> None:
-        """Read or store the signing key of the state folder; raise `StorageError`."""
-        state_dir = app.extensions["hermes_sessions"].config.state_dir
-        self._digest = _digest(password)
-        # The password is in the key: another one makes every cookie that was given out worthless.
-        self._signer = TimestampSigner(
-            signing_key(state_dir) + self._digest, salt=COOKIE, digest_method=hashlib.sha256
-        )
-        self.slow = Slow()
-
-    def accepts(self, password: str) -> bool:
-        """Whether this is the password, in a time that does not depend on it."""
-        return hmac.compare_digest(_digest(password), self._digest)
-
-    def token(self) -> str:
-        """Return a new cookie's value."""
-        return self._signer.sign(secrets.token_urlsafe(16)).decode()
-
-    def knows(self, token: str) -> bool:
-        """Whether this cookie's value is one of ours and not too old."""
-        with suppress(BadSignature):
-            self._signer.unsign(token, max_age=LOGIN_SECONDS)
-            return True
-        return False
-
-
-def _digest(password: str) -> bytes:
-    return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
-
-
-def signing_key(state_dir: Path) -> bytes:
-    """Return the key that every server of this state folder signs with, made once; raise `StorageError`."""
-    path = state_dir / KEY_FILE
-    with storing("cannot keep the key that signs logins"):
-        with suppress(FileNotFoundError):
-            return path.read_bytes()
-        descriptor, temporary = tempfile.mkstemp(dir=state_dir, prefix=f"{KEY_FILE}.")  # mode 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-            with suppress(FileExistsError):  # of two servers that start at once, the first one's key stays
-                os.link(temporary, path)
-        finally:
-            Path(temporary).unlink()
-        return path.read_bytes()
-
-
-class Slow:
-    """How long an address waits after wrong passwords: nothing at first, then twice as long each time."""
-
-    FREE, LONGEST, ADDRESSES = 4, 60.0, 1024
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def wait(self, address: str) -> float:
-        """Return for how many seconds this address is not heard yet."""
-        with self._lock:
-            _, until = self._failures.get(address, (0, 0.0))
-            return max(0.0, until - self._clock())
-
-    def failed(self, address: str) -> None:
-        """Note a wrong password."""
-        with self._lock:
-            count = self._failures.pop(address, (0, 0.0))[0] + 1
-            penalty = min(self.LONGEST, 2.0 ** min(count - self.FREE, 10)) if count >= self.FREE else 0.0
-            self._failures[address] = (count, self._clock() + penalty)
-            while len(self._failures) > self.ADDRESSES:
-                self._failures.popitem(last=False)
-
-    def succeeded(self, address: str) -> None:
-        """Forget the wrong ones."""
-        with self._lock:
-            self._failures.pop(address, None)
 
 
 def _login() -> Login | None:
@@ -237,25 +148,27 @@ def enter() -> Response:
     if required is None:
         return render.see_other("/")
     address = request.remote_addr or ""
-    if wait := required.slow.wait(address):
+    if wait := required.slow.attempt(address):
         raise TooManyRequests(
             "too many wrong passwords; wait a minute and try again", retry_after=math.ceil(wait)
         )
     target = _local(request.form.get("next", ""))
     if not required.accepts(request.form.get("password", "")):
-        required.slow.failed(address)
         return render.page("login.html", 401, next=target, wrong=True)
     required.slow.succeeded(address)
     response = render.see_other(target)
     response.set_cookie(
-        COOKIE, required.token(), LOGIN_SECONDS, secure=request.is_secure, httponly=True, samesite="Strict"
+        COOKIE, required.begin(), LOGIN_SECONDS, secure=request.is_secure, httponly=True, samesite="Strict"
     )
     return response
 
 
 @login.post("/logout")
 def leave() -> Response:
-    """Take the cookie back."""
+    """End the login, in this browser and wherever else the cookie is."""
+    required = _login()
+    if required is not None:
+        required.end(request.cookies.get(COOKIE, ""))
     response = render.see_other(url_for("login.show"))
     response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
     return response

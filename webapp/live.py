@@ -22,7 +22,7 @@ FALLBACK_POLL_MS = 30_000  # how often a client asks that has no stream
 THREAD = "sessions-watch"
 EVENTS = "text/event-stream"
 
-CONNECTED, KEEP_ALIVE = b": connected\n\n", b": keep-alive\n\n"
+CONNECTED, KEEP_ALIVE = b": connected\n", b": keep-alive\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # a proxy must pass on each event at once
 
 Entries = list[dict[str, Any]]
@@ -100,7 +100,6 @@ class Watcher:
     def events(self, listener: Listener) -> Iterator[bytes]:
         """Yield what to send to a listener until the watch is closed: news, and comments in silences."""
         seen = listener.joined
-        yield CONNECTED
         while (event := self._next(seen)) is not None:
             seen = event.number
             yield event.text
@@ -136,7 +135,7 @@ class Watcher:
             with self._surviving():
                 current = self._version()  # before the list: the next look tells of a change meanwhile
                 if current != told:
-                    self._tell(self._entries())
+                    self._tell(current, self._entries())
                     told = current
 
     @contextmanager
@@ -162,10 +161,10 @@ class Watcher:
                 self._thread, self._ready = None, False
             return not over
 
-    def _tell(self, entries: Entries) -> None:
-        data = wire.encode({"type": "sessions_changed", "sessions": entries})
+    def _tell(self, version: str, entries: Entries) -> None:
+        text = _event(version, entries)
         with self._changed:
-            self._newest = Event(self._newest.number + 1, b"data: " + data + b"\n\n")
+            self._newest = Event(self._newest.number + 1, text)
             self._changed.notify_all()
 
 
@@ -181,6 +180,23 @@ def register(app: Flask) -> None:
 def close(app: Flask) -> None:
     """End every stream of `app` at once and for good, also from a signal handler."""
     app.extensions["hermes_live"].close()
+
+
+def _sent(app: Flask, listener: Listener, seen: str | None) -> Iterator[bytes]:
+    """Yield what a stream sends: its place, and the list if that changed since the place `seen`; then news.
+
+    A place is a version of the store, so that any process, also a later one, knows what a client missed.
+    """
+    version = app.extensions["hermes_sessions"].version()  # while listening already, so nothing is missed
+    yield CONNECTED + b"id: " + version.encode() + b"\n\n"
+    if seen not in (None, version):
+        yield _event(version, _entries(app))
+    yield from app.extensions["hermes_live"].events(listener)
+
+
+def _event(version: str, entries: Entries) -> bytes:
+    data = wire.encode({"type": "sessions_changed", "sessions": entries})
+    return b"id: " + version.encode() + b"\ndata: " + data + b"\n\n"
 
 
 def _entries(app: Flask) -> Entries:
@@ -203,6 +219,8 @@ def follow_sessions(probe: bool = False) -> answers.Probe | Response:
     listener = watcher.join()
     if listener is None:
         abort(503, "too many pages follow the list already; ask for it now and then instead")
-    response = Response(watcher.events(listener), mimetype=EVENTS, headers=HEADERS)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy, which the stream outlives
+    sent = _sent(app, listener, request.headers.get("Last-Event-ID"))
+    response = Response(sent, mimetype=EVENTS, headers=HEADERS)
     response.call_on_close(partial(watcher.leave, listener))  # also of a stream that was never begun
     return response

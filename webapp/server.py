@@ -5,9 +5,11 @@ import socket
 import sys
 from types import FrameType
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 from hermes_sessions.config import Config, ServerConfig
@@ -16,6 +18,7 @@ from hermes_sessions.repository import SessionRepository
 
 from . import live
 from .app import create_app
+from .logins import stored_password
 
 # An open stream holds a thread for as long as its page is open: 64 of them leave 32 for everything else. A
 # thread is made when it is first needed, so that few pages take few.
@@ -29,9 +32,11 @@ def serve(config: Config, server: ServerConfig) -> None:
     Prints the address once it listens. Raises, before that, `InvalidValue` for an address that is not this
     machine's own without a password, and `StorageError` if home or port cannot be used.
     """
-    if server.password is None and not is_loopback(server.host):
+    asked = server.password or stored_password(config.state_dir)
+    if asked is None and not is_loopback(server.host):
         raise InvalidValue(
-            f"listening on {server.host} lets other machines in: first set a password, HERMES_WEBUI_PASSWORD"
+            f"listening on {server.host} lets other machines in: first set a password, "
+            "with serve --set-password or HERMES_WEBUI_PASSWORD"
         )
     with _open(config) as sessions:  # what is wrong with the home is said here; a first import is done here
         sessions.purge()
@@ -96,8 +101,19 @@ class Worker(ThreadWorker):
             live.close(app)
 
 
+class AccessLog(Logger):
+    """Writes the log of requests: without the query, which may hold what was searched for, on one line."""
+
+    FORMAT = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+
+    def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> Any:
+        """Return what the format names; a path could hold a line break, and so a made-up line."""
+        found = dict(super().atoms(resp, req, environ, request_time))
+        return found | {"U": quote(str(found["U"]).encode("latin-1", "replace"))}
+
+
 class _Server(BaseApplication):
-    """One gunicorn: a master that restarts a worker which dies, and a worker with threads."""
+    """One gunicorn: a master that restarts a worker which dies, and workers with threads."""
 
     def __init__(self, config: Config, server: ServerConfig, listener: socket.socket) -> None:
         self._config, self._server = config, server
@@ -111,7 +127,11 @@ class _Server(BaseApplication):
         settings: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
             "worker_class": Worker,
+            "workers": self._server.workers,
             "threads": THREADS,
+            "accesslog": self._server.access_log,
+            "access_log_format": AccessLog.FORMAT,
+            "logger_class": AccessLog,
             "graceful_timeout": STOP_SECONDS,
             "loglevel": "warning",
             "proc_name": "hermes-sessions",
@@ -127,7 +147,7 @@ class _Server(BaseApplication):
     def load(self) -> Any:  # gunicorn writes out the types of WSGI, Flask names them
         """Make the application, in the worker."""
         self._repository = _open(self._config)
-        hosts = {self._server.host}
+        hosts = {self._server.host, *self._server.hosts}
         if not is_loopback(self._server.host):
             hosts.add(socket.gethostname())
         return create_app(self._repository, password=self._server.password, hosts=hosts)
