@@ -205,7 +205,7 @@ def test_the_access_log_has_a_line_for_each_request_and_no_query(may: Path, tmp_
     form = re.compile(r'127\.0\.0\.1 \[.+?\] "GET (\S+)" (\d+) \d+ \d+ms')
     found = [match.groups() for line in lines if (match := form.fullmatch(line))]
     assert len(found) == len(lines)
-    assert found[:3] == [("/health", "200"), ("/login", "200"), ("/%0A127.0.0.1%20-%20made-up", "303")]
+    assert {("/health", "200"), ("/login", "200"), ("/%0A127.0.0.1%20-%20made-up", "303")} == set(found)
     assert "hunter2" not in log.read_text()
 
 
