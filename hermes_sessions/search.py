@@ -140,15 +140,20 @@ def add(connection: Connection, profile: str, session_id: str, title: str) -> in
     """Store a session with its title, and return its number."""
     statement = "INSERT INTO entries (profile, session_id, title) VALUES (?, ?, ?)"
     number = int(connection.exec_driver_sql(statement, (profile, session_id, title)).lastrowid)
-    connection.exec_driver_sql("INSERT INTO titles (rowid, title) VALUES (?, ?)", (number, spread(title)))
+    _put_title(connection, number, title)
     return number
+
+
+def _put_title(connection: Connection, number: int, title: str) -> None:
+    connection.exec_driver_sql("INSERT INTO titles (rowid, title) VALUES (?, ?)", (number, spread(title)))
+    put_words(connection, vocabulary(title))
 
 
 def retitle(connection: Connection, old: Entry, title: str) -> None:
     """Give a session another title."""
     _forget_title(connection, old)
     connection.exec_driver_sql("UPDATE entries SET title = ? WHERE number = ?", (title, old.number))
-    connection.exec_driver_sql("INSERT INTO titles (rowid, title) VALUES (?, ?)", (old.number, spread(title)))
+    _put_title(connection, old.number, title)
 
 
 def drop(connection: Connection, old: Entry) -> None:
@@ -197,14 +202,15 @@ def keep(connection: Connection, number: int, kept: int) -> None:
 
 
 def above(connection: Connection) -> int:
-    """Return the number for the next message: later than all."""
-    highest = connection.exec_driver_sql("SELECT max(number) FROM messages").scalar()
+    """Return the number for the next message: later than all there ever were."""
+    # Of texts, also of messages that are no more: whoever got their numbers would be found by their words.
+    highest = connection.exec_driver_sql("SELECT max(id) FROM texts_docsize").scalar()
     return MIDDLE if highest is None else max(MIDDLE, int(highest) + 1)
 
 
 def below(connection: Connection, count: int) -> int:
-    """Return the first of `count` numbers for messages that are older than all."""
-    lowest = connection.exec_driver_sql("SELECT min(number) FROM messages").scalar()
+    """Return the first of `count` numbers for messages that are older than all there ever were."""
+    lowest = connection.exec_driver_sql("SELECT min(id) FROM texts_docsize").scalar()
     return min(MIDDLE, MIDDLE if lowest is None else int(lowest)) - count
 
 
@@ -247,7 +253,6 @@ def renew(connection: Connection) -> None:
     for statement in (
         "INSERT INTO texts (texts) VALUES ('delete-all')",
         "DELETE FROM messages",
-        "DELETE FROM words",
         "UPDATE entries SET size = NULL, mtime_ns = NULL, inode = NULL",
         "UPDATE state SET token = ''",
     ):

@@ -238,17 +238,22 @@ class SearchSync:
 
     def _look(self) -> list[Stale]:
         """Bring titles in line, and return the sessions whose messages are not, the oldest first."""
-        with database.reading(self._index) as connection:
-            version = tables.state(connection).version
-            with self.reading() as known:
-                if search.token(known) == version:
-                    return []
-            listed = _listed(connection)
+        if self._agrees():
+            return []
+        # What is listed is read when nobody else can write here: or what came since would be dropped again.
         with self._mending, database.writing(self._opened()) as connection:
+            with database.reading(self._index) as index:
+                version, listed = tables.state(index).version, _listed(index)
             found = plan(listed, search.entries(connection))
             _store(connection, found)
             search.put_token(connection, "" if found.stale else version)
         return found.stale
+
+    def _agrees(self) -> bool:
+        with self.reading() as connection:
+            known = search.token(connection)
+        with database.reading(self._index) as index:
+            return known == tables.state(index).version
 
     def _read_all(self, stale: Sequence[Stale]) -> Iterator[int]:
         """Read and index these sessions, given oldest first, from the newest on; yield how many are done."""

@@ -110,6 +110,20 @@ def add_message(
     )
 
 
+FULL_TEXT = {"messages_fts": "", "messages_fts_trigram": ", tokenize = 'trigram'"}
+
+
+def keep_full_text(db: sqlite3.Connection, *tables: str) -> None:
+    """Keep the messages in full-text tables, by triggers, as the agent's program does; in both for none."""
+    said = " || ' ' || ".join(f"coalesce(new.{name}, '')" for name in ("content", "tool_name", "tool_calls"))
+    for table in tables or FULL_TEXT:
+        put = f"INSERT INTO {table} (rowid, content) VALUES (new.id, {said});"
+        drop = f"DELETE FROM {table} WHERE rowid = old.id;"
+        db.execute(f"CREATE VIRTUAL TABLE {table} USING fts5 (content{FULL_TEXT[table]})")
+        for event, does in (("INSERT", put), ("DELETE", drop), ("UPDATE", drop + put)):
+            db.execute(f"CREATE TRIGGER {table}_{event} AFTER {event} ON messages BEGIN {does} END")
+
+
 def filled_state(path: Path, **how: Any) -> Path:
     """Make a `state.db` with a chain of three, a child of it, a lone session, a scheduled one, a web UI's."""
     new_state(path, **how)
