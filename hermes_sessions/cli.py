@@ -18,7 +18,8 @@ from . import demo as demonstration
 from .cli_agent import agent
 from .cli_base import Home, Verbs, each, json_option, off_option, redact_option
 from .cli_projects import find_project, project_names, projects
-from .cli_text import LISTED, list_row, print_heading, print_messages
+from .cli_search import search
+from .cli_text import LISTED, SOURCES, list_row, print_heading, print_messages
 from .cli_usage import usage
 from .config import resolve_server
 from .errors import Unreadable, storing
@@ -37,8 +38,6 @@ from .terminal import (
     visible_text,
     warn,
 )
-
-SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -246,7 +245,7 @@ def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
     return entry
 
 
-for verb in (agent, projects, usage):
+for verb in (search, agent, projects, usage):
     main.add_command(verb)
 
 

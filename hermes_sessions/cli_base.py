@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,13 @@ def each(
             failed[name] = str(error)
             click.echo(f"Error: {visible(name)}: {visible(str(error))}", err=True)
     return done, failed
+
+
+def moment(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """Return a date, a date and time (local, unless it says) or seconds as seconds since the epoch."""
+    if value is None:
+        return None
+    try:
+        return float(value) if value.isdecimal() else datetime.fromisoformat(value).timestamp()
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{visible(value)} is no date such as 2026-01-31") from None

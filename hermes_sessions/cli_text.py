@@ -13,6 +13,7 @@ from .results import MessagePage
 from .terminal import ago, masked, moment, visible, visible_text
 
 TOOL_LINES = 8
+SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
 
 LISTED = ("ID", "ACTIVE", "MESSAGES", "PROFILE", "SOURCE", "PROJECT", "STATE", "TITLE")
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import click
 
-from .cli_base import Home, json_option
+from .cli_base import Home, json_option, moment
 from .cli_projects import project_names
 from .results import Usage, total_usage
-from .terminal import print_json, print_table, visible
+from .terminal import print_json, print_table
 
 BY = ("day", "model", "source", "project", "profile")
 NONE = {"day": "no date", "project": "in no project"}
-
-
-def moment(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
-    """Return a date, a date and time (local, unless it says) or seconds as seconds since the epoch."""
-    if value is None:
-        return None
-    try:
-        return float(value) if value.isdecimal() else datetime.fromisoformat(value).timestamp()
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f"{visible(value)} is no date such as 2026-01-31") from None
 
 
 @click.command()

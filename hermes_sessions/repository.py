@@ -762,6 +762,7 @@ class SessionRepository:
         report = indexing.rebuild(self._engine, self.config.sessions_dir, progress)
         indexing.sync_trash(self._engine, self.config.trash_dir)
         self._agents.rebuild()
+        self._search.renew()
         return report
 
     def _catch_up(self, progress: Progress | None = None) -> None:

@@ -43,7 +43,7 @@ BELOW_REPOSITORY = {
 }
 SEARCHING = {"search", "search_sync", "agent_search", "searching"}
 # "" is hermes_sessions itself.
-CLI = {"cli_base", "cli_text", "cli_agent", "cli_projects", "cli_care", "cli_usage"}
+CLI = {"cli_base", "cli_search", "cli_text", "cli_agent", "cli_projects", "cli_care", "cli_usage"}
 FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "results", "upgrades"}
 
 MAY_USE: dict[str, set[str]] = {
@@ -109,6 +109,7 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.cli_base": {*FACE_MAY_USE, "terminal"},
     "hermes_sessions.cli_care": {*FACE_MAY_USE, "backup", "cli_base", "terminal"},
     "hermes_sessions.cli_text": {"model", "results", "terminal"},
+    "hermes_sessions.cli_search": {*FACE_MAY_USE, *CLI, "query", "terminal"},
     "hermes_sessions.cli_agent": {*FACE_MAY_USE, "cli_base", "cli_text", "terminal"},
     "hermes_sessions.cli_projects": {*FACE_MAY_USE, "cli_base", "terminal"},
     "hermes_sessions.cli_usage": {*FACE_MAY_USE, "cli_base", "cli_projects", "terminal"},

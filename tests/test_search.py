@@ -148,7 +148,7 @@ def test_credentials_are_masked_in_title_and_snippet(sessions: SessionRepository
     assert secret in only(sessions.search("needle", scope="content", redact=False)).snippet
 
 
-# ---- filters and pages --------------------------------------------------------------------------------------
+# ---- filters and pages ------------------------------------------------------------------------------------
 
 
 def test_filters_leave_what_the_list_would_leave(sessions: SessionRepository) -> None:
@@ -396,7 +396,8 @@ def test_a_search_looks_messages_up_and_sorts_nothing(sessions: SessionRepositor
     with closing(sqlite3.connect(sessions.config.search_file)) as db:
         plan = db.execute(
             "EXPLAIN QUERY PLAN SELECT e.session_id FROM texts "
-            "CROSS JOIN messages AS m ON m.number = texts.rowid CROSS JOIN entries AS e ON e.number = m.entry "
+            "CROSS JOIN messages AS m ON m.number = texts.rowid "
+            "CROSS JOIN entries AS e ON e.number = m.entry "
             "WHERE texts MATCH ? AND texts.rowid < ? ORDER BY texts.rowid DESC LIMIT 10",
             ("needle", 1 << 62),
         ).fetchall()
