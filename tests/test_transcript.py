@@ -55,7 +55,7 @@ RENDERED = {
     "a remote image is a link": ("![a](https://b.example/c.png)", 'href="https://b.example/c.png"'),
     "SVG is no image": ("![a](data:image/svg+xml;base64,PHN2)", "![a](data:image/svg+xml;base64,PHN2)"),
     "an image that is none of ours": ("![a](data:image/png;base64,~7)", f"<p><a {REL}>a</a></p>"),
-    "a table in its box": ("|a|\n|-|", '<div class="table"><table>\n<thead>\n<tr>\n<th>a</th>'),
+    "a table in its box": ("|a|\n|-|", '<div class="table" tabindex="0"><table>\n<thead>\n<tr>\n<th>a</th>'),
     "a table's columns": ("|a|b|\n|-|-:|\n|1|2|", '<td>1</td>\n<td class="right">2</td>'),
     "code": ("```\na<b\n```", '<div class="code"><pre tabindex="0"><code>a&lt;b\n</code></pre></div>'),
     "indented code": ("    a", '<div class="code"><pre tabindex="0"><code>a\n</code></pre></div>'),

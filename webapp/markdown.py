@@ -71,7 +71,7 @@ _TAGS = set(
 )
 _ATTRIBUTES = {
     "a": {"href", "title"},
-    "div": {"data-language"},
+    "div": {"data-language", "tabindex"},
     "img": {"src", "alt", "loading"},
     "ol": {"start"},
     "pre": {"tabindex"},
@@ -156,7 +156,7 @@ def _image(tokens: Sequence[Token], index: int, rendering: _Rendering) -> str:
 
 
 def _table_open(*_: Any) -> str:
-    return '<div class="table"><table>\n'
+    return '<div class="table" tabindex="0"><table>\n'
 
 
 def _table_close(*_: Any) -> str:

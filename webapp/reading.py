@@ -23,6 +23,8 @@ MOST_ANSWERS = 50
 SEARCHED_AT_ONCE = 500
 MOST_HITS = 500
 LONGEST_WORDS = 200
+# Browsers lay plain text out with a style of their own, and complain of a policy that allows none.
+PLAIN_TEXT = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def show_messages(session_id: str) -> Response:
 def show_message(session_id: str, index: int) -> Response:
     """Show all of a message as plain text."""
     text = clean_text(masker()(content.plain(_message(session_id, index))))
-    return Response(text.encode(), mimetype="text/plain")
+    return Response(text.encode(), mimetype="text/plain", headers={"Content-Security-Policy": PLAIN_TEXT})
 
 
 @reading.get("/session/<session_id>/messages/<int:index>/pictures/<int:number>")
@@ -243,6 +245,12 @@ def truncate(session_id: str) -> Response:
     _check_seen(session_id)
     sessions().truncate(session_id, _keep())
     return render.see_other(sidebar.session_link(session_id, done="truncate", undo=session_id))
+
+
+@reading.get("/session/<session_id>/retry")
+def show_retried(session_id: str) -> Response:
+    """Lead to the session: the page that took a turn back was loaded again."""
+    return render.see_other(sidebar.session_link(session_id))
 
 
 @reading.post("/session/<session_id>/retry")

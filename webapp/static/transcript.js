@@ -8,22 +8,19 @@ import { toast } from "./toast.js";
 const AHEAD = "1200px"; // how far from the edge of what is loaded more is asked for
 const AT_END = 120; // pixels: whoever is so near to the end follows what is new
 
-let arriving = true; // the first page of this document: its browser may have scrolled already
-
 /** Make the content's transcript alive; return what stops it. */
 export function mount(content) {
   const stop = new AbortController();
   enhance(content);
   content.addEventListener("click", (event) => clicked(event, content), { signal: stop.signal });
   content.addEventListener("error", hideBroken, { capture: true, signal: stop.signal });
-  document.addEventListener("keydown", closeMenus, { signal: stop.signal });
+  document.addEventListener("keydown", (event) => pressed(event, content), { signal: stop.signal });
   const section = content.querySelector(".transcript");
   if (section) {
     const transcript = new Transcript(section, stop.signal);
     new Find(content.querySelector(".find"), transcript, stop.signal);
-    transcript.open(arriving);
+    transcript.open();
   }
-  arriving = false;
   return () => stop.abort();
 }
 
@@ -53,12 +50,11 @@ class Transcript {
   get total() { return Number(this.window.dataset.total); }
   get atEnd() { return innerHeight + scrollY >= document.documentElement.scrollHeight - AT_END; }
 
-  /** Go to the message of the address, else to the end unless another part was asked for. */
-  open(arriving) {
+  /** Go to the message of the address, else to the end unless another part or place was asked for. */
+  open() {
     const query = new URLSearchParams(location.search);
-    if (location.hash) return this.toHash();
-    const kept = arriving && performance.getEntriesByType("navigation")[0]?.type !== "navigate";
-    if (!kept && !["before", "after", "at"].some((name) => query.has(name))) scrollToEnd();
+    if (location.hash) this.toHash();
+    else if (!scrollY && !["before", "after", "at"].some((name) => query.has(name))) scrollToEnd();
   }
 
   watch() {
@@ -295,6 +291,7 @@ async function ask(event, link) {
     dialog.setAttribute("aria-label", form.querySelector("h1").textContent);
     dialog.append(form);
     dialog.addEventListener("close", () => dialog.remove());
+    form.addEventListener("submit", () => dialog.close());
     form.querySelector("[data-close]").addEventListener("click", (click) => { click.preventDefault(); dialog.close(); });
     document.body.append(dialog);
     dialog.showModal();
@@ -303,8 +300,17 @@ async function ask(event, link) {
   }
 }
 
-function closeMenus(event) {
-  if (event.key !== "Escape") return;
+function pressed(event, content) {
+  const plain = !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented);
+  const field = content.querySelector(".find input");
+  if (event.key === "f" && plain && field && !event.target.closest("input, textarea, select, dialog")) {
+    event.preventDefault();
+    field.select();
+  }
+  if (event.key === "Escape") closeMenus();
+}
+
+function closeMenus() {
   const open = document.querySelector(".more[open]");
   if (!open) return;
   open.open = false;

@@ -1,0 +1,358 @@
+"""The conversation and the usage page in a real browser: reading, finding, changing; nothing runs."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from hermes_sessions import SessionRepository
+
+from .browser import THEMES, launched, needed, violations, watched
+from .make import message, turns, write_document
+from .payloads import PAYLOADS
+from .serving import served
+from .test_transcript import PICTURE, answer, call
+
+pytestmark = needed
+
+LONG, CODE = 5_000, "def double(x):\n    return 2 * x\n"
+RICH = [
+    message("Compare the two, please: see https://example.org/a\n\n> quoted", attachments=["plan.pdf"]),
+    message(
+        f"# Heading\n\n- one\n- two `code`\n\n```python\n{CODE}```\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n"
+        f"![a dot]({PICTURE})\n\n" + "| wide " * 40 + "|\n" + "|---" * 40 + "|\n" + "| cell " * 40 + "|",
+        "assistant",
+        reasoning="First one, then the other.",
+        tool_calls=[call(), call("read", {"path": "a"}, "c2")],
+    ),
+    answer("total 0\nneedle.txt"),
+    answer("a file", "c2"),
+    message("قارن بين الخطتين من حيث السعر والذاكرة.\n\n数据库 ✅ 👩‍🚀"),
+    message("**It failed.**", "assistant", _error=True, _unsent="what was typed"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium without a window."""
+    with launched() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of long, rich and hostile conversations."""
+    path = tmp_path_factory.mktemp("home") / "hermes"
+    with SessionRepository.open(hermes_home=path) as repository:
+        said = turns(LONG)
+        for index in (3, 2_500, 4_990):
+            said[index]["content"] = f"there is a needle here ({index})"
+        write_document(repository, "long", title="A long one", messages=said)
+        write_document(repository, "rich", title="A rich one", messages=RICH, model="hermes-4-70b")
+        write_document(
+            repository, "huge", title="A huge one", messages=[message("word " * 200_000), message("end")]
+        )
+        for name in ("fork", "cut", "back", "live"):
+            write_document(repository, name, title=f"To {name}", messages=turns(8))
+        write_document(repository, "hostile", title=PAYLOADS[0], messages=hostile())
+    return path
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    """Where that home is served."""
+    with served(home) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page that must not complain."""
+    with watched(browser, url) as page:
+        yield page
+
+
+@pytest.fixture
+def repository(home: Path) -> Iterator[SessionRepository]:
+    """The same home, changed by somebody else."""
+    with SessionRepository.open(hermes_home=home) as opened:
+        yield opened
+
+
+def hostile() -> list[dict[str, Any]]:
+    """Return messages that hold every payload in every place that there is."""
+    said = []
+    for number, payload in enumerate(PAYLOADS):
+        arguments = json.dumps({payload: payload})
+        said += [
+            message(payload, attachments=[payload, {"name": payload}]),
+            {
+                "role": "assistant",
+                "content": [{"type": "text", "text": payload}, {"type": payload, "text": payload}],
+                "reasoning": payload,
+                "tool_calls": [call(payload, arguments, f"c{number}"), call("x", payload, payload)],
+            },
+            answer(payload, f"c{number}", name=payload),
+            answer(payload, "none", tool_name=payload),
+            message(payload, payload, _unsent=payload, _error=True),
+        ]
+    return said
+
+
+def position(page: Page, index: int) -> float:
+    """Return how far below the top of the window a message is, in pixels."""
+    top: float = page.locator(f"#m{index}").evaluate("each => each.getBoundingClientRect().top")
+    return top
+
+
+# ---- reading --------------------------------------------------------------------------------------------
+
+
+def test_a_conversation_opens_at_its_end_and_older_messages_keep_the_place(page: Page) -> None:
+    page.goto("/session/long")
+    expect(page.locator(f"#m{LONG - 1}")).to_be_in_viewport()
+    first = page.locator(".messages > article").first
+    for _ in range(3):
+        before = int((first.get_attribute("id") or "")[1:])
+        page.evaluate("document.querySelector('.messages > article').scrollIntoView({block: 'center'})")
+        place = position(page, before)
+        expect(page.locator(f"#m{before - 50}")).to_be_attached()
+        assert abs(position(page, before) - place) < 2
+    indexes = page.locator(".messages > article").evaluate_all("all => all.map(each => +each.id.slice(1))")
+    assert indexes == list(range(indexes[0], LONG))
+
+
+def test_from_the_middle_both_ends_can_be_reached(page: Page) -> None:
+    page.goto("/session/long?at=2500#m2500")
+    expect(page.locator("#m2500")).to_be_in_viewport()
+    expect(page.locator("#m2500")).to_have_class(re.compile(r"\bat\b"))
+    page.evaluate("document.querySelector('.messages > article:last-child').scrollIntoView()")
+    expect(page.locator("#m2540")).to_be_attached()
+    page.evaluate("document.querySelector('.messages > article').scrollIntoView()")
+    expect(page.locator("#m2450")).to_be_attached()
+    page.get_by_role("button", name="Latest").click()
+    expect(page.locator(f"#m{LONG - 1}")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Latest")).to_be_hidden()
+
+
+def test_without_scripts_links_lead_to_older_and_newer_messages(browser: Browser, url: str) -> None:
+    with watched(browser, url, java_script_enabled=False) as page:
+        page.goto("/session/long")
+        page.get_by_role("link", name="Older messages").click()
+        expect(page.locator("#m4949")).to_be_attached()
+        page.get_by_role("link", name="Beginning").click()
+        expect(page.locator("#m0")).to_be_in_viewport()
+        page.get_by_role("link", name="Newer messages").click()
+        expect(page.locator(".messages > article").first).to_have_id("m26")
+        page.get_by_role("searchbox", name="Find in this conversation").fill("needle")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="there is a needle here (2500)").click()
+        expect(page.locator("#m2500")).to_be_in_viewport()
+        page.goto("/session/cut")
+        page.get_by_label("More about message 6").click()
+        page.get_by_role("link", name="Truncate here").click()
+        expect(page.get_by_role("button", name="Remove 2 messages")).to_be_visible()
+
+
+def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
+    with watched(browser, url, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.goto("/session/rich")
+        page.get_by_role("button", name="Copy", exact=True).click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == CODE
+        result = page.locator("#m2")
+        expect(result).to_be_hidden()
+        page.locator("summary", has_text="terminal").click()
+        expect(result).to_contain_text("needle.txt")
+        page.get_by_label("More about message 5").click()
+        page.get_by_role("link", name="Link to this message").click()
+        expect(page.locator(".toast")).to_contain_text("The link is copied.")
+        assert page.evaluate("navigator.clipboard.readText()") == f"{url}/session/rich?at=4#m4"
+        assert page.locator("img.picture").evaluate("each => each.naturalWidth") == 1
+
+
+def test_a_link_to_a_tools_answer_unfolds_it(page: Page) -> None:
+    page.goto("/session/rich#m2")
+    expect(page.locator("#m2")).to_be_in_viewport()
+
+
+def test_a_very_long_message_is_cut_and_can_be_had_whole(page: Page) -> None:
+    page.goto("/session/huge?at=0")
+    assert len(page.locator("#m0").inner_text()) < 25_000
+    page.get_by_role("link", name="Show all 1,000,000 characters").click()
+    page.wait_for_url("**/session/huge/messages/0")
+    assert len(page.locator("pre").inner_text()) == 1_000_000
+
+
+# ---- find -----------------------------------------------------------------------------------------------
+
+
+def test_find_goes_to_messages_that_are_not_loaded(page: Page) -> None:
+    page.goto("/session/long")
+    page.keyboard.press("f")
+    field = page.get_by_role("searchbox", name="Find in this conversation")
+    expect(field).to_be_focused()
+    page.keyboard.type("NEEDLE")
+    count = page.locator(".find .count")
+    expect(count).to_have_text("3 found")
+    for index, words in ((4990, "3 of 3"), (3, "1 of 3"), (2500, "2 of 3")):
+        page.keyboard.press("Enter")
+        expect(count).to_have_text(words)
+        expect(page.locator(f"#m{index}")).to_be_in_viewport()
+    assert page.evaluate("[...CSS.highlights.get('found')].map(String)") == ["needle"]
+    page.get_by_role("button", name="Previous match").click()
+    expect(page.locator("#m3")).to_be_in_viewport()
+    field.fill("zqx")
+    expect(count).to_have_text("0 found")
+    field.press("Escape")
+    expect(count).to_have_text("")
+
+
+def test_find_looks_into_what_is_folded(page: Page) -> None:
+    page.goto("/session/rich?find=needle")
+    expect(page.locator(".find .count")).to_have_text("1 found")
+    page.get_by_role("button", name="Next match").click()
+    expect(page.locator("#m2")).to_be_in_viewport()
+
+
+# ---- changing -------------------------------------------------------------------------------------------
+
+
+def test_forking_here(page: Page, repository: SessionRepository) -> None:
+    page.goto("/session/fork")
+    page.get_by_label("More about message 3").click()
+    page.get_by_role("button", name="Fork here").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("To fork (fork)")
+    expect(page.locator(".toast")).to_contain_text("This is the fork.")
+    expect(page.locator(".message")).to_have_count(3)
+    made = page.url.rpartition("/")[2].partition("?")[0]
+    assert repository.summary(made).parent_session_id == "fork"
+    page.get_by_role("link", name="To fork", exact=True).last.click()
+    expect(page.locator(".message")).to_have_count(8)
+
+
+def test_truncating_here_asks_first_and_can_be_undone(page: Page, repository: SessionRepository) -> None:
+    page.goto("/session/cut")
+    page.get_by_label("More about message 5").click()
+    page.get_by_role("link", name="Truncate here").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("3 messages after message 5")
+    dialog.get_by_role("link", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    page.get_by_label("More about message 5").click()
+    page.get_by_role("link", name="Truncate here").click()
+    page.get_by_role("button", name="Remove 3 messages").click()
+    expect(page.locator(".message")).to_have_count(5)
+    assert repository.summary("cut").message_count == 5
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".message")).to_have_count(8)
+    assert repository.summary("cut").message_count == 8
+
+
+def test_taking_the_last_turn_back_shows_its_text(page: Page, repository: SessionRepository) -> None:
+    page.goto("/session/back")
+    page.get_by_role("button", name="Take back the last turn").last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The last turn is taken back")
+    expect(page.locator("#content pre")).to_have_text("message 6")
+    assert repository.summary("back").message_count == 6
+    page.get_by_role("link", name="Back to the conversation").click()
+    expect(page.locator(".message")).to_have_count(6)
+
+
+def test_what_somebody_else_changed_is_not_cut(browser: Browser, url: str, home: Path) -> None:
+    with SessionRepository.open(hermes_home=home) as repository:
+        write_document(repository, "raced", title="Raced", messages=turns(4))
+        context = browser.new_context(base_url=url)
+        page = context.new_page()
+        page.goto("/session/raced")
+        page.get_by_label("More about message 2").click()
+        page.get_by_role("link", name="Truncate here").click()
+        repository.append("raced", turns(2))
+        page.get_by_role("button", name="Remove 2 messages").click()
+        expect(page.get_by_text("somebody else changed this conversation")).to_be_visible()
+        assert repository.summary("raced").message_count == 6
+        context.close()
+
+
+# ---- news -----------------------------------------------------------------------------------------------
+
+
+def test_new_messages_appear_and_are_followed_at_the_end(page: Page, repository: SessionRepository) -> None:
+    page.goto("/session/live")
+    expect(page.locator("#m7")).to_be_in_viewport()
+    asked = message("", "assistant", tool_calls=[call()])
+    repository.append("live", [message("what is there?\n" * 40), asked])
+    changed(page)
+    expect(page.locator("#m9")).to_be_in_viewport()
+    page.locator("summary", has_text="terminal").click()
+    repository.append("live", [answer("a late answer")])
+    changed(page)
+    expect(page.locator("#m10")).to_contain_text("a late answer")
+    page.evaluate("scrollTo(0, 0)")
+    repository.append("live", [message("done", "assistant")])
+    changed(page)
+    expect(page.get_by_role("button", name="New messages")).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    repository.truncate("live", 4)
+    changed(page)
+    expect(page.locator(".message")).to_have_count(4)
+
+
+def changed(page: Page) -> None:
+    """Tell the page what its event stream tells it."""
+    page.evaluate("document.dispatchEvent(new CustomEvent('sessions-changed', {detail: {}}))")
+
+
+# ---- safety and looks -----------------------------------------------------------------------------------
+
+
+def test_no_payload_runs(browser: Browser, url: str) -> None:
+    # Without the pages' policy, which would stop what was let through.
+    with watched(browser, url, bypass_csp=True) as page:
+        page.add_init_script("window.pwned = () => { window.ran = true; document.title = 'pwned'; }")
+        total = len(hostile())
+        for path in [f"/session/hostile?before={before}" for before in range(total, 0, -50)] + [
+            "/session/hostile/find?q=pwned",
+            "/session/hostile/truncate?keep=3",
+            "/session/hostile/messages/0",
+            "/session/hostile/messages?before=50",
+        ]:
+            page.goto(path)
+            page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+            page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+            assert page.evaluate("window.ran") is None, path
+            assert "pwned()" in page.content()
+        for payload in PAYLOADS[:8]:
+            page.goto(f"/session/hostile/find?{urlencode({'q': payload})}")
+            assert page.evaluate("window.ran") is None
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing(browser: Browser, url: str, theme: str) -> None:
+    options = {"color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+    with watched(browser, url, **options) as page:
+        for path in (
+            "/session/rich",
+            "/session/long?at=2500#m2500",
+            "/session/rich/find?q=needle",
+            "/session/cut/truncate?keep=2",
+            "/usage?days=all",
+            "/usage?days=7",
+        ):
+            page.goto(path)
+            page.evaluate("for (const each of document.querySelectorAll('details.fold')) each.open = true")
+            assert violations(page) == [], path
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_pages_fit(browser: Browser, url: str, width: int) -> None:
+    with watched(browser, url, viewport={"width": width, "height": 844}) as page:
+        for path in ("/session/rich", "/session/long", "/session/hostile", "/usage?days=all"):
+            page.goto(path)
+            page.evaluate("for (const each of document.querySelectorAll('details.fold')) each.open = true")
+            assert page.evaluate("document.documentElement.scrollWidth") == width, path
