@@ -38,7 +38,7 @@ def run(home: Path, work: Path) -> Iterator[list[Figure]]:
 def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
     yield from _opening(floors, state_dir, work)
     yield from _lists(sessions, floors)
-    yield from _reading(sessions, floors)
+    yield from _reading(sessions, floors, state_dir / "sessions")
     # What writes comes last: the first list some seconds after a write looks at every file.
     yield from _writing(sessions, floors)
     yield from _after_writes(sessions, floors, state_dir / "sessions")
@@ -82,7 +82,7 @@ def _lists(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
     yield Case("version()", sessions.version, one, 200)
 
 
-def _reading(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
+def _reading(sessions: SessionRepository, floors: Floors, folder: Path) -> Iterator[Case]:
     row = [Floor("one stat, one row", floors.stat_and_row(SMALL))]
     yield Case("summary()", lambda: sessions.summary(SMALL), row, 200)
     for name, size in SIZES.items():
@@ -95,7 +95,10 @@ def _reading(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
         Floor("seek, read those bytes, parse", floors.read_end(LARGE, 30)),
         Floor("read, msgspec", floors.read_msgspec(LARGE)),
     ]
-    yield Case("messages(limit=30), 50 MB", partial(sessions.messages, LARGE, limit=30), last, 10)
+    page = partial(sessions.messages, LARGE, limit=30)
+    yield Case("messages(limit=30), 50 MB", page, last, 10)
+    replaced = partial(_change_from_outside, folder, LARGE)
+    yield Case("messages(limit=30), 50 MB, replaced by another program", page, last, 5, replaced)
 
 
 def _writing(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
@@ -138,12 +141,14 @@ def _after_writes(sessions: SessionRepository, floors: Floors, folder: Path) -> 
     stats = [Floor("stat of every file", floors.stat_all)]
     yield Case("list(limit=50) right after an own write", page, rows, 50, rename)
     yield Case("list(limit=50) 3 s after an own write", page, [*rows, *stats], 5, rename_and_wait)
-    yield Case("sync() of one changed file", sessions.sync, stats, 10, lambda: _change_from_outside(folder))
+    yield Case(
+        "sync() of one changed file", sessions.sync, stats, 10, partial(_change_from_outside, folder, SMALL)
+    )
 
 
-def _change_from_outside(folder: Path) -> None:
+def _change_from_outside(folder: Path, name: str) -> None:
     """Replace a file as another program does, without a lock of ours."""
-    path, temporary = folder / f"{SMALL}.json", folder / "outside.tmp"
+    path, temporary = folder / f"{name}.json", folder / "outside.tmp"
     temporary.write_bytes(path.read_bytes())
     temporary.replace(path)
 
