@@ -253,7 +253,8 @@ def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
     end = source.total if before is None else min(before, source.total)
     start = 0 if limit is None else max(0, end - limit)
     first, texts = _texts_around(source, start, end) if start < end else (start, [])
-    messages = [decode(source, text) for text in texts[start - first : end - first]]
+    with unreadable(source.path):
+        messages = [document.decode(text) for text in texts[start - first : end - first]]
     place = source.stored.tool_calls
     tool_calls = _list(decode(source, source.read(*place))) if place else []
     return MessagePage(messages, start, source.total, tool_calls)
@@ -284,7 +285,11 @@ def _array_around(source: Outline, start: int, end: int) -> tuple[int, Stretch, 
     begin, behind = source.stored.transcript
     stretch = marks.around(source.stored.marks, start, end, source.total, behind - begin)
     text = source.read(begin + stretch.start, begin + stretch.end)
-    return begin + stretch.start - 1, stretch, b"[" + text.rstrip().removesuffix(b",") + b"]"
+    end = len(text)
+    while end and text[end - 1] in b", \t\r\n":  # in place: a page is often a third of a megabyte
+        end -= 1
+    array = b"".join((b"[", memoryview(text)[:end], b"]"))
+    return begin + stretch.start - 1, stretch, array
 
 
 def _check_count(source: Outline, stretch: Stretch, found: int) -> None:
