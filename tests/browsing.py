@@ -44,8 +44,9 @@ def strict_context(
     context.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
     yield context
     context.close()
-    assert [words for words in complaints if not allowed or not words.startswith(allowed)] == []
-    assert asked <= {url}
+    unexpected = [words for words in complaints if not allowed or not words.startswith(allowed)]
+    assert unexpected == [], unexpected
+    assert asked <= {url}, asked
 
 
 @contextmanager

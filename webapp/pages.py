@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, g, request
 
-from hermes_sessions.errors import InvalidValue
 from hermes_sessions.results import Finding
 
 from . import reading, render, sidebar
@@ -36,7 +35,8 @@ def show_sidebar() -> Response:
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
     else:
-        g.sidebar = sidebar.read(_whole("limit", most=SESSIONS_A_FETCH) or sidebar.SESSIONS_A_PAGE)
+        limit = sidebar.whole("limit", most=SESSIONS_A_FETCH)
+        g.sidebar = sidebar.read(limit or sidebar.SESSIONS_A_PAGE)
         response = render.page("sidebar.html")
     response.set_etag(tag, weak=True)
     return response
@@ -54,15 +54,6 @@ def show_session(session_id: str) -> Response:
         projects=projects,
         warnings=[*filter(None, [problem, settings_problem()])],
     )
-
-
-def _whole(name: str, most: int = 2**63 - 1) -> int | None:
-    text = request.args.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) <= most):
-        raise InvalidValue(f"{name} must be a whole number" + (f" up to {most}" if most < 2**63 - 1 else ""))
-    return int(text)
 
 
 # ---- looking after them ---------------------------------------------------------------------------------

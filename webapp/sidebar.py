@@ -1,26 +1,22 @@
 """The sidebar beside every page: what its filters and its search leave of the sessions, grouped by day."""
 
 import hashlib
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, g, request, url_for
 
 from hermes_sessions.config import agent_profiles
 from hermes_sessions.errors import InvalidValue, SessionsError, StorageError, Unreadable
-from hermes_sessions.model import Summary
-from hermes_sessions.results import Page, Project
+from hermes_sessions.model import LARGEST_INTEGER
+from hermes_sessions.results import Hit, Project
 
-from . import render
+from .rows import Group, by_day, found_in, state
 from .store import hiding_agents, redacting, sessions, settings_problem
 
 SESSIONS_A_PAGE = 50
-# A stream that is not ours may still write: a turn sent so lately is not called interrupted.
-STREAM_SECONDS = 900
 ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
 SHOWN_WORDS = {"0": "Current", "1": "Archived", "all": "All"}
 CLASSES = {
@@ -53,66 +49,23 @@ HELP_KEYS = (
     ("?", "Show these keys"),
 )
 FILTERS = ("profile", "project_id", "source")
-KEPT = ("q", *FILTERS, "archived")
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Sessions of one day, or the pinned ones; `key` tells groups apart, `name` is for people."""
-
-    key: str
-    name: str
-    sessions: list[Summary]
 
 
 @dataclass(frozen=True, slots=True)
 class Sidebar:
-    """What the sidebar shows; `problem` says why there is no list, `warnings` what the list cannot show."""
+    """What the sidebar shows: the sessions by day, or what a search found; `count` says in words how many.
 
-    found: Page[Summary]
-    groups: list[Group]
-    projects: Mapping[str, Project]
-    warnings: list[str] = field(default_factory=list)
+    `more` is the address of the next page. `warnings` say what the list cannot show, `problem` why there is
+    none.
+    """
+
+    groups: Sequence[Group] = ()
+    hits: Sequence[Hit] = ()
+    count: str = ""
+    more: str | None = None
+    projects: Mapping[str, Project] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
     problem: str | None = None
-
-
-# ---- days -----------------------------------------------------------------------------------------------
-
-
-def by_day(summaries: Iterable[Summary], now: float | None = None) -> list[Group]:
-    """Group sessions in the order of the list: the pinned ones, then each day; `now` in seconds."""
-    today = datetime.fromtimestamp(time.time() if now is None else now).astimezone()
-    return [Group(key, _day_name(key, today), list(them)) for key, them in groupby(summaries, _day_key)]
-
-
-def _day_key(summary: Summary) -> str:
-    if summary.pinned:
-        return "pinned"
-    when = render.local_time(summary.last_message_at)
-    return "" if when is None else when.date().isoformat()
-
-
-def _day_name(key: str, today: datetime) -> str:
-    if key in ("", "pinned"):
-        return "Pinned" if key else "Without a date"
-    day = datetime.fromisoformat(key).date()
-    age = (today.date() - day) // timedelta(days=1)
-    if 0 <= age < 7:
-        return ("Today", "Yesterday")[age] if age < 2 else day.strftime("%A")
-    year = "" if day.year == today.year else f" {day.year}"
-    return f"{day.day} {day:%B}{year}"
-
-
-def state(summary: Summary, now: float | None = None) -> str:
-    """Return how a session's turn stands: `streaming`, `interrupted`, `unanswered` or ``."""
-    if not summary.active_stream_id:
-        return "unanswered" if summary.pending_user_message else ""
-    sent = summary.pending_started_at or summary.updated_at
-    lately = (time.time() if now is None else now) - sent < STREAM_SECONDS
-    return "streaming" if lately or not summary.pending_user_message else "interrupted"
-
-
-# ---- the request's ---------------------------------------------------------------------------------------
 
 
 def register(app: Flask) -> None:
@@ -121,13 +74,18 @@ def register(app: Flask) -> None:
         sidebar=current,
         list_link=link,
         session_link=session_link,
+        hit_link=hit_link,
+        searched=searched,
         profiles=_profiles,
         foot_pages=FOOT_PAGES,
         help_keys=HELP_KEYS,
         source_classes=CLASSES,
         shown_words=SHOWN_WORDS,
     )
-    app.jinja_env.filters["state"] = state
+    app.jinja_env.filters.update(state=state, found=found_in)
+
+
+# ---- what it shows --------------------------------------------------------------------------------------
 
 
 def current() -> Sidebar:
@@ -136,17 +94,53 @@ def current() -> Sidebar:
         try:
             g.sidebar = read()
         except SessionsError as error:
-            g.sidebar = Sidebar(Page([], None, 0), [], {}, problem=str(error))
+            g.sidebar = Sidebar(projects=read_projects()[0], problem=str(error))
     found: Sidebar = g.sidebar
     return found
 
 
 def read(limit: int = SESSIONS_A_PAGE) -> Sidebar:
     """Return the sidebar that the query asks for; raise `InvalidValue` for a filter that cannot be."""
-    found = sessions().list(limit=limit, cursor=request.args.get("cursor") or None, **filters())
     projects, problem = read_projects()
-    warnings = [*found.warnings, *filter(None, [problem, settings_problem()])]
-    return Sidebar(found, by_day(found.items), projects, warnings)
+    shown = _hits(limit, words) if (words := searched()) else _listed(limit)
+    warnings = [*shown.warnings, *filter(None, [problem, settings_problem()])]
+    return replace(shown, projects=projects, warnings=warnings)
+
+
+def _listed(limit: int) -> Sidebar:
+    found = sessions().list(limit=limit, cursor=request.args.get("cursor") or None, **filters())
+    count = f"{found.total:,} conversation{'' if found.total == 1 else 's'}"
+    more = link(cursor=found.next_cursor) if found.next_cursor else None
+    return Sidebar(by_day(found.items), count=count, more=more, warnings=found.warnings)
+
+
+def _hits(limit: int, words: str) -> Sidebar:
+    offset = whole("offset") or 0
+    found = sessions().search(words, limit=limit + 1, offset=offset, redact=redacting(), **filters())
+    beyond = len(found) > limit
+    total = offset + min(len(found), limit)
+    count = f"{total:,} found" if not beyond else f"The best {total:,}"
+    late = f"{found.missing:,} conversation{'s are' if found.missing != 1 else ' is'} still being indexed."
+    warnings = [*found.warnings, *([late] if found.missing else [])]
+    more = link(offset=str(offset + limit)) if beyond else None
+    return Sidebar(hits=found[:limit], count=count, more=more, warnings=warnings)
+
+
+def searched() -> str:
+    """Return what is searched for in all conversations; the page that finds within one uses the name too."""
+    if request.endpoint == "reading.find":
+        return ""
+    return request.args.get("q", "").strip()
+
+
+def whole(name: str, most: int = LARGEST_INTEGER) -> int | None:
+    """Return a number of the query, None if it has none; raise `InvalidValue`."""
+    text = request.args.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most):
+        raise InvalidValue(f"{name} must be a whole number of at most {most}")
+    return int(text)
 
 
 def tag() -> str:
@@ -175,6 +169,9 @@ def read_projects() -> tuple[dict[str, Project], str | None]:
         return {}, str(error)
 
 
+# ---- addresses ------------------------------------------------------------------------------------------
+
+
 def link(**changes: str | None) -> str:
     """Return the address of the list with this request's filters, changed; it begins at the first page."""
     return url_for("pages.list_sessions", **_kept(changes))
@@ -185,8 +182,16 @@ def session_link(session_id: str, **more: Any) -> str:
     return url_for("pages.show_session", session_id=session_id, **_kept({}), **more)
 
 
+def hit_link(hit: Hit) -> str:
+    """Return the address of the message that was found, with its words marked; of a title, the session's."""
+    if hit.message_index is None:
+        return session_link(hit.session_id)
+    more = {"at": hit.message_index, "find": searched(), "_anchor": f"m{hit.message_index}"}
+    return session_link(hit.segment_id, **more)
+
+
 def _kept(changes: Mapping[str, str | None]) -> dict[str, Any]:
-    given = {name: request.args.get(name) for name in KEPT}
+    given = {name: request.args.get(name) for name in (*FILTERS, "archived")} | {"q": searched()}
     return {name: value for name, value in {**given, **changes}.items() if value}
 
 

@@ -3,8 +3,6 @@
 // The tab that holds the lock listens and tells the others. Without locks (they need HTTPS or localhost) each tab
 // listens for itself; where too many listen already, it asks now and then, and an unchanged list costs a 304.
 
-import { filtersOf } from "./list.js";
-
 const STREAM = "/api/sessions/gateway/stream";
 const LOCK = "hermes-sessions-stream";
 const POLL = 30_000;
@@ -21,7 +19,7 @@ export function start(changed) {
   document.addEventListener("visibilitychange", () => { if (!document.hidden) check(); });
   if (!navigator.locks || !window.BroadcastChannel) return listen();
   channel = new BroadcastChannel(LOCK);
-  channel.addEventListener("message", ({ data }) => (data === "changed" ? told() : showConnection(data === "up")));
+  channel.addEventListener("message", ({ data }) => ("up" in data ? showConnection(data.up) : spread(data.news)));
   navigator.locks.request(LOCK, () => new Promise(() => listen())); // held until this tab goes
   return undefined;
 }
@@ -31,10 +29,10 @@ function listen() {
   let missed = false;
   source.addEventListener("open", () => {
     connection(true);
-    if (missed) tell(); // something may have changed meanwhile
+    if (missed) tell(null); // something may have changed meanwhile
     missed = false;
   });
-  source.addEventListener("message", tell);
+  source.addEventListener("message", ({ data }) => tell(JSON.parse(data)));
   source.addEventListener("error", () => {
     missed = true;
     if (source.readyState === EventSource.CLOSED) poll(); // refused: too many streams
@@ -42,13 +40,19 @@ function listen() {
   });
 }
 
-function tell() {
-  channel?.postMessage("changed");
+/** Tell every tab of news; null where it is not known what changed. */
+function tell(news) {
+  channel?.postMessage({ news });
+  spread(news);
+}
+
+function spread(news) {
+  document.dispatchEvent(new CustomEvent("sessions-changed", { detail: news }));
   told();
 }
 
 function connection(up) {
-  channel?.postMessage(up ? "up" : "down");
+  channel?.postMessage({ up });
   showConnection(up);
 }
 
@@ -60,12 +64,12 @@ async function poll() {
 /** Ask whether the list changed, and with it whether the server is there. */
 async function check() {
   try {
-    const response = await fetch(`/sidebar?${filtersOf(location.search)}`, {
+    const response = await fetch("/sidebar?limit=1", {
       cache: "no-store",
       headers: tag ? { "If-None-Match": tag } : {},
     });
     connection(response.ok || response.status === 304);
-    if (response.ok && tag) tell();
+    if (response.ok && tag) tell(null);
     tag = response.headers.get("ETag") ?? tag;
   } catch {
     connection(false);

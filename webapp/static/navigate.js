@@ -47,6 +47,7 @@ async function fetchPage(address, options = {}) {
     const response = await reach(address, request);
     const found = new DOMParser().parseFromString(await response.text(), "text/html");
     const url = new URL(response.url);
+    url.hash ||= new URL(address, location).hash; // which a response does not have
     if (url.pathname === "/login") {
       location.assign(url);
       await new Promise(() => {}); // this page goes
@@ -84,8 +85,12 @@ async function mount() {
   const { module } = content.dataset;
   if (!module) return;
   const address = location.href;
-  const { mount: run } = await import(module);
-  if (location.href === address) unmount = run(content) ?? null;
+  try {
+    const { mount: run } = await import(module);
+    if (location.href === address) unmount = run(content) ?? null;
+  } catch (error) {
+    explain(new Refused(`this page's script cannot run (${error.message})`, 0), () => location.reload());
+  }
 }
 
 function renewParts(found) {
