@@ -184,9 +184,10 @@ def test_a_link_to_a_tools_answer_unfolds_it(page: Page) -> None:
 def test_a_very_long_message_is_cut_and_can_be_had_whole(page: Page) -> None:
     page.goto("/session/huge?at=0")
     assert len(page.locator("#m0").inner_text()) < 25_000
-    page.get_by_role("link", name="Show all 1,000,000 characters").click()
-    page.wait_for_url("**/session/huge/messages/0")
-    assert len(page.locator("pre").inner_text()) == 1_000_000
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Show all 1,000,000 characters").click()
+    assert opened.value.url.endswith("/session/huge/messages/0")
+    assert len(opened.value.locator("pre").inner_text()) == 1_000_000
 
 
 # ---- find -----------------------------------------------------------------------------------------------
@@ -272,8 +273,10 @@ def test_what_somebody_else_changed_is_not_cut(browser: Browser, url: str, home:
         page.goto("/session/raced")
         page.get_by_label("More about message 2").click()
         page.get_by_role("link", name="Truncate here").click()
+        remove = page.get_by_role("button", name="Remove 2 messages")
+        expect(remove).to_be_visible()
         repository.append("raced", turns(2))
-        page.get_by_role("button", name="Remove 2 messages").click()
+        remove.click()
         expect(page.get_by_text("somebody else changed this conversation")).to_be_visible()
         assert repository.summary("raced").message_count == 6
         context.close()

@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, request, url_for
 
 from hermes_sessions.results import Finding
 
@@ -54,6 +54,12 @@ def show_session(session_id: str) -> Response:
         projects=projects,
         warnings=[*filter(None, [problem, settings_problem()])],
     )
+
+
+@pages.get("/favicon.ico")
+def show_icon() -> Response:
+    """Lead to the icon: browsers ask for it here beside what is no page, such as a message as plain text."""
+    return render.see_other(url_for("static", filename="icon.svg"))
 
 
 # ---- looking after them ---------------------------------------------------------------------------------
