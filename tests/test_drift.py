@@ -22,6 +22,7 @@ from hermes_sessions import (
     Unreadable,
     drift,
 )
+from hermes_sessions.indexing import BATCH
 
 from .make import folder_of, message, started, turns, wait_for_tick, write, write_document
 
@@ -304,3 +305,36 @@ class TwoPrograms(RuleBasedStateMachine):
 
 
 TestTwoPrograms = TwoPrograms.TestCase
+
+
+IMPORT = """
+import sys
+from hermes_sessions import SessionRepository
+
+def progress(done, total):
+    print(done, total, flush=True)
+    sys.stdin.readline()
+
+SessionRepository.open(hermes_home=sys.argv[1], progress=progress).close()
+"""
+
+
+@pytest.mark.fault
+def test_a_first_import_that_is_killed_is_gone_on_with(tmp_path: Path) -> None:
+    home, count = tmp_path / "home", 2 * BATCH + 10
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for number in range(count):
+            write_document(sessions, f"s{number}", title=f"Title {number}", messages=[message()])
+        for path in sessions.config.state_dir.glob("*.db*"):
+            path.unlink()
+    command = [sys.executable, "-c", IMPORT, str(home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline().split() == [str(BATCH), str(count)]
+        first.kill()
+    seen: list[tuple[int, int]] = []
+    with SessionRepository.open(hermes_home=home, progress=lambda *told: seen.append(told)) as sessions:
+        assert seen == [(BATCH, count - BATCH), (count - BATCH, count - BATCH)]
+        assert {each.title for each in sessions.list().items} == {
+            f"Title {number}" for number in range(count)
+        }
