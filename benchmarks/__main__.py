@@ -1,31 +1,39 @@
-"""The command `python -m benchmarks`: makes or copies homes, measures on each, prints a Markdown table."""
+"""The command `python -m benchmarks`: makes or copies homes, measures on each, writes Markdown and JSON."""
 
 import argparse
 import json
 import os
-import platform
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import agent_homes, agent_operations, homes, operations, table
+from . import agent_homes, agent_operations, homes, machine, operations, table
 from .timing import Figure
 
-DEFAULT_SESSIONS = (5000, 20_000)
+DEFAULT_SESSIONS = (1000, 5000, 20_000, 50_000)
 
 
 def main() -> None:
     """Measure on every home asked for; rows are printed as they come, since a whole run takes minutes."""
     asked = _arguments()
     figures = []
-    print(f"{_machine()}\n\n{table.HEAD}")
+    where = machine.described(asked.work or Path(tempfile.gettempdir()))
+    print(f"{where}\n\n{table.HEAD}")
     for figure in _measured(asked):
         print(table.row(figure), flush=True)
         figures.append(figure)
     if asked.json:
-        asked.json.write_text(json.dumps(table.as_json(figures), indent=2) + "\n")
+        told = {"machine": where, "figures": table.as_json(figures)}
+        asked.json.write_text(json.dumps(told, indent=2) + "\n")
+    if asked.into:
+        parts = {
+            "machine": where,
+            "aims": table.aims(figures),
+            "growth": table.growth(figures),
+            "figures": table.whole(figures),
+        }
+        asked.into.write_text(table.filled(asked.into.read_text("utf-8"), parts), "utf-8")
     if any(figure.unit == agent_operations.DESCRIPTORS and figure.ratio != 1 for figure in figures):
         sys.exit("descriptors were left open")
 
@@ -36,7 +44,12 @@ def _arguments() -> argparse.Namespace:
     add(
         "--home", type=Path, nargs="+", default=[], help="homes to copy and measure on; they stay as they are"
     )
-    add("--sessions", type=int, nargs="+", help="make up homes of so many sessions (default: 5000 20000)")
+    add(
+        "--sessions",
+        type=int,
+        nargs="+",
+        help="make up homes of so many sessions (default: 1000 5000 20000 50000)",
+    )
     add(
         "--agent",
         type=int,
@@ -47,18 +60,12 @@ def _arguments() -> argparse.Namespace:
     add("--no-index", action="store_true", help="make that state.db without indexes on messages")
     add("--only", choices=("files", "agent"), help="measure only what concerns the sidecars, or state.db")
     add("--json", type=Path, help="also write the figures into this file")
+    add("--into", type=Path, help="also put the tables between their marks in this Markdown file")
     add("--work", type=Path, help="a folder on the disk to be measured (default: the system's temporary one)")
     asked = parser.parse_args()
     if asked.sessions is None:
         asked.sessions = () if asked.home else DEFAULT_SESSIONS
     return asked
-
-
-def _machine() -> str:
-    return (
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} processors"
-    )
 
 
 def _measured(asked: argparse.Namespace) -> Iterator[Figure]:

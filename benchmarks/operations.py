@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hermes_sessions import SessionRepository
 
+from . import web
 from .floors import Floors
 from .homes import LARGE, MIDDLE, SMALL
 from .timing import Action, Case, Figure, Floor, Size, measure
@@ -33,6 +34,7 @@ def run(home: Path, work: Path) -> Iterator[list[Figure]]:
         finally:
             floors.close()
     yield from _memory(state_dir, work, size)
+    yield [web.memory(home, size)]
 
 
 def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
@@ -47,15 +49,18 @@ def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: P
 def _opening(floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
     numbers = itertools.count()
 
+    opened: list[SessionRepository] = []
+
     def first_import() -> None:
         url = f"sqlite:///{work / f'import{next(numbers)}.db'}"
-        SessionRepository.open(state_dir, database_url=url).close()
+        opened.append(SessionRepository.open(state_dir, database_url=url))
 
     both = [
         Floor("read every file", floors.read_all),
-        Floor("read, find the top-level keys", floors.read_and_scan_all),
+        Floor("read, find the top-level keys", floors.read_and_scan_all, aim=3),
     ]
-    yield Case("first import", first_import, both, 3)
+    # The index of texts is built in the background from then on, which is no part of it.
+    yield Case("first import", first_import, both, 3, finish=lambda: opened.pop().close())
     connect = [Floor("connect, one row, one stat", floors.connect)]
     yield Case("open, nothing changed", lambda: SessionRepository.open(state_dir).close(), connect)
     program = f"import hermes_sessions as h; h.SessionRepository.open({str(state_dir)!r}).close()"
@@ -70,7 +75,9 @@ def _python(program: str) -> Action:
 def _lists(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
     half = sessions.list(limit=max(1, sessions.count() // 2))
     one = [Floor("one stat, one row", floors.stat_and_state)]
-    yield Case("list(limit=50)", lambda: sessions.list(limit=50), [Floor(SELECT_50, floors.first_rows)], 100)
+    yield Case(
+        "list(limit=50)", lambda: sessions.list(limit=50), [Floor(SELECT_50, floors.first_rows, aim=8)], 100
+    )
     yield Case(
         "list(limit=50) from the middle on",
         lambda: sessions.list(limit=50, cursor=half.next_cursor),
@@ -80,6 +87,7 @@ def _lists(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
     yield Case("list(), all", sessions.list, [Floor(SELECT_ALL, floors.all_rows)], 10)
     yield Case("count()", sessions.count, [Floor("SQL, count", floors.count)], 100)
     yield Case("version()", sessions.version, one, 200)
+    yield from web.lists(sessions, one[0], Floor(SELECT_ALL, floors.all_rows, aim=3))
 
 
 def _reading(sessions: SessionRepository, floors: Floors, folder: Path) -> Iterator[Case]:
@@ -92,7 +100,7 @@ def _reading(sessions: SessionRepository, floors: Floors, folder: Path) -> Itera
         ]
         yield Case(f"get(), {size}", partial(sessions.get, name), parsers, 5 if name == LARGE else 20)
     last = [
-        Floor("seek, read those bytes, parse", floors.read_end(LARGE, 30)),
+        Floor("seek, read those bytes, parse", floors.read_end(LARGE, 30), aim=5),
         Floor("read, msgspec", floors.read_msgspec(LARGE)),
     ]
     page = partial(sessions.messages, LARGE, limit=30)
@@ -103,16 +111,20 @@ def _reading(sessions: SessionRepository, floors: Floors, folder: Path) -> Itera
 
 def _writing(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
     for name, size in SIZES.items():
-        writes = [
-            Floor("copy, fsync, rename, fsync folder, one row", floors.write(name)),
-            Floor("the same, folder not synced", floors.write_loosely(name)),
-        ]
         times = 15 if name == LARGE else 50
 
-        yield Case(f"update(title), {size}", _renaming(sessions, name), writes, times)
-        yield Case(f"append(one message), {size}", partial(sessions.append, name, [MESSAGE]), writes, times)
+        def writes(aim: float | None, name: str = name) -> list[Floor]:
+            return [
+                Floor("copy, fsync, rename, fsync folder, one row", floors.write(name), aim),
+                Floor("the same, folder not synced", floors.write_loosely(name)),
+            ]
+
+        title, message = 1.3 if name == LARGE else None, 2.5 if name == SMALL else None
+        append = partial(sessions.append, name, [MESSAGE])
+        yield Case(f"update(title), {size}", _renaming(sessions, name), writes(title), times)
+        yield Case(f"append(one message), {size}", append, writes(message), times)
         if name == MIDDLE:
-            yield Case(f"save(one more message), {size}", _saving(sessions, name), writes, 20)
+            yield Case(f"save(one more message), {size}", _saving(sessions, name), writes(None), 20)
 
 
 def _renaming(sessions: SessionRepository, name: str) -> Action:

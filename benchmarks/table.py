@@ -1,20 +1,21 @@
-"""The figures as a Markdown table and as JSON."""
+"""The figures as Markdown tables and as JSON: all of them, those with an aim, and how they grow."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from .timing import Figure
 
 HEAD = (
-    "| operation | sessions | ours, median | ours, p90 | floor | its median | ratio |\n"
-    "|---|--:|--:|--:|---|--:|--:|"
+    "| operation | sessions | ours, median | ours, p90 | floor | its median | ratio | aim | |\n"
+    "|---|--:|--:|--:|---|--:|--:|--:|---|"
 )
 
 
 def row(figure: Figure) -> str:
     """Return a figure as a row of the table."""
-    cells = [
+    return _line(
         figure.operation,
         str(figure.size),
         _amount(figure.ours, figure.unit),
@@ -22,8 +23,53 @@ def row(figure: Figure) -> str:
         figure.floor_name,
         _amount(figure.floor, figure.unit),
         "" if figure.ratio is None else f"{figure.ratio:.1f}",
-    ]
+        _aim(figure),
+        {True: "met", False: "**not met**", None: ""}[figure.met],
+    )
+
+
+def aims(figures: Iterable[Figure]) -> str:
+    """Return the table of the figures that have an aim."""
+    return "\n".join([HEAD, *(row(figure) for figure in figures if figure.met is not None)])
+
+
+def growth(figures: Sequence[Figure]) -> str:
+    """Return our medians by operation and number of sessions."""
+    sizes = list(dict.fromkeys(figure.size for figure in figures))
+    if len(sizes) < 2:
+        return ""
+    found = {(figure.operation, figure.size): figure for figure in figures}
+    lines = [_line("operation", *map(str, sizes)), _line("---", *("--:" for _ in sizes))]
+    for operation in dict.fromkeys(figure.operation for figure in figures):
+        cells = (found.get((operation, size)) for size in sizes)
+        lines.append(_line(operation, *(_amount(cell.ours, cell.unit) if cell else "" for cell in cells)))
+    return "\n".join(lines)
+
+
+def whole(figures: Iterable[Figure]) -> str:
+    """Return the table of all figures."""
+    return "\n".join([HEAD, *map(row, figures)])
+
+
+def filled(text: str, parts: Mapping[str, str]) -> str:
+    """Return a Markdown text with each part between its marks: ``<!-- name -->`` and ``<!-- /name -->``."""
+    for name, part in parts.items():
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        text = pattern.sub(lambda _, block=f"{begin}\n{part}\n{end}": block, text)  # type: ignore[misc]  # no default
+    return text
+
+
+def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _aim(figure: Figure) -> str:
+    said = (
+        "" if figure.aim is None else f"{figure.aim:g}",
+        "" if figure.most is None else f"{figure.most:g} {figure.unit}",
+    )
+    return ", ".join(filter(None, said))
 
 
 def _amount(value: float | None, unit: str) -> str:
@@ -43,4 +89,4 @@ def as_json(figures: Iterable[Figure]) -> list[dict[str, Any]]:
 def _as_json(figure: Figure) -> dict[str, Any]:
     values = asdict(figure)
     size: dict[str, Any] = values.pop("size")
-    return size | values | {"ratio": figure.ratio}
+    return size | values | {"ratio": figure.ratio, "met": figure.met}

@@ -10,21 +10,27 @@ Action = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The least that could give the same result, done with bare tools."""
+    """The least that gives the same result, by bare tools; `aim` is how many times as long ours may take."""
 
     name: str
     run: Action
+    aim: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An operation beside its floors; `prepare` runs before each measurement of ours, outside the clock."""
+    """An operation beside its floors; `prepare` and `finish` run around ours each time, outside the clock.
+
+    `most` is the most milliseconds that it may take, if that is an aim.
+    """
 
     operation: str
     ours: Action
     floors: Sequence[Floor]
     repetitions: int = 30
     prepare: Action = lambda: None
+    finish: Action = lambda: None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,10 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: ours beside one floor, in `unit`; `floor` is None where there is none."""
+    """One line of the table: ours beside one floor, in `unit`; `floor` is None where there is none.
+
+    Aims, where there are: `aim` is the most that the ratio may be, `most` the most that ours may be.
+    """
 
     operation: str
     size: Size
@@ -54,6 +63,16 @@ class Figure:
     floor_name: str
     floor: float | None
     unit: str = "ms"
+    aim: float | None = None
+    most: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the aims are met; None without any."""
+        if self.aim is None and self.most is None:
+            return None
+        far = self.aim is not None and self.ratio is not None and self.ratio > self.aim
+        return not far and (self.most is None or self.ours <= self.most)
 
     @property
     def ratio(self) -> float | None:
@@ -68,12 +87,13 @@ def measure(case: Case, size: Size) -> list[Figure]:
     for _ in range(case.repetitions + 1):
         case.prepare()
         ours.append(_milliseconds(case.ours))
+        case.finish()
         for times, floor in zip(floors, case.floors, strict=True):
             times.append(_milliseconds(floor.run))
     if not case.floors:
-        return [_figure(case.operation, size, ours[1:])]
+        return [_figure(case, size, ours[1:])]
     return [
-        _figure(case.operation, size, ours[1:], floor.name, times[1:])
+        _figure(case, size, ours[1:], floor, times[1:])
         for floor, times in zip(case.floors, floors, strict=True)
     ]
 
@@ -87,8 +107,9 @@ def _milliseconds(action: Action) -> float:
 
 
 def _figure(
-    operation: str, size: Size, ours: list[float], floor_name: str = "", floor: Sequence[float] = ()
+    case: Case, size: Size, ours: list[float], floor: Floor | None = None, times: Sequence[float] = ()
 ) -> Figure:
     p90 = statistics.quantiles(ours, n=10, method="inclusive")[-1] if len(ours) > 1 else ours[0]
-    least = statistics.median(floor) if floor else None
-    return Figure(operation, size, statistics.median(ours), p90, floor_name, least)
+    least = statistics.median(times) if times else None
+    name, aim = (floor.name, floor.aim) if floor else ("", None)
+    return Figure(case.operation, size, statistics.median(ours), p90, name, least, aim=aim, most=case.most)

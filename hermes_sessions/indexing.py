@@ -18,9 +18,9 @@ from .model import Signature
 from .results import SyncReport
 from .tables import Indexed, State
 
-# Files read between two commits: what is stored is not read again after a kill. One is read after another:
-# threads, two to read and one to store, took up to a third more of the processor, since Python's lock changes
-# hands at every row. Processes a library should not start: to fork is unsafe beside threads, and to spawn runs
+# Files read between two commits: what is stored is not read again after a kill. They are read in turn, since
+# threads, two to read and one to store, took up to a third more of the processor: Python's lock changes
+# hands at every row. Processes a library should not start: to fork is unsafe beside threads, to spawn runs
 # the main program's module again, or an executable that need not be Python.
 BATCH = 500
 UNKNOWN = Signature(0, 0, 0)
