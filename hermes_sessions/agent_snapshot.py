@@ -257,14 +257,29 @@ class Snapshot:
             query = query.where(messages.c.id.between(*between))
         return sorted(number for (number,) in self._read(query))
 
+    def index_of(self, session_id: str, message_id: int) -> int:
+        """Return how many messages of a session come before one of them."""
+        messages = self._messages
+        query = sa.select(sa.func.count()).where(
+            messages.c.session_id == clean_text(session_id),
+            messages.c.id < message_id,
+            *self._in_transcript(),
+        )
+        return int(self.connection.execute(query.select_from(messages)).scalar_one())
+
     def messages(self, message_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return these messages in this order, with every key that says something."""
-        query = sa.select(self._messages.c.id, *self._columns(self._messages, MESSAGE_COLUMNS))
-        found: dict[int, dict[str, Any]] = {}
-        for some in _chunks(message_ids):
-            for number, *values in self._read(query.where(self._messages.c.id.in_(some))):
-                found[number] = _message(dict(zip(MESSAGE_COLUMNS, values, strict=True)))
+        found = self.messages_by_id(message_ids)
         return [found[number] for number in message_ids]
+
+    def messages_by_id(self, message_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Return those of these messages that there are, by id."""
+        query = sa.select(self._messages.c.id, *self._columns(self._messages, MESSAGE_COLUMNS))
+        return {
+            number: _message(dict(zip(MESSAGE_COLUMNS, values, strict=True)))
+            for some in _chunks(message_ids)
+            for number, *values in self._read(query.where(self._messages.c.id.in_(some)))
+        }
 
     # ---- the one change
 

@@ -4,7 +4,7 @@ Speaks portable SQL, on a connection that the caller has from `database`.
 """
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -275,15 +275,23 @@ class Shown(NamedTuple):
     active_at: float
 
 
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+
+
+@functools.cache
+def _shown_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
+    shown = sa.select(SESSIONS.c.session_id, SESSIONS.c.age)
+    return shown.where(SESSIONS.c.session_id.in_(_IDS), *_conditions(SESSIONS, hidden, parameters))
+
+
 def shown(connection: Connection, filters: Filters, session_ids: Collection[str]) -> dict[str, Shown]:
     """Return which of these of the web UI's sessions a list with these filters shows."""
     parameters = _parameters(filters)
-    query = sa.select(SESSIONS.c.session_id, SESSIONS.c.age)
-    query = query.where(*_conditions(SESSIONS, filters.hidden, parameters))
+    query = _shown_statement(filters.hidden, frozenset(parameters))
     return {
         session_id: Shown(session_id, -age)
         for some in chunks(session_ids)
-        for session_id, age in connection.execute(query.where(SESSIONS.c.session_id.in_(some)), parameters)
+        for session_id, age in connection.execute(query, {**parameters, "ids": some})
     }
 
 
@@ -293,68 +301,77 @@ def conversations_of(
     """Return for each of an agent's sessions the conversation that it belongs to, if a list shows that."""
     if not _joint(filters) or filters.profile not in (None, profile):
         return {}
-    parameters = _parameters(filters)
+    found = {session_id: shown for session_id, _, shown in _of_ids(connection, filters, profile, session_ids)}
+    others = [session_id for session_id in session_ids if session_id not in found]
+    return found | _of_earlier_segments(connection, filters, profile, others)
+
+
+@functools.cache
+def _conversations_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
     conversations = AGENT_CONVERSATIONS.c
-    conditions = (
-        conversations.profile == profile,
-        *_conditions(AGENT_CONVERSATIONS, filters.hidden, parameters),
+    return sa.select(conversations.session_id, conversations.lineage, conversations.age).where(
+        conversations.session_id.in_(_IDS),
+        conversations.profile == sa.bindparam("of_profile", type_=sa.String),
+        *_conditions(AGENT_CONVERSATIONS, hidden, parameters),
         *_shown_once(parameters),
     )
-    query = sa.select(conversations.session_id, conversations.age).where(*conditions)
-    found = {
-        session_id: Shown(session_id, -age)
-        for some in chunks(session_ids)
-        for session_id, age in connection.execute(query.where(conversations.session_id.in_(some)), parameters)
-    }
-    others = [session_id for session_id in session_ids if session_id not in found]
-    return found | _of_earlier_segments(connection, conditions, parameters, profile, others)
+
+
+def _of_ids(
+    connection: Connection, filters: Filters, profile: str, session_ids: Iterable[str]
+) -> Iterator[tuple[str, str, Shown]]:
+    """Yield the conversations that have these ids: the id, that of the first segment, and what is shown."""
+    parameters = _parameters(filters)
+    query = _conversations_statement(filters.hidden, frozenset(parameters))
+    for some in chunks(session_ids):
+        found = connection.execute(query, {**parameters, "of_profile": profile, "ids": some})
+        for session_id, lineage, age in found:
+            yield session_id, lineage.get(ROOT, session_id), Shown(session_id, -age)
 
 
 def _of_earlier_segments(
-    connection: Connection,
-    conditions: Sequence[sa.ColumnElement[bool]],
-    parameters: Mapping[str, Any],
-    profile: str,
-    session_ids: Collection[str],
+    connection: Connection, filters: Filters, profile: str, session_ids: Collection[str]
 ) -> dict[str, Shown]:
     """Return the conversations whose chains began with the same session; all of a chain are one family."""
     # One step after the other: as a join, SQLite went through all conversations, which took 120 ms.
-    segments = _of_agent(connection, profile, AGENT_SESSIONS.c.session_id, session_ids)
-    relatives = _of_agent(connection, profile, AGENT_SESSIONS.c.family, {row.family for row in segments})
-    conversations = AGENT_CONVERSATIONS.c
-    query = sa.select(conversations.session_id, conversations.lineage, conversations.age).where(*conditions)
-    by_root = {
-        lineage.get(ROOT, session_id): Shown(session_id, -age)
-        for some in chunks(row.session_id for row in relatives)
-        for session_id, lineage, age in connection.execute(
-            query.where(conversations.session_id.in_(some)), parameters
-        )
-    }
+    segments = _of_agent(connection, _BY_ID, profile, session_ids)
+    relatives = _of_agent(connection, _BY_FAMILY, profile, {row.family for row in segments})
+    found = _of_ids(connection, filters, profile, (row.session_id for row in relatives))
+    by_root = {root: shown for _, root, shown in found}
     roots = {row.session_id: (row.lineage or {}).get(ROOT, row.session_id) for row in segments}
     return {session_id: by_root[root] for session_id, root in roots.items() if root in by_root}
 
 
+_SEGMENTS = sa.select(AGENT_SESSIONS.c.session_id, AGENT_SESSIONS.c.family, AGENT_SESSIONS.c.lineage).where(
+    AGENT_SESSIONS.c.profile == sa.bindparam("of_profile", type_=sa.String),
+    AGENT_SESSIONS.c.source.is_distinct_from("webui"),
+)
+_BY_ID = _SEGMENTS.where(AGENT_SESSIONS.c.session_id.in_(_IDS))
+_BY_FAMILY = _SEGMENTS.where(AGENT_SESSIONS.c.family.in_(_IDS))
+
+
 def _of_agent(
-    connection: Connection, profile: str, column: sa.Column[Any], values: Iterable[str]
-) -> list[Any]:
-    """Return id, family and lineage of an agent's own sessions whose `column` has one of these values."""
-    sessions = AGENT_SESSIONS.c
-    query = sa.select(sessions.session_id, sessions.family, sessions.lineage).where(
-        sessions.profile == profile, sessions.source.is_distinct_from("webui")
-    )
-    return [row for some in chunks(values) for row in connection.execute(query.where(column.in_(some)))]
+    connection: Connection, query: sa.Select[Any], profile: str, values: Iterable[str]
+) -> list[sa.Row[Any]]:
+    """Return id, family and lineage of an agent's own sessions, asked for by one of these queries."""
+    return [
+        row
+        for some in chunks(values)
+        for row in connection.execute(query, {"of_profile": profile, "ids": some})
+    ]
+
+
+_NAMED_CONVERSATIONS = _conversations().where(AGENT_CONVERSATIONS.c.session_id.in_(_IDS))
+_NAMED_SESSIONS = _listed_sessions(True, ()).where(SESSIONS.c.session_id.in_(_IDS))
 
 
 def summaries(connection: Connection, view: View, session_ids: Collection[str]) -> dict[str, Summary]:
     """Return sessions as lists show them, the web UI's or the agents' that were active last, by id."""
     parameters = {"view_profile": view.profile, "view_workspace": view.workspace}
     found: dict[str, Summary] = {}
-    for query, column in (
-        (_conversations(), AGENT_CONVERSATIONS.c.session_id),
-        (_listed_sessions(True, ()), SESSIONS.c.session_id),  # where both have one, the web UI's
-    ):
+    for query in (_NAMED_CONVERSATIONS, _NAMED_SESSIONS):  # where both have one, the web UI's
         for some in chunks(session_ids):
-            rows = connection.execute(query.where(column.in_(some)), parameters).all()
+            rows = connection.execute(query, {**parameters, "ids": some}).all()
             found |= {row.session_id: _listed(row) for row in sorted(rows, key=lambda row: -row.age)}
     return found
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -388,7 +389,7 @@ class SessionRepository:
             return Hits()
         asked = Asked(wanted, SCOPES[scope], filters, limits)
         view = View(self.config.profile, configuration.last_workspace(self.config) if agent else "")
-        showing = Showing(self._message, mask if redact else str, view)
+        showing = Showing(partial(paging.message, self._store), mask if redact else str, view)
         try:
             return self._hits(asked, showing, offset, limit)
         except Damaged:  # the texts' index, most likely, which is nothing to lose
@@ -402,10 +403,6 @@ class SessionRepository:
                 found = searching.Search(index.connection, texts, self._agents, asked)
                 shown = searching.hits(found, showing, offset, limit)
         return Hits(shown, missing, (*self._search.problems(), *found.warnings))
-
-    def _message(self, session_id: str, index: int) -> dict[str, Any]:
-        messages = self.messages(session_id, before=index + 1, limit=1).messages
-        return messages[0] if messages else {}
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
         """Make every message searchable now, and return how many sessions could not be read.

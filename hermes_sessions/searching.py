@@ -34,7 +34,7 @@ STAGES = (
     (CONTENT, Closeness.PART),
 )
 # How many of the newest matches are ranked at first; more only if those are too few conversations.
-WINDOW, WIDER, WIDEST = 1_000, 4, 64_000
+WINDOW, WIDER, WIDEST = 500, 4, 32_000
 RELEVANCE, RECENCY = 0.6, 0.4
 HALF_LIFE_SECONDS = 30 * 86_400.0
 
@@ -150,11 +150,11 @@ class Search:
         found: dict[tuple[str, int], tuple[int, Any]] = {}
         for profile, candidates in of_profile.items():
             with self._agents.of(profile).reading() as snapshot:
+                said = snapshot.messages_by_id([candidate.at or 0 for candidate in candidates])
                 for candidate in candidates:
                     at = candidate.at or 0
-                    ids = snapshot.message_ids(candidate.segment_id)
-                    if at in ids:
-                        found[profile, at] = (ids.index(at), snapshot.messages([at])[0])
+                    if at in said:
+                        found[profile, at] = (snapshot.index_of(candidate.segment_id, at), said[at])
         return found
 
     # ---- titles

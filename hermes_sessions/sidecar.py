@@ -260,6 +260,14 @@ def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
     return MessagePage(messages, start, source.total, tool_calls)
 
 
+def message(source: Outline, index: int) -> Any:
+    """Return one message; raise `NotFound` if there are not so many."""
+    if index >= source.total:
+        raise NotFound(f"session {source.path.stem} has no message {index}")
+    first, texts = _texts_around(source, index, index + 1)
+    return decode(source, texts[index - first])
+
+
 def end_of_message(source: Outline, index: int) -> int:
     """Return where in the file a message ends."""
     begin, stretch, text = _array_around(source, index, index + 1)
