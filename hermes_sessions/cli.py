@@ -39,6 +39,8 @@ from .terminal import (
     warn,
 )
 
+FORMATS = ("json", "markdown", "html")
+
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hermes-sessions")
@@ -202,14 +204,16 @@ for verb in (cli_care.restore, cli_care.trash, cli_care.purge):
 @main.command()
 @click.argument("session_id", metavar="ID")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="json", show_default=True)
 @redact_option
 @click.pass_obj
-def export(home: Home, session_id: str, output: Path | None, redact: bool) -> None:
-    """Print a session as JSON, as import takes it."""
+def export(home: Home, session_id: str, output: Path | None, kind: str, redact: bool) -> None:
+    """Print a session as JSON, as import takes it, as Markdown, or as one HTML file."""
     with home.open() as sessions:
-        text = escaped(sessions.export(session_id, redact=redact)) + "\n"
+        text = sessions.export(session_id, kind, redact=redact)
+    text = escaped(text) + "\n" if kind == "json" else text
     if output is None:
-        click.echo(text.encode(), nl=False)
+        click.echo((text if kind == "json" else visible_text(text)).encode(), nl=False)
         return
     with storing(f"cannot write {output}"):
         output.write_text(text, "utf-8")

@@ -6,10 +6,11 @@ from typing import Any
 SHOWN_FROM = 18
 FIRST, LAST = 6, 4
 
+# Arguments of tools are JSON inside a text: a token at the beginning of a line follows the n of its \n there.
 # Tokens that are recognised by how they begin, then values that are recognised by what stands before them.
 _TOKEN = re.compile(
     r"""
-    (?<![A-Za-z0-9_-])
+    (?: (?<![A-Za-z0-9_-]) | (?<=\\[bfnrt]) | (?<=\\u[0-9a-fA-F]{4}) )
     (?: sk-[A-Za-z0-9_-]{10,}
       | gh[pousr]_[A-Za-z0-9]{10,}
       | github_pat_[A-Za-z0-9_]{10,}
@@ -28,7 +29,7 @@ _BEARER = re.compile(
 # `==` compares, and MAX_TOKENS or TOKENIZERS_PARALLELISM name no credential.
 _ASSIGNED = re.compile(
     r"""
-    (\b(?=[A-Z0-9_]*(?:API_?KEY|SECRET|ACCESS_KEY|TOKEN(?![A-Z])|PASSWORD|PASSWD))
+    ((?:\b|(?<=\\[bfnrt]))(?=[A-Z0-9_]*(?:API_?KEY|SECRET|ACCESS_KEY|TOKEN(?![A-Z])|PASSWORD|PASSWD))
      [A-Z0-9_]++\s*+=(?!=)\s*+["']?)
     ([^\s"',;&]+)
     """,

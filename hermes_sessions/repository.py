@@ -28,6 +28,7 @@ from . import (
     database,
     document,
     explaining,
+    exporting,
     files,
     indexing,
     leftovers,
@@ -74,7 +75,7 @@ from .model import (
     suffixed_title,
 )
 from .projects import Projects
-from .redact import mask, mask_all
+from .redact import mask
 from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage
 from .search import Limits
 from .search_sync import SearchSync
@@ -475,18 +476,12 @@ class SessionRepository:
     def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
         """Return a session as text to keep elsewhere, credentials masked unless `redact=False`.
 
-        The only `format` so far is ``"json"``: every key of the sidecar, as `import_document` takes it.
+        `format` is ``"json"`` (every key of the sidecar, as `import_document` takes it), ``"markdown"``, or
+        ``"html"``: one file that fetches nothing and runs nothing. Errors as of `get`, `InvalidValue`, and
+        `SessionsError` for HTML without the libraries of the extra ``web``.
         """
-        if format != "json":
-            raise InvalidValue('format must be "json"')
-        session = self.get(session_id)
-        whole = {
-            **session.metadata(),
-            "messages": session.messages,
-            "tool_calls": session.tool_calls,
-            **session.extra,
-        }
-        return document.encode(mask_all(whole) if redact else whole, "the session", depth=0).decode()
+        name = exporting.check_format(format)
+        return exporting.exported(self.get(session_id), name, redact)
 
     # ---- creating ---------------------------------------------------------------------------------------
 

@@ -44,6 +44,9 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc==\n-----END RSA PR
         ("CLIENT_SECRET=hunter2&x=1", "CLIENT_SECRET=***&x=1"),
         ("AWS_SECRET_ACCESS_KEY=hunter2", "AWS_SECRET_ACCESS_KEY=***"),
         (PEM, "-----BEGIN RSA PRIVATE KEY----- *** -----END RSA PRIVATE KEY-----"),
+        ('{"a": "b\\nsk-abcdefghijklmnopqrstuv"}', '{"a": "b\\nsk-abc...stuv"}'),
+        ('{"a": "b\\u001bsk-abcdefghijklmnopqrstuv"}', '{"a": "b\\u001bsk-abc...stuv"}'),
+        ('"A=1\\nDB_PASSWORD=hunter2\\n"', '"A=1\\nDB_PASSWORD=***"'),
         ("-----BEGIN PRIVATE KEY-----\nMIIE", "-----BEGIN PRIVATE KEY----- *** "),
     ],
 )

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from hermes_sessions import SessionRepository
+from hermes_sessions import SessionRepository, content, markdown
 from hermes_sessions.redact import mask_all
-from webapp import content, create_app, finding, markdown, transcript
+from webapp import create_app, finding, transcript
 
 from .make import message, started, turns, write_document
 from .payloads import PAYLOADS

@@ -16,6 +16,7 @@ from .wire import SessionId
 api = Blueprint("api", __name__)
 get = partial(wire.get, api)
 
+EXPORTS = {"json": ("json", wire.JSON), "markdown": ("md", "text/markdown"), "html": ("html", "text/html")}
 STATUS_FIELDS = (
     "session_id title workspace model model_provider profile created_at updated_at last_message_at "
     "message_count active_stream_id pending_user_message"
@@ -120,9 +121,11 @@ def show_usage(session_id: SessionId) -> answers.SessionUsage:
     return cast(answers.SessionUsage, told)
 
 
-@get("/api/session/export")
-def export_session(session_id: SessionId, format: Literal["json"] = "json") -> Response:
+@get("/api/session/export", media=[media for _, media in EXPORTS.values()])
+def export_session(session_id: SessionId, format: Literal["json", "markdown", "html"] = "json") -> Response:
     text = sessions().export(session_id, format, redact=redacting())
-    response = Response(wire.encode_text(text), mimetype="application/json")
-    response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.json")
+    ending, media = EXPORTS[format]
+    body = wire.encode_text(text) if format == "json" else text.encode()
+    response = Response(body, mimetype=media)
+    response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.{ending}")
     return response

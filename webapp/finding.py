@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hermes_sessions import content
 from hermes_sessions.model import clean_text
 
-from . import content
 from .transcript import Mask
 
 BEFORE, AFTER = 40, 80  # characters of a line around the words

@@ -7,12 +7,13 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request, url_for
 
+from hermes_sessions import content
 from hermes_sessions.errors import Conflict, InvalidValue, NotFound, SessionsError
 from hermes_sessions.model import Summary, check_whole, clean_text, is_id
 from hermes_sessions.recovery import is_interrupted
 from hermes_sessions.results import MessagePage
 
-from . import content, finding, render, sidebar, transcript
+from . import finding, render, sidebar, transcript
 from .store import masker, sessions
 
 reading = Blueprint("reading", __name__)

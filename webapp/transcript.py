@@ -6,10 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hermes_sessions import content, markdown
+from hermes_sessions.content import Fields
 from hermes_sessions.model import clean_text
-
-from . import content, markdown
-from .content import Fields
 
 LONGEST_TEXT = 20_000  # characters; formatted in about 30 ms
 LONGEST_FOLDED = 10_000

@@ -99,9 +99,14 @@ def _sanitised(html: str, pictures: frozenset[str]) -> str:
         attributes=_ATTRIBUTES,
         allowed_classes=_CLASSES,
         attribute_filter=allowed,
-        url_schemes={"http", "https", "mailto"},
+        url_schemes={"http", "https", "mailto", *_schemes(pictures)},
         link_rel="noopener noreferrer nofollow",
     )
+
+
+def _schemes(pictures: frozenset[str]) -> set[str]:
+    # In those pictures alone: the filter above has refused every other address of that scheme.
+    return {"data"} if any(address.startswith("data:") for address in pictures) else set()
 
 
 # ---- rendered -------------------------------------------------------------------------------------------
