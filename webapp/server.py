@@ -1,5 +1,6 @@
 """The production server: gunicorn with threads, the repository opened in the worker, never across a fork."""
 
+import ctypes
 import ipaddress
 import socket
 import sys
@@ -24,6 +25,8 @@ from .logins import stored_password
 # thread is made when it is first needed, so that few pages take few.
 THREADS = live.MOST_STREAMS + 32
 STOP_SECONDS = 10
+LARGE_ANSWER = 8 << 20
+_C_LIBRARY = ctypes.CDLL(None)
 
 
 def serve(config: Config, server: ServerConfig) -> None:
@@ -101,6 +104,13 @@ class Worker(ThreadWorker):
             live.close(app)
 
 
+def _give_memory_back(worker: Worker, request: Any, environ: Any, response: Any) -> None:  # noqa: ARG001  # gunicorn's
+    """Return to the system what a large answer took: of a session of 50 MB 150 MB would stay with glibc."""
+    trim = getattr(_C_LIBRARY, "malloc_trim", None)  # glibc alone has it, and needs it
+    if trim is not None and response.sent > LARGE_ANSWER:
+        trim(0)
+
+
 class AccessLog(Logger):
     """Writes the log of requests: without the query, which may hold what was searched for, on one line."""
 
@@ -138,6 +148,7 @@ class _Server(BaseApplication):
             "control_socket_disable": True,  # it would lie in the user's home
             "when_ready": self._say_where,
             "worker_exit": self._close,
+            "post_request": _give_memory_back,
         }
         known = self.cfg.settings  # older releases have no control socket
         for name, value in settings.items():
