@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hermes_sessions import SessionRepository
 
+from . import web
 from .agent_floors import AgentFloors
 from .agent_homes import THOUSAND, insert, is_indexed, message
 from .timing import Case, Figure, Floor, Size, measure
@@ -133,6 +134,7 @@ def _lists(sessions: SessionRepository, floors: AgentFloors) -> Iterator[Case]:
     yield Case("list(limit=50, agent=True)", partial(sessions.list, limit=50, agent=True), page, 100)
     every = [Floor("stats, SQL, all rows", floors.stats_and_all_rows)]
     yield Case("list(agent=True), all", partial(sessions.list, agent=True), every, 10)
+    yield from web.lists(sessions, Floor("stats", floors.stats), every[0], agent=True)
     counted = [Floor("stats, SQL, count", floors.joint_count)]
     yield Case("count(agent=True)", partial(sessions.count, agent=True), counted, 100)
     both = [Floor("stat of every file, SQL, every session, messages grouped", floors.stats_and_everything)]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +20,27 @@ from .timing import Action, Case, Figure, Floor, Size
 
 PROGRAM = "from hermes_sessions.cli import main; main()"
 LARGEST_MB = 150.0
+Ask = Callable[[str, dict[str, str]], tuple[int, dict[str, str]]]
 LIST = "/api/sessions"
 
 
-def lists(sessions: SessionRepository, one: Floor, rows: Floor) -> Iterator[Case]:
-    """The list as the old client asks for it: whole, and once it has it."""
+def lists(sessions: SessionRepository, one: Floor, rows: Floor, *, agent: bool = False) -> Iterator[Case]:
+    """The list as the old client asks for it, whole and once it has it; `agent` adds those of the agents."""
+    path, whose = (f"{LIST}?agent=1", ", agents shown") if agent else (LIST, "")
     ask = _client(sessions)
-    _, headers, _ = ask(LIST, {})
+    _, headers = ask(path, {})
     tag = {"If-None-Match": headers["ETag"]}
-    yield Case("304 for an unchanged list", _expecting(ask, 304, tag), [one], 200, most=1)
-    yield Case("whole list as JSON", _expecting(ask, 200, {}), [rows], 10)
-    packed = {"Accept-Encoding": "zstd"}
-    yield Case("whole list as JSON, compressed", _expecting(ask, 200, packed), [rows], 5)
+    yield Case(f"304 for an unchanged list{whose}", _expecting(ask, 304, path, tag), [one], 200, most=1)
+    yield Case(f"whole list as JSON{whose}", _expecting(ask, 200, path, {}), [rows], 10)
+    packed = _expecting(ask, 200, path, {"Accept-Encoding": "zstd"})
+    yield Case(f"whole list as JSON{whose}, compressed", packed, [replace(rows, aim=None)], 5)
 
 
-def _client(sessions: SessionRepository) -> Callable[[str, dict[str, str]], Any]:
+def _client(sessions: SessionRepository) -> Ask:
     """Return what calls the application as a server does: a client for tests takes as long as the answer."""
     app = create_app(sessions)
 
-    def ask(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], int]:
+    def ask(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
         seen: dict[str, Any] = {}
 
         def start(status: str, sent: list[tuple[str, str]], _: object = None) -> Callable[[bytes], object]:
@@ -48,18 +51,18 @@ def _client(sessions: SessionRepository) -> Callable[[str, dict[str, str]], Any]
             path, headers=list(headers.items()), base_url="http://127.0.0.1/"
         ).get_environ()
         answer = app.wsgi_app(environ, start)
-        size = sum(map(len, answer))
+        sum(map(len, answer))
         answer.close()  # type: ignore[attr-defined]  # Werkzeug's has it
-        return seen["status"], seen["headers"], size
+        return seen["status"], seen["headers"]
 
     return ask
 
 
-def _expecting(ask: Callable[[str, dict[str, str]], Any], status: int, headers: dict[str, str]) -> Action:
+def _expecting(ask: Ask, status: int, path: str, headers: dict[str, str]) -> Action:
     def run() -> None:
-        found, _, _ = ask(LIST, headers)
+        found, _ = ask(path, headers)
         if found != status:
-            raise SystemExit(f"{LIST}: {found} instead of {status}")
+            raise SystemExit(f"{path}: {found} instead of {status}")
 
     return run
 
