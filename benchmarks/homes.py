@@ -13,6 +13,7 @@ import msgspec
 
 SMALL, MIDDLE, LARGE = "aa0000000012", "aa0000002000", "aa0050000000"
 LARGE_BYTES = 50_000_000
+PHRASE, WORD = "quarterly budget review", "deployment"
 _POOL_WORDS = 400_000
 _SYLLABLES = "ka to ri men sta pro con ver lo per dis ex al qu in tra ble ment ing er".split()
 # One word in 25: most of what people and programs write is ASCII, and little of it wholly so.
@@ -143,12 +144,18 @@ def _document(rng: random.Random, texts: Texts, name: str, messages: list[dict[s
     }
 
 
+def _sought(rng: random.Random) -> str:
+    """Return what searches look for: a phrase in one message of 500, a word in one of four."""
+    drawn = rng.random()
+    return f" {PHRASE}" if drawn < 0.002 else f" {WORD}" if drawn < 0.25 else ""
+
+
 def _messages(rng: random.Random, texts: Texts, name: str) -> Iterator[dict[str, Any]]:
     at, room = 1_760_000_000.0 - rng.random() * 26_000_000, LARGE_BYTES
     wanted = {SMALL: 12, MIDDLE: 2000, LARGE: LARGE_BYTES}.get(name) or round(rng.lognormvariate(2.5, 1.3))
     for number in range(max(2, min(wanted, 1500 if name not in (SMALL, MIDDLE, LARGE) else wanted))):
         at += rng.uniform(2, 400)
-        text = texts.take(rng, length(rng, number, heavy=name == LARGE))
+        text = texts.take(rng, length(rng, number, heavy=name == LARGE)) + _sought(rng)
         role = ("user", "assistant", "tool")[number % 3]
         room -= len(text.encode()) + 110
         if room < 0:

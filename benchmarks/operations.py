@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hermes_sessions import SessionRepository
 
-from . import web
+from . import searching, web
 from .floors import Floors
 from .homes import LARGE, MIDDLE, SMALL
 from .timing import Action, Case, Figure, Floor, Size, measure
@@ -31,6 +31,7 @@ def run(home: Path, work: Path) -> Iterator[list[Figure]]:
         try:
             for case in _cases(sessions, floors, state_dir, work):
                 yield measure(case, size)
+            yield from searching.run(sessions, size)
         finally:
             floors.close()
     yield from _memory(state_dir, work, size)

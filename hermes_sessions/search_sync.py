@@ -339,32 +339,46 @@ class SearchSync:
 
     def _apply(self, change: Change) -> None:
         """Index a change; one that does not fit what is known of its session is left to the comparison."""
-        loaded = None if change.after is None or change.kept is None else self._load(change.session_id)
-        if change.after is not None and (loaded is None or loaded.signature != change.after):
-            return
-        with database.writing(self._opened()) as connection:
-            entry = search.entry(connection, change.session_id)
-            if loaded is None:
+        if change.after is None:
+            with database.writing(self._opened()) as connection:
+                entry = search.entry(connection, change.session_id)
                 if entry is not None:
                     search.drop(connection, entry)
-            elif change.before == (entry.signature if entry else None):
-                self._index_change(connection, change, entry, loaded)
+        elif change.kept is not None:
+            messages = self._added(change.session_id, change.after, change.kept)
+            if messages is not None:
+                with database.writing(self._opened()) as connection:
+                    self._index_change(connection, change, messages)
 
-    def _index_change(
-        self, connection: Connection, change: Change, entry: Entry | None, loaded: Loaded
-    ) -> None:
-        kept = change.kept or 0
+    def _added(self, session_id: str, version: Signature, kept: int) -> list[Message] | None:
+        """Return the messages from `kept` on, the others unread; None if the file is another version."""
+        with database.reading(self._index) as connection:
+            row = tables.get(connection, session_id)
+        if row is None or row.stored.signature != version or row.stored.marks is None:
+            return None
+        folder, count = self._config.sessions_dir, row.summary.message_count
+        with (
+            suppress(NotFound, Unreadable),
+            sidecar.remembered(folder, session_id, row.stored, count) as source,
+        ):
+            if source is not None:
+                added = enumerate(sidecar.messages_from(source, kept), kept)
+                return [search.message(position, searched(said)) for position, said in added]
+        return None
+
+    def _index_change(self, connection: Connection, change: Change, messages: Sequence[Message]) -> None:
+        entry = search.entry(connection, change.session_id)
+        if change.before != (entry.signature if entry else None) or change.after is None:
+            return
         if entry is None:
             number = search.add(connection, OWN, change.session_id, change.title)
-        else:
-            number = entry.number
-            search.keep(connection, number, kept)
-            if entry.title != change.title:
-                search.retitle(connection, entry, change.title)
-        entry = entry or Entry(number, change.title, None)
-        for chunk in _chunks(_messages(loaded, sidecar.message_texts(loaded), kept)):
+            entry = Entry(number, change.title, None)
+        if entry.title != change.title:
+            search.retitle(connection, entry, change.title)
+        search.keep(connection, entry.number, change.kept or 0)
+        for chunk in _chunks(iter(messages)):
             self._put(connection, entry, chunk, search.above(connection))
-        search.mark(connection, number, loaded.signature)
+        search.mark(connection, entry.number, change.after)
 
 
 def _both(first: Change | None, then: Change) -> Change:

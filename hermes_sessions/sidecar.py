@@ -260,6 +260,14 @@ def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
     return MessagePage(messages, start, source.total, tool_calls)
 
 
+def messages_from(source: Outline, index: int) -> list[Any]:
+    """Return the messages from this index on."""
+    if index >= source.total:
+        return []
+    first, texts = _texts_around(source, index, source.total)
+    return [decode(source, text) for text in texts[index - first :]]
+
+
 def message(source: Outline, index: int) -> Any:
     """Return one message; raise `NotFound` if there are not so many."""
     if index >= source.total:

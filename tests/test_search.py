@@ -345,6 +345,34 @@ def test_a_killed_build_goes_on_where_it_was(large: Path) -> None:
             assert f"s{number:03}" in found(sessions, f"needle{number}")
 
 
+_WRITES = """
+import os, signal, sys, threading, time
+from hermes_sessions import SessionRepository
+sessions = SessionRepository.open(hermes_home=sys.argv[1])
+threading.Timer(float(sys.argv[2]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+for number in range(100_000):
+    name = f"s{number % 20:03}"
+    sessions.append(name, [{"role": "user", "content": f"thread{number}"}])
+    if number % 7 == 0:
+        sessions.update(name, title=f"Heading{number}")
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.0])
+def test_after_a_kill_among_writes_the_search_agrees_with_the_files(large: Path, seconds: float) -> None:
+    killed = subprocess.run([sys.executable, "-c", _WRITES, str(large), str(seconds)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with SessionRepository.open(hermes_home=large) as sessions:
+        assert sessions.complete_search() == 0
+        for number in range(20):
+            session = sessions.get(f"s{number:03}")
+            for index, text in enumerate(each["content"] for each in session.messages):
+                hits = sessions.search(f'"{text}"', scope="content")
+                assert [(hit.session_id, hit.message_index) for hit in hits] == [(session.session_id, index)]
+            assert session.session_id in found(sessions, f'"{session.title}"')
+
+
 def spoil(path: Path, name: str) -> None:
     """Do to the index's file what a disk or an old version could."""
     if name == "removed":

@@ -1,0 +1,77 @@
+"""Searching: what it takes beside the bare query of FTS5, and how large the index of words is."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import msgspec
+
+from hermes_sessions import SessionRepository
+from hermes_sessions.words import searched
+
+from .homes import PHRASE, WORD
+from .timing import Case, Figure, Floor, Size, measure
+
+BEGINNING, NOTHING, UNSPACED = "deploy", "zqxzqx", "会话"
+LARGEST_INDEX = 1.2
+
+
+def run(sessions: SessionRepository, size: Size) -> Iterator[list[Figure]]:
+    """Measure the search over the sidecars of a home, after everything was made searchable."""
+    started = time.perf_counter()
+    sessions.complete_search()
+    spent = (time.perf_counter() - started) * 1000
+    yield [Figure("index of all texts, from where the background was", size, spent, spent, "", None)]
+    index = sqlite3.connect(sessions.config.search_file)
+    try:
+        for case in _cases(sessions, index):
+            yield measure(case, size)
+    finally:
+        index.close()
+    yield [_size_of_index(sessions, size)]
+
+
+def _cases(sessions: SessionRepository, index: sqlite3.Connection) -> Iterator[Case]:
+    content = partial(sessions.search, scope="content", agent=False)
+    for name, typed, most in (("rare phrase", f'"{PHRASE}"', 20), ("common word", WORD, 60)):
+        yield Case(f"search, {name}", partial(content, typed), _floors(sessions, index, typed), 30, most=most)
+    yield Case("search, titles too", partial(sessions.search, WORD, agent=False), [], 30, most=60)
+    yield Case("search, beginning of a word", partial(content, BEGINNING), [], 30)
+    yield Case("search, nothing found", partial(content, NOTHING), [], 30)
+    yield Case("search, two characters without spaces", partial(content, UNSPACED), [], 30)
+
+
+def _floors(sessions: SessionRepository, index: sqlite3.Connection, typed: str) -> list[Floor]:
+    """The bare query by rank; and with what every answer shows: the messages, read from their files."""
+    query = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank LIMIT 20"
+    ranked = partial(_all, index, query, typed)
+    wanted = [
+        (hit.segment_id, hit.message_index) for hit in sessions.search(typed, scope="content", agent=False)
+    ]
+
+    def with_messages() -> None:
+        ranked()
+        for session_id, at in wanted:
+            sessions.messages(session_id, before=(at or 0) + 1, limit=1)
+
+    return [
+        Floor("FTS5, 20 by rank", ranked, aim=3),
+        Floor("that, and 20 messages read", with_messages, aim=3),
+    ]
+
+
+def _all(index: sqlite3.Connection, query: str, typed: str) -> list[tuple[int]]:
+    return index.execute(query, (typed,)).fetchall()
+
+
+def _size_of_index(sessions: SessionRepository, size: Size) -> Figure:
+    """Compare the file of the index with the text that is in it, both in bytes."""
+    text = 0
+    for path in sessions.config.sessions_dir.glob("*.json"):
+        messages = msgspec.json.decode(path.read_bytes())["messages"]
+        text += sum(len(searched(message).text.encode()) for message in messages)
+    with sqlite3.connect(sessions.config.search_file) as index:
+        index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    held = sessions.config.search_file.stat().st_size / 1e6
+    return Figure("search.db", size, held, held, "text that is indexed", text / 1e6, "MB", aim=LARGEST_INDEX)
