@@ -68,19 +68,28 @@ async function change({ id }, work, words, undo) {
   return perform(renewing(work), words, undo && renewing(undo));
 }
 
+/** Whether a session can be changed here; if not, say what to do. */
+function own({ agent }) {
+  if (agent) toast("Only the agent has this conversation: import it to change it.", { bad: true });
+  return !agent;
+}
+
 export function pin(session) {
+  if (!own(session)) return undefined;
   const set = (pinned) => post("/api/session/pin", { session_id: session.id, pinned });
   const words = session.pinned ? "No longer pinned." : "Pinned.";
   return change(session, () => set(!session.pinned), words, () => set(session.pinned));
 }
 
 export function archive(session) {
+  if (!own(session)) return undefined;
   const set = (archived) => post("/api/session/archive", { session_id: session.id, archived });
   const words = session.archived ? "No longer archived." : "Archived.";
   return change(session, () => set(!session.archived), words, () => set(session.archived));
 }
 
 export async function move(session) {
+  if (!own(session)) return;
   const project = await choose(session.project);
   if (!project || project.id === session.project) return;
   const set = (id) => post("/api/session/move", { session_id: session.id, project_id: id || null });
@@ -124,7 +133,7 @@ async function importIt(session) {
 export function rename(session) {
   const row = document.activeElement.closest?.(".row") ?? rowOf(session.id);
   const title = row?.querySelector(".row-title") ?? document.querySelector("#content h1");
-  if (session.agent || !title || title.parentElement.querySelector(".row-edit")) return;
+  if (!own(session) || !title || title.parentElement.querySelector(".row-edit")) return;
   const field = document.createElement("input");
   Object.assign(field, { className: "row-edit", value: session.title, maxLength: 80, dir: "auto", autocomplete: "off" });
   field.setAttribute("aria-label", "Title");

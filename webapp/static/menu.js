@@ -28,7 +28,7 @@ export function open(button, items) {
     if (menu.contains(document.activeElement) || document.activeElement === document.body) button.focus({ preventScroll: true });
     menu.remove();
   });
-  document.body.append(menu);
+  document.getElementById("side").append(menu);
   menu.showPopover();
   put(menu, button.getBoundingClientRect());
   button.setAttribute("aria-expanded", "true");
