@@ -36,7 +36,6 @@ from . import (
     mirror,
     mirror_rows,
     paging,
-    query,
     searching,
     sidecar,
     tables,
@@ -77,8 +76,8 @@ from .model import (
 from .projects import Projects
 from .redact import mask
 from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage
-from .search import Limits
 from .search_sync import SearchSync
+from .search_thread import SearchThread
 from .searching import Asked, Showing
 from .tables import Indexed, Place
 from .writing import Store
@@ -116,7 +115,8 @@ class SessionRepository:
         self._totals: tuple[str, dict[Filters, int]] = ("", {})
         self._engine = database.make_engine(config.index)
         self._search = SearchSync(config, self._engine)
-        self._store = Store(config, self._engine, files.Locks(config.locks_dir), self._search.note)
+        self._indexer = SearchThread(config, self._search)
+        self._store = Store(config, self._engine, files.Locks(config.locks_dir), self._indexer.note)
         self._agents = Agents(config, self._engine)
         self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
         try:
@@ -162,7 +162,7 @@ class SessionRepository:
         if unused:
             with database.writing(self._engine) as connection:
                 tables.drop_old_drafts(connection, before)
-        self._search.start()
+        self._indexer.begin()
 
     def __enter__(self) -> Self:
         return self
@@ -174,6 +174,7 @@ class SessionRepository:
 
     def close(self) -> None:
         """Close every connection. The repository must not be used afterwards."""
+        self._indexer.close()
         self._search.close()
         self._agents.close()
         self._engine.dispose()
@@ -380,15 +381,12 @@ class SessionRepository:
             agent=agent,
             hidden=hidden,
         )
-        if scope not in SCOPES:
-            raise InvalidValue(f"scope must be one of {', '.join(SCOPES)}")
-        wanted = query.parse(_checked_text(text))
+        limits = searching.check_limits(role, since, until, depth)
+        asked = searching.check_asked(text, scope, filters, limits)
         check_whole("limit", limit, 1, LARGEST_PAGE)
         check_whole("offset", offset)
-        limits = Limits(check_text("role", role), *_between(since, until), _depth(depth))
-        if not wanted.wanted:
+        if not asked.query.wanted:
             return Hits()
-        asked = Asked(wanted, SCOPES[scope], filters, limits)
         view = View(self.config.profile, configuration.last_workspace(self.config) if agent else "")
         showing = Showing(partial(paging.message, self._store), mask if redact else str, view)
         try:
@@ -398,12 +396,16 @@ class SessionRepository:
             return self._hits(asked, showing, offset, limit)
 
     def _hits(self, asked: Asked, showing: Showing, offset: int, limit: int) -> Hits:
-        with self._up_to_date() as index:
-            missing = self._search.catch_up()
-            with self._search.reading() as texts:
-                found = searching.Search(index.connection, texts, self._agents, asked)
-                shown = searching.hits(found, showing, offset, limit)
-        return Hits(shown, missing, (*self._search.problems(), *found.warnings))
+        with self._up_to_date():
+            pass
+        missing = self._search.catch_up()  # which reads files, and so is done outside of transactions
+        if missing:
+            self._indexer.complete()
+        with database.reading(self._engine) as index, self._search.reading() as texts:
+            found = searching.Search(index, texts, self._agents, asked)
+            page = found.page(offset, limit, showing.view)
+        hits = searching.hits(page, showing)
+        return Hits(hits, missing, tuple(filter(None, (self._indexer.problem, *found.warnings))))
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
         """Make every message searchable now, and return how many sessions could not be read.
@@ -755,6 +757,7 @@ class SessionRepository:
         indexing.sync_trash(self._engine, self.config.trash_dir)
         self._agents.rebuild()
         self._search.renew()
+        self._indexer.complete()
         return report
 
     def _catch_up(self, progress: Progress | None = None) -> None:
@@ -786,31 +789,6 @@ def _before(older_than: float | None) -> int:
     """Return the time so many seconds ago, in nanoseconds since the epoch."""
     seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
     return time.time_ns() - int(seconds * 1e9) + 1
-
-
-SCOPES = {
-    "all": (searching.TITLE, searching.CONTENT),
-    "title": (searching.TITLE,),
-    "content": (searching.CONTENT,),
-}
-
-
-def _checked_text(text: object) -> str:
-    if isinstance(text, str):
-        return text
-    raise InvalidValue("text must be text")
-
-
-def _between(since: float | None, until: float | None) -> tuple[float | None, float | None]:
-    return (
-        None if since is None else check_seconds("since", since),
-        None if until is None else check_seconds("until", until),
-    )
-
-
-def _depth(depth: int | None) -> int | None:
-    """Return how many messages are searched; none and 0 are all."""
-    return None if not depth else check_whole("depth", depth)
 
 
 def _warning(unreadable: tuple[str, str]) -> str:

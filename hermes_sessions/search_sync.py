@@ -1,27 +1,24 @@
 """The full-text index kept in line with the sessions: by each change of ours, else by comparing versions.
 
-Small differences are mended by whoever searches, large ones by one thread in the background. Files are read
-outside of transactions, and what was read is stored only if no other process was faster.
+Files are read outside of transactions, and what was read is stored only if no other process was faster.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from . import database, files, search, sidecar, tables
 from .config import Config
-from .errors import Damaged, Locked, NotFound, StorageError, Unreadable, storing
+from .errors import NotFound, Unreadable, storing
 from .model import Change, Signature
 from .search import OWN, Entry, Message
+from .search_plan import Plan, Stale, listed, plan
 from .sidecar import Loaded
-from .tables import AGENT_CONVERSATIONS, SESSIONS
 from .words import searched
 
 # What a search reads itself before it answers; more is left to the background, and the answer says so.
@@ -32,48 +29,8 @@ PATIENCE_SECONDS = 0.25  # that a search waits for a file that is being read
 PASSES = 3
 KNOWN_WORDS = 200_000
 RENEW_FROM = 10_000  # messages that are no more, from which on a smaller index is worth making it anew
-STOP_SECONDS = 30.0
 
 Progress = Callable[[int, int], None]
-
-
-class Listed(NamedTuple):
-    """A session as the sessions' index has it; `signature` is None for an agent's conversation."""
-
-    title: str
-    signature: Signature | None
-
-
-class Stale(NamedTuple):
-    """A session to read; its messages are in as of the version `known`, None for none; `size` in bytes."""
-
-    session_id: str
-    known: Signature | None
-    size: int
-
-
-class Plan(NamedTuple):
-    """What to do so that the index agrees with the sessions: by profile and id, the oldest first."""
-
-    added: list[tuple[tuple[str, str], str]]
-    retitled: list[tuple[Entry, str]]
-    dropped: list[Entry]
-    stale: list[Stale]
-
-
-def plan(listed: Mapping[tuple[str, str], Listed], known: Mapping[tuple[str, str], Entry]) -> Plan:
-    """Return what to do; `listed` comes oldest first."""
-    found = Plan([], [], [entry for key, entry in known.items() if key not in listed], [])
-    for key, (title, signature) in listed.items():
-        entry = known.get(key)
-        if entry is None:
-            found.added.append((key, title))
-        elif entry.title != title:
-            found.retitled.append((entry, title))
-        indexed = entry.signature if entry else None
-        if signature is not None and signature != indexed:
-            found.stale.append(Stale(key[1], indexed, signature.size))
-    return found
 
 
 class SearchSync:
@@ -82,38 +39,25 @@ class SearchSync:
     def __init__(self, config: Config, index: Engine) -> None:
         self._config, self._index = config, index
         self._path = config.search_file
-        self._lock_file = config.locks_dir / "search.lock"
         self._engine: Engine | None = None
         self._inode: int | None = None
         self._opening, self._mending = threading.Lock(), threading.RLock()
         self._changes: deque[Change] = deque()
         self._words: set[str] = set()
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
         self._behind = 0
-        self._problem: str | None = None
 
     # ---- for whoever changes, searches, closes ------------------------------------------------------------
 
     def note(self, change: Change) -> None:
-        """Take note of a change of ours, which the background thread brings into the index."""
+        """Take note of a change of ours, for `apply_changes`."""
         self._changes.append(change)
-        self.start()
-
-    def start(self) -> None:
-        """Look in the background whether something is to be done, and do it."""
-        with self._opening:
-            if (self._thread is None or not self._thread.is_alive()) and not self._stopping.is_set():
-                self._thread = threading.Thread(target=self._work, name="search-index", daemon=True)
-                self._thread.start()
-        self._wake.set()
 
     def catch_up(self) -> int:
         """Mend what differs if that is little, else have it done; return how many sessions are missing."""
         if not self._mending.acquire(timeout=PATIENCE_SECONDS):
             return max(1, self._behind)  # a large file is being read
         try:
-            self._apply_changes()
+            self.apply_changes()
             stale = self._look()
             if len(stale) <= INLINE_FILES and sum(each.size for each in stale) <= INLINE_BYTES:
                 for _ in self._read_all(stale):
@@ -122,23 +66,25 @@ class SearchSync:
         finally:
             self._mending.release()
         self._behind = len(stale)
-        if stale:
-            self.start()
         return len(stale)
 
-    def complete(self, progress: Progress | None = None) -> int:
-        """Mend all that differs; return how many sessions could not be read."""
-        self._apply_changes()
+    def is_behind(self) -> bool:
+        """Whether messages are missing; titles are brought in line meanwhile."""
+        return bool(self._look())
+
+    def complete(self, progress: Progress | None = None, goes_on: Callable[[], bool] = lambda: True) -> int:
+        """Mend all that differs while it `goes_on`; return how many sessions were not read."""
+        self.apply_changes()
         self._renew_if_worn()
         stale = self._look()
         for _ in range(PASSES):
-            for done in self._read_all(stale):
+            for done in self._read_all(stale, goes_on):
                 self._behind = len(stale) - done
                 if progress:
                     progress(done, len(stale))
-                if self._stopping.is_set():
-                    return self._behind
-                self._apply_changes()
+                self.apply_changes()
+            if not goes_on():
+                return self._behind
             stale = self._look()
             if not stale:
                 break
@@ -152,55 +98,21 @@ class SearchSync:
                 self._engine.dispose()
             self._engine = None
             remove(self._path)
-        self.start()
 
     def renew(self) -> None:
         """Have every message read anew."""
         with self._mending, database.writing(self._opened()) as connection:
             search.renew(connection)
         self._words.clear()
-        self.start()
 
     def close(self) -> None:
-        """Bring in what was noted, end the thread, close every connection."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
+        """Close every connection."""
         if self._engine is not None:
             self._engine.dispose()
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a context that gives out a connection to the index."""
         return database.reading(self._opened())
-
-    def problems(self) -> Iterator[str]:
-        """Yield in words what stood in the way of the background."""
-        if self._problem is not None:
-            yield self._problem
-
-    # ---- the thread ---------------------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.wait()
-            self._wake.clear()
-            self._attempt()
-        with suppress(StorageError):
-            self._apply_changes()
-
-    def _attempt(self) -> None:
-        """Do what is to be done, unless another process does; what stands in the way is said by searches."""
-        try:
-            self._apply_changes()
-            if self._look():
-                with suppress(Locked), files.file_lock(self._lock_file, seconds=0):
-                    self.complete()
-            self._problem = None
-        except Damaged:
-            self.start_anew()
-        except StorageError as error:
-            self._problem = f"the search index cannot be kept: {error}"
 
     # ---- the file -----------------------------------------------------------------------------------------
 
@@ -226,7 +138,7 @@ class SearchSync:
             found = search.format_of(connection)
         if found == search.FORMAT:
             return
-        with files.file_lock(self._lock_file.with_name("search-file.lock")):
+        with files.file_lock(self._config.locks_dir / "search-file.lock"):
             if found:
                 engine.dispose()
                 remove(self._path)
@@ -243,8 +155,8 @@ class SearchSync:
         # What is listed is read when nobody else can write here: or what came since would be dropped again.
         with self._mending, database.writing(self._opened()) as connection:
             with database.reading(self._index) as index:
-                version, listed = tables.state(index).version, _listed(index)
-            found = plan(listed, search.entries(connection))
+                version, there = tables.state(index).version, listed(index)
+            found = plan(there, search.entries(connection))
             _store(connection, found)
             search.put_token(connection, "" if found.stale else version)
         return found.stale
@@ -255,20 +167,22 @@ class SearchSync:
         with database.reading(self._index) as index:
             return known == tables.state(index).version
 
-    def _read_all(self, stale: Sequence[Stale]) -> Iterator[int]:
+    def _read_all(self, stale: Sequence[Stale], goes_on: Callable[[], bool] = lambda: True) -> Iterator[int]:
         """Read and index these sessions, given oldest first, from the newest on; yield how many are done."""
         done = 0
         for some in _batches(stale[::-1]):
+            if not goes_on():
+                return
             with self._mending:
-                self._read(some[::-1])
+                self._read(some[::-1], goes_on)
             done += len(some)
             yield done
 
-    def _read(self, stale: Sequence[Stale]) -> None:
+    def _read(self, stale: Sequence[Stale], goes_on: Callable[[], bool]) -> None:
         files = [(each, self._load(each.session_id)) for each in stale]
         read = [(each, file, sidecar.message_texts(file)) for each, file in files if file is not None]
         if len(read) == 1:
-            self._index_large(*read[0])
+            self._index_large(*read[0], goes_on)
         elif read:
             self._index_small(read)
 
@@ -288,7 +202,9 @@ class SearchSync:
                     search.mark(connection, entry.number, file.signature)
                 first += len(texts)
 
-    def _index_large(self, stale: Stale, file: Loaded, texts: Sequence[memoryview]) -> None:
+    def _index_large(
+        self, stale: Stale, file: Loaded, texts: Sequence[memoryview], goes_on: Callable[[], bool]
+    ) -> None:
         """Index one file by several transactions, so that nobody waits for all of it."""
         with database.writing(self._opened()) as connection:
             entry = search.entry(connection, stale.session_id)
@@ -298,6 +214,8 @@ class SearchSync:
             older = entry.signature is None and not kept
             at = search.below(connection, len(texts)) if older else None
         for chunk in _chunks(_messages(file, texts, kept)):
+            if not goes_on():
+                return  # whoever goes on finds how far this came
             with database.writing(self._opened()) as connection:
                 self._put(connection, entry, chunk, search.above(connection) if at is None else at)
             at = None if at is None else at + len(chunk)
@@ -327,7 +245,7 @@ class SearchSync:
 
     # ---- changes of ours ----------------------------------------------------------------------------------
 
-    def _apply_changes(self) -> None:
+    def apply_changes(self) -> None:
         """Index what was noted; of several changes of one session what they come to together."""
         with self._mending:
             together: dict[str, Change] = {}
@@ -387,32 +305,6 @@ def _both(first: Change | None, then: Change) -> Change:
         return then
     kept = None if first.kept is None or then.kept is None else min(first.kept, then.kept)
     return then._replace(before=first.before, kept=kept)
-
-
-# ---- what there is ----------------------------------------------------------------------------------------
-
-
-def _listed(connection: Connection) -> dict[tuple[str, str], Listed]:
-    """Return every session with a file and every conversation of an agent, the oldest first."""
-    sessions = sa.select(
-        SESSIONS.c.session_id, SESSIONS.c.title, SESSIONS.c.size, SESSIONS.c.mtime_ns, SESSIONS.c.inode
-    )
-    listed: list[tuple[float, tuple[str, str], Listed]] = []
-    own = _read(connection, sessions.add_columns(SESSIONS.c.age).where(SESSIONS.c.draft == sa.false()))
-    for session_id, title, size, mtime_ns, inode, age in own:
-        listed.append((-age, (OWN, session_id), Listed(title, Signature(size, mtime_ns, inode))))
-    conversations = AGENT_CONVERSATIONS.c
-    columns = (conversations.age, conversations.profile, conversations.session_id, conversations.title)
-    for age, profile, session_id, title in _read(connection, sa.select(*columns)):
-        listed.append((-age, (profile, session_id), Listed(title, None)))
-    return {key: each for _, key, each in sorted(listed, key=lambda row: row[0])}
-
-
-def _read(connection: Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-    """Return the driver's tuples: rows of SQLAlchemy's take twice as long."""
-    cursor: Any = connection.execute(query).cursor
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
 
 
 def _store(connection: Connection, found: Plan) -> None:

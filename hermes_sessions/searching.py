@@ -4,7 +4,6 @@ Titles come before contents, whole words before beginnings of words before parts
 rank of FTS5 is blended with how recent a message is. Of each conversation the best message is shown.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,9 +16,9 @@ from . import agent_search, listing, query, search, words
 from .agent_search import AgentMatch, Window
 from .agent_snapshot import Snapshot
 from .agents import Agents
-from .errors import AgentUnavailable, NotFound
+from .errors import AgentUnavailable, InvalidValue, NotFound
 from .listing import Filters, Shown, View
-from .model import Summary
+from .model import Summary, check_seconds, check_text, check_whole
 from .query import Closeness, Query
 from .results import Hit
 from .search import OWN, Limits
@@ -42,6 +41,9 @@ HALF_LIFE_SECONDS = 30 * 86_400.0
 Read = Callable[[str, int], Any]
 
 
+SCOPES = {"all": (TITLE, CONTENT), TITLE: (TITLE,), CONTENT: (CONTENT,)}
+
+
 class Asked(NamedTuple):
     """What is searched for: the query, where (`scopes`), among which sessions and which messages."""
 
@@ -49,6 +51,25 @@ class Asked(NamedTuple):
     scopes: tuple[str, ...]
     filters: Filters
     limits: Limits
+
+
+def check_asked(text: object, scope: str, filters: Filters, limits: Limits) -> Asked:
+    """Return what is searched for; raise `InvalidValue` for what cannot be."""
+    if scope not in SCOPES:
+        raise InvalidValue(f"scope must be one of {', '.join(SCOPES)}")
+    if not isinstance(text, str):
+        raise InvalidValue("text must be text")
+    return Asked(query.parse(text), SCOPES[scope], filters, limits)
+
+
+def check_limits(role: object, since: object, until: object, depth: object) -> Limits:
+    """Return which messages are wanted, times in seconds since the epoch; raise `InvalidValue`."""
+    return Limits(
+        check_text("role", role),
+        None if since is None else check_seconds("since", since),
+        None if until is None else check_seconds("until", until),
+        check_whole("depth", depth) or None if depth is not None else None,
+    )
 
 
 class Candidate(NamedTuple):
@@ -68,6 +89,15 @@ class Ranked(NamedTuple):
     match: str
     closeness: Closeness
     score: float
+
+
+class Found(NamedTuple):
+    """A page of what was found: in order, with the conversations, and what the agents' messages say."""
+
+    ranked: list[Ranked]
+    query: Query
+    summaries: dict[str, Summary]
+    said: dict[tuple[str, int], tuple[int, Any]]
 
 
 class Search:
@@ -133,15 +163,14 @@ class Search:
 
     # ---- what is shown of what was found
 
-    def finder(self, ranked: Ranked) -> re.Pattern[str]:
-        """Return what finds the words of the query in a text that matched."""
-        return query.finder(self._asked.query, ranked.closeness)
+    def page(self, offset: int, limit: int, view: View) -> Found:
+        """Return the conversations from `offset` on, at most `limit`, as lists show them."""
+        ranked = list(islice(self.ranked(), offset, offset + limit))
+        ids = [each.candidate.conversation_id for each in ranked]
+        summaries = listing.summaries(self._index, view, ids)
+        return Found(ranked, self._asked.query, summaries, self._said_by_agents(ranked))
 
-    def summaries(self, ranked: Sequence[Ranked], view: View) -> dict[str, Summary]:
-        """Return the conversations as lists show them, by id."""
-        return listing.summaries(self._index, view, [each.candidate.conversation_id for each in ranked])
-
-    def said_by_agents(self, ranked: Sequence[Ranked]) -> dict[tuple[str, int], tuple[int, Any]]:
+    def _said_by_agents(self, ranked: Sequence[Ranked]) -> dict[tuple[str, int], tuple[int, Any]]:
         """Return the agents' messages among these by profile and id: where they stand, and what they say."""
         of_profile: dict[str, list[Candidate]] = {}
         for each in ranked:
@@ -273,33 +302,24 @@ class Showing(NamedTuple):
     view: View
 
 
-def hits(found: Search, showing: Showing, offset: int, limit: int) -> list[Hit]:
-    """Return the hits from `offset` on, at most `limit`; one that went meanwhile is left out."""
-    ranked = list(islice(found.ranked(), offset, offset + limit))
-    summaries = found.summaries(ranked, showing.view)
-    said = found.said_by_agents(ranked)
-    shown = (_hit(each, found.finder(each), summaries, said, showing) for each in ranked)
-    return [hit for hit in shown if hit is not None]
+def hits(found: Found, showing: Showing) -> list[Hit]:
+    """Return the hits of a page; one that went meanwhile is left out. Reads the messages from their files."""
+    return [hit for each in found.ranked if (hit := _hit(each, found, showing)) is not None]
 
 
-def _hit(
-    ranked: Ranked,
-    finder: re.Pattern[str],
-    summaries: Mapping[str, Summary],
-    said: Mapping[tuple[str, int], tuple[int, Any]],
-    showing: Showing,
-) -> Hit | None:
+def _hit(ranked: Ranked, found: Found, showing: Showing) -> Hit | None:
     candidate = ranked.candidate
-    summary = summaries.get(candidate.conversation_id)
+    summary = found.summaries.get(candidate.conversation_id)
     if summary is None:
         return None
     index, text = candidate.at, summary.title
     if candidate.at is not None:
         try:
-            index, message = _message(candidate, said, showing.read)
+            index, message = _message(candidate, found.said, showing.read)
         except (KeyError, NotFound):
             return None
         text = words.searched(message).text
+    finder = query.finder(found.query, ranked.closeness)
     return Hit(
         session_id=summary.session_id,
         title=showing.mask(summary.title),

@@ -34,7 +34,9 @@ IO = ("config", "sidecar", "projects", "tables", "search", "agent_state")
 BELOW_REPOSITORY = {
     "exporting",
     "agent_search",
+    "search_plan",
     "search_sync",
+    "search_thread",
     "searching",
     "mirror_rows",
     "backup",
@@ -54,7 +56,7 @@ BELOW_REPOSITORY = {
     "paging",
     "adopting",
 }
-SEARCHING = {"search", "search_sync", "agent_search", "searching"}
+SEARCHING = {"search", "search_plan", "search_sync", "search_thread", "agent_search", "searching"}
 # "" is hermes_sessions itself.
 CLI = {"cli_base", "cli_search", "cli_text", "cli_agent", "cli_projects", "cli_care", "cli_usage"}
 FACE_MAY_USE = {"", "config", "errors", "model", "recovery", "redact", "repository", "results", "upgrades"}
@@ -70,7 +72,12 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.backup": {*PURE, "files", "config", "database", "sidecar", "trash"},
     # The full-text index, kept in line with the sessions; the agent's own; one search over all.
     "hermes_sessions.search": {*PURE, "files", "tables"},
-    "hermes_sessions.search_sync": {*PURE, "config", "database", "files", "search", "sidecar", "tables"},
+    "hermes_sessions.search_plan": {*PURE, "search", "tables"},
+    "hermes_sessions.search_sync": {
+        *PURE,
+        *("config", "database", "files", "search", "search_plan", "sidecar", "tables"),
+    },
+    "hermes_sessions.search_thread": {*PURE, "config", "files", "search_sync"},
     "hermes_sessions.agent_search": {*PURE, "agent_snapshot", "search"},
     "hermes_sessions.searching": {*PURE, "agent_search", "agent_snapshot", "agents", "listing", "search"},
     "hermes_sessions.upgrades": {*PURE, "files", "config", "database"},
