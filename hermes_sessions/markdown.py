@@ -1,5 +1,6 @@
 """Markdown as safe HTML: rendered, code coloured, sanitised; nothing in it acts or comes from elsewhere."""
 
+import functools
 import io
 import re
 import time
@@ -16,7 +17,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
+from pygments.lexers import find_lexer_class_by_name
 from pygments.token import STANDARD_TYPES, Text, _TokenType
 from pygments.util import ClassNotFound
 
@@ -122,12 +123,18 @@ def _code(content: str, language: str, rendering: _Rendering) -> str:
 def _coloured(code: str, language: str, page: Page) -> str:
     """Return code as HTML with Pygments' classes, as far as the time of the page suffices."""
     try:
-        lexer = get_lexer_by_name(language)
+        lexer = _lexer_class(language)()
     except ClassNotFound:  # an older Pygments
         return escapeHtml(code)
     html = io.StringIO()
-    _FORMATTER.format(_in_time(lexer, code, page) if len(code) <= LONGEST_COLOURED else [(Text, code)], html)
+    coloured = len(code) <= LONGEST_COLOURED and page.seconds > 0
+    _FORMATTER.format(_in_time(lexer, code, page) if coloured else [(Text, code)], html)
     return html.getvalue()
+
+
+@functools.cache  # finding one takes 3 ms
+def _lexer_class(language: str) -> type[Lexer]:
+    return find_lexer_class_by_name(language)
 
 
 def _in_time(lexer: Lexer, code: str, page: Page) -> Iterator[tuple[_TokenType, str]]:

@@ -254,6 +254,15 @@ def test_what_is_long_is_cut_and_says_how_long_it_is() -> None:
     assert shown("> " * 50_000 + "x")
 
 
+def test_a_page_of_long_messages_stays_bearable() -> None:
+    found = shown(*[message("*word* and\n" * 100_000)] * 50)
+    lengths = [len(each.html) for each in found]
+    assert lengths[0] > transcript.LONGEST_TEXT
+    assert lengths[-1] < 4 * transcript.SHORTEST_CUT
+    assert sum(lengths) < 4 * transcript.FORMATTED_A_PAGE
+    assert all(each.total for each in found)
+
+
 def test_a_picture_does_not_make_a_text_long() -> None:
     large = f"data:image/png;base64,{PNG[:-2]}{'A' * 1_000_002}"
     (found,) = shown(message(f"a ![b]({large}) c"))

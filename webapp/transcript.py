@@ -11,6 +11,8 @@ from hermes_sessions.content import Fields
 from hermes_sessions.model import clean_text
 
 LONGEST_TEXT = 20_000  # characters; formatted in about 30 ms
+FORMATTED_A_PAGE = 200_000  # of all its messages; when that is used up, each is cut to the shortest
+SHORTEST_CUT = 2_000
 LONGEST_FOLDED = 10_000
 LONGEST_PREVIEW = 100
 MARGIN = 1_000  # by so much, a credential that begins in the shown part of a long text is recognised
@@ -85,13 +87,15 @@ def shown(messages: Sequence[Any], offset: int, look: Look, beside: Sequence[Any
 
     `beside` is the session's own list of calls, from which come those that the messages do not hold.
     """
-    page = markdown.Page()
+    page, left = markdown.Page(), FORMATTED_A_PAGE
     listed = content.calls_beside(beside)
     names = {content.call_id(call): content.call_name(call) for calls in listed.values() for call in calls}
     for turn in content.turns(messages, offset):
         index = turn[0][0]
         calls = _calls(turn, look.mask) or _calls_kept_beside(listed.get(index, []), look.mask)
-        yield _shown(turn, look, page, calls, names)
+        longest = max(SHORTEST_CUT, min(LONGEST_TEXT, left))
+        left -= min(len(content.text(turn[0][1])), longest)
+        yield _shown(turn, look, page, calls, names, longest=longest)
 
 
 def _shown(
@@ -100,11 +104,13 @@ def _shown(
     page: markdown.Page,
     calls: Sequence[Call],
     names: Mapping[str, str],
+    *,
+    longest: int,
 ) -> Shown:
     index, message = turn[0]
     role = content.role(message)
     said, inside = content.without_pictures(content.text(message))
-    cut = Cut("") if role == "tool" else _cut(said, LONGEST_TEXT, look.mask)
+    cut = Cut("") if role == "tool" else _cut(said, longest, look.mask)
     count = len(inside) + len(content.part_pictures(message))
     addresses = [look.picture(index, number) for number in range(count)]
     return Shown(
