@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from . import sidecar, trash, writing
 from .agents import Agents
 from .errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
-from .model import Session
+from .model import Session, check_id
 from .writing import Store
 
 ATTEMPTS = 3
@@ -40,6 +40,7 @@ def delete(store: Store, agents: Agents, session_id: str) -> None:
 
 def delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
     """Move a session and what only an agent has of it to the trash, then delete the agent's."""
+    check_id(session_id)
     for _ in range(ATTEMPTS - 1):
         with suppress(Conflict):  # the agent wrote more after it was copied
             return _delete_everywhere(store, agents, session_id)

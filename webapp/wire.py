@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, current_app, request
 
 from hermes_sessions.errors import InvalidValue
 from hermes_sessions.model import LARGEST_INTEGER, clean_text
@@ -170,6 +170,8 @@ def _checked(arguments: Mapping[str, Argument], values: dict[str, Any]) -> dict[
 def _json_body() -> dict[str, Any]:
     """Return the request's JSON object, an empty one for no body; 415 for another type, `InvalidValue`."""
     data = request.get_data()
+    if request.content_length is None and len(data) >= current_app.config["MAX_CONTENT_LENGTH"]:
+        abort(413)  # a chunked body, of which Werkzeug gives the beginning
     if not data:
         return {}
     if not request.is_json:
