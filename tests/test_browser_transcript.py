@@ -195,6 +195,7 @@ def test_a_very_long_message_is_cut_and_can_be_had_whole(page: Page) -> None:
 
 def test_find_goes_to_messages_that_are_not_loaded(page: Page) -> None:
     page.goto("/session/long")
+    expect(page.locator(f"#m{LONG - 1}")).to_be_in_viewport()  # the page's script has begun
     page.keyboard.press("f")
     field = page.get_by_role("searchbox", name="Find in this conversation")
     expect(field).to_be_focused()
@@ -286,29 +287,21 @@ def test_what_somebody_else_changed_is_not_cut(browser: Browser, url: str, home:
 
 
 def test_new_messages_appear_and_are_followed_at_the_end(page: Page, repository: SessionRepository) -> None:
-    page.goto("/session/live")
+    with page.expect_response("**/gateway/stream"):
+        page.goto("/session/live")
     expect(page.locator("#m7")).to_be_in_viewport()
     asked = message("", "assistant", tool_calls=[call()])
     repository.append("live", [message("what is there?\n" * 40), asked])
-    changed(page)
     expect(page.locator("#m9")).to_be_in_viewport()
     page.locator("summary", has_text="terminal").click()
     repository.append("live", [answer("a late answer")])
-    changed(page)
     expect(page.locator("#m10")).to_contain_text("a late answer")
     page.evaluate("scrollTo(0, 0)")
     repository.append("live", [message("done", "assistant")])
-    changed(page)
     expect(page.get_by_role("button", name="New messages")).to_be_visible()
     assert page.evaluate("scrollY") == 0
     repository.truncate("live", 4)
-    changed(page)
     expect(page.locator(".message")).to_have_count(4)
-
-
-def changed(page: Page) -> None:
-    """Tell the page what its event stream tells it."""
-    page.evaluate("document.dispatchEvent(new CustomEvent('sessions-changed', {detail: {}}))")
 
 
 # ---- safety and looks -----------------------------------------------------------------------------------

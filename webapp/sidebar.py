@@ -45,6 +45,7 @@ HELP_KEYS = (
     ("x", "Select; then choose what to do with all selected"),
     ("#", "Delete"),
     ("z", "Take back the last act"),
+    ("f", "Find in the open conversation"),
     ("Esc", "Leave the search, the selection or a field"),
     ("?", "Show these keys"),
 )
