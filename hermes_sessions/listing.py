@@ -291,7 +291,7 @@ def shown(connection: Connection, filters: Filters, session_ids: Collection[str]
     return {
         session_id: Shown(session_id, -age)
         for some in chunks(session_ids)
-        for session_id, age in connection.execute(query, {**parameters, "ids": some})
+        for session_id, age in connection.execute(query, {**parameters, "ids": some}).all()
     }
 
 
@@ -325,7 +325,7 @@ def _of_ids(
     query = _conversations_statement(filters.hidden, frozenset(parameters))
     for some in chunks(session_ids):
         found = connection.execute(query, {**parameters, "of_profile": profile, "ids": some})
-        for session_id, lineage, age in found:
+        for session_id, lineage, age in found.all():
             yield session_id, lineage.get(ROOT, session_id), Shown(session_id, -age)
 
 
@@ -357,7 +357,7 @@ def _of_agent(
     return [
         row
         for some in chunks(values)
-        for row in connection.execute(query, {"of_profile": profile, "ids": some})
+        for row in connection.execute(query, {"of_profile": profile, "ids": some}).all()
     ]
 
 
