@@ -9,10 +9,10 @@ BIN = .venv/bin
 run: .venv/.web build/demo-home
 	$(BIN)/hermes-sessions --hermes-home build/demo-home serve $(ARGS)
 
-# make test ARGS="-k drift"
+# make test ARGS="-k drift"; the tests of one file run after another, several files at once.
 test: .venv/.test
 	.ci/packages chromium strace fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: lint types migrations test
 

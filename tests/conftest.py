@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from hermes_sessions import SessionRepository
 from webapp import create_app
 
+from . import figures
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -23,6 +25,18 @@ SAMPLES = Path(__file__).parent / "samples"
 # No test is about how long something takes; what is slow on a loaded machine is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist measured."""
+    figures.receive(node.config, getattr(node, "workeroutput", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what the tests measured."""
+    for line in figures.told(config):
+        terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -17,13 +17,11 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import pytest
 
 from hermes_sessions import Conflict, NotFound, SessionRepository, SessionsError
 
@@ -307,17 +305,6 @@ def rows_of(home: Path) -> dict[str, list[Any]]:
 
 def _parsed(row: Sequence[Any]) -> list[Any]:
     return [json.loads(value) if isinstance(value, str) and value[:1] == "{" else value for value in row]
-
-
-def tell(config: pytest.Config, lines: Iterable[str]) -> None:
-    """Print figures of a test, whether its output is captured or not."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    if reporter is not None and capture is not None:
-        with capture.global_and_fixture_disabled():
-            reporter.write_line("")
-            for line in lines:
-                reporter.write_line(line)
 
 
 # ---- points ---------------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ from .crash_points import (
     begin,
     make_home,
     refer,
-    tell,
 )
+from .figures import tell
 
 ALL = os.environ.get("HERMES_ALL_CRASH_POINTS") == "1"
 SPREAD = 3

@@ -23,7 +23,8 @@ import pytest
 
 from hermes_sessions import Conflict, InvalidValue, NotFound, Session, SessionRepository
 
-from .crash_points import rows_of, tell
+from .crash_points import rows_of
+from .figures import tell
 from .make import message, turns, write_document
 from .processes import at_once
 
