@@ -17,6 +17,7 @@ from .make import message, turns, write_document
 from .payloads import PAYLOADS
 from .serving import served
 from .test_transcript import PICTURE, answer, call
+from .web import KEY
 
 pytestmark = needed
 
@@ -59,6 +60,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for name in ("fork", "cut", "back", "live"):
             write_document(repository, name, title=f"To {name}", messages=turns(8))
+        write_document(
+            repository,
+            "torn",
+            title="A torn one",
+            messages=turns(2),
+            pending_user_message="and then?",
+            pending_started_at=1_777_000_200.0,
+            active_stream_id="gone",
+            unsent_message=f"typed before {KEY}",
+        )
         write_document(repository, "hostile", title=PAYLOADS[0], messages=hostile())
     return path
 
@@ -264,6 +275,17 @@ def test_taking_the_last_turn_back_shows_its_text(page: Page, repository: Sessio
     assert repository.summary("back").message_count == 6
     page.get_by_role("link", name="Back to the conversation").click()
     expect(page.locator(".message")).to_have_count(6)
+
+
+def test_an_interrupted_turn_is_closed(page: Page, repository: SessionRepository) -> None:
+    page.goto("/session/torn")
+    expect(page.locator(".pending")).to_contain_text("and then?")
+    expect(page.get_by_text("typed before sk-abc...wxyz")).to_be_visible()
+    page.get_by_role("button", name="It will not come: close the turn").click()
+    expect(page.locator(".toast")).to_contain_text("The interrupted turn is closed.")
+    expect(page.locator("#m2")).to_contain_text("Previous turn did not complete.")
+    expect(page.locator("#m2")).to_contain_text("and then?")
+    assert repository.summary("torn").pending_user_message is None
 
 
 def test_what_somebody_else_changed_is_not_cut(browser: Browser, url: str, home: Path) -> None:
