@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Engine
 
 from . import database, files, search, sidecar, tables
 from .config import Config
-from .errors import NotFound, Unreadable, storing
+from .errors import NotFound, StorageError, Unreadable, storing
 from .model import Change, Signature
 from .search import OWN, Entry, Message
 from .search_plan import Plan, Stale, listed, plan
 from .sidecar import Loaded
-from .words import searched
+from .words import NOTHING_SAID, Searched, searched
 
 # What a search reads itself before it answers; more is left to the background, and the answer says so.
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
@@ -223,7 +223,7 @@ class SearchSync:
             search.mark(connection, entry.number, file.signature)
 
     def _load(self, session_id: str) -> Loaded | None:
-        with suppress(NotFound, Unreadable):  # the sessions' index will tell, and it goes from here
+        with suppress(NotFound, Unreadable, StorageError):  # it stays among what is missing, which is said
             return sidecar.load(self._config.sessions_dir, session_id)
         return None
 
@@ -330,7 +330,15 @@ def _kept(connection: Connection, entry: Entry, file: Loaded, texts: Sequence[me
 
 def _messages(loaded: Loaded, texts: Sequence[memoryview], first: int) -> Iterator[Message]:
     for position in range(first, len(texts)):
-        yield search.message(position, searched(sidecar.decode(loaded, texts[position])))
+        yield search.message(position, _said(loaded, texts[position]))
+
+
+def _said(loaded: Loaded, text: memoryview) -> Searched:
+    """Return what is searched of a message, nothing of one that cannot be decoded."""
+    try:
+        return searched(sidecar.decode(loaded, text))
+    except Unreadable:
+        return NOTHING_SAID
 
 
 def _count_same(messages: Iterator[Message], digests: Sequence[int]) -> int:

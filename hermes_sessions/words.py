@@ -4,6 +4,7 @@ Words are those of SQLite's `unicode61`: runs of letters and digits, whatever th
 without spaces between words (Chinese, Japanese, Thai), and Korean, become pairs of neighbours.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -34,12 +35,18 @@ class Searched(NamedTuple):
     sent_at: float | None
 
 
+NOTHING_SAID = Searched("", "", None)
+
+
 def searched(message: Any) -> Searched:
     """Return what is searched of a message: its text, its reasoning, the beginnings of what tools said."""
     if not isinstance(message, Mapping):
-        return Searched("", "", None)
+        return NOTHING_SAID
     role = message.get("role")
-    parts = [part for part in _parts(message) if part]
+    try:
+        parts = [part for part in _parts(message) if part]
+    except (ValueError, RecursionError):  # a number of more digits than Python writes, or endless depth
+        parts = []
     text = "\n".join(parts)[:LONGEST_MESSAGE]
     if ";base64," in text:
         text = _ENCODED.sub(" ", text)
@@ -76,7 +83,8 @@ def _called(call: Any) -> Iterator[str]:
     function = call.get("function") if isinstance(call, dict) else None
     if isinstance(function, dict):
         yield str(function.get("name") or "")
-        yield str(function.get("arguments") or "")[:LONGEST_TOOL]
+        given = function.get("arguments") or ""
+        yield (given if isinstance(given, str) else json.dumps(given, ensure_ascii=False))[:LONGEST_TOOL]
 
 
 def _name(attachment: Any) -> str:

@@ -481,6 +481,16 @@ def test_none_stops_a_list_a_sync_or_a_rebuild(unchanged: Home) -> None:
         assert repr(other.list(hidden=True)) == repr(before)
 
 
+def test_none_stops_a_search(unchanged: Home) -> None:
+    sessions = unchanged.sessions
+    assert sessions.complete_search() == 0
+    listed = {summary.session_id for summary in unchanged.page().items}
+    assert {hit.session_id for hit in sessions.search("hello", limit=10_000, hidden=True)} <= listed
+    for good in GOOD:
+        text = str(sessions.get(good).messages[0]["content"])
+        assert good in {hit.session_id for hit in sessions.search(text, limit=10_000, hidden=True)}
+
+
 def test_each_is_listed_sanely_or_named(unchanged: Home) -> None:
     page = unchanged.page()
     for summary in page.items:

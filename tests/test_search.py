@@ -18,7 +18,7 @@ from hermes_sessions import Hit, InvalidValue, SessionRepository
 from hermes_sessions.search_sync import INLINE_FILES
 
 from .agent_db import add_message, add_session, dump, handles, keep_full_text, new_state, writing
-from .make import message, started, turns, write_document
+from .make import message, started, turns, write, write_document
 
 START = 1_777_000_000.0
 
@@ -432,6 +432,38 @@ def test_a_search_looks_messages_up_and_sorts_nothing(sessions: SessionRepositor
     told = "\n".join(row[-1] for row in plan)
     assert told.count("USING INTEGER PRIMARY KEY") == 2
     assert "TEMP B-TREE" not in told
+
+
+NEEDLE = '{"role": "user", "content": "needle", "timestamp": 1777000000}'
+ODD = {
+    "digits": '{"role": "user", "content": ' + "9" * 5000 + "}",
+    "no object": '1, null, [], "x"',
+    "deep": '{"content": ' + "[" * 900 + "3" + "]" * 900 + "}",
+    "a part of digits": '{"content": [{"type": "text", "text": ' + "1" * 5000 + "}, 3]}",
+    "no time": '{"content": "x", "timestamp": "soon", "role": {}}',
+    "no number": '{"content": NaN, "timestamp": NaN}',
+    "half a pair": '{"content": "\\ud800", "role": "\\udfff"}',
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_message_stands_in_the_way_of_no_other(sessions: SessionRepository, name: str) -> None:
+    chosen = said(sessions, "needle")
+    write(sessions, "odd", f'{{"title": "Odd", "messages": [{ODD[name]}, {NEEDLE}]}}')
+    assert set(found(sessions, "needle")) == {chosen, "odd"}
+
+
+def test_a_file_that_cannot_be_read_is_missing_and_the_rest_is_found(sessions: SessionRepository) -> None:
+    write_document(sessions, "closed", title="Closed", messages=[message("needle")])
+    assert sessions.count(hidden=True) == 1
+    path = sessions.config.sessions_dir / "closed.json"
+    path.chmod(0)
+    chosen = said(sessions, "needle")
+    hits = sessions.search("needle")
+    if os.geteuid():
+        assert ([hit.session_id for hit in hits], hits.missing) == ([chosen], 1)
+    path.chmod(0o600)
+    assert set(found(sessions, "needle")) == {chosen, "closed"}
 
 
 # ---- the agent's ------------------------------------------------------------------------------------------
