@@ -40,7 +40,7 @@ PAGES = {
     "filtered": "/?source=cli&archived=all",
     "session": "/session/df8748bd091c",
     "session of an agent": "/session/chain1_seg2",
-    "find": "/session/df8748bd091c/find?q=the",
+    "find": "/session/df8748bd091c/find?words=the",
     "interrupted": "/session/6e9160d23644",
     "projects": "/projects",
     "import": "/import",

@@ -335,7 +335,7 @@ def test_no_payload_runs(browser: Browser, url: str) -> None:
         page.add_init_script("window.pwned = () => { window.ran = true; document.title = 'pwned'; }")
         total = len(hostile())
         for path in [f"/session/hostile?before={before}" for before in range(total, 0, -50)] + [
-            "/session/hostile/find?q=pwned",
+            "/session/hostile/find?words=pwned",
             "/session/hostile/truncate?keep=3",
             "/session/hostile/messages/0",
             "/session/hostile/messages?before=50",
@@ -346,7 +346,7 @@ def test_no_payload_runs(browser: Browser, url: str) -> None:
             assert page.evaluate("window.ran") is None, path
             assert "pwned()" in page.content()
         for payload in PAYLOADS[:8]:
-            page.goto(f"/session/hostile/find?{urlencode({'q': payload})}")
+            page.goto(f"/session/hostile/find?{urlencode({'words': payload})}")
             assert page.evaluate("window.ran") is None
 
 
@@ -357,7 +357,7 @@ def test_axe_finds_nothing(browser: Browser, url: str, theme: str) -> None:
         for path in (
             "/session/rich",
             "/session/long?at=2500#m2500",
-            "/session/rich/find?q=needle",
+            "/session/rich/find?words=needle",
             "/session/cut/truncate?keep=2",
             "/usage?days=all",
             "/usage?days=7",

@@ -425,17 +425,17 @@ def test_find_looks_through_the_whole_transcript(sessions: SessionRepository, cl
         said[index]["content"] = f"before\nthe {'Needle' if index else 'NEEDLE'} in it <b>after</b>"
     write_document(sessions, "s1", messages=said)
     for path in ("find", "hits"):
-        page = client.get(f"/session/s1/{path}", query_string={"q": " needle  in "}).text
+        page = client.get(f"/session/s1/{path}", query_string={"words": " needle  in "}).text
         assert re.findall(r'data-index="(\d+)"', page) == ["0", "499", "500", "1199"]
         assert "before the <mark>NEEDLE in</mark> it &lt;b&gt;after" in page
         assert "/session/s1?at=499&amp;find=needle++in#m499" in page
-    assert "No message holds these words" in client.get("/session/s1/find?q=zqx").text
+    assert "No message holds these words" in client.get("/session/s1/find?words=zqx").text
     assert "data-index" not in client.get("/session/s1/find").text
-    page = client.get("/session/s1/hits?q=message").text
+    page = client.get("/session/s1/hits?words=message").text
     assert page.count("data-index") == 500
     assert "500 and more" in page
-    assert client.get(f"/session/s1/find?q={'x' * 201}").status_code == 400
-    assert client.get("/session/none/find?q=x").status_code == 404
+    assert client.get(f"/session/s1/find?words={'x' * 201}").status_code == 400
+    assert client.get("/session/none/find?words=x").status_code == 404
 
 
 FOUND: list[tuple[Any, str, bool]] = [

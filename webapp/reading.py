@@ -182,9 +182,9 @@ def show_hits(session_id: str) -> Response:
 
 
 def _found(session_id: str) -> dict[str, Any]:
-    words = request.args.get("q", "").strip()
+    words = request.args.get("words", "").strip()
     if len(words) > LONGEST_WORDS:
-        raise InvalidValue(f"q must have at most {LONGEST_WORDS} characters")
+        raise InvalidValue(f"words must have at most {LONGEST_WORDS} characters")
     hits = list(islice(_hits(session_id, words), MOST_HITS + 1)) if words else []
     return {
         "session": sessions().summary(session_id),

@@ -9,7 +9,7 @@ export class Find {
   constructor(form, transcript, signal) {
     this.form = form;
     this.transcript = transcript;
-    this.input = form.elements.q;
+    this.input = form.elements.words;
     this.count = form.querySelector(".count");
     this.found = [];
     this.more = false;
@@ -57,7 +57,7 @@ export class Find {
 
   async ask(words) {
     try {
-      const response = await reach(`${this.form.dataset.hits}?q=${encodeURIComponent(words)}`);
+      const response = await reach(`${this.form.dataset.hits}?words=${encodeURIComponent(words)}`);
       if (!response.ok) return null;
       const hits = new DOMParser().parseFromString(await response.text(), "text/html");
       this.more = hits.querySelector("[data-more]") !== null;
