@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -17,8 +17,9 @@ QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+AXE = Path(__file__).parent / "vendor/axe-core/axe.min.js"
 WIDTHS = (1280, 390)
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 REFUSED = "Failed to load resource: the server responded with a status of 4"
 in_browser = [
@@ -41,6 +42,7 @@ def strict_context(
     asked: set[str] = set()
     context.on("console", lambda said: complaints.append(said.text))
     context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
     context.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
     yield context
     context.close()
@@ -74,3 +76,11 @@ def stored(home: Path, session_id: str) -> dict[str, Any]:
     """Return what the file of a conversation holds."""
     document: dict[str, Any] = json.loads((home / f"webui/sessions/{session_id}.json").read_bytes())
     return document
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds on a page: the rule, and the first element that breaks it."""
+    # Not as an element: the page's policy allows no script of others.
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .browsing import REFUSED, THEMES, WIDTHS, in_browser, put_session, strict_context, strict_page
+from .browsing import AXE, REFUSED, THEMES, WIDTHS, in_browser, put_session, strict_context, strict_page
 from .conftest import copy_sample
 from .make import message
 from .payloads import PAYLOADS
@@ -16,7 +16,7 @@ from .serving import served
 
 pytestmark = in_browser
 
-AXE = Path(__file__).parent / "vendor/axe-core/axe.min.js"
+
 TRAP = "window.ran = []; window.pwned = () => window.ran.push(document.activeElement?.outerHTML ?? '')"
 
 

@@ -12,14 +12,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from hermes_sessions import SessionRepository
 
-from .browser import THEMES, launched, needed, violations, watched
+from .browsing import THEMES, in_browser, strict_page, violations
 from .make import message, turns, write_document
 from .payloads import PAYLOADS
 from .serving import served
 from .test_transcript import PICTURE, answer, call
 from .web import KEY
 
-pytestmark = needed
+pytestmark = in_browser
 
 LONG, CODE = 5_000, "def double(x):\n    return 2 * x\n"
 RICH = [
@@ -36,13 +36,6 @@ RICH = [
     message("قارن بين الخطتين من حيث السعر والذاكرة.\n\n数据库 ✅ 👩‍🚀"),
     message("**It failed.**", "assistant", _error=True, _unsent="what was typed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +77,7 @@ def url(home: Path) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """A page that must not complain."""
-    with watched(browser, url) as page:
+    with strict_page(browser, url) as page:
         yield page
 
 
@@ -152,7 +145,7 @@ def test_from_the_middle_both_ends_can_be_reached(page: Page) -> None:
 
 
 def test_without_scripts_links_lead_to_older_and_newer_messages(browser: Browser, url: str) -> None:
-    with watched(browser, url, java_script_enabled=False) as page:
+    with strict_page(browser, url, java_script_enabled=False) as page:
         page.goto("/session/long")
         page.get_by_role("link", name="Older messages").click()
         expect(page.locator("#m4949")).to_be_attached()
@@ -171,7 +164,7 @@ def test_without_scripts_links_lead_to_older_and_newer_messages(browser: Browser
 
 
 def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
-    with watched(browser, url, permissions=["clipboard-read", "clipboard-write"]) as page:
+    with strict_page(browser, url, permissions=["clipboard-read", "clipboard-write"]) as page:
         page.goto("/session/rich")
         page.get_by_role("button", name="Copy", exact=True).click()
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
@@ -331,7 +324,7 @@ def test_new_messages_appear_and_are_followed_at_the_end(page: Page, repository:
 
 def test_no_payload_runs(browser: Browser, url: str) -> None:
     # Without the pages' policy, which would stop what was let through.
-    with watched(browser, url, bypass_csp=True) as page:
+    with strict_page(browser, url, bypass_csp=True) as page:
         page.add_init_script("window.pwned = () => { window.ran = true; document.title = 'pwned'; }")
         total = len(hostile())
         for path in [f"/session/hostile?before={before}" for before in range(total, 0, -50)] + [
@@ -353,7 +346,7 @@ def test_no_payload_runs(browser: Browser, url: str) -> None:
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing(browser: Browser, url: str, theme: str) -> None:
     options = {"color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
-    with watched(browser, url, **options) as page:
+    with strict_page(browser, url, **options) as page:
         for path in (
             "/session/rich",
             "/session/long?at=2500#m2500",
@@ -369,7 +362,7 @@ def test_axe_finds_nothing(browser: Browser, url: str, theme: str) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_pages_fit(browser: Browser, url: str, width: int) -> None:
-    with watched(browser, url, viewport={"width": width, "height": 844}) as page:
+    with strict_page(browser, url, viewport={"width": width, "height": 844}) as page:
         for path in ("/session/rich", "/session/long", "/session/hostile", "/usage?days=all"):
             page.goto(path)
             page.evaluate("for (const each of document.querySelectorAll('details.fold')) each.open = true")
