@@ -6,7 +6,7 @@ Files are read outside of transactions, and what was read is stored only if no o
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from .errors import NotFound, StorageError, Unreadable, storing
 from .model import Change, Signature
 from .search import OWN, Entry, Message
 from .search_plan import Plan, Stale, listed, plan
-from .sidecar import Loaded
+from .sidecar import Outline
 from .words import NOTHING_SAID, Searched, searched
 
 # What a search reads itself before it answers; more is left to the background, and the answer says so.
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
-BATCH_BYTES = 2_000_000  # read and stored at once: a few hundredths of a second
-CHUNK = 200  # messages decoded at once
+BATCH_BYTES = sidecar.LARGEST_AT_ONCE  # stored at once: a few hundredths of a second
+CHUNK = 50  # messages in memory of a larger file
 PATIENCE_SECONDS = 0.25  # that a search waits for a file that is being read
 PASSES = 3
 KNOWN_WORDS = 200_000
@@ -179,53 +179,59 @@ class SearchSync:
             yield done
 
     def _read(self, stale: Sequence[Stale], goes_on: Callable[[], bool]) -> None:
-        files = [(each, self._load(each.session_id)) for each in stale]
-        read = [(each, file, sidecar.message_texts(file)) for each, file in files if file is not None]
-        if len(read) == 1:
-            self._index_large(*read[0], goes_on)
-        elif read:
-            self._index_small(read)
+        with ExitStack() as stack:
+            outlined = [(each, self._outlined(stack, each.session_id)) for each in stale]
+            read = [(each, source) for each, source in outlined if source is not None]
+            if len(read) == 1:
+                self._index_large(*read[0], goes_on)
+            elif read:
+                self._index_small(read)
 
-    def _index_small(self, read: Sequence[tuple[Stale, Loaded, list[memoryview]]]) -> None:
-        """Index files by one transaction."""
+    def _outlined(self, stack: ExitStack, session_id: str) -> Outline | None:
+        with suppress(NotFound, Unreadable, StorageError):  # it stays among what is missing, which is said
+            path = sidecar.path_of(self._config.sessions_dir, session_id)
+            return stack.enter_context(sidecar.surveyed(path, session_id))
+        return None
+
+    def _index_small(self, read: Sequence[tuple[Stale, Outline]]) -> None:
+        """Index files, which are in memory, by one transaction."""
         with database.writing(self._opened()) as connection:
-            first = search.below(connection, sum(len(texts) for _, _, texts in read))
-            for each, file, texts in read:
-                entry = search.entry(connection, each.session_id)
-                if entry is not None and entry.signature == each.known:  # else another process was faster
-                    kept = _kept(connection, entry, file, texts)
+            first = search.below(connection, sum(source.total for _, source in read))
+            for stale, source in read:
+                entry = search.entry(connection, stale.session_id)
+                if entry is not None and entry.signature == stale.known:  # else another process was faster
+                    kept = _count_same(_messages(source, 0), search.digests(connection, entry.number))
+                    search.keep(connection, entry.number, kept)
                     older = entry.signature is None and not kept
                     at = first if older else search.above(connection)
-                    for chunk in _chunks(_messages(file, texts, kept)):
+                    for chunk in _chunks(_messages(source, kept)):
                         self._put(connection, entry, chunk, at)
                         at += len(chunk)
-                    search.mark(connection, entry.number, file.signature)
-                first += len(texts)
+                    search.mark(connection, entry.number, source.stored.signature)
+                first += source.total
 
-    def _index_large(
-        self, stale: Stale, file: Loaded, texts: Sequence[memoryview], goes_on: Callable[[], bool]
-    ) -> None:
-        """Index one file by several transactions, so that nobody waits for all of it."""
-        with database.writing(self._opened()) as connection:
+    def _index_large(self, stale: Stale, source: Outline, goes_on: Callable[[], bool]) -> None:
+        """Index one file by several transactions, so that nobody waits for all of it, nor is it in memory."""
+        with self.reading() as connection:
             entry = search.entry(connection, stale.session_id)
             if entry is None or entry.signature != stale.known:
                 return
-            kept = _kept(connection, entry, file, texts)
+            known = search.digests(connection, entry.number)
+        kept = _count_same(_messages(source, 0), known)
+        with database.writing(self._opened()) as connection:
+            if search.entry(connection, stale.session_id) != entry:
+                return
+            search.keep(connection, entry.number, kept)
             older = entry.signature is None and not kept
-            at = search.below(connection, len(texts)) if older else None
-        for chunk in _chunks(_messages(file, texts, kept)):
+            at = search.below(connection, source.total) if older else None
+        for chunk in _chunks(_messages(source, kept)):
             if not goes_on():
                 return  # whoever goes on finds how far this came
             with database.writing(self._opened()) as connection:
                 self._put(connection, entry, chunk, search.above(connection) if at is None else at)
             at = None if at is None else at + len(chunk)
         with database.writing(self._opened()) as connection:
-            search.mark(connection, entry.number, file.signature)
-
-    def _load(self, session_id: str) -> Loaded | None:
-        with suppress(NotFound, Unreadable, StorageError):  # it stays among what is missing, which is said
-            return sidecar.load(self._config.sessions_dir, session_id)
-        return None
+            search.mark(connection, entry.number, source.stored.signature)
 
     def _put(self, connection: Connection, entry: Entry, chunk: Sequence[Message], first: int) -> None:
         search.put(connection, entry.number, chunk, first)
@@ -321,22 +327,18 @@ def _chunks(messages: Iterator[Message]) -> Iterator[list[Message]]:
         yield chunk
 
 
-def _kept(connection: Connection, entry: Entry, file: Loaded, texts: Sequence[memoryview]) -> int:
-    """Return how many messages at the beginning are indexed as they are, having forgotten the others."""
-    kept = _count_same(_messages(file, texts, 0), search.digests(connection, entry.number))
-    search.keep(connection, entry.number, kept)
-    return kept
+def _messages(source: Outline, first: int) -> Iterator[Message]:
+    """Yield a file's messages from an index on, some at once: a session of 50 MB is never in memory."""
+    for start in range(first, source.total, CHUNK):
+        texts = sidecar.texts_between(source, start, min(start + CHUNK, source.total))
+        for position, text in enumerate(texts, start):
+            yield search.message(position, _said(source, text))
 
 
-def _messages(loaded: Loaded, texts: Sequence[memoryview], first: int) -> Iterator[Message]:
-    for position in range(first, len(texts)):
-        yield search.message(position, _said(loaded, texts[position]))
-
-
-def _said(loaded: Loaded, text: memoryview) -> Searched:
+def _said(source: Outline, text: memoryview) -> Searched:
     """Return what is searched of a message, nothing of one that cannot be decoded."""
     try:
-        return searched(sidecar.decode(loaded, text))
+        return searched(sidecar.decode(source, text))
     except Unreadable:
         return NOTHING_SAID
 

@@ -262,10 +262,15 @@ def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
 
 def messages_from(source: Outline, index: int) -> list[Any]:
     """Return the messages from this index on."""
-    if index >= source.total:
+    return [decode(source, text) for text in texts_between(source, index, source.total)]
+
+
+def texts_between(source: Outline, start: int, end: int) -> Sequence[memoryview]:
+    """Return the texts of the messages from index `start` up to, not including, `end`."""
+    if start >= end:
         return []
-    first, texts = _texts_around(source, index, source.total)
-    return [decode(source, text) for text in texts[index - first :]]
+    first, texts = _texts_around(source, start, end)
+    return texts[start - first : end - first]
 
 
 def message(source: Outline, index: int) -> Any:

@@ -116,10 +116,11 @@ def filled(may: Path) -> Iterator[FlaskClient]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """Debian's Chromium without a window, one for all tests."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # slow, and only the browser's tests need it
+    from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415  # slow, and only the browser's tests need it
 
     from .browsing import CHROMIUM, QUIET  # noqa: PLC0415  # as above
 
+    expect.set_options(timeout=30_000)  # what is waited for, on a machine that does much else
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
