@@ -396,8 +396,10 @@ def descriptors() -> int:
 @pytest.fixture
 def unchanged(corpus: Home) -> Iterator[Home]:
     """The corpus, for a test after which every file is as it was, and none was left open."""
+    corpus.sessions.complete_search()  # or the background has files open
     opened = descriptors()
     yield corpus
+    corpus.sessions.complete_search()
     assert entries(corpus.folder) == corpus.untouched
     assert descriptors() == opened
 

@@ -157,3 +157,8 @@ def test_masking_follows_the_settings(sessions: SessionRepository, app: Flask) -
         settings(sessions, text)
         with app.test_request_context("/"):
             assert masker()(KEY) == wanted
+
+
+def test_a_page_of_a_deleted_session_is_told_that_nothing_is_new(client: FlaskClient) -> None:
+    assert client.get("/session/gone/messages?after=3").status_code == 204
+    assert client.get("/session/gone/messages?before=3").status_code == 404

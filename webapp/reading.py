@@ -135,8 +135,14 @@ def _picture_of(session_id: str) -> Callable[[int, int], str]:
 
 @reading.get("/session/<session_id>/messages")
 def show_messages(session_id: str) -> Response:
-    """Show messages alone, for a page that has the others."""
-    return render.page("messages.html", **values(sessions().summary(session_id)))
+    """Show messages alone, for a page that has the others; nothing new of a session that is gone."""
+    try:
+        summary = sessions().summary(session_id)
+    except NotFound:
+        if "after" in request.args:
+            return Response(status=204)
+        raise
+    return render.page("messages.html", **values(summary))
 
 
 @reading.get("/session/<session_id>/messages/<int:index>")

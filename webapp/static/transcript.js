@@ -81,6 +81,7 @@ class Transcript {
   /** Return the window that the server has for a query. */
   async fetch(query) {
     const response = await reach(`${this.section.dataset.messages}?${query}`, { signal: this.signal });
+    if (response.status === 204) throw new DOMException("the conversation is gone", "AbortError");
     if (!response.ok) throw new Refused(`the server answered ${response.status}`, response.status);
     const found = parsed(await response.text()).querySelector(".window");
     if (!found) throw new Refused("log in again to see more", 401);
