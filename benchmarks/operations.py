@@ -27,6 +27,7 @@ def run(home: Path, work: Path) -> Iterator[list[Figure]]:
     state_dir = home / "webui"
     with SessionRepository.open(state_dir) as sessions:
         size = Size(sessions.count(hidden=True))
+        yield [searching.build(sessions, size)]  # or the background would be measured with all that follows
         floors = Floors(state_dir, work / "floors")
         try:
             for case in _cases(sessions, floors, state_dir, work):
@@ -107,7 +108,8 @@ def _reading(sessions: SessionRepository, floors: Floors, folder: Path) -> Itera
     page = partial(sessions.messages, LARGE, limit=30)
     yield Case("messages(limit=30), 50 MB", page, last, 10)
     replaced = partial(_change_from_outside, folder, LARGE)
-    yield Case("messages(limit=30), 50 MB, replaced by another program", page, last, 5, replaced)
+    anew = [Floor(floor.name, floor.run) for floor in last]
+    yield Case("messages(limit=30), 50 MB, replaced by another program", page, anew, 5, replaced)
 
 
 def _writing(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
