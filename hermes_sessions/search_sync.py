@@ -106,7 +106,7 @@ class SearchSync:
         self._words.clear()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection that is not in use; the next use opens one."""
         if self._engine is not None:
             self._engine.dispose()
 

@@ -44,7 +44,9 @@ def made(sessions: SessionRepository, folder: Path, progress: Progress | None = 
 
 def names(folder: Path) -> set[str]:
     """Return the relative path of everything in a folder that is not a folder."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    found = [path for path in folder.rglob("*") if not path.is_dir()]
+    # Less the index of words and its locks, which a thread keeps beside whatever is tested.
+    return {str(path.relative_to(folder)) for path in found if not path.name.startswith("search")}
 
 
 def leftovers(folder: Path) -> list[str]:
