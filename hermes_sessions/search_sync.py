@@ -53,7 +53,7 @@ class SearchSync:
         self._changes.append(change)
 
     def catch_up(self) -> int:
-        """Mend what differs if that is little, else have it done; return how many sessions are missing."""
+        """Mend what differs if that is little; return how many sessions are missing still."""
         if not self._mending.acquire(timeout=PATIENCE_SECONDS):
             return max(1, self._behind)  # a large file is being read
         try:
