@@ -77,8 +77,6 @@ class SearchThread:
             self.complete()
         except StorageError as error:
             self.problem = f"the search index cannot be kept: {error}"
-        finally:
-            self._index.close()  # a server that nobody searches in has as many files open as before
 
     def _complete(self) -> None:
         """Bring in what is missing, unless another process does."""

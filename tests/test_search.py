@@ -1,5 +1,6 @@
 """The search as its callers see it: both stores, fresh after every change by anybody, mended when broken."""
 
+import gc
 import os
 import signal
 import sqlite3
@@ -409,6 +410,20 @@ def test_an_index_that_is_removed_under_us_is_made_anew(sessions: SessionReposit
     for path in sessions.config.state_dir.glob("search.db*"):
         path.unlink()
     assert found(sessions, "needle") == [chosen]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
+def test_nothing_stays_open_after_searches_beside_the_thread(tmp_path: Path) -> None:
+    gc.disable()  # or it closes what was forgotten
+    try:
+        with SessionRepository.open(hermes_home=tmp_path / "home") as sessions:
+            chosen = said(sessions, "needle")
+            for number in range(50):
+                sessions.append(chosen, [message(f"thread {number}")])
+                assert found(sessions, "needle") == [chosen]
+        assert not [each for each in handles() if "search.db" in each]
+    finally:
+        gc.enable()
 
 
 def test_a_rebuilt_index_of_sessions_finds_the_same(sessions: SessionRepository) -> None:
