@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+
+from webapp.live import MOST_STREAMS
 
 from .browsing import in_browser, put_session, strict_context, strict_page
 from .conftest import copy_sample
@@ -15,6 +19,7 @@ from .serving import address, served, start, stop
 pytestmark = in_browser
 
 MANY = 20_000
+FULL = "Failed to load resource: the server responded with a status of 503"
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +169,42 @@ def test_new_and_changed_sessions_appear_in_every_tab(browser: Browser, url: str
         put_session(home, "live-2", title="After the first tab")
         for tab in tabs[1:]:
             expect(tab.locator('.row[data-id="live-2"]')).to_have_count(1)
+
+
+@pytest.mark.slow
+def test_quick_reloads_use_up_no_streams(browser: Browser, url: str, home: Path) -> None:
+    with strict_page(browser, url) as page:
+        page.goto("/")
+        for _ in range(150):
+            with page.expect_request("**/stream"):
+                page.reload()
+        put_session(home, "reloaded", title="After many reloads")
+        expect(page.locator('.row[data-id="reloaded"]')).to_have_count(1)
+
+
+def test_a_page_that_finds_no_room_to_listen_asks_now_and_then_and_listens_later(
+    browser: Browser, may: Path
+) -> None:
+    with served(may) as url, strict_page(browser, url, allowed=FULL) as page:
+        with ExitStack() as opened:
+            for _ in range(MOST_STREAMS):
+                opened.enter_context(urlopen(f"{url}/api/sessions/gateway/stream"))
+            page.clock.install()
+            with page.expect_response("**/sidebar?limit=1") as asked:
+                page.goto("/")
+            tag = asked.value.headers["etag"]
+            with page.expect_request("**/sidebar?limit=1") as again:
+                page.clock.fast_forward(30_000)
+            assert again.value.headers["if-none-match"] == tag
+            put_session(may, "polled", title="Asked for")
+            page.clock.fast_forward(30_000)
+            expect(page.locator('.row[data-id="polled"]')).to_have_count(1)
+            expect(page.locator("#offline")).to_be_hidden()
+        with page.expect_response("**/stream") as listening:
+            page.clock.fast_forward(30_000)
+        assert listening.value.ok
+        put_session(may, "told", title="Told of")
+        expect(page.locator('.row[data-id="told"]')).to_have_count(1)
 
 
 def test_what_is_looked_at_stays_in_place_when_the_list_grows(page: Page, home: Path) -> None:

@@ -293,6 +293,23 @@ def test_too_many_are_not_let_in(store: Store, watch: Watch) -> None:
     assert watcher.join() is None
 
 
+def test_a_listener_whose_client_went_gives_its_place_and_its_stream_ends(store: Store, watch: Watch) -> None:
+    watcher = watch(poll_seconds=NEVER, most=2)
+    store.give("1")
+    went = threading.Event()
+    gone = watcher.join(went.is_set)
+    joined(watcher)
+    assert gone is not None
+    assert watcher.join() is None
+    with ThreadPoolExecutor(1) as pool:
+        end = pool.submit(list[bytes], watcher.events(gone))
+        went.set()
+        joined(watcher)
+        assert end.result(timeout=LONG) == []
+    watcher.leave(gone)
+    assert watcher.join() is None, "what left already gives no second place"
+
+
 def test_closing_ends_every_stream(store: Store, watch: Watch) -> None:
     watcher = watch(poll_seconds=NEVER)
     store.give("1")
@@ -514,28 +531,36 @@ def test_twenty_streams_beside_requests_are_all_answered(may: Path) -> None:
             assert news_where(stream, lambda entries: {entry["title"] for entry in entries} == expected)
 
 
-def test_the_server_answers_beside_as_many_streams_as_it_takes_and_forgets_the_dead(may: Path) -> None:
+def check_full(url: str) -> None:
+    """Hold that one more stream is refused, in words."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        Stream(url)
+    with refused.value as answer:
+        assert answer.code == 503
+        assert json.loads(answer.read()).keys() == {"error"}
+
+
+def test_the_server_answers_beside_as_many_streams_as_it_takes(may: Path) -> None:
+    with served(may) as url, ExitStack() as opened:
+        streams = [opened.enter_context(closing(Stream(url))) for _ in range(live.MOST_STREAMS)]
+        check_full(url)
+        rename(url, newest(url), "to all of them")
+        for stream in streams:
+            assert news_where(stream, first_is("to all of them"))
+        streams[0].close()
+        opened.enter_context(closing(Stream(url)))
+        check_full(url)
+
+
+def test_streams_whose_clients_went_hold_no_place_and_no_thread(may: Path) -> None:
     with served(may) as url, ExitStack() as opened:
         witness = opened.enter_context(closing(Stream(url)))
-        dying = [Stream(url) for _ in range(live.MOST_STREAMS - 1)]
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            Stream(url)
-        with refused.value as answer:
-            assert answer.code == 503
-            assert json.loads(answer.read()).keys() == {"error"}
-        session_id = newest(url)
-        for stream in dying:
-            stream.close()
-        for attempt in range(20):  # a write finds a connection gone, the one after it at the latest
-            rename(url, session_id, f"attempt {attempt}")
-            assert news_where(witness, first_is(f"attempt {attempt}"))
-            try:
-                opened.enter_context(closing(Stream(url)))
-            except urllib.error.HTTPError as full:
-                full.close()
-            else:
-                return
-        pytest.fail("those who left were never forgotten")
+        for _ in range(200):  # twice the server's threads: one that stayed with its stream would be missed
+            Stream(url).close()
+        stream = opened.enter_context(closing(Stream(url)))
+        rename(url, newest(url), "after all of them")
+        for each in (witness, stream):
+            assert news_where(each, first_is("after all of them"))
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])

@@ -1,6 +1,7 @@
 """Live news of the list: one watch of the store, shared by every open stream of server-sent events."""
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,9 +41,10 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listener:
-    """One open stream; `joined` is how many events there had been before."""
+    """One open stream; `joined` is how many events there had been before, `gone` whether nobody reads it."""
 
     joined: int
+    gone: Callable[[], bool]
 
 
 class Watcher:
@@ -78,14 +80,20 @@ class Watcher:
         """Whether anybody asks the store for changes."""
         return self._thread is not None
 
-    def join(self) -> Listener | None:
-        """Return a new listener, told of every change from now on; None if there are too many already."""
+    def join(self, gone: Callable[[], bool] = lambda: False) -> Listener | None:
+        """Return a new listener, told of every change from now on; None if there are too many already.
+
+        `gone` says at once, and does not raise, whether its client went: such a one is let go of when its
+        place is needed.
+        """
         with self._changed:
+            if len(self._listeners) >= self._most:
+                self._let_go()
             if len(self._listeners) >= self._most:
                 return None
             if self._thread is None and not self._closed:
                 self._start()
-            listener = Listener(self._newest.number)
+            listener = Listener(self._newest.number, gone)
             self._listeners.add(listener)
             self._changed.wait_for(lambda: self._ready or self._closed)
         return listener
@@ -98,9 +106,9 @@ class Watcher:
                 self._changed.notify_all()
 
     def events(self, listener: Listener) -> Iterator[bytes]:
-        """Yield what to send to a listener until the watch is closed: news, and comments in silences."""
+        """Yield what to send to a listener until it left or the watch ends: news, comments in silences."""
         seen = listener.joined
-        while (event := self._next(seen)) is not None:
+        while (event := self._next(listener, seen)) is not None:
             seen = event.number
             yield event.text
 
@@ -114,12 +122,20 @@ class Watcher:
             self._closed = True
             self._changed.notify_all()
 
-    def _next(self, seen: int) -> Event | None:
+    def _next(self, listener: Listener, seen: int) -> Event | None:
+        def over() -> bool:
+            return self._closed or listener not in self._listeners
+
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._newest.number != seen, self._keep_alive)
-            if self._closed:
+            self._changed.wait_for(lambda: over() or self._newest.number != seen, self._keep_alive)
+            if over():
                 return None
             return self._newest if self._newest.number != seen else Event(seen, KEEP_ALIVE)
+
+    def _let_go(self) -> None:
+        """Forget whose client went and end their streams; a write would find out in the next silence only."""
+        self._listeners -= {each for each in self._listeners if each.gone()}
+        self._changed.notify_all()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._watch, name=THREAD, daemon=True)
@@ -194,6 +210,19 @@ def _sent(app: Flask, listener: Listener, seen: str | None) -> Iterator[bytes]:
     yield from app.extensions["hermes_live"].events(listener)
 
 
+def _hung_up(connection: socket.socket | None) -> bool:
+    """Whether the client at the other end closed its connection; False if the server does not give it out."""
+    if connection is None:
+        return False
+    try:
+        # Not an SSLSocket's own, which refuses flags: what is asked for is the end of the bytes below it.
+        return not socket.socket.recv(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:  # open, and silent as a client of events is
+        return False
+    except OSError:  # reset, or closed here already
+        return True
+
+
 def _event(version: str, entries: Entries) -> bytes:
     data = wire.encode({"type": "sessions_changed", "sessions": entries})
     return b"id: " + version.encode() + b"\ndata: " + data + b"\n\n"
@@ -216,7 +245,7 @@ def follow_sessions(probe: bool = False) -> answers.Probe | Response:
         return {"ok": True, "watcher_running": watcher.running, "fallback_poll_ms": FALLBACK_POLL_MS}
     if request.method == "HEAD":  # has no body, and so no end that could be noticed
         return Response(mimetype=EVENTS, headers=HEADERS)
-    listener = watcher.join()
+    listener = watcher.join(partial(_hung_up, request.environ.get("gunicorn.socket")))
     if listener is None:
         abort(503, "too many pages follow the list already; ask for it now and then instead")
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy, which the stream outlives

@@ -1,7 +1,8 @@
 // News of the list: one event stream for all tabs of a browser, polling where there can be none.
 //
 // The tab that holds the lock listens and tells the others. Without locks (they need HTTPS or localhost) each tab
-// listens for itself; where too many listen already, it asks now and then, and an unchanged list costs a 304.
+// listens for itself; where too many listen already, it asks now and then, when an unchanged list costs a 304, and
+// tries each time whether there is room to listen again.
 
 const STREAM = "/api/sessions/gateway/stream";
 const LOCK = "hermes-sessions-stream";
@@ -11,6 +12,7 @@ const RETRY = 3_000;
 let told = () => {};
 let channel = null;
 let tag = null;
+let missed = false; // whether something may have changed while nobody listened
 
 /** Call `changed` whenever the list may have changed, until the page goes. */
 export function start(changed) {
@@ -26,7 +28,6 @@ export function start(changed) {
 
 function listen() {
   const source = new EventSource(STREAM);
-  let missed = false;
   source.addEventListener("open", () => {
     connection(true);
     if (missed) tell(null); // something may have changed meanwhile
@@ -58,7 +59,7 @@ function connection(up) {
 
 async function poll() {
   await check();
-  setTimeout(poll, document.getElementById("offline").hidden ? POLL : RETRY);
+  setTimeout(listen, document.getElementById("offline").hidden ? POLL : RETRY);
 }
 
 /** Ask whether the list changed, and with it whether the server is there. */
