@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from hermes_sessions import SessionRepository
+
 from . import homes
 from .homes import MIDDLE
 
@@ -63,6 +65,8 @@ def main() -> None:
             homes.copy(asked.home, home)
         else:
             homes.generate(home, asked.sessions)
+        with SessionRepository.open(hermes_home=home) as sessions:
+            sessions.complete_search()  # or what is measured is the indexing in the background
         for line in _lines(home, Path(name, "answer"), asked):
             print(line, flush=True)
 

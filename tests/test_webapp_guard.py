@@ -202,9 +202,9 @@ def test_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
     assert elsewhere.status_code == 303
 
 
-def test_the_wait_doubles_up_to_a_minute_and_ends_with_success() -> None:
+def test_the_wait_doubles_up_to_a_minute_and_ends_with_success(tmp_path: Path) -> None:
     now = 0.0
-    slow = Slow(lambda: now)
+    slow = Slow(tmp_path, lambda: now)
     waits: list[float] = []
     for _ in range(14):
         assert slow.attempt("a") == 0
@@ -213,20 +213,28 @@ def test_the_wait_doubles_up_to_a_minute_and_ends_with_success() -> None:
     assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
     slow.succeeded("a")
     assert [slow.attempt("a") for _ in range(5)] == [0, 0, 0, 0, 1]
-    for number in range(5000):
+    for number in range(Slow.ADDRESSES + 100):
         slow.attempt(str(number))
-    assert len(slow._tries) == Slow.ADDRESSES
+    assert len(json.loads((tmp_path / "web.tries").read_bytes())) == Slow.ADDRESSES
 
 
-def test_a_hundred_guesses_at_once_are_four() -> None:
-    slow = Slow(lambda: 0.0)
+def test_a_hundred_guesses_at_once_at_several_workers_are_four(tmp_path: Path) -> None:
+    workers = [Slow(tmp_path, lambda: 0.0) for _ in range(4)]
     with ThreadPoolExecutor(16) as pool:
-        waits = list(pool.map(slow.attempt, ["10.0.0.1"] * 100))
+        waits = list(pool.map(lambda at: workers[at % 4].attempt("10.0.0.1"), range(100)))
     assert sorted(waits)[:5] == [0, 0, 0, 0, 1]
 
 
-def test_the_addresses_of_one_network_wait_together() -> None:
-    slow = Slow(lambda: 0.0)
+def test_a_clock_that_was_set_back_or_a_spoiled_file_keeps_nobody_out(tmp_path: Path) -> None:
+    for _ in range(8):
+        Slow(tmp_path, lambda: 5e9).attempt("a")
+    assert Slow(tmp_path, lambda: 1e9).attempt("a") == 0
+    (tmp_path / "web.tries").write_text('{"a": 1')
+    assert Slow(tmp_path, lambda: 1e9).attempt("a") == 0
+
+
+def test_the_addresses_of_one_network_wait_together(tmp_path: Path) -> None:
+    slow = Slow(tmp_path, lambda: 0.0)
     for number in range(4):
         assert slow.attempt(f"2001:db8::{number}") == 0
     assert slow.attempt("2001:db8::ffff:1") == 1

@@ -183,6 +183,13 @@ def test_several_workers_behave_as_one(may: Path) -> None:
                 opener.open(f"{url}/api/sessions", timeout=20)
             with refused.value as answer:
                 assert answer.code == 401
+        guesses = []
+        for _ in range(8):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                opener.open(f"{url}/login", b"password=wrong", timeout=20)
+            with refused.value as answer:
+                guesses.append(answer.code)
+        assert guesses == [401] * 4 + [429] * 4
     finally:
         said = stop(server)
     assert server.returncode == 0

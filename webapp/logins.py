@@ -11,11 +11,12 @@ import secrets
 import tempfile
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+from filelock import FileLock
 from itsdangerous import BadSignature, TimestampSigner
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -23,10 +24,12 @@ from hermes_sessions.errors import InvalidValue, storing
 
 KEY_FILE, KEY_BYTES = "web.key", 32
 PASSWORD_FILE = "web.password"  # noqa: S105  # a file's name
+TRIES_FILE = "web.tries"  # its lock beside it
 LOGINS_FOLDER = "logins"
 LOGIN_SECONDS = 30 * 86_400
 SHORTEST, LONGEST = 8, 1_000
 HASHED_AT_ONCE = 2  # each takes 32 MB
+LOCK_SECONDS = 5.0
 
 
 # ---- the password ---------------------------------------------------------------------------------------
@@ -95,7 +98,7 @@ class Login:
         self._signer = TimestampSigner(key, salt="login", digest_method=hashlib.sha256)
         self._folder = state_dir / LOGINS_FOLDER
         self.accepts = accepts
-        self.slow = Slow()
+        self.slow = Slow(state_dir)
 
     def begin(self) -> str:
         """Return a new token; raise `StorageError`."""
@@ -162,40 +165,56 @@ def _write(path: Path, content: bytes, put: Callable[[str, Path], None]) -> None
 class Slow:
     """How long an address waits after wrong passwords: nothing at first, then twice as long each time.
 
-    Of IPv6, a network of /64 is one address: whoever has one of them has all.
+    Of IPv6, a network of /64 is one address: whoever has one of them has all. Every process over the folder
+    counts in its one file.
     """
 
     FREE, LONGEST, ADDRESSES = 4, 60.0, 1024
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._tries: OrderedDict[str, tuple[int, float]] = OrderedDict()
+    def __init__(self, state_dir: Path, clock: Callable[[], float] = time.time) -> None:
+        self._path, self._clock = state_dir / TRIES_FILE, clock
 
     def attempt(self, address: str) -> float:
         """Return for how many seconds this address is not heard yet; 0 is a try, wrong until `succeeded`.
 
-        Counted before the password is compared: else a hundred at once would all be the first.
+        Counted before the password is compared: else a hundred at once would all be the first. Raises
+        `StorageError`.
         """
         network = _network(address)
-        with self._lock:
+        with self._counting() as tries:
             now = self._clock()
-            count, until = self._tries.get(network, (0, 0.0))
-            if until > now:
+            count, until = tries.get(network, (0, 0.0))
+            if now < until <= now + self.LONGEST:  # what is later was counted before the clock was set back
                 return until - now
-            self._tries[network] = (count + 1, now + self._penalty(count + 1))
-            self._tries.move_to_end(network)
-            while len(self._tries) > self.ADDRESSES:
-                self._tries.popitem(last=False)
+            tries.pop(network, None)
+            tries[network] = (count + 1, now + self._penalty(count + 1))
+            for oldest in list(tries)[: -self.ADDRESSES]:
+                del tries[oldest]
             return 0.0
 
     def succeeded(self, address: str) -> None:
-        """Forget the tries of an address."""
-        with self._lock:
-            self._tries.pop(_network(address), None)
+        """Forget the tries of an address; raise `StorageError`."""
+        with self._counting() as tries:
+            tries.pop(_network(address), None)
 
     def _penalty(self, count: int) -> float:
         return min(self.LONGEST, 2.0 ** min(count - self.FREE, 10)) if count >= self.FREE else 0.0
+
+    @contextmanager
+    def _counting(self) -> Iterator[dict[str, tuple[int, float]]]:
+        """Give out the tries and the end of the wait of each network, the last to try last, and keep them."""
+        with (
+            storing("cannot count wrong passwords"),
+            FileLock(self._path.with_name(f"{TRIES_FILE}.lock"), timeout=LOCK_SECONDS),
+        ):
+            tries = self._read()
+            yield tries
+            _write(self._path, msgspec.json.encode(tries), os.replace)
+
+    def _read(self) -> dict[str, tuple[int, float]]:
+        with suppress(FileNotFoundError, msgspec.DecodeError):  # a spoiled file must not keep the owner out
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, tuple[int, float]])
+        return {}
 
 
 def _network(address: str) -> str:
