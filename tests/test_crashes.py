@@ -2,8 +2,8 @@
 
 strace counts the calls of each mutator first, and is then told at which one to kill the process, or to let
 it fail with `EIO` or `ENOSPC`. By default every system call on files of ours is tried, and of SQLite's the
-first, the last and one between. `HERMES_ALL_CRASH_POINTS=1` tries each of them, failures that go on from a
-point, and failing reads: ten minutes on two cores.
+first, the last and one between. Those marked `long` try each of them, failures that go on from a point, and
+failing reads: ten minutes on two cores.
 """
 
 import os
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,37 +37,42 @@ from .crash_points import (
 )
 from .figures import tell
 
-ALL = os.environ.get("HERMES_ALL_CRASH_POINTS") == "1"
 SPREAD = 3
 
 
 class Kind(NamedTuple):
-    """A fault, and the system calls at which it is put in."""
+    """A fault, the system calls at which it is put in, and whether at each of SQLite's."""
 
     fault: Fault
     names: Sequence[str]
+    each: bool = True
 
 
-KILLED = Kind(KILL, (*CHANGING, *OPENING))
-REFUSALS = {
-    "EIO": Kind(Fault("error=EIO"), (*CHANGING, *OPENING, *LOCKING)),
-    "ENOSPC": Kind(Fault("error=ENOSPC"), WRITING),
-}
-EVERY_REFUSAL = {
-    **REFUSALS,
-    "ENOSPC": Kind(Fault("error=ENOSPC"), GROWING),
+KILLED = {"some": Kind(KILL, (*CHANGING, *OPENING), each=False), "all": Kind(KILL, (*CHANGING, *OPENING))}
+REFUSED = {
+    "EIO of some": Kind(Fault("error=EIO"), (*CHANGING, *OPENING, *LOCKING), each=False),
+    "ENOSPC of some": Kind(Fault("error=ENOSPC"), WRITING, each=False),
+    "EIO of all": Kind(Fault("error=EIO"), (*CHANGING, *OPENING, *LOCKING)),
+    "ENOSPC of all": Kind(Fault("error=ENOSPC"), GROWING),
     "EIO from then on": Kind(Fault("error=EIO", lasting=True), (*CHANGING, *OPENING)),
     "ENOSPC from then on": Kind(Fault("error=ENOSPC", lasting=True), GROWING),
     "EIO of reads": Kind(Fault("error=EIO"), READING),
 }
-CHOSEN_REFUSALS = EVERY_REFUSAL if ALL else REFUSALS
+
+
+def kinds(every: Mapping[str, Kind]) -> list[Any]:
+    """Return the parameters of a test: those that try all of SQLite's calls are `long`."""
+    return [
+        pytest.param(heading, kind, id=heading, marks=[pytest.mark.long] if kind.each else [])
+        for heading, kind in every.items()
+    ]
 
 
 def chosen(points: Sequence[Point], kind: Kind) -> list[Point]:
     """Return the points to try: our own, and of SQLite's so many as are wanted."""
     wanted = [point for point in points if point.name in kind.names and is_place(point, kind)]
     sqlite = [point for point in wanted if point.of_sqlite]
-    some = sqlite if ALL else spread(sqlite)
+    some = sqlite if kind.each else spread(sqlite)
     return [point for point in wanted if not point.of_sqlite or point in some]
 
 
@@ -166,18 +171,19 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.fault
 @pytest.mark.parametrize("name", MUTATORS)
+@pytest.mark.parametrize(("heading", "kind"), kinds(KILLED))
 def test_a_call_killed_anywhere_leaves_each_file_old_or_new_and_the_next_call_works(
-    bench: Bench, name: str
+    bench: Bench, heading: str, kind: Kind, name: str
 ) -> None:
-    problems = bench.problems(name, "killed", KILLED)
+    problems = bench.problems(name, f"killed at {heading}", kind)
     assert not problems, "\n".join(problems)
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("name", MUTATORS)
-@pytest.mark.parametrize("fault", CHOSEN_REFUSALS)
+@pytest.mark.parametrize(("heading", "kind"), kinds(REFUSED))
 def test_what_the_system_refuses_is_told_and_leaves_nothing_half_done(
-    bench: Bench, fault: str, name: str
+    bench: Bench, heading: str, kind: Kind, name: str
 ) -> None:
-    problems = bench.problems(name, fault, CHOSEN_REFUSALS[fault])
+    problems = bench.problems(name, heading, kind)
     assert not problems, "\n".join(problems)

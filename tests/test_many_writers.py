@@ -30,9 +30,12 @@ from .processes import at_once
 
 SHARED = ("one", "two", "three")
 SHORTENED = "shortened"
-TIMES = int(os.environ.get("HERMES_WRITERS", "1"))
-PROCESSES, THREADS, STEPS = 8, 8, 80 * TIMES
-FOREIGN_STEPS, LAST = 1_500 * TIMES, 5
+PROCESSES, THREADS, LAST = 8, 8, 5
+
+
+def some_or_many(steps: int) -> pytest.MarkDecorator:
+    """Let a test run with so many `steps`, and when asked for with ten times as many."""
+    return pytest.mark.parametrize("steps", [steps, pytest.param(10 * steps, marks=pytest.mark.long)])
 
 
 class Done(NamedTuple):
@@ -148,7 +151,7 @@ def counted(read: Session, text: str) -> Session:
     return replace(read, messages=[*read.messages, message(text)], extra={**read.extra, **saves})
 
 
-def write_in_a_process(home: Path, name: str, threads: int) -> list[Done]:
+def write_in_a_process(home: Path, name: str, threads: int, steps: int) -> list[Done]:
     """Be one process of writers, of so many threads over one repository."""
     with (
         ending(home, name),
@@ -156,7 +159,7 @@ def write_in_a_process(home: Path, name: str, threads: int) -> list[Done]:
         ThreadPoolExecutor(threads) as pool,
     ):
         writers = [Writer(sessions, f"{name}.{thread}") for thread in range(threads)]
-        return list(pool.map(lambda writer: writer.run(STEPS), writers))
+        return list(pool.map(lambda writer: writer.run(steps), writers))
 
 
 @contextmanager
@@ -374,9 +377,12 @@ def check_rows(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_of_many_writers_is_lost_or_twice_or_half(home: Path, request: pytest.FixtureRequest) -> None:
+@some_or_many(80)
+def test_nothing_of_many_writers_is_lost_or_twice_or_half(
+    home: Path, request: pytest.FixtureRequest, steps: int
+) -> None:
     threads = [THREADS if number == 0 else 1 for number in range(PROCESSES)]
-    writers = [("write", home, f"process{number}", count) for number, count in enumerate(threads)]
+    writers = [("write", home, f"process{number}", count, steps) for number, count in enumerate(threads)]
     readers = [("raw", home, PROCESSES), ("list", home, PROCESSES)]
     done = list(itertools.chain(*at_once(act, [*writers, *readers])))
     counts = sum((each.counts for each in done), Counter[str]())
@@ -404,15 +410,16 @@ def test_nothing_of_many_writers_is_lost_or_twice_or_half(home: Path, request: p
 
 
 @pytest.mark.slow
+@some_or_many(1_500)
 def test_no_version_of_a_program_without_our_locks_is_overwritten_unseen(
-    home: Path, request: pytest.FixtureRequest
+    home: Path, request: pytest.FixtureRequest, steps: int
 ) -> None:
     kinds = [("append", "update", "save")[number % 3] for number in range(PROCESSES - 1)]
     beside = [("beside", home, f"writer{number}", kind) for number, kind in enumerate(kinds)]
-    done = list(itertools.chain(*at_once(act, [("foreign", home, FOREIGN_STEPS, len(kinds)), *beside])))
+    done = list(itertools.chain(*at_once(act, [("foreign", home, steps, len(kinds)), *beside])))
     counts = sum((each.counts for each in done), Counter[str]())
     document = json.loads((home / "webui" / "sessions" / "one.json").read_bytes())
-    assert document["foreign"] == FOREIGN_STEPS
+    assert document["foreign"] == steps
     texts = Counter(each["content"] for each in document["messages"])
     for text in (text for each in done for text in each.appended.get("one", ())):
         assert texts[text] + list(document.values()).count(text) == 1
