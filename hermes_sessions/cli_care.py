@@ -15,7 +15,7 @@ from . import backup as backups
 from . import upgrades
 from .cli_base import Home, each, json_option, redact_option
 from .repository import SessionRepository
-from .results import Finding, Trashed
+from .results import Finding, Trashed, mended, told_repair
 from .terminal import Bar, ago, masked, print_json, print_table, report, visible, warn
 
 DAY = 86_400
@@ -135,7 +135,11 @@ def repair(home: Home, apply: bool, as_json: bool) -> None:
     if old is not None:
         print_findings([old], as_json)
     with SessionRepository(home.config()) as sessions:
-        print_findings(sessions.repair(apply=apply), as_json)
+        mendable = sessions.repair()
+        found = sessions.repair(apply=True) if apply else mendable
+    if apply and not as_json:
+        click.echo(told_repair(mended(mendable, found), found))
+    print_findings(found, as_json)
 
 
 def print_findings(found: Sequence[Finding], as_json: bool) -> NoReturn:

@@ -183,6 +183,20 @@ class Finding:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
+def mended(before: Iterable[Finding], after: Iterable[Finding]) -> int:
+    """Return how many of the findings before a repair are none after it."""
+    return len(set(before) - set(after))
+
+
+def told_repair(count: int, left: Iterable[Finding]) -> str:
+    """Return in words what a repair did: ``3 mended, 1 left: interrupted turn``; notes are not left."""
+    kinds = [finding.kind for finding in left if not finding.note]
+    done = f"{count:,} mended" if count else "nothing to mend without asking"
+    return (
+        f"{done}, {len(kinds):,} left: {', '.join(sorted(set(kinds)))}" if kinds else f"{done}, nothing left"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SyncReport:
     """How many sessions a sync added to the index, renewed, dropped; and how many files it could not read."""

@@ -2,11 +2,14 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+
+from hermes_sessions import SessionRepository
 
 from .browsing import REFUSED, in_browser, put_session, stored, strict_page
 from .conftest import copy_sample
@@ -279,9 +282,47 @@ def test_the_trash_gives_back_and_is_emptied(page: Page, home: Path) -> None:
     said(page, "Moved to the trash.")
     page.get_by_role("link", name="Trash").click()
     page.get_by_text("Empty the trash").click()
-    page.get_by_role("button", name="Erase for good").last.click()
+    page.get_by_role("button", name="Erase everything").click()
     said(page, "Erased for good.")
     expect(page.locator("main")).to_contain_text("The trash is empty.")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_one_of_several_is_erased_from_the_trash(browser: Browser, may: Path, script: bool) -> None:
+    now = time.time()
+    trash = may / "webui/trash"
+    with SessionRepository.open(hermes_home=may) as sessions:
+        for name in ("kept", "unwanted"):
+            sessions.sync()
+            sessions.delete(put_session(may, name))
+    text = (
+        trash / next(path.name for path in trash.iterdir() if path.name.startswith("unwanted"))
+    ).read_text()
+    (trash / f"unwanted.{int((now - 29.5 * 86_400) * 1e9)}.rescued.json").write_text(text)
+    with served(may) as url, strict_page(browser, url, java_script_enabled=script) as page:
+        # A server that starts erases what is old; this becomes so afterwards.
+        (trash / f"99c859cb54b3.{int((now - 31 * 86_400) * 1e9)}.replaced.json").write_text(
+            '{"messages": []}'
+        )
+        page.goto("/trash")
+        rows = page.locator(".things > li")
+        expect(rows).to_have_count(3)
+        goes, beside = rows.filter(has_text="unwanted"), rows.nth(2)
+        expect(goes.locator(".facts").nth(0)).to_contain_text("Deleted just now 4 messages kept 30 more days")
+        expect(goes.locator(".facts").nth(1)).to_contain_text("Another program's version 4 weeks ago")
+        expect(goes.locator(".facts").nth(1)).to_contain_text("kept 1 more day")
+        expect(beside.locator(".facts").nth(0)).to_contain_text("Replaced by its backup 1 month ago")
+        expect(beside.locator(".facts").nth(0)).to_contain_text("goes when the server starts next")
+        expect(beside).to_contain_text("The conversation itself is in its place.")
+        expect(beside.get_by_role("button", name="Restore")).to_have_count(0)
+        goes.locator("summary").focus()
+        page.keyboard.press("Enter")
+        expect(goes).to_contain_text("This erases all 2 versions for good.")
+        goes.get_by_role("button", name="Erase for good").click()
+        said(page, "Erased for good.")
+        expect(rows).to_have_count(2)
+        assert not list(trash.glob("unwanted.*"))
+        assert len(list(trash.iterdir())) == 2
 
 
 def test_findings_are_shown_and_mended(page: Page, home: Path) -> None:
@@ -292,9 +333,12 @@ def test_findings_are_shown_and_mended(page: Page, home: Path) -> None:
     page.goto("/check")
     expect(page.locator("main")).to_contain_text("Debris")
     page.get_by_role("button", name="Repair").click()
-    said(page, "Repaired.")
+    said(page, "1 mended, 2 left: interrupted turn.")
+    assert "mended" not in page.url, "a reload does not say it again"
     assert not debris.exists()
     expect(page.locator("main")).to_contain_text("Interrupted turn")
+    page.get_by_role("button", name="Repair").click()
+    said(page, "Nothing to mend without asking, 2 left: interrupted turn.")
 
 
 def test_an_interrupted_turn_is_closed(page: Page, home: Path) -> None:

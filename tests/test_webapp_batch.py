@@ -153,11 +153,11 @@ def test_repair_says_first_and_does_it_when_told(may: Path, filled: FlaskClient)
     debris.write_text("half")
     os.utime(debris, (0, 0))
     told = reply(filled.post("/api/repair", json={}))
-    assert told["applied"] is False
+    assert (told["applied"], told["mended"]) == (False, 0)
     assert any("x.json.tmp.1.1" in each["meaning"] for each in told["findings"])
     assert debris.exists()
     done = reply(filled.post("/api/repair", json={"apply": True}))
-    assert done["applied"] is True
+    assert (done["applied"], done["mended"]) == (True, len(told["findings"]))
     assert not any("x.json.tmp.1.1" in each["meaning"] for each in done["findings"])
     assert not debris.exists()
     assert str(may) not in str(told) + str(done)

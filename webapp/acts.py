@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request, url_for
 
 from hermes_sessions.errors import InvalidValue
+from hermes_sessions.results import mended
 
 from . import render, sidebar
 from .changes import cleaned_title, move
@@ -32,7 +33,6 @@ DONE = {
     "project-create": "The project is there.",
     "project-rename": "The project is changed.",
     "project-delete": "The project is gone; its conversations stay.",
-    "repair": "Repaired. What is left is shown here.",
 }
 
 
@@ -141,6 +141,13 @@ def restore(session_id: str) -> Response:
     return _show(session_id, "restore")
 
 
+@acts.post("/trash/<session_id>/erase")
+def erase(session_id: str) -> Response:
+    """Erase for good all that lies in the trash of one session."""
+    sessions().erase(session_id)
+    return render.see_other(url_for("pages.list_trash", done="purge"))
+
+
 @acts.post("/trash/purge")
 def purge() -> Response:
     """Erase for good what is old in the trash, with `all=1` everything."""
@@ -172,6 +179,7 @@ def delete_project(project_id: str) -> Response:
 
 @acts.post("/check/repair")
 def repair() -> Response:
-    """Mend what can be mended without asking, and show what is left."""
-    sessions().repair(apply=True)
-    return render.see_other(url_for("pages.show_findings", deep="1", done="repair"))
+    """Mend what can be mended without asking, and show how much that was and what is left."""
+    before = sessions().repair()
+    count = mended(before, sessions().repair(apply=True))
+    return render.see_other(url_for("pages.show_findings", deep="1", mended=count))

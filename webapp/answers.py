@@ -308,9 +308,10 @@ class Findings(TypedDict):
 
 
 class Repaired(Findings):
-    """What would be mended; if it was `applied`, what is still wrong."""
+    """What would be mended; if it was `applied`, how many were `mended`, and what is still wrong."""
 
     applied: bool
+    mended: int
 
 
 class Sums(TypedDict):

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from hermes_sessions.errors import InvalidValue, NotFound
 from hermes_sessions.model import UNTITLED
-from hermes_sessions.results import Finding, Project, Usage, total_usage
+from hermes_sessions.results import Finding, Project, Usage, mended, total_usage
 
 from . import answers, wire
 from .store import masked, masker, sessions
@@ -120,7 +120,9 @@ def list_findings(deep: bool = False) -> answers.Findings:
 @post("/api/repair")
 def repair_home(apply: bool = False) -> answers.Repaired:
     """Return what could be mended without asking; with `apply` mend it and return what is still wrong."""
-    return {"applied": apply, "findings": _told(sessions().repair(apply=apply))}
+    mendable = sessions().repair()
+    found = sessions().repair(apply=True) if apply else mendable
+    return {"applied": apply, "mended": mended(mendable, found), "findings": _told(found)}
 
 
 def _told(values: Iterable[Usage | Finding]) -> list[Any]:

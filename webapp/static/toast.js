@@ -49,7 +49,7 @@ function clear() {
 /** Take the notice out of the address: a reload or a bookmark should not say it again. */
 function forgetNotice() {
   const url = new URL(location.href);
-  for (const name of ["done", "undo"]) url.searchParams.delete(name);
+  for (const name of ["done", "undo", "mended"]) url.searchParams.delete(name);
   history.replaceState(history.state, "", url);
 }
 
