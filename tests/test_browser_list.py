@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from webapp.live import MOST_STREAMS
 
-from .browsing import in_browser, put_session, strict_context, strict_page
+from .browsing import in_browser, put_session, strict_context, strict_page, violations
 from .conftest import copy_sample
 from .make import message
 from .serving import address, served, start, stop
@@ -55,26 +55,44 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_twenty_thousand_sessions_scroll_and_open(browser: Browser, large: Path) -> None:
+def go_further(page: Page) -> None:
+    """Go to the end of what is loaded, by key, and wait for the page of the list after it."""
+    chunks = page.locator(".chunk").count()
+    page.keyboard.press("End")
+    page.wait_for_function(f"() => document.querySelectorAll('.chunk').length > {chunks}")
+
+
+@pytest.mark.slow
+def test_the_end_of_twenty_thousand_is_as_the_beginning(browser: Browser, large: Path) -> None:
     with served(large) as url, strict_page(browser, url) as page:
         page.goto("/")
         expect(page.locator("#total")).to_have_text("20,000 conversations")
-        box, rows = page.locator("#list"), page.locator(".row")
-        target = page.locator('.row[data-id="s03000"]')
-        for wanted in (300, 1500, 3000):
-            # To the end again and again, as a finger does, until the session that is meant is there.
-            target = page.locator(f'.row[data-id="s{wanted:05}"]')
-            while not target.count():
-                box.evaluate("element => element.scrollTo(0, element.scrollHeight)")
-                page.wait_for_function("() => !document.querySelector('.list-end').ariaBusy")
+        page.locator("#list").focus()
+        rows, last = page.locator(".row"), page.locator('.row[data-id="s19999"]')
+        while not last.count():
+            go_further(page)
             assert rows.count() < 1000
-        target.locator(".row-title").click()
-        expect(page.locator("main h1")).to_have_text("s03000")
-        box.evaluate("element => element.scrollTo(0, 0)")
-        expect(page.locator('.row[data-id="s00000"]')).to_be_in_viewport()
+        page.keyboard.press("End")
+        last.locator(".row-title").focus()
+        page.keyboard.press("k")
+        expect(page.locator('.row[data-id="s19998"] .row-title')).to_be_focused()
+        page.keyboard.press("x")
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        expect(page.locator("#picked output")).to_have_text("2 selected")
+        put_session(large, "news", title="Came meanwhile")
+        expect(page.locator("#total")).to_have_text("20,001 conversations")
+        expect(last.locator(".row-title")).to_be_focused()
+        expect(page.locator(".is-picked")).to_have_count(2)
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        last.locator(".row-title").click()
+        expect(page.locator("main h1")).to_have_text("s19999")
+        page.locator("#list").evaluate("element => element.scrollTo(0, 0)")
+        expect(page.locator('.row[data-id="news"]')).to_be_in_viewport()
         assert rows.count() < 1000
         ids = rows.evaluate_all("rows => rows.map(row => row.dataset.id)")
-        assert ids == sorted(set(ids))
+        assert ids == ["news", *sorted(set(ids) - {"news"})]
 
 
 # ---- filters --------------------------------------------------------------------------------------------

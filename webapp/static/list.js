@@ -107,7 +107,10 @@ async function renew() {
 
 async function renewSeen() {
   stale = true;
-  for (const chunk of chunks.filter((each) => isSeen(each) && each.filled)) await fill(chunk);
+  for (const chunk of chunks.filter((each) => isSeen(each) && each.filled)) {
+    const page = await fill(chunk);
+    if (page && !filters.includes("q=")) renewState(page); // of a search, a part says how many were found up to it
+  }
 }
 
 // ---- chunks ---------------------------------------------------------------------------------------------
@@ -155,9 +158,10 @@ function settle() {
   document.dispatchEvent(new Event("rows"));
 }
 
-async function onEnd([entry]) {
+async function onEnd(entries) {
   const last = chunks.at(-1);
-  if (!entry.isIntersecting || !last?.next || end.ariaBusy) return;
+  // Of several, told at once where the browser was busy, only the last is how things stand.
+  if (!entries.at(-1).isIntersecting || !last?.next || end.ariaBusy) return;
   const mine = generation;
   end.ariaBusy = "true";
   try {
@@ -206,10 +210,11 @@ function empty(chunk) {
   chunk.filled = false;
 }
 
+/** Fetch the rows of a chunk anew; return the page that they came with, null if they are no longer wanted. */
 async function fill(chunk) {
   const mine = generation;
   const page = await fetchPage(chunk.query, Math.max(1, countOf(chunk)));
-  if (mine !== generation || !chunks.includes(chunk)) return;
+  if (mine !== generation || !chunks.includes(chunk)) return null;
   const fresh = chunkOf(page, chunk.query);
   keepingPlace(() => {
     reuse(fresh.node, [chunk.node]);
@@ -220,6 +225,7 @@ async function fill(chunk) {
     for (const other of chunks) if (other !== chunk) forget(other, known);
     settle();
   });
+  return page;
 }
 
 /** Put rows that did not change back in: what is focused, pointed at or being renamed stays what it is. */
