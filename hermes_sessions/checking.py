@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import database, indexing, leftovers, mirror, recovery, sidecar, tables, trash, upgrades
+from . import database, folders, indexing, leftovers, mirror, recovery, sidecar, tables, trash, upgrades
 from .agent_snapshot import SESSION_COLUMNS
 from .agents import Agents
 from .errors import AgentUnavailable, NotFound, Unreadable
@@ -60,7 +60,7 @@ def mend(store: Store, found: list[Finding]) -> None:
 
 
 def _of_files(store: Store) -> Iterator[Finding]:
-    files = sidecar.scan(store.config.sessions_dir)
+    files = folders.scan(store.config.sessions_dir)
     with database.reading(store.engine) as connection:
         rows, unreadable = tables.signatures(connection), tables.unreadable(connection)
     for name, reason in unreadable:
@@ -82,7 +82,7 @@ def _of_files(store: Store) -> Iterator[Finding]:
 
 
 def _of_contents(store: Store) -> Iterator[Finding]:
-    for name in sorted(sidecar.scan(store.config.sessions_dir)):
+    for name in sorted(folders.scan(store.config.sessions_dir)):
         try:
             loaded = sidecar.load(store.config.sessions_dir, name)
             yield from _of_content(store, loaded)
@@ -130,7 +130,7 @@ def _of_leftovers(store: Store) -> Iterator[Finding]:
     for entry in found.copies:
         words = "it is in its place, and the same in the trash: a move did not end"
         yield Finding("copy in the trash", entry.session_id, words, "repair removes it from the trash")
-    for path in sidecar.backups(store.config.sessions_dir):
+    for path in folders.backups(store.config.sessions_dir):
         yield from _of_backup(store, path)
 
 

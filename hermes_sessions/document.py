@@ -27,6 +27,9 @@ _UTF8_STEP = 1 << 13
 _BETWEEN_ITEMS = b",\n    "
 _SMALL, _LONGEST_LEAD = 4096, 64
 LARGEST_METADATA = 1_000_000
+# Made once: to look up what a type decodes as takes longer than to decode a small value.
+_MEMBERS, _ITEMS = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Malformed(SessionsError, ValueError):
@@ -62,7 +65,7 @@ class Edit(NamedTuple):
 
 def members(data: bytes) -> tuple[Member, ...]:
     """Return the top-level members of a whole document in the order of the text; raise `Malformed`."""
-    _check_utf8(data)
+    check_utf8(data)
     opening = _opening(data)
     try:
         found = _members_fast(data, opening)
@@ -125,7 +128,7 @@ def items(data: bytes, array: Span) -> list[Span]:
     if data[array.start : array.start + 1] != b"[":
         raise Malformed("messages is no list")
     try:
-        raws = msgspec.json.decode(memoryview(data)[array.start : array.end], type=list[msgspec.Raw])
+        raws = _ITEMS.decode(memoryview(data)[array.start : array.end])
     except msgspec.DecodeError:
         return _items_slow(data, array.start + 1)
     except RecursionError:
@@ -147,7 +150,7 @@ def item_texts(data: bytes, array: Span) -> list[memoryview]:
     view = memoryview(data)
     if data[array.start : array.start + 1] == b"[":
         with suppress(msgspec.DecodeError, RecursionError):  # `items` words them
-            raws = msgspec.json.decode(view[array.start : array.end], type=list[msgspec.Raw])
+            raws = _ITEMS.decode(view[array.start : array.end])
             return [memoryview(raw) for raw in raws]
     return [view[span.start : span.end] for span in items(data, array)]
 
@@ -191,6 +194,32 @@ def decode(text: bytes | memoryview) -> Any:
         raise Malformed(str(error)) from None
 
 
+def list_texts(text: bytes | memoryview) -> list[msgspec.Raw] | None:
+    """Return the items' texts if this is a whole list, None for anything else or what msgspec refuses."""
+    try:
+        return _ITEMS.decode(text)
+    except _REFUSED:
+        return None
+
+
+def is_plain(text: bytes | memoryview) -> bool:
+    """Whether msgspec decodes this value: `json`, slower, reads a little more."""
+    try:
+        msgspec.json.decode(text)
+    except _REFUSED:
+        return False
+    return True
+
+
+def object_laid_out(text: bytes) -> dict[str, Any] | None:
+    """Return an object that is laid out as `encode` does, None for any other text."""
+    try:
+        found: dict[str, Any] = msgspec.json.decode(text)
+        return found if msgspec.json.format(text, indent=2) == text else None
+    except _REFUSED:
+        return None
+
+
 def _opening(data: bytes) -> int:
     at = _skip_space(data, len(BOM) if data.startswith(BOM) else 0)
     if data[at : at + 1] != b"{":
@@ -199,7 +228,7 @@ def _opening(data: bytes) -> int:
 
 
 def _members_fast(data: bytes, opening: int) -> list[Member]:
-    raws = msgspec.json.decode(memoryview(data)[opening:], type=dict[str, msgspec.Raw])
+    raws = _MEMBERS.decode(memoryview(data)[opening:])
     found, at = [], opening
     for key, raw in raws.items():
         view, lead = memoryview(raw), _lead(key) if len(key) <= _LONGEST_LEAD else None
@@ -289,7 +318,8 @@ def _skip_space(data: bytes, at: int) -> int:
     return _SPACE.match(data, at).end()  # type: ignore[union-attr]  # it matches the empty text too
 
 
-def _check_utf8(data: bytes) -> None:
+def check_utf8(data: bytes) -> None:
+    """Raise `Malformed` for bytes that are no UTF-8."""
     if data.isascii():
         return
     view, at, size = memoryview(data), 0, len(data)

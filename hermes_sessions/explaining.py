@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from . import database, listing, mirror, mirror_rows, sidecar, tables, trash
+from . import database, folders, listing, mirror, mirror_rows, sidecar, tables, trash
 from .agents import Agents
 from .errors import NotFound, StorageError, Unreadable
 from .model import UNTITLED, Summary, check_id
@@ -38,7 +38,7 @@ def _of_files(store: Store, session_id: str) -> Iterator[str]:
         yield f"file: there is no sessions/{session_id}.json"
     except (Unreadable, StorageError) as error:
         yield f"file: {error}"
-    backup = sidecar.backup(folder, session_id)
+    backup = folders.backup(folder, session_id)
     if backup is not None:
         yield f"backup: sessions/{backup.name}, of before it was shortened"
     for entry in trash.entries(store.config.trash_dir):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from . import database, drift, files, sidecar, tables, trash
+from . import database, drift, files, folders, sidecar, tables, trash
 from .errors import InvalidId, NotFound, StorageError, Unreadable, storing
 from .model import Signature
 from .results import SyncReport
@@ -75,7 +75,7 @@ def confirm(engine: Engine, folder: Path) -> bool:
         if tables.state(connection).folder_time != folder_time:
             return False
         known = tables.inodes(connection)
-    if sidecar.scan_inodes(folder) != known:
+    if folders.scan_inodes(folder) != known:
         return False
     _note(engine, folder_time, scanned_at)
     return True
@@ -124,7 +124,7 @@ def rebuild(engine: Engine, folder: Path, progress: Progress | None = None) -> S
 def _look(engine: Engine, folder: Path) -> _Look:
     scanned_at = time.time_ns()
     folder_time = _folder_time(folder)
-    found = sidecar.scan(folder)
+    found = folders.scan(folder)
     with database.reading(engine) as connection:
         return _Look(folder_time, scanned_at, found, tables.signatures(connection))
 
@@ -161,8 +161,7 @@ def _note(engine: Engine, folder_time: int, scanned_at: int) -> None:
 
 def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _Problem | None:
     try:
-        with sidecar.surveyed(sidecar.path_of(folder, session_id), session_id) as source:
-            summary, stored = sidecar.summary(source)
+        summary, stored = sidecar.read_summary(sidecar.path_of(folder, session_id), session_id)
     except NotFound:  # it went since the look
         return None
     except Unreadable as error:

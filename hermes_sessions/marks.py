@@ -10,6 +10,7 @@ of them, and one of less than `STEP` none.
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
 
 from .document import Span
@@ -42,6 +43,19 @@ def extended(packed: bytes, index: int, messages: Iterable[Span]) -> tuple[bytes
             first, begun = number, start
         number += 1
     return bytes(found), number
+
+
+def laid_out(lengths: Iterable[int], begin: int, between: int) -> bytes:
+    """Return the marks of messages of these lengths, `between` bytes apart, the first at distance `begin`."""
+    starts = list(accumulate((length + between for length in lengths), initial=begin))
+    found, first, begun = bytearray(), 0, 0
+    while True:
+        # The first that ends more than a step behind the last mark, if that is not the marked one itself.
+        number = max(first + 1, bisect_right(starts, begun + STEP + between) - 1)
+        if number >= len(starts) - 1 or starts[number] > _FARTHEST:
+            return bytes(found)
+        first, begun = number, starts[number]
+        found += _MARK.pack(first, begun)
 
 
 def _last(packed: bytes) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from . import (
     explaining,
     exporting,
     files,
+    folders,
     indexing,
     leftovers,
     listing,
@@ -714,7 +715,7 @@ class SessionRepository:
     def write_web_ui_index(self) -> int:
         """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
         summaries = sorted(self.list(hidden=True).items, key=lambda summary: -summary.updated_at)
-        sidecar.write_list(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
+        folders.write_list(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
 
     def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:

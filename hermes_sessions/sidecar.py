@@ -1,4 +1,4 @@
-"""One sidecar, `<folder>/<id>.json`, read; and what else a folder of them holds.
+"""One sidecar, `<folder>/<id>.json`, read.
 
 Holds no lock and knows no database. `editing` writes.
 """
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from . import document, files, marks, survey
+from . import canonical, document, files, marks, survey
 from .document import Malformed, Member, Span
 from .errors import NotFound, Unreadable, storing
 from .marks import Stretch
@@ -104,37 +104,79 @@ def load(folder: Path, session_id: str) -> Loaded:
 def load_file(path: Path, session_id: str) -> Loaded:
     """Read a file that holds a session, wherever it lies; errors as of `load`."""
     with opened(path, session_id) as file:
-        before = os.fstat(file.fileno())
-        data = file.read()
+        data = _read_all(file)
     with unreadable(path):
-        return Loaded(session_id, path, data, files.signature_of(before), document.members(data))
+        return Loaded(session_id, path, data, file.signature, document.members(data))
+
+
+class Opened(NamedTuple):
+    """A file that is open for reading, and its version then."""
+
+    descriptor: int
+    signature: Signature
 
 
 @contextmanager
-def opened(path: Path, session_id: str) -> Iterator[IO[bytes]]:
+def opened(path: Path, session_id: str) -> Iterator[Opened]:
     """Open a file for reading; raise `NotFound`, `Unreadable` for what is no file, `StorageError`."""
     with storing(f"cannot read session {session_id}"):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a pipe would wait for its other end
         except FileNotFoundError:
             raise NotFound(f"no session {session_id}") from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)  # which `fdopen` leaves open where it is a folder's
-            raise Unreadable(path, "not a file")
-        with os.fdopen(descriptor, "rb") as file:
-            yield file
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable(path, "not a file")
+            yield Opened(descriptor, files.signature_of(status))
+        finally:
+            os.close(descriptor)
+
+
+def _read_all(file: Opened) -> bytes:
+    """Read a file to its end, in one call if that is where its version says."""
+    data = os.read(file.descriptor, file.signature.size + 1)
+    if len(data) != file.signature.size:
+        while more := os.read(file.descriptor, LARGEST_AT_ONCE):
+            data += more
+    return data
 
 
 def session(loaded: Loaded) -> Session:
     """Return everything that a file says; raise `Unreadable` where a value cannot be decoded."""
     values = _values(loaded.path, partial(_view, loaded.data), loaded.members)
     return Session(
-        **_metadata(loaded, values),
+        **_metadata(loaded.session_id, loaded.signature, values),
         extra=other_keys(values),
         messages=_list(values.get("messages")),
         tool_calls=_list(values.get("tool_calls")),
         signature=loaded.signature,
     )
+
+
+def stated(loaded: Loaded) -> tuple[str | None, int | None]:
+    """Return the id and the count of messages that a file states beside its messages, None for none."""
+    said = (member for member in loaded.members if member.key in STATED)
+    values = _values(loaded.path, partial(_view, loaded.data), said)
+    session_id, count = (values.get(name) for name in STATED)
+    return (
+        session_id if isinstance(session_id, str) else None,
+        count if isinstance(count, int) and not isinstance(count, bool) else None,
+    )
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object of a file of the agent's, None without one; raise `Unreadable`."""
+    with storing("cannot read the agent's transcript"):
+        try:
+            found = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(path, str(error)) from error
+    if not isinstance(found, dict):
+        raise Unreadable(path, "not a JSON object")
+    return found
 
 
 # ---- outlines -------------------------------------------------------------------------------------------
@@ -144,16 +186,17 @@ def session(loaded: Loaded) -> Session:
 def surveyed(path: Path, session_id: str) -> Iterator[Outline]:
     """Outline a file by reading it once, a large one piece by piece; errors as of `load`."""
     with opened(path, session_id) as file:
-        descriptor = file.fileno()
-        signature = files.signature_of(os.fstat(descriptor))
-        with unreadable(path):
-            if signature.size <= LARGEST_AT_ONCE:
-                data = file.read()
-                found, read = survey.whole(data), partial(_part, data)
-            else:
-                read = partial(read_range, descriptor)
-                found = survey.piecewise(read, signature.size)
-        yield _outline(session_id, path, signature, found, read)
+        yield _survey(path, session_id, file)
+
+
+def _survey(path: Path, session_id: str, file: Opened) -> Outline:
+    size = file.signature.size
+    with unreadable(path):
+        if size <= LARGEST_AT_ONCE:
+            data = _read_all(file)
+            return _outline(session_id, path, file.signature, survey.whole(data), partial(_part, data))
+        read = partial(read_range, file.descriptor)
+        return _outline(session_id, path, file.signature, survey.piecewise(read, size), read)
 
 
 def outline(loaded: Loaded) -> Outline:
@@ -181,9 +224,8 @@ def remembered(folder: Path, session_id: str, known: Stored, count: int) -> Iter
     """
     path = path_of(folder, session_id)
     with opened(path, session_id) as file:
-        descriptor = file.fileno()
-        same = files.signature_of(os.fstat(descriptor)) == known.signature
-        yield Outline(session_id, path, known, count, (), partial(read_range, descriptor)) if same else None
+        read = partial(read_range, file.descriptor)
+        yield Outline(session_id, path, known, count, (), read) if file.signature == known.signature else None
 
 
 def _part(data: bytes, start: int, end: int) -> bytes:
@@ -210,15 +252,35 @@ def summary(source: Outline) -> tuple[Summary, Stored]:
         if member.key in FIELDS or (member.key != "messages" and member.end - member.value <= LARGEST_INDEXED)
     )
     values = _values(source.path, source.read, small)
-    metadata = _metadata(source, values)
-    sent_at = sent_before(source, source.total)
+    stored = source.stored._replace(sent_at=sent_before(source, source.total))
+    return _shown(source.session_id, values, source.total, stored), stored
+
+
+def read_summary(path: Path, session_id: str) -> tuple[Summary, Stored]:
+    """Return the `summary` of a file, read once; errors as of `load`."""
+    with opened(path, session_id) as file:
+        if file.signature.size > LARGEST_AT_ONCE:
+            return summary(_survey(path, session_id, file))
+        data = _read_all(file)
+    with unreadable(path):
+        laid = canonical.read(data)
+        if laid is None:
+            found = survey.whole(data)
+            return summary(_outline(session_id, path, file.signature, found, partial(_part, data)))
+        sent_at = last_message_at(map(document.decode, reversed(laid.messages)))
+    stored = Stored(file.signature, laid.transcript, sent_at, laid.tool_calls, laid.marks)
+    return _shown(session_id, laid.values, len(laid.messages), stored), stored
+
+
+def _shown(session_id: str, values: Mapping[str, Any], message_count: int, stored: Stored) -> Summary:
+    metadata = _metadata(session_id, stored.signature, values)
     shown = Summary(
         **metadata,
         extra=other_keys(values),
-        message_count=source.total,
-        last_message_at=sent_at or metadata["updated_at"],
+        message_count=message_count,
+        last_message_at=stored.sent_at or metadata["updated_at"],
     )
-    return shown.displayable(), source.stored._replace(sent_at=sent_at)
+    return shown.displayable()
 
 
 def message_count(loaded: Loaded) -> int:
@@ -318,8 +380,8 @@ def _check_count(source: Outline, stretch: Stretch, found: int) -> None:
         raise Unreadable(source.path, "its messages are not where they were: it was overwritten in place")
 
 
-def _metadata(source: Loaded | Outline, values: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = read_metadata(source.session_id, values, source.signature.mtime_ns / 1e9)
+def _metadata(session_id: str, signature: Signature, values: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = read_metadata(session_id, values, signature.mtime_ns / 1e9)
     if metadata["workspace"]:
         metadata["workspace"] = resolve_workspace(metadata["workspace"])
     return metadata
@@ -366,89 +428,3 @@ def unreadable(path: Path) -> Iterator[None]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-# ---- folders --------------------------------------------------------------------------------------------
-
-
-def scan(folder: Path) -> dict[str, Signature]:
-    """Return the version of every file in `folder` that could be a session's, by its name, reading none."""
-    with storing("cannot list the sessions"):
-        return {name: _entry_signature(entry) for name, entry in _entries(folder)}
-
-
-def scan_inodes(folder: Path) -> dict[str, int]:
-    """Return the inode of every file that `scan` would find, as the folder itself tells it."""
-    with storing("cannot list the sessions"):
-        return {name: entry.inode() for name, entry in _entries(folder)}
-
-
-def _entries(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if name.endswith(".json") and not name.startswith(("_", ".")):
-                stem = name.removesuffix(".json")
-                yield (stem if stem.isascii() else _readable(stem)), entry
-
-
-def _readable(name: str) -> str:
-    """Return a file's name as text that can be shown and stored: bytes that are no UTF-8 become `\\xff`."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _entry_signature(entry: os.DirEntry[str]) -> Signature:
-    try:
-        return files.signature_of(entry.stat())
-    except OSError:  # gone since, or a link to nowhere: whoever reads it will say
-        return Signature(0, 0, 0)
-
-
-def _named(folder: Path, part: str) -> list[Path]:
-    names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
-    return [folder / name for name in sorted(names) if part in name]
-
-
-def backups(folder: Path) -> list[Path]:
-    """Return the backups of shortened sessions."""
-    with storing("cannot look for backups"):
-        return [path for path in _named(folder, ".json.bak") if path.name.endswith(".json.bak")]
-
-
-def stated(loaded: Loaded) -> tuple[str | None, int | None]:
-    """Return the id and the count of messages that a file states beside its messages, None for none."""
-    said = (member for member in loaded.members if member.key in STATED)
-    values = _values(loaded.path, partial(_view, loaded.data), said)
-    session_id, count = (values.get(name) for name in STATED)
-    return (
-        session_id if isinstance(session_id, str) else None,
-        count if isinstance(count, int) and not isinstance(count, bool) else None,
-    )
-
-
-def backup(folder: Path, session_id: str) -> Path | None:
-    """Return where the backup of a shortened session is, None without one."""
-    path = path_of(folder, session_id).with_suffix(".json.bak")
-    with storing(f"cannot look at the backup of session {session_id}"):
-        return path if path.exists() else None
-
-
-def read_object(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object of a file of the agent's, None without one; raise `Unreadable`."""
-    with storing("cannot read the agent's transcript"):
-        try:
-            found = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (ValueError, RecursionError) as error:
-            raise Unreadable(path, str(error)) from error
-    if not isinstance(found, dict):
-        raise Unreadable(path, "not a JSON object")
-    return found
-
-
-def write_list(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Write `_index.json`, the list that the web UI reads first; `entries` are its list entries."""
-    text = json.dumps(entries, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
-    with storing("cannot write _index.json"):
-        files.replace(folder / "_index.json", lambda file: file.write(text))

@@ -101,8 +101,7 @@ def describe(entry: Entry) -> Trashed:
     with storing("cannot look into the trash"):
         size = entry.path.stat().st_size
     try:
-        with sidecar.surveyed(entry.path, entry.session_id) as source:
-            found, _ = sidecar.summary(source)
+        found, _ = sidecar.read_summary(entry.path, entry.session_id)
         title, count = found.title, found.message_count
     except Unreadable:
         title, count = "(cannot be read)", 0

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 
-from . import database, document, editing, recovery, sidecar, tables, trash
+from . import database, document, editing, folders, recovery, sidecar, tables, trash
 from .config import Config
 from .document import Edit, Member
 from .errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError, storing
@@ -109,8 +109,8 @@ def _in_agreement(store: Store, session_id: str, row: Indexed | None) -> Indexed
 
 
 def _read_anew(store: Store, session_id: str) -> Indexed:
-    with sidecar.surveyed(sidecar.path_of(store.config.sessions_dir, session_id), session_id) as source:
-        row = Indexed(*sidecar.summary(source), draft=False)
+    path = sidecar.path_of(store.config.sessions_dir, session_id)
+    row = Indexed(*sidecar.read_summary(path, session_id), draft=False)
     _put(store, row)
     return row
 
@@ -363,13 +363,12 @@ def restore(store: Store, session_id: str) -> Summary:
     folder = store.config.sessions_dir
     with store.locks.held(check_id(session_id)):
         entry = trash.newest(session_id, store.config.trash_dir)
-        backup = sidecar.backup(folder, session_id)
+        backup = folders.backup(folder, session_id)
         if backup is not None and (entry is None or entry.why in trash.BESIDE):
             return _restore_backup(store, backup)
         if entry is None:
             raise NotFound(f"nothing to restore of session {session_id}")
-        with sidecar.surveyed(entry.path, session_id) as source:
-            summary, stored = sidecar.summary(source)
+        summary, stored = sidecar.read_summary(entry.path, session_id)
         check_index(store)
         written = trash.give_back(entry, folder)
         stored = stored._replace(signature=written.stored.signature)

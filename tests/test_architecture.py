@@ -25,6 +25,7 @@ PURE = (
         "document",
         "marks",
         "survey",
+        "canonical",
         "drift",
         "redact",
     ),
@@ -45,6 +46,7 @@ BELOW_REPOSITORY = {
     "explaining",
     "trash",
     "files",
+    "folders",
     "database",
     "listing",
     "usage",
@@ -68,6 +70,7 @@ MAY_USE: dict[str, set[str]] = {
     "hermes_sessions.database": {"errors"},  # and of its SQL: connections, no table
     "hermes_sessions.editing": {*PURE, "files", "sidecar"},  # what sidecar reads, changed
     **{f"hermes_sessions.{name}": {*PURE, "files"} for name in IO},
+    "hermes_sessions.folders": {*PURE, "files", "sidecar"},  # what lies in a folder of them
     "hermes_sessions.trash": {*PURE, "files", "sidecar"},  # sidecars put aside
     "hermes_sessions.backup": {*PURE, "files", "config", "database", "sidecar", "trash"},
     # The full-text index, kept in line with the sessions; the agent's own; one search over all.
@@ -105,6 +108,7 @@ MAY_USE: dict[str, set[str]] = {
         "config",
         "database",
         "editing",
+        "folders",
         "sidecar",
         "tables",
         "trash",
@@ -121,7 +125,7 @@ MAY_USE: dict[str, set[str]] = {
         "trash",
         "writing",
     },  # an agent's session made ours
-    "hermes_sessions.indexing": {*PURE, "files", "database", "sidecar", "tables", "trash"},
+    "hermes_sessions.indexing": {*PURE, "files", "folders", "database", "sidecar", "tables", "trash"},
     "hermes_sessions.markdown": set(),  # needs the extra "web", as do the exports that load it
     "hermes_sessions.exporting": {*PURE, "markdown"},
     "hermes_sessions.repository": {*PURE, *IO, *BELOW_REPOSITORY},
