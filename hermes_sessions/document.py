@@ -133,10 +133,15 @@ def items(data: bytes, array: Span) -> list[Span]:
         return _items_slow(data, array.start + 1)
     except RecursionError:
         raise Malformed("nested too deeply") from None
+    return located(data, array.start + 1, raws)
+
+
+def located(data: bytes, at: int, texts: Iterable[bytes]) -> list[Span]:
+    """Return where these items' texts lie, the first of them at `at` or behind the space there."""
     found: list[Span] = []
-    start = _skip_space(data, array.start + 1)
-    for raw in raws:
-        end = start + len(memoryview(raw))
+    start = _skip_space(data, at)
+    for text in texts:
+        end = start + len(text)
         found.append(Span(start, end))
         if data.startswith(_BETWEEN_ITEMS, end):  # as all but the last are laid out
             start = end + len(_BETWEEN_ITEMS)
@@ -320,14 +325,26 @@ def _skip_space(data: bytes, at: int) -> int:
 
 def check_utf8(data: bytes) -> None:
     """Raise `Malformed` for bytes that are no UTF-8."""
+    whole_characters(data, final=True)
+
+
+def whole_characters(data: bytes, *, final: bool) -> int:
+    """Return how many bytes of UTF-8 are whole characters: less than all only where more is to come.
+
+    Raises `Malformed` for what is no UTF-8.
+    """
     if data.isascii():
-        return
+        return len(data)
     view, at, size = memoryview(data), 0, len(data)
     try:
         while at < size:
-            at += codecs.utf_8_decode(view[at : at + _UTF8_STEP], "strict", at + _UTF8_STEP >= size)[1]
+            last = at + _UTF8_STEP >= size
+            at += codecs.utf_8_decode(view[at : at + _UTF8_STEP], "strict", final and last)[1]
+            if last:
+                break
     except UnicodeDecodeError:
         raise Malformed("not UTF-8") from None
+    return at
 
 
 def check_unique(found: Sequence[Member]) -> None:

@@ -177,6 +177,10 @@ LATER_LISTED = frozenset(
 NOT_LISTED = frozenset({"pending_attachments", "pending_started_at", "parent_session_id"})
 
 
+_KNOWN_KEYS = TRANSCRIPT_KEYS | DERIVED_KEYS | FIELDS.keys()
+_DEFAULTS = {name: rule.default for name, rule in FIELDS.items()}
+
+
 def is_id(text: str) -> bool:
     """Whether `text` can be a session's id."""
     return _ID.fullmatch(text) is not None
@@ -207,8 +211,11 @@ def _checked(name: str, value: Any) -> Any:
     return _normal(name, value)
 
 
+_NESTED = (dict, list, tuple)
+
+
 def _is_shallow(value: object, levels: int = DEEPEST) -> bool:
-    if not isinstance(value, dict | list | tuple):
+    if not isinstance(value, _NESTED):
         return True
     inner = value.values() if isinstance(value, dict) else value
     return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
@@ -273,10 +280,10 @@ def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: fl
     A missing or wrong value reads as its default; such a time as what was noted of it at the first change
     (`READ_AS`), or else as `otherwise_at` (seconds since the epoch).
     """
-    values: dict[str, Any] = {"session_id": session_id}
-    for name, rule in FIELDS.items():
-        value = document.get(name)
-        values[name] = _normal(name, value) if value is not None and rule.accepts(value) else rule.default
+    values: dict[str, Any] = {"session_id": session_id, **_DEFAULTS}
+    for name, value in document.items():  # half of what is usual is null
+        if value is not None and name in FIELDS and FIELDS[name].accepts(value):
+            values[name] = _normal(name, value)
     for name, noted in READ_AS.items():
         if values[name] is None:
             found = document.get(noted)
@@ -284,6 +291,9 @@ def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: fl
     values["pending_attachments"] = list(values["pending_attachments"])
     values["profile"] = values["profile"] or "default"
     return values
+
+
+_ALWAYS_FIT = frozenset({type(None), bool, int, float})  # nearly all
 
 
 def _fit(value: Any, rule: Field) -> Any:
@@ -294,11 +304,7 @@ def _fit(value: Any, rule: Field) -> Any:
 
 def other_keys(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `document` holds beside the known metadata, the transcript and what is derived."""
-    return {
-        name: value
-        for name, value in document.items()
-        if name not in FIELDS and name not in TRANSCRIPT_KEYS and name not in DERIVED_KEYS
-    }
+    return {name: value for name, value in document.items() if name not in _KNOWN_KEYS}
 
 
 def clean_text(text: str) -> str:
@@ -472,11 +478,9 @@ class Summary(Metadata):
         unfit = {}
         for name, rule in FIELDS.items():
             value = getattr(self, name)
-            if isinstance(value, str | list | dict):  # most are None or numbers
-                fitting = _fit(value, rule)
-                if fitting != value:
-                    unfit[name] = fitting
-        if not _is_shallow(self.extra, DEEPEST + 1):
+            if type(value) not in _ALWAYS_FIT and (fitting := _fit(value, rule)) != value:
+                unfit[name] = fitting
+        if self.extra and not _is_shallow(self.extra, DEEPEST + 1):
             unfit["extra"] = {name: value for name, value in self.extra.items() if _is_shallow(value)}
         return replace(self, **unfit) if unfit else self
 

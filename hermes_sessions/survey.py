@@ -4,9 +4,8 @@ A document that is in memory is surveyed at once; one that is too large for that
 only the message at hand and a quarter of a megabyte are held.
 """
 
-import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from . import document, marks
@@ -16,6 +15,7 @@ Read = Callable[[int, int], bytes]
 PIECE = 1 << 18
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(document.KEY.pattern.decode())
+_BETWEEN_OBJECTS = "},\n    {"
 _BEHIND_VALUES = tuple(",]} \t\r\n")
 
 
@@ -78,7 +78,7 @@ class _Text:
         self.at = 0
         self._read, self._size, self._piece = read, size, piece
         self._base, self._text = 0, ""
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._cut = b""  # the beginning of a character whose end is not read yet
 
     def open(self) -> None:
         """Move to the first member."""
@@ -135,10 +135,29 @@ class _Text:
         """Return where each item of the array lies that begins here, and move behind it."""
         self.peek()
         self.at += 1
+        seen = 0
         while not self.closes("]"):
+            held = self._base + len(self._text)
+            if held > seen:  # once for each piece: where it is of no use, it takes time
+                yield from self._items_held()
+                seen = held
             yield self.value()
             self.separator("]")
         self.at += 1
+
+    def _items_held(self) -> Sequence[Span]:
+        """Return where the objects lie that are laid out as usual and held, all but the last, and move on.
+
+        Three times as fast as one by one. None are returned in any other layout.
+        """
+        start = self.at - self._base
+        end = self._text.rfind(_BETWEEN_OBJECTS, start) + 1
+        data = b"".join((b"[", self._text[start:end].encode("latin-1"), b"]"))
+        texts = document.list_texts(data) if end else None
+        if not texts:
+            return ()
+        begin, self.at = self.at - 1, self._base + end + len(_BETWEEN_OBJECTS) - 2
+        return [Span(begin + each.start, begin + each.end) for each in document.located(data, 1, texts)]
 
     def skip_items(self) -> int:
         """Move behind the array that begins here, and return where that is."""
@@ -168,9 +187,8 @@ class _Text:
         end = self._base + len(self._text)
         held = self._text[self.at - self._base :]
         data = self._read(end, min(self._size, end + max(self._piece, len(held))))
-        try:
-            self._decoder.decode(data, final=end + len(data) == self._size)
-        except UnicodeDecodeError:
-            raise Malformed("not UTF-8") from None
+        characters = self._cut + data
+        final = end + len(data) == self._size
+        self._cut = characters[document.whole_characters(characters, final=final) :]
         self._base, self._text = self.at, held + data.decode("latin-1")
         return bool(data)

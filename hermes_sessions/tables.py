@@ -4,7 +4,9 @@ Speaks portable SQL, on a connection that the caller has from `database`.
 """
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
@@ -263,22 +265,29 @@ class State(NamedTuple):
 # ---- rows -----------------------------------------------------------------------------------------------
 
 
+_OWN_COLUMNS = ("session_id", *COLUMN_FIELDS)
+_own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*_OTHER_FIELDS)
+
+
 def _values(indexed: Indexed) -> dict[str, Any]:
     summary, stored = indexed.summary, indexed.stored
-    metadata = summary.metadata()
-    other = {name: metadata[name] for name in _OTHER_FIELDS if metadata[name] not in (None, [])}
+    other = {
+        name: value
+        for name, value in zip(_OTHER_FIELDS, _others_of(summary), strict=True)
+        if value is not None and value != []
+    }
     start, end = stored.transcript or (None, None)
     calls_start, calls_end = stored.tool_calls or (None, None)
     return {
-        **{name: metadata[name] for name in ("session_id", *COLUMN_FIELDS)},
+        **dict(zip(_OWN_COLUMNS, _own_of(summary), strict=True)),
         "other": {**summary.extra, **other},
         "message_count": summary.message_count,
         "sent_at": stored.sent_at,
         "hidden": summary.hidden or indexed.draft,
         "draft": indexed.draft,
         "source": summary.source,
-        **place_of(summary)._asdict(),
-        **stored.signature._asdict(),
+        **dict(zip(Place._fields, place_of(summary), strict=True)),
+        **dict(zip(Signature._fields, stored.signature, strict=True)),
         "transcript_start": start,
         "transcript_end": end,
         "tool_calls_start": calls_start,
@@ -469,8 +478,27 @@ def put(connection: Connection, rows: Sequence[Indexed], moved: Moved | None = N
     """Store these rows in the place of whatever was known of their files."""
     _forget(connection, [row.summary.session_id for row in rows])
     if rows:
-        connection.execute(_INSERT, [_values(row) for row in rows])
+        _insert(connection, [_values(row) for row in rows])
     next_generation(connection, moved)
+
+
+def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows; SQLite's driver takes these values as they are, in a third of the time of SQLAlchemy's."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(_INSERT, rows)
+        return
+    statement, order = _prepared_insert(connection.dialect)
+    for row in rows:
+        row["other"] = json.dumps(row["other"])
+    connection.exec_driver_sql(statement, list(map(order, rows)))
+
+
+@functools.lru_cache(4)
+def _prepared_insert(dialect: sa.Dialect) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]:
+    """Return the insertion in SQLite's own words, and what takes a row's values in their order there."""
+    compiled = _INSERT.compile(dialect=dialect)
+    names = compiled.positiontup or ()
+    return str(compiled), itemgetter(*names)
 
 
 def change(connection: Connection, old: Indexed, new: Indexed, moved: Moved | None = None) -> None:

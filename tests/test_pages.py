@@ -73,6 +73,12 @@ def test_piece_by_piece_is_as_at_once(value: Any, indent: Any, ends: str, bom: b
     assert piecewise(data, piece) == survey.whole(data)
 
 
+@given(st.lists(DOCUMENTS, min_size=1, max_size=4), INDENTS | st.just(2), st.integers(50, 900))
+def test_many_items_piece_by_piece_are_as_at_once(values: list[Any], indent: Any, piece: int) -> None:
+    data = text_of({"messages": values * 20, "title": "é", "odd": values * 3}, indent)
+    assert piecewise(data, piece) == survey.whole(data)
+
+
 @pytest.mark.parametrize("piece", [1, 7, 1000])
 @pytest.mark.parametrize("name", [*HANDLED, *REFUSED])
 def test_what_is_refused_at_once_is_refused_piece_by_piece(name: str, piece: int) -> None:
