@@ -264,3 +264,13 @@ def test_a_lost_server_is_said_and_found_again(browser: Browser, tmp_path: Path)
             expect(page.locator("main .message").first).to_be_visible()
         finally:
             stop(again)
+
+
+def test_a_lost_server_is_said_on_a_phone_beside_what_is_read(browser: Browser, may: Path) -> None:
+    server = start(may, "--port", "0")
+    look = {"viewport": {"width": 390, "height": 844}, "allowed": "Failed to load resource: net::"}
+    with strict_page(browser, address(server), **look) as page:
+        page.goto("/projects")
+        stop(server)
+        expect(page.locator("#offline")).to_be_in_viewport()
+        assert violations(page) == []

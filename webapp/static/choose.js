@@ -52,7 +52,7 @@ function choice({ project_id: id, name, color }, current) {
   if (id === current) made.setAttribute("aria-current", "true");
   const dot = document.createElement("span");
   dot.className = "swatch";
-  if (/^#[0-9a-f]{3,8}$/i.test(color ?? "")) dot.style.background = color;
+  if (id) dot.style.background = /^#[0-9a-f]{3,8}$/i.test(color ?? "") ? color : "var(--line-strong)";
   const words = document.createElement("bdi");
   words.textContent = name;
   made.append(dot, words);
