@@ -46,6 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         said = turns(LONG)
         for index in (3, 2_500, 4_990):
             said[index]["content"] = f"there is a needle here ({index})"
+        said[4_991]["reasoning"] = "because of this"
         write_document(repository, "long", title="A long one", messages=said)
         write_document(repository, "rich", title="A rich one", messages=RICH, model="hermes-4-70b")
         write_document(
@@ -114,21 +115,60 @@ def position(page: Page, index: int) -> float:
     return top
 
 
+def indexes(page: Page) -> list[int]:
+    """Return which messages are on the page; they follow each other."""
+    found = page.locator(".messages > article").evaluate_all("all => all.map(each => +each.id.slice(1))")
+    assert found == list(range(found[0], found[0] + len(found)))
+    return [int(index) for index in found]
+
+
 # ---- reading --------------------------------------------------------------------------------------------
 
 
 def test_a_conversation_opens_at_its_end_and_older_messages_keep_the_place(page: Page) -> None:
     page.goto("/session/long")
     expect(page.locator(f"#m{LONG - 1}")).to_be_in_viewport()
-    first = page.locator(".messages > article").first
     for _ in range(3):
-        before = int((first.get_attribute("id") or "")[1:])
+        before = indexes(page)[0]
         page.evaluate("document.querySelector('.messages > article').scrollIntoView({block: 'center'})")
         place = position(page, before)
         expect(page.locator(f"#m{before - 50}")).to_be_attached()
-        assert abs(position(page, before) - place) < 2
-    indexes = page.locator(".messages > article").evaluate_all("all => all.map(each => +each.id.slice(1))")
-    assert indexes == list(range(indexes[0], LONG))
+        assert abs(position(page, before) - place) < 1
+
+
+def test_the_page_holds_what_is_near_and_the_rest_comes_back_as_it_was(page: Page) -> None:
+    page.goto("/session/long")
+    page.locator("#m4991 summary", has_text="Reasoning").click()
+    last = page.locator(f"#m{LONG - 1}")
+    last.focus()
+    while (before := indexes(page)[0]) > 4_400:
+        page.evaluate("document.querySelector('.messages > article').scrollIntoView({block: 'center'})")
+        place = position(page, before)
+        expect(page.locator(f"#m{before - 50}")).to_be_attached()
+        assert abs(position(page, before) - place) < 1
+        assert len(indexes(page)) <= 200
+    expect(last).to_have_count(0)
+    expect(page.locator(".tail")).to_have_count(0)
+    expect(page.locator(".paging.newer")).to_contain_text(f"{LONG - indexes(page)[-1] - 1} after these")
+    assert page.evaluate("document.activeElement.matches('.messages > article')")
+    while (before := indexes(page)[-1]) < LONG - 1:
+        page.evaluate("document.querySelector('.messages > article:last-child').scrollIntoView()")
+        place = position(page, before)
+        expect(page.locator(f"#m{before + 1}")).to_be_attached()
+        assert abs(position(page, before) - place) < 1
+        assert len(indexes(page)) <= 200
+    expect(page.locator(".tail")).to_be_visible()
+    expect(page.locator(".paging.newer")).to_be_hidden()
+    expect(page.get_by_text("because of this")).to_be_visible()
+
+
+def test_what_is_selected_stays(page: Page) -> None:
+    page.goto("/session/long")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#m4999 .text'))")
+    while (before := indexes(page)[0]) > 4_700:
+        page.evaluate("document.querySelector('.messages > article').scrollIntoView()")
+        expect(page.locator(f"#m{before - 50}")).to_be_attached()
+    assert page.evaluate("String(getSelection())") == "message 4999"
 
 
 def test_from_the_middle_both_ends_can_be_reached(page: Page) -> None:

@@ -86,9 +86,8 @@ export class Find {
   }
 
   nearest() {
-    const articles = [...this.transcript.messages.children];
-    const visible = articles.find((article) => article.getBoundingClientRect().bottom > 0);
-    const from = visible ? Number(visible.id.slice(1)) : 0;
+    const { read } = this.transcript;
+    const from = read ? Number(read.id.slice(1)) : 0;
     const place = this.found.findIndex((index) => index >= from);
     return place < 0 ? this.found.length - 1 : place;
   }
