@@ -2,17 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from hermes_sessions import SessionRepository
 
-from .browsing import THEMES, in_browser, strict_page, violations
+from .browsing import REFUSED, THEMES, WIDTHS, in_browser, strict_page, violations
 from .make import message, turns, write_document
 from .payloads import PAYLOADS
 from .serving import served
@@ -321,21 +321,132 @@ def test_an_interrupted_turn_is_closed(page: Page, repository: SessionRepository
     assert repository.summary("torn").pending_user_message is None
 
 
-def test_what_somebody_else_changed_is_not_cut(browser: Browser, url: str, home: Path) -> None:
-    with SessionRepository.open(hermes_home=home) as repository:
-        write_document(repository, "raced", title="Raced", messages=turns(4))
-        context = browser.new_context(base_url=url)
-        page = context.new_page()
-        page.goto("/session/raced")
-        page.get_by_label("More about message 2").click()
-        page.get_by_role("link", name="Truncate here").click()
+def truncate(page: Page) -> None:
+    page.get_by_label("More about message 2").click()
+    page.get_by_role("link", name="Truncate here").click()
+
+
+def take_back(page: Page) -> None:
+    page.locator(".acts summary", has_text="More").click()
+    page.locator(".acts").get_by_role("button", name="Take back the last turn").click()
+
+
+def retry(page: Page) -> None:
+    page.locator(".tail").get_by_role("button", name="Take back the last turn").click()
+
+
+def fork(page: Page) -> None:
+    page.get_by_label("More about message 8").click()
+    page.get_by_role("button", name="Fork here").click()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("act", [truncate, take_back, retry, fork])
+def test_what_somebody_else_changed_is_refused_and_shown_anew(
+    browser: Browser, url: str, repository: SessionRepository, act: Callable[[Page], None], scripts: bool
+) -> None:
+    name = f"raced-{act.__name__}-{scripts}"
+    write_document(repository, name, title="Raced", messages=turns(8))
+    options = {"java_script_enabled": scripts, "allowed": REFUSED}
+    with strict_page(browser, url) as first, strict_page(browser, url, **options) as second:
+        # As on a machine that the news did not reach yet.
+        second.route("**/gateway/stream", lambda _: None)
+        for page in (first, second):
+            page.goto(f"/session/{name}")
+            expect(page.locator(".message")).to_have_count(8)
+        first.get_by_label("More about message 6").click()
+        first.get_by_role("link", name="Truncate here").click()
+        first.get_by_role("button", name="Remove 2 messages").click()
+        expect(first.locator(".message")).to_have_count(6)
+        act(second)
+        if scripts:
+            refused = second.locator(".toast.bad")
+            expect(refused).to_contain_text("Somebody else changed it meanwhile")
+            expect(second.locator(".message")).to_have_count(8)
+            refused.get_by_role("button", name="Reload").click()
+        else:
+            expect(second.get_by_role("heading", level=1)).to_have_text("Changed meanwhile")
+            second.get_by_role("link", name="Show it as it is now").click()
+        expect(second.locator(".message")).to_have_count(6)
+        assert [each["content"] for each in repository.get(name).messages] == [
+            f"message {index}" for index in range(6)
+        ]
+        assert repository.count() == repository.count(source="webui")
+
+
+def test_a_dialog_that_waits_cuts_nothing_that_came_meanwhile(
+    browser: Browser, url: str, repository: SessionRepository
+) -> None:
+    write_document(repository, "waits", title="Waits", messages=turns(4))
+    with strict_page(browser, url, allowed=REFUSED) as page:
+        page.goto("/session/waits")
+        truncate(page)
         remove = page.get_by_role("button", name="Remove 2 messages")
         expect(remove).to_be_visible()
-        repository.append("raced", turns(2))
+        repository.append("waits", turns(2))
+        expect(page.locator("#m5")).to_be_attached()
         remove.click()
-        expect(page.get_by_text("somebody else changed this conversation")).to_be_visible()
-        assert repository.summary("raced").message_count == 6
-        context.close()
+        expect(page.locator(".toast.bad")).to_contain_text("Somebody else changed it meanwhile")
+        assert repository.summary("waits").message_count == 6
+
+
+def test_what_came_while_the_page_was_open_may_be_taken_back(
+    page: Page, repository: SessionRepository
+) -> None:
+    write_document(repository, "grows", title="Grows", messages=turns(4))
+    with page.expect_response("**/gateway/stream"):
+        page.goto("/session/grows")
+    repository.append("grows", turns(2))
+    expect(page.locator("#m5")).to_be_attached()
+    take_back(page)
+    expect(page.locator(".message")).to_have_count(4)
+    assert repository.summary("grows").message_count == 4
+
+
+# ---- beside the list ------------------------------------------------------------------------------------
+
+BESIDE = "archived=all&q=message&source=webui"
+
+
+def filters_of(page: Page) -> str:
+    query = parse_qs(urlsplit(page.url).query)
+    names = ("archived", "q", "source")
+    return "&".join(f"{name}={query[name][0]}" for name in names if name in query)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_moving_in_a_conversation_keeps_the_filters_of_the_list(
+    browser: Browser, url: str, scripts: bool
+) -> None:
+    with strict_page(browser, url, java_script_enabled=scripts) as page:
+        page.goto(f"/session/long?at=2000&{BESIDE}")
+        for name in ("Beginning", "Latest messages"):
+            page.get_by_role("link", name=name).click()
+            expect(page.get_by_role("link", name=name)).to_be_hidden()
+            assert filters_of(page) == BESIDE
+        page.locator(".acts").get_by_role("button", name="Pin").click()
+        expect(page.locator(".acts").get_by_role("button", name="Unpin")).to_be_visible()
+        page.locator(".acts").get_by_role("button", name="Unpin").click()
+        expect(page.locator(".heading .mark", has_text="Pinned")).to_have_count(0)
+        assert filters_of(page) == BESIDE
+        field = page.get_by_role("searchbox", name="Find in this conversation")
+        field.fill("needle")
+        field.press("Enter")
+        if not scripts:
+            page.get_by_role("link", name="there is a needle here (2500)").click()
+        expect(page.locator(":is(#m2500, #m4990)")).to_be_in_viewport()
+        assert filters_of(page) == BESIDE
+
+
+def test_filters_that_are_chosen_later_are_kept_too(page: Page) -> None:
+    page.goto("/session/long?at=2000&source=webui")
+    with page.expect_response("**/sidebar?*q=message*"):
+        page.locator("#q").fill("message")
+    link = page.get_by_role("link", name="Beginning")
+    expect(link).to_have_attribute("href", "/session/long?at=0&q=message&source=webui")
+    link.click()
+    expect(page.locator("#m0")).to_be_in_viewport()
+    assert filters_of(page) == "q=message&source=webui"
 
 
 # ---- news -----------------------------------------------------------------------------------------------
@@ -357,6 +468,56 @@ def test_new_messages_appear_and_are_followed_at_the_end(page: Page, repository:
     assert page.evaluate("scrollY") == 0
     repository.truncate("live", 4)
     expect(page.locator(".message")).to_have_count(4)
+
+
+# ---- the head -------------------------------------------------------------------------------------------
+
+
+def head_ends(page: Page) -> float:
+    bottom: float = page.locator(".session-head").evaluate("each => each.getBoundingClientRect().bottom")
+    return bottom
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_head_stays_and_hides_nothing_that_is_gone_to(browser: Browser, url: str, width: int) -> None:
+    with strict_page(browser, url, viewport={"width": width, "height": 844}) as page:
+        page.goto("/session/long?at=2500#m2500")
+        expect(page.locator("#m2500")).to_be_in_viewport()
+        page.evaluate("scrollBy(0, 40)")
+        page.evaluate("document.getElementById('m2500').scrollIntoView()")
+        assert 0 < head_ends(page) < 110
+        assert head_ends(page) <= position(page, 2500) < head_ends(page) + 60
+        if width < 800:
+            expect(page.get_by_role("link", name="All conversations")).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
+        for name in ("Rename", "Move", "More"):
+            summary = page.locator(".acts summary", has_text=name)
+            expect(summary).to_be_in_viewport(ratio=1)
+            summary.click()
+            expect(summary.locator("xpath=following-sibling::*")).to_be_in_viewport(ratio=1)
+        page.keyboard.press("f")
+        page.keyboard.type("needle")
+        expect(page.locator(".find .count")).to_have_text("3 found")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Shift+Enter")
+        expect(page.locator("#m3")).to_be_in_viewport()
+        assert head_ends(page) <= position(page, 3)
+        page.locator("#m20").focus()
+        for _ in range(12):
+            page.keyboard.press("Shift+Tab")
+            top: float = page.evaluate("document.activeElement.getBoundingClientRect().top")
+            assert top >= head_ends(page)
+
+
+def test_code_reads_from_the_left_also_in_a_message_that_does_not(
+    page: Page, repository: SessionRepository
+) -> None:
+    text = "الخطة الأولى أرخص.\n\n```python\nx = 1\n```"
+    write_document(repository, "rtl", title="الخطة", messages=[message(text, "assistant")])
+    page.goto("/session/rtl")
+    direction = "each => getComputedStyle(each).direction"
+    assert page.locator(".text").evaluate(direction) == "rtl"
+    assert page.locator(".text pre").evaluate(direction) == "ltr"
 
 
 # ---- safety and looks -----------------------------------------------------------------------------------

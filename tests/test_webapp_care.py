@@ -1,5 +1,6 @@
 """The trash, interrupted turns and findings over HTTP and on the pages."""
 
+import re
 from pathlib import Path
 
 from flask.testing import FlaskClient
@@ -65,6 +66,9 @@ def test_an_interrupted_session_says_so_and_has_a_button(filled: FlaskClient) ->
     assert "Interrupted" in filled.get("/").text
     page = filled.get("/session/6e9160d23644").text
     assert "close the turn" in page
-    after = filled.post("/session/6e9160d23644/recover", follow_redirects=True).text
+    shown = re.search(r'data-seen="([^"]*)"', page)
+    assert shown
+    form = {"seen": shown[1]}
+    after = filled.post("/session/6e9160d23644/recover", data=form, follow_redirects=True).text
     assert "Previous turn did not complete" in after
     assert "close the turn" not in after

@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, request, url_for
 
-from hermes_sessions.errors import InvalidValue
+from hermes_sessions.errors import Conflict, InvalidValue
 from hermes_sessions.results import mended
 
-from . import render, sidebar
+from . import render, seen, sidebar
 from .changes import cleaned_title, move
 from .store import sessions
 
@@ -82,7 +82,8 @@ def duplicate(session_id: str) -> Response:
 
 @acts.post("/session/<session_id>/undo")
 def undo(session_id: str) -> Response:
-    """Take back the session's last turn."""
+    """Take back the session's last turn, the one that was shown."""
+    seen.check_unchanged(session_id)
     sessions().undo(session_id)
     return render.see_other(sidebar.session_link(session_id, done="undo", undo=session_id))
 
@@ -96,8 +97,10 @@ def import_session(session_id: str) -> Response:
 
 @acts.post("/session/<session_id>/recover")
 def recover(session_id: str) -> Response:
-    """Close the session's interrupted turn."""
-    sessions().recover(session_id)
+    """Close the session's interrupted turn, the one that was shown."""
+    seen.check_unchanged(session_id)
+    if sessions().recover(session_id) is None:
+        raise Conflict(seen.CHANGED)
     return _show(session_id, "recover")
 
 

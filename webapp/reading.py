@@ -8,12 +8,12 @@ from typing import Any
 from flask import Blueprint, Response, abort, request, url_for
 
 from hermes_sessions import content
-from hermes_sessions.errors import Conflict, InvalidValue, NotFound, SessionsError
+from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
 from hermes_sessions.model import Summary, check_whole, clean_text, is_id
 from hermes_sessions.recovery import is_interrupted
 from hermes_sessions.results import MessagePage
 
-from . import finding, render, sidebar, transcript
+from . import finding, render, seen, sidebar, transcript
 from .store import masker, sessions
 
 reading = Blueprint("reading", __name__)
@@ -115,6 +115,7 @@ def _related(words: str, session_id: str, earlier: bool) -> Related:
 
 def values(session: Summary) -> dict[str, Any]:
     """Return what the template of messages needs, for the window that the query asks for."""
+    shown = seen.state(session)  # before they are read: what comes meanwhile was not seen
     found = window(session.session_id)
     look = transcript.Look(masker(), _picture_of(session.session_id))
     return {
@@ -122,7 +123,7 @@ def values(session: Summary) -> dict[str, Any]:
         "window": found,
         "messages": transcript.shown(found.messages, found.offset, look, found.tool_calls),
         "interrupted": is_interrupted(session),
-        "seen": _seen(session),
+        "seen": shown,
         "at": _whole("at"),
     }
 
@@ -212,17 +213,6 @@ def _hits(session_id: str, words: str) -> Iterator[finding.Hit]:
 # ---- changing -------------------------------------------------------------------------------------------
 
 
-def _seen(session: Summary) -> str:
-    """Return what a person who sees a session's transcript now has seen, for a form to send back."""
-    return f"{session.message_count}:{session.last_message_at!r}"
-
-
-def _check_seen(session_id: str) -> None:
-    """Raise `Conflict` if the transcript is no longer what the sender of the form saw."""
-    if request.form.get("seen") != _seen(sessions().summary(session_id)):
-        raise Conflict("somebody else changed this conversation after it was shown to you; nothing was done")
-
-
 def _keep() -> int:
     keep = _whole("keep")
     if keep is None:
@@ -233,23 +223,27 @@ def _keep() -> int:
 @reading.post("/session/<session_id>/fork")
 def fork(session_id: str) -> Response:
     """Make a new session of the first messages and show it."""
-    made = sessions().fork(session_id, keep=_keep())
+    keep = _keep()
+    seen.check_kept(session_id)
+    made = sessions().fork(session_id, keep=keep)
     return render.see_other(sidebar.session_link(made.session_id, done="fork"))
 
 
 @reading.get("/session/<session_id>/truncate")
 def ask_to_truncate(session_id: str) -> Response:
-    """Say what would go, and ask."""
+    """Say what would go, and ask; with `seen`, only if the conversation is the one that was shown."""
+    if "seen" in request.args:
+        seen.check_unchanged(session_id)
     session, keep = sessions().summary(session_id), _keep()
     if keep > session.message_count:
         abort(404)
-    return render.page("truncate.html", session=session, keep=keep, seen=_seen(session))
+    return render.page("truncate.html", session=session, keep=keep, seen=seen.state(session))
 
 
 @reading.post("/session/<session_id>/truncate")
 def truncate(session_id: str) -> Response:
     """Drop the messages after the first `keep`."""
-    _check_seen(session_id)
+    seen.check_unchanged(session_id)
     sessions().truncate(session_id, _keep())
     return render.see_other(sidebar.session_link(session_id, done="truncate", undo=session_id))
 
@@ -263,6 +257,6 @@ def show_retried(session_id: str) -> Response:
 @reading.post("/session/<session_id>/retry")
 def retry(session_id: str) -> Response:
     """Drop the last turn and show what its user wrote, to send it again."""
-    _check_seen(session_id)
+    seen.check_unchanged(session_id)
     removed = sessions().retry(session_id)
     return render.page("removed.html", session=sessions().summary(session_id), removed=removed)

@@ -74,6 +74,8 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         sidebar=current,
         list_link=link,
+        beside=beside,
+        kept_filters=kept_filters,
         session_link=session_link,
         hit_link=hit_link,
         searched=searched,
@@ -128,9 +130,7 @@ def _hits(limit: int, words: str) -> Sidebar:
 
 
 def searched() -> str:
-    """Return what is searched for in all conversations; the page that finds within one uses the name too."""
-    if request.endpoint == "reading.find":
-        return ""
+    """Return what is searched for in all conversations."""
     return request.args.get("q", "").strip()
 
 
@@ -175,12 +175,17 @@ def read_projects() -> tuple[dict[str, Project], str | None]:
 
 def link(**changes: str | None) -> str:
     """Return the address of the list with this request's filters, changed; it begins at the first page."""
-    return url_for("pages.list_sessions", **_kept(changes))
+    return url_for("pages.list_sessions", **kept_filters(**changes))
+
+
+def beside(endpoint: str, **values: Any) -> str:
+    """Return an address of a page or a form that keeps this request's filters in the list beside it."""
+    return url_for(endpoint, **kept_filters(), **values)
 
 
 def session_link(session_id: str, **more: Any) -> str:
     """Return the address of a session that keeps this request's filters beside it."""
-    return url_for("pages.show_session", session_id=session_id, **_kept({}), **more)
+    return beside("pages.show_session", session_id=session_id, **more)
 
 
 def hit_link(hit: Hit) -> str:
@@ -191,7 +196,8 @@ def hit_link(hit: Hit) -> str:
     return session_link(hit.segment_id, **more)
 
 
-def _kept(changes: Mapping[str, str | None]) -> dict[str, Any]:
+def kept_filters(**changes: str | None) -> dict[str, Any]:
+    """Return this request's filters, changed, as they stand in a query."""
     given = {name: request.args.get(name) for name in (*FILTERS, "archived")} | {"q": searched()}
     return {name: value for name, value in {**given, **changes}.items() if value}
 

@@ -1,6 +1,7 @@
 // Find within a conversation: the server looks through all of it, the page shows what is found and goes there.
 
 import { reach } from "./api.js";
+import { withFilters } from "./beside.js";
 
 const PAUSE = 250; // milliseconds after the last key
 const MOST_MARKED = 2000;
@@ -57,7 +58,9 @@ export class Find {
 
   async ask(words) {
     try {
-      const response = await reach(`${this.form.dataset.hits}?words=${encodeURIComponent(words)}`);
+      const address = new URL(withFilters(this.form.dataset.hits, ""), location);
+      address.searchParams.set("words", words);
+      const response = await reach(address);
       if (!response.ok) return null;
       const hits = new DOMParser().parseFromString(await response.text(), "text/html");
       this.more = hits.querySelector("[data-more]") !== null;

@@ -8,7 +8,7 @@ import { Refused, reach } from "./api.js";
 const ROWS_A_FETCH = 100;
 const MOST_ROWS = 200; // that one request gives
 const NEAR = "1500px 0px";
-const FILTERS = ["q", "profile", "project_id", "source", "archived"];
+export const FILTERS = ["q", "profile", "project_id", "source", "archived"];
 
 let chunks = []; // {node, query, next, filled}; `query` and `next` are the queries that fetch it and the one after
 let filters = ""; // what the list shows now

@@ -1,9 +1,11 @@
 // The conversation's page: its transcript, finding in it, and what can be done with any of its messages.
 
 import { Refused, reach } from "./api.js";
+import { keepFilters, withFilters } from "./beside.js";
 import { copy, copyCode, enhance } from "./copy.js";
 import { Find } from "./find.js";
-import { toast } from "./toast.js";
+import { show } from "./navigate.js";
+import { explain, toast } from "./toast.js";
 import { Transcript, parsed } from "./window.js";
 
 /** Make the content's transcript alive; return what stops it. */
@@ -12,6 +14,8 @@ export function mount(content) {
   enhance(content);
   content.addEventListener("click", (event) => clicked(event, content), { signal: stop.signal });
   content.addEventListener("error", hideBroken, { capture: true, signal: stop.signal });
+  content.addEventListener("submit", (event) => tellSeen(event.target, content), { capture: true, signal: stop.signal });
+  document.addEventListener("filtered", (event) => keepFilters(content, event.detail), { signal: stop.signal });
   document.addEventListener("keydown", (event) => pressed(event, content), { signal: stop.signal });
   const section = content.querySelector(".transcript");
   if (section) {
@@ -32,24 +36,34 @@ async function clicked(event, content) {
   const link = event.target.closest("[data-copy-link]");
   if (link) return copyLink(event, link);
   const truncate = event.target.closest("[data-truncate]");
-  if (truncate && !event.metaKey && !event.ctrlKey) return ask(event, truncate);
+  if (truncate && !event.metaKey && !event.ctrlKey) return ask(event, truncate, content);
 }
 
 async function copyLink(event, link) {
   event.preventDefault();
   link.closest(".more").open = false;
-  if (await copy(link.href)) toast("The link is copied.");
+  // without the filters, which are nobody else's
+  if (await copy(new URL(withFilters(link.href, ""), location).href)) toast("The link is copied.");
   else toast("The browser does not allow copying.", { bad: true });
 }
 
+/** Let a form say what of the conversation is shown, which is more than when the form came. */
+function tellSeen(form, content) {
+  const shown = content.querySelector(".window");
+  if (form.elements.seen && shown) form.elements.seen.value = shown.dataset.seen;
+}
+
 /** Show the form of another page in a dialog. */
-async function ask(event, link) {
+async function ask(event, link, content) {
   event.preventDefault();
   link.closest(".more").open = false;
   try {
-    const response = await reach(link.href);
-    const form = parsed(await response.text()).querySelector("form.ask");
-    if (!form) throw new Refused("this is not possible any more: reload the page", response.status);
+    const address = new URL(link.href);
+    address.searchParams.set("seen", content.querySelector(".window").dataset.seen);
+    const response = await reach(address);
+    const page = parsed(await response.text());
+    const form = page.querySelector("form.ask");
+    if (!form) throw new Refused(page.querySelector("[role=alert] p")?.textContent ?? "log in again", response.status);
     const dialog = document.createElement("dialog");
     dialog.className = "dialog";
     dialog.setAttribute("aria-label", form.querySelector("h1").textContent);
@@ -60,7 +74,7 @@ async function ask(event, link) {
     document.body.append(dialog);
     dialog.showModal();
   } catch (error) {
-    toast(error.message, { bad: true });
+    explain(error, () => show(location.href, { push: false }));
   }
 }
 

@@ -1,6 +1,7 @@
 // The window of messages: what of a conversation is on the page. More is loaded where it is read, what is far away goes.
 
 import { Refused, reach } from "./api.js";
+import { withFilters } from "./beside.js";
 import { enhance } from "./copy.js";
 import { toast } from "./toast.js";
 
@@ -68,7 +69,9 @@ export class Transcript {
 
   /** Return the window that the server has for a query. */
   async fetch(query) {
-    const response = await reach(`${this.section.dataset.messages}?${query}`, { signal: this.signal });
+    const address = new URL(withFilters(this.section.dataset.messages), location);
+    for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
+    const response = await reach(address, { signal: this.signal });
     if (response.status === 204) throw new DOMException("the conversation is gone", "AbortError");
     if (!response.ok) throw new Refused(`the server answered ${response.status}`, response.status);
     const found = parsed(await response.text()).querySelector(".window");
@@ -100,7 +103,7 @@ export class Transcript {
   }
 
   async addOlder() {
-    const found = await this.fetch(`before=${this.offset}`);
+    const found = await this.fetch({ before: this.offset });
     enhance(found);
     const gone = this.tooMany([...this.messages.children].reverse(), found);
     keepingPlace(this.read, () => {
@@ -111,7 +114,7 @@ export class Transcript {
   }
 
   async addNewer() {
-    const found = await this.fetch(`after=${this.end - 1}`);
+    const found = await this.fetch({ after: this.end - 1 });
     if (Number(found.dataset.total) < this.end) return this.startAnew();
     return this.extend(found);
   }
@@ -173,7 +176,7 @@ export class Transcript {
       const link = edge.querySelector("a.button");
       const address = new URL(link.href);
       address.searchParams.set(key, index);
-      link.href = address;
+      link.setAttribute("href", address.pathname + address.search);
       edge.querySelector(".count").textContent = count.toLocaleString("en");
       edge.hidden = count <= 0;
     }
@@ -208,7 +211,7 @@ export class Transcript {
   /** Show a message by its index, also one that is not loaded. */
   async show(index) {
     if (index < this.offset || index >= this.end) {
-      await this.alone(async () => this.replace(await this.fetch(`at=${index}`)));
+      await this.alone(async () => this.replace(await this.fetch({ at: index })));
     }
     const element = document.getElementById(`m${index}`);
     if (element) reveal(element);
@@ -221,7 +224,7 @@ export class Transcript {
   }
 
   async toEnd() {
-    if (this.end < this.total) await this.alone(async () => this.replace(await this.fetch("")));
+    if (this.end < this.total) await this.alone(async () => this.replace(await this.fetch({})));
     scrollToEnd();
   }
 
@@ -237,7 +240,7 @@ export class Transcript {
 
   async catchUp() {
     const following = this.atEnd;
-    const found = await this.fetch(this.end ? `after=${this.end - 1}` : "");
+    const found = await this.fetch(this.end ? { after: this.end - 1 } : {});
     if (Number(found.dataset.total) < this.end) return this.startAnew();
     const added = this.extend(found);
     for (const article of added) article.classList.add("arrived");
@@ -248,7 +251,7 @@ export class Transcript {
 
   /** Show the end of a conversation that has fewer messages than before. */
   async startAnew() {
-    this.replace(await this.fetch(""));
+    this.replace(await this.fetch({}));
     toast("This conversation was shortened elsewhere.");
   }
 }
