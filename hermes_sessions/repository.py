@@ -397,8 +397,8 @@ class SessionRepository:
             return self._hits(asked, showing, offset, limit)
 
     def _hits(self, asked: Asked, showing: Showing, offset: int, limit: int) -> Hits:
-        with self._up_to_date():
-            pass
+        with self._up_to_date() as state:
+            unreadable = _unreadable(state)
         missing = self._search.catch_up()  # which reads files, and so is done outside of transactions
         if missing:
             self._indexer.complete()
@@ -406,7 +406,8 @@ class SessionRepository:
             found = searching.Search(index, texts, self._agents, asked)
             page = found.page(offset, limit, showing.view)
         hits = searching.hits(page, showing)
-        return Hits(hits, missing, tuple(filter(None, (self._indexer.problem, *found.warnings))))
+        warnings = (*unreadable, *filter(None, [self._indexer.problem]), *found.warnings)
+        return Hits(hits, missing, warnings)
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
         """Make every message searchable now, and return how many sessions could not be read.
@@ -808,8 +809,11 @@ def _filters(**given: Any) -> Filters:
 
 def _warnings(index: Index, filters: Filters) -> tuple[str, ...]:
     """Return in words what a list cannot show."""
-    of_agents = agents.warnings(index.homes) if filters.agent else ()
-    return (*map(_warning, tables.unreadable(index.connection)), *of_agents)
+    return (*_unreadable(index), *(agents.warnings(index.homes) if filters.agent else ()))
+
+
+def _unreadable(index: Index) -> tuple[str, ...]:
+    return tuple(map(_warning, tables.unreadable(index.connection)))
 
 
 def _made(

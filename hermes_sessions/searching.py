@@ -16,7 +16,7 @@ from . import agent_search, listing, query, search, words
 from .agent_search import AgentMatch, Window
 from .agent_snapshot import Snapshot
 from .agents import Agents
-from .errors import AgentUnavailable, InvalidValue, NotFound
+from .errors import AgentUnavailable, InvalidValue, NotFound, StorageError, Unreadable
 from .listing import Filters, Shown, View
 from .model import Summary, check_seconds, check_text, check_whole
 from .query import Closeness, Query
@@ -303,7 +303,10 @@ class Showing(NamedTuple):
 
 
 def hits(found: Found, showing: Showing) -> list[Hit]:
-    """Return the hits of a page; one that went meanwhile is left out. Reads the messages from their files."""
+    """Return the hits of a page; one that went meanwhile is left out.
+
+    Reads the messages from their files; the snippet of one whose file cannot be read now is empty.
+    """
     return [hit for each in found.ranked if (hit := _hit(each, found, showing)) is not None]
 
 
@@ -316,9 +319,11 @@ def _hit(ranked: Ranked, found: Found, showing: Showing) -> Hit | None:
     if candidate.at is not None:
         try:
             index, message = _message(candidate, found.said, showing.read)
+            text = words.searched(message).text
         except (KeyError, NotFound):
             return None
-        text = words.searched(message).text
+        except (Unreadable, StorageError):  # which whoever opens it is told; the other hits stand
+            text = ""
     finder = query.finder(found.query, ranked.closeness)
     return Hit(
         session_id=summary.session_id,

@@ -9,6 +9,7 @@ import os
 import socket
 import stat
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.slow
 Files = Iterator[tuple[str, bytes]]
 
 MEGABYTE = 1_000_000
+REST_SECONDS = 60.0
 GOOD = ("good-1", "good-2", "good-3")
 ITEM = '{"role": "user", "content": "hello", "timestamp": 1777000000}'
 
@@ -387,21 +389,35 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield Home(sessions, frozenset(names), entries(home.folder))
 
 
-def descriptors() -> int:
-    """Return how many files this process has open, less those of the indexes, which come and go."""
-    opened = [path.readlink().name for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-    return sum(not name.startswith(("sessions.db", "search.")) for name in opened)
+def led_to(descriptor: Path) -> Path | None:
+    """Return what a descriptor leads to, None if it is closed since."""
+    with suppress(FileNotFoundError):
+        return descriptor.readlink()
+    return None
+
+
+def descriptors(folder: Path) -> int:
+    """Return how many files this process has open when the background has ended reading those of `folder`.
+
+    Less those of the indexes, which come and go.
+    """
+    until = time.monotonic() + REST_SECONDS
+    while True:
+        opened = [path for each in Path("/proc/self/fd").iterdir() if (path := led_to(each)) is not None]
+        if time.monotonic() > until or not any(path.is_relative_to(folder) for path in opened):
+            return sum(not path.name.startswith(("sessions.db", "search.")) for path in opened)
+        time.sleep(0.01)
 
 
 @pytest.fixture
 def unchanged(corpus: Home) -> Iterator[Home]:
     """The corpus, for a test after which every file is as it was, and none was left open."""
-    corpus.sessions.complete_search()  # or the background has files open
-    opened = descriptors()
+    corpus.sessions.complete_search()
+    opened = descriptors(corpus.folder)
     yield corpus
     corpus.sessions.complete_search()
     assert entries(corpus.folder) == corpus.untouched
-    assert descriptors() == opened
+    assert descriptors(corpus.folder) == opened
 
 
 # ---- what must hold -------------------------------------------------------------------------------------
