@@ -115,9 +115,9 @@ def test_filters_are_kept_in_the_address(page: Page) -> None:
     page.locator(".row-title").first.click()
     page.wait_for_url(re.compile("archived=all"))
     expect(page.locator(".chip")).to_have_count(2)
-    for _ in range(2):
+    for left in (1, 0):
         page.locator(".chip").first.click()
-    expect(page.locator(".chip")).to_have_count(0)
+        expect(page.locator(".chip")).to_have_count(left)
     page.go_back()
     expect(page.locator(".chip")).to_have_count(2)
 
@@ -190,13 +190,15 @@ def test_new_and_changed_sessions_appear_in_every_tab(browser: Browser, url: str
 
 
 @pytest.mark.slow
-def test_quick_reloads_use_up_no_streams(browser: Browser, url: str, home: Path) -> None:
-    with strict_page(browser, url) as page:
+def test_quick_reloads_use_up_no_streams(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "webui/sessions").mkdir(parents=True)
+    put_session(tmp_path, "first")
+    with served(tmp_path) as url, strict_page(browser, url) as page:
         page.goto("/")
-        for _ in range(150):
+        for _ in range(MOST_STREAMS + 40):
             with page.expect_request("**/stream"):
                 page.reload()
-        put_session(home, "reloaded", title="After many reloads")
+        put_session(tmp_path, "reloaded", title="After many reloads")
         expect(page.locator('.row[data-id="reloaded"]')).to_have_count(1)
 
 

@@ -9,10 +9,9 @@ import os
 import socket
 import stat
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ import pytest
 from hermes_sessions import Page, SessionRepository, SessionsError, Summary, document
 from hermes_sessions.document import BOM
 from hermes_sessions.model import FIELDS, is_id
+from hermes_sessions.search_thread import SearchThread
 from webapp import create_app
 
 from .make import folder_of, message, turns, write_document
@@ -31,7 +31,6 @@ pytestmark = pytest.mark.slow
 Files = Iterator[tuple[str, bytes]]
 
 MEGABYTE = 1_000_000
-REST_SECONDS = 60.0
 GOOD = ("good-1", "good-2", "good-3")
 ITEM = '{"role": "user", "content": "hello", "timestamp": 1777000000}'
 
@@ -379,7 +378,11 @@ def readable_name(name: bytes) -> str:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home with the whole corpus, which no test may change."""
-    with SessionRepository.open(hermes_home=tmp_path_factory.mktemp("corpus")) as sessions:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        # What is left open is counted: the thread has files open at any moment. A search reads them itself.
+        patch.setattr(SearchThread, "begin", lambda _: None)
+        folder = tmp_path_factory.mktemp("corpus")
+        sessions = stack.enter_context(SessionRepository.open(hermes_home=folder))
         home = fill(sessions, ALL)
         for name, place in PLACED.items():
             place(home.folder / f"{name}.json")
@@ -396,28 +399,19 @@ def led_to(descriptor: Path) -> Path | None:
     return None
 
 
-def descriptors(folder: Path) -> int:
-    """Return how many files this process has open when the background has ended reading those of `folder`.
-
-    Less those of the indexes, which come and go.
-    """
-    until = time.monotonic() + REST_SECONDS
-    while True:
-        opened = [path for each in Path("/proc/self/fd").iterdir() if (path := led_to(each)) is not None]
-        if time.monotonic() > until or not any(path.is_relative_to(folder) for path in opened):
-            return sum(not path.name.startswith(("sessions.db", "search.")) for path in opened)
-        time.sleep(0.01)
+def descriptors() -> list[str]:
+    """Return which files this process has open, less those of the indexes, which come and go."""
+    opened = [path.name for each in Path("/proc/self/fd").iterdir() if (path := led_to(each)) is not None]
+    return sorted(name for name in opened if not name.startswith(("sessions.db", "search.")))
 
 
 @pytest.fixture
 def unchanged(corpus: Home) -> Iterator[Home]:
     """The corpus, for a test after which every file is as it was, and none was left open."""
-    corpus.sessions.complete_search()
-    opened = descriptors(corpus.folder)
+    opened = descriptors()
     yield corpus
-    corpus.sessions.complete_search()
     assert entries(corpus.folder) == corpus.untouched
-    assert descriptors(corpus.folder) == opened
+    assert descriptors() == opened
 
 
 # ---- what must hold -------------------------------------------------------------------------------------
