@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hermes_sessions import Hit, InvalidValue, SessionRepository
 from hermes_sessions.search_sync import INLINE_FILES
 
-from .agent_db import add_message, add_session, dump, handles, keep_full_text, new_state, writing
+from .agent_db import add_message, add_session, all_handles, dump, handles, keep_full_text, new_state, writing
 from .make import message, started, turns, write, write_document
 
 START = 1_777_000_000.0
@@ -425,7 +425,7 @@ def test_nothing_stays_open_after_searches_beside_the_thread(tmp_path: Path) -> 
             for number in range(50):
                 sessions.append(chosen, [message(f"thread {number}")])
                 assert found(sessions, "needle") == [chosen]
-        assert not [each for each in handles() if "search.db" in each]
+        assert not [each for each in all_handles() if "search.db" in each]
     finally:
         gc.enable()
 
