@@ -1,5 +1,5 @@
 # The commands of the README. Nothing but python3 and make is assumed.
-.PHONY: run test check lint types migrations clean
+.PHONY: run test check lint types migrations docs clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -29,6 +29,11 @@ migrations: .venv/.test
 	export HERMES_SESSIONS_DATABASE_URL="sqlite:///$$scratch/sessions.db" && \
 	$(BIN)/alembic upgrade head && $(BIN)/alembic check
 
+# The documentation site, in build/site. A warning is an error: a broken link, a page that is in no menu, a public name
+# without a description, an address on another host that a page would fetch.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
 	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
@@ -48,4 +53,8 @@ build/demo-home: | .venv/.web
 
 .venv/.test: .venv/.made setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ .venv/.web
+
+.venv/.docs: .venv/.made setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@ .venv/.web

@@ -880,20 +880,3 @@ def test_other_times_are_dates() -> None:
     assert re.fullmatch(r"2026-03-2\d", ago(now - 31 * 86_400, now))
     assert re.fullmatch(r"2026-0[45]-\d\d", ago(now + 86_400, now))
     assert ago(9e18, now) == "?"
-
-
-# ---- what the documents promise -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["README.md", "docs/embedding.md"])
-def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    write_home(tmp_path / "home", sessions=30)
-    monkeypatch.setenv("HERMES_HOME", str(tmp_path / "home"))
-    text = (Path(__file__).parent.parent / name).read_text("utf-8")
-    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-    assert examples
-    with SessionRepository.open() as sessions:
-        session_id = sessions.list().items[0].session_id
-        for example in examples:
-            exec(example, {"sessions": sessions, "session_id": session_id, "time": time})

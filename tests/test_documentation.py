@@ -1,0 +1,61 @@
+"""What the documentation says can be done: its Python examples run, and its command lines parse."""
+
+import re
+import shlex
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from hermes_sessions import SessionRepository
+from hermes_sessions.cli import main
+from hermes_sessions.demo import write_home
+
+TOP = Path(__file__).parent.parent
+PAGES = {page.relative_to(TOP).as_posix(): page.read_text("utf-8") for page in TOP.glob("*.md")} | {
+    page.relative_to(TOP).as_posix(): page.read_text("utf-8") for page in TOP.glob("docs/*.md")
+}
+EXAMPLES = [
+    pytest.param(example, id=f"{name}-{index}")
+    for name, text in sorted(PAGES.items())
+    for index, example in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+]
+# A line of a block, or a piece of code inside a sentence.
+COMMAND = re.compile(r"^(?: {4})?(hermes-sessions .*)$|`(hermes-sessions [^`]*)`", re.MULTILINE)
+COMMANDS = sorted(
+    {line or inline for text in PAGES.values() for line, inline in COMMAND.findall(text) if line or inline}
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a made-up Hermes home, one for all examples."""
+    home = tmp_path_factory.mktemp("documentation") / "home"
+    write_home(home, sessions=30)
+    return home
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_python_examples_run(example: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERMES_HOME", str(home))
+    with SessionRepository.open() as sessions:
+        names = {"SessionRepository": SessionRepository, "sessions": sessions, "time": time}
+        exec(example, names | {"session_id": sessions.list().items[0].session_id})
+
+
+def test_there_are_examples_to_run() -> None:
+    assert len(EXAMPLES) >= 5
+    assert len(COMMANDS) >= 20
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_command_lines_parse(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click.Command, "invoke", lambda *_: None)  # what is parsed is not done
+    for command in re.split(r"&&|\|", line):
+        words = shlex.split(command, comments=True)
+        if words[0] == "hermes-sessions":
+            try:
+                main.main(words[1:], standalone_mode=False)
+            except click.MissingParameter:  # a verb named in passing
+                assert len(words) == 2
