@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from hermes_sessions.agent_snapshot import MESSAGE_COLUMNS, SESSION_COLUMNS
+from hermes_sessions.agent import MESSAGE_COLUMNS, SESSION_COLUMNS
 
 from .agent_homes import columns
 from .floors import Floors, Rows

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from hermes_sessions import SessionRepository
-from hermes_sessions.words import searched
+from hermes_sessions.search import searched
 
 from .homes import PHRASE, WORD
 from .timing import Case, Figure, Floor, Size, measure

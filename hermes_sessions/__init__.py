@@ -14,18 +14,7 @@ from .errors import (
 )
 from .model import Session, Signature, Summary, title_from
 from .repository import SessionRepository
-from .results import (
-    Finding,
-    Hit,
-    Hits,
-    MessagePage,
-    Page,
-    Project,
-    Removed,
-    SyncReport,
-    Trashed,
-    Usage,
-)
+from .results import Finding, Hit, Hits, MessagePage, Page, Project, Removed, SyncReport, Trashed, Usage
 
 __all__ = [
     "AgentUnavailable",

@@ -20,45 +20,16 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from sqlalchemy import Connection
 
-from . import (
-    adopting,
-    agents,
-    backup,
-    checking,
-    database,
-    document,
-    explaining,
-    exporting,
-    files,
-    folders,
-    indexing,
-    leftovers,
-    listing,
-    mirror,
-    mirror_rows,
-    paging,
-    searching,
-    sidecar,
-    tables,
-    trash,
-    upgrades,
-    usage,
-    writing,
-)
 from . import config as configuration
-from .agent_state import Agent
-from .agents import Agents
-from .backup import Report
+from . import files
+from .agent import Agent, Agents, agents, mirror, mirror_rows
+from .care import Report, backup, checks, why
+from .changes import Projects, Store, adopting, leftovers, pages, store
 from .config import Config
-from .errors import (
-    Damaged,
-    InvalidId,
-    InvalidValue,
-    NotFound,
-    storing,
-)
-from .indexing import Progress
-from .listing import Filters, View
+from .errors import Damaged, InvalidId, InvalidValue, NotFound, storing
+from .index import Filters, Indexed, Place, Progress, View, database, rows, sync, upgrades, usage
+from .index import lists as listing
+from .messages import export, mask
 from .model import (
     FIELDS,
     Session,
@@ -74,14 +45,10 @@ from .model import (
     read_metadata,
     suffixed_title,
 )
-from .projects import Projects
-from .redact import mask
 from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage
-from .search_sync import SearchSync
-from .search_thread import SearchThread
-from .searching import Asked, Showing
-from .tables import Indexed, Place
-from .writing import Store
+from .search import Asked, SearchSync, SearchThread, Showing, ranking
+from .sidecars import document, reading, trash
+from .sidecars import folder as folders
 
 DRAFT_SECONDS = 86_400
 RETENTION_SECONDS = 30 * 86_400
@@ -159,10 +126,10 @@ class SessionRepository:
         leftovers.settle(self._store)
         before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
         with database.reading(self._engine) as connection:
-            unused = tables.old_drafts(connection, before)
+            unused = rows.old_drafts(connection, before)
         if unused:
             with database.writing(self._engine) as connection:
-                tables.drop_old_drafts(connection, before)
+                rows.drop_old_drafts(connection, before)
         self._indexer.begin()
 
     def __enter__(self) -> Self:
@@ -224,7 +191,7 @@ class SessionRepository:
             total, warnings = self._total(index, filters), _warnings(index, filters)
         more = limit is not None and len(found) > limit
         items = found[:limit]
-        return Page(items, _cursor(tables.place_of(items[-1])) if more else None, total, warnings)
+        return Page(items, _cursor(rows.place_of(items[-1])) if more else None, total, warnings)
 
     def entries(
         self,
@@ -320,9 +287,9 @@ class SessionRepository:
     @contextmanager
     def _up_to_date(self) -> Iterator[Index]:
         """Give out the index in line with the files and with the agents' databases."""
-        seen, trash_time = self._agents.seen(), indexing.trash_time(self.config.trash_dir)
+        seen, trash_time = self._agents.seen(), sync.trash_time(self.config.trash_dir)
         with database.reading(self._engine) as connection:
-            state = indexing.current_state(connection, self.config.sessions_dir)
+            state = sync.current_state(connection, self.config.sessions_dir)
             if state is not None and state.trash_time == trash_time:
                 homes = mirror.homes(connection)
                 if agents.are_current(homes, seen):
@@ -330,7 +297,7 @@ class SessionRepository:
                     return
         self._catch_up()
         with database.reading(self._engine) as connection:
-            yield Index(connection, tables.state(connection).version, mirror.homes(connection))
+            yield Index(connection, rows.state(connection).version, mirror.homes(connection))
 
     def _total(self, index: Index, filters: Filters) -> int:
         """Return how many sessions match, counted once for each version of the index.
@@ -382,14 +349,14 @@ class SessionRepository:
             agent=agent,
             hidden=hidden,
         )
-        limits = searching.check_limits(role, since, until, depth)
-        asked = searching.check_asked(text, scope, filters, limits)
+        limits = ranking.check_limits(role, since, until, depth)
+        asked = ranking.check_asked(text, scope, filters, limits)
         check_whole("limit", limit, 1, LARGEST_PAGE)
         check_whole("offset", offset)
         if not asked.query.wanted:
             return Hits()
         view = View(self.config.profile, configuration.last_workspace(self.config) if agent else "")
-        showing = Showing(partial(paging.message, self._store), mask if redact else str, view)
+        showing = Showing(partial(pages.message, self._store), mask if redact else str, view)
         try:
             return self._hits(asked, showing, offset, limit)
         except Damaged:  # the texts' index, most likely, which is nothing to lose
@@ -403,9 +370,9 @@ class SessionRepository:
         if missing:
             self._indexer.complete()
         with database.reading(self._engine) as index, self._search.reading() as texts:
-            found = searching.Search(index, texts, self._agents, asked)
+            found = ranking.Search(index, texts, self._agents, asked)
             page = found.page(offset, limit, showing.view)
-        hits = searching.hits(page, showing)
+        hits = ranking.hits(page, showing)
         warnings = (*unreadable, *filter(None, [self._indexer.problem]), *found.warnings)
         return Hits(hits, missing, warnings)
 
@@ -426,25 +393,25 @@ class SessionRepository:
 
         Raises `NotFound`, `InvalidId`, `Unreadable`, `StorageError`, `AgentUnavailable`.
         """
-        found = sidecar.signature(self.config.sessions_dir, session_id)
-        row = writing.row_of(self._store, session_id)
+        found = reading.signature(self.config.sessions_dir, session_id)
+        row = store.row_of(self._store, session_id)
         if row and (row.stored.signature == found if found else row.draft):
             return row.summary
         try:
             with self._store.locks.held(session_id):
-                return writing.current(self._store, session_id).summary
+                return store.current(self._store, session_id).summary
         except NotFound:
             with self._agents.mirrored() as connection:
                 return self._agents.summary(connection, session_id)
 
     def get(self, session_id: str) -> Session:
         """Return a whole session, the web UI's or an agent's; errors as of `summary`."""
-        loaded = writing.load(self._store, session_id)
+        loaded = store.load(self._store, session_id)
         if loaded is not None:
-            return sidecar.session(loaded)
-        row = writing.draft(self._store, session_id)
+            return reading.session(loaded)
+        row = store.draft(self._store, session_id)
         if row is not None:
-            return replace(writing.as_session(row.summary), signature=row.stored.signature)
+            return replace(store.as_session(row.summary), signature=row.stored.signature)
         with self._agents.mirrored() as connection:
             return self._agents.session(connection, self._agents.summary(connection, session_id))
 
@@ -461,8 +428,8 @@ class SessionRepository:
         if limit is not None:
             check_whole("limit", limit)
         with suppress(NotFound):
-            return paging.page(self._store, session_id, before, limit)
-        if writing.draft(self._store, session_id) is not None:
+            return pages.page(self._store, session_id, before, limit)
+        if store.draft(self._store, session_id) is not None:
             return MessagePage([], 0, 0)
         with self._agents.mirrored() as connection:
             summary = self._agents.summary(connection, session_id)
@@ -484,8 +451,8 @@ class SessionRepository:
         ``"html"``: one file that fetches nothing and runs nothing. Errors as of `get`, `InvalidValue`, and
         `SessionsError` for HTML without the libraries of the extra ``web``.
         """
-        name = exporting.check_format(format)
-        return exporting.exported(self.get(session_id), name, redact)
+        name = export.check_format(format)
+        return export.exported(self.get(session_id), name, redact)
 
     # ---- creating ---------------------------------------------------------------------------------------
 
@@ -511,12 +478,12 @@ class SessionRepository:
             "profile": profile,
         }
         now = time.time()
-        values = {"created_at": now, "updated_at": now} | writing.checked(given | metadata)
+        values = {"created_at": now, "updated_at": now} | store.checked(given | metadata)
         values["workspace"] = values["workspace"] or configuration.last_workspace(self.config)
         values["model"] = values["model"] or self.config.default_model
         values["profile"] = values["profile"] or self.config.profile
-        return writing.store_new(
-            self._store, Session(**read_metadata(writing.new_id(), values, now), extra=other_keys(values))
+        return store.store_new(
+            self._store, Session(**read_metadata(store.new_id(), values, now), extra=other_keys(values))
         )
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
@@ -527,9 +494,9 @@ class SessionRepository:
         doc = check_document(doc)
         messages = check_messages(doc.get("messages"))
         tool_calls = check_messages(doc.get("tool_calls") or [], "tool_calls")
-        values = writing.checked({name: doc[name] for name in FIELDS if doc.get(name) is not None})
-        known = read_metadata(writing.new_id(), values, time.time())
-        return writing.create(
+        values = store.checked({name: doc[name] for name in FIELDS if doc.get(name) is not None})
+        known = read_metadata(store.new_id(), values, time.time())
+        return store.create(
             self._store, Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls)
         )
 
@@ -543,7 +510,7 @@ class SessionRepository:
             check_whole("keep", keep)
         origin = self._own_summary(session_id)
         named = suffixed_title(origin.title, " (fork)") if title is None else title
-        return writing.copy(
+        return store.copy(
             self._store, origin, keep, {**UNUSED, "title": named, "parent_session_id": session_id}
         )
 
@@ -551,7 +518,7 @@ class SessionRepository:
         """Store a copy, titled "... (copy)", neither pinned nor archived; errors as of `fork`."""
         origin = self._own_summary(session_id)
         named = suffixed_title(origin.title, " (copy)")
-        return writing.copy(self._store, origin, None, {"title": named, "parent_session_id": None})
+        return store.copy(self._store, origin, None, {"title": named, "parent_session_id": None})
 
     def import_agent_session(self, session_id: str) -> tuple[Session, bool]:
         """Store an agent's session as one of ours, with its id, and return it and whether it is new.
@@ -563,7 +530,7 @@ class SessionRepository:
         session = adopting.read(self._store, self._agents, session_id)
         if session.source == "cron":
             session = replace(session, project_id=self.projects.ensure_cron().project_id)
-        return writing.adopt(self._store, session)
+        return store.adopt(self._store, session)
 
     # ---- changing ---------------------------------------------------------------------------------------
 
@@ -581,16 +548,16 @@ class SessionRepository:
         check_messages(session.tool_calls, "tool_calls")
         if session.signature is None and session.is_cli_session:
             adopting.refuse_change(self._agents, session.session_id)
-        return writing.save(self._store, session, touch)
+        return store.save(self._store, session, touch)
 
     def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
         """Set metadata, known or not, leaving the messages' bytes as they are; `touch` sets `updated_at`.
 
         Raises `InvalidValue` for a field, `NotFound`, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
         """
-        changes = writing.checked(metadata)
+        changes = store.checked(metadata)
         document.encode_metadata(changes)
-        summary = self._apply(session_id, lambda row: writing.change(self._store, row, changes, {}, touch))
+        summary = self._apply(session_id, lambda row: store.change(self._store, row, changes, {}, touch))
         if changes.get("workspace"):
             configuration.remember_workspace(self.config, changes["workspace"])
         return summary
@@ -610,24 +577,22 @@ class SessionRepository:
         lists = {"messages": check_messages(messages)}
         if tool_calls:
             lists["tool_calls"] = check_messages(tool_calls, "tool_calls")
-        changes = writing.checked(metadata)
-        return self._apply(
-            session_id, lambda row: writing.change(self._store, row, changes, lists, touch=True)
-        )
+        changes = store.checked(metadata)
+        return self._apply(session_id, lambda row: store.change(self._store, row, changes, lists, touch=True))
 
     def truncate(self, session_id: str, keep: int) -> Summary:
         """Keep the first `keep` messages and leave the old file as a backup; errors as of `update`."""
         check_whole("keep", keep)
-        return self._apply(session_id, lambda row: writing.shorten(self._store, row, keep, {}))
+        return self._apply(session_id, lambda row: store.shorten(self._store, row, keep, {}))
 
     def clear(self, session_id: str) -> Summary:
         """Remove every message and what belongs to them, leaving a backup; errors as of `update`."""
         emptied: Mapping[str, Any] = {"tool_calls": [], "context_messages": []}
-        return self._apply(session_id, lambda row: writing.shorten(self._store, row, 0, emptied))
+        return self._apply(session_id, lambda row: store.shorten(self._store, row, 0, emptied))
 
     def undo(self, session_id: str) -> Removed:
         """Drop the last user message and all after it, leaving a backup; `InvalidValue` if there is none."""
-        return self._apply(session_id, lambda row: writing.drop_last_turn(self._store, row))
+        return self._apply(session_id, lambda row: store.drop_last_turn(self._store, row))
 
     def retry(self, session_id: str) -> Removed:
         """Do as `undo`, for whoever sends the text of the dropped message again."""
@@ -657,7 +622,7 @@ class SessionRepository:
         Raises `NotFound` if there is neither, `Conflict` if a session of that id came since, `Unreadable`,
         `StorageError`.
         """
-        return writing.restore(self._store, session_id)
+        return store.restore(self._store, session_id)
 
     def purge(self, *, older_than: float | None = None) -> int:
         """Erase for good what was deleted more than `older_than` seconds ago (None: 30 days).
@@ -683,7 +648,7 @@ class SessionRepository:
         An empty session gets the transcript of the agent's core, else the message that waited. Raises
         `NotFound`, `InvalidId`, `Unreadable`, `ReadOnly`, `StorageError`.
         """
-        return writing.recover(self._store, session_id, alive)
+        return store.recover(self._store, session_id, alive)
 
     # ---- looking after a home ---------------------------------------------------------------------------
 
@@ -696,21 +661,21 @@ class SessionRepository:
 
     def why(self, session_id: str) -> Sequence[str]:
         """Return in words where a session is, whether the lists show it, and which rule hides it."""
-        return explaining.why(self._store, self._agents, session_id)
+        return why.why(self._store, self._agents, session_id)
 
     def check(self, *, deep: bool = False) -> Sequence[Finding]:
         """Return what is wrong, changing nothing; `deep` also reads and parses every file."""
-        return checking.findings(self._store, self._agents, self.projects, _before(None), deep=deep)
+        return checks.findings(self._store, self._agents, self.projects, _before(None), deep=deep)
 
     def repair(self, *, apply: bool = False) -> Sequence[Finding]:
         """Return what could be mended without asking; with `apply` mend it and return what is still wrong.
 
         Only the index and debris are touched, after a copy of the index. Raises `StorageError`.
         """
-        mendable = [finding for finding in self.check(deep=True) if checking.is_mendable(finding)]
+        mendable = [finding for finding in self.check(deep=True) if checks.is_mendable(finding)]
         if not apply:
             return mendable
-        checking.mend(self._store, mendable)
+        checks.mend(self._store, mendable)
         return self.check(deep=True)
 
     def write_web_ui_index(self) -> int:
@@ -722,7 +687,7 @@ class SessionRepository:
     def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:
         """Change one of our sessions; raise `ReadOnly` for one that only an agent has."""
         try:
-            return writing.apply(self._store, session_id, change)
+            return store.apply(self._store, session_id, change)
         except NotFound:
             adopting.refuse_change(self._agents, session_id)
             raise
@@ -746,17 +711,17 @@ class SessionRepository:
     def sync(self, *, progress: Progress | None = None) -> SyncReport:
         """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
         self._expect_sessions_folder()
-        report = indexing.sync(self._engine, self.config.sessions_dir, progress)
+        report = sync.sync(self._engine, self.config.sessions_dir, progress)
         leftovers.settle(self._store)
-        indexing.sync_trash(self._engine, self.config.trash_dir)
+        sync.sync_trash(self._engine, self.config.trash_dir)
         self._agents.refresh(whole=True)
         return report
 
     def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
         """Read every file anew and forget what has no file; `progress` as of `open`."""
         self._create_sessions_folder()
-        report = indexing.rebuild(self._engine, self.config.sessions_dir, progress)
-        indexing.sync_trash(self._engine, self.config.trash_dir)
+        report = sync.rebuild(self._engine, self.config.sessions_dir, progress)
+        sync.sync_trash(self._engine, self.config.trash_dir)
         self._agents.rebuild()
         self._search.renew()
         self._indexer.complete()
@@ -764,21 +729,21 @@ class SessionRepository:
 
     def _catch_up(self, progress: Progress | None = None) -> None:
         self._catch_up_with_files(progress)
-        indexing.sync_trash(self._engine, self.config.trash_dir)
+        sync.sync_trash(self._engine, self.config.trash_dir)
         self._agents.refresh()
 
     def _catch_up_with_files(self, progress: Progress | None = None) -> None:
         folder = self.config.sessions_dir
-        if indexing.is_current(self._engine, folder):
+        if sync.is_current(self._engine, folder):
             return
         with self._catching_up:  # of many threads that notice, one reads
-            if not (indexing.is_current(self._engine, folder) or indexing.confirm(self._engine, folder)):
-                indexing.sync(self._engine, folder, progress)
+            if not (sync.is_current(self._engine, folder) or sync.confirm(self._engine, folder)):
+                sync.sync(self._engine, folder, progress)
 
     def _expect_sessions_folder(self) -> None:
         """Create the folder of a new home; where sessions are known, a missing one is an unmounted disk."""
         with database.reading(self._engine) as connection:
-            empty = tables.is_empty(connection)
+            empty = rows.is_empty(connection)
         if empty:
             self._create_sessions_folder()
 
@@ -813,7 +778,7 @@ def _warnings(index: Index, filters: Filters) -> tuple[str, ...]:
 
 
 def _unreadable(index: Index) -> tuple[str, ...]:
-    return tuple(map(_warning, tables.unreadable(index.connection)))
+    return tuple(map(_warning, rows.unreadable(index.connection)))
 
 
 def _made(

@@ -5,8 +5,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from hermes_sessions.database import make_engine, writing
-from hermes_sessions.tables import Base
+from hermes_sessions.index import Base, make_engine, writing
 
 
 def run(connection: Connection) -> None:

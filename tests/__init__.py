@@ -1,1 +1,1 @@
-"""The tests, a package so that `from tests.make import ...` means one thing to pytest and to mypy."""
+"""The tests, a package so that `from tests.support.make import ...` means one thing to pytest and to mypy."""

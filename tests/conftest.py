@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hermes_sessions import SessionRepository
 from webapp import create_app
 
-from . import figures
+from .support import figures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -118,7 +118,7 @@ def browser() -> Iterator["Browser"]:
     """Debian's Chromium without a window, one for all tests."""
     from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415  # slow, and only the browser's tests need it
 
-    from .browsing import CHROMIUM, QUIET  # noqa: PLC0415  # as above
+    from .support.browsing import CHROMIUM, QUIET  # noqa: PLC0415  # as above
 
     expect.set_options(timeout=30_000)  # what is waited for, on a machine that does much else
     with sync_playwright() as playwright:

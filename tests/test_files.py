@@ -11,9 +11,9 @@ from typing import IO
 import pytest
 
 from hermes_sessions import SessionRepository, StorageError, files
-from hermes_sessions.leftovers import DEBRIS_SECONDS
+from hermes_sessions.changes.leftovers import DEBRIS_SECONDS
 
-from .processes import at_once
+from .support.processes import at_once
 
 
 def writes(data: bytes) -> Callable[[IO[bytes]], object]:

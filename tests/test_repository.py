@@ -12,20 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_sessions import (
-    Conflict,
-    InvalidId,
-    InvalidValue,
-    NotFound,
-    ReadOnly,
-    SessionRepository,
-    editing,
-    sidecar,
-)
+from hermes_sessions import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, SessionRepository
 from hermes_sessions import repository as repository_module
-from hermes_sessions.document import Edit
+from hermes_sessions.sidecars import editing, reading
+from hermes_sessions.sidecars.document import Edit
 
-from .make import folder_of, message, snapshot, started, turns, write, write_document
+from .support.make import folder_of, message, snapshot, started, turns, write, write_document
 
 WRONG_IDS: list[Any] = [
     "../x",
@@ -803,7 +795,7 @@ def test_what_is_read_only_can_only_be_tidied_away(sessions: SessionRepository) 
 def test_edits_that_overlap_write_nothing(sessions: SessionRepository) -> None:
     path = write_document(sessions, "one", title="One", messages=turns(1))
     before = path.read_bytes()
-    source = sidecar.outline(sidecar.load(folder_of(sessions), "one"))
+    source = reading.outline(reading.load(folder_of(sessions), "one"))
     with pytest.raises(ValueError, match="overlap"):
         editing.rewrite(source, [Edit(5, 9, b"a"), Edit(8, 12, b"b")], 1)
     assert snapshot(sessions) == {"one.json": before}

@@ -7,8 +7,8 @@ from flask import current_app, g
 
 from hermes_sessions.config import read_settings
 from hermes_sessions.errors import StorageError, Unreadable
+from hermes_sessions.messages import mask_all
 from hermes_sessions.model import Session, Summary
-from hermes_sessions.redact import mask_all
 from hermes_sessions.repository import SessionRepository
 
 # What people and models wrote. Ids, paths and models stay as they are: the client sends them back.

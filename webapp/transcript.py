@@ -6,8 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from hermes_sessions import content, markdown
-from hermes_sessions.content import Fields
+from hermes_sessions.messages import Fields, content, markdown
 from hermes_sessions.model import clean_text
 
 LONGEST_TEXT = 20_000  # characters; formatted in about 30 ms

@@ -1,0 +1,162 @@
+"""The schema of the index: which revision it has, and taking it to another, once and after a copy."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from ..config import Config
+from ..errors import NewerDatabase, storing
+from ..files import file_lock
+from . import database
+
+if TYPE_CHECKING:
+    from alembic.config import Config as AlembicConfig
+
+_REVISION_FILE = re.compile(r"(?P<revision>\d+)_\w+\.py")
+
+
+def migrations_folder() -> Path:
+    """Return where the migrations were installed."""
+    return Path(str(resources.files("hermes_sessions.migrations")))
+
+
+def revisions(migrations: Path | None = None) -> list[str]:
+    """Return the revisions that this program knows, oldest first.
+
+    The names of the files tell them, so that Alembic is loaded only where there is something to upgrade.
+    """
+    folder = (migrations or migrations_folder()) / "versions"
+    found = map(_REVISION_FILE.fullmatch, (path.name for path in folder.iterdir()))
+    return sorted(match["revision"] for match in found if match)
+
+
+def revision(config: Config) -> str | None:
+    """Return the revision of the index of `config`, None before its first upgrade."""
+    with _engine_for(config) as engine:
+        if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+            return None  # looking must not create it
+        with database.reading(engine) as connection:
+            return _revision(connection)
+
+
+def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> None:
+    """Bring an index to the newest revision, once, however many processes try.
+
+    One that holds rows is first copied beside it. Raises `NewerDatabase` for a revision that is not known,
+    `StorageError`.
+    """
+    known = revisions(migrations)
+    _create_folders(config)
+    if _is_newest(engine, known):
+        return
+    with file_lock(_lock(config)):
+        if not _is_newest(engine, known):
+            _migrate(config, engine, migrations, _to_newest)
+
+
+def upgrade_index(config: Config) -> None:
+    """Bring the index of `config` to the newest revision; errors as of `upgrade`."""
+    with _engine_for(config) as engine:
+        upgrade(config, engine)
+
+
+def downgrade_index(config: Config) -> None:
+    """Take the index of `config` back to nothing; the files stay, and the next open reads them anew."""
+    _create_folders(config)
+    with _engine_for(config) as engine, file_lock(_lock(config)):
+        _is_newest(engine, revisions())
+        _migrate(config, engine, None, _to_nothing)
+
+
+@contextmanager
+def _engine_for(config: Config) -> Iterator[Engine]:
+    engine = database.make_engine(config.index)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _create_folders(config: Config) -> None:
+    with storing("cannot create the state folder"):
+        for folder in (config.state_dir, config.trash_dir, config.locks_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def _lock(config: Config) -> Path:
+    return config.locks_dir / "upgrade.lock"
+
+
+def _is_newest(engine: Engine, known: list[str]) -> bool:
+    with database.reading(engine) as connection:
+        current = _revision(connection)
+    if current is not None and current not in known:
+        raise NewerDatabase(f"the index is of revision {current}, newer than this program's {known[-1]}")
+    return current == known[-1]
+
+
+def _revision(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    query = sa.select(sa.column("version_num", sa.String)).select_from(sa.table("alembic_version"))
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _to_newest(script: AlembicConfig) -> None:
+    from alembic import command
+
+    command.upgrade(script, "head")
+
+
+def _to_nothing(script: AlembicConfig) -> None:
+    from alembic import command
+
+    command.downgrade(script, "base")
+
+
+def _migrate(
+    config: Config, engine: Engine, migrations: Path | None, move: Callable[[AlembicConfig], None]
+) -> None:
+    from alembic.config import Config as NewConfig
+
+    keep_copy(config, engine)
+    script = NewConfig()
+    script.set_main_option("script_location", str(migrations or migrations_folder()).replace("%", "%%"))
+    with database.writing(engine) as connection:
+        script.attributes["connection"] = connection
+        move(script)
+
+
+def keep_copy(config: Config, engine: Engine) -> None:
+    """Keep a copy of an SQLite index that holds rows beside it."""
+    if engine.dialect.name != "sqlite" or not _holds_rows(engine):
+        return
+    copy = config.state_dir / f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
+    try:
+        with database.reading(engine) as connection:
+            # Beneath SQLAlchemy, which begins a transaction whatever the isolation level: VACUUM runs in
+            # none. As bytes, since a folder's name need not be UTF-8.
+            cursor = connection.connection.cursor()
+            cursor.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(copy),))
+    except BaseException:
+        copy.unlink(missing_ok=True)  # half a copy is none
+        raise
+
+
+def _holds_rows(engine: Engine) -> bool:
+    with database.reading(engine) as connection:
+        if not sa.inspect(connection).has_table("sessions"):
+            return False
+        any_row = sa.select(sa.literal(1)).select_from(sa.table("sessions")).limit(1)
+        return connection.execute(any_row).scalar() is not None

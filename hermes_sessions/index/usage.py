@@ -1,0 +1,124 @@
+"""Sessions, messages, tokens and cost added up: by day, model, source, project or profile.
+
+Adds up what `listing` selects, on a connection that the caller has from `database`; speaks portable SQL.
+"""
+
+import bisect
+import time
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Connection
+
+from ..errors import InvalidValue
+from ..results import Usage
+from . import lists
+from .lists import Filters
+from .rows import AGENT_CONVERSATIONS, SESSIONS
+
+DAY = 86_400
+# No day is told of a time that is no date of a conversation, such as 0, or milliseconds taken for seconds.
+EARLIEST, LATEST = DAY, 4_102_444_800
+_EPOCH = date(1970, 1, 1).toordinal()
+
+COLUMNS = {"model": "model", "source": "source", "project": "project_id", "profile": "profile"}
+BY = ("day", *COLUMNS)
+_COUNTS = ("message_count", "input_tokens", "output_tokens")
+_HALF = 2**31
+
+
+def usage(connection: Connection, filters: Filters, since: float | None, by: str) -> list[Usage]:
+    """Return the sums over the sessions that match and were active at or after `since`, for each key of `by`.
+
+    Days come in their order, other keys by their tokens, the most first; None is what has no key.
+    """
+    named = {COLUMNS[by]} if by in COLUMNS else set()
+    matching, parameters = lists.matching(filters, ["age", "estimated_cost", *_COUNTS, *named])
+    rows = matching.subquery()
+    query = sa.select(rows)
+    if since is not None:
+        query = query.where(rows.c.age <= sa.bindparam("since", -since, sa.Double))
+    selected = query.subquery()
+    key = selected.c[COLUMNS[by]] if by in COLUMNS else _day(connection, selected.c.age)
+    found = [_usage(row, by) for row in connection.execute(_sums(selected, key), parameters)]
+    if by == "day":
+        return sorted(found, key=lambda each: each.key or "")
+    return sorted(found, key=lambda each: (-each.total_tokens, -each.messages, each.key or ""))
+
+
+def check_by(by: object) -> str:
+    """Return `by` if sums can be told apart by it, else raise `InvalidValue`."""
+    if isinstance(by, str) and by in BY:
+        return by
+    raise InvalidValue(f"by must be one of {', '.join(BY)}")
+
+
+def _sums(selected: sa.Subquery, key: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    # The key has a query of its own: PostgreSQL does not see that two expressions with parameters are one.
+    summed = [selected.c[name] for name in ("estimated_cost", *_COUNTS)]
+    keyed = sa.select(key.label("key"), *summed).subquery()
+    cost = keyed.c.estimated_cost
+    counts = [half for name in _COUNTS for half in _halves(keyed.c[name])]
+    sums = sa.select(keyed.c.key, sa.func.count(), sa.func.sum(cost), sa.func.count(cost), *counts)
+    return sums.group_by(keyed.c.key)
+
+
+def _halves(count: sa.ColumnElement[int]) -> Iterator[sa.ColumnElement[int]]:
+    """Return the sums of the upper and of the lower bits: those of two whole numbers could be too large."""
+    upper = count // sa.literal(_HALF, BigInteger)
+    yield sa.func.sum(upper)
+    yield sa.func.sum(count - upper * sa.literal(_HALF, BigInteger))
+
+
+def _usage(row: Any, by: str) -> Usage:
+    key, sessions, cost, priced, *halves = row
+    pairs = zip(halves[::2], halves[1::2], strict=True)
+    messages, tokens_in, tokens_out = (int(upper) * _HALF + int(lower) for upper, lower in pairs)
+    if by == "day" and key is not None:
+        key = date.fromordinal(_EPOCH + key).isoformat()
+    return Usage(key, sessions, messages, tokens_in, tokens_out, cost, priced)
+
+
+# ---- days -----------------------------------------------------------------------------------------------
+
+
+def _day(connection: Connection, age: sa.ColumnElement[float]) -> sa.ColumnElement[Any]:
+    """Return the number of the local day of a last activity since 1970-01-01, NULL if it is no date."""
+    first, last = connection.execute(_FIRST_AND_LAST).one()
+    if first is None:
+        return sa.null()
+    earliest, *later = offsets(int(first), int(last))
+    offset: sa.ColumnElement[int] = sa.literal(earliest[1], BigInteger)
+    if later:
+        changes = ((age <= -at, sa.literal(east, BigInteger)) for at, east in reversed(later))
+        offset = sa.case(*changes, else_=offset)
+    # Whole milliseconds: a cast to a whole number cuts on SQLite and rounds on PostgreSQL.
+    passed = sa.cast(-age * 1000, BigInteger) + offset * 1000
+    return sa.case((_dated(age), passed // sa.literal(DAY * 1000, BigInteger)))
+
+
+def _dated(age: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
+    return sa.and_(age <= -EARLIEST, age > -LATEST)
+
+
+# Of all that there is: to ask only what matches would look through it a second time.
+_AGES = sa.union_all(sa.select(SESSIONS.c.age), sa.select(AGENT_CONVERSATIONS.c.age)).subquery()
+_FIRST_AND_LAST = sa.select(-sa.func.max(_AGES.c.age), -sa.func.min(_AGES.c.age)).where(_dated(_AGES.c.age))
+
+
+def offsets(first: int, last: int) -> list[tuple[int, int]]:
+    """Return from when on local time was how many seconds east of UTC, from `first` to `last`."""
+    found = [(first, _offset(first))]
+    for day in range(first, last, DAY):
+        before = _offset(day)
+        if _offset(day + DAY) != before:
+            hours = range(day, day + DAY + 1)
+            at = hours[bisect.bisect_left(hours, True, key=lambda second: _offset(second) != before)]
+            found.append((at, _offset(at)))
+    return found
+
+
+def _offset(at: int) -> int:
+    return time.localtime(at).tm_gmtoff

@@ -1,0 +1,432 @@
+"""The JSON text of a sidecar: where each key and message lies in it, and edits that leave the rest as it is.
+
+Bytes in, positions and edits out; no file is touched here. Syntax is RFC 8259, and what Python's `json` also
+reads: NaN, Infinity, lone surrogates.
+"""
+
+import codecs
+import functools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..errors import InvalidValue, SessionsError
+
+BOM = codecs.BOM_UTF8
+_SPACE = re.compile(rb"[ \t\r\n]*")
+# Possessive: to go back is of no use here, and to be able to took 130 bytes of memory for each of a key.
+KEY = re.compile(rb'[ \t\r\n]*("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*:[ \t\r\n]*')
+_MEMBER = re.compile(rb"[ \t\r\n]*[{,]" + KEY.pattern)
+# Small: a step is widened as a whole to what its widest character needs, and most have none beyond ASCII. In
+# steps of 64 kB ordinary sessions take a quarter longer, in steps of a megabyte 50 MB three times as long.
+_UTF8_STEP = 1 << 13
+_BETWEEN_ITEMS = b",\n    "
+_SMALL, _LONGEST_LEAD = 4096, 64
+LARGEST_METADATA = 1_000_000
+# Made once: to look up what a type decodes as takes longer than to decode a small value.
+_MEMBERS, _ITEMS = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Malformed(SessionsError, ValueError):
+    """The text is no JSON object of ours; the message says why."""
+
+
+class Span(NamedTuple):
+    """The bytes from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+
+class Member(NamedTuple):
+    """A top-level key: where its opening quote, its value and its value's end are."""
+
+    key: str
+    start: int
+    value: int
+    end: int
+
+
+class Edit(NamedTuple):
+    """Replace the bytes from `start` to `end` by `text`."""
+
+    start: int
+    end: int
+    text: bytes
+
+
+# ---- reading --------------------------------------------------------------------------------------------
+
+
+def members(data: bytes) -> tuple[Member, ...]:
+    """Return the top-level members of a whole document in the order of the text; raise `Malformed`."""
+    check_utf8(data)
+    opening = _opening(data)
+    try:
+        found = _members_fast(data, opening)
+    except msgspec.DecodeError:  # what only `json` reads, or what nobody reads
+        found = list(_scan(data, opening + 1))
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    check_unique(found)
+    return tuple(found)
+
+
+def head_members(data: bytes) -> tuple[Member, ...]:
+    """Return the members up to `messages`, whose `end` is then its `value`; raise `Malformed`.
+
+    `data` is the beginning of a document, at least up to that value.
+    """
+    opening = _opening(data)
+    with suppress(msgspec.DecodeError, Malformed, RecursionError):
+        found = _members_fast(data + b"0}", opening)  # data up to the value, in every call of ours
+        if found[-1].key == "messages" and found[-1].value == len(data):
+            return (*found[:-1], found[-1]._replace(end=len(data)))
+    found = list(_scan(data, opening + 1, stop="messages"))
+    check_unique(found)
+    return tuple(found)
+
+
+def find(found: Iterable[Member], key: str) -> Member | None:
+    """Return the member of this key, None without it."""
+    return next((member for member in found if member.key == key), None)
+
+
+def span_of(found: Iterable[Member], key: str) -> Span | None:
+    """Return where the value of this key lies, None without it."""
+    member = find(found, key)
+    return Span(member.value, member.end) if member else None
+
+
+def list_of(data: bytes, found: Iterable[Member], key: str) -> Span | None:
+    """Return where the list under this key lies, None without it or if it is something else."""
+    span = span_of(found, key)
+    return span if span and data.startswith(b"[", span.start) else None
+
+
+def tail_members(data: bytes, offset: int) -> tuple[Member, ...]:
+    """Return the members after `messages`; `data` begins right behind its value, at byte `offset`."""
+    start = _SPACE.match(data).end()  # type: ignore[union-attr]  # it matches the empty text too
+    if data[start : start + 1] == b"}":
+        return ()
+    if data[start : start + 1] != b",":
+        raise Malformed(f"no comma at byte {offset + start}")
+    shifted = (
+        Member(found.key, found.start + offset, found.value + offset, found.end + offset)
+        for found in _scan(data, start + 1)
+    )
+    return tuple(shifted)
+
+
+def items(data: bytes, array: Span) -> list[Span]:
+    """Return where each item of the array at `array` lies; raise `Malformed` if it is no array."""
+    if data[array.start : array.start + 1] != b"[":
+        raise Malformed("messages is no list")
+    try:
+        raws = _ITEMS.decode(memoryview(data)[array.start : array.end])
+    except msgspec.DecodeError:
+        return _items_slow(data, array.start + 1)
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    return located(data, array.start + 1, raws)
+
+
+def located(data: bytes, at: int, texts: Iterable[bytes]) -> list[Span]:
+    """Return where these items' texts lie, the first of them at `at` or behind the space there."""
+    found: list[Span] = []
+    start = _skip_space(data, at)
+    for text in texts:
+        end = start + len(text)
+        found.append(Span(start, end))
+        if data.startswith(_BETWEEN_ITEMS, end):  # as all but the last are laid out
+            start = end + len(_BETWEEN_ITEMS)
+        else:
+            start = _skip_space(data, _skip_space(data, end) + 1)
+    return found
+
+
+def item_texts(data: bytes, array: Span) -> list[memoryview]:
+    """Return the text of each item of the array at `array`, twice as fast as `items` tells their places."""
+    view = memoryview(data)
+    if data[array.start : array.start + 1] == b"[":
+        with suppress(msgspec.DecodeError, RecursionError):  # `items` words them
+            raws = _ITEMS.decode(view[array.start : array.end])
+            return [memoryview(raw) for raw in raws]
+    return [view[span.start : span.end] for span in items(data, array)]
+
+
+def values(read: Callable[[int, int], bytes | memoryview], wanted: Iterable[Member]) -> dict[str, Any]:
+    """Return the values of these members by key, the small ones decoded at once; raise `Malformed`."""
+    small: list[bytes | memoryview] = []
+    found: dict[str, Any] = {}
+    for member in wanted:
+        found[member.key] = None  # keeps the order
+        if member.end - member.value <= _SMALL:
+            small.append(read(member.start, member.end))
+        else:
+            found[member.key] = decode(read(member.value, member.end))
+    return found | _small_values(small)
+
+
+def _small_values(texts: Sequence[bytes | memoryview]) -> dict[str, Any]:
+    try:
+        known: dict[str, Any] = msgspec.json.decode(b"{" + b",".join(texts) + b"}")
+    except (msgspec.DecodeError, RecursionError):
+        known = {}
+        for text in texts:
+            known |= decode(b"".join((b"{", text, b"}")))
+    return known
+
+
+def decode(text: bytes | memoryview) -> Any:
+    """Return the value of a piece of JSON; raise `Malformed`."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass  # `json` reads more than msgspec does, and words its refusals better
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    try:
+        return json.loads(bytes(text).decode())
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    except ValueError as error:  # syntax, invalid UTF-8, integers of more than 4,300 digits
+        raise Malformed(str(error)) from None
+
+
+def list_texts(text: bytes | memoryview) -> list[msgspec.Raw] | None:
+    """Return the items' texts if this is a whole list, None for anything else or what msgspec refuses."""
+    try:
+        return _ITEMS.decode(text)
+    except _REFUSED:
+        return None
+
+
+def is_plain(text: bytes | memoryview) -> bool:
+    """Whether msgspec decodes this value: `json`, slower, reads a little more."""
+    try:
+        msgspec.json.decode(text)
+    except _REFUSED:
+        return False
+    return True
+
+
+def object_laid_out(text: bytes) -> dict[str, Any] | None:
+    """Return an object that is laid out as `encode` does, None for any other text."""
+    try:
+        found: dict[str, Any] = msgspec.json.decode(text)
+        return found if msgspec.json.format(text, indent=2) == text else None
+    except _REFUSED:
+        return None
+
+
+def _opening(data: bytes) -> int:
+    at = _skip_space(data, len(BOM) if data.startswith(BOM) else 0)
+    if data[at : at + 1] != b"{":
+        raise Malformed("not a JSON object" if data.strip() else "empty")
+    return at
+
+
+def _members_fast(data: bytes, opening: int) -> list[Member]:
+    raws = _MEMBERS.decode(memoryview(data)[opening:])
+    found, at = [], opening
+    for key, raw in raws.items():
+        view, lead = memoryview(raw), _lead(key) if len(key) <= _LONGEST_LEAD else None
+        if lead and data.startswith(lead, at + 1):
+            start, value = at + 4, at + 1 + len(lead)
+        else:
+            match = _MEMBER.match(data, at)
+            start, value = (match.start(1), match.end()) if match else (at, at)
+        # A repeated key shows here: msgspec keeps its first place and its last value.
+        if not data.startswith(view, value):
+            raise Malformed("a key occurs twice")
+        at = value + len(view)
+        found.append(Member(key, start, value, at))
+    if found and not data.startswith(b"}", _skip_space(data, at)):
+        raise Malformed("a key occurs twice")
+    return found
+
+
+@functools.lru_cache(1024)
+def _lead(key: str) -> bytes | None:
+    """Return what stands between a brace or comma and a member's value, as all programs lay it out.
+
+    None for a key that is written with escapes.
+    """
+    return b'\n  "%s": ' % key.encode() if key.isidentifier() else None
+
+
+def _scan(data: bytes, at: int, stop: str | None = None) -> Iterator[Member]:
+    # In Latin-1 every byte is one character, so positions in the text are positions in the file.
+    text = data.decode("latin-1")
+    at = _skip_space(data, at)
+    while data[at : at + 1] != b"}":
+        match = KEY.match(data, at)
+        if match is None:
+            raise Malformed(f"no key at byte {at}")
+        key = decode(match[1])
+        if key == stop:
+            yield Member(key, match.start(1), match.end(), match.end())
+            return
+        end = value_end(text, match.end())
+        yield Member(key, match.start(1), match.end(), end)
+        at = _after_comma(data, end, b"}")
+    if stop is None and data[_skip_space(data, at + 1) :]:
+        raise Malformed(f"more text after the object, at byte {at + 1}")
+
+
+def _items_slow(data: bytes, at: int) -> list[Span]:
+    text, found = data.decode("latin-1"), []
+    at = _skip_space(data, at)
+    while data[at : at + 1] != b"]":
+        end = value_end(text, at)
+        found.append(Span(at, end))
+        at = _after_comma(data, end, b"]")
+    return found
+
+
+def _nothing(_: str) -> None:
+    """Stand in for a number whose value does not matter here, however long it is."""
+
+
+_POSITIONS = json.JSONDecoder(parse_int=_nothing, parse_float=_nothing)
+
+
+def value_end(text: str, at: int) -> int:
+    """Return where the value ends that begins at `at` of a Latin-1 text; raise `Malformed`."""
+    try:
+        return _POSITIONS.raw_decode(text, at)[1]
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+
+
+def _after_comma(data: bytes, end: int, closing: bytes) -> int:
+    at = _skip_space(data, end)
+    if data[at : at + 1] == closing:
+        return at
+    if data[at : at + 1] != b",":
+        raise Malformed(f"no comma at byte {at}")
+    at = _skip_space(data, at + 1)
+    if data[at : at + 1] == closing:
+        raise Malformed(f"a comma too many at byte {at}")
+    return at
+
+
+def _skip_space(data: bytes, at: int) -> int:
+    return _SPACE.match(data, at).end()  # type: ignore[union-attr]  # it matches the empty text too
+
+
+def check_utf8(data: bytes) -> None:
+    """Raise `Malformed` for bytes that are no UTF-8."""
+    whole_characters(data, final=True)
+
+
+def whole_characters(data: bytes, *, final: bool) -> int:
+    """Return how many bytes of UTF-8 are whole characters: less than all only where more is to come.
+
+    Raises `Malformed` for what is no UTF-8.
+    """
+    if data.isascii():
+        return len(data)
+    view, at, size = memoryview(data), 0, len(data)
+    try:
+        while at < size:
+            last = at + _UTF8_STEP >= size
+            at += codecs.utf_8_decode(view[at : at + _UTF8_STEP], "strict", final and last)[1]
+            if last:
+                break
+    except UnicodeDecodeError:
+        raise Malformed("not UTF-8") from None
+    return at
+
+
+def check_unique(found: Sequence[Member]) -> None:
+    """Raise `Malformed` if two members have one key."""
+    if len({member.key for member in found}) < len(found):
+        raise Malformed("a key occurs twice")
+
+
+# ---- writing --------------------------------------------------------------------------------------------
+
+
+def encode(value: Any, name: str, depth: int = 1) -> bytes:
+    """Return `value` as JSON laid out as at `depth` of a sidecar: indent 2, UTF-8, not escaped to ASCII.
+
+    Raises `InvalidValue` that names `name` if it has no JSON.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        laid_out = _laid_out(b"[" * depth + text + b"]" * depth)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValue(f"{name} cannot be written as JSON: {error}") from error
+    lead = sum(2 + 2 * level for level in range(1, depth + 1))
+    return laid_out[lead : len(laid_out) - sum(2 + 2 * level for level in range(depth))]
+
+
+def _laid_out(text: bytes) -> bytes:
+    try:
+        return msgspec.json.format(text, indent=2)
+    except (msgspec.DecodeError, RecursionError):  # NaN, lone surrogates: 10 times slower, and rare
+        laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return laid_out.encode("utf-8", "backslashreplace")
+
+
+def encode_metadata(changes: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return each value as JSON; raise `InvalidValue` for one that has none or is larger than a megabyte."""
+    encoded = {name: encode(value, name) for name, value in changes.items()}
+    for name, text in encoded.items():
+        if len(text) > LARGEST_METADATA:
+            raise InvalidValue(f"{name} must be at most {LARGEST_METADATA:,} bytes of JSON")
+    return encoded
+
+
+def set_keys(found: Sequence[Member], values: Mapping[str, bytes], data_end: int) -> list[Edit]:
+    """Return the edits that give each key its value in its place; new ones go right before `messages`.
+
+    `data_end` is where a document without any member has its closing brace.
+    """
+    places = {member.key: member for member in found}
+    edits = [Edit(places[key].value, places[key].end, text) for key, text in values.items() if key in places]
+    added = [encode(key, "key") + b": " + text for key, text in values.items() if key not in places]
+    if added:
+        edits.append(_insertion(found, added, data_end))
+    return sorted(edits)
+
+
+def _insertion(found: Sequence[Member], added: Sequence[bytes], data_end: int) -> Edit:
+    for member in found:
+        if member.key == "messages":
+            return Edit(member.start, member.start, b"".join(text + b",\n  " for text in added))
+    if found:
+        return Edit(found[-1].end, found[-1].end, b"".join(b",\n  " + text for text in added))
+    return Edit(data_end, data_end, b"\n  " + b",\n  ".join(added) + b"\n")
+
+
+def keep_items(array: Span, spans: Sequence[Span], keep: int) -> Edit:
+    """Return the edit that drops all items of the array but the first `keep`."""
+    if keep == 0:
+        return Edit(array.start, array.end, b"[]")
+    return Edit(spans[keep - 1].end, spans[-1].end, b"")
+
+
+def array_of(texts: Iterable[bytes | memoryview]) -> bytes:
+    """Return the top-level array of these items, each laid out at depth 2."""
+    items = b",\n    ".join(texts)
+    return b"[\n    " + items + b"\n  ]" if items else b"[]"
+
+
+def new_document(values: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return a whole document with these members in this order."""
+    return b"{\n  " + b",\n  ".join(encode(key, "key") + b": " + text for key, text in values) + b"\n}"
+
+
+def moved(position: int, edits: Iterable[Edit]) -> int:
+    """Return where a position that no edit covers lies after the edits."""
+    return position + sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.start < position)

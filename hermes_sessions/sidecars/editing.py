@@ -1,0 +1,336 @@
+"""Edits of one sidecar: what to change in its text, and the file written anew with all else as it was.
+
+Holds no lock and knows no database. Every write states the version that it replaces.
+"""
+
+import marshal
+import os
+import shutil
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from .. import files
+from ..errors import Conflict, Unreadable, storing
+from ..files import Replaced
+from ..model import Moved, Session, Signature, Stored
+from . import document, layout, marks, reading
+from .document import Edit, Member, Span
+from .layout import Read
+from .reading import Loaded, Outline, Written
+
+COPY_BYTES = 1 << 20
+
+# ---- outlines and edits -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def outlined(
+    folder: Path, session_id: str, known: Stored, count: int, keys: Collection[str]
+) -> Iterator[Outline]:
+    """Outline a file for setting `keys`, its transcript unread; `Conflict` if it is not the version known.
+
+    `count` is how many messages that version has.
+    """
+    with reading.remembered(folder, session_id, known, count) as source:
+        if source is None:
+            raise _changed_meanwhile(session_id)
+        with reading.unreadable(source.path):
+            members = _members_around(source.read, known, keys)
+        yield source._replace(members=members)
+
+
+def _members_around(read: Read, known: Stored, keys: Collection[str]) -> tuple[Member, ...]:
+    transcript, size = known.transcript, known.signature.size
+    if transcript is None:
+        return document.members(read(0, size))
+    start, end = transcript
+    head = document.head_members(read(0, start))
+    found = (*head[:-1], head[-1]._replace(end=end))
+    if {member.key for member in found}.issuperset(keys):
+        return found
+    return found + document.tail_members(read(end, size), end)
+
+
+def set_keys(source: Outline, values: Mapping[str, bytes]) -> list[Edit]:
+    """Return the edits that give each key its value in its place, new ones right before `messages`."""
+    closing = 0 if source.members else source.read(0, source.signature.size).rindex(b"}")
+    return document.set_keys(source.members, values, closing)
+
+
+def append(source: Outline, lists: Mapping[str, Sequence[Any]], values: Mapping[str, bytes]) -> list[Edit]:
+    """Return the edits that add to the end of `lists` and set `values`; `Unreadable` for what is no list."""
+    edits, new_lists = [], {}
+    for key, items in lists.items():
+        texts = _item_texts(key, items)
+        member = document.find(source.members, key)
+        if member is None:
+            new_lists[key] = document.array_of(texts)
+        elif texts:
+            edits.append(_extension(source, member, texts))
+    return [*edits, *set_keys(source, {**new_lists, **values})]
+
+
+def _item_texts(key: str, items: Sequence[Any]) -> list[bytes]:
+    return [document.encode(item, f"{key}[{index}]", depth=2) for index, item in enumerate(items)]
+
+
+def _extension(source: Outline, member: Member, texts: Sequence[bytes]) -> Edit:
+    last = _end_of_items(source, member)
+    if last is None:
+        return Edit(member.value, member.end, document.array_of(texts))
+    return Edit(last, last, b",\n    " + b",\n    ".join(texts))
+
+
+def _end_of_items(source: Outline, member: Member) -> int | None:
+    """Return where the last item of a list ends, None for an empty list or null."""
+    beginning = source.read(member.value, min(member.value + 4, member.end))
+    if beginning == b"null":
+        return None
+    if not beginning.startswith(b"["):
+        raise Unreadable(source.path, f"{member.key} is no list")
+    closing, start, text = member.end - 1, member.end - 1, b""
+    while not text:  # the space before `]` is a few bytes in any file that a program wrote
+        start = max(member.value, start - 64)
+        text = source.read(start, closing).rstrip()
+    last = start + len(text)
+    return None if last == member.value + 1 else last
+
+
+def rewrite(source: Outline, edits: Sequence[Edit], count: int, *, backup: bool = False) -> Written:
+    """Replace a file by itself with `edits`; raise `Conflict` if it is no longer the version outlined.
+
+    `count` is how many messages it has then. With `backup` the old file stays as `<id>.json.bak`.
+    """
+    path = source.path
+    keep = partial(_keep_backup, path, source.signature) if backup else None
+
+    def put(write: files.Write) -> Replaced:
+        try:
+            return files.replace_version(path, source.signature, write, keep)
+        except files.Changed:
+            raise _changed_meanwhile(path.stem) from None
+
+    return _write(path, source, edits, count, put)
+
+
+def copy(source: Outline, edits: Sequence[Edit], count: int, session_id: str) -> Written:
+    """Write a file with `edits` as the new session `session_id`; raise `Conflict` if that exists."""
+    path = reading.path_of(source.path.parent, session_id)
+    return _write(path, source, edits, count, partial(_create, path))
+
+
+def _no_bytes(start: int, end: int) -> bytes:  # noqa: ARG001  # a reader of nothing
+    return b""
+
+
+def create(folder: Path, session_id: str, text: bytes) -> Written:
+    """Write a new session's file; raise `Conflict` if it exists."""
+    path = reading.path_of(folder, session_id)
+    empty = Outline(session_id, path, Stored(Signature(0, 0, 0)), 0, (), _no_bytes)
+    written = _write(path, empty, [Edit(0, 0, text)], 0, partial(_create, path))
+    return written._replace(stored=reading.places(written.stored.signature, layout.whole(text)))
+
+
+def _write(
+    path: Path, source: Outline, edits: Sequence[Edit], count: int, put: Callable[[files.Write], Replaced]
+) -> Written:
+    edits = sorted(edits)
+    bom = source.read(0, min(3, source.signature.size)) == document.BOM
+    if bom and not (edits and edits[0].start == 0):  # what replaces the whole file stays as it is
+        edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
+    with storing(f"cannot save session {path.stem}"):
+        done = put(partial(_splice, source, edits))
+    stored = _places_after(source.stored, edits, count)
+    moved = Moved(done.folder_before, done.folder_after)
+    return Written(stored._replace(signature=files.signature_of(done.stat)), moved)
+
+
+def _places_after(known: Stored, edits: Sequence[Edit], count: int) -> Stored:
+    """Return where messages and tool calls lie after the edits; no marks where an edit adds such a list."""
+    transcript, tool_calls = (
+        Span(*(document.moved(position, edits) for position in place)) if place else None
+        for place in (known.transcript, known.tool_calls)
+    )
+    inside = [edit for edit in edits if known.transcript and _is_within(edit, known.transcript)]
+    marked = known.marks
+    for key, place in (("messages", transcript), ("tool_calls", tool_calls)):
+        name = document.encode(key, "key")
+        if place is None and any(name in edit.text for edit in edits if edit not in inside):
+            marked = None
+    if known.transcript and marked is not None:
+        for edit in inside:
+            marked = _marks_after(marked, edit, known.transcript[0], count)
+    return Stored(known.signature, transcript, None, tool_calls, marked)
+
+
+def _is_within(edit: Edit, place: tuple[int, int]) -> bool:
+    return place[0] <= edit.start < place[1]
+
+
+def _marks_after(marked: bytes, edit: Edit, begin: int, count: int) -> bytes:
+    """Return the marks after an edit of a transcript's end, or of all of it, that leaves `count` messages."""
+    distance = edit.start - begin
+    kept = marks.before(marked, distance)
+    if not edit.text:
+        return kept
+    # What is added to a list that has items begins with a comma, where a whole list has its bracket.
+    array = edit.text if edit.text.startswith(b"[") else b"[" + edit.text[1:] + b"]"
+    spans = document.items(array, Span(0, len(array)))
+    added = [Span(start + distance, end + distance) for start, end in spans]
+    return marks.extended(kept, count - len(added), added)[0]
+
+
+def _splice(source: Outline, edits: Sequence[Edit], file: IO[bytes]) -> None:
+    at = 0
+    for edit in edits:
+        if edit.start < at:
+            raise ValueError(f"edits overlap at byte {edit.start}")
+        _copy_range(source, at, edit.start, file)
+        file.write(edit.text)
+        at = edit.end
+    _copy_range(source, at, source.signature.size, file)
+
+
+def _copy_range(source: Outline, start: int, end: int, file: IO[bytes]) -> None:
+    for at in range(start, end, COPY_BYTES):
+        file.write(source.read(at, min(at + COPY_BYTES, end)))
+
+
+def _create(path: Path, write: files.Write) -> Replaced:
+    try:
+        return files.create(path, write)
+    except FileExistsError:
+        raise Conflict(f"session {path.stem} exists already") from None
+
+
+def _keep_backup(path: Path, version: Signature) -> None:
+    """Keep this version of a file as its backup; raise `Changed`, and leave the backup before this one."""
+    temporary = path.with_suffix(f".tmp.bak.{os.getpid()}.{threading.get_ident()}")
+    temporary.unlink(missing_ok=True)  # of a crashed process that had the same number
+    try:
+        if _second(path, temporary) != version:
+            raise files.Changed
+        temporary.replace(path.with_name(f"{path.name}.bak"))
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _second(path: Path, name: Path) -> Signature:
+    """Give a file a second name, or a copy where the disk has none; return the version that has it."""
+    try:
+        os.link(path, name)
+    except OSError as error:
+        if error.errno not in files.NO_LINKS:
+            raise
+        with path.open("rb") as source:
+            files.replace(name, lambda file: shutil.copyfileobj(source, file, COPY_BYTES))
+            return files.signature_of(os.fstat(source.fileno()))
+    return files.signature_of(name.stat())
+
+
+def _changed_meanwhile(session_id: str) -> Conflict:
+    return Conflict(f"session {session_id} was changed by somebody else; nothing was saved")
+
+
+# ---- whole documents ------------------------------------------------------------------------------------
+
+
+def new_text(session: Session) -> bytes:
+    """Return a new file in the web UI's layout: metadata, `messages`, `tool_calls`, then the rest."""
+    extra = session.extra.items()
+    return document.new_document(
+        [
+            *((name, document.encode(value, name)) for name, value in session.metadata().items()),
+            *((name, document.encode(value, name)) for name, value in extra if not _is_container(value)),
+            ("message_count", document.encode(session.message_count, "message_count")),
+            ("messages", document.array_of(_item_texts("messages", session.messages))),
+            ("tool_calls", document.array_of(_item_texts("tool_calls", session.tool_calls))),
+            *((name, document.encode(value, name)) for name, value in extra if _is_container(value)),
+        ]
+    )
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def changed_keys(old: Session, new: Session) -> dict[str, Any]:
+    """Return the metadata and other keys of `new` whose values differ from those of `old`."""
+    before = old.metadata() | old.extra
+    return {
+        name: value
+        for name, value in (new.metadata() | new.extra).items()
+        if not _same(value, before.get(name, _ABSENT))
+    }
+
+
+def saved(loaded: Loaded, old: Session, new: Session, values: Mapping[str, bytes]) -> list[Edit]:
+    """Return the edits that set `values` and the transcript of `new`; what is unchanged keeps its bytes."""
+    lists: dict[str, bytes] = {}
+    if not _same(new.tool_calls, old.tool_calls):
+        _check_replaceable(loaded, "tool_calls")
+        lists["tool_calls"] = document.array_of(_item_texts("tool_calls", new.tool_calls))
+    if len(new.messages) != len(old.messages) or not _same(new.messages, old.messages):
+        _check_replaceable(loaded, "messages")
+        lists["messages"] = document.array_of(_new_texts(loaded, old.messages, new.messages))
+    return set_keys(reading.outline(loaded), {**values, **lists})
+
+
+_ABSENT = object()
+
+
+def _check_replaceable(loaded: Loaded, key: str) -> None:
+    member = document.find(loaded.members, key)
+    if member and not loaded.data.startswith((b"[", b"null"), member.value):
+        raise Unreadable(loaded.path, f"{key} is no list")
+
+
+def _new_texts(loaded: Loaded, old: Sequence[Any], new: Sequence[Any]) -> Iterator[bytes | memoryview]:
+    texts = reading.message_texts(loaded)
+    for index, message in enumerate(new):
+        if index < len(old) and _same(message, old[index]):
+            yield texts[index]
+        else:
+            yield document.encode(message, f"messages[{index}]", depth=2)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: unlike `==`, 1 is not true, nor 1.0, and NaN is NaN."""
+    try:
+        return marshal.dumps(one, 2) == marshal.dumps(other, 2)
+    except ValueError:  # something that JSON does not have; `encode` will name it
+        return False
+
+
+def truncated(source: Outline, keep: int) -> list[Edit]:
+    """Return the edit that keeps the first `keep` messages, none if there are no more."""
+    place = source.stored.transcript
+    if place is None or keep >= source.total:
+        return []
+    if keep == 0:
+        return [Edit(*place, b"[]")]
+    end = _end_of_items(source, Member("messages", place[0], *place))
+    return [Edit(reading.end_of_message(source, keep - 1), end or place[1], b"")]
+
+
+def kept_tool_calls(source: Outline, keep: int) -> dict[str, bytes]:
+    """Return `tool_calls` without what belongs to a message from index `keep` on; nothing if all stays."""
+    place = source.stored.tool_calls
+    text = source.read(*place) if place else b""
+    if not text.startswith(b"["):
+        return {}
+    with reading.unreadable(source.path):
+        texts = document.item_texts(text, Span(0, len(text)))
+    kept = [each for each in texts if _belongs(source, each, keep)]
+    return {} if len(kept) == len(texts) else {"tool_calls": document.array_of(kept)}
+
+
+def _belongs(source: Outline, card: memoryview, keep: int) -> bool:
+    value = reading.decode(source, card)
+    index = value.get("assistant_msg_idx") if isinstance(value, dict) else None
+    return not isinstance(index, int) or index < keep

@@ -1,0 +1,255 @@
+"""Projects: kept in their file as others wrote it, changed by several at once, refused when unreadable."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hermes_sessions import InvalidValue, NotFound, Project, SessionRepository, StorageError, Unreadable
+from hermes_sessions.changes.projects import Projects
+
+from ..support.processes import at_once
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the projects are kept."""
+    return tmp_path / "projects.json"
+
+
+@pytest.fixture
+def projects(file: Path) -> Projects:
+    """The projects of a new folder."""
+    return _projects(file)
+
+
+def _projects(file: Path, unassign: Callable[[str], None] = lambda _: None) -> Projects:
+    return Projects(file, file.with_name("projects.lock"), unassign)
+
+
+def _write(file: Path, *entries: dict[str, Any]) -> None:
+    file.write_text(json.dumps(entries))
+
+
+def test_a_project_s_life(projects: Projects, file: Path) -> None:
+    assert projects.list() == []
+    work, home = projects.create("Work", "#fff"), projects.create("Home")
+    assert (work.name, work.color, home.color) == ("Work", "#fff", None)
+    assert work.project_id != home.project_id
+    assert projects.list() == [work, home]
+    renamed = projects.rename(work.project_id, "Job")
+    assert renamed == Project(work.project_id, "Job", "#fff", work.created_at)
+    assert projects.list() == [renamed, home]
+    projects.delete(work.project_id)
+    assert projects.list() == [home]
+    assert [json.loads(file.read_text())] == [[home.as_dict()]]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "#123456"), ({"color": None}, None), ({"color": "#ABCDEF12"}, "#ABCDEF12")],
+)
+def test_rename_changes_the_color_only_if_told(
+    projects: Projects, given: dict[str, Any], expected: str | None
+) -> None:
+    project = projects.create("Work", "#123456")
+    assert projects.rename(project.project_id, "Work", **given).color == expected
+    assert projects.list()[0].color == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("x", "x"), ("  x y ", "x y"), ("x" * 128, "x" * 128), ("作业 \ud800", "作业 \ud800")]
+)
+def test_names(projects: Projects, name: str, kept: str) -> None:
+    assert projects.create(name).name == kept
+    assert projects.list()[0].name == kept
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 129, None, 7, b"x", ["x"]])
+def test_a_wrong_name(projects: Projects, file: Path, name: Any) -> None:
+    project = projects.create("Work")
+    before = file.read_bytes()
+    with pytest.raises(InvalidValue, match=r"^name .*1 to 128 characters"):
+        projects.create(name)
+    with pytest.raises(InvalidValue, match=r"^name .*1 to 128 characters"):
+        projects.rename(project.project_id, name)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("color", ["", "red", "#12", "#123456789", "#12345g", "#123\n", "fff", 7, ["#fff"]])
+def test_a_wrong_color(projects: Projects, file: Path, color: Any) -> None:
+    project = projects.create("Work")
+    before = file.read_bytes()
+    with pytest.raises(InvalidValue, match=r"^color .*3 to 8 hex digits"):
+        projects.create("Home", color)
+    with pytest.raises(InvalidValue, match=r"^color .*3 to 8 hex digits"):
+        projects.rename(project.project_id, "Work", color)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("project_id", ["", "no-such", None, 7])
+def test_an_unknown_project(projects: Projects, file: Path, project_id: Any) -> None:
+    projects.create("Work")
+    before = file.read_bytes()
+    with pytest.raises(NotFound, match="no such project"):
+        projects.rename(project_id, "Home")
+    with pytest.raises(NotFound, match="no such project"):
+        projects.delete(project_id)
+    assert file.read_bytes() == before
+
+
+def test_ensure_cron(projects: Projects, file: Path) -> None:
+    found = projects.ensure_cron()
+    assert (found.name, found.color) == ("Cron Jobs", "#6366f1")
+    before = file.stat().st_ino
+    assert projects.ensure_cron() == found
+    assert file.stat().st_ino == before  # nothing to write, nothing written
+
+
+# ---- what others wrote ------------------------------------------------------------------------------------
+
+
+def test_what_is_not_known_survives(projects: Projects, file: Path) -> None:
+    theirs: list[dict[str, Any]] = [
+        {"icon": "🎓", "project_id": "b", "name": "B", "big": 10**30, "nested": {"z": [1], "a": None}},
+        {"project_id": "a", "color": 7, "name": "", "created_at": "yesterday"},
+        {"name": "C", "project_id": "c", "color": None},
+    ]
+    _write(file, *theirs)
+    projects.create("New")
+    projects.rename("c", "C2", "#abc")
+    projects.delete(projects.list()[-1].project_id)
+    theirs[2] |= {"name": "C2", "color": "#abc"}
+    assert json.dumps(json.loads(file.read_text())) == json.dumps(theirs)
+
+
+def test_odd_values_read_as_defaults(projects: Projects, file: Path) -> None:
+    _write(file, {"project_id": "a", "name": "A", "color": 7, "created_at": "yesterday"})
+    assert projects.list() == [Project("a", "A", None, 0.0)]
+
+
+def test_a_rename_to_the_same_writes_nothing(projects: Projects, file: Path) -> None:
+    _write(file, {"project_id": "a", "name": "A"})
+    before = file.stat()
+    projects.rename("a", "A")
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b'[{"project_id": "a", "name": "A"',
+        b"{}",
+        b"null",
+        b"[1]",
+        b'[{"project_id": "a"}]',
+        b'[{"name": "A"}]',
+        b'[{"project_id": 1, "name": "A"}]',
+        b'[{"project_id": "a", "name": "\xff"}]',
+        b"\0\0\0\0",
+        b"[" * 100_000,
+        b'[{"project_id": "a", "name": "A", "n": ' + b"1" * 5000 + b"}]",
+    ],
+    ids=range(12),
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda projects: projects.list(),
+        lambda projects: projects.create("New"),
+        lambda projects: projects.rename("a", "New"),
+        lambda projects: projects.delete("a"),
+        lambda projects: projects.ensure_cron(),
+    ],
+    ids=["list", "create", "rename", "delete", "ensure_cron"],
+)
+def test_an_unreadable_file_is_an_error_and_stays(
+    file: Path, data: bytes, call: Callable[[Projects], object]
+) -> None:
+    unassigned: list[str] = []
+    file.write_bytes(data)
+    with pytest.raises(Unreadable, match=r"projects\.json") as caught:
+        call(_projects(file, unassigned.append))
+    assert caught.value.path == file
+    assert file.read_bytes() == data
+    assert unassigned == []
+
+
+def test_a_folder_in_its_place(projects: Projects, file: Path) -> None:
+    file.mkdir()
+    with pytest.raises(StorageError, match="projects"):
+        projects.list()
+    with pytest.raises(StorageError, match="projects"):
+        projects.create("New")
+
+
+# ---- several at once --------------------------------------------------------------------------------------
+
+
+def create_some(file: Path, prefix: str, count: int) -> None:
+    """Create projects, as one of several processes."""
+    for number in range(count):
+        _projects(file).create(f"{prefix}{number}")
+
+
+def ensure(file: Path) -> str:
+    """Return the id of the project of scheduled jobs."""
+    return _projects(file).ensure_cron().project_id
+
+
+def test_processes_that_create_lose_none(file: Path, projects: Projects) -> None:
+    at_once(create_some, [(file, prefix, 20) for prefix in "abc"])
+    names = [project.name for project in projects.list()]
+    assert sorted(names) == sorted(f"{prefix}{number}" for prefix in "abc" for number in range(20))
+
+
+def test_processes_that_need_the_cron_project_create_one(file: Path, projects: Projects) -> None:
+    found = at_once(ensure, [(file,)] * 4)
+    assert [project.project_id for project in projects.list()] == [found[0]]
+    assert set(found) == {found[0]}
+
+
+# ---- and their sessions -----------------------------------------------------------------------------------
+
+
+def test_delete_takes_its_sessions_out_without_touching_them(sessions: SessionRepository) -> None:
+    going, staying = sessions.projects.create("Going"), sessions.projects.create("Staying")
+    drafts = {name: sessions.new(project_id=going.project_id) for name in ("draft", "session", "archived")}
+    drafts["elsewhere"] = sessions.new(project_id=staying.project_id)
+    for name in ("session", "archived", "elsewhere"):
+        sessions.append(drafts[name].session_id, [{"role": "user", "content": name, "kept": 1.50}])
+    sessions.update(drafts["archived"].session_id, archived=True, read_only=True)
+    before = {name: sessions.get(draft.session_id) for name, draft in drafts.items()}
+
+    sessions.projects.delete(going.project_id)
+
+    assert sessions.projects.list() == [staying]
+    for name, draft in drafts.items():
+        after = sessions.get(draft.session_id)
+        assert after.project_id == (staying.project_id if name == "elsewhere" else None)
+        assert after.messages == before[name].messages
+        assert after.updated_at == before[name].updated_at
+    assert sessions.count(project_id=going.project_id, hidden=True) == 0
+    assert sessions.get(drafts["elsewhere"].session_id).signature == before["elsewhere"].signature
+
+
+def test_delete_finds_sessions_that_another_program_assigned(sessions: SessionRepository) -> None:
+    project = sessions.projects.create("Going")
+    session = sessions.new()
+    sessions.append(session.session_id, [{"role": "user", "content": "hello"}])
+    path = sessions.config.sessions_dir / f"{session.session_id}.json"
+    document = json.loads(path.read_text()) | {"project_id": project.project_id}
+    path.with_suffix(".new").write_text(json.dumps(document))
+    path.with_suffix(".new").replace(path)
+    sessions.projects.delete(project.project_id)
+    assert json.loads(path.read_text())["project_id"] is None
+
+
+def test_deleting_an_unknown_project_unassigns_nothing(sessions: SessionRepository) -> None:
+    session = sessions.new(project_id="gone")
+    with pytest.raises(NotFound):
+        sessions.projects.delete("gone")
+    assert sessions.get(session.session_id).project_id == "gone"

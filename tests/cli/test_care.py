@@ -1,0 +1,122 @@
+"""The verbs that look after a home: the trash, findings, interrupted turns."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
+
+from hermes_sessions.index import upgrades
+from hermes_sessions.results import Finding, told_repair
+
+from .test_cli import done, ids, parsed, run
+
+
+def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    (kept,) = parsed(may, "trash")
+    assert (kept["session_id"], kept["message_count"], kept["why"]) == ("51f22612416e", 34, "deleted")
+    assert done(may, "trash").splitlines()[0].split() == ["ID", "DELETED", "MESSAGES", "WHY", "TITLE"]
+    assert "51f22612416e" not in ids(parsed(may, "list"))
+    assert parsed(may, "restore", "51f22612416e") == {"restored": ["51f22612416e"], "failed": {}}
+    assert "51f22612416e" in ids(parsed(may, "list"))
+    again = run(may, "restore", "51f22612416e")
+    assert again.exit_code == 1
+    assert "nothing to restore" in again.stderr
+
+
+def test_purge_says_first(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    assert parsed(may, "purge") == {"purged": 0}
+    (would,) = parsed(may, "purge", "--older-than", "0", "--dry-run")
+    assert would["session_id"] == "51f22612416e"
+    assert len(parsed(may, "trash")) == 1
+    assert parsed(may, "purge", "--older-than", "0") == {"purged": 1}
+    assert parsed(may, "trash") == []
+
+
+def test_sessions_are_erased_by_name(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    assert parsed(may, "purge", "51f22612416e") == {"purged": 1, "failed": {}}
+    assert parsed(may, "trash") == []
+    again = run(may, "purge", "51f22612416e")
+    assert again.exit_code == 1
+    assert "no session 51f22612416e in the trash" in again.stderr
+    assert run(may, "purge", "51f22612416e", "--dry-run").exit_code == 2
+
+
+def test_check_leaves_with_1_if_something_is_wrong(may: Path) -> None:
+    done(may, "list")
+    found = run(may, "check")
+    assert found.exit_code == 1
+    assert "interrupted turn: 01f133aceefe" in found.stdout
+    for session_id in ("01f133aceefe", "6e9160d23644"):
+        assert "recovered" in done(may, "recover", session_id)
+    assert done(may, "check", "--deep") == "nothing found\n"
+
+
+def test_repair_says_first_and_then_does(may: Path) -> None:
+    done(may, "list")
+    (may / "webui/sessions/51f22612416e.json").unlink()
+    said = run(may, "repair")
+    assert said.exit_code == 1
+    assert "row without file: 51f22612416e" in said.stdout
+    after = run(may, "repair", "--apply")
+    assert after.stdout.splitlines()[0] == "1 mended, 2 left: interrupted turn"
+    assert "row without file" not in after.stdout
+    assert "interrupted turn: " in after.stdout
+    assert list((may / "webui").glob("sessions.db.*.bak")), "a copy of the index"
+
+
+@pytest.mark.parametrize(
+    ("count", "kinds", "words"),
+    [
+        (0, [], "nothing to mend without asking, nothing left"),
+        (1200, [], "1,200 mended, nothing left"),
+        (1, ["b", "a", "b"], "1 mended, 3 left: a, b"),
+        (0, ["a"], "nothing to mend without asking, 1 left: a"),
+    ],
+)
+def test_what_a_repair_did_is_said_in_a_line(count: int, kinds: list[str], words: str) -> None:
+    left = [Finding(kind, str(number), "", "") for number, kind in enumerate(kinds)]
+    assert told_repair(count, [*left, Finding("c", None, "", "", note=True)]) == words
+
+
+def test_why_tells_where_a_session_is(may: Path) -> None:
+    assert "shown with agent" in done(may, "why", "resumed")
+    assert parsed(may, "why", "nobody")["session_id"] == "nobody"
+    assert run(may, "why", "../x").exit_code == 2
+
+
+def test_a_backup_is_verified_and_said_to_be_damaged(may: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    made = parsed(may, "backup", str(folder))
+    assert made["index"]
+    assert made["files"] >= 48
+    assert parsed(may, "backup", "--verify", str(folder)) == {"problems": []}
+    (folder / "sessions/51f22612416e.json").write_text("{}")
+    damaged = run(may, "backup", "--verify", str(folder))
+    assert damaged.exit_code == 1
+    assert "51f22612416e" in damaged.stdout
+    assert run(may, "backup", str(folder)).exit_code == 2
+
+
+def test_an_index_of_an_older_program_is_said_and_not_upgraded(
+    may: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(may, "list")
+    index = may / "webui/sessions.db"
+    script = AlembicConfig()
+    script.set_main_option("script_location", str(upgrades.migrations_folder()))
+    monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", f"sqlite:///{index}")
+    command.downgrade(script, "0001")
+    before = hashlib.sha256(index.read_bytes()).digest()
+    for verb in ("check", "repair"):
+        (found,) = json.loads(run(may, verb, "--json").stdout)
+        assert found["kind"] == "old revision"
+        assert "0001" in found["meaning"]
+    assert hashlib.sha256(index.read_bytes()).digest() == before
+    done(may, "db", "upgrade")
+    assert "old revision" not in run(may, "check").stdout

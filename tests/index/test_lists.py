@@ -1,0 +1,506 @@
+"""One list over the web UI's sessions and the agents' conversations: complete, in one order, off indexes."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy import event
+
+from hermes_sessions import Page, SessionRepository
+from hermes_sessions.index import database, lists
+from hermes_sessions.index.lists import Filters, View
+from hermes_sessions.index.rows import Place
+from hermes_sessions.model import FIELDS, LATER_LISTED
+
+from ..conftest import SAMPLES, copy_sample
+from ..support.agent_db import START, add_message, add_session, filled_state, new_state, writing
+from ..support.make import folder_of, message, started, write_document
+
+
+class Made(NamedTuple):
+    """A session of the home below, as a list must show it."""
+
+    session_id: str
+    profile: str
+    source: str
+    at: float
+    archived: bool
+    hidden: bool
+    pinned: bool = False
+    project_id: str | None = None
+    agent: bool = False
+
+    @property
+    def place(self) -> tuple[bool, float, str]:
+        """Where it stands in the order."""
+        return not self.pinned, -self.at, self.session_id
+
+
+TAGS = {"cli": "cli", "telegram": "messaging", "cron": "cron", "acp": "other"}
+TRASHED = ("both6", "a12")
+
+
+def own(number: int) -> Made:
+    """Return a session of the web UI; every third has an id that an agent has as well."""
+    tag = ("webui", "cli", "telegram", "cron")[number % 4]
+    return Made(
+        f"both{number}" if number % 3 == 0 else f"o{number}",
+        ("default", "work")[number % 2],
+        TAGS.get(tag, tag),
+        START + number % 7,
+        archived=number % 5 == 0,
+        hidden=tag == "cron",
+        pinned=number % 11 == 0,
+        project_id=("p1", None)[number % 2],
+    )
+
+
+def told(number: int, profile: str) -> Made:
+    """Return an agent's conversation; `both` are known to the web UI, `shared` to two profiles' agents."""
+    tag = list(TAGS)[number % 4]
+    name = {0: "both", 1: "shared"}.get(number % 3, profile[0])
+    return Made(
+        f"{name}{number}" if number != 12 else "a12",
+        profile,
+        TAGS[tag],
+        START + (number % 7 if profile == "default" else 3),
+        archived=number % 5 == 0,
+        hidden=tag == "cron",
+        agent=True,
+    )
+
+
+OWN = [own(number) for number in range(40)]
+TOLD = [
+    told(number, profile) for profile, count in (("default", 60), ("work", 30)) for number in range(count)
+]
+
+
+def expected(
+    *, agent: bool, hidden: bool, profile: str | None, project_id: str | None, source: str | None,
+    archived: bool | None,
+) -> list[str]:  # fmt: skip
+    """Return the ids that a list must have, in order."""
+    known = {each.session_id for each in OWN} | set(TRASHED)
+    latest: dict[str, Made] = {}
+    for each in sorted(TOLD, key=lambda each: (-each.at, each.profile)):
+        if profile in (None, each.profile):
+            latest.setdefault(each.session_id, each)
+    union = [each for each in OWN if each.session_id not in TRASHED]
+    union += [each for each in latest.values() if agent and each.session_id not in known]
+    wanted = {"profile": profile, "project_id": project_id, "source": source, "archived": archived}
+    shown = [
+        each
+        for each in union
+        if (hidden or not each.hidden)
+        and all(value in (None, getattr(each, name)) for name, value in wanted.items())
+    ]
+    return [each.session_id for each in sorted(shown, key=lambda each: each.place)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with sessions of the web UI and of the agents of two profiles, two of them in the trash."""
+    home = tmp_path_factory.mktemp("joint") / "home"
+    for profile, folder in (("default", home), ("work", home / "profiles" / "work")):
+        folder.mkdir(parents=True)
+        with writing(new_state(folder / "state.db")) as db:
+            db.execute("BEGIN")
+            for number, each in enumerate(each for each in TOLD if each.profile == profile):
+                values = {"source": list(TAGS)[number % 4], "archived": int(each.archived)}
+                add_session(
+                    db, each.session_id, "hello", begun=each.at, title=f"{profile} {number}", **values
+                )
+                add_session(db, f"{profile}-empty{number}", begun=each.at)
+            db.execute("COMMIT")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for number, each in enumerate(OWN):
+            write_document(
+                sessions,
+                each.session_id,
+                title=f"own {number}",
+                messages=[message(at=each.at)],
+                profile=each.profile,
+                source_tag=("webui", "cli", "telegram", "cron")[number % 4],
+                archived=each.archived,
+                pinned=each.pinned,
+                project_id=each.project_id,
+            )
+        for session_id in TRASHED:
+            sessions.delete(session_id)
+    return home
+
+
+@pytest.fixture(scope="module")
+def full(home: Path) -> Iterator[SessionRepository]:
+    """A repository over that home, which no test changes."""
+    with SessionRepository.open(hermes_home=home) as repository:
+        yield repository
+
+
+FILTERS = [
+    {"profile": profile, "project_id": project_id, "source": source, "archived": archived}
+    for profile, project_id, source, archived in itertools.product(
+        (None, "default", "work", "nobody"),
+        (None, "p1"),
+        (None, "cli", "messaging", "webui"),
+        (None, True, False),
+    )
+]
+
+
+@pytest.mark.parametrize("agent", [False, True])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_every_list_is_the_union_in_order_and_is_counted_as_it_is_shown(
+    full: SessionRepository, agent: bool, hidden: bool
+) -> None:
+    for filters in FILTERS:
+        how: dict[str, Any] = {**filters, "agent": agent, "hidden": hidden}
+        page = full.list(**how)
+        assert [each.session_id for each in page.items] == expected(**how), how
+        assert full.count(**how) == page.total == len(page.items)
+        for name, value in filters.items():
+            assert all(value in (None, getattr(each, name)) for each in page.items)
+    assert len(expected(agent=agent, hidden=hidden, **FILTERS[0])) > 20  # type: ignore[arg-type]  # of each a text or None
+
+
+@pytest.mark.parametrize("how", [{}, {"hidden": True}, {"profile": "work"}, {"source": "cli"}])
+def test_pages_of_any_size_give_each_session_once(full: SessionRepository, how: dict[str, Any]) -> None:
+    whole = full.list(agent=True, **how)
+    for size in range(1, whole.total + 2):
+        paged: list[Any] = []
+        cursor: str | None = None
+        while cursor or not paged:
+            page = full.list(agent=True, limit=size, cursor=cursor, **how)
+            assert page.total == whole.total
+            assert len(page.items) == size or page.next_cursor is None
+            paged += page.items
+            cursor = page.next_cursor
+        assert paged == whole.items
+
+
+# ---- entries, made from rows ----------------------------------------------------------------------------
+
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    1.5,
+    "",
+    "a b",
+    "\ud800",
+    [],
+    ["x", {"y": [1]}],
+    {"z": None},
+    float("inf"),
+)
+
+
+def entries_of(page: Page[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the entries of all blocks of a page."""
+    return [entry for block in page.items for entry in block]
+
+
+def same_page(sessions: SessionRepository, **how: Any) -> str | None:
+    """Hold a page of entries to the page of summaries, and return the cursor behind both."""
+    streams = how.pop("active_streams", ())
+    page, entries = sessions.list(**how), sessions.entries(list, active_streams=streams, **how)
+    shown = [summary.as_dict(streams) for summary in page.items]
+    # By their JSON: 1 and true are equal in Python, and NaN is not equal to itself.
+    assert json.dumps(entries_of(entries), sort_keys=True) == json.dumps(shown, sort_keys=True)
+    told = (page.next_cursor, page.total, page.warnings)
+    assert (entries.next_cursor, entries.total, entries.warnings) == told
+    return page.next_cursor
+
+
+@pytest.mark.parametrize("how", [{}, {"hidden": True}, {"profile": "work"}, {"source": "cli"}])
+@pytest.mark.parametrize("agent", [False, True])
+def test_entries_are_the_list_s_at_any_size_and_from_any_place(
+    full: SessionRepository, how: dict[str, Any], agent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "AT_ONCE", 7)  # so that pages end within a block, and at its end
+    for size in (None, 1, 6, 7, 8, 14, 1000):
+        cursor = same_page(full, limit=size, agent=agent, **how)
+        while cursor:
+            cursor = same_page(full, limit=size, cursor=cursor, agent=agent, **how)
+
+
+def test_entries_of_the_samples_are_the_list_s(sample: Path) -> None:
+    with SessionRepository.open(hermes_home=sample) as sessions:
+        streams = [each.active_stream_id for each in sessions.list(hidden=True).items]
+        for active in ((), streams):
+            same_page(sessions, agent=True, hidden=True, active_streams=active)
+
+
+def test_entries_of_whatever_a_sidecar_holds_are_the_list_s(sessions: SessionRepository) -> None:
+    keys = sorted({*FIELDS, *LATER_LISTED, "unknown", "last_message_at"})
+    for number, (key, value) in enumerate(itertools.product(keys, VALUES)):
+        write_document(sessions, f"s{number}", **{key: value}, messages=[message()])
+    (folder_of(sessions) / "broken.json").write_text("{")
+    same_page(sessions, hidden=True)
+    assert sessions.count(hidden=True) == len(keys) * len(VALUES)
+
+
+# ---- by indexes alone -----------------------------------------------------------------------------------
+
+_NAMES = ("profile", "source", "archived")
+_WANTED: dict[str, Any] = {"profile": "work", "source": "messaging", "archived": True}
+
+
+def _filters() -> Iterator[Filters]:
+    for count in range(len(_NAMES) + 1):
+        for names in itertools.combinations(_NAMES, count):
+            for hidden in (False, True):
+                yield Filters(**{name: _WANTED[name] for name in names}, hidden=hidden, agent=True)
+
+
+def plan(sessions: SessionRepository, filters: Filters, after: Place | None, limit: int | None) -> list[str]:
+    """Return SQLite's plan of a list."""
+    seen: list[tuple[str, Any]] = []
+    engine = sessions._engine
+
+    def see(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        seen.append((statement, parameters))
+
+    with database.reading(engine) as connection:
+        event.listen(engine, "before_cursor_execute", see)
+        try:
+            lists.page(connection, filters, after, limit, View("default", "/srv"))
+        finally:
+            event.remove(engine, "before_cursor_execute", see)
+        ((statement, parameters),) = seen
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        return [row[3] for row in rows]
+
+
+@pytest.mark.parametrize("after", [None, Place(1, -START, "o5")], ids=["first page", "behind a cursor"])
+@pytest.mark.parametrize("filters", list(_filters()), ids=lambda filters: "-".join(map(str, filters)))
+def test_a_joint_page_merges_two_indexes_and_never_sorts(
+    full: SessionRepository, filters: Filters, after: Place | None
+) -> None:
+    for limit in (51, None):
+        steps = plan(full, filters, after, limit)
+        assert steps[0] == "MERGE (UNION ALL)"
+        assert [step for step in steps if "TEMP B-TREE" in step] == []
+        reads = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
+        assert [step for step in reads if "INDEX" not in step] == []
+        for table in ("sessions", "agent_conversations"):
+            (scan,) = (step for step in reads if step.split()[1] == table and "(session_id=?" not in step)
+            narrowed = [name for name in _NAMES if getattr(filters, name) is not None]
+            if narrowed:
+                assert any(f"({name}=?" in scan for name in narrowed), scan
+            elif not filters.hidden:
+                assert "(hidden=?" in scan
+            if after:
+                assert "(unpinned,age,session_id)>(?,?,?)" in scan
+
+
+# ---- who is shown ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The state.db of the home of `sessions`."""
+    (tmp_path / "home").mkdir()
+    return filled_state(tmp_path / "home" / "state.db")
+
+
+def ids(sessions: SessionRepository, **how: Any) -> list[str]:
+    """Return the ids of a list with the agents' conversations."""
+    return [each.session_id for each in sessions.list(agent=True, **how).items]
+
+
+def test_what_both_know_is_shown_once_as_the_web_ui_has_it(path: Path, sessions: SessionRepository) -> None:
+    assert ids(sessions) == ["lone", "c", "sub"]
+    write_document(sessions, "lone", title="Ours", archived=True, messages=[message(at=START)])
+    assert ids(sessions) == ["c", "sub", "lone"]
+    assert sessions.list(agent=True).items[-1].title == "Ours"
+    assert not sessions.summary("lone").of_agent
+    assert ids(sessions, archived=False) == ["c", "sub"]
+    assert sessions.count(agent=True) == 3
+    (sessions.config.sessions_dir / "lone.json").unlink()
+    sessions.rebuild()
+    assert ids(sessions) == ["lone", "c", "sub"]
+    assert sessions.summary("lone").of_agent
+
+
+def test_what_is_in_the_trash_is_not_shown_until_it_leaves_it(
+    path: Path, sessions: SessionRepository
+) -> None:
+    trash = sessions.config.trash_dir
+    started(sessions)
+    before = ids(sessions)
+    sessions.delete("lone")
+    for _ in range(2):
+        assert ids(sessions) == [name for name in before if name != "lone"]
+        assert sessions.count(agent=True) == len(before) - 1
+    with SessionRepository.open(hermes_home=path.parent) as other:
+        assert "lone" not in ids(other)
+    (kept,) = trash.glob("lone.*.json")
+    away = kept.rename(path.parent / "away")
+    assert ids(sessions) == before
+    away.rename(kept)
+    assert "lone" not in ids(sessions)
+    sessions.rebuild()
+    assert "lone" not in ids(sessions)
+    kept.unlink()
+    assert ids(sessions) == before
+
+
+def test_a_copied_profile_s_session_is_shown_once_as_it_was_active_last(
+    path: Path, sessions: SessionRepository
+) -> None:
+    work = path.parent / "profiles" / "work"
+    work.mkdir(parents=True)
+    with writing(filled_state(work / "state.db")) as db:
+        db.execute("DELETE FROM messages WHERE session_id <> 'lone'")
+        add_message(db, "lone", "more", timestamp=START + 5000)
+        (whole,) = (each for each in sessions.list(agent=True).items if each.session_id == "lone")
+        assert (whole.profile, whole.message_count) == ("work", 3)
+        assert sessions.count(agent=True) == 3
+        for profile, count in (("work", 3), ("default", 2)):
+            (one,) = (
+                each for each in sessions.list(agent=True, profile=profile).items if each.session_id == "lone"
+            )
+            assert (one.profile, one.message_count) == (profile, count)
+        assert sessions.count(agent=True, profile="work") == 1
+        assert len(sessions.get("lone").messages) == sessions.summary("lone").message_count == 3
+        db.execute("DELETE FROM messages WHERE content = 'more'")
+        (tied,) = (each for each in sessions.list(agent=True).items if each.session_id == "lone")
+        assert tied.profile == "default"
+
+
+def test_conversations_without_a_message_and_those_of_the_web_ui_are_not_shown(
+    path: Path, sessions: SessionRepository
+) -> None:
+    with writing(path) as db:
+        add_session(db, "empty", title="Empty")
+        add_session(db, "blank", "hi", source="")
+        add_session(db, "webs", "hi", source="webui")
+        add_session(db, "nobody", "hi", source=None)
+    assert ids(sessions, hidden=True) == ["cron_daily_1", "lone", "c", "sub"]
+
+
+# ---- profiles -------------------------------------------------------------------------------------------
+
+
+def test_profiles_are_those_that_have_a_state_db(path: Path, sessions: SessionRepository) -> None:
+    profiles = path.parent / "profiles"
+    for name in ("empty", "größer", "work"):
+        (profiles / name).mkdir(parents=True)
+    assert ids(sessions) == ["lone", "c", "sub"]
+    for name in ("größer", "work"):
+        with writing(new_state(profiles / name / "state.db")) as db:
+            add_session(db, f"of_{name[0]}", "hi", begun=START + 9000)
+    (profiles / "a file").write_text("")
+    assert ids(sessions) == ["of_g", "of_w", "lone", "c", "sub"]
+    assert sessions.list(agent=True).warnings == ()
+    assert ids(sessions, profile="work") == ["of_w"]
+    assert ids(sessions, profile="größer") == ["of_g"]
+    assert sessions.get("of_g").profile == "größer"
+
+
+@pytest.mark.parametrize("named", ["by an argument", "by the environment"])
+def test_the_active_profile_s_agent_tells_the_lineage(
+    path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    work = path.parent / "profiles" / "work"
+    work.mkdir(parents=True)
+    with writing(new_state(work / "state.db")) as db:
+        add_session(db, "root", "hi", title="Root")
+        add_session(db, "c", "hi", begun=START + 1, parent_session_id="root")
+    in_a_chain = {"_lineage_root_id": "a", "_compression_segment_count": 3, "parent_session_id": "b"}
+    a_child = {
+        "relationship_type": "child_session",
+        "parent_session_id": "root",
+        "parent_title": "Root",
+        "parent_source": "cli",
+        "_parent_lineage_root_id": "root",
+    }
+    for profile, told in ((None, in_a_chain), ("default", in_a_chain), ("work", a_child)):
+        if named == "by the environment" and profile:
+            monkeypatch.setenv("HERMES_PROFILE", profile)
+        argument = profile if named == "by an argument" else None
+        with SessionRepository.open(hermes_home=path.parent, profile=argument) as sessions:
+            assert sessions.agent.profile == (profile or "default")
+            write_document(sessions, "c", title="Ours", messages=[message()])
+            for agent in (False, True):
+                (entry,) = (
+                    each.as_dict() for each in sessions.list(agent=agent).items if each.session_id == "c"
+                )
+                assert {key: entry.get(key) for key in {**in_a_chain, **a_child}} == {
+                    **dict.fromkeys({**in_a_chain, **a_child}),
+                    **told,
+                }
+            assert {"lone", "sub", "root"} < set(ids(sessions)), "the agents of all profiles are listed"
+
+
+def test_an_active_profile_without_an_agent_is_a_warning_of_its_own(path: Path) -> None:
+    with SessionRepository.open(hermes_home=path.parent, profile="new") as sessions:
+        page = sessions.list(agent=True)
+        assert [each.session_id for each in page.items] == ["lone", "c", "sub"]
+        assert page.warnings == ("the agent's state.db of profile new cannot be read: there is none",)
+        assert sessions.list().warnings == ()
+
+
+# ---- what is shown --------------------------------------------------------------------------------------
+
+
+def test_a_conversation_without_a_workspace_has_the_one_chosen_last(
+    path: Path, sessions: SessionRepository, tmp_path: Path
+) -> None:
+    def workspaces() -> dict[str, str | None]:
+        return {each.session_id: each.workspace for each in sessions.list(agent=True).items}
+
+    with writing(path) as db:
+        db.execute("UPDATE sessions SET cwd = '/srv/own' WHERE id = 'lone'")
+    fallback = sessions.config.default_workspace
+    assert workspaces() == {"lone": "/srv/own", "c": fallback, "sub": fallback}
+    chosen = tmp_path / "chosen"
+    chosen.mkdir()
+    sessions.config.last_workspace_file.write_text(str(chosen))
+    assert workspaces() == {"lone": "/srv/own", "c": str(chosen), "sub": str(chosen)}
+    assert sessions.summary("c").workspace == sessions.get("c").workspace == str(chosen)
+    assert sessions.summary("lone").workspace == "/srv/own"
+    assert sessions.list(agent=True).items[1] == sessions.summary("c")
+
+
+def reference(month: str, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        (SAMPLES / f"webui-{month}-2026" / "expected" / f"{name}.json").read_bytes()
+    )
+    return found
+
+
+def test_the_agents_conversations_are_the_reference_s_key_by_key(may: Path) -> None:
+    theirs = reference("may", "cli_sessions")
+    for entry in theirs:
+        if entry["source_tag"] == "matrix":  # which that release did not know
+            entry["session_source"] = "messaging"
+        if entry["source_tag"] == "cron":  # whose project it creates while it reads
+            entry["project_id"] = None
+    with SessionRepository.open(hermes_home=may) as sessions:
+        listed = sessions.list(agent=True, hidden=True, profile="default").items
+        ours = [each.as_dict() for each in listed if each.of_agent]
+        own = [each for each in listed if not each.of_agent]
+        assert own == sessions.list(hidden=True, profile="default").items
+    assert [entry["session_id"] for entry in ours] == [entry["session_id"] for entry in theirs]
+    for entry, wanted in zip(ours, theirs, strict=True):
+        assert {key: entry[key] for key in wanted} == wanted
+
+
+def test_the_later_reference_lists_the_same_conversations_with_the_same_counts(tmp_path: Path) -> None:
+    kept = ("title", "message_count", "model", "created_at", "updated_at", "source_tag", "session_source")
+    theirs = {each["session_id"]: each for each in reference("aug", "cli_sessions")}
+    with SessionRepository.open(hermes_home=copy_sample("aug", tmp_path)) as sessions:
+        listed = sessions.list(agent=True, hidden=True, profile="default").items
+        ours = {each.session_id: each.as_dict() for each in listed if each.of_agent}
+        assert sessions.count(agent=True, hidden=True, profile="default") == len(listed)
+    theirs = {name: each for name, each in theirs.items() if each["source_tag"] != "webui"}
+    assert ours.keys() == theirs.keys()
+    for name, wanted in theirs.items():
+        assert {key: ours[name][key] for key in kept} == {key: wanted[key] for key in kept}
+        assert wanted["message_count"] == wanted["actual_message_count"] == ours[name]["message_count"]

@@ -1,0 +1,530 @@
+"""The index: its engine, rows that come back as they went in, and queries that never sort or scan a table."""
+
+import itertools
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from hermes_sessions import InvalidValue, SessionRepository, Signature, StorageError, Summary
+from hermes_sessions.config import resolve
+from hermes_sessions.index import database, lists, upgrades
+from hermes_sessions.index import rows as tables
+from hermes_sessions.index.lists import Filters
+from hermes_sessions.index.rows import Indexed, Place
+from hermes_sessions.model import LARGEST_INTEGER, Moved, Stored, other_keys, read_metadata
+
+VERSION = Signature(10, 20, 30)
+SOURCES = ("webui", "cli", "cron", "telegram")
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine over one index for the whole module: `fill` replaces its rows."""
+    yield from _new_index(tmp_path_factory.mktemp("index"))
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Engine]:
+    """An engine over a new index."""
+    yield from _new_index(tmp_path)
+
+
+def _new_index(folder: Path) -> Iterator[Engine]:
+    config = resolve(folder)
+    engine = database.make_engine(config.index)
+    upgrades.upgrade(config, engine)
+    yield engine
+    engine.dispose()
+
+
+def indexed(session_id: str, *, draft: bool = False, stored: Stored | None = None, **values: Any) -> Indexed:
+    """Return the row of a session with these values; `at` is the time of its last message."""
+    at, count = values.pop("at", 1.0), values.pop("messages", 1)
+    metadata = read_metadata(session_id, values, at)
+    summary = Summary(**metadata, extra=other_keys(values), message_count=count, last_message_at=at)
+    return Indexed(summary, stored or Stored(VERSION, (1, 2), at), draft)
+
+
+def fill(engine: Engine, rows: list[Indexed]) -> None:
+    """Make these the only rows of the index."""
+    with database.writing(engine) as connection:
+        connection.execute(sa.delete(tables.SessionRow))
+        tables.put(connection, rows)
+
+
+# ---- the engine -------------------------------------------------------------------------------------------
+
+
+def _pragma(connection: Connection, name: str) -> Any:
+    return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def test_pragmas_on_each_of_our_connections(index: Engine) -> None:
+    with index.connect() as one, index.connect() as two, database.writing(index) as three:
+        for connection in (one, two, three):
+            assert _pragma(connection, "journal_mode") == "wal"
+            assert _pragma(connection, "busy_timeout") == database.BUSY_MS
+            assert _pragma(connection, "synchronous") == 1
+            assert _pragma(connection, "foreign_keys") == 1
+
+
+def test_another_engine_of_the_process_is_left_alone(index: Engine, tmp_path: Path) -> None:
+    statements = []
+    other = sa.create_engine(f"sqlite:///{tmp_path / 'other.db'}")
+    event.listen(other, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    with other.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+        assert _pragma(connection, "journal_mode") == "delete"
+        assert _pragma(connection, "foreign_keys") == 0
+    other.dispose()
+    assert statements[0] == "CREATE TABLE t (a)"
+    assert not any("BEGIN" in statement for statement in statements)
+
+
+def test_a_file_in_another_journal_mode_becomes_wal_at_the_first_write(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as own:
+        own.execute("CREATE TABLE t (a)")
+    own.close()
+    before = path.read_bytes()
+    engine = database.make_engine(path)
+    with database.reading(engine) as connection:
+        assert _pragma(connection, "journal_mode") == "delete"
+    assert path.read_bytes() == before
+    with database.writing(engine) as connection:
+        assert _pragma(connection, "journal_mode") == "wal"
+    engine.dispose()
+
+
+def test_a_write_begins_immediate_and_a_reader_does_not_wait(index: Engine) -> None:
+    own = sqlite3.connect(index.url.database or "", timeout=0, isolation_level=None)
+    with database.writing(index) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            own.execute("BEGIN IMMEDIATE")
+        tables.put(connection, [indexed("a")])
+        with database.reading(index) as reader:
+            assert lists.count(reader, Filters()) == 0
+    own.execute("BEGIN IMMEDIATE")
+    own.close()
+    with database.reading(index) as reader:
+        assert lists.count(reader, Filters()) == 1
+
+
+def test_a_read_sees_one_state(index: Engine) -> None:
+    with database.reading(index) as reader:
+        assert lists.count(reader, Filters()) == 0
+        with database.writing(index) as connection:
+            tables.put(connection, [indexed("a")])
+        assert lists.count(reader, Filters()) == 0
+
+
+def test_an_index_in_memory_serves_threads(tmp_path: Path) -> None:
+    with SessionRepository.open(tmp_path, database_url="sqlite://") as sessions:
+        session_id = sessions.new().session_id
+
+        def work() -> None:
+            for _ in range(10):
+                sessions.append(session_id, [{"role": "user", "content": "hello"}])
+                sessions.list()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert sessions.summary(session_id).message_count == 40
+        assert sessions.count() == 1
+
+
+def test_a_second_writer_waits(index: Engine) -> None:
+    start = threading.Barrier(8, timeout=60)
+
+    def work(name: int) -> None:
+        start.wait()
+        for number in range(10):
+            with database.writing(index) as connection:
+                generation = connection.execute(sa.select(tables.IndexState.generation)).scalar_one()
+                tables.put(connection, [indexed(f"{name}-{number}")])
+                again = connection.execute(sa.select(tables.IndexState.generation)).scalar_one()
+                assert again == generation + 1
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    with database.reading(index) as connection:
+        assert lists.count(connection, Filters()) == 80
+
+
+def test_an_error_takes_the_write_back(index: Engine) -> None:
+    def fail() -> None:
+        with database.writing(index) as connection:
+            tables.put(connection, [indexed("a")])
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        fail()
+    with database.reading(index) as connection:
+        assert lists.count(connection, Filters()) == 0
+
+
+def test_what_the_database_refuses_is_a_storage_error(index: Engine) -> None:
+    with pytest.raises(StorageError, match="no such table: nowhere"), database.reading(index) as connection:
+        connection.exec_driver_sql("SELECT * FROM nowhere")
+
+
+def test_a_mistake_of_ours_passes(index: Engine) -> None:
+    with pytest.raises(sa.exc.IntegrityError), database.writing(index) as connection:
+        connection.exec_driver_sql("INSERT INTO sessions (session_id) VALUES ('a')")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "://",
+        "nosuch://host/x",
+        "sqlite+nosuch:///x.db",
+        "postgresql+nosuch://host/x",
+        "postgresql://host:port/x",
+        "sqlite://host/x.db",
+        "sqlite:///x.db?timeout=long",
+        7,
+        None,
+    ],
+)
+def test_a_wrong_url(url: Any) -> None:
+    with pytest.raises(InvalidValue, match="database_url must be an SQLAlchemy URL"):
+        database.make_engine(url)
+
+
+@pytest.mark.parametrize("name", ["a?b", "50%25 off", "a#b", "a:b@c", "Übung", "file:x"])
+def test_a_state_folder_of_any_name_holds_its_index(tmp_path: Path, name: str) -> None:
+    with SessionRepository.open(tmp_path / name):
+        pass
+    assert (tmp_path / name / "sessions.db").stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+# ---- rows -------------------------------------------------------------------------------------------------
+
+
+def _round_trip(engine: Engine, row: Indexed) -> Indexed:
+    with database.writing(engine) as connection:
+        tables.put(connection, [row])
+    with database.reading(engine) as connection:
+        found = tables.get(connection, row.summary.session_id)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"title": "作业", "pinned": True, "archived": True, "project_id": "p", "profile": "work"},
+        {
+            "input_tokens": LARGEST_INTEGER,
+            "output_tokens": LARGEST_INTEGER,
+            "context_length": LARGEST_INTEGER,
+        },
+        {"estimated_cost": 0.1 + 0.2, "created_at": 1777000000.123456, "updated_at": 1.0},
+        {"theirs": 10**30, "more": {"b": [1, None, {"a": 1.5}], "a": "\ud800\0"}, "none": None},
+        {"pending_attachments": [{"name": "a"}], "enabled_toolsets": ["x"], "personality": ""},
+        {"source_tag": "telegram", "is_cli_session": True, "parent_session_id": "b"},
+        {"compression_anchor_visible_idx": 0, "compression_anchor_message_key": {"role": "user"}},
+        {"other": {"a": 1}, "unpinned": 7, "size": "their key, not our column"},
+    ],
+)
+def test_a_row_comes_back_as_it_was(engine: Engine, values: dict[str, Any]) -> None:
+    row = indexed("a", **values)
+    assert _round_trip(engine, row) == row
+    with database.reading(engine) as connection:
+        assert lists.page(connection, Filters(hidden=True), None, None) == [row.summary]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        Stored(Signature(0, 0, 0)),
+        Stored(Signature(2**40, 2**62, LARGEST_INTEGER), (0, 2**40), 1.0),
+        Stored(VERSION, None, 1.0),
+    ],
+)
+@pytest.mark.parametrize("draft", [True, False])
+def test_what_is_known_of_the_file_comes_back(engine: Engine, stored: Stored, draft: bool) -> None:
+    row = indexed("a", stored=stored, draft=draft)
+    assert _round_trip(engine, row)[1:] == (stored, draft)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\ud800", "\ufffd"),
+        ("a\udfffb", "a\ufffdb"),
+        ("a\0b", "a\ufffdb"),
+        ("\ud83d\ude00", "😀"),
+        ("😀\u2028\x1b", "😀\u2028\x1b"),
+    ],
+)
+def test_text_that_no_database_takes(engine: Engine, text: str, kept: str) -> None:
+    row = indexed("a", title=text, workspace=text, profile=text, project_id=text)
+    fill(engine, [row._replace(summary=row.summary.displayable())])
+    with database.reading(engine) as connection:
+        for filters in (Filters(), Filters(profile=text), Filters(project_id=text), Filters(profile=kept)):
+            (found,) = lists.page(connection, filters, None, None)
+            assert found.title == found.workspace == found.profile == kept
+            assert lists.count(connection, filters) == 1
+        assert lists.count(connection, Filters(source=text)) == 0
+
+
+def test_more_ids_than_any_database_takes_parameters(engine: Engine) -> None:
+    many = [f"id-{number}" for number in range(40_001)]
+    fill(engine, [indexed("first"), indexed("last"), indexed("stays")])
+    with database.writing(engine) as connection:
+        tables.put_unreadable(connection, "bad", VERSION, "why")
+        wanted = ["first", *many, "bad", "last"]
+        assert tables.signatures(connection, wanted) == dict.fromkeys(("first", "bad", "last"), VERSION)
+        tables.drop(connection, wanted)
+        assert tables.signatures(connection) == {"stays": VERSION}
+        assert tables.unreadable(connection) == []
+
+
+def test_a_file_is_either_readable_or_not(engine: Engine) -> None:
+    fill(engine, [])
+    with database.writing(engine) as connection:
+        for _ in range(2):
+            tables.put(connection, [indexed("a")])
+            assert (lists.count(connection, Filters()), tables.unreadable(connection)) == (1, [])
+            tables.put_unreadable(connection, "a", VERSION, "why \ud800")
+            assert lists.count(connection, Filters()) == 0
+            assert tables.unreadable(connection) == [("a.json", "why \ufffd")]
+        tables.drop(connection, ["a"])
+
+
+def test_a_file_whose_name_is_not_utf_8_is_only_a_warning(sessions: SessionRepository) -> None:
+    session = sessions.new()
+    sessions.append(session.session_id, [{"role": "user", "content": "hello"}])
+    path = sessions.config.sessions_dir / os.fsdecode(b"caf\xe9.json")
+    path.write_text("{}")
+    for _ in range(2):
+        page = sessions.list()
+        assert [found.session_id for found in page.items] == [session.session_id]
+        assert page.warnings == (r"caf\xe9.json cannot be read: its name is no session id",)
+        assert sessions.sync().unreadable == 1
+    path.unlink()
+    assert sessions.list().warnings == ()
+
+
+def test_old_drafts(engine: Engine) -> None:
+    def row(name: str, at: int, draft: bool) -> Indexed:
+        return indexed(name, draft=draft, stored=Stored(Signature(0, at, 0)), at=float(at))
+
+    fill(engine, [row("old", 99, True), row("new", 100, True), row("session", 1, False)])
+    with database.reading(engine) as connection:
+        assert tables.old_drafts(connection, 100) == ["old"]
+
+
+# ---- lists ------------------------------------------------------------------------------------------------
+
+_NAMES = ("profile", "project_id", "source", "archived")
+_WANTED: dict[str, Any] = {"profile": "work", "project_id": "p1", "source": "messaging", "archived": True}
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine over an index of 3,000 sessions of which no statistics were gathered."""
+    for engine in _new_index(tmp_path_factory.mktemp("full")):
+        fill(engine, [_some_session(number) for number in range(3000)])
+        yield engine
+
+
+def _some_session(number: int) -> Indexed:
+    return indexed(
+        f"s{number:04}",
+        at=float(number % 1000),
+        title="Untitled",
+        messages=number % 7,  # none, and the sidebar hides it
+        pinned=number % 50 == 0,
+        archived=number % 5 == 0,
+        profile=("default", "work")[number % 2],
+        project_id=(None, "p1", "p2")[number % 3],
+        source_tag=SOURCES[number % 4],
+    )
+
+
+def _filters() -> Iterator[Filters]:
+    for count in range(len(_NAMES) + 1):
+        for names in itertools.combinations(_NAMES, count):
+            for hidden in (False, True):
+                yield Filters(**{name: _WANTED[name] for name in names}, hidden=hidden)
+
+
+def _matches(row: Indexed, filters: Filters) -> bool:
+    summary = row.summary
+    return (filters.hidden or not summary.hidden) and all(
+        getattr(filters, name) in (None, getattr(summary, name)) for name in _NAMES
+    )
+
+
+def _executed(engine: Engine, work: Callable[[Connection], object]) -> list[tuple[str, Any]]:
+    """Return the statements and parameters that the database saw."""
+    seen: list[tuple[str, Any]] = []
+
+    def see(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            seen.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", see)
+    try:
+        with database.reading(engine) as connection:
+            work(connection)
+    finally:
+        event.remove(engine, "before_cursor_execute", see)
+    return seen
+
+
+def _plan(engine: Engine, statement: str, parameters: Any) -> list[str]:
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    return [row[3] for row in rows]
+
+
+_QUERIES: dict[str, Callable[[Connection, Filters], object]] = {
+    "first page": lambda connection, filters: lists.page(connection, filters, None, 51),
+    "behind a cursor": lambda connection, filters: lists.page(connection, filters, Place(1, -500.0, "s"), 51),
+    "whole": lambda connection, filters: lists.page(connection, filters, None, None),
+    "count": lists.count,
+}
+
+
+@pytest.mark.parametrize("query", _QUERIES)
+@pytest.mark.parametrize("filters", list(_filters()), ids=lambda filters: "-".join(map(str, filters)))
+def test_every_list_is_read_off_an_index(full: Engine, filters: Filters, query: str) -> None:
+    executed = _executed(full, lambda connection: _QUERIES[query](connection, filters))
+    assert len(executed) == 1
+    step, *joined = _plan(full, *executed[0])  # a sort would be a further step
+    assert "INDEX" in step
+    assert all(each.startswith("SEARCH agent_sessions USING") for each in joined)
+    assert len(joined) == (query != "count")
+    wanted = [name for name in _NAMES if getattr(filters, name) is not None]
+    if wanted:
+        assert any(f"({name}=?" in step for name in wanted), step
+    elif not filters.hidden:
+        assert "(hidden=?" in step
+    if query == "behind a cursor":
+        assert "(unpinned,age,session_id)>(?,?,?)" in step
+    if query == "count" and len(wanted) < 2:
+        assert "COVERING INDEX" in step
+
+
+def test_no_statistics_were_gathered(full: Engine) -> None:
+    with full.connect() as connection:
+        assert not sa.inspect(connection).has_table("sqlite_stat1")
+
+
+@pytest.mark.parametrize("filters", list(_filters()), ids=lambda filters: "-".join(map(str, filters)))
+def test_every_list_is_right(full: Engine, filters: Filters) -> None:
+    matching = [row.summary for row in map(_some_session, range(3000)) if _matches(row, filters)]
+    expected = [summary.session_id for summary in sorted(matching, key=tables.place_of)]
+    with database.reading(full) as connection:
+        found = lists.page(connection, filters, None, None)
+        assert [summary.session_id for summary in found] == expected
+        assert lists.count(connection, filters) == len(expected)
+        assert sorted(lists.ids(connection, filters)) == sorted(expected)
+        third = lists.page(connection, filters, tables.place_of(found[2]), 5)
+        assert [summary.session_id for summary in third] == expected[3:8]
+
+
+_ROWS = st.lists(
+    st.tuples(
+        st.text("abC_-0", min_size=1, max_size=4), st.sampled_from([1.0, 2.0, 2.5, 0.0]), st.booleans()
+    ),
+    unique_by=lambda row: row[0],
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(rows=_ROWS, size=st.integers(1, 13))
+def test_pages_make_the_whole_list(engine: Engine, rows: list[tuple[str, float, bool]], size: int) -> None:
+    """`engine` is of the module: each example replaces its rows."""
+    fill(engine, [indexed(session_id, at=at, pinned=pinned) for session_id, at, pinned in rows])
+    expected = [row[0] for row in sorted(rows, key=lambda row: (not row[2], -row[1], row[0]))]
+    paged: list[str] = []
+    after: Place | None = None
+    with database.reading(engine) as connection:
+        while some := lists.page(connection, Filters(), after, size):
+            assert len(some) <= size
+            paged += [summary.session_id for summary in some]
+            after = tables.place_of(some[-1])
+    assert paged == expected
+
+
+# ---- other databases --------------------------------------------------------------------------------------
+
+
+def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
+    seen: list[Any] = []
+    event.listen(index, "before_execute", lambda *args: seen.append(args[1]))
+    with database.writing(index) as connection:
+        tables.put(connection, [indexed("a"), indexed("b", draft=True)])
+        tables.put_unreadable(connection, "c", VERSION, "why")
+        tables.get(connection, "a")
+        tables.signatures(connection)
+        tables.signatures(connection, ["a"])
+        tables.unreadable(connection)
+        tables.state(connection)
+        tables.inodes(connection)
+        tables.is_empty(connection)
+        tables.put(connection, [indexed("a")], Moved(1, 2))
+        tables.change(connection, indexed("a"), indexed("a", pinned=True))
+        tables.scanned(connection, 1, 2)
+        tables.old_drafts(connection, 1)
+        tables.drop(connection, ["a"])
+        for filters in _filters():
+            lists.ids(connection, filters)
+            lists.count(connection, filters)
+            lists.page(connection, filters, None, None)
+            lists.page(connection, filters, Place(1, -1.0, "a"), 5)
+    assert len(seen) > 130
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    texts = [str(statement.compile(dialect=dialect)) for statement in seen]
+    for table in tables.Base.metadata.sorted_tables:
+        texts.append(str(CreateTable(table).compile(dialect=dialect)))
+        texts += [str(CreateIndex(one).compile(dialect=dialect)) for one in table.indexes]
+    assert not [text for text in texts if "PRAGMA" in text or "?" in text]
+
+
+def test_a_change_states_the_row_it_was_made_from(index: Engine) -> None:
+    old, new = indexed("a", title="old"), indexed("a", title="new", pinned=True)
+    theirs = Indexed(indexed("a", title="theirs", model="theirs").summary, Stored(Signature(9, 9, 9)), False)
+    fill(index, [theirs])
+    with database.writing(index) as connection:
+        tables.change(connection, old, new)
+        assert tables.get(connection, "a") == new, "no column of the other version is left"
+        assert lists.count(connection, Filters(hidden=True)) == 1
+
+
+def test_a_change_of_type_alone_is_stored(index: Engine) -> None:
+    old = indexed("a", flag=1)
+    fill(index, [old])
+    new = old._replace(summary=old.summary.changed({"flag": True}))
+    with database.writing(index) as connection:
+        tables.change(connection, old, new)
+        found = tables.get(connection, "a")
+    assert found is not None
+    assert found.summary.extra["flag"] is True

@@ -1,0 +1,579 @@
+"""The search as its callers see it: both stores, fresh after every change by anybody, mended when broken."""
+
+import gc
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hermes_sessions import Hit, InvalidValue, SessionRepository
+from hermes_sessions.search.sync import INLINE_FILES
+
+from ..support.agent_db import (
+    add_message,
+    add_session,
+    all_handles,
+    dump,
+    handles,
+    keep_full_text,
+    new_state,
+    writing,
+)
+from ..support.make import message, started, turns, write, write_document
+
+START = 1_777_000_000.0
+
+
+def found(sessions: SessionRepository, text: str, **how: Any) -> list[str]:
+    """Return the ids that a search finds, as soon as one says that all was searchable."""
+    until = time.monotonic() + 60
+    hits = sessions.search(text, **how)
+    while hits.missing and time.monotonic() < until:  # the background is busy with it
+        hits = sessions.search(text, **how)
+    assert not hits.partial, (hits.missing, hits.warnings)
+    return [hit.session_id for hit in hits]
+
+
+def said(sessions: SessionRepository, *texts: str, **metadata: Any) -> str:
+    """Store a session with these messages, of user and assistant in turn, and return its id."""
+    session = sessions.new(**metadata)
+    roles = ("user", "assistant")
+    messages = [message(text, roles[at % 2], START + 60 * at) for at, text in enumerate(texts)]
+    sessions.append(session.session_id, messages)
+    return session.session_id
+
+
+def only(hits: list[Hit]) -> Hit:
+    """Return the one hit that there is."""
+    (hit,) = hits
+    return hit
+
+
+# ---- what is found ----------------------------------------------------------------------------------------
+
+
+def test_a_message_is_found_with_its_place_and_what_stands_around_it(sessions: SessionRepository) -> None:
+    chosen = said(sessions, "hello", "the quarterly budget review is due", title="Meeting")
+    said(sessions, "of something else")
+    hit = only(sessions.search("Budget"))
+    assert (hit.session_id, hit.segment_id, hit.title) == (chosen, chosen, "Meeting")
+    assert (hit.match, hit.message_index, hit.source) == ("content", 1, "webui")
+    assert hit.snippet == "the quarterly \x02budget\x03 review is due"
+    assert hit.summary == sessions.list().items[[s.session_id for s in sessions.list().items].index(chosen)]
+
+
+def test_titles_come_first_then_whole_words_then_beginnings_then_parts(sessions: SessionRepository) -> None:
+    part = said(sessions, "the xbudgetary thing")
+    begins = said(sessions, "budgeting is hard")
+    word = said(sessions, "our budget")
+    title_begins = said(sessions, "hello", title="Budgets of all")
+    title = said(sessions, "hello", title="The budget")
+    title_part = said(sessions, "hello", title="Xbudgetx")
+    assert found(sessions, "budget") == [title, title_begins, word, begins, title_part, part]
+    scores = [hit.score for hit in sessions.search("budget")]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_conversation_is_one_hit_with_its_best_message(sessions: SessionRepository) -> None:
+    long = "padding " * 300
+    chosen = said(sessions, f"needle {long}", "needle needle", f"{long} needle {long}")
+    hit = only(sessions.search("needle"))
+    assert (hit.session_id, hit.message_index) == (chosen, 1)
+
+
+def test_of_two_equal_messages_the_newer_comes_first(sessions: SessionRepository) -> None:
+    ids = []
+    for at in (START, START + 40 * 86_400, START + 20 * 86_400):
+        session = sessions.new()
+        sessions.append(session.session_id, [message("the same words", at=at)])
+        ids.append(session.session_id)
+    assert found(sessions, "same words") == [ids[1], ids[2], ids[0]]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["数据", "数据库", "检索", "検索", "검색", "get_cli_sess", "li_sessi", "ession", "CAFÉ", "vergrö"],
+)
+def test_scripts_parts_of_identifiers_and_accents(sessions: SessionRepository, typed: str) -> None:
+    text = "数据库检索 検索する 검색합니다 get_cli_sessions() cafe Vergrößerung"
+    chosen = said(sessions, text)
+    said(sessions, "nothing of that")
+    assert found(sessions, typed) == [chosen]
+    assert "\x02" in only(sessions.search(typed)).snippet
+
+
+def test_words_of_tools_reasoning_and_attachments_are_found(sessions: SessionRepository) -> None:
+    call = {"id": "c", "function": {"name": "run_shell", "arguments": '{"command": "grep walrus"}'}}
+    session = sessions.new()
+    sessions.append(
+        session.session_id,
+        [
+            message("look", attachments=[{"name": "zebra.pdf"}]),
+            message("", "assistant", reasoning="a giraffe perhaps", tool_calls=[call]),
+            message("out: pelican " + "x " * 5000 + "toucan", "tool"),
+        ],
+    )
+    for word, index in {"zebra": 0, "giraffe": 1, "walrus": 1, "run_shell": 1, "pelican": 2}.items():
+        assert only(sessions.search(word)).message_index == index
+    assert found(sessions, "toucan") == []  # behind the first 4,000 characters of a tool's answer
+
+
+def test_nothing_typed_finds_nothing(sessions: SessionRepository) -> None:
+    started(sessions)
+    for typed in ("", "  ", '"', "***", "- -"):
+        assert found(sessions, typed) == []
+
+
+BAD: list[dict[str, Any]] = [
+    {"text": 3},
+    {"text": "x" * 1001},
+    {"text": "x", "limit": 0},
+    {"text": "x", "offset": -1},
+    {"text": "x", "scope": "nowhere"},
+    {"text": "x", "since": "yesterday"},
+    {"text": "x", "depth": -1},
+    {"text": "x", "archived": "no"},
+]
+
+
+@pytest.mark.parametrize("given_", BAD)
+def test_a_bad_argument_is_named(sessions: SessionRepository, given_: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue, match=[*given_][-1]):
+        sessions.search(**given_)
+
+
+def test_credentials_are_masked_in_title_and_snippet(sessions: SessionRepository) -> None:
+    secret = "sk-" + "abcdefgh" * 4
+    said(sessions, f"needle API_KEY={secret} here", title=f"needle {secret}")
+    for scope in ("title", "content"):
+        hit = only(sessions.search("needle", scope=scope))
+        assert secret not in hit.snippet + hit.title
+        assert "\x02needle\x03" in hit.snippet
+    assert secret in only(sessions.search("needle", scope="content", redact=False)).snippet
+
+
+# ---- filters and pages ------------------------------------------------------------------------------------
+
+
+def test_filters_leave_what_the_list_would_leave(sessions: SessionRepository) -> None:
+    project = sessions.projects.create("Atlas").project_id
+    plain = said(sessions, "needle")
+    work = said(sessions, "needle", profile="work")
+    filed = said(sessions, "needle", project_id=project)
+    old = said(sessions, "needle", archived=True)
+    cron = said(sessions, "needle", source_tag="cron")
+    everything = {plain, work, filed, old}
+    assert set(found(sessions, "needle")) == everything
+    assert set(found(sessions, "needle", hidden=True)) == everything | {cron}
+    assert found(sessions, "needle", profile="work") == [work]
+    assert found(sessions, "needle", project_id=project) == [filed]
+    assert found(sessions, "needle", archived=True) == [old]
+    assert set(found(sessions, "needle", archived=False)) == everything - {old}
+    assert found(sessions, "needle", source="cli") == []
+
+
+def test_role_time_and_depth_are_of_the_message(sessions: SessionRepository) -> None:
+    chosen = said(sessions, "needle one", "needle two", "needle three")
+    assert only(sessions.search("needle", role="assistant")).message_index == 1
+    assert only(sessions.search("needle", since=START + 100)).message_index == 2
+    assert only(sessions.search("needle", until=START + 60)).message_index == 0
+    assert only(sessions.search("three", depth=3)).session_id == chosen
+    assert found(sessions, "three", depth=2) == []
+    assert found(sessions, "three", depth=0) == [chosen]
+
+
+def test_pages_put_together_are_the_whole(sessions: SessionRepository) -> None:
+    for number in range(25):
+        said(sessions, f"needle {number}", title="needle too" if number % 3 == 0 else "Other")
+    whole = found(sessions, "needle", limit=100)
+    assert len(set(whole)) == 25
+    paged = [found(sessions, "needle", limit=4, offset=offset) for offset in range(0, 28, 4)]
+    assert [each for page in paged for each in page] == whole
+
+
+def test_more_matches_than_are_ranked_at_once_are_all_found(sessions: SessionRepository) -> None:
+    lone = said(sessions, "needle")
+    busy = sessions.new()
+    sessions.append(busy.session_id, [message(f"needle {number}") for number in range(2_500)])
+    assert sorted(found(sessions, "needle", limit=10)) == sorted([lone, busy.session_id])
+
+
+# ---- fresh ------------------------------------------------------------------------------------------------
+
+
+def test_every_change_of_ours_shows_in_the_next_search(sessions: SessionRepository) -> None:
+    chosen = said(sessions, "first", "second")
+    assert found(sessions, "second") == [chosen]
+    sessions.append(chosen, [message("third")])
+    assert only(sessions.search("third")).message_index == 2
+    sessions.update(chosen, title="Renamed thing")
+    assert only(sessions.search("renamed")).match == "title"
+    sessions.truncate(chosen, 2)
+    assert found(sessions, "third") == []
+    sessions.append(chosen, [message("fourth")])
+    assert only(sessions.search("fourth")).message_index == 2
+    session = sessions.get(chosen)
+    session.messages[0]["content"] = "zeroth"
+    sessions.save(session)
+    assert (found(sessions, "first"), found(sessions, "zeroth")) == ([], [chosen])
+    assert only(sessions.search("fourth")).message_index == 2
+    copy = sessions.duplicate(chosen).session_id
+    assert set(found(sessions, "zeroth")) == {chosen, copy}
+    sessions.clear(chosen)
+    assert found(sessions, "zeroth") == [copy]
+
+
+def test_what_lies_in_the_trash_is_not_found_until_it_is_restored(sessions: SessionRepository) -> None:
+    chosen = said(sessions, "needle", title="Pin")
+    assert found(sessions, "needle") == [chosen]
+    sessions.delete(chosen)
+    assert (found(sessions, "needle"), found(sessions, "pin")) == ([], [])
+    sessions.restore(chosen)
+    assert (found(sessions, "needle"), found(sessions, "pin")) == ([chosen], [chosen])
+
+
+def test_what_another_program_writes_is_found(sessions: SessionRepository) -> None:
+    write_document(sessions, "foreign", title="Foreign", messages=turns(3))
+    assert found(sessions, '"message 2"') == ["foreign"]
+    write_document(sessions, "foreign", title="Foreign", messages=[*turns(3), message("the new one")])
+    assert only(sessions.search("new")).message_index == 3
+    (sessions.config.sessions_dir / "foreign.json").unlink()
+    started(sessions)
+    assert found(sessions, "new") == []
+
+
+def test_what_another_repository_writes_is_found_and_the_other_way_round(sessions: SessionRepository) -> None:
+    with SessionRepository.open(hermes_home=sessions.config.hermes_home) as other:
+        one, two = said(sessions, "alpha"), said(other, "beta")
+        assert (found(sessions, "beta"), found(other, "alpha")) == ([two], [one])
+        other.append(one, [message("gamma")])
+        sessions.append(one, [message("delta")])
+        for repository in (sessions, other):
+            assert [found(repository, word) for word in ("alpha", "gamma", "delta")] == [[one]] * 3
+
+
+WORDS = ("alpha", "beta", "gamma", "数据库", "delta")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("append", "rename", "truncate", "save", "foreign", "delete", "new")),
+        st.integers(0, 4),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_after_any_sequence_of_changes_exactly_what_is_there_is_found(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    with SessionRepository.open(hermes_home=tmp_path_factory.mktemp("home")) as sessions:
+        said(sessions, WORDS[0], title="Begun")
+        for act, number in steps:
+            _act(sessions, act, WORDS[number])
+            everything = [sessions.get(each.session_id) for each in sessions.list(hidden=True).items]
+            for word in WORDS:
+                expected = {
+                    each.session_id
+                    for each in everything
+                    if word in each.title or any(word in str(said["content"]) for said in each.messages)
+                }
+                assert set(found(sessions, f'"{word}"', hidden=True)) == expected, (act, word)
+
+
+def _act(sessions: SessionRepository, act: str, word: str) -> None:
+    listed = [each.session_id for each in sessions.list(hidden=True).items]
+    if act == "new" or not listed:
+        said(sessions, word, title=f"New {word}")
+        return
+    chosen = min(listed)
+    session = sessions.get(chosen)
+    acts: dict[str, Callable[[], object]] = {
+        "append": lambda: sessions.append(chosen, [message(word)]),
+        "rename": lambda: sessions.update(chosen, title=word),
+        "truncate": lambda: sessions.truncate(chosen, len(session.messages) // 2),
+        "save": lambda: sessions.save(_with(session, word)),
+        "foreign": lambda: write_document(sessions, chosen, title="Foreign", messages=[message(word)]),
+        "delete": lambda: sessions.delete(chosen),
+    }
+    acts[act]()
+
+
+def _with(session: Any, word: str) -> Any:
+    session.messages.insert(0, message(word))
+    return session
+
+
+# ---- built, broken, mended --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A home of more files than a search reads itself."""
+    home = tmp_path / "large"
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for number in range(INLINE_FILES + 30):
+            said_ = [message(f"needle{number}")]
+            write_document(sessions, f"s{number:03}", title=f"Title {number}", messages=said_)
+    for name in ("search.db", "search.db-wal", "search.db-shm"):
+        (home / "webui" / name).unlink(missing_ok=True)
+    return home
+
+
+def test_a_first_search_says_that_it_is_partial_and_a_complete_one_does_not(large: Path) -> None:
+    with SessionRepository.open(hermes_home=large) as sessions:
+        hits = sessions.search("title", limit=200)  # titles are there at once
+        assert len(hits) == INLINE_FILES + 30
+        told: list[tuple[int, int]] = []
+        assert sessions.complete_search(progress=lambda done, total: told.append((done, total))) == 0
+        assert told == sorted(told)
+        assert all(done <= total for done, total in told)
+        assert found(sessions, "needle7") == ["s007", *found(sessions, "needle7")[1:]]
+        assert not sessions.search("needle42").partial
+
+
+_KILLED = """
+import os, signal, sys
+from hermes_sessions import SessionRepository
+sessions = SessionRepository.open(hermes_home=sys.argv[1])
+sessions.complete_search(progress=lambda done, total: done and os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_a_killed_build_goes_on_where_it_was(large: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(large)], check=False)
+    assert killed.returncode in (0, -signal.SIGKILL)  # 0 if the background was faster
+    with SessionRepository.open(hermes_home=large) as sessions:
+        assert sessions.complete_search() == 0
+        for number in range(0, INLINE_FILES + 30, 9):
+            assert f"s{number:03}" in found(sessions, f"needle{number}")
+
+
+_WRITES = """
+import os, signal, sys, threading, time
+from hermes_sessions import SessionRepository
+sessions = SessionRepository.open(hermes_home=sys.argv[1])
+threading.Timer(float(sys.argv[2]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+for number in range(100_000):
+    name = f"s{number % 20:03}"
+    sessions.append(name, [{"role": "user", "content": f"thread{number}"}])
+    if number % 7 == 0:
+        sessions.update(name, title=f"Heading{number}")
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.0])
+def test_after_a_kill_among_writes_the_search_agrees_with_the_files(large: Path, seconds: float) -> None:
+    killed = subprocess.run([sys.executable, "-c", _WRITES, str(large), str(seconds)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with SessionRepository.open(hermes_home=large) as sessions:
+        assert sessions.complete_search() == 0
+        for number in range(20):
+            session = sessions.get(f"s{number:03}")
+            for index, text in enumerate(each["content"] for each in session.messages):
+                hits = sessions.search(f'"{text}"', scope="content")
+                assert [(hit.session_id, hit.message_index) for hit in hits] == [(session.session_id, index)]
+            assert session.session_id in found(sessions, f'"{session.title}"')
+
+
+def spoil(path: Path, name: str) -> None:
+    """Do to the index's file what a disk or an old version could."""
+    if name == "removed":
+        path.unlink()
+    elif name == "no database":
+        path.write_bytes(b"no database at all" * 1000)
+    elif name == "torn":
+        data = bytearray(path.read_bytes())
+        data[4096 : 4096 * 4] = os.urandom(4096 * 3)
+        path.write_bytes(data)
+    else:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA user_version = 99")
+    for more in ("-wal", "-shm"):
+        path.with_name(path.name + more).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", ["removed", "no database", "torn", "another format"])
+def test_an_index_that_cannot_be_used_is_made_anew(sessions: SessionRepository, name: str) -> None:
+    chosen = said(sessions, "needle")
+    assert found(sessions, "needle") == [chosen]
+    home = sessions.config.hermes_home
+    sessions.close()
+    spoil(sessions.config.search_file, name)
+    with SessionRepository.open(hermes_home=home) as anew:
+        assert found(anew, "needle") == [chosen]
+        anew.append(chosen, [message("thread")])
+        assert found(anew, "thread") == [chosen]
+
+
+def test_an_index_that_is_removed_under_us_is_made_anew(sessions: SessionRepository) -> None:
+    chosen = said(sessions, "needle")
+    assert found(sessions, "needle") == [chosen]
+    for path in sessions.config.state_dir.glob("search.db*"):
+        path.unlink()
+    assert found(sessions, "needle") == [chosen]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
+def test_nothing_stays_open_after_searches_beside_the_thread(tmp_path: Path) -> None:
+    gc.disable()  # or it closes what was forgotten
+    try:
+        with SessionRepository.open(hermes_home=tmp_path / "home") as sessions:
+            chosen = said(sessions, "needle")
+            for number in range(50):
+                sessions.append(chosen, [message(f"thread {number}")])
+                assert found(sessions, "needle") == [chosen]
+        assert not [each for each in all_handles() if "search.db" in each]
+    finally:
+        gc.enable()
+
+
+def test_a_rebuilt_index_of_sessions_finds_the_same(sessions: SessionRepository) -> None:
+    chosen = said(sessions, "needle")
+    assert found(sessions, "needle") == [chosen]
+    sessions.rebuild()
+    assert found(sessions, "needle") == [chosen]
+
+
+def test_a_search_looks_messages_up_and_sorts_nothing(sessions: SessionRepository) -> None:
+    said(sessions, "needle")
+    assert found(sessions, "needle")
+    with closing(sqlite3.connect(sessions.config.search_file)) as db:
+        plan = db.execute(
+            "EXPLAIN QUERY PLAN SELECT e.session_id FROM texts "
+            "CROSS JOIN messages AS m ON m.number = texts.rowid "
+            "CROSS JOIN entries AS e ON e.number = m.entry "
+            "WHERE texts MATCH ? AND texts.rowid < ? ORDER BY texts.rowid DESC LIMIT 10",
+            ("needle", 1 << 62),
+        ).fetchall()
+    told = "\n".join(row[-1] for row in plan)
+    assert told.count("USING INTEGER PRIMARY KEY") == 2
+    assert "TEMP B-TREE" not in told
+
+
+NEEDLE = '{"role": "user", "content": "needle", "timestamp": 1777000000}'
+ODD = {
+    "digits": '{"role": "user", "content": ' + "9" * 5000 + "}",
+    "no object": '1, null, [], "x"',
+    "deep": '{"content": ' + "[" * 900 + "3" + "]" * 900 + "}",
+    "a part of digits": '{"content": [{"type": "text", "text": ' + "1" * 5000 + "}, 3]}",
+    "no time": '{"content": "x", "timestamp": "soon", "role": {}}',
+    "no number": '{"content": NaN, "timestamp": NaN}',
+    "half a pair": '{"content": "\\ud800", "role": "\\udfff"}',
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_message_stands_in_the_way_of_no_other(sessions: SessionRepository, name: str) -> None:
+    chosen = said(sessions, "needle")
+    write(sessions, "odd", f'{{"title": "Odd", "messages": [{ODD[name]}, {NEEDLE}]}}')
+    assert set(found(sessions, "needle")) == {chosen, "odd"}
+
+
+def test_a_file_that_cannot_be_read_is_missing_and_the_rest_is_found(sessions: SessionRepository) -> None:
+    write_document(sessions, "closed", title="Closed", messages=[message("needle")])
+    assert sessions.count(hidden=True) == 1
+    path = sessions.config.sessions_dir / "closed.json"
+    path.chmod(0)
+    chosen = said(sessions, "needle")
+    hits = sessions.search("needle")
+    if os.geteuid():
+        assert ([hit.session_id for hit in hits], hits.missing) == ([chosen], 1)
+    path.chmod(0o600)
+    assert set(found(sessions, "needle")) == {chosen, "closed"}
+
+
+def test_a_file_that_was_torn_is_said_and_stops_no_search(sessions: SessionRepository) -> None:
+    write_document(sessions, "torn", title="Torn", messages=[message("needle")])
+    whole = said(sessions, "needle")
+    assert set(found(sessions, "needle")) == {"torn", whole}
+    path = sessions.config.sessions_dir / "torn.json"
+    path.write_bytes(path.read_bytes()[:-1])
+    hits = sessions.search("needle")
+    assert {hit.session_id: hit.snippet for hit in hits} == {"torn": "", whole: "\x02needle\x03"}
+    sessions.sync()
+    hits = sessions.search("needle")
+    assert whole in [hit.session_id for hit in hits]
+    assert hits.partial
+    assert hits.warnings == sessions.list().warnings
+    assert hits.warnings[0].startswith("torn.json cannot be read")
+
+
+# ---- the agent's ------------------------------------------------------------------------------------------
+
+
+def agent_home(home: Path, *tables: str) -> Path:
+    """Make a home with an agent whose conversations say something, kept in these full-text tables."""
+    home.mkdir()
+    with writing(new_state(home / "state.db")) as db:
+        if tables != ("none",):
+            keep_full_text(db, *tables)
+        closed = {"end_reason": "compression"}
+        add_session(
+            db, "a", "an early walrus", "two", begun=START, ended_at=START + 100, title="Chain", **closed
+        )
+        add_session(db, "b", "数据库 the late pelican", "日本", begun=START + 100, parent_session_id="a")
+        add_session(
+            db, "lone", "get_cli_sessions and 予算", "pelican again", begun=START + 1000, title="Lone walrus"
+        )
+        add_session(db, "cron_x_1", "walrus", begun=START, source="cron")
+        add_session(db, "web", "walrus", begun=START, source="webui")
+        add_message(db, "lone", "taken back: toucan", active=0)
+    return home
+
+
+@pytest.fixture(params=[(), ("messages_fts",), ("messages_fts_trigram",), ("none",)], ids=str)
+def agents(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SessionRepository]:
+    """A repository beside an agent that keeps all, one or none of its full-text tables."""
+    with SessionRepository.open(hermes_home=agent_home(tmp_path / "home", *request.param)) as sessions:
+        yield sessions
+
+
+def test_the_agents_conversations_are_found_whatever_it_keeps(agents: SessionRepository) -> None:
+    before = dump(agents.config.hermes_home / "state.db")
+    assert found(agents, "walrus") == ["lone", "b"]
+    assert set(found(agents, "pelican")) == {"lone", "b"}
+    for typed in ("数据", "数据库", "日本"):
+        assert found(agents, typed) == ["b"], typed
+    for typed in ("予算", "get_cli_sess", "li_sessi", "cli_sessions"):
+        assert found(agents, typed) == ["lone"], typed
+    assert found(agents, "toucan") == []
+    assert found(agents, "pelican -again") == ["b"]
+    assert found(agents, "walrus", agent=False) == []
+    assert dump(agents.config.hermes_home / "state.db") == before
+    assert not [each for each in handles() if "state.db" in each]
+
+
+def test_a_chain_is_one_hit_that_names_the_segment(agents: SessionRepository) -> None:
+    hit = only(agents.search("early walrus"))
+    assert (hit.session_id, hit.segment_id, hit.message_index, hit.title) == ("b", "a", 0, "Chain")
+    assert hit.snippet.replace("\x02", "").replace("\x03", "") == "an early walrus"
+    again = agents.messages(hit.segment_id, before=(hit.message_index or 0) + 1, limit=1).messages
+    assert again[0]["content"] == "an early walrus"
+
+
+def test_an_agents_conversation_in_the_trash_is_not_found(agents: SessionRepository) -> None:
+    agents.delete("lone")
+    assert found(agents, "pelican") == ["b"]
+    agents.restore("lone")
+    assert set(found(agents, "pelican")) == {"lone", "b"}
+
+
+def test_an_agent_that_cannot_be_read_is_said_and_the_rest_is_found(sessions: SessionRepository) -> None:
+    chosen = said(sessions, "walrus")
+    (sessions.config.hermes_home / "state.db").write_bytes(b"no database" * 1000)
+    hits = sessions.search("walrus")
+    assert [hit.session_id for hit in hits] == [chosen]
+    assert hits.partial
+    assert "cannot be read" in hits.warnings[0]

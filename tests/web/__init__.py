@@ -1,0 +1,1 @@
+"""Tests of the web front end: routes, pages, servers and browsers."""

@@ -1,0 +1,163 @@
+"""Several sessions at once over HTTP: each result says what was done, or why not; no `ok` hides a refusal."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from hermes_sessions import SessionRepository
+
+from ..support.make import snapshot, started, write
+from ..support.web import KEY, error, reply
+
+
+def batch(client: FlaskClient, action: str, *session_ids: str, **more: Any) -> Any:
+    """Act on several sessions."""
+    given = {"session_ids": session_ids, "action": action, **more}
+    return reply(client.post("/api/sessions/batch", json=given))
+
+
+@pytest.mark.parametrize(
+    ("action", "flag", "value"),
+    [("archive", "archived", True), ("unarchive", "archived", False), ("pin", "pinned", True),
+     ("unpin", "pinned", False)],
+)  # fmt: skip
+def test_flags_are_set_and_the_time_stays(
+    action: str, flag: str, value: bool, sessions: SessionRepository, client: FlaskClient
+) -> None:
+    ids = [started(sessions, **{flag: not value}) for _ in range(3)]
+    before = [sessions.summary(each) for each in ids]
+    body = batch(client, action, *ids)
+    assert body["ok"] is True
+    assert [each["session_id"] for each in body["results"]] == ids
+    assert all(each["ok"] and each["session"][flag] is value for each in body["results"])
+    for old, session_id in zip(before, ids, strict=True):
+        assert getattr(sessions.summary(session_id), flag) is value
+        assert sessions.summary(session_id).updated_at == old.updated_at
+
+
+def test_all_are_moved_or_none_if_there_is_no_such_project(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    ids = [started(sessions), started(sessions)]
+    project = sessions.projects.create("Atlas").project_id
+    batch(client, "move", *ids, project_id=project)
+    assert sessions.count(project_id=project) == 2
+    files = snapshot(sessions)
+    given = {"session_ids": ids, "action": "move", "project_id": "nobody"}
+    assert error(client.post("/api/sessions/batch", json=given), 404) == "no such project"
+    assert snapshot(sessions) == files
+    assert batch(client, "move", *ids)["ok"]
+    assert sessions.count(project_id=project) == 0
+
+
+def test_what_is_deleted_comes_back_by_the_same_ids(sessions: SessionRepository, client: FlaskClient) -> None:
+    ids = [started(sessions, title=f"{number} {KEY}") for number in range(3)]
+    files = snapshot(sessions)
+    deleted = batch(client, "delete", *ids)
+    assert [each["session"] for each in deleted["results"]] == [None] * 3
+    assert sessions.count(hidden=True) == 0
+    restored = batch(client, "restore", *ids)
+    assert restored["ok"]
+    assert KEY not in str(restored)
+    assert snapshot(sessions) == files
+
+
+def test_one_refusal_leaves_the_others_done_and_is_told(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    first, last = started(sessions), started(sessions)
+    write(sessions, "broken", "{")
+    body = batch(client, "pin", first, "nobody", "../etc/passwd", "broken", last, first)
+    assert body["ok"] is False
+    told = {each["session_id"]: (each["ok"], each.get("status")) for each in body["results"]}
+    assert told == {
+        first: (True, None),
+        "nobody": (False, 404),
+        "../etc/passwd": (False, 400),
+        "broken": (False, 500),
+        last: (True, None),
+    }
+    assert all(each["error"] for each in body["results"] if not each["ok"])
+    assert str(sessions.config.state_dir) not in str(body)
+
+
+def test_a_second_delete_is_no_ok(sessions: SessionRepository, client: FlaskClient) -> None:
+    session_id = started(sessions)
+    assert batch(client, "delete", session_id)["ok"]
+    again = batch(client, "delete", session_id)
+    assert (again["ok"], again["results"][0]["status"]) == (False, 404)
+
+
+def test_an_agent_s_conversation_must_be_imported_before_it_is_changed(filled: FlaskClient) -> None:
+    listed = reply(filled.get("/api/sessions?agent=1"))["sessions"]
+    agents = [each["session_id"] for each in listed if each["is_cli_session"]][:2]
+    assert [each["status"] for each in batch(filled, "pin", *agents)["results"]] == [403, 403]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "session_ids is missing"),
+        ({"session_ids": [], "action": "pin"}, "session_ids must be a non-empty list of names"),
+        ({"session_ids": "a", "action": "pin"}, "session_ids must be a non-empty list of names"),
+        ({"session_ids": ["a", 1], "action": "pin"}, "session_ids must be a non-empty list of names"),
+        ({"session_ids": ["a"] * 501, "action": "pin"}, "session_ids must be at most 500"),
+        ({"session_ids": ["a"]}, "action is missing"),
+        ({"session_ids": ["a"], "action": "purge"}, "action must be one of"),
+        ({"session_ids": ["a"], "action": "move", "project_id": 1}, "project_id must be text"),
+    ],
+)
+def test_what_cannot_be_done_at_all_is_refused_as_a_whole(
+    given: dict[str, Any], words: str, client: FlaskClient
+) -> None:
+    assert words in error(client.post("/api/sessions/batch", json=given), 400)
+
+
+# ---- the trash, and mending -----------------------------------------------------------------------------
+
+
+def test_one_session_is_erased_from_the_trash_with_all_its_copies(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    for _ in range(2):
+        write(sessions, "twice", '{"session_id": "twice", "messages": []}')
+        sessions.delete("twice")
+    other = started(sessions)
+    sessions.delete(other)
+    assert reply(client.post("/api/trash/purge", json={"session_id": "twice"})) == {"ok": True, "purged": 2}
+    assert [each.session_id for each in sessions.trash()] == [other]
+    error(client.post("/api/trash/purge", json={"session_id": "twice"}), 404)
+    error(client.post("/api/trash/purge", json={"session_id": "../../x"}), 400)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"all": False}, {"all": True, "session_id": "s"}, {"session_id": None}]
+)
+def test_nothing_is_erased_without_being_named(
+    given: dict[str, Any], sessions: SessionRepository, client: FlaskClient
+) -> None:
+    sessions.delete(started(sessions))
+    assert (
+        error(client.post("/api/trash/purge", json=given), 400) == "say either which session_id, or all: true"
+    )
+    assert len(sessions.trash()) == 1
+    assert reply(client.post("/api/trash/purge", json={"all": True})) == {"ok": True, "purged": 1}
+    assert sessions.trash() == []
+
+
+def test_repair_says_first_and_does_it_when_told(may: Path, filled: FlaskClient) -> None:
+    debris = may / "webui/sessions/x.json.tmp.1.1"
+    debris.write_text("half")
+    os.utime(debris, (0, 0))
+    told = reply(filled.post("/api/repair", json={}))
+    assert (told["applied"], told["mended"]) == (False, 0)
+    assert any("x.json.tmp.1.1" in each["meaning"] for each in told["findings"])
+    assert debris.exists()
+    done = reply(filled.post("/api/repair", json={"apply": True}))
+    assert (done["applied"], done["mended"]) == (True, len(told["findings"]))
+    assert not any("x.json.tmp.1.1" in each["meaning"] for each in done["findings"])
+    assert not debris.exists()
+    assert str(may) not in str(told) + str(done)

@@ -1,0 +1,365 @@
+"""Every act of the pages in a real browser: by form, by menu, by key, for several, and what is said of it."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from hermes_sessions import SessionRepository
+
+from ..conftest import copy_sample
+from ..support.browsing import REFUSED, in_browser, put_session, stored, strict_page
+from ..support.serving import served
+
+pytestmark = in_browser
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample of May."""
+    return copy_sample("may", tmp_path_factory.mktemp("acts"))
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    """Where it is served."""
+    with served(home) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page over it."""
+    with strict_page(browser, url) as page:
+        yield page
+
+
+def row(page: Page, session_id: str) -> Locator:
+    return page.locator(f'.row[data-id="{session_id}"]')
+
+
+def said(page: Page, words: str) -> Locator:
+    toast = page.locator(".toast").last
+    expect(toast).to_contain_text(words)
+    return toast
+
+
+def use_menu(page: Page, session_id: str, item: str) -> None:
+    row(page, session_id).hover()
+    row(page, session_id).locator(".row-menu").click()
+    page.get_by_role("menuitem", name=item).click()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("p", "Pin", "pinned", "Pinned."),
+        ("e", "Archive", "archived", "Archived."),
+        ("#", "Delete", None, "Moved to the trash."),
+    ],
+    ids=str,
+)
+def test_an_act_by_key_and_by_menu_and_back(
+    page: Page, home: Path, case: tuple[str, str, str | None, str]
+) -> None:
+    key, item, field, words = case
+    session_id = put_session(home, f"act-{item}")
+    path = home / f"webui/sessions/{session_id}.json"
+    page.goto("/")
+    for by_key in (True, False):
+        if by_key:
+            row(page, session_id).locator(".row-title").focus()
+            page.keyboard.press(key)
+        else:
+            use_menu(page, session_id, item)
+        toast = said(page, words)
+        assert stored(home, session_id)[field] is True if field else not path.exists()
+        if by_key:
+            page.keyboard.press("z")
+        else:
+            toast.get_by_role("button", name="Undo").click()
+        said(page, "Taken back.")
+        assert stored(home, session_id)[field] is False if field else path.exists()
+        expect(row(page, session_id)).to_have_count(1)
+
+
+def test_a_title_is_changed_in_its_row_and_on_its_page(page: Page, home: Path) -> None:
+    session_id = put_session(home, "rename-me")
+    page.goto(f"/session/{session_id}")
+    row(page, session_id).locator(".row-title").focus()
+    page.keyboard.press("r")
+    page.keyboard.type("Never")
+    page.keyboard.press("Escape")
+    expect(row(page, session_id).locator(".row-title")).to_have_text(session_id)
+    page.keyboard.press("r")
+    page.keyboard.type("<b>Rent</b> & more")
+    page.keyboard.press("Enter")
+    said(page, "Renamed.")
+    assert stored(home, session_id)["title"] == "<b>Rent</b> & more"
+    expect(page.locator("main h1")).to_have_text("<b>Rent</b> & more")
+    expect(row(page, session_id).locator(".row-title")).to_be_focused()
+    page.keyboard.press("z")
+    said(page, "Taken back.")
+    assert stored(home, session_id)["title"] == session_id
+
+
+def test_a_session_moves_to_a_project_that_is_made_for_it(page: Page, home: Path) -> None:
+    session_id = put_session(home, "move-me")
+    page.goto("/")
+    row(page, session_id).locator(".row-title").focus()
+    page.keyboard.press("m")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Kitchen").click()
+    said(page, "Moved to Kitchen.")
+    expect(row(page, session_id)).to_contain_text("Kitchen")
+    page.keyboard.press("m")
+    dialog.get_by_label("Name of a new project").fill("Garden")
+    page.keyboard.press("Enter")
+    said(page, "Moved to Garden.")
+    projects = json.loads((home / "webui/projects.json").read_bytes())
+    (garden,) = [each for each in projects if each["name"] == "Garden"]
+    assert stored(home, session_id)["project_id"] == garden["project_id"]
+    expect(row(page, session_id).locator(".row-title")).to_be_focused()
+
+
+def test_several_at_once(page: Page, home: Path) -> None:
+    ids = [put_session(home, f"many-{number}") for number in range(4)]
+    page.goto("/")
+    row(page, ids[0]).locator(".row-title").focus()
+    page.keyboard.press("x")
+    row(page, ids[1]).click()
+    row(page, ids[2]).locator(".row-pick").click()
+    bar = page.get_by_role("toolbar")
+    expect(bar.locator("output")).to_have_text("3 selected")
+    expect(row(page, ids[2]).locator(".row-pick")).to_be_checked()
+    bar.get_by_role("button", name="Archive").click()
+    toast = said(page, "3 conversations archived.")
+    assert [stored(home, each).get("archived", False) for each in ids] == [True, True, True, False]
+    toast.get_by_role("button", name="Undo").click()
+    said(page, "Taken back.")
+    assert not any(stored(home, each).get("archived") for each in ids)
+    for act, words in (("Pin", "pinned"), ("Move", "moved to Kitchen"), ("Delete", "in the trash")):
+        page.get_by_role("button", name="Select several").click()
+        for each in ids[:2]:
+            row(page, each).click()
+        bar.get_by_role("button", name=act).click()
+        if act == "Move":
+            page.get_by_role("dialog").get_by_role("button", name="Kitchen").click()
+        said(page, f"2 conversations {words}.").get_by_role("button", name="Undo").click()
+        said(page, "Taken back.")
+    assert [stored(home, each).get("project_id") for each in ids[:2]] == [None, None]
+
+
+def test_a_range_is_selected_and_escape_leaves_it(page: Page, home: Path) -> None:
+    ids = [put_session(home, f"range-{number}", updated_at=1_900_000_000 - number) for number in range(5)]
+    page.goto("/")
+    page.get_by_role("button", name="Select several").click()
+    row(page, ids[0]).click()
+    row(page, ids[4]).click(modifiers=["Shift"])
+    expect(page.get_by_role("toolbar").locator("output")).to_have_text("5 selected")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("toolbar")).to_be_hidden()
+    expect(page.locator(".is-picked")).to_have_count(0)
+
+
+def test_the_forms_of_a_page_work_in_place(page: Page, home: Path) -> None:
+    session_id = put_session(home, "forms", 6)
+    page.goto(f"/session/{session_id}")
+    page.evaluate("window.stillHere = true")
+    acts = page.locator(".acts")
+    acts.get_by_role("button", name="Pin", exact=True).click()
+    said(page, "Pinned.")
+    expect(acts.get_by_role("button", name="Unpin")).to_be_visible()
+    acts.get_by_text("More").click()
+    acts.get_by_role("button", name="Duplicate").click()
+    said(page, "This is the copy.")
+    expect(page.locator("main h1")).to_have_text("forms (copy)")
+    acts.get_by_text("More").click()
+    acts.get_by_role("button", name="Take back the last turn").click()
+    said(page, "The last turn is taken back")
+    copy_id = page.url.rpartition("/")[2]
+    assert len(stored(home, copy_id)["messages"]) == 4
+    acts.get_by_text("More").click()
+    acts.get_by_role("button", name="Delete").click()
+    toast = said(page, "Moved to the trash.")
+    toast.get_by_role("button", name="Undo").click()
+    said(page, "Given back.")
+    expect(page.locator("main h1")).to_have_text("forms (copy)")
+    assert page.evaluate("window.stillHere")
+
+
+@pytest.fixture
+def refused(browser: Browser, url: str) -> Iterator[Page]:
+    """A page that is refused something: the browser says so too."""
+    with strict_page(browser, url, allowed=REFUSED) as page:
+        yield page
+
+
+def test_a_refused_change_says_why_and_changes_nothing(refused: Page, home: Path) -> None:
+    page, session_id = refused, put_session(home, "gone")
+    page.goto(f"/session/{session_id}")
+    (home / f"webui/sessions/{session_id}.json").unlink()
+    page.locator(".acts").get_by_role("button", name="Archive").click()
+    with_words = page.locator(".toast.bad")
+    expect(with_words).to_contain_text("gone")
+    with_words.get_by_role("button", name="Close").click()
+    expect(page.locator(".toast")).to_have_count(0)
+
+
+def test_export_and_import(page: Page, home: Path, tmp_path: Path) -> None:
+    session_id = put_session(home, "carried", 6)
+    page.goto("/")
+    row(page, session_id).hover()
+    row(page, session_id).locator(".row-menu").click()
+    with page.expect_download() as started:
+        page.get_by_role("menuitem", name="Export as JSON").click()
+    file = tmp_path / "carried.json"
+    started.value.save_as(file)
+    page.get_by_role("link", name="Import").click()
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Import").click()
+    said(page, "Imported")
+    new_id = page.url.rpartition("/")[2]
+    assert new_id != session_id
+    assert stored(home, new_id)["messages"] == stored(home, session_id)["messages"]
+
+
+def test_a_file_that_is_no_conversation_is_refused(refused: Page, tmp_path: Path) -> None:
+    file = tmp_path / "list.json"
+    file.write_text("[]")
+    refused.goto("/import")
+    refused.get_by_label("File", exact=True).set_input_files(file)
+    refused.get_by_role("button", name="Import").click()
+    expect(refused.locator(".toast.bad")).to_contain_text("This file is no exported conversation")
+
+
+def test_a_conflict_offers_to_reload(refused: Page, home: Path) -> None:
+    session_id = put_session(home, "twice")
+    refused.goto(f"/session/{session_id}")
+    refused.keyboard.press("#")
+    said(refused, "Moved to the trash.")
+    put_session(home, session_id, title="Came again")
+    refused.keyboard.press("z")
+    toast = refused.locator(".toast.bad")
+    expect(toast).to_contain_text("Somebody else changed it meanwhile")
+    toast.get_by_role("button", name="Reload").click()
+    expect(row(refused, session_id)).to_contain_text("Came again")
+
+
+def test_projects_are_made_named_coloured_and_deleted(page: Page, home: Path) -> None:
+    page.goto("/projects")
+    page.get_by_placeholder("Name of a new project").fill("Attic")
+    page.get_by_role("button", name="Create").first.click()
+    said(page, "The project is there.")
+    item = page.locator(".things > li").last
+    item.get_by_label("Name of Attic").fill("Cellar")
+    item.get_by_label("Colour of Attic").fill("#aa3366")
+    item.get_by_role("button", name="Save").click()
+    said(page, "The project is changed.")
+    project = json.loads((home / "webui/projects.json").read_bytes())[-1]
+    assert (project["name"], project["color"]) == ("Cellar", "#aa3366")
+    session_id = put_session(home, "in-cellar", project_id=project["project_id"])
+    item.locator("summary").click()
+    item.get_by_role("button", name="Delete the project").click()
+    said(page, "The project is gone")
+    assert stored(home, session_id)["project_id"] is None
+
+
+def test_the_trash_gives_back_and_is_emptied(page: Page, home: Path) -> None:
+    session_id = put_session(home, "thrown")
+    page.goto(f"/session/{session_id}")
+    page.keyboard.press("#")
+    said(page, "Moved to the trash.")
+    page.get_by_role("link", name="Trash").click()
+    page.get_by_role("button", name="Restore thrown").click()
+    said(page, "Given back.")
+    assert (home / f"webui/sessions/{session_id}.json").exists()
+    page.keyboard.press("#")
+    said(page, "Moved to the trash.")
+    page.get_by_role("link", name="Trash").click()
+    page.get_by_text("Empty the trash").click()
+    page.get_by_role("button", name="Erase everything").click()
+    said(page, "Erased for good.")
+    expect(page.locator("main")).to_contain_text("The trash is empty.")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_one_of_several_is_erased_from_the_trash(browser: Browser, may: Path, script: bool) -> None:
+    now = time.time()
+    trash = may / "webui/trash"
+    with SessionRepository.open(hermes_home=may) as sessions:
+        for name in ("kept", "unwanted"):
+            sessions.sync()
+            sessions.delete(put_session(may, name))
+    text = (
+        trash / next(path.name for path in trash.iterdir() if path.name.startswith("unwanted"))
+    ).read_text()
+    (trash / f"unwanted.{int((now - 29.5 * 86_400) * 1e9)}.rescued.json").write_text(text)
+    with served(may) as url, strict_page(browser, url, java_script_enabled=script) as page:
+        # A server that starts erases what is old; this becomes so afterwards.
+        (trash / f"99c859cb54b3.{int((now - 31 * 86_400) * 1e9)}.replaced.json").write_text(
+            '{"messages": []}'
+        )
+        page.goto("/trash")
+        rows = page.locator(".things > li")
+        expect(rows).to_have_count(3)
+        goes, stays = rows.filter(has_text="unwanted"), rows.nth(2)
+        expect(goes.locator(".facts").nth(0)).to_contain_text("Deleted just now 4 messages kept 30 more days")
+        expect(goes.locator(".facts").nth(1)).to_contain_text("Another program's version 4 weeks ago")
+        expect(goes.locator(".facts").nth(1)).to_contain_text("kept 1 more day")
+        expect(stays.locator(".facts").nth(0)).to_contain_text("Replaced by its backup 1 month ago")
+        expect(stays.locator(".facts").nth(0)).to_contain_text("goes when the server starts next")
+        expect(stays).to_contain_text("The conversation itself is in its place.")
+        expect(stays.get_by_role("button", name="Restore")).to_have_count(0)
+        goes.locator("summary").focus()
+        page.keyboard.press("Enter")
+        expect(goes).to_contain_text("This erases all 2 versions for good.")
+        goes.get_by_role("button", name="Erase for good").click()
+        said(page, "Erased for good.")
+        expect(rows).to_have_count(2)
+        assert not list(trash.glob("unwanted.*"))
+        assert len(list(trash.iterdir())) == 2
+
+
+def test_findings_are_shown_and_mended(page: Page, home: Path) -> None:
+    debris = home / "webui/sessions/x.json.tmp.1.1"
+    debris.write_text("{")
+
+    os.utime(debris, (1_700_000_000, 1_700_000_000))
+    page.goto("/check")
+    expect(page.locator("main")).to_contain_text("Debris")
+    page.get_by_role("button", name="Repair").click()
+    said(page, "1 mended, 2 left: interrupted turn.")
+    assert "mended" not in page.url, "a reload does not say it again"
+    assert not debris.exists()
+    expect(page.locator("main")).to_contain_text("Interrupted turn")
+    page.get_by_role("button", name="Repair").click()
+    said(page, "Nothing to mend without asking, 2 left: interrupted turn.")
+
+
+def test_an_interrupted_turn_is_closed(page: Page, home: Path) -> None:
+    page.goto("/session/6e9160d23644")
+    page.get_by_role("button", name="close the turn").click()
+    said(page, "The interrupted turn is closed.")
+    assert stored(home, "6e9160d23644")["pending_user_message"] is None
+
+
+def test_the_keys_are_shown(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Next and previous conversation")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Escape")
+    for key in "jjjk":
+        page.keyboard.press(key)
+    expect(page.locator(".row-title").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/session/*")
+    expect(page.locator(".row-title").nth(1)).to_have_attribute("aria-current", "page")

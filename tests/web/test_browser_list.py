@@ -1,0 +1,278 @@
+"""The list in a real browser: 20,000 sessions, filters, search as one types, news."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from webapp.live import MOST_STREAMS
+
+from ..conftest import copy_sample
+from ..support.browsing import in_browser, put_session, strict_context, strict_page, violations
+from ..support.make import message
+from ..support.serving import address, served, start, stop
+
+pytestmark = in_browser
+
+MANY = 20_000
+FULL = "Failed to load resource: the server responded with a status of 503"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample of May."""
+    return copy_sample("may", tmp_path_factory.mktemp("list"))
+
+
+@pytest.fixture(scope="module")
+def url(home: Path) -> Iterator[str]:
+    """Where it is served."""
+    with served(home) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page over it."""
+    with strict_page(browser, url) as page:
+        yield page
+
+
+# ---- 20,000 ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of 20,000 short conversations, an hour apart."""
+    home = tmp_path_factory.mktemp("large")
+    (home / "webui/sessions").mkdir(parents=True)
+    for number in range(MANY):
+        put_session(home, f"s{number:05}", 1, updated_at=1_790_000_000 - 3600 * number, created_at=1)
+    return home
+
+
+def go_further(page: Page) -> None:
+    """Go to the end of what is loaded, by key, and wait for the page of the list after it."""
+    chunks = page.locator(".chunk").count()
+    page.keyboard.press("End")
+    page.wait_for_function(f"() => document.querySelectorAll('.chunk').length > {chunks}")
+
+
+@pytest.mark.slow
+def test_the_end_of_twenty_thousand_is_as_the_beginning(browser: Browser, large: Path) -> None:
+    with served(large) as url, strict_page(browser, url) as page:
+        page.goto("/")
+        expect(page.locator("#total")).to_have_text("20,000 conversations")
+        page.locator("#list").focus()
+        rows, last = page.locator(".row"), page.locator('.row[data-id="s19999"]')
+        while not last.count():
+            go_further(page)
+            assert rows.count() < 1000
+        page.keyboard.press("End")
+        last.locator(".row-title").focus()
+        page.keyboard.press("k")
+        expect(page.locator('.row[data-id="s19998"] .row-title')).to_be_focused()
+        page.keyboard.press("x")
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        expect(page.locator("#picked output")).to_have_text("2 selected")
+        put_session(large, "news", title="Came meanwhile")
+        expect(page.locator("#total")).to_have_text("20,001 conversations")
+        expect(last.locator(".row-title")).to_be_focused()
+        expect(page.locator(".is-picked")).to_have_count(2)
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        last.locator(".row-title").click()
+        expect(page.locator("main h1")).to_have_text("s19999")
+        page.locator("#list").evaluate("element => element.scrollTo(0, 0)")
+        expect(page.locator('.row[data-id="news"]')).to_be_in_viewport()
+        assert rows.count() < 1000
+        ids = rows.evaluate_all("rows => rows.map(row => row.dataset.id)")
+        assert ids == ["news", *sorted(set(ids) - {"news"})]
+
+
+# ---- filters --------------------------------------------------------------------------------------------
+
+
+def test_filters_are_kept_in_the_address(page: Page) -> None:
+    page.goto("/session/df8748bd091c")
+    page.locator("#filters summary").click()
+    page.locator("#filters").get_by_label("Project").select_option(label="Kitchen")
+    page.locator("#filters").get_by_label("Show").select_option(label="All")
+    expect(page.locator(".chip")).to_have_count(2)
+    for project in page.locator(".row-project").all():
+        expect(project).to_have_text("Kitchen")
+    query = page.url.partition("?")[2]
+    assert set(query.split("&")) >= {"archived=all"}
+    assert "/session/df8748bd091c?" in page.url
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.locator(".chip")).to_have_count(2)
+    page.locator(".row-title").first.click()
+    page.wait_for_url(re.compile("archived=all"))
+    expect(page.locator(".chip")).to_have_count(2)
+    for left in (1, 0):
+        page.locator(".chip").first.click()
+        expect(page.locator(".chip")).to_have_count(left)
+    page.go_back()
+    expect(page.locator(".chip")).to_have_count(2)
+
+
+# ---- search ---------------------------------------------------------------------------------------------
+
+
+def test_search_as_one_types_and_a_hit_opens_at_its_message(page: Page, home: Path) -> None:
+    said = [message(f"message {number}", at=1_777_000_000.0 + number) for number in range(300)]
+    said[40] = message("the zebrafish swims", at=1_777_000_040.0)
+    put_session(home, "deep", title="A long one", messages=said)
+    put_session(home, "titled", title="Zebrafish & co")
+    page.goto("/")
+    page.keyboard.press("/")
+    page.keyboard.type("zebrafish", delay=20)
+    expect(page.locator(".row")).to_have_count(2)
+    expect(page.locator('.row[data-id="titled"] .row-title mark')).to_have_text("Zebrafish")
+    hit = page.locator('.row[data-id="deep"]')
+    expect(hit.locator(".row-snippet mark")).to_have_text("zebrafish")
+    assert "q=zebrafish" in page.url
+    hit.locator(".row-title").click()
+    page.wait_for_url("**/session/deep*at=40*#m40")
+    expect(page.locator("#m40")).to_be_in_viewport()
+    expect(page.locator(".row")).to_have_count(2)
+    page.keyboard.press("Escape")
+    expect(page.get_by_placeholder("Search", exact=True)).to_have_value("")
+    expect(page.locator("#total")).to_contain_text("conversations")
+
+
+def test_search_says_that_nothing_was_found(page: Page) -> None:
+    page.goto("/?q=qqqqqqqq")
+    expect(page.locator("#list")).to_contain_text("Nothing was found.")
+
+
+def test_search_reads_without_javascript(browser: Browser, url: str, home: Path) -> None:
+    put_session(home, "plain", title="Axolotl in the pond")
+    with strict_page(browser, url, java_script_enabled=False) as page:
+        page.goto("/")
+        page.get_by_placeholder("Search", exact=True).fill("axolotl")
+        page.keyboard.press("Enter")
+        page.locator(".row-title").first.click()
+        expect(page.locator("main h1")).to_have_text("Axolotl in the pond")
+        expect(page.locator(".row")).to_have_count(1)
+        page.goto("/")
+        page.get_by_role("link", name="Next page").click()
+        expect(page.get_by_role("link", name="First page")).to_be_visible()
+
+
+# ---- live -----------------------------------------------------------------------------------------------
+
+
+def test_new_and_changed_sessions_appear_in_every_tab(browser: Browser, url: str, home: Path) -> None:
+    with strict_context(browser, url) as context:
+        tabs = [context.new_page() for _ in range(3)]
+        streams: list[str] = []
+        context.on("request", lambda asked: streams.append(asked.url))
+        for tab in tabs:
+            tab.goto("/")
+        put_session(home, "live-1", title="Came by itself")
+        for tab in tabs:
+            expect(tab.locator('.row[data-id="live-1"]')).to_contain_text("Came by itself")
+        put_session(home, "live-1", title="Changed by itself")
+        for tab in tabs:
+            expect(tab.locator('.row[data-id="live-1"]')).to_contain_text("Changed by itself")
+        assert len([each for each in streams if each.endswith("/stream")]) == 1
+        tabs[0].close()  # another tab takes over
+        put_session(home, "live-2", title="After the first tab")
+        for tab in tabs[1:]:
+            expect(tab.locator('.row[data-id="live-2"]')).to_have_count(1)
+
+
+@pytest.mark.slow
+def test_quick_reloads_use_up_no_streams(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "webui/sessions").mkdir(parents=True)
+    put_session(tmp_path, "first")
+    with served(tmp_path) as url, strict_page(browser, url) as page:
+        page.goto("/")
+        for _ in range(MOST_STREAMS + 40):
+            with page.expect_request("**/stream"):
+                page.reload()
+        put_session(tmp_path, "reloaded", title="After many reloads")
+        expect(page.locator('.row[data-id="reloaded"]')).to_have_count(1)
+
+
+def test_a_page_that_finds_no_room_to_listen_asks_now_and_then_and_listens_later(
+    browser: Browser, may: Path
+) -> None:
+    with served(may) as url, strict_page(browser, url, allowed=FULL) as page:
+        with ExitStack() as opened:
+            for _ in range(MOST_STREAMS):
+                opened.enter_context(urlopen(f"{url}/api/sessions/gateway/stream"))
+            page.clock.install()
+            with page.expect_response("**/sidebar?limit=1") as asked:
+                page.goto("/")
+            tag = asked.value.headers["etag"]
+            with page.expect_request("**/sidebar?limit=1") as again:
+                page.clock.fast_forward(30_000)
+            assert again.value.headers["if-none-match"] == tag
+            put_session(may, "polled", title="Asked for")
+            page.clock.fast_forward(30_000)
+            expect(page.locator('.row[data-id="polled"]')).to_have_count(1)
+            expect(page.locator("#offline")).to_be_hidden()
+        with page.expect_response("**/stream") as listening:
+            page.clock.fast_forward(30_000)
+        assert listening.value.ok
+        put_session(may, "told", title="Told of")
+        expect(page.locator('.row[data-id="told"]')).to_have_count(1)
+
+
+def test_what_is_looked_at_stays_in_place_when_the_list_grows(page: Page, home: Path) -> None:
+    page.goto("/")
+    page.locator("#list").evaluate("element => element.scrollTo(0, 900)")
+    row = page.locator(".row").nth(20)
+    row.locator(".row-title").focus()
+    before = row.bounding_box()
+    marked = row.get_attribute("data-id")
+    put_session(home, "grows", title="Above")
+    expect(page.locator('.row[data-id="grows"]')).to_have_count(1)
+    same = page.locator(f'.row[data-id="{marked}"]')
+    after = same.bounding_box()
+    assert before
+    assert after
+    assert abs(before["y"] - after["y"]) < 2
+    expect(same.locator(".row-title")).to_be_focused()
+
+
+def test_a_lost_server_is_said_and_found_again(browser: Browser, tmp_path: Path) -> None:
+    home = copy_sample("may", tmp_path)
+    server = start(home, "--port", "0")
+    url = address(server)
+    with strict_page(browser, url, allowed="Failed to load resource: net::") as page:
+        page.goto("/")
+        expect(page.locator("#offline")).to_be_hidden()
+        stop(server)
+        expect(page.locator("#offline")).to_be_visible()
+        page.locator(".row-title").first.click()
+        expect(page.locator(".toast.bad")).to_contain_text("The server cannot be reached")
+        put_session(home, "meanwhile", title="Meanwhile")
+        again = start(home, "--port", url.rpartition(":")[2])
+        try:
+            address(again)
+            expect(page.locator("#offline")).to_be_hidden(timeout=30_000)
+            expect(page.locator('.row[data-id="meanwhile"]')).to_have_count(1)
+            with page.expect_response("**/transcript.js"):
+                page.get_by_role("button", name="Try again").click()
+            expect(page.locator("main .message").first).to_be_visible()
+        finally:
+            stop(again)
+
+
+def test_a_lost_server_is_said_on_a_phone_beside_what_is_read(browser: Browser, may: Path) -> None:
+    server = start(may, "--port", "0")
+    look = {"viewport": {"width": 390, "height": 844}, "allowed": "Failed to load resource: net::"}
+    with strict_page(browser, address(server), **look) as page:
+        page.goto("/projects")
+        stop(server)
+        expect(page.locator("#offline")).to_be_in_viewport()
+        assert violations(page) == []

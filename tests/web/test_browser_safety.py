@@ -1,0 +1,252 @@
+"""Held on every page in a real browser: no text runs as a script, and axe finds nobody kept out."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ..conftest import copy_sample
+from ..support.browsing import (
+    AXE,
+    REFUSED,
+    THEMES,
+    WIDTHS,
+    in_browser,
+    put_session,
+    strict_context,
+    strict_page,
+)
+from ..support.make import message
+from ..support.payloads import PAYLOADS
+from ..support.serving import served
+
+pytestmark = in_browser
+
+
+TRAP = "window.ran = []; window.pwned = () => window.ran.push(document.activeElement?.outerHTML ?? '')"
+
+
+# ---- for everybody --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a copy of the sample of May is served, with something in the trash."""
+    home = copy_sample("may", tmp_path_factory.mktemp("axe"))
+    put_session(home, "words", title="Words for everybody")
+    put_session(home, "thrown", title="Thrown away")
+    with served(home) as address:
+        yield address
+
+
+PAGES = {
+    "list": "/",
+    "found": "/?q=words",
+    "nothing found": "/?q=qqqqqqq",
+    "filtered": "/?source=cli&archived=all",
+    "session": "/session/df8748bd091c",
+    "session of an agent": "/session/chain1_seg2",
+    "find": "/session/df8748bd091c/find?words=the",
+    "interrupted": "/session/6e9160d23644",
+    "projects": "/projects",
+    "import": "/import",
+    "health": "/check?deep=1",
+    "usage": "/usage",
+    "trash": "/trash",
+    "missing": "/nothing",
+}
+
+
+def violations(page: Page) -> list[str]:
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{each['id']} ({page.url}): {node['html'][:160]}: {node['failureSummary'][:300]}"
+        for each in found["violations"]
+        for node in each["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_keeps_anybody_out(browser: Browser, url: str, theme: str, width: int) -> None:
+    look = {"color_scheme": theme, "viewport": {"width": width, "height": 844}, "reduced_motion": "reduce"}
+    with strict_context(browser, url, allowed=REFUSED, **look) as context:
+        context.add_init_script(path=AXE)
+        page = context.new_page()
+        page.request.post("/api/session/delete", data={"session_id": "thrown"})
+        found = []
+        for path in PAGES.values():
+            page.goto(path)
+            found += violations(page)
+        assert found == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_nothing_that_opens_keeps_anybody_out(browser: Browser, url: str, theme: str) -> None:
+    with strict_context(browser, url, color_scheme=theme, reduced_motion="reduce") as context:
+        context.add_init_script(path=AXE)
+        page = context.new_page()
+        page.goto("/session/df8748bd091c")
+        found = []
+        title = page.locator('.row[data-id="words"] .row-title')
+        title.focus()
+        for key, shown in (("?", "#help"), ("m", "#choose"), ("x", "#picked")):
+            page.keyboard.press(key)
+            expect(page.locator(shown)).to_be_visible()
+            found += violations(page)
+            page.keyboard.press("Escape")
+            expect(page.locator(shown)).to_be_hidden()
+            title.focus()
+        page.keyboard.press("r")
+        found += violations(page)
+        page.keyboard.press("Escape")
+        page.keyboard.press("p")
+        expect(page.locator(".toast")).to_be_visible()
+        found += violations(page)
+        page.keyboard.press("z")
+        page.locator('.row[data-id="words"]').hover()
+        page.locator('.row[data-id="words"] .row-menu').click()
+        expect(page.get_by_role("menu")).to_be_visible()
+        found += violations(page)
+        page.keyboard.press("Escape")
+        page.locator("#filters summary").click()
+        found += violations(page)
+        assert found == []
+
+
+def test_logging_in_keeps_nobody_out(browser: Browser, tmp_path: Path) -> None:
+    home = copy_sample("may", tmp_path)
+    with served(home, HERMES_WEBUI_PASSWORD="correct horse") as url:
+        for theme in THEMES:
+            with strict_context(browser, url, color_scheme=theme) as context:
+                context.add_init_script(path=AXE)
+                page = context.new_page()
+                page.goto("/login")
+                assert violations(page) == []
+
+
+# ---- no text runs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose every title, model, project, label, profile and message is a payload."""
+    home = copy_sample("may", tmp_path_factory.mktemp("hostile"))
+    projects = [
+        {"project_id": f"p{at}", "name": text[:128], "color": text, "created_at": 1.0}
+        for at, text in enumerate(PAYLOADS)
+    ]
+    (home / "webui/projects.json").write_text(json.dumps(projects))
+    for at, text in enumerate(PAYLOADS):
+        put_session(
+            home,
+            f"h{at:03}",
+            title=text,
+            model=text,
+            profile=text.replace("/", "") if at % 2 else None,
+            project_id=f"p{at}",
+            source_tag="cli",
+            source_label=text,
+            pinned=at % 9 == 0,
+            messages=[message(f"needle {text} needle"), message(text, "assistant")],
+        )
+    return home
+
+
+@pytest.fixture(scope="module")
+def hostile_url(hostile: Path) -> Iterator[str]:
+    """Where it is served."""
+    with served(hostile) as address:
+        yield address
+
+
+@pytest.fixture
+def trapped(browser: Browser, hostile_url: str) -> Iterator[Page]:
+    """A page in which every payload that runs is caught."""
+    with strict_context(browser, hostile_url) as context:
+        context.add_init_script(TRAP)
+        context.on("dialog", lambda dialog: dialog.dismiss())
+        page = context.new_page()
+        yield page
+        assert page.evaluate("window.ran") == []
+
+
+def is_clean(page: Page) -> None:
+    assert page.evaluate("window.ran") == []
+    assert page.locator("[onerror], [onload], [onfocus], [onclick], [onmouseover]").count() == 0
+    assert page.locator("script:not([src^='/static/'])").count() == 0
+
+
+def test_no_title_project_label_or_model_runs(trapped: Page) -> None:
+    for path in ("/?archived=all", "/projects", "/check", "/usage"):
+        trapped.goto(path)
+        is_clean(trapped)
+    trapped.goto("/")
+    while trapped.locator(".row").count() < len(PAYLOADS):
+        trapped.locator("#list").evaluate("element => element.scrollTo(0, element.scrollHeight)")
+        trapped.wait_for_function("() => !document.querySelector('.list-end').ariaBusy")
+    shown = trapped.locator(".row-title").all_text_contents()
+    assert "<svg onload=pwned()>" in shown
+    is_clean(trapped)
+
+
+def test_no_text_runs_in_menus_fields_and_dialogs(trapped: Page) -> None:
+    trapped.goto("/")
+    for title in trapped.locator(".row-title").all()[:12]:
+        title.focus()
+        trapped.keyboard.press("r")
+        trapped.keyboard.press("Escape")
+    trapped.keyboard.press("m")
+    expect(trapped.locator("#choose .menu-item").first).to_be_visible()
+    is_clean(trapped)
+    trapped.keyboard.press("Escape")
+    trapped.keyboard.press("x")
+    is_clean(trapped)
+
+
+def test_no_search_text_and_no_snippet_runs(trapped: Page) -> None:
+    trapped.goto("/?q=needle")
+    expect(trapped.locator(".row-snippet").first).to_be_visible()
+    is_clean(trapped)
+    field = trapped.get_by_placeholder("Search", exact=True)
+    for text in PAYLOADS:
+        if text.isprintable():
+            field.fill(text)
+            with trapped.expect_response("**/sidebar?*"):
+                trapped.keyboard.press("Enter")
+    is_clean(trapped)
+
+
+def test_what_is_done_with_hostile_names_runs_nothing(trapped: Page, tmp_path: Path) -> None:
+    trapped.goto("/")
+    for text in PAYLOADS[:: len(PAYLOADS) // 6]:
+        trapped.locator(".row:not([data-agent]) .row-title").nth(20).focus()
+        trapped.keyboard.press("r")
+        trapped.keyboard.insert_text(text)
+        trapped.keyboard.press("Enter")
+        expect(trapped.locator(".toast").last).to_be_visible()
+        file = tmp_path / "".join(each for each in text if each not in "/\0")[:100]
+        file.write_text(json.dumps({"title": text, "messages": [message(text)]}))
+        trapped.get_by_role("link", name="Import").click()
+        trapped.get_by_label("File", exact=True).set_input_files(file)
+        trapped.get_by_role("button", name="Import").click()
+        expect(trapped.locator(".toast").last).to_contain_text("Imported")
+        is_clean(trapped)
+    trapped.keyboard.press("#")
+    expect(trapped.locator(".toast").last).to_contain_text("trash")
+    trapped.get_by_role("link", name="Trash").click()
+    expect(trapped.locator("main h1")).to_have_text("Trash")
+    is_clean(trapped)
+
+
+def test_no_address_runs(browser: Browser, hostile_url: str) -> None:
+    with strict_page(browser, hostile_url, allowed=REFUSED) as page:
+        page.context.add_init_script(TRAP)
+        for text in PAYLOADS[::8]:
+            for names in ("q profile project_id source done undo", "archived", "cursor"):
+                query = urlencode(dict.fromkeys(names.split(), text))
+                page.goto(f"/?{query}")
+                is_clean(page)

@@ -1,0 +1,74 @@
+"""The trash, interrupted turns and findings over HTTP and on the pages."""
+
+import re
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from hermes_sessions import SessionRepository
+
+from ..support.make import started
+from ..support.web import KEY, check_inert, error, reply
+
+
+def test_what_was_deleted_is_listed_masked_and_given_back(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions, 3, title=f"key {KEY}")
+    reply(client.post("/api/session/delete", json={"session_id": session_id}))
+    (kept,) = reply(client.get("/api/trash"))["trash"]
+    assert (kept["session_id"], kept["message_count"], kept["why"]) == (session_id, 3, "deleted")
+    assert KEY not in kept["title"]
+    restored = reply(client.post("/api/session/restore", json={"session_id": session_id}))
+    assert restored["session"]["message_count"] == 3
+    assert reply(client.get("/api/trash")) == {"trash": []}
+    error(client.post("/api/session/restore", json={"session_id": session_id}), 404)
+
+
+def test_nothing_is_restored_over_a_session(sessions: SessionRepository, client: FlaskClient) -> None:
+    session_id = started(sessions, 3)
+    path = sessions.config.sessions_dir / f"{session_id}.json"
+    text = path.read_bytes()
+    sessions.delete(session_id)
+    path.write_bytes(text)
+    assert session_id in error(client.post("/api/session/restore", json={"session_id": session_id}), 409)
+
+
+def test_an_interrupted_turn_is_closed_when_asked(filled: FlaskClient) -> None:
+    answer = reply(filled.post("/api/session/recover", json={"session_id": "6e9160d23644"}))
+    assert (answer["recovered"], answer["session"]["message_count"]) == (True, 2)
+    again = reply(filled.post("/api/session/recover", json={"session_id": "6e9160d23644"}))
+    assert (again["recovered"], again["session"]) == (False, None)
+    error(filled.post("/api/session/recover", json={"session_id": "nobody"}), 404)
+
+
+def test_findings_name_no_path_of_the_server(may: Path, filled: FlaskClient) -> None:
+    (may / "webui/sessions/broken.json").write_text("{")
+    filled.get("/api/sessions")
+    findings = reply(filled.get("/api/check?deep=1"))["findings"]
+    assert {"unreadable file", "interrupted turn"} <= {each["kind"] for each in findings}
+    assert str(may) not in str(findings)
+
+
+def test_the_trash_page_gives_back(sessions: SessionRepository, client: FlaskClient) -> None:
+    assert "The trash is empty" in client.get("/trash").text
+    session_id = started(sessions, 3, title="<b>Rent</b>")
+    client.post(f"/session/{session_id}/delete")
+    page = client.get("/trash").text
+    check_inert(page)
+    assert "&lt;b&gt;Rent&lt;/b&gt;" in page
+    answer = client.post(f"/trash/{session_id}/restore", follow_redirects=True)
+    assert "Given back" in answer.text
+    assert "The trash is empty" in client.get("/trash").text
+
+
+def test_an_interrupted_session_says_so_and_has_a_button(filled: FlaskClient) -> None:
+    assert "Interrupted" in filled.get("/").text
+    page = filled.get("/session/6e9160d23644").text
+    assert "close the turn" in page
+    shown = re.search(r'data-seen="([^"]*)"', page)
+    assert shown
+    form = {"seen": shown[1]}
+    after = filled.post("/session/6e9160d23644/recover", data=form, follow_redirects=True).text
+    assert "Previous turn did not complete" in after
+    assert "close the turn" not in after

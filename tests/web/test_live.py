@@ -1,0 +1,587 @@
+"""The live list: the watch by itself, its route, and streams of a really served home."""
+
+import itertools
+import json
+import logging
+import re
+import signal
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from http.client import HTTPResponse
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from hermes_sessions import SessionRepository
+from hermes_sessions.errors import StorageError
+from webapp import create_app, live
+from webapp.live import CONNECTED, KEEP_ALIVE, Listener, Watcher
+
+from ..support.agent_db import handles
+from ..support.make import started
+from ..support.serving import STOP_SECONDS, address, served, start, stop
+from ..support.web import KEY, error, reply, settings
+
+PATH = "/api/sessions/gateway/stream"
+LOGGER = logging.getLogger("tests.live")
+LONG, NEVER = 60.0, 3600.0
+
+
+# ---- a watch and what it watches ------------------------------------------------------------------------
+
+
+class Store:
+    """A store that lets its watch wait: every look takes one of the answers given, a version or an error."""
+
+    def __init__(self) -> None:
+        self.given: SimpleQueue[str | Exception] = SimpleQueue()
+        self.lists: SimpleQueue[Exception] = SimpleQueue()
+        self.looks = self.listed = 0
+        self.current = ""
+
+    def give(self, *answers: str | Exception) -> None:
+        for answer in answers:
+            self.given.put(answer)
+
+    def version(self) -> str:
+        answer = self.given.get()
+        self.looks += 1
+        if isinstance(answer, Exception):
+            raise answer
+        self.current = answer
+        return answer
+
+    def entries(self) -> list[dict[str, Any]]:
+        self.listed += 1
+        if not self.lists.empty():
+            raise self.lists.get()
+        return [{"title": self.current}]
+
+
+Watch = Callable[..., Watcher]
+
+
+@pytest.fixture
+def store() -> Store:
+    """A store that answers when the test says so."""
+    return Store()
+
+
+@pytest.fixture
+def watch(store: Store) -> Iterator[Watch]:
+    """Makes a watcher of the store, which looks again at once; no thread is left in the end."""
+    made: list[Watcher] = []
+
+    def make(poll_seconds: float = 0.0, keep_alive_seconds: float = LONG, most: int = 64) -> Watcher:
+        watcher = Watcher(
+            store.version,
+            store.entries,
+            LOGGER,
+            poll_seconds=poll_seconds,
+            keep_alive_seconds=keep_alive_seconds,
+            most=most,
+        )
+        made.append(watcher)
+        return watcher
+
+    yield make
+    for watcher in made:
+        watcher.close()
+        store.give("the end")
+    end_of_threads()
+    assert not any(watcher.running for watcher in made)
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == live.THREAD]
+
+
+def end_of_threads() -> None:
+    """Wait until no watch runs any more."""
+    for thread in threads():
+        thread.join(timeout=LONG)
+    assert threads() == []
+
+
+def joined(watcher: Watcher) -> tuple[Listener, Iterator[bytes]]:
+    """Return a new listener and what it is sent."""
+    listener = watcher.join()
+    assert listener is not None
+    return listener, watcher.events(listener)
+
+
+def place(block: bytes) -> str:
+    """Return the place that a stream is at, which its greeting and every event tell."""
+    found = re.search(rb"^id: (.+)$", block, re.MULTILINE)
+    assert found is not None, block
+    return found[1].decode()
+
+
+def news(block: bytes) -> Any:
+    """Return the entries of an event after its form was compared."""
+    assert place(block)
+    assert block.index(b"\n\n") == len(block) - 2
+    event = json.loads(block.partition(b"\ndata: ")[2])
+    assert event.keys() == {"type", "sessions"}
+    assert event["type"] == "sessions_changed"
+    return event["sessions"]
+
+
+def news_where(blocks: Iterator[bytes], wanted: Callable[[Any], bool]) -> Any:
+    """Return the entries of the first event that is as wanted: one change of a file may be told twice."""
+    return next(entries for entries in map(news, blocks) if wanted(entries))
+
+
+# ---- the watch by itself --------------------------------------------------------------------------------
+
+
+def test_the_watch_begins_with_the_first_listener_and_ends_with_the_last(store: Store, watch: Watch) -> None:
+    watcher = watch(poll_seconds=NEVER)
+
+    def running() -> tuple[bool, int]:
+        return watcher.running, len(threads())
+
+    assert running() == (False, 0)
+    store.give("1")
+    first, _ = joined(watcher)
+    second, _ = joined(watcher)
+    assert running() == (True, 1)
+    watcher.leave(first)
+    watcher.leave(first)
+    assert running() == (True, 1)
+    watcher.leave(second)
+    end_of_threads()
+    assert running() == (False, 0)
+    assert store.looks == 1
+
+
+def test_the_watch_begins_anew_after_the_last_listener_left(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    for round_ in range(3):
+        store.give(f"{round_} before")
+        listener, events = joined(watcher)
+        store.give(f"{round_} after")
+        assert news(next(events)) == [{"title": f"{round_} after"}]
+        watcher.leave(listener)
+        store.give(f"{round_} seen by nobody")
+        end_of_threads()
+
+
+def test_all_listeners_share_one_look_and_one_event(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    store.give("1")
+    streams = [joined(watcher)[1] for _ in range(10)]
+    for at, version in enumerate(("2", "3"), start=1):
+        store.give(version)
+        blocks = [next(events) for events in streams]
+        assert news(blocks[0]) == [{"title": version}]
+        assert all(block is blocks[0] for block in blocks)
+        assert (store.looks, store.listed) == (1 + at, at)
+
+
+def test_an_unchanged_version_tells_nothing(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    store.give("1")
+    _, events = joined(watcher)
+    for version in "23":
+        store.give(store.current, store.current, version)
+        assert news(next(events)) == [{"title": version}]
+    assert (store.looks, store.listed) == (7, 2)
+
+
+def test_a_silence_is_broken_by_comments(store: Store, watch: Watch) -> None:
+    store.give("1")
+    _, events = joined(watch(keep_alive_seconds=0.01))
+    assert [next(events), next(events)] == [KEEP_ALIVE, KEEP_ALIVE]
+    store.give("2")
+    assert news(next(block for block in events if block != KEEP_ALIVE)) == [{"title": "2"}]
+
+
+def test_a_later_listener_is_told_of_later_changes_only(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    store.give("1")
+    _, first = joined(watcher)
+    store.give("2")
+    next(first)
+    _, later = joined(watcher)
+    store.give("3")
+    assert [news(next(events)) for events in (first, later)] == [[{"title": "3"}]] * 2
+
+
+def test_a_listener_is_let_in_only_when_the_watch_knows_the_version() -> None:
+    let_in = threading.Event()
+    too_early: list[bool] = []
+
+    def version() -> str:
+        too_early.append(let_in.wait(0.1))
+        return "1"
+
+    watcher = Watcher(version, list, LOGGER, poll_seconds=NEVER)
+    for _ in range(2):
+        let_in.clear()
+        listener, _events = joined(watcher)
+        let_in.set()
+        watcher.leave(listener)
+        end_of_threads()
+    assert too_early == [False, False]
+
+
+def test_a_change_before_the_second_look_is_told(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    with ThreadPoolExecutor(2) as pool:
+        joining = [pool.submit(joined, watcher) for _ in range(2)]
+        store.give("before")
+        streams = [future.result(timeout=LONG)[1] for future in joining]
+    store.give("after")
+    assert [news(next(events)) for events in streams] == [[{"title": "after"}]] * 2
+
+
+def test_a_slow_listener_skips_to_the_newest_event(store: Store, watch: Watch) -> None:
+    watcher = watch(keep_alive_seconds=0.01)
+    store.give("1")
+    _, slow = joined(watcher)
+    _, fast = joined(watcher)
+    for version in "2345":
+        store.give(version)
+        assert news(next(block for block in fast if block != KEEP_ALIVE)) == [{"title": version}]
+    assert news(next(slow)) == [{"title": "5"}]
+    assert next(slow) == KEEP_ALIVE
+
+
+def test_errors_are_logged_once_each_and_the_watch_goes_on(
+    store: Store, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watcher = watch()
+    store.give(StorageError("no disk"))
+    _, events = joined(watcher)
+    store.give("1")
+    assert news(next(events)) == [{"title": "1"}], "it did not know the version, so any may be news"
+    store.give(StorageError("no disk"), StorageError("no index"), RuntimeError("a bug"), "1", "2")
+    assert news(next(events)) == [{"title": "2"}]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"the list cannot be watched: {words}" for words in ("no disk", "no index", "a bug")]
+
+
+def test_a_list_that_could_not_be_read_is_told_later(
+    store: Store, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watcher = watch()
+    store.give("1")
+    _, events = joined(watcher)
+    store.lists.put(StorageError("locked"))
+    store.give("2", "2")
+    assert news(next(events)) == [{"title": "2"}]
+    assert store.listed == 2
+    assert "locked" in caplog.text
+
+
+def test_too_many_are_not_let_in(store: Store, watch: Watch) -> None:
+    watcher = watch(poll_seconds=NEVER, most=2)
+    store.give("1")
+    first, _ = joined(watcher)
+    joined(watcher)
+    assert watcher.join() is None
+    watcher.leave(first)
+    joined(watcher)
+    assert watcher.join() is None
+
+
+def test_a_listener_whose_client_went_gives_its_place_and_its_stream_ends(store: Store, watch: Watch) -> None:
+    watcher = watch(poll_seconds=NEVER, most=2)
+    store.give("1")
+    went = threading.Event()
+    gone = watcher.join(went.is_set)
+    joined(watcher)
+    assert gone is not None
+    assert watcher.join() is None
+    with ThreadPoolExecutor(1) as pool:
+        end = pool.submit(list[bytes], watcher.events(gone))
+        went.set()
+        joined(watcher)
+        assert end.result(timeout=LONG) == []
+    watcher.leave(gone)
+    assert watcher.join() is None, "what left already gives no second place"
+
+
+def test_closing_ends_every_stream(store: Store, watch: Watch) -> None:
+    watcher = watch(poll_seconds=NEVER)
+    store.give("1")
+    streams = [joined(watcher)[1] for _ in range(5)]
+    with ThreadPoolExecutor(5) as pool:
+        ends = [pool.submit(list[bytes], events) for events in streams]
+        watcher.close()
+        assert [future.result(timeout=LONG) for future in ends] == [[]] * 5
+    end_of_threads()
+    _, late = joined(watcher)
+    assert list(late) == []
+    assert threads() == []
+
+
+def test_no_listener_misses_a_change_however_they_come_and_go() -> None:
+    changes = itertools.count()
+    watcher = Watcher(lambda: str(next(changes)), list, LOGGER, poll_seconds=0, keep_alive_seconds=LONG)
+
+    def visit(_: int) -> bytes:
+        listener, events = joined(watcher)
+        try:
+            return next(events)
+        finally:
+            watcher.leave(listener)
+
+    with ThreadPoolExecutor(16) as pool:
+        blocks = list(pool.map(visit, range(800)))
+    assert all(news(block) == [] for block in blocks), "no silence while the store changed"
+    end_of_threads()
+    assert not watcher.running
+
+
+# ---- the route ------------------------------------------------------------------------------------------
+
+
+def watcher_of(app: Flask) -> Watcher:
+    found: Watcher = app.extensions["hermes_live"]
+    return found
+
+
+@pytest.fixture
+def app(sessions: SessionRepository) -> Iterator[Flask]:
+    """The application over a new home; its streams end with the test."""
+    app = create_app(sessions)
+    yield app
+    live.close(app)
+    end_of_threads()
+
+
+def test_a_probe_tells_whether_the_watch_runs_and_does_not_start_it(client: FlaskClient) -> None:
+    quiet = {"ok": True, "watcher_running": False, "fallback_poll_ms": 30_000}
+    for _ in range(2):
+        assert reply(client.get(f"{PATH}?probe=1")) == quiet
+    with client.get(PATH) as response:
+        assert response.status_code == 200
+        assert reply(client.get(f"{PATH}?probe=1")) == quiet | {"watcher_running": True}
+    end_of_threads()
+    assert reply(client.get(f"{PATH}?probe=1")) == quiet
+    assert "probe" in error(client.get(f"{PATH}?probe=maybe"), 400)
+
+
+def test_a_stream_is_for_browsers_and_kept_by_nobody(client: FlaskClient) -> None:
+    with client.get(PATH) as response:
+        assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert response.headers["Cache-Control"] == "no-cache"
+        assert response.headers["X-Accel-Buffering"] == "no"
+        assert "Content-Length" not in response.headers
+        greeting = next(response.iter_encoded())
+        assert greeting.startswith(CONNECTED)
+        assert place(greeting)
+
+
+def test_asking_for_the_head_of_a_stream_opens_none(client: FlaskClient, app: Flask) -> None:
+    with client.head(PATH) as response:
+        assert response.mimetype == "text/event-stream"
+        assert not watcher_of(app).running
+
+
+def test_an_event_holds_the_beginning_of_the_list_as_the_api_gives_it(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    ids = [started(sessions) for _ in range(live.SHOWN + 1)]
+    title = f"the key is {KEY}"
+    with client.get(PATH) as response:
+        blocks = response.iter_encoded()
+        assert next(blocks).startswith(CONNECTED)
+        sessions.update(ids[0], title=title, pinned=True)
+        shown = news_where(blocks, lambda entries: entries[0]["pinned"])
+        assert KEY not in str(shown)
+        assert shown == reply(client.get("/api/sessions", query_string={"limit": live.SHOWN}))["sessions"]
+        settings(sessions, '{"api_redact_enabled": false}')
+        sessions.update(ids[0], model="another")
+        assert news_where(blocks, lambda entries: entries[0]["model"] == "another")[0]["title"] == title
+
+
+def test_one_stream_too_many_is_refused_until_one_ends(client: FlaskClient) -> None:
+    with ExitStack() as streams:
+        for _ in range(live.MOST_STREAMS - 1):
+            streams.enter_context(client.get(PATH))
+        last = client.get(PATH)
+        assert "too many" in error(client.get(PATH), 503)
+        assert reply(client.get(f"{PATH}?probe=1"))["watcher_running"]
+        last.close()
+        with client.get(PATH) as response:
+            assert response.status_code == 200
+
+
+def test_a_stream_asks_for_the_password(sessions: SessionRepository) -> None:
+    app = create_app(sessions, password="p")
+    error(app.test_client().get(PATH), 401)
+    assert not watcher_of(app).running
+
+
+def test_streams_leave_no_descriptor(sessions: SessionRepository, client: FlaskClient) -> None:
+    def open_descriptors() -> int:
+        return len(handles())
+
+    def come_and_go() -> None:
+        with ExitStack() as streams:
+            for _ in range(20):
+                streams.enter_context(client.get(PATH))
+        end_of_threads()
+
+    come_and_go()
+    before = open_descriptors()
+    for _ in range(5):
+        come_and_go()
+    assert open_descriptors() <= before
+
+
+# ---- the server as it runs ------------------------------------------------------------------------------
+
+
+class Stream(Iterator[bytes]):
+    """An open stream of a served home, greeted already: what it sends, each to the end of its empty line."""
+
+    def __init__(self, url: str, seen: str | None = None) -> None:
+        request = urllib.request.Request(url + PATH, headers={"Last-Event-ID": seen} if seen else {})
+        answer = urllib.request.urlopen(request, timeout=LONG)
+        assert isinstance(answer, HTTPResponse)
+        self.answer = answer
+        greeting = next(self)
+        assert greeting.startswith(CONNECTED)
+        self.place = place(greeting)
+
+    def __next__(self) -> bytes:
+        lines = [self.answer.readline()]
+        while lines[-1] not in (b"\n", b""):
+            lines.append(self.answer.readline())
+        if not lines[-1]:
+            raise StopIteration
+        return b"".join(lines)
+
+    def rest(self) -> bytes:
+        """Return all to the end; `IncompleteRead` if it was cut off."""
+        return self.answer.read()
+
+    def close(self) -> None:
+        self.answer.close()
+
+
+def fetch(url: str, body: Any = None) -> Any:
+    """Return the JSON of an answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=LONG) as response:
+        return json.loads(response.read())
+
+
+def newest(url: str) -> str:
+    return str(fetch(f"{url}/api/sessions?limit=1")["sessions"][0]["session_id"])
+
+
+def rename(url: str, session_id: str, title: str) -> None:
+    fetch(f"{url}/api/session/rename", {"session_id": session_id, "title": title})
+
+
+def first_is(title: str) -> Callable[[Any], bool]:
+    return lambda entries: bool(entries[0]["title"] == title)
+
+
+def test_a_change_by_another_process_arrives(may: Path) -> None:
+    with served(may) as url, closing(Stream(url)) as stream:
+        session_id = newest(url)
+        with SessionRepository.open(hermes_home=may) as other:
+            other.update(session_id, title="from elsewhere")
+        assert news_where(stream, first_is("from elsewhere"))
+        path = may / "webui/sessions" / f"{session_id}.json"
+        temporary = path.with_suffix(".foreign")
+        temporary.write_text(path.read_text().replace("from elsewhere", "by a foreign program"))
+        temporary.replace(path)
+        assert news_where(stream, first_is("by a foreign program"))
+
+
+def test_who_comes_back_is_told_what_it_missed_also_by_a_later_process(may: Path) -> None:
+    with served(may) as url, closing(Stream(url)) as stream:
+        left_at = stream.place
+    with SessionRepository.open(hermes_home=may) as other:
+        other.update("51f22612416e", title="meanwhile", pinned=True)
+    with served(may) as url:
+        with closing(Stream(url, left_at)) as stream:
+            block = next(stream)
+            assert any(entry["title"] == "meanwhile" for entry in news(block))
+            assert place(block) == stream.place
+            up_to_date = stream.place
+        with closing(Stream(url, up_to_date)) as stream:
+            rename(url, "51f22612416e", "now")
+            assert any(entry["title"] == "now" for entry in news(next(stream))), "nothing was told twice"
+
+
+def test_twenty_streams_beside_requests_are_all_answered(may: Path) -> None:
+    with served(may) as url, ExitStack() as opened:
+        streams = [opened.enter_context(closing(Stream(url))) for _ in range(20)]
+        ids = [entry["session_id"] for entry in fetch(f"{url}/api/sessions")["sessions"]]
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(lambda session_id: rename(url, session_id, f"now {session_id}"), ids))
+        expected = {f"now {session_id}" for session_id in ids}
+        for stream in streams:
+            assert news_where(stream, lambda entries: {entry["title"] for entry in entries} == expected)
+
+
+def check_full(url: str) -> None:
+    """Hold that one more stream is refused, in words."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        Stream(url)
+    with refused.value as answer:
+        assert answer.code == 503
+        assert json.loads(answer.read()).keys() == {"error"}
+
+
+def test_the_server_answers_beside_as_many_streams_as_it_takes(may: Path) -> None:
+    with served(may) as url, ExitStack() as opened:
+        streams = [opened.enter_context(closing(Stream(url))) for _ in range(live.MOST_STREAMS)]
+        check_full(url)
+        rename(url, newest(url), "to all of them")
+        for stream in streams:
+            assert news_where(stream, first_is("to all of them"))
+        streams[0].close()
+        opened.enter_context(closing(Stream(url)))
+        check_full(url)
+
+
+def test_streams_whose_clients_went_hold_no_place_and_no_thread(may: Path) -> None:
+    with served(may) as url, ExitStack() as opened:
+        witness = opened.enter_context(closing(Stream(url)))
+        for _ in range(200):  # twice the server's threads: one that stayed with its stream would be missed
+            Stream(url).close()
+        stream = opened.enter_context(closing(Stream(url)))
+        rename(url, newest(url), "after all of them")
+        for each in (witness, stream):
+            assert news_where(each, first_is("after all of them"))
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_the_server_stops_with_streams_open(may: Path, kind: signal.Signals) -> None:
+    server = start(may, "--port", "0")
+    url = address(server)
+    with ExitStack() as opened:
+        streams = [opened.enter_context(closing(Stream(url))) for _ in range(20)]
+        server.send_signal(kind)
+        # Ended by the worker. Had it waited for them, it would have been killed and they cut off.
+        assert [stream.rest() for stream in streams] == [b""] * 20
+    said = stop(server)
+    assert server.returncode == 0
+    assert "Traceback" not in said
+
+
+def test_a_worker_without_its_master_ends_its_streams(may: Path) -> None:
+    server = start(may, "--port", "0")
+    with closing(Stream(address(server))) as stream:
+        server.kill()
+        assert stream.rest() == b""
+    said, _ = server.communicate(timeout=STOP_SECONDS)  # until the worker closes its end too
+    assert "Traceback" not in said

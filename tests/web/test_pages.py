@@ -1,0 +1,164 @@
+"""The pages without a browser: the list, one session, and the forms that change it."""
+
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from hermes_sessions import SessionRepository
+from webapp import render
+from webapp.store import masker
+
+from ..support.make import started, turns, write_document
+from ..support.web import KEY, reply, settings
+
+NOW = 1_777_000_000.0
+
+
+def titles(page: str) -> list[str]:
+    return re.findall(r'class="row-title" dir="auto" href="/session/([^"?]+)["?]', page)
+
+
+def test_the_list_page_shows_the_sessions_in_order(filled: FlaskClient) -> None:
+    query = "/api/sessions?archived=0&agent=1&limit=50"
+    wanted = [entry["session_id"] for entry in reply(filled.get(query))["sessions"]]
+    page = filled.get("/")
+    assert page.status_code == 200
+    assert titles(page.text) == wanted
+    page = filled.get("/?source=webui")
+    assert titles(page.text) == [
+        entry["session_id"] for entry in reply(filled.get("/api/sessions?archived=0"))["sessions"]
+    ]
+    for words in ("Pinned", "Interrupted", "98 messages", "months ago", "gpt-5.4-mini", "Büro / 事務所"):
+        assert words in page.text
+
+
+def test_the_list_page_filters_and_keeps_the_filters(filled: FlaskClient) -> None:
+    assert len(titles(filled.get("/?archived=1").text)) == 5
+    assert len(titles(filled.get("/?project_id=c7fdec99108d").text)) == 4
+    page = filled.get("/?profile=work&source=webui").text
+    assert len(titles(page)) == 14
+    assert 'href="/?source=webui"' in page
+    assert 'href="/?profile=work"' in page
+    assert re.search(r'href="/session/\w+\?profile=work&amp;source=webui"', page)
+    assert len(titles(filled.get("/?profile=work&source=cli").text)) == 5
+    assert "No conversation matches" in filled.get("/?profile=nobody").text
+    for query in ("archived=x", "cursor=x"):
+        assert filled.get(f"/?{query}").status_code == 400
+
+
+def test_the_last_page_leads_nowhere(filled: FlaskClient) -> None:
+    first = filled.get("/?archived=all&source=webui").text
+    assert len(titles(first)) == 47
+    assert 'rel="next"' not in first
+
+
+def test_pages_of_the_list_page(sessions: SessionRepository, client: FlaskClient) -> None:
+    for number in range(120):
+        write_document(sessions, f"s{number:03}", title="t", updated_at=number, messages=turns(1, number))
+    found: list[str] = []
+    path: str | None = "/"
+    while path:
+        page = client.get(path).text
+        found += titles(page)
+        link = re.search(r'rel="next" href="([^"]*)"', page)
+        path = link and link[1].replace("&amp;", "&")
+    assert found == [f"s{number:03}" for number in reversed(range(120))]
+
+
+def test_an_empty_home_says_so(client: FlaskClient) -> None:
+    assert "There are no conversations yet" in client.get("/").text
+
+
+FORMS: list[tuple[str, dict[str, str], str, Any]] = [
+    ("rename", {"title": "  New name "}, "title", "New name"),
+    ("rename", {"title": ""}, "title", "Untitled"),
+    ("pin", {"value": "1"}, "pinned", True),
+    ("pin", {"value": "0"}, "pinned", False),
+    ("archive", {"value": "1"}, "archived", True),
+    ("archive", {"value": "0"}, "archived", False),
+    ("move", {"project_id": ""}, "project_id", None),
+]
+
+
+@pytest.mark.parametrize("case", FORMS, ids=str)
+def test_the_forms_of_a_session(
+    sessions: SessionRepository, client: FlaskClient, case: tuple[str, dict[str, str], str, Any]
+) -> None:
+    name, form, field, wanted = case
+    session_id = started(sessions)
+    response = client.post(f"/session/{session_id}/{name}", data=form)
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith(f"/session/{session_id}?done=")
+    assert getattr(sessions.summary(session_id), field) == wanted
+    assert 'role="status"' in client.get(response.headers["Location"]).text
+    assert client.post(f"/session/nobody/{name}", data=form).status_code == 404
+    assert client.post(f"/session/a.b/{name}", data=form).status_code == 400
+
+
+def test_move_duplicate_and_delete_by_form(sessions: SessionRepository, client: FlaskClient) -> None:
+    session_id = started(sessions, title="Trip")
+    project = sessions.projects.create("Atlas")
+    client.post(f"/session/{session_id}/move", data={"project_id": project.project_id})
+    assert sessions.summary(session_id).project_id == project.project_id
+    assert client.post(f"/session/{session_id}/move", data={"project_id": "nowhere"}).status_code == 404
+    assert "Trip (copy)" in client.post(f"/session/{session_id}/duplicate", follow_redirects=True).text
+    page = client.post(f"/session/{session_id}/delete", follow_redirects=True).text
+    assert "Moved to the trash." in page
+    assert f"/session/{session_id}" not in page
+    assert client.post(f"/session/{session_id}/delete").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "just now"),
+        (59, "just now"),
+        (60, "1 minute ago"),
+        (7199, "1 hour ago"),
+        (7200, "2 hours ago"),
+        (86_400, "1 day ago"),
+        (8 * 86_400, "1 week ago"),
+        (40 * 86_400, "1 month ago"),
+        (800 * 86_400, "2 years ago"),
+        (-3600, "in the future"),
+    ],
+)
+def test_relative_times(seconds: int, words: str) -> None:
+    assert render.ago(NOW, NOW + seconds) == words
+
+
+def test_one_application_serves_many_threads(sessions: SessionRepository, app: Flask) -> None:
+    ids = [started(sessions) for _ in range(8)]
+    barrier = threading.Barrier(8)
+
+    def work(session_id: str) -> list[int]:
+        client = app.test_client()
+        barrier.wait()
+        calls: list[Callable[[], TestResponse]] = [
+            lambda: client.get("/api/sessions"),
+            lambda: client.post("/api/session/rename", json={"session_id": session_id, "title": "x"}),
+            lambda: client.get(f"/session/{session_id}"),
+        ]
+        return [call().status_code for call in calls * 5]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {status for statuses in pool.map(work, ids) for status in statuses} == {200}
+
+
+def test_masking_follows_the_settings(sessions: SessionRepository, app: Flask) -> None:
+    for text, wanted in (("{}", "sk-abc...wxyz"), ('{"api_redact_enabled": false}', KEY)):
+        settings(sessions, text)
+        with app.test_request_context("/"):
+            assert masker()(KEY) == wanted
+
+
+def test_a_page_of_a_deleted_session_is_told_that_nothing_is_new(client: FlaskClient) -> None:
+    assert client.get("/session/gone/messages?after=3").status_code == 204
+    assert client.get("/session/gone/messages?before=3").status_code == 404
