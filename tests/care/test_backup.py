@@ -746,7 +746,9 @@ DONE, REFUSED = 0, 3
 PROGRAM = """
 import sys
 from pathlib import Path
-from hermes_sessions import StorageError, backup, config, database
+from hermes_sessions import StorageError, config
+from hermes_sessions.care import backup
+from hermes_sessions.index import database
 found = config.resolve(sys.argv[1])
 try:
     backup.create(found, database.make_engine(found.index), Path(sys.argv[2]))
