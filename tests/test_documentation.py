@@ -10,7 +10,7 @@ import pytest
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.cli import main
-from hermes_sessions.demo import write_home
+from hermes_sessions.demo.home import write_home
 
 TOP = Path(__file__).parent.parent
 PAGES = {page.relative_to(TOP).as_posix(): page.read_text("utf-8") for page in TOP.glob("*.md")} | {
