@@ -11,6 +11,9 @@ from .model import Summary
 
 Item = TypeVar("Item")
 
+# `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
+MATCH_START, MATCH_END = "\x02", "\x03"
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
@@ -40,12 +43,13 @@ class MessagePage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A conversation that a search found, by its title or by the best of its messages (`match`).
+    """A conversation that matches a search.
 
-    `snippet` is the text around the match, each match between ``\\x02`` and ``\\x03``. `message_index` is
-    where the message stands in the transcript of `segment_id`, which is another session than `session_id` if
-    an agent's conversation has several segments; of a title they are None and `session_id`. `score` orders
-    the hits of one search, the best first. `summary` is the conversation as lists show it.
+    `match` says where: ``"title"``, or ``"content"`` for its best matching message. `snippet` is the text
+    around the match, on one line, with each match between `MATCH_START` and `MATCH_END`. `message_index` is
+    the position of that message in the transcript of `segment_id`, None for a title. `segment_id` differs
+    from `session_id` only in an agent's conversation of several segments. `score` orders the hits of one
+    search, highest first. `summary` is the conversation as lists return it.
     """
 
     session_id: str

@@ -44,8 +44,6 @@ PENDING: set[str] = {
     "hermes_sessions.cli.care may not import hermes_sessions.care.backup",
     "hermes_sessions.cli.care may not import hermes_sessions.index.upgrades",
     "hermes_sessions.cli.main may not import hermes_sessions.index.upgrades",
-    "hermes_sessions.cli.search may not import hermes_sessions.search.MATCH_END",
-    "hermes_sessions.cli.search may not import hermes_sessions.search.MATCH_START",
     "hermes_sessions.messages.export may not import hermes_sessions.sidecars.document",
     "webapp.reading may not import hermes_sessions.changes.is_interrupted",
     "webapp.transcript goes past the front door: hermes_sessions.messages.markdown",

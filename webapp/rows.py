@@ -9,12 +9,12 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from hermes_sessions.model import Summary
+from hermes_sessions.results import MATCH_END, MATCH_START
 
 from .render import local_time
 
 # A stream that is not ours may still write: a turn sent so lately is not called interrupted.
 STREAM_SECONDS = 900
-MATCH_BEGINS, MATCH_ENDS = "\x02", "\x03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,6 @@ def state(summary: Summary, now: float | None = None) -> str:
 
 def found_in(snippet: str) -> Markup:
     """Return a hit's snippet as HTML, with its matches marked."""
-    before, *parts = snippet.split(MATCH_BEGINS)
-    marked = (Markup("<mark>{}</mark>{}").format(*part.partition(MATCH_ENDS)[::2]) for part in parts)
-    return escape(before.replace(MATCH_ENDS, "")) + Markup("").join(marked)
+    before, *parts = snippet.split(MATCH_START)
+    marked = (Markup("<mark>{}</mark>{}").format(*part.partition(MATCH_END)[::2]) for part in parts)
+    return escape(before.replace(MATCH_END, "")) + Markup("").join(marked)

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from ..results import Hit, Hits
-from ..search import MATCH_END, MATCH_START
+from ..results import MATCH_END, MATCH_START, Hit, Hits
 from .base import Home, json_option, moment, redact_option
 from .projects import find_project
 from .terminal import Bar, ago, print_json, visible, warn

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from ..errors import InvalidValue
 from ..model import clean_text
+from ..results import MATCH_END, MATCH_START
 from .words import UNSPACED, fold, is_unspaced, spread, unspaced_runs
 
 LONGEST_QUERY = 1_000
 MOST_EXPANDED = 8  # terms whose parts of words are looked up: each takes a pass over all words that there are
 MOST_WORDS = 64  # that one part of a word stands for
-MATCH_START, MATCH_END = "\x02", "\x03"
 BEFORE, AFTER = 60, 140
 SURROUNDINGS = 5_000  # masked around a match: the longest private keys are shorter
 

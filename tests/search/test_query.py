@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import InvalidValue
+from hermes_sessions.results import MATCH_END, MATCH_START
 from hermes_sessions.search.query import (
     LONGEST_QUERY,
-    MATCH_END,
-    MATCH_START,
     Closeness,
     Query,
     Term,
