@@ -8,7 +8,7 @@ from typing import Any
 from .timing import Figure
 
 HEAD = (
-    "| operation | sessions | ours, median | ours, p90 | floor | its median | ratio | aim | |\n"
+    "| operation | sessions | median | p90 | floor | floor's median | ratio | aim | |\n"
     "|---|--:|--:|--:|---|--:|--:|--:|---|"
 )
 
