@@ -22,7 +22,8 @@ from typing import IO, NamedTuple
 from filelock import FileLock, Timeout
 
 from .errors import Locked, StorageError, Unconfirmed, storing
-from .model import LARGEST_INTEGER, Signature
+from .fields import LARGEST_INTEGER
+from .model import Signature
 
 STRIPES = 64
 LOCK_SECONDS = 30.0

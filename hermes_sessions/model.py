@@ -1,25 +1,25 @@
-"""The values that cross the library's boundary, and the pure rules for the fields of a session."""
+"""The values that cross the library's boundary: sessions, their metadata and versions."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Collection, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple, Self
 
-from .errors import InvalidId, InvalidValue
+from .fields import (
+    DEEPEST,
+    FIELDS,
+    LATER_LISTED,
+    NOT_LISTED,
+    UNTITLED,
+    fitting,
+    is_number,
+    is_shallow,
+    other_keys,
+)
+from .sources import source_class
 
-UNTITLED = "Untitled"
-LONGEST_TITLE = 500
 TITLE_FROM_MESSAGES = 64
-LARGEST_INTEGER = 2**63 - 1
-DEEPEST = 100  # far from where Python stops, about 1,000 levels less the callers: not the same for all calls
-TRANSCRIPT_KEYS = frozenset({"messages", "tool_calls"})
-DERIVED_KEYS = frozenset({"session_id", "message_count", "last_message_at", "is_streaming"})
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Signature(NamedTuple):
@@ -68,252 +68,6 @@ class Change(NamedTuple):
     kept: int | None
 
 
-# ---- fields ---------------------------------------------------------------------------------------------
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_INTEGER
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= LARGEST_INTEGER and math.isfinite(value)
-
-
-def is_time(value: object) -> bool:
-    return _is_number(value) and value >= 0  # type: ignore[operator]  # _is_number has seen that it is one
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(name, str) and name for name in value)
-
-
-class Field(NamedTuple):
-    """What a metadata field may hold, and what it reads as when the file holds something else."""
-
-    accepts: Any
-    words: str
-    default: Any = None
-    required: bool = False
-    longest: int = 0
-
-
-def _text(longest: int) -> Field:
-    return Field(_is_text, f"text of at most {longest:,} characters, or null", longest=longest)
-
-
-_FLAG = Field(_is_flag, "true or false", default=False, required=True)
-_COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}", default=0, required=True)
-_TIME = Field(is_time, "a time in seconds since the epoch", required=True)
-_OPTIONAL_COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}, or null")
-_ANYTHING = Field(lambda _: True, "any JSON value")
-
-# The web UI's metadata in the order in which its Session.save writes them; `session_id` comes first there.
-FIELDS: Mapping[str, Field] = {
-    "title": Field(
-        _is_text,
-        f"text of at most {LONGEST_TITLE} characters",
-        UNTITLED,
-        required=True,
-        longest=LONGEST_TITLE,
-    ),
-    "workspace": _text(4096),
-    "model": _text(256),
-    "model_provider": _text(256),
-    "created_at": _TIME,
-    "updated_at": _TIME,
-    "pinned": _FLAG,
-    "archived": _FLAG,
-    "project_id": _text(128),
-    "profile": _text(128),
-    "input_tokens": _COUNT,
-    "output_tokens": _COUNT,
-    "estimated_cost": Field(_is_number, "a number, or null"),
-    "personality": _text(10_000),
-    "active_stream_id": _text(256),
-    "pending_user_message": _text(10_000_000),
-    "pending_attachments": Field(_is_list, "a list", default=[], required=True),
-    "pending_started_at": Field(is_time, "a time in seconds since the epoch, or null"),
-    "compression_anchor_visible_idx": _ANYTHING,
-    "compression_anchor_message_key": _ANYTHING,
-    "context_length": _OPTIONAL_COUNT,
-    "threshold_tokens": _OPTIONAL_COUNT,
-    "last_prompt_tokens": _OPTIONAL_COUNT,
-    "parent_session_id": _text(128),
-    "is_cli_session": _FLAG,
-    "source_tag": _text(128),
-    "session_source": _text(128),
-    "source_label": _text(128),
-    "enabled_toolsets": Field(_is_names, "a list of names, or null"),
-}
-
-# Where a change notes how a time was read that the file says in some other way, such as in words: that stays
-# as it is, and what it reads as must not move with each write.
-READ_AS: Mapping[str, str] = {name: f"{name}_read_as" for name in ("created_at", "updated_at")}
-
-# What later releases of the web UI add to a list entry when the sidecar has it.
-LATER_LISTED = frozenset(
-    (
-        "cache_read_tokens cache_write_tokens compression_anchor_summary pre_compression_snapshot "
-        "context_engine compression_anchor_engine compression_anchor_mode compression_anchor_details "
-        "context_engine_state post_compression_context_tokens_estimate compression_recovery "
-        "recommended_recovery_action gateway_routing gateway_routing_history manual_title created_workspace "
-        "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at"
-    ).split()
-)
-NOT_LISTED = frozenset({"pending_attachments", "pending_started_at", "parent_session_id"})
-
-
-_KNOWN_KEYS = TRANSCRIPT_KEYS | DERIVED_KEYS | FIELDS.keys()
-_DEFAULTS = {name: rule.default for name, rule in FIELDS.items()}
-
-
-def is_id(text: str) -> bool:
-    """Whether `text` can be a session's id."""
-    return _ID.fullmatch(text) is not None
-
-
-def check_id(session_id: object) -> str:
-    """Return `session_id` if it is an id, else raise `InvalidId`: before any path is built from it."""
-    if isinstance(session_id, str) and is_id(session_id):
-        return session_id
-    raise InvalidId("session_id must be 1 to 128 of the characters A-Z a-z 0-9 _ -")
-
-
-def check_metadata(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes as they are stored; raise `InvalidValue` for the first that cannot be."""
-    return {name: _checked(name, value) for name, value in changes.items()}
-
-
-def _checked(name: str, value: Any) -> Any:
-    if name in TRANSCRIPT_KEYS or name in DERIVED_KEYS:
-        raise InvalidValue(f"{name} cannot be set as metadata")
-    rule = FIELDS.get(name, _ANYTHING)
-    if not (value is None and not rule.required) and not rule.accepts(value):
-        raise InvalidValue(f"{name} must be {rule.words}")
-    if rule.longest and value is not None and len(value) > rule.longest:
-        raise InvalidValue(f"{name} must be {rule.words}; this one has {len(value):,}")
-    if not _is_shallow(value):
-        raise InvalidValue(f"{name} must not be nested deeper than {DEEPEST} levels")
-    return _normal(name, value)
-
-
-_NESTED = (dict, list, tuple)
-
-
-def _is_shallow(value: object, levels: int = DEEPEST) -> bool:
-    if not isinstance(value, _NESTED):
-        return True
-    inner = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
-
-
-def check_document(document: object) -> dict[str, Any]:
-    """Return `document` if it is a JSON object, else raise `InvalidValue`."""
-    if isinstance(document, Mapping) and all(isinstance(name, str) for name in document):
-        return dict(document)
-    raise InvalidValue("the document must be a JSON object")
-
-
-def check_text(name: str, value: object) -> str | None:
-    """Return `value` if it is text or None, else raise `InvalidValue`."""
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidValue(f"{name} must be text")
-
-
-def check_flag(name: str, value: object) -> bool | None:
-    """Return `value` if it is true, false or None, else raise `InvalidValue`."""
-    if value is None or isinstance(value, bool):
-        return value
-    raise InvalidValue(f"{name} must be true or false")
-
-
-def check_messages(messages: object, name: str = "messages") -> list[dict[str, Any]]:
-    """Return `messages` as a list of objects, or raise `InvalidValue` that says which one is not."""
-    if not isinstance(messages, list | tuple):
-        raise InvalidValue(f"{name} must be a list of objects")
-    for index, message in enumerate(messages):
-        if not isinstance(message, dict):
-            raise InvalidValue(f"{name}[{index}] must be an object")
-    return list(messages)
-
-
-def check_seconds(name: str, value: object) -> float:
-    """Return `value` if it is a number of seconds, 0 or more, else raise `InvalidValue`."""
-    if is_time(value):
-        return float(value)  # type: ignore[arg-type]  # is_time has seen that it is a number
-    raise InvalidValue(f"{name} must be a number of seconds, 0 or more")
-
-
-def check_whole(name: str, value: object, lowest: int = 0, highest: int = LARGEST_INTEGER) -> int:
-    """Return `value` if it is a whole number from `lowest` to `highest`, else raise `InvalidValue`."""
-    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
-        return value
-    raise InvalidValue(f"{name} must be a whole number from {lowest} to {highest}")
-
-
-def _normal(name: str, value: Any) -> Any:
-    if name == "model_provider" and value is not None:
-        return value.strip().lower() or None
-    if name in ("project_id", "parent_session_id"):
-        return value or None
-    return value
-
-
-def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: float) -> dict[str, Any]:
-    """Read the metadata of a sidecar's `document` as arguments of `Summary` or `Session`, less `extra`.
-
-    A missing or wrong value reads as its default; such a time as what was noted of it at the first change
-    (`READ_AS`), or else as `otherwise_at` (seconds since the epoch).
-    """
-    values: dict[str, Any] = {"session_id": session_id, **_DEFAULTS}
-    for name, value in document.items():  # half of what is usual is null
-        if value is not None and name in FIELDS and FIELDS[name].accepts(value):
-            values[name] = _normal(name, value)
-    for name, noted in READ_AS.items():
-        if values[name] is None:
-            found = document.get(noted)
-            values[name] = found if is_time(found) else otherwise_at
-    values["pending_attachments"] = list(values["pending_attachments"])
-    values["profile"] = values["profile"] or "default"
-    return values
-
-
-_ALWAYS_FIT = frozenset({type(None), bool, int, float})  # nearly all
-
-
-def _fit(value: Any, rule: Field) -> Any:
-    if isinstance(value, str):
-        return clean_text(value[: rule.longest or None])
-    return value if _is_shallow(value) else copy(rule.default)
-
-
-def other_keys(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `document` holds beside the known metadata, the transcript and what is derived."""
-    return {name: value for name, value in document.items() if name not in _KNOWN_KEYS}
-
-
-def clean_text(text: str) -> str:
-    """Return `text` as every database and every screen takes it: lone surrogates and NUL become U+FFFD."""
-    if text.isascii() and text.isprintable():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
-
-
 # ---- messages -------------------------------------------------------------------------------------------
 
 
@@ -325,11 +79,6 @@ def title_from(messages: Iterable[Any], fallback: str = UNTITLED) -> str:
             if text:
                 return text[:TITLE_FROM_MESSAGES]
     return fallback
-
-
-def suffixed_title(title: str, suffix: str) -> str:
-    """Return `title` and `suffix`, the title cut where both would be longer than a title may be."""
-    return title[: LONGEST_TITLE - len(suffix)] + suffix
 
 
 def message_text(message: Mapping[str, Any]) -> str:
@@ -347,7 +96,7 @@ def message_time(message: object) -> float | None:
         return None
     for name in ("_ts", "timestamp"):
         value = message.get(name)
-        if value and _is_number(value):
+        if value and is_number(value):
             return float(value)
     return None
 
@@ -355,34 +104,6 @@ def message_time(message: object) -> float | None:
 def last_message_at(messages: Iterable[Any]) -> float | None:
     """Return the time of the last message that has one; `messages` come newest first."""
     return next((at for at in map(message_time, messages) if at is not None), None)
-
-
-# ---- sources --------------------------------------------------------------------------------------------
-
-_OWN_CLASS = ("webui", "cli", "cron", "tool")
-_MESSAGING = ("discord", "slack", "telegram", "weixin", "email", "wecom", "wecom_callback", "matrix")
-_SOURCE_CLASSES = {
-    **{source: source for source in _OWN_CLASS},
-    **dict.fromkeys(_MESSAGING, "messaging"),
-    "api_server": "api",
-}
-
-
-_LABELS = {"api_server": "API", "cli": "CLI", "webui": "WebUI", "wecom": "WeCom", "wecom_callback": "WeCom"}
-
-
-def source_label(source: str | None) -> str:
-    """Return a source name in words for people; none is `Agent`."""
-    if not source:
-        return "Agent"
-    return _LABELS.get(source) or " ".join(word.capitalize() for word in source.replace("_", " ").split())
-
-
-def source_class(source: str | None) -> str:
-    """Return the class of a source name: webui, cli, cron, tool, api, messaging or other; none is webui."""
-    if not source:
-        return "webui"
-    return _SOURCE_CLASSES.get(source, "other")
 
 
 # ---- sessions -------------------------------------------------------------------------------------------
@@ -476,12 +197,12 @@ class Summary(Metadata):
         is left out.
         """
         unfit = {}
-        for name, rule in FIELDS.items():
+        for name in FIELDS:
             value = getattr(self, name)
-            if type(value) not in _ALWAYS_FIT and (fitting := _fit(value, rule)) != value:
-                unfit[name] = fitting
-        if self.extra and not _is_shallow(self.extra, DEEPEST + 1):
-            unfit["extra"] = {name: value for name, value in self.extra.items() if _is_shallow(value)}
+            if (fit := fitting(name, value)) != value:
+                unfit[name] = fit
+        if self.extra and not is_shallow(self.extra, DEEPEST + 1):
+            unfit["extra"] = {name: value for name, value in self.extra.items() if is_shallow(value)}
         return replace(self, **unfit) if unfit else self
 
     def changed(self, changes: Mapping[str, Any]) -> Self:

@@ -27,13 +27,8 @@ from .care import Report, backup, checks, why
 from .changes import Projects, Store, adopting, leftovers, pages, store
 from .config import Config
 from .errors import Damaged, InvalidId, InvalidValue, NotFound, storing
-from .index import Filters, Indexed, Place, Progress, View, database, rows, sync, upgrades, usage
-from .index import lists as listing
-from .messages import export, mask
-from .model import (
+from .fields import (
     FIELDS,
-    Session,
-    Summary,
     check_document,
     check_flag,
     check_id,
@@ -45,6 +40,10 @@ from .model import (
     read_metadata,
     suffixed_title,
 )
+from .index import Filters, Indexed, Place, Progress, View, database, rows, sync, upgrades, usage
+from .index import lists as listing
+from .messages import export, mask
+from .model import Session, Summary
 from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage
 from .search import Asked, SearchSync, SearchThread, Showing, ranking
 from .sidecars import document, reading, trash

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from flask import Blueprint
 
 from hermes_sessions.errors import InvalidValue, NotFound
-from hermes_sessions.model import UNTITLED
+from hermes_sessions.fields import UNTITLED
 from hermes_sessions.results import Finding, Project, Usage, mended, total_usage
 
 from . import answers, wire

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from flask import Blueprint
 
 from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
-from hermes_sessions.model import UNTITLED, Summary
+from hermes_sessions.fields import UNTITLED
+from hermes_sessions.model import Summary
 
 from . import answers, failures, wire
 from .store import entry_of, masked, masker, sessions

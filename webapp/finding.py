@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hermes_sessions.fields import clean_text
 from hermes_sessions.messages import content
-from hermes_sessions.model import clean_text
 
 from .transcript import Mask
 

@@ -9,8 +9,9 @@ from flask import Blueprint, Response, abort, request, url_for
 
 from hermes_sessions.changes import is_interrupted
 from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
+from hermes_sessions.fields import check_whole, clean_text, is_id
 from hermes_sessions.messages import content
-from hermes_sessions.model import Summary, check_whole, clean_text, is_id
+from hermes_sessions.model import Summary
 from hermes_sessions.results import MessagePage
 
 from . import finding, render, seen, sidebar, transcript

@@ -10,7 +10,7 @@ from flask import Flask, g, request, url_for
 
 from hermes_sessions.config import agent_profiles
 from hermes_sessions.errors import InvalidValue, SessionsError, StorageError, Unreadable
-from hermes_sessions.model import LARGEST_INTEGER
+from hermes_sessions.fields import LARGEST_INTEGER
 from hermes_sessions.results import Hit, Project
 
 from .rows import Group, by_day, found_in, state

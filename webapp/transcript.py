@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hermes_sessions.fields import clean_text
 from hermes_sessions.messages import Fields, content, markdown
-from hermes_sessions.model import clean_text
 
 LONGEST_TEXT = 20_000  # characters; formatted in about 30 ms
 FORMATTED_A_PAGE = 200_000  # of all its messages; when that is used up, each is cut to the shortest

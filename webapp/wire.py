@@ -9,7 +9,7 @@ import msgspec
 from flask import Blueprint, Response, abort, current_app, request
 
 from hermes_sessions.errors import InvalidValue
-from hermes_sessions.model import LARGEST_INTEGER, clean_text
+from hermes_sessions.fields import LARGEST_INTEGER, clean_text
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Answer = dict[str, Any] | Response

@@ -6,7 +6,7 @@ Decisions only; everything is linear in the number of rows, whatever their paren
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from ..model import source_class, source_label
+from ..sources import source_class, source_label
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from ..errors import AgentUnavailable, StorageError
+from ..fields import clean_text, is_id
 from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, is_settled
 from ..index import rows as tables
-from ..model import clean_text, is_id
 from . import lineage, mirror_rows
 from .mirror_rows import Known
 from .snapshot import NOTHING, Row, Said, Snapshot

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from ..fields import read_metadata
 from ..index import AGENT_CONVERSATIONS, AGENT_SESSIONS
 from ..index import rows as tables
-from ..model import Summary, read_metadata, source_class, source_label
+from ..model import Summary
+from ..sources import source_class, source_label
 from . import lineage
 from .lineage import Conversation, Segment
 from .snapshot import Row

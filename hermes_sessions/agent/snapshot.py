@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..model import clean_text
+from ..fields import clean_text
 from . import lineage
 from .lineage import Segment
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from ..agent import Agents, mirror, mirror_rows
 from ..changes import Store
 from ..errors import NotFound, StorageError, Unreadable
+from ..fields import UNTITLED, check_id
 from ..index import Indexed, database, lists, rows
-from ..model import UNTITLED, Summary, check_id
+from ..model import Summary
 from ..sidecars import folder as folders
 from ..sidecars import reading, trash
 

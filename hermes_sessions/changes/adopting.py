@@ -5,7 +5,8 @@ from contextlib import contextmanager, suppress
 
 from ..agent import Agents
 from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
-from ..model import Session, check_id
+from ..fields import check_id
+from ..model import Session
 from ..sidecars import reading, trash
 from . import store as writing
 from .store import Store

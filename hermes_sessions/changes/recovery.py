@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..model import FIELDS, Metadata, Session, message_text
+from ..fields import FIELDS
+from ..model import Metadata, Session, message_text
 
 INCOMPLETE = "**Previous turn did not complete.**"
 UNSENT = "unsent_message"

@@ -15,11 +15,10 @@ from sqlalchemy import Engine
 
 from ..config import Config
 from ..errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError, storing
+from ..fields import FIELDS, READ_AS, check_id, check_metadata, is_time, other_keys, read_metadata
 from ..files import Locks
 from ..index import Indexed, database, rows
 from ..model import (
-    FIELDS,
-    READ_AS,
     Change,
     Metadata,
     Moved,
@@ -27,13 +26,8 @@ from ..model import (
     Signature,
     Stored,
     Summary,
-    check_id,
-    check_metadata,
-    is_time,
     last_message_at,
     message_text,
-    other_keys,
-    read_metadata,
 )
 from ..results import Removed
 from ..sidecars import Edit, Loaded, Member, Outline, Written, document, editing, reading, trash

@@ -16,9 +16,10 @@ import click
 from ..config import resolve_server
 from ..demo import home as demonstration
 from ..errors import Unreadable, storing
+from ..fields import UNTITLED
 from ..index import upgrades
 from ..messages import mask_all
-from ..model import UNTITLED, Summary, pending
+from ..model import Summary, pending
 from ..repository import SessionRepository
 from ..results import SyncReport
 from . import care

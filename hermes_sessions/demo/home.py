@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import InvalidValue, storing
-from ..model import FIELDS, Summary, last_message_at, other_keys, read_metadata
+from ..fields import FIELDS, other_keys, read_metadata
+from ..model import Summary, last_message_at
 from .agent import JOBS, Told, write_agent
 
 LATEST = 1_790_000_000.0  # 21 September 2026: a fixed day, or no two homes would be the same

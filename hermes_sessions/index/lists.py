@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..model import Summary, clean_text
+from ..fields import clean_text
+from ..model import Summary
 from . import rows as tables
 from .database import decode
 from .rows import (

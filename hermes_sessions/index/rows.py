@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ..model import FIELDS, LATER_LISTED, NOT_LISTED, Moved, Signature, Stored, Summary, clean_text
+from ..fields import FIELDS, LATER_LISTED, NOT_LISTED, clean_text
+from ..model import Moved, Signature, Stored, Summary
 
 CHUNK = 500  # ids in one IN (...): far below every database's limit on parameters
 

@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..errors import InvalidValue, SessionsError
-from ..model import Session, clean_text
+from ..fields import clean_text
+from ..model import Session
 from ..sidecars import document
 from . import content
 from .content import Fields

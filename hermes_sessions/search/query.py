@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from ..errors import InvalidValue
-from ..model import clean_text
+from ..fields import clean_text
 from ..results import MATCH_END, MATCH_START
 from .words import UNSPACED, fold, is_unspaced, spread, unspaced_runs
 

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from ..agent import Agents, Snapshot
 from ..errors import AgentUnavailable, InvalidValue, NotFound, StorageError, Unreadable
+from ..fields import check_seconds, check_text, check_whole
 from ..index import Filters, Shown, View, lists
-from ..model import Summary, check_seconds, check_text, check_whole
+from ..model import Summary
 from ..results import Hit
 from . import agents as agent_search
 from . import query, tables, words

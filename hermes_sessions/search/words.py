@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..model import clean_text, message_text, message_time
+from ..fields import clean_text
+from ..model import message_text, message_time
 
 # Of one message as much is searched as fills an ordinary book; of what a tool was given or answered, a page.
 LONGEST_MESSAGE, LONGEST_TOOL = 1_000_000, 4_000

@@ -15,18 +15,8 @@ from typing import Any, NamedTuple
 
 from .. import files
 from ..errors import NotFound, Unreadable, storing
-from ..model import (
-    FIELDS,
-    Moved,
-    Session,
-    Signature,
-    Stored,
-    Summary,
-    check_id,
-    last_message_at,
-    other_keys,
-    read_metadata,
-)
+from ..fields import FIELDS, check_id, other_keys, read_metadata
+from ..model import Moved, Session, Signature, Stored, Summary, last_message_at
 from ..results import MessagePage
 from . import canonical, document, layout, marks
 from .document import Malformed, Member, Span

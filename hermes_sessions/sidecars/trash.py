@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from .. import files
 from ..errors import Conflict, NotFound, Unreadable, storing
-from ..model import Moved, Stored, check_id
+from ..fields import check_id
+from ..model import Moved, Stored
 from ..results import Trashed
 from . import reading
 from .reading import Written

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import event
 
 from hermes_sessions import Page, SessionRepository
+from hermes_sessions.fields import FIELDS, LATER_LISTED
 from hermes_sessions.index import database, lists
 from hermes_sessions.index.lists import Filters, View
 from hermes_sessions.index.rows import Place
-from hermes_sessions.model import FIELDS, LATER_LISTED
 
 from ..conftest import SAMPLES, copy_sample
 from ..support.agent_db import START, add_message, add_session, filled_state, new_state, writing

@@ -18,11 +18,12 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from hermes_sessions import InvalidValue, SessionRepository, Signature, StorageError, Summary
 from hermes_sessions.config import resolve
+from hermes_sessions.fields import LARGEST_INTEGER, other_keys, read_metadata
 from hermes_sessions.index import database, lists, upgrades
 from hermes_sessions.index import rows as tables
 from hermes_sessions.index.lists import Filters
 from hermes_sessions.index.rows import Indexed, Place
-from hermes_sessions.model import LARGEST_INTEGER, Moved, Stored, other_keys, read_metadata
+from hermes_sessions.model import Moved, Stored
 
 VERSION = Signature(10, 20, 30)
 SOURCES = ("webui", "cli", "cron", "telegram")

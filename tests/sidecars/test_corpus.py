@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hermes_sessions import Page, SessionRepository, SessionsError, Summary
-from hermes_sessions.model import FIELDS, is_id
+from hermes_sessions.fields import FIELDS, is_id
 from hermes_sessions.search.worker import SearchThread
 from hermes_sessions.sidecars import document
 from hermes_sessions.sidecars.document import BOM

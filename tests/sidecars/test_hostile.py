@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hermes_sessions import NotFound, SessionRepository, Unreadable
-from hermes_sessions.model import READ_AS
+from hermes_sessions.fields import READ_AS
 from hermes_sessions.sidecars.document import BOM
 
 from ..support.make import folder_of, message, turns, write, write_document
