@@ -1,4 +1,4 @@
-"""What the documentation says can be done: its Python examples run, and its command lines parse."""
+"""The documentation agrees with the code: examples run, command lines parse, files and routes exist."""
 
 import re
 import shlex
@@ -11,6 +11,7 @@ import pytest
 from hermes_sessions import SessionRepository
 from hermes_sessions.cli import main
 from hermes_sessions.demo.home import write_home
+from webapp import create_app
 
 TOP = Path(__file__).parent.parent
 PAGES = {page.relative_to(TOP).as_posix(): page.read_text("utf-8") for page in TOP.glob("*.md")} | {
@@ -26,6 +27,8 @@ COMMAND = re.compile(r"^(?: {4})?(hermes-sessions .*)$|`(hermes-sessions [^`]*)`
 COMMANDS = sorted(
     {line or inline for text in PAGES.values() for line, inline in COMMAND.findall(text) if line or inline}
 )
+FILE = re.compile(r"`((?:hermes_sessions|webapp|migrations|tests|docs|benchmarks|\.ci)/[\w./-]*)`")
+ROUTE = re.compile(r"`(/(?:api/|health)[\w/.]*)`")
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +62,19 @@ def test_the_command_lines_parse(line: str, monkeypatch: pytest.MonkeyPatch) -> 
                 main.main(words[1:], standalone_mode=False)
             except click.MissingParameter:  # a verb named in passing
                 assert len(words) == 2
+
+
+def test_the_files_it_names_exist() -> None:
+    named = {name for text in PAGES.values() for name in FILE.findall(text)}
+
+    assert len(named) >= 10
+    assert [name for name in sorted(named) if not (TOP / name).exists()] == []
+
+
+def test_the_routes_it_names_exist(home: Path) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        rules = {rule.rule for rule in create_app(sessions).url_map.iter_rules()}
+    named = set(ROUTE.findall(PAGES["docs/web.md"]))
+
+    assert len(named) >= 30
+    assert {name for name in named if name not in rules} == set()
