@@ -8,14 +8,20 @@ from flask_compress import Compress
 
 from hermes_sessions.repository import SessionRepository
 
-from . import acts, auth, failures, live, render, sidebar, spending
-from .api import api
-from .care import care
-from .changes import changes
-from .openapi import openapi
-from .pages import pages
-from .reading import reading
-from .searching import searching
+from . import error_responses as failures
+from . import live
+from .api.changes import changes
+from .api.home import care
+from .api.openapi import openapi
+from .api.search import searching
+from .api.sessions import api
+from .pages import forms as acts
+from .pages import rendering as render
+from .pages import sidebar
+from .pages import usage as spending
+from .pages.conversation import reading
+from .pages.sessions import pages
+from .security import access as auth
 
 LARGEST_BODY = 20 * 1024 * 1024
 # The 15.2 MB of a list of 20,000 sessions become 1.5 MB in 19 ms by zstd, 1.6 MB in 47 ms by Brotli, 1.9 MB

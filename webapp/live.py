@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
-from . import answers, wire
-from .store import masked, sessions, showing_agents
+from .api import routing as wire
+from .api import schemas as answers
+from .request_context import masked, sessions, showing_agents
 
 stream = Blueprint("live", __name__)
 

@@ -19,7 +19,7 @@ from hermes_sessions.repository import SessionRepository
 
 from . import live
 from .app import create_app
-from .logins import stored_password
+from .security.logins import stored_password
 
 # An open stream holds a thread for as long as its page is open: 64 of them leave 32 for everything else. A
 # thread is made when it is first needed, so that few pages take few.

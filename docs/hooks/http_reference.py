@@ -8,7 +8,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import webapp.app  # noqa: F401 # registers every route
-from webapp.openapi import document
+from webapp.api.openapi import document
 
 INTRODUCTION = """# HTTP API
 

@@ -21,7 +21,7 @@ from hermes_sessions.errors import (
     StorageError,
     Unreadable,
 )
-from webapp import wire
+from webapp.api import routing as wire
 
 from ..interop.test_samples import expected
 from ..support.make import folder_of, message, snapshot, started, turns, write, write_document

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from hermes_sessions import InvalidValue, SessionRepository
 from webapp import create_app, set_password
-from webapp.logins import Slow, signing_key, stored_password
+from webapp.security.logins import Slow, signing_key, stored_password
 
 from ..support.make import message, started, turns, write_document
 from ..support.web import KEY, POSTS, check_inert, error, reply, settings
@@ -321,7 +321,7 @@ def test_a_cookie_of_another_password_key_or_age_is_worth_nothing(
     assert status(guarded.application, "") == 401
     with SessionRepository.open(hermes_home=tmp_path / "other") as other:
         assert status(create_app(other, password="correct horse"), cookie.value) == 401
-    monkeypatch.setattr("webapp.logins.LOGIN_SECONDS", -1)
+    monkeypatch.setattr("webapp.security.logins.LOGIN_SECONDS", -1)
     assert status(guarded.application, cookie.value) == 401
 
 

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hermes_sessions import SessionRepository
-from webapp import render
-from webapp.store import masker
+from webapp.pages import rendering as render
+from webapp.request_context import masker
 
 from ..support.make import started, turns, write_document
 from ..support.web import KEY, reply, settings

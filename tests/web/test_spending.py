@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.results import Usage
-from webapp import spending
+from webapp.pages import usage as spending
 
 from ..support.make import started, turns, write_document
 from ..support.web import KEY, check_inert

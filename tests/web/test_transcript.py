@@ -13,7 +13,9 @@ from flask.testing import FlaskClient
 from hermes_sessions import SessionRepository
 from hermes_sessions.messages import content, markdown
 from hermes_sessions.messages.redact import mask_all
-from webapp import create_app, finding, transcript
+from webapp import create_app
+from webapp.pages import find as finding
+from webapp.pages import transcript
 
 from ..support.make import message, started, turns, write_document
 from ..support.payloads import PAYLOADS

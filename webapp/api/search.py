@@ -7,8 +7,9 @@ from flask import Blueprint
 
 from hermes_sessions.results import Hit
 
-from . import answers, wire
-from .store import entry_of, redacting, sessions, showing_agents
+from ..request_context import entry_of, redacting, sessions, showing_agents
+from . import routing as wire
+from . import schemas as answers
 
 searching = Blueprint("searching", __name__)
 

@@ -10,8 +10,9 @@ from flask import Blueprint, Flask, Response, request
 from hermes_sessions.errors import InvalidValue
 from hermes_sessions.results import Usage, total_usage
 
-from . import render, sidebar
-from .store import masker, sessions
+from ..request_context import masker, sessions
+from . import rendering as render
+from . import sidebar
 
 spending = Blueprint("spending", __name__)
 

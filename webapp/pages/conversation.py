@@ -14,8 +14,11 @@ from hermes_sessions.messages import content
 from hermes_sessions.model import Summary
 from hermes_sessions.results import MessagePage
 
-from . import finding, render, seen, sidebar, transcript
-from .store import masker, sessions
+from ..request_context import masker, sessions
+from . import find as finding
+from . import rendering as render
+from . import sidebar, transcript
+from . import transcript_version as seen
 
 reading = Blueprint("reading", __name__)
 

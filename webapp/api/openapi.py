@@ -8,8 +8,10 @@ from typing import Any, get_args
 import msgspec
 from flask import Blueprint, Response
 
-from . import answers, auth, wire
-from .wire import JSON, Argument, Route
+from ..security import access as auth
+from . import routing as wire
+from . import schemas as answers
+from .routing import JSON, Argument, Route
 
 openapi = Blueprint("openapi", __name__)
 

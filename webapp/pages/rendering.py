@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, current_app, render_template
 from markupsafe import Markup, escape
 
-from .store import masker
+from ..request_context import masker
 
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _AGES = (

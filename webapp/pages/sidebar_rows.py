@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from hermes_sessions.model import Summary
 from hermes_sessions.results import MATCH_END, MATCH_START
 
-from .render import local_time
+from .rendering import local_time
 
 # A stream that is not ours may still write: a turn sent so lately is not called interrupted.
 STREAM_SECONDS = 900

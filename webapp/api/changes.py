@@ -11,9 +11,11 @@ from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
 from hermes_sessions.fields import UNTITLED
 from hermes_sessions.model import Summary
 
-from . import answers, failures, wire
-from .store import entry_of, masked, masker, sessions
-from .wire import UNCHANGED, Document, SessionId
+from .. import error_responses as failures
+from ..request_context import entry_of, masked, masker, sessions
+from . import routing as wire
+from . import schemas as answers
+from .routing import UNCHANGED, Document, SessionId
 
 changes = Blueprint("changes", __name__)
 post = partial(wire.post, changes)

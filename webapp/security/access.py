@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
 from werkzeug.exceptions import TooManyRequests
 
-from . import logins, render
+from ..pages import rendering as render
+from . import logins
 from .logins import LOGIN_SECONDS, Login
 
 login = Blueprint("login", __name__)

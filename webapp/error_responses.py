@@ -18,7 +18,8 @@ from hermes_sessions.errors import (
     Unreadable,
 )
 
-from . import render, wire
+from .api import routing as wire
+from .pages import rendering as render
 
 # The nearest class of an error decides. 500 for a file that is no session: the request was right and asking
 # again will not help. 503 for a full disk or a lock: it may.

@@ -8,9 +8,11 @@ from flask import Blueprint, Flask, Response, request, url_for
 from hermes_sessions.errors import Conflict, InvalidValue
 from hermes_sessions.results import mended
 
-from . import render, seen, sidebar
-from .changes import cleaned_title, move
-from .store import sessions
+from ..api.changes import cleaned_title, move
+from ..request_context import sessions
+from . import rendering as render
+from . import sidebar
+from . import transcript_version as seen
 
 acts = Blueprint("acts", __name__)
 

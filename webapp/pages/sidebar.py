@@ -13,8 +13,8 @@ from hermes_sessions.errors import InvalidValue, SessionsError, StorageError, Un
 from hermes_sessions.fields import LARGEST_INTEGER
 from hermes_sessions.results import Hit, Project
 
-from .rows import Group, by_day, found_in, state
-from .store import hiding_agents, redacting, sessions, settings_problem
+from ..request_context import hiding_agents, redacting, sessions, settings_problem
+from .sidebar_rows import Group, by_day, found_in, state
 
 SESSIONS_A_PAGE = 50
 ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}

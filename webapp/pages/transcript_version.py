@@ -10,7 +10,7 @@ from flask import request
 from hermes_sessions.errors import Conflict
 from hermes_sessions.model import Summary
 
-from .store import sessions
+from ..request_context import sessions
 
 _STATE = re.compile(r"([0-9]{1,15}):([0-9a-f]{16}):[0-9a-f]{16}")
 CHANGED = "this conversation is no longer as it was shown to you; nothing was done"

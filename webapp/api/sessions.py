@@ -9,9 +9,18 @@ from flask import Blueprint, Response, request
 
 from hermes_sessions.model import pending
 
-from . import answers, wire
-from .store import entry_of, masked, masked_all, redacting, sessions, settings_problem, showing_agents
-from .wire import SessionId
+from ..request_context import (
+    entry_of,
+    masked,
+    masked_all,
+    redacting,
+    sessions,
+    settings_problem,
+    showing_agents,
+)
+from . import routing as wire
+from . import schemas as answers
+from .routing import SessionId
 
 api = Blueprint("api", __name__)
 get = partial(wire.get, api)

@@ -13,8 +13,10 @@ from hermes_sessions.errors import NotFound, SessionsError
 from hermes_sessions.repository import RETENTION_SECONDS
 from hermes_sessions.results import Finding, Trashed, told_repair
 
-from . import reading, render, sidebar
-from .store import sessions, settings_problem
+from ..request_context import sessions, settings_problem
+from . import conversation as reading
+from . import rendering as render
+from . import sidebar
 
 pages = Blueprint("pages", __name__)
 

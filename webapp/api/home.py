@@ -11,9 +11,10 @@ from hermes_sessions.errors import InvalidValue, NotFound
 from hermes_sessions.fields import UNTITLED
 from hermes_sessions.results import Finding, Project, Usage, mended, total_usage
 
-from . import answers, wire
-from .store import masked, masker, sessions
-from .wire import UNCHANGED, SessionId
+from ..request_context import masked, masker, sessions
+from . import routing as wire
+from . import schemas as answers
+from .routing import UNCHANGED, SessionId
 
 care = Blueprint("care", __name__)
 get, post = partial(wire.get, care), partial(wire.post, care)
