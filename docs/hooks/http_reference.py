@@ -19,26 +19,50 @@ explains errors, logins and live updates.
 """
 
 
+# The first prefix that a path has decides under which heading it stands.
+GROUPS = {
+    "/api/sessions": "Lists, search, several sessions",
+    "/api/session": "One session",
+    "/api/projects": "Projects",
+    "/api/usage": "Usage",
+    "/api/trash": "Trash and repair",
+    "/api/check": "Trash and repair",
+    "/api/repair": "Trash and repair",
+    "/": "The server",
+}
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the page."""
     described = document()
-    operations = [
-        section
-        for path, methods in described["paths"].items()
-        for method, operation in methods.items()
-        for section in describe(method.upper(), path, operation)
+    shapes = described["components"]["schemas"].items()
+    sections = [
+        *grouped(described["paths"]),
+        "## Shapes of answers\n",
+        *(section for name, schema in shapes for section in describe_shape(name, schema)),
     ]
-    shapes = [
-        section for item in described["components"]["schemas"].items() for section in describe_shape(*item)
-    ]
-    text = INTRODUCTION + "\n".join([*operations, "## Shapes\n", *shapes])
-    files.append(File.generated(config, "reference/http.md", content=text))
+    files.append(File.generated(config, "reference/http.md", content=INTRODUCTION + "\n".join(sections)))
     return files
+
+
+def grouped(paths: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the Markdown of all operations, each under the heading of its group."""
+    for title in dict.fromkeys(GROUPS.values()):
+        yield f"## {title}\n"
+        for path, methods in paths.items():
+            if group_of(path) == title:
+                for method, operation in methods.items():
+                    yield from describe(method.upper(), path, operation)
+
+
+def group_of(path: str) -> str:
+    """Return the heading under which a path stands."""
+    return next(title for prefix, title in GROUPS.items() if path.startswith(prefix))
 
 
 def describe(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]:
     """Yield the Markdown of one operation: heading, description, arguments, answers."""
-    yield f"## {method} {path}\n"
+    yield f"### {method} {path}\n"
     yield f"{operation.get('description') or operation['summary']}\n"
     rows = list(argument_rows(operation))
     if rows:
