@@ -288,7 +288,7 @@ def _apply(connection: Connection, profile: str, change: Change) -> None:
         (AGENT_SESSIONS, change.stale_sessions, change.sessions),
         (AGENT_CONVERSATIONS, change.stale_conversations, change.conversations),
     ):
-        for some in tables.chunks(stale):
+        for some in database.chunks(stale):
             connection.execute(
                 sa.delete(table).where(table.c.profile == profile, table.c.session_id.in_(some))
             )

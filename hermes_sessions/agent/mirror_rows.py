@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from ..fields import read_metadata
-from ..index import AGENT_CONVERSATIONS, AGENT_SESSIONS
+from ..index import AGENT_CONVERSATIONS, AGENT_SESSIONS, database
 from ..index import rows as tables
 from ..model import Summary
 from ..sources import source_class, source_label
@@ -47,9 +47,8 @@ def ids(connection: Connection, profile: str) -> set[str]:
 def outline(connection: Connection, profile: str) -> dict[str, tuple[str | None, str | None]]:
     """Return the title and the parent of each session by id."""
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "title", "parent_session_id"))
-    found: Any = connection.execute(sa.select(*columns).where(_of(profile))).cursor
-    # The driver's tuples: half the time that rows of SQLAlchemy's take.
-    return {name: (title, parent) for name, title, parent in found.fetchall()}
+    found = database.driver_tuples(connection.execute(sa.select(*columns).where(_of(profile))))
+    return {name: (title, parent) for name, title, parent in found}
 
 
 def restless(connection: Connection, profile: str) -> set[str]:
@@ -88,7 +87,7 @@ def rows_where(
     query = sa.select(*_KNOWN_COLUMNS).where(_of(profile))
     return {
         found.row.segment.id: found
-        for some in tables.chunks(values)
+        for some in database.chunks(values)
         for found in map(_of_row, connection.execute(query.where(column.in_(some))).all())
     }
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from ..fields import clean_text
+from ..index import database
 from . import lineage
 from .lineage import Segment
 
-CHUNK = 500  # ids in one IN (...): far below SQLite's limit on parameters
 JSON_CONTENT = "\0json:"  # how the agent marks content that is a list of parts
 
 # What is read, where the agent's release has the column.
@@ -121,19 +121,14 @@ class Snapshot:
                 yield _row(values, said.get(values[0], NOTHING))
 
     def _read(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-        """Return the driver's tuples: rows of SQLAlchemy's take twice as long and burden the collector."""
-        found = self.connection.execute(query)
-        cursor: Any = found.cursor
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        found.close()
-        return rows
+        return database.driver_tuples(self.connection.execute(query))
 
     def _by_id(self, session_ids: Collection[str] | None) -> Iterator[sa.Select[Any]]:
         query = sa.select(*self._columns(self._sessions, SESSION_COLUMNS))
         if session_ids is None:
             yield query
         else:
-            yield from (query.where(self._sessions.c.id.in_(some)) for some in _chunks(session_ids))
+            yield from (query.where(self._sessions.c.id.in_(some)) for some in database.chunks(session_ids))
 
     @staticmethod
     def _columns(table: sa.TableClause, wanted: Iterable[str]) -> list[sa.ColumnElement[Any]]:
@@ -144,7 +139,7 @@ class Snapshot:
         if "parent_session_id" not in self._sessions.c:
             return {row.segment.id: row.segment for row in self.rows({}, session_ids)}
         found: dict[str, Segment] = {}
-        for some in _chunks(map(clean_text, session_ids)):
+        for some in database.chunks(map(clean_text, session_ids)):
             found |= {row.segment.id: row.segment for row in self._rows(self._family(some), {})}
         return found
 
@@ -215,7 +210,7 @@ class Snapshot:
         if session_ids is None or not self.has_message_index:
             return self._said(sa.true(), self._messages.c.session_id)
         found: dict[str, Said] = {}
-        for some in _chunks(session_ids):
+        for some in database.chunks(session_ids):
             found |= self._said(self._messages.c.session_id.in_(some), self._messages.c.session_id)
         return found
 
@@ -277,7 +272,7 @@ class Snapshot:
         query = sa.select(self._messages.c.id, *self._columns(self._messages, MESSAGE_COLUMNS))
         return {
             number: _message(dict(zip(MESSAGE_COLUMNS, values, strict=True)))
-            for some in _chunks(message_ids)
+            for some in database.chunks(message_ids)
             for number, *values in self._read(query.where(self._messages.c.id.in_(some)))
         }
 
@@ -286,18 +281,13 @@ class Snapshot:
     def delete(self, session_ids: Sequence[str]) -> int:
         """Delete these sessions with their messages, and return how many there were."""
         sessions, deleted = self._sessions, 0
-        for some in _chunks(session_ids):
+        for some in database.chunks(session_ids):
             if "parent_session_id" in self._sessions.c:
                 orphaned = sa.update(sessions).where(sessions.c.parent_session_id.in_(some))
                 self.connection.execute(orphaned.values(parent_session_id=None))
             self.connection.execute(sa.delete(self._messages).where(self._messages.c.session_id.in_(some)))
             deleted += self.connection.execute(sa.delete(sessions).where(sessions.c.id.in_(some))).rowcount
         return deleted
-
-
-def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    ordered = list(values)
-    return (ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK))
 
 
 # ---- values ---------------------------------------------------------------------------------------------

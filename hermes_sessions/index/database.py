@@ -6,10 +6,10 @@ SQLite itself is meant in `make_engine`; everything else holds for any database 
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -21,6 +21,9 @@ from sqlalchemy.pool import QueuePool
 from ..errors import Damaged, InvalidValue, StorageError
 
 BUSY_MS = 5000
+IDS_PER_QUERY = 500  # in one `IN (...)`: far below every database's limit on parameters
+
+T = TypeVar("T")
 
 
 def make_engine(where: str | Path) -> Engine:
@@ -110,6 +113,23 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Give out a connection in a write transaction, committed at the end of the block unless it raises."""
     with storing_rows(), engine.connect().execution_options(write=True) as connection, connection.begin():
         yield connection
+
+
+def chunks(values: Iterable[T], size: int = IDS_PER_QUERY) -> Iterator[list[T]]:
+    """Yield the values in lists of at most `size`, by default as many as one `IN (...)` may take."""
+    ordered = list(values)
+    return (ordered[at : at + size] for at in range(0, len(ordered), size))
+
+
+def driver_tuples(result: sa.CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """Return every row of a result as the driver's own tuple, and close the result.
+
+    SQLAlchemy's rows take twice as long to make, and the garbage collector has to visit each of them.
+    """
+    cursor: Any = result.cursor
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    result.close()
+    return rows
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from ..fields import clean_text
 from ..model import Summary
 from . import rows as tables
-from .database import decode
+from .database import chunks, decode
 from .rows import (
     AGENT_CONVERSATIONS,
     AGENT_SESSIONS,
@@ -22,7 +22,6 @@ from .rows import (
     SUMMARY_COLUMNS,
     TRASHED,
     Place,
-    chunks,
     parameter,
     summary,
 )

@@ -5,7 +5,7 @@ Speaks portable SQL, on a connection that the caller has from `database`.
 
 import functools
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,8 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ..fields import FIELDS, LATER_LISTED, NOT_LISTED, clean_text
 from ..model import Moved, Signature, Stored, Summary
-
-CHUNK = 500  # ids in one IN (...): far below every database's limit on parameters
+from .database import chunks
 
 
 class Base(DeclarativeBase):
@@ -576,9 +575,3 @@ def next_generation(connection: Connection, moved: Moved | None = None) -> None:
         connection.execute(_NEXT)
     else:
         connection.execute(_NEXT_AND_MOVED, moved._asdict())
-
-
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    """Return the values in lists short enough for one `IN (...)`."""
-    ordered = list(values)
-    return (ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK))

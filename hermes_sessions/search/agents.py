@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from ..agent import Snapshot
+from ..index import database
 from .query import Closeness, Query, expression, short_texts, trigrams
 from .tables import LAST_NUMBER, Limits
 
@@ -165,8 +166,8 @@ def _read(
         f"SELECT m.session_id, m.id, {sent_at}, {source.relevance} FROM {source.tables} "  # noqa: S608
         f"WHERE {' AND '.join(conditions)} ORDER BY {source.number} DESC LIMIT :most"
     )
-    cursor: Any = snapshot.connection.exec_driver_sql(statement, dict(parameters)).cursor
-    return [_match(row) for row in cursor.fetchall()]
+    found = database.driver_tuples(snapshot.connection.exec_driver_sql(statement, dict(parameters)))
+    return [_match(row) for row in found]
 
 
 def _match(row: Sequence[Any]) -> AgentMatch:

@@ -1,12 +1,12 @@
 """What the full-text index lacks: the sessions that there are beside those that it knows, and what to do."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..index import AGENT_CONVERSATIONS, SESSIONS
+from ..index import AGENT_CONVERSATIONS, SESSIONS, database
 from ..model import Signature
 from .tables import OWN, Entry
 
@@ -56,18 +56,13 @@ def listed(connection: Connection) -> dict[tuple[str, str], Listed]:
         SESSIONS.c.session_id, SESSIONS.c.title, SESSIONS.c.size, SESSIONS.c.mtime_ns, SESSIONS.c.inode
     )
     listed: list[tuple[float, tuple[str, str], Listed]] = []
-    own = _read(connection, sessions.add_columns(SESSIONS.c.age).where(SESSIONS.c.draft == sa.false()))
+    own = database.driver_tuples(
+        connection.execute(sessions.add_columns(SESSIONS.c.age).where(SESSIONS.c.draft == sa.false()))
+    )
     for session_id, title, size, mtime_ns, inode, age in own:
         listed.append((-age, (OWN, session_id), Listed(title, Signature(size, mtime_ns, inode))))
     conversations = AGENT_CONVERSATIONS.c
     columns = (conversations.age, conversations.profile, conversations.session_id, conversations.title)
-    for age, profile, session_id, title in _read(connection, sa.select(*columns)):
+    for age, profile, session_id, title in database.driver_tuples(connection.execute(sa.select(*columns))):
         listed.append((-age, (profile, session_id), Listed(title, None)))
     return {key: each for _, key, each in sorted(listed, key=lambda row: row[0])}
-
-
-def _read(connection: Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-    """Return the driver's tuples: rows of SQLAlchemy's take twice as long."""
-    cursor: Any = connection.execute(query).cursor
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from ..index import database
 from ..model import Signature
 from .query import MOST_WORDS
 from .words import Searched, has_parts, spread, vocabulary
@@ -310,7 +311,4 @@ def words_like(connection: Connection, pattern: str) -> list[str]:
 
 
 def _read(connection: Connection, statement: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """Return the driver's tuples: rows of SQLAlchemy's take twice as long."""
-    cursor: Any = connection.exec_driver_sql(statement, parameters).cursor
-    found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found
+    return database.driver_tuples(connection.exec_driver_sql(statement, parameters))
