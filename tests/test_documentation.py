@@ -13,6 +13,8 @@ from hermes_sessions.cli import main
 from hermes_sessions.demo.home import write_home
 from webapp import create_app
 
+from .test_architecture import MAY_IMPORT
+
 TOP = Path(__file__).parent.parent
 PAGES = {page.relative_to(TOP).as_posix(): page.read_text("utf-8") for page in TOP.glob("*.md")} | {
     page.relative_to(TOP).as_posix(): page.read_text("utf-8") for page in TOP.glob("docs/*.md")
@@ -78,3 +80,14 @@ def test_the_routes_it_names_exist(home: Path) -> None:
 
     assert len(named) >= 30
     assert {name for name in named if name not in rules} == set()
+
+
+def test_the_table_of_imports_is_that_of_the_test() -> None:
+    table = PAGES["docs/architecture.md"].partition("| package | may import")[2].partition("\n\n")[0]
+    named = [re.findall(r"`(\w+)`", line) for line in table.splitlines()]
+    packages = {name for name in MAY_IMPORT if (TOP / "hermes_sessions" / name).is_dir()}
+    present = packages | {"repository", "webapp"}
+
+    assert {row[0]: set(row[1:]) for row in named if row} == {
+        name: MAY_IMPORT[name] & present for name in present
+    }
