@@ -3,11 +3,13 @@
 from . import content, export
 from .content import Fields
 from .redact import mask, mask_all
+from .rendering import markdown_renderer
 
 __all__ = [
     "Fields",
     "content",
     "export",
+    "markdown_renderer",
     "mask",
     "mask_all",
 ]

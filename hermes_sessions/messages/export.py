@@ -5,16 +5,19 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import InvalidValue, SessionsError
+from ..errors import InvalidValue
 from ..fields import clean_text
 from ..model import Session
 from ..sidecars import document
 from . import content
 from .content import Fields
 from .redact import mask_all
+from .rendering import markdown_renderer
+
+if TYPE_CHECKING:
+    from .markdown import MarkdownRenderer
 
 AUTHORS = {"user": "You", "assistant": "Hermes", "system": "System", "tool": "Tool"}
 LONGEST_FORMATTED = 100_000  # characters; Markdown of a megabyte takes seconds
@@ -173,30 +176,19 @@ def _line(text: str) -> str:
 
 
 def _html(session: Session, mask: Mask) -> str:
-    markdown = _renderer()
-    page = markdown.Page()
+    renderer = markdown_renderer()
     title = escape(mask(session.title))
     facts = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in _facts(session, mask).items())
-    said = "\n".join(_article(spoken, markdown, page) for spoken in _spoken(session, mask))
+    said = "\n".join(_article(spoken, renderer) for spoken in _spoken(session, mask))
     template = Template(files(__package__).joinpath("export.html").read_text("utf-8"))
     return clean_text(template.substitute(title=title, facts=facts, said=said))
 
 
-def _renderer() -> ModuleType:
-    try:
-        from . import markdown
-    except ModuleNotFoundError as error:
-        raise SessionsError(
-            f"{error.name} is missing; an export as HTML needs: pip install 'hermes-sessions[web]'"
-        ) from error
-    return markdown
-
-
-def _article(spoken: Spoken, markdown: ModuleType, page: Any) -> str:
+def _article(spoken: Spoken, renderer: "MarkdownRenderer") -> str:
     if len(spoken.text) > LONGEST_FORMATTED:
         text = f"<pre>{escape(spoken.text)}</pre>"
     else:
-        text = str(markdown.formatted(clean_text(spoken.text), page, spoken.inside))
+        text = str(renderer.html(clean_text(spoken.text), spoken.inside))
     pictures = "".join(f'<img alt="picture" src="{each}">' for each in spoken.pictures)
     attached = "".join(f"<p>Attached: {escape(name)}</p>" for name in spoken.attachments)
     folded = "".join(

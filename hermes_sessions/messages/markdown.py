@@ -1,4 +1,7 @@
-"""Markdown as safe HTML: rendered, code coloured, sanitised; nothing in it acts or comes from elsewhere."""
+"""Turns Markdown into safe HTML: code is coloured, no script runs, nothing is loaded from other servers.
+
+Needs the libraries of the extra `web`; `rendering` loads this module when they are first used.
+"""
 
 import functools
 import io
@@ -22,12 +25,12 @@ from pygments.token import STANDARD_TYPES, Text, _TokenType
 from pygments.util import ClassNotFound
 
 LONGEST_COLOURED = 10_000  # characters of one block: the worst single token of these takes 0.8 s
-# Seconds of the processor. Most code takes 2 microseconds a character, but 20,000 empty lines of C take
-# a minute: what is not coloured in time stays as it is.
-COLOURING_A_PAGE = 0.25
+# Processor time. Most code takes 2 microseconds a character, but 20,000 empty lines of C take a minute: code
+# that is not coloured in time is shown in one colour.
+SECONDS_TO_COLOUR_A_PAGE = 0.25
 HIGHEST, LOWEST = 3, 6  # headings: a page's title is the first level, a message's author the second
 
-# Pygments has 600 lexers, and a token of a rare one may take minutes by itself: these are the usual ones.
+# Pygments has 600 lexers, and one token of a rare language may take minutes: these are the common ones.
 LANGUAGES = frozenset(
     "bash c c# c++ clojure cpp cs csharp css dart diff docker dockerfile elixir erlang go golang "
     "graphql haskell hcl html http ini java javascript jinja js json json5 jsonc jsx julia kotlin lua make "
@@ -40,28 +43,30 @@ _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,~([0-9]{1,6})")
 
 
 @dataclass(slots=True)
-class Page:
-    """What the texts of one page share: for how many seconds code may still be coloured."""
+class MarkdownRenderer:
+    """Renders the texts of one page, which share the time in which code is coloured.
 
-    seconds: float = COLOURING_A_PAGE
+    `seconds` is how much processor time is left for that.
+    """
+
+    seconds: float = SECONDS_TO_COLOUR_A_PAGE
+
+    def html(self, text: str, pictures: Sequence[str] = ()) -> Markup:
+        """Return Markdown as sanitised HTML.
+
+        An image `data:image/png;base64,~N` shows the address `pictures[N]`; any other image becomes a link.
+        HTML in the text is escaped. Code in a known language is coloured while there is time left.
+        """
+        html = _MARKDOWN.render(text, {"rendering": _Rendering(self, pictures)})
+        return Markup(_sanitised(html, frozenset(pictures)))  # noqa: S704  # nh3 has just sanitised it
 
 
 @dataclass(slots=True)
 class _Rendering:
-    """What one text needs while it is rendered: its page, and the addresses of its pictures."""
+    """What one text needs while it is rendered: the page's renderer, and the addresses of its pictures."""
 
-    page: Page = field(default_factory=Page)
+    renderer: MarkdownRenderer = field(default_factory=MarkdownRenderer)
     pictures: Sequence[str] = ()
-
-
-def formatted(text: str, page: Page, pictures: Sequence[str] = ()) -> Markup:
-    """Return Markdown as sanitised HTML.
-
-    An image `data:image/png;base64,~N` shows the address `pictures[N]`; any other image becomes a link. HTML
-    in a text is shown, not obeyed. Code of a known language is coloured while `page` allows.
-    """
-    html = _MARKDOWN.render(text, {"rendering": _Rendering(page, pictures)})
-    return Markup(_sanitised(html, frozenset(pictures)))  # noqa: S704  # nh3 has just sanitised it
 
 
 # ---- sanitised ------------------------------------------------------------------------------------------
@@ -106,7 +111,7 @@ def _sanitised(html: str, pictures: frozenset[str]) -> str:
 
 
 def _schemes(pictures: frozenset[str]) -> set[str]:
-    # In those pictures alone: the filter above has refused every other address of that scheme.
+    # Only for those pictures: the filter above refuses every other address of that scheme.
     return {"data"} if any(address.startswith("data:") for address in pictures) else set()
 
 
@@ -115,37 +120,37 @@ def _schemes(pictures: frozenset[str]) -> set[str]:
 
 def _code(content: str, language: str, rendering: _Rendering) -> str:
     known = language.lower() if language.lower() in LANGUAGES else ""
-    html = _coloured(content, known, rendering.page) if known else escapeHtml(content)
+    html = _coloured(content, known, rendering.renderer) if known else escapeHtml(content)
     label = f' data-language="{escapeHtml(language[:30])}"' if language else ""
     return f'<div class="code"{label}><pre tabindex="0"><code>{html}</code></pre></div>\n'
 
 
-def _coloured(code: str, language: str, page: Page) -> str:
-    """Return code as HTML with Pygments' classes, as far as the time of the page suffices."""
+def _coloured(code: str, language: str, renderer: MarkdownRenderer) -> str:
+    """Return code as HTML with Pygments' classes, coloured until the page's time is used up."""
     try:
         lexer = _lexer_class(language)()
     except ClassNotFound:  # an older Pygments
         return escapeHtml(code)
     html = io.StringIO()
-    coloured = len(code) <= LONGEST_COLOURED and page.seconds > 0
-    _FORMATTER.format(_in_time(lexer, code, page) if coloured else [(Text, code)], html)
+    coloured = len(code) <= LONGEST_COLOURED and renderer.seconds > 0
+    _FORMATTER.format(_in_time(lexer, code, renderer) if coloured else [(Text, code)], html)
     return html.getvalue()
 
 
-@functools.cache  # finding one takes 3 ms
+@functools.cache  # to find a lexer takes 3 ms
 def _lexer_class(language: str) -> type[Lexer]:
     return find_lexer_class_by_name(language)
 
 
-def _in_time(lexer: Lexer, code: str, page: Page) -> Iterator[tuple[_TokenType, str]]:
-    """Yield the tokens of code, and its rest as one when the time of the page is over."""
-    end = time.thread_time() + page.seconds
+def _in_time(lexer: Lexer, code: str, renderer: MarkdownRenderer) -> Iterator[tuple[_TokenType, str]]:
+    """Yield the tokens of code; once the page's time is used up, the rest as one token."""
+    end = time.thread_time() + renderer.seconds
     for place, kind, value in lexer.get_tokens_unprocessed(code):
         if time.thread_time() > end:
             yield Text, code[place:]
             break
         yield kind, value
-    page.seconds = max(0.0, end - time.thread_time())
+    renderer.seconds = max(0.0, end - time.thread_time())
 
 
 def _fence(tokens: Sequence[Token], index: int, rendering: _Rendering) -> str:
@@ -182,7 +187,7 @@ def _cell(tokens: Sequence[Token], index: int, _: _Rendering) -> str:
 
 
 def _step_headings(state: StateCore) -> None:
-    """Put headings below the page's own, without a gap between levels, as screen readers expect."""
+    """Move headings below the page's own, without a gap between levels, as screen readers expect."""
     level = HIGHEST - 1
     for token in state.tokens:
         if token.type == "heading_open":
@@ -191,10 +196,10 @@ def _step_headings(state: StateCore) -> None:
             token.tag = f"h{level}"
 
 
-def _made() -> MarkdownIt:
+def _new_parser() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True})
     markdown.enable(["table", "strikethrough", "linkify"])
-    # Only what is written as an address is one: `main.py` and `a@b.c` are mostly something else.
+    # Links need a scheme: `main.py` and `a@b.c` are rarely meant as addresses.
     markdown.linkify = LinkifyIt({}, {"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
     markdown.core.ruler.push("step_headings", _step_headings)
     for name, rule in _RULES.items():
@@ -215,8 +220,8 @@ _RULES: Mapping[str, _Rule] = {
 
 
 def _adapted(rule: _Rule) -> Callable[..., str]:
-    """Return a rule as the renderer calls it."""
+    """Return a rule with the parameters that markdown-it passes."""
     return lambda _renderer, tokens, index, _options, env: rule(tokens, index, env["rendering"])
 
 
-_MARKDOWN = _made()
+_MARKDOWN = _new_parser()

@@ -204,7 +204,7 @@ with SessionRepository.open({str(sessions.config.state_dir)!r}) as sessions:
         print(error)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "nh3 is missing; an export as HTML needs: pip install 'hermes-sessions[web]'\n"
+    assert done.stdout == "nh3 is not installed. Install it with: pip install 'hermes-sessions[web]'\n"
 
 
 # ---- the faces ------------------------------------------------------------------------------------------

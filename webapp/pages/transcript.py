@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hermes_sessions.fields import clean_text
-from hermes_sessions.messages import Fields, content, markdown
+from hermes_sessions.messages import Fields, content, markdown_renderer
 
 LONGEST_TEXT = 20_000  # characters; formatted in about 30 ms
 FORMATTED_A_PAGE = 200_000  # of all its messages; when that is used up, each is cut to the shortest
@@ -86,7 +86,7 @@ def shown(messages: Sequence[Any], offset: int, look: Look, beside: Sequence[Any
 
     `beside` is the session's own list of calls, from which come those that the messages do not hold.
     """
-    page, left = markdown.Page(), FORMATTED_A_PAGE
+    renderer, left = markdown_renderer(), FORMATTED_A_PAGE
     listed = content.calls_beside(beside)
     names = {content.call_id(call): content.call_name(call) for calls in listed.values() for call in calls}
     for turn in content.turns(messages, offset):
@@ -94,13 +94,13 @@ def shown(messages: Sequence[Any], offset: int, look: Look, beside: Sequence[Any
         calls = _calls(turn, look.mask) or _calls_kept_beside(listed.get(index, []), look.mask)
         longest = max(SHORTEST_CUT, min(LONGEST_TEXT, left))
         left -= min(len(content.text(turn[0][1])), longest)
-        yield _shown(turn, look, page, calls, names, longest=longest)
+        yield _shown(turn, look, renderer.html, calls, names, longest=longest)
 
 
 def _shown(
     turn: Sequence[tuple[int, Fields]],
     look: Look,
-    page: markdown.Page,
+    render: Callable[[str, Sequence[str]], Markup],
     calls: Sequence[Call],
     names: Mapping[str, str],
     *,
@@ -117,7 +117,7 @@ def _shown(
         last=turn[-1][0],
         role=role,
         author=AUTHORS.get(role) or clean_text(look.mask(content.line(message.get("role")))) or "Unknown",
-        html=markdown.formatted(cut.text, page, addresses),
+        html=render(cut.text, addresses),
         total=cut.total,
         reasoning=_reasoning(message, look.mask),
         calls=calls,
