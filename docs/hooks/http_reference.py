@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-import webapp.app  # noqa: F401 # registers every route
-from webapp.api.openapi import document
+if TYPE_CHECKING:
+    from webapp.api.openapi import document
+else:  # the name under which it is installed: `mkdocs` does not search the checkout
+    from hermes_sessions.webapp.api.openapi import document
 
 INTRODUCTION = """# HTTP API
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -372,8 +373,7 @@ def serve(home: Home, /, *, host: str | None, port: int | None, set_password: bo
     """Serve the web pages and the HTTP API until interrupted."""
     config, server = home.config(), resolve_server(host, port, **how)
     try:
-        import webapp
-
+        webapp = import_module("hermes_sessions.webapp")  # mypy knows it as `webapp`
         if set_password:
             webapp.set_password(config.state_dir, new_password())
             click.echo("The password is set: servers of this home that start now ask for it.")
@@ -381,7 +381,7 @@ def serve(home: Home, /, *, host: str | None, port: int | None, set_password: bo
         home.open().close()  # a first import shows its bar here, the server has none
         webapp.serve(config, server)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("webapp", "hermes_sessions"):
+        if (error.name or "").partition(".")[0] == "hermes_sessions":
             raise
         raise click.ClickException(
             f"{error.name} is missing; the web server needs: pip install 'hermes-sessions[web]'"

@@ -678,7 +678,7 @@ def test_demo_refuses_what_is_not_empty(tmp_path: Path) -> None:
 
 
 def test_serve_without_flask_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "webapp"]:
+    for name in [name for name in sys.modules if name.startswith(("webapp", "hermes_sessions.webapp"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "flask", None)
 
