@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from .errors import InvalidId, InvalidValue
 
 UNTITLED = "Untitled"
-LONGEST_TITLE = 500
+LONGEST_TITLE = 80  # of a new title; see `clean_title`
+LONGEST_STORED_TITLE = 500  # of a title that a file already has, from another program
 LARGEST_INTEGER = 2**63 - 1
 DEEPEST = 100  # far from where Python stops, about 1,000 levels less the callers: not the same for all calls
 TRANSCRIPT_KEYS = frozenset({"messages", "tool_calls"})
@@ -76,10 +77,10 @@ _ANYTHING = Field(lambda _: True, "any JSON value")
 FIELDS: Mapping[str, Field] = {
     "title": Field(
         _is_text,
-        f"text of at most {LONGEST_TITLE} characters",
+        f"text of at most {LONGEST_STORED_TITLE} characters",
         UNTITLED,
         required=True,
-        longest=LONGEST_TITLE,
+        longest=LONGEST_STORED_TITLE,
     ),
     "workspace": _text(4096),
     "model": _text(256),
@@ -269,6 +270,22 @@ def clean_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
+def clean_title(title: object) -> str:
+    """Return a title as it is given to a session: trimmed, at most 80 characters, `Untitled` if empty.
+
+    A longer title that a file already has is kept: nothing that reads or saves whole sessions calls this.
+    Raises `InvalidValue` for anything but text.
+    """
+    if not isinstance(title, str):
+        raise InvalidValue("title must be text")
+    return title.strip()[:LONGEST_TITLE].rstrip() or UNTITLED
+
+
 def suffixed_title(title: str, suffix: str) -> str:
-    """Return `title` and `suffix`, the title cut where both would be longer than a title may be."""
-    return title[: LONGEST_TITLE - len(suffix)] + suffix
+    """Return the clean title with a suffix, shortened so that both together are at most 80 characters."""
+    return clean_title(title)[: LONGEST_TITLE - len(suffix)].rstrip() + suffix
+
+
+def with_clean_title(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the changes with their title, if they set one, as `clean_title` returns it."""
+    return {**changes, "title": clean_title(changes["title"])} if "title" in changes else changes

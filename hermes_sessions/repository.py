@@ -36,9 +36,11 @@ from .fields import (
     check_seconds,
     check_text,
     check_whole,
+    clean_title,
     other_keys,
     read_metadata,
     suffixed_title,
+    with_clean_title,
 )
 from .index import Filters, Indexed, Place, Progress, View, database, rows, sync, upgrades, usage
 from .index import lists as listing
@@ -467,7 +469,8 @@ class SessionRepository:
     ) -> Session:
         """Return a new draft: hidden, without a file until it has a message, dropped after an unused day.
 
-        Raises `InvalidValue` for a field, `StorageError`.
+        The title is trimmed and cut to 80 characters. Raises `InvalidValue` for a field, `NotFound` for a
+        project that does not exist, `StorageError`.
         """
         given = {
             "title": title,
@@ -477,7 +480,7 @@ class SessionRepository:
             "profile": profile,
         }
         now = time.time()
-        values = {"created_at": now, "updated_at": now} | store.checked(given | metadata)
+        values = {"created_at": now, "updated_at": now} | self._checked(given | metadata)
         values["workspace"] = values["workspace"] or configuration.last_workspace(self.config)
         values["model"] = values["model"] or self.config.default_model
         values["profile"] = values["profile"] or self.config.profile
@@ -508,7 +511,7 @@ class SessionRepository:
         if keep is not None:
             check_whole("keep", keep)
         origin = self._own_summary(session_id)
-        named = suffixed_title(origin.title, " (fork)") if title is None else title
+        named = suffixed_title(origin.title, " (fork)") if title is None else clean_title(title)
         return store.copy(
             self._store, origin, keep, {**UNUSED, "title": named, "parent_session_id": session_id}
         )
@@ -552,9 +555,11 @@ class SessionRepository:
     def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
         """Set metadata, known or not, leaving the messages' bytes as they are; `touch` sets `updated_at`.
 
-        Raises `InvalidValue` for a field, `NotFound`, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
+        A title is trimmed and cut to 80 characters; an empty one becomes `Untitled`. `project_id` None or
+        "" takes the session out of its project. Raises `InvalidValue` for a field, `NotFound` for the
+        session or the project, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
         """
-        changes = store.checked(metadata)
+        changes = self._checked(metadata)
         document.encode_metadata(changes)
         summary = self._apply(session_id, lambda row: store.change(self._store, row, changes, {}, touch))
         if changes.get("workspace"):
@@ -576,7 +581,7 @@ class SessionRepository:
         lists = {"messages": check_messages(messages)}
         if tool_calls:
             lists["tool_calls"] = check_messages(tool_calls, "tool_calls")
-        changes = store.checked(metadata)
+        changes = self._checked(metadata)
         return self._apply(session_id, lambda row: store.change(self._store, row, changes, lists, touch=True))
 
     def truncate(self, session_id: str, keep: int) -> Summary:
@@ -690,6 +695,12 @@ class SessionRepository:
         except NotFound:
             adopting.refuse_change(self._agents, session_id)
             raise
+
+    def _checked(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Return metadata that a caller sets as it is stored; raise `InvalidValue`, `NotFound`."""
+        checked = store.checked(with_clean_title(metadata))
+        self.projects.check(checked.get("project_id"))
+        return checked
 
     def _own_summary(self, session_id: str) -> Summary:
         summary = self.summary(session_id)

@@ -476,8 +476,59 @@ def test_duplicate_is_a_copy_that_shares_nothing(sessions: SessionRepository) ->
 @pytest.mark.parametrize("title", ["x" * 500, "x" * 700])
 def test_a_long_title_is_cut_for_what_a_copy_is_called(sessions: SessionRepository, title: str) -> None:
     write_document(sessions, "one", title=title, messages=turns(1))
-    assert sessions.fork("one").title == "x" * 493 + " (fork)"
-    assert sessions.duplicate("one").title == "x" * 493 + " (copy)"
+    assert sessions.fork("one").title == "x" * 73 + " (fork)"
+    assert sessions.duplicate("one").title == "x" * 73 + " (copy)"
+
+
+def test_a_title_is_given_by_one_rule(sessions: SessionRepository) -> None:
+    long, cut = "  " + "x" * 100, "x" * 80
+    session_id = started(sessions)
+
+    assert sessions.new(title=long).title == cut
+    assert sessions.update(session_id, title=long).title == cut
+    assert sessions.append(session_id, [message()], title=" \n").title == "Untitled"
+    assert sessions.fork(session_id, title=long).title == cut
+    assert sessions.get(session_id).title == "Untitled"
+
+
+@pytest.mark.parametrize("change", [{"pinned": True}, {"title": "y" * 500}])
+def test_a_longer_title_of_a_file_is_kept(sessions: SessionRepository, change: dict[str, Any]) -> None:
+    path = write_document(sessions, "one", title="x" * 500, messages=turns(1))
+    session = sessions.get("one")
+
+    saved = sessions.save(replace(session, **change))
+
+    title = change.get("title", "x" * 500)
+    assert session.title == "x" * 500
+    assert (saved.title, sessions.summary("one").title) == (title, title)
+    assert json.loads(path.read_bytes())["title"] == title
+
+
+@pytest.mark.parametrize("project_id", ["no-such", " "])
+def test_a_session_is_put_into_no_project_that_does_not_exist(
+    sessions: SessionRepository, project_id: str
+) -> None:
+    session_id, before = started(sessions), snapshot(sessions)
+    changes: list[Callable[[], Any]] = [
+        lambda: sessions.new(project_id=project_id),
+        lambda: sessions.update(session_id, project_id=project_id),
+        lambda: sessions.append(session_id, [message()], project_id=project_id),
+    ]
+
+    for change in changes:
+        with pytest.raises(NotFound, match=f"^No project {project_id}$"):
+            change()
+    assert sessions.count(hidden=True) == 1
+    assert snapshot(sessions).keys() == before.keys()
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_session_is_taken_out_of_its_project(sessions: SessionRepository, nothing: str | None) -> None:
+    project_id = sessions.projects.create("Work").project_id
+    session_id = sessions.new(project_id=project_id).session_id
+
+    assert sessions.update(session_id, project_id=nothing).project_id is None
+    assert sessions.new(project_id=nothing).project_id is None
 
 
 def test_a_draft_is_forked_and_duplicated_as_a_draft(sessions: SessionRepository) -> None:
@@ -555,7 +606,7 @@ def test_an_export_masks_secrets_unless_told_otherwise(sessions: SessionReposito
 # ---- changing -------------------------------------------------------------------------------------------
 
 WRONG: dict[str, list[Any]] = {
-    "title": [None, 5, b"x", ["x"], "x" * 501],
+    "title": [None, 5, b"x", ["x"]],
     "workspace model model_provider profile personality": [5, [], {}, True],
     "project_id parent_session_id source_tag session_source source_label": [5, "x" * 129],
     "active_stream_id pending_user_message": [5, False, []],
@@ -786,7 +837,8 @@ def test_what_is_read_only_can_only_be_tidied_away(sessions: SessionRepository) 
         with pytest.raises(ReadOnly):
             change()
     assert path.read_bytes() == before
-    assert sessions.update("one", touch=False, pinned=True, archived=True, project_id="p").pinned
+    project_id = sessions.projects.create("Work").project_id
+    assert sessions.update("one", touch=False, pinned=True, archived=True, project_id=project_id).pinned
     copy = sessions.duplicate("one")
     assert sessions.update(copy.session_id, title="free").title == "free"
     sessions.delete("one")

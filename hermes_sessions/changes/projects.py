@@ -64,6 +64,11 @@ class Projects:
         self._unassign(project_id)
         self._change(lambda entries: entries.remove(_find(entries, project_id)))
 
+    def check(self, project_id: str | None) -> None:
+        """Raise `NotFound` unless a project has this id; None and "" stand for no project."""
+        if project_id:
+            _find(_read(self._path).entries, project_id)
+
     def ensure_cron(self) -> Project:
         """Return the project of scheduled jobs, created once."""
 
@@ -148,7 +153,7 @@ def _find(entries: _Entries, project_id: str) -> dict[str, Any]:
     for entry in entries:
         if entry["project_id"] == project_id:
             return entry
-    raise NotFound("no such project")
+    raise NotFound(f"No project {project_id}")
 
 
 def _checked_name(name: object) -> str:

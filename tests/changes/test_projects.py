@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,9 @@ def test_a_wrong_color(projects: Projects, file: Path, color: Any) -> None:
 def test_an_unknown_project(projects: Projects, file: Path, project_id: Any) -> None:
     projects.create("Work")
     before = file.read_bytes()
-    with pytest.raises(NotFound, match="no such project"):
+    with pytest.raises(NotFound, match="No project"):
         projects.rename(project_id, "Home")
-    with pytest.raises(NotFound, match="no such project"):
+    with pytest.raises(NotFound, match="No project"):
         projects.delete(project_id)
     assert file.read_bytes() == before
 
@@ -249,7 +250,7 @@ def test_delete_finds_sessions_that_another_program_assigned(sessions: SessionRe
 
 
 def test_deleting_an_unknown_project_unassigns_nothing(sessions: SessionRepository) -> None:
-    session = sessions.new(project_id="gone")
+    session = sessions.save(replace(sessions.new(), project_id="gone"))
     with pytest.raises(NotFound):
         sessions.projects.delete("gone")
     assert sessions.get(session.session_id).project_id == "gone"

@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,10 +124,15 @@ def test_list_goes_on_where_it_ended(may: Path) -> None:
     assert len(result.stdout.splitlines()) == 21
 
 
+def put_into_lost_project(sessions: SessionRepository, session_id: str, project_id: str) -> None:
+    """Put a session into a project that does not exist, as another program can."""
+    sessions.save(replace(sessions.get(session_id), project_id=project_id))
+
+
 def test_list_names_projects_and_states(home: Path, sessions: SessionRepository) -> None:
     project = sessions.projects.create("Büro / 事務所")
     started(sessions, title="Rent", pinned=True, archived=True, project_id=project.project_id, profile="work")
-    started(sessions, title="Lost", project_id="gone")
+    put_into_lost_project(sessions, started(sessions, title="Lost"), "gone")
 
     rows = [re.split(r"  +", line) for line in done(home, "list").splitlines()]
 
@@ -160,7 +166,7 @@ def test_list_says_what_it_cannot_show(home: Path, sessions: SessionRepository) 
 
 
 def test_list_goes_on_without_names_of_projects(home: Path, sessions: SessionRepository) -> None:
-    started(sessions, title="Rent", project_id="p1")
+    put_into_lost_project(sessions, started(sessions, title="Rent"), "p1")
     sessions.config.projects_file.write_text("[")
 
     result = run(home, "list")
@@ -571,11 +577,8 @@ def test_exit_codes(home: Path, code: int, words: list[str]) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_too_long_a_title_is_wrong_use(home: Path, sessions: SessionRepository) -> None:
-    result = run(home, "rename", started(sessions), "x" * 501)
-
-    assert result.exit_code == 2
-    assert "500 characters" in result.stderr
+def test_too_long_a_title_is_cut(home: Path, sessions: SessionRepository) -> None:
+    assert parsed(home, "rename", started(sessions), "x" * 501)["title"] == "x" * 80
 
 
 def test_what_the_disk_refuses_is_a_problem(home: Path, sessions: SessionRepository, tmp_path: Path) -> None:
@@ -805,14 +808,14 @@ def test_colour_on_a_terminal_alone(crowd: Path) -> None:
 
 
 def test_a_list_is_cut_to_the_terminal_and_whole_in_a_pipe(home: Path, sessions: SessionRepository) -> None:
-    started(sessions, title="整理本周会议纪要" * 20)
+    started(sessions, title="整理本周会议纪要" * 10)
 
     narrow = ran(home, "list", terminal=["stdout"], columns=61, NO_COLOR="1").stdout.splitlines()
     piped = ran(home, "list").stdout
 
     assert narrow[1].endswith("…")
     assert 60 <= cell_len(narrow[1]) <= 61
-    assert "整理本周会议纪要" * 20 in piped
+    assert "整理本周会议纪要" * 10 in piped
 
 
 @pytest.mark.parametrize(

@@ -289,8 +289,8 @@ def break_projects(sessions: SessionRepository) -> None:
 
 
 def assign_nowhere(sessions: SessionRepository) -> None:
-    """Put the session into a project that is not there."""
-    sessions.update("s", project_id="nowhere")
+    """Put the session into a project that does not exist, as another program can."""
+    sessions.save(replace(sessions.get("s"), project_id="nowhere"))
 
 
 def fill_trash(sessions: SessionRepository) -> None:
