@@ -126,7 +126,8 @@ LATER_LISTED = frozenset(
         "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at"
     ).split()
 )
-NOT_LISTED = frozenset({"pending_attachments", "pending_started_at", "parent_session_id"})
+# What only an open session shows, beside its list entry.
+PENDING_FIELDS = frozenset({"pending_attachments", "pending_started_at"})
 
 
 _KNOWN_KEYS = TRANSCRIPT_KEYS | DERIVED_KEYS | FIELDS.keys()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 from .fields import (
     DEEPEST,
     FIELDS,
     LATER_LISTED,
-    NOT_LISTED,
+    PENDING_FIELDS,
     UNTITLED,
     fitting,
     is_number,
@@ -186,9 +187,8 @@ class Summary(Metadata):
         return empty or self.source == "cron"
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
-        """Return the list entry that the web UI's client reads; `active_streams` are ids that are alive."""
-        entry = _compact(self, self.message_count, self.last_message_at, active_streams)
-        return entry | self.lineage
+        """Return the list entry that the web UI's client reads; `active_streams` are ids of live streams."""
+        return list_entry(_listed_fields(self), self.extra, self.lineage, active_streams)
 
     def displayable(self) -> Self:
         """Return this summary as every database and every screen takes it; the file keeps its own.
@@ -243,8 +243,8 @@ class Session(Metadata):
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
         """Return the session with its messages as the web UI's client reads it."""
-        compact = _compact(self, self.message_count, self.last_message_at, active_streams)
-        return compact | pending(self) | {"messages": self.messages, "tool_calls": self.tool_calls}
+        entry = list_entry(_listed_fields(self), self.extra, {}, active_streams)
+        return entry | pending(self) | {"messages": self.messages, "tool_calls": self.tool_calls}
 
     def summary(self) -> Summary:
         """Return this session as a list shows it."""
@@ -264,14 +264,35 @@ def pending(session: Metadata) -> dict[str, Any]:
     }
 
 
-def _compact(
-    session: Metadata, message_count: int, last_message_at: float, active_streams: Collection[str]
+_LISTED = tuple(name for name in FIELDS if name not in PENDING_FIELDS)
+_LISTED_NAMES = ("session_id", *_LISTED, "message_count", "last_message_at")
+_values_of = attrgetter(*_LISTED_NAMES)
+_LISTED_OTHERS = LATER_LISTED.union(_LISTED)
+
+
+def _listed_fields(session: Summary | Session) -> dict[str, Any]:
+    return dict(zip(_LISTED_NAMES, _values_of(session), strict=True))
+
+
+def list_entry(
+    entry: dict[str, Any],
+    others: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+    active_streams: Collection[str],
 ) -> dict[str, Any]:
-    entry = {name: value for name, value in session.metadata().items() if name not in NOT_LISTED}
-    entry["message_count"] = message_count
-    entry["last_message_at"] = last_message_at
-    entry["is_streaming"] = bool(session.active_stream_id) and session.active_stream_id in active_streams
-    if session.parent_session_id:
-        entry["parent_session_id"] = session.parent_session_id
-    entry.update((name, session.extra[name]) for name in session.extra.keys() & LATER_LISTED)
+    """Complete a list entry, as the web UI's client reads it, and return it.
+
+    `entry` holds every field that lists show, `session_id`, `message_count` and `last_message_at`. `others`
+    are further keys of the file; fields among them replace those of `entry`. `lineage` holds what the agent
+    knows of the session, with the web UI's keys; `active_streams` the ids of the streams that are live.
+    """
+    stream = entry["active_stream_id"]
+    entry["is_streaming"] = bool(stream) and stream in active_streams
+    if not entry["parent_session_id"]:
+        del entry["parent_session_id"]
+    for name in others:
+        if name in _LISTED_OTHERS:
+            entry[name] = others[name]
+    if lineage:
+        entry.update(lineage)
     return entry

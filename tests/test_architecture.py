@@ -49,7 +49,7 @@ PENDING: set[str] = {
 }
 
 # Files and class names that wait for their package to be divided by subject.
-LONG_FOR_NOW = {"changes.store", "index.rows", "repository"}
+LONG_FOR_NOW = {"changes.store", "repository"}
 TWICE_FOR_NOW = {"Change", "Found", "Home", "Look", "Entry", "Plan"}
 
 # What only some modules or packages may import, by the first part of its name.

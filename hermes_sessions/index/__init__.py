@@ -4,7 +4,8 @@ from . import database, lists, rows, sync, upgrades, usage
 from .database import make_engine, writing
 from .drift import is_settled
 from .lists import Filters, Shown, View
-from .rows import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS, Base, Indexed, Place
+from .rows import Indexed, Place
+from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS, Base
 from .sync import Progress
 
 __all__ = [

@@ -12,19 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from ..fields import clean_text
-from ..model import Summary
-from . import rows as tables
+from ..model import Summary, list_entry
 from .database import chunks, decode
-from .rows import (
-    AGENT_CONVERSATIONS,
-    AGENT_SESSIONS,
-    SESSIONS,
-    SUMMARY_COLUMNS,
-    TRASHED,
-    Place,
-    parameter,
-    summary,
-)
+from .rows import Place, entry_values, parameter, summary
+from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, SESSIONS, SUMMARY_COLUMNS, TRASHED
 
 # Statements are made once for each shape and get their values as parameters: to build one anew for each call
 # took three times as long as to run it.
@@ -234,8 +225,7 @@ def entries(
 def _entry(row: tuple[Any, ...], active_streams: Collection[str]) -> dict[str, Any]:
     other, lineage = row[_OTHER], row[_LINEAGE]
     other = {"raw_source": row[_SOURCE_TAG]} if other is None else _value(other)  # None: a conversation
-    entry = tables.entry(row, other, active_streams)
-    return entry if lineage is None else entry | _value(lineage)
+    return list_entry(entry_values(row), other, {} if lineage is None else _value(lineage), active_streams)
 
 
 def _value(column: Any) -> Any:

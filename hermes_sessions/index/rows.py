@@ -1,231 +1,29 @@
-"""The index: mapped tables and the SQL over them. It can be rebuilt from the files.
+"""The SQL over single rows of the index: sessions, unreadable files, the trash, the state of the index.
 
 Speaks portable SQL, on a connection that the caller has from `database`.
 """
 
 import functools
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter, itemgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Connection, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, Connection
 
-from ..fields import FIELDS, LATER_LISTED, NOT_LISTED, clean_text
+from ..fields import PENDING_FIELDS, clean_text
 from ..model import Moved, Signature, Stored, Summary
 from .database import chunks
-
-
-class Base(DeclarativeBase):
-    """What Alembic compares with the database."""
-
-    type_annotation_map: ClassVar = {float: sa.Double}
-
-
-class SessionRow(Base):
-    """One session as lists need it; `other` holds the metadata that no list filters, sorts or shows."""
-
-    __tablename__ = "sessions"
-
-    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    title: Mapped[str] = mapped_column(Text)
-    workspace: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(Text)
-    model_provider: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[float]
-    updated_at: Mapped[float]
-    pinned: Mapped[bool]
-    archived: Mapped[bool]
-    project_id: Mapped[str | None] = mapped_column(Text)
-    profile: Mapped[str] = mapped_column(Text)
-    input_tokens: Mapped[int] = mapped_column(BigInteger)
-    output_tokens: Mapped[int] = mapped_column(BigInteger)
-    estimated_cost: Mapped[float | None]
-    active_stream_id: Mapped[str | None] = mapped_column(Text)
-    pending_user_message: Mapped[str | None] = mapped_column(Text)
-    parent_session_id: Mapped[str | None] = mapped_column(Text)
-    is_cli_session: Mapped[bool]
-    source_tag: Mapped[str | None] = mapped_column(Text)
-    session_source: Mapped[str | None] = mapped_column(Text)
-    source_label: Mapped[str | None] = mapped_column(Text)
-    other: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-    message_count: Mapped[int] = mapped_column(BigInteger)
-    sent_at: Mapped[float | None]
-
-    # What lists filter by: `source` is the source's class.
-    hidden: Mapped[bool]
-    draft: Mapped[bool]
-    source: Mapped[str] = mapped_column(String(32))
-
-    # The order of every list, all ascending: 0 if pinned else 1, minus the time of the last activity, id.
-    unpinned: Mapped[int]
-    age: Mapped[float]
-
-    # The version of the file that this row was made from, and where its transcript lies in it: see `marks`.
-    size: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    inode: Mapped[int] = mapped_column(BigInteger)
-    transcript_start: Mapped[int | None] = mapped_column(BigInteger)
-    transcript_end: Mapped[int | None] = mapped_column(BigInteger)
-    tool_calls_start: Mapped[int | None] = mapped_column(BigInteger)
-    tool_calls_end: Mapped[int | None] = mapped_column(BigInteger)
-    marks: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
-
-    __table_args__ = (
-        sa.Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
-        sa.Index("ix_sessions_all", "unpinned", "age", "session_id"),
-        *(
-            sa.Index(f"ix_sessions_{name}", name, "unpinned", "age", "session_id", "hidden")
-            for name in ("profile", "project_id", "source", "archived")
-        ),
-    )
-
-
-class UnreadableFile(Base):
-    """A file of the sessions folder that is no session: kept so that lists can say so."""
-
-    __tablename__ = "unreadable_files"
-
-    session_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-    reason: Mapped[str] = mapped_column(Text)
-    size: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    inode: Mapped[int] = mapped_column(BigInteger)
-
-
-class TrashedSession(Base):
-    """A session that lies in the trash: kept so that the agent's copy of it does not come back in a list."""
-
-    __tablename__ = "trashed_sessions"
-
-    session_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-
-
-class AgentSessionRow(Base):
-    """One row of an agent's `sessions` as last read: its own facts, its family, and what lineage says of it.
-
-    `counted` is its own `message_count`; what its messages amount to stands beside it.
-    """
-
-    __tablename__ = "agent_sessions"
-
-    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
-    source: Mapped[str | None] = mapped_column(Text)
-    title: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(Text)
-    parent_session_id: Mapped[str | None] = mapped_column(Text)
-    started_at: Mapped[float | None]
-    ended_at: Mapped[float | None]
-    end_reason: Mapped[str | None] = mapped_column(Text)
-    counted: Mapped[int] = mapped_column(BigInteger)
-    message_count: Mapped[int] = mapped_column(BigInteger)
-    last_activity: Mapped[float | None]
-    archived: Mapped[bool]
-    workspace: Mapped[str | None] = mapped_column(Text)
-    input_tokens: Mapped[int] = mapped_column(BigInteger)
-    output_tokens: Mapped[int] = mapped_column(BigInteger)
-    estimated_cost: Mapped[float | None]
-    first: Mapped[int | None] = mapped_column(BigInteger)
-    last: Mapped[int | None] = mapped_column(BigInteger)
-    family: Mapped[str] = mapped_column(Text)
-    lineage: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-
-    __table_args__ = (
-        sa.Index("ix_agent_sessions_family", "profile", "family"),
-        sa.Index("ix_agent_sessions_parent", "profile", "parent_session_id", "ended_at"),
-        sa.Index("ix_agent_sessions_recent", "profile", "last_activity"),
-    )
-
-
-class AgentConversationRow(Base):
-    """One conversation of an agent as lists show it, by the id of its latest segment."""
-
-    __tablename__ = "agent_conversations"
-
-    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
-    title: Mapped[str] = mapped_column(Text)
-    workspace: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[float]
-    updated_at: Mapped[float]
-    archived: Mapped[bool]
-    input_tokens: Mapped[int] = mapped_column(BigInteger)
-    output_tokens: Mapped[int] = mapped_column(BigInteger)
-    estimated_cost: Mapped[float | None]
-    parent_session_id: Mapped[str | None] = mapped_column(Text)
-    source_tag: Mapped[str | None] = mapped_column(Text)
-    session_source: Mapped[str | None] = mapped_column(Text)
-    source_label: Mapped[str | None] = mapped_column(Text)
-    message_count: Mapped[int] = mapped_column(BigInteger)
-    lineage: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-
-    hidden: Mapped[bool]
-    source: Mapped[str] = mapped_column(String(32))
-    unpinned: Mapped[int]
-    age: Mapped[float]
-
-    __table_args__ = (
-        sa.Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
-        sa.Index("ix_agent_conversations_all", "unpinned", "age", "session_id"),
-        *(
-            sa.Index(f"ix_agent_conversations_{name}", name, "unpinned", "age", "session_id", "hidden")
-            for name in ("profile", "source", "archived")
-        ),
-    )
-
-
-class AgentHome(Base):
-    """How far the mirror of one profile's agent is; times in nanoseconds since the epoch.
-
-    `seen` is what `stat` said of the files; `looked_at` is when they were last read, `whole_at` when as a
-    whole; `warning` is what a list has to say of it, `failed` whether it could not be read.
-    """
-
-    __tablename__ = "agent_homes"
-
-    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
-    revision: Mapped[int] = mapped_column(BigInteger)
-    seen: Mapped[str] = mapped_column(Text)
-    looked_at: Mapped[int] = mapped_column(BigInteger)
-    whole_at: Mapped[int] = mapped_column(BigInteger)
-    sessions: Mapped[int] = mapped_column(BigInteger)
-    last_message: Mapped[int] = mapped_column(BigInteger)
-    fingerprint: Mapped[str | None] = mapped_column(Text)
-    warning: Mapped[str | None] = mapped_column(Text)
-    failed: Mapped[bool]
-
-
-class IndexState(Base):
-    """The one row that says how far the index is: see `drift` for the times, in nanoseconds."""
-
-    __tablename__ = "index_state"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    store_id: Mapped[str] = mapped_column(String(32))
-    generation: Mapped[int] = mapped_column(BigInteger)
-    folder_time: Mapped[int | None] = mapped_column(BigInteger)
-    scanned_at: Mapped[int] = mapped_column(BigInteger)
-    trash_time: Mapped[int | None] = mapped_column(BigInteger)
-
-
-SESSIONS: sa.Table = SessionRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
-_UNREADABLE_FILES: sa.Table = UnreadableFile.__table__  # type: ignore[assignment]  # as above
-_INDEX_STATE: sa.Table = IndexState.__table__  # type: ignore[assignment]  # as above
-TRASHED: sa.Table = TrashedSession.__table__  # type: ignore[assignment]  # as above
-AGENT_SESSIONS: sa.Table = AgentSessionRow.__table__  # type: ignore[assignment]  # as above
-AGENT_CONVERSATIONS: sa.Table = AgentConversationRow.__table__  # type: ignore[assignment]  # as above
-AGENT_HOMES: sa.Table = AgentHome.__table__  # type: ignore[assignment]  # as above
-
-COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)
-_OTHER_FIELDS = tuple(name for name in FIELDS if name not in SESSIONS.c)
-# What `summary` takes.
-SUMMARY_COLUMNS = [
-    SESSIONS.c[name] for name in ("session_id", *COLUMN_FIELDS, "message_count", "sent_at", "other")
-]
+from .schema import (
+    COLUMN_FIELDS,
+    INDEX_STATE,
+    OTHER_FIELDS,
+    SESSIONS,
+    SUMMARY_COLUMNS,
+    TRASHED,
+    UNREADABLE_FILES,
+)
 
 
 class Place(NamedTuple):
@@ -257,14 +55,14 @@ class State(NamedTuple):
 
 
 _OWN_COLUMNS = ("session_id", *COLUMN_FIELDS)
-_own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*_OTHER_FIELDS)
+_own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*OTHER_FIELDS)
 
 
 def _values(indexed: Indexed) -> dict[str, Any]:
     summary, stored = indexed.summary, indexed.stored
     other = {
         name: value
-        for name, value in zip(_OTHER_FIELDS, _others_of(summary), strict=True)
+        for name, value in zip(OTHER_FIELDS, _others_of(summary), strict=True)
         if value is not None and value != []
     }
     start, end = stored.transcript or (None, None)
@@ -296,7 +94,7 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
     """Return the session of a row of `SUMMARY_COLUMNS`, with what no column of those tells."""
     session_id, *values, message_count, sent_at, other = row
     metadata = dict(zip(COLUMN_FIELDS, values, strict=True))
-    for name in _OTHER_FIELDS:
+    for name in OTHER_FIELDS:
         metadata[name] = other.pop(name, None)
     metadata["pending_attachments"] = metadata["pending_attachments"] or []
     return Summary(
@@ -312,30 +110,21 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
 
 _SENT_AT = len(SUMMARY_COLUMNS) - 2
 _ENTRY_NAMES = [column.name for column in SUMMARY_COLUMNS[:_SENT_AT]]
-_UNSAID = {name: None for name in _OTHER_FIELDS if name not in NOT_LISTED}
-_LISTED_OTHER = LATER_LISTED | _UNSAID.keys()
+_NOT_IN_COLUMNS = {name: None for name in OTHER_FIELDS if name not in PENDING_FIELDS}
+_FLAGS = ("pinned", "archived", "is_cli_session")
 
 
-def entry(
-    row: Sequence[Any], other: Mapping[str, Any], active_streams: Collection[str] = ()
-) -> dict[str, Any]:
-    """Return what `summary(row).as_dict(active_streams)` does, in a quarter of the time.
+def entry_values(row: Sequence[Any]) -> dict[str, Any]:
+    """Return the fields by name of a row of `SUMMARY_COLUMNS`, for `list_entry`.
 
-    `row` is the driver's own tuple, whose flags may be numbers; its last column comes decoded as `other`.
+    `row` is the driver's own tuple, whose flags may be numbers. Fields of its last column, `other`, are None.
     """
-    found = dict(zip(_ENTRY_NAMES, row, strict=False))
-    found["last_message_at"] = row[_SENT_AT] or found["updated_at"]
-    for flag in ("pinned", "archived", "is_cli_session"):
-        found[flag] = bool(found[flag])
-    stream = found["active_stream_id"]
-    found["is_streaming"] = bool(stream) and stream in active_streams
-    if not found["parent_session_id"]:
-        del found["parent_session_id"]
-    found.update(_UNSAID)
-    for name in other:
-        if name in _LISTED_OTHER:
-            found[name] = other[name]
-    return found
+    values = dict(zip(_ENTRY_NAMES, row, strict=False))
+    values["last_message_at"] = row[_SENT_AT] or values["updated_at"]
+    for flag in _FLAGS:
+        values[flag] = bool(values[flag])
+    values.update(_NOT_IN_COLUMNS)
+    return values
 
 
 # ---- queries --------------------------------------------------------------------------------------------
@@ -358,13 +147,13 @@ _STORED_COLUMNS = [
 _GET = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS).where(SESSIONS.c.session_id == sa.bindparam("id"))
 _INODES = sa.union_all(
     sa.select(SESSIONS.c.session_id, SESSIONS.c.inode).where(SESSIONS.c.draft == sa.false()),
-    sa.select(_UNREADABLE_FILES.c.session_id, _UNREADABLE_FILES.c.inode),
+    sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.inode),
 )
-_UNREADABLE = sa.select(_UNREADABLE_FILES.c.session_id, _UNREADABLE_FILES.c.reason).order_by(
-    _UNREADABLE_FILES.c.session_id
+_UNREADABLE = sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.reason).order_by(
+    UNREADABLE_FILES.c.session_id
 )
 _STATE = sa.select(
-    *(_INDEX_STATE.c[name] for name in ("store_id", "generation", "folder_time", "scanned_at", "trash_time"))
+    *(INDEX_STATE.c[name] for name in ("store_id", "generation", "folder_time", "scanned_at", "trash_time"))
 )
 
 
@@ -385,10 +174,10 @@ def signatures(connection: Connection, session_ids: Collection[str] | None = Non
     rows = sa.select(SESSIONS.c.session_id, SESSIONS.c.size, SESSIONS.c.mtime_ns, SESSIONS.c.inode)
     rows = rows.where(SESSIONS.c.draft == sa.false())
     bad = sa.select(
-        _UNREADABLE_FILES.c.session_id,
-        _UNREADABLE_FILES.c.size,
-        _UNREADABLE_FILES.c.mtime_ns,
-        _UNREADABLE_FILES.c.inode,
+        UNREADABLE_FILES.c.session_id,
+        UNREADABLE_FILES.c.size,
+        UNREADABLE_FILES.c.mtime_ns,
+        UNREADABLE_FILES.c.inode,
     )
     if session_ids is None:
         queries: list[sa.Select[Any]] = [rows, bad]
@@ -453,14 +242,14 @@ def state(connection: Connection) -> State:
 
 _VERSION_COLUMNS = ("session_id", *Signature._fields)
 _INSERT = sa.insert(SESSIONS)
-_NEXT = sa.update(_INDEX_STATE).values(generation=_INDEX_STATE.c.generation + 1)
+_NEXT = sa.update(INDEX_STATE).values(generation=INDEX_STATE.c.generation + 1)
 _NEXT_AND_MOVED = _NEXT.values(
     folder_time=sa.case(
         (
-            _INDEX_STATE.c.folder_time == sa.bindparam("before", type_=BigInteger),
+            INDEX_STATE.c.folder_time == sa.bindparam("before", type_=BigInteger),
             sa.bindparam("after", type_=BigInteger),
         ),
-        else_=_INDEX_STATE.c.folder_time,
+        else_=INDEX_STATE.c.folder_time,
     )
 )
 
@@ -525,7 +314,7 @@ def put_unreadable(connection: Connection, session_id: str, signature: Signature
     """Store that a file could not be read, in the place of whatever was known of it."""
     _forget(connection, [session_id])
     values = {"session_id": clean_text(session_id), "reason": clean_text(reason), **signature._asdict()}
-    connection.execute(sa.insert(_UNREADABLE_FILES).values(values))
+    connection.execute(sa.insert(UNREADABLE_FILES).values(values))
     next_generation(connection)
 
 
@@ -535,12 +324,12 @@ def drop(connection: Connection, session_ids: Collection[str], moved: Moved | No
     next_generation(connection, moved)
 
 
-def scanned(connection: Connection, folder_time: int, scanned_at: int) -> None:
+def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:
     """Note the folder's time as it was before a scan, and when that began (both in nanoseconds)."""
-    connection.execute(sa.update(_INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
+    connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
 
 
-def trashed(connection: Connection) -> set[str]:
+def trashed_ids(connection: Connection) -> set[str]:
     """Return the ids that the index knows to lie in the trash."""
     return set(connection.execute(sa.select(TRASHED.c.session_id)).scalars())
 
@@ -553,12 +342,12 @@ def in_place_and_trash(connection: Connection) -> list[str]:
 
 def put_trashed(connection: Connection, session_ids: Collection[str], trash_time: int | None) -> None:
     """Store what lies in the trash, as it was at this modification time of the folder (in nanoseconds)."""
-    known, found = trashed(connection), set(session_ids)
+    known, found = trashed_ids(connection), set(session_ids)
     for some in chunks(known - found):
         connection.execute(sa.delete(TRASHED).where(TRASHED.c.session_id.in_(some)))
     if found - known:
         connection.execute(sa.insert(TRASHED), [{"session_id": each} for each in found - known])
-    connection.execute(sa.update(_INDEX_STATE).values(trash_time=trash_time))
+    connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
     if known != found:
         next_generation(connection)
 
@@ -566,7 +355,7 @@ def put_trashed(connection: Connection, session_ids: Collection[str], trash_time
 def _forget(connection: Connection, session_ids: Collection[str]) -> None:
     for some in chunks(session_ids):
         connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.session_id.in_(some)))
-        connection.execute(sa.delete(_UNREADABLE_FILES).where(_UNREADABLE_FILES.c.session_id.in_(some)))
+        connection.execute(sa.delete(UNREADABLE_FILES).where(UNREADABLE_FILES.c.session_id.in_(some)))
 
 
 def next_generation(connection: Connection, moved: Moved | None = None) -> None:

@@ -18,8 +18,7 @@ from ..model import Signature
 from ..results import SyncReport
 from ..sidecars import folder as folders
 from ..sidecars import reading, trash
-from . import database, drift
-from . import rows as tables
+from . import database, drift, rows
 from .rows import Indexed, State
 
 # Files read between two commits: what is stored is not read again after a kill. They are read in turn, since
@@ -61,7 +60,7 @@ def current_state(connection: Connection, folder: Path) -> State | None:
     The folder is looked at before the connection's first query, so what the connection sees is no older.
     """
     folder_time = _folder_time(folder)
-    state = tables.state(connection)
+    state = rows.state(connection)
     current = drift.is_current(folder_time, state.folder_time, state.scanned_at, time.time_ns())
     return state if current else None
 
@@ -76,9 +75,9 @@ def confirm(engine: Engine, folder: Path) -> bool:
     scanned_at = time.time_ns()
     folder_time = _folder_time(folder)
     with database.reading(engine) as connection:
-        if tables.state(connection).folder_time != folder_time:
+        if rows.state(connection).folder_time != folder_time:
             return False
-        known = tables.inodes(connection)
+        known = rows.inodes(connection)
     if folders.scan_inodes(folder) != known:
         return False
     _note(engine, folder_time, scanned_at)
@@ -99,17 +98,17 @@ def sync_trash(engine: Engine, folder: Path) -> None:
     looked_at = time.time_ns()
     changed_at = trash_time(folder)
     with database.reading(engine) as connection:
-        if tables.state(connection).trash_time == changed_at:
+        if rows.state(connection).trash_time == changed_at:
             return
-        known = tables.trashed(connection)
+        known = rows.trashed_ids(connection)
     found = trash.ids(folder)
     settled_at = changed_at if drift.is_settled(changed_at, looked_at) else None
     if found != known:
         with database.writing(engine) as connection:
-            tables.put_trashed(connection, found, settled_at)
+            rows.put_trashed(connection, found, settled_at)
     elif settled_at is not None:  # only spares the next look, as in `_note`
         with suppress(StorageError), database.writing(engine) as connection:
-            tables.put_trashed(connection, found, settled_at)
+            rows.put_trashed(connection, found, settled_at)
 
 
 def sync(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
@@ -130,7 +129,7 @@ def _look(engine: Engine, folder: Path) -> _Look:
     folder_time = _folder_time(folder)
     found = folders.scan(folder)
     with database.reading(engine) as connection:
-        return _Look(folder_time, scanned_at, found, tables.signatures(connection))
+        return _Look(folder_time, scanned_at, found, rows.signatures(connection))
 
 
 def _folder_time(folder: Path) -> int:
@@ -152,7 +151,7 @@ def _carry_out(
     removed = _forget(engine, look, plan.removed)
     _note(engine, look.folder_time, look.scanned_at)
     with database.reading(engine) as connection:
-        unreadable = len(tables.unreadable(connection))
+        unreadable = len(rows.unreadable(connection))
     added, changed = len(stored.intersection(plan.added)), len(stored.intersection(plan.changed))
     return SyncReport(added, changed, removed, unreadable)
 
@@ -160,7 +159,7 @@ def _carry_out(
 def _note(engine: Engine, folder_time: int, scanned_at: int) -> None:
     """Note when the folder was looked at, which only spares the next look: no reason to refuse a list."""
     with suppress(StorageError), database.writing(engine) as connection:
-        tables.scanned(connection, folder_time, scanned_at)
+        rows.note_scan(connection, folder_time, scanned_at)
 
 
 def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _Problem | None:
@@ -181,11 +180,11 @@ def _store(engine: Engine, look: _Look, found: Sequence[Indexed | _Problem | Non
     by_id = {item.summary.session_id: item for item in found if isinstance(item, Indexed)}
     problems = [item for item in found if isinstance(item, _Problem)]
     with database.writing(engine) as connection:
-        present = tables.signatures(connection, by_id)
+        present = rows.signatures(connection, by_id)
         fresh = [session_id for session_id in by_id if present.get(session_id) == look.rows.get(session_id)]
-        tables.put(connection, [by_id[session_id] for session_id in fresh])
+        rows.put(connection, [by_id[session_id] for session_id in fresh])
         for problem in problems:
-            tables.put_unreadable(connection, *problem)
+            rows.put_unreadable(connection, *problem)
     return fresh
 
 
@@ -193,7 +192,7 @@ def _forget(engine: Engine, look: _Look, session_ids: Sequence[str]) -> int:
     if not session_ids:
         return 0
     with database.writing(engine) as connection:
-        present = tables.signatures(connection, session_ids)
+        present = rows.signatures(connection, session_ids)
         gone = [name for name in session_ids if present.get(name) == look.rows[name]]
-        tables.drop(connection, gone)
+        rows.drop(connection, gone)
     return len(gone)

@@ -16,7 +16,7 @@ from ..errors import InvalidValue
 from ..results import Usage
 from . import lists
 from .lists import Filters
-from .rows import AGENT_CONVERSATIONS, SESSIONS
+from .schema import AGENT_CONVERSATIONS, SESSIONS
 
 DAY = 86_400
 # No day is told of a time that is no date of a conversation, such as 0, or milliseconds taken for seconds.

@@ -26,7 +26,7 @@ from sqlalchemy import Engine, event
 from hermes_sessions import AgentUnavailable, NotFound, SessionRepository
 from hermes_sessions.agent import mirror, mirror_rows
 from hermes_sessions.index import database, upgrades
-from hermes_sessions.index.rows import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS
+from hermes_sessions.index.schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS
 
 from ..support.agent_db import (
     START,

@@ -266,11 +266,11 @@ def plan(sessions: SessionRepository, filters: Filters, after: Place | None, lim
         seen.append((statement, parameters))
 
     with database.reading(engine) as connection:
-        event.listen(engine, "before_cursor_execute", see)
+        event.listen(connection, "before_cursor_execute", see)  # not a search in the background
         try:
             lists.page(connection, filters, after, limit, View("default", "/srv"))
         finally:
-            event.remove(engine, "before_cursor_execute", see)
+            event.remove(connection, "before_cursor_execute", see)
         ((statement, parameters),) = seen
         rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
         return [row[3] for row in rows]

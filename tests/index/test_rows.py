@@ -19,8 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from hermes_sessions import InvalidValue, SessionRepository, Signature, StorageError, Summary
 from hermes_sessions.config import resolve
 from hermes_sessions.fields import LARGEST_INTEGER, other_keys, read_metadata
-from hermes_sessions.index import database, lists, upgrades
-from hermes_sessions.index import rows as tables
+from hermes_sessions.index import database, lists, rows, schema, upgrades
 from hermes_sessions.index.lists import Filters
 from hermes_sessions.index.rows import Indexed, Place
 from hermes_sessions.model import Moved, Stored
@@ -57,11 +56,11 @@ def indexed(session_id: str, *, draft: bool = False, stored: Stored | None = Non
     return Indexed(summary, stored or Stored(VERSION, (1, 2), at), draft)
 
 
-def fill(engine: Engine, rows: list[Indexed]) -> None:
+def fill(engine: Engine, only: list[Indexed]) -> None:
     """Make these the only rows of the index."""
     with database.writing(engine) as connection:
-        connection.execute(sa.delete(tables.SessionRow))
-        tables.put(connection, rows)
+        connection.execute(sa.delete(schema.SessionRow))
+        rows.put(connection, only)
 
 
 # ---- the engine -------------------------------------------------------------------------------------------
@@ -113,7 +112,7 @@ def test_a_write_begins_immediate_and_a_reader_does_not_wait(index: Engine) -> N
     with database.writing(index) as connection:
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             own.execute("BEGIN IMMEDIATE")
-        tables.put(connection, [indexed("a")])
+        rows.put(connection, [indexed("a")])
         with database.reading(index) as reader:
             assert lists.count(reader, Filters()) == 0
     own.execute("BEGIN IMMEDIATE")
@@ -126,7 +125,7 @@ def test_a_read_sees_one_state(index: Engine) -> None:
     with database.reading(index) as reader:
         assert lists.count(reader, Filters()) == 0
         with database.writing(index) as connection:
-            tables.put(connection, [indexed("a")])
+            rows.put(connection, [indexed("a")])
         assert lists.count(reader, Filters()) == 0
 
 
@@ -155,9 +154,9 @@ def test_a_second_writer_waits(index: Engine) -> None:
         start.wait()
         for number in range(10):
             with database.writing(index) as connection:
-                generation = connection.execute(sa.select(tables.IndexState.generation)).scalar_one()
-                tables.put(connection, [indexed(f"{name}-{number}")])
-                again = connection.execute(sa.select(tables.IndexState.generation)).scalar_one()
+                generation = connection.execute(sa.select(schema.IndexState.generation)).scalar_one()
+                rows.put(connection, [indexed(f"{name}-{number}")])
+                again = connection.execute(sa.select(schema.IndexState.generation)).scalar_one()
                 assert again == generation + 1
 
     threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
@@ -172,7 +171,7 @@ def test_a_second_writer_waits(index: Engine) -> None:
 def test_an_error_takes_the_write_back(index: Engine) -> None:
     def fail() -> None:
         with database.writing(index) as connection:
-            tables.put(connection, [indexed("a")])
+            rows.put(connection, [indexed("a")])
             raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
@@ -225,9 +224,9 @@ def test_a_state_folder_of_any_name_holds_its_index(tmp_path: Path, name: str) -
 
 def _round_trip(engine: Engine, row: Indexed) -> Indexed:
     with database.writing(engine) as connection:
-        tables.put(connection, [row])
+        rows.put(connection, [row])
     with database.reading(engine) as connection:
-        found = tables.get(connection, row.summary.session_id)
+        found = rows.get(connection, row.summary.session_id)
     assert found
     return found
 
@@ -296,24 +295,24 @@ def test_more_ids_than_any_database_takes_parameters(engine: Engine) -> None:
     many = [f"id-{number}" for number in range(40_001)]
     fill(engine, [indexed("first"), indexed("last"), indexed("stays")])
     with database.writing(engine) as connection:
-        tables.put_unreadable(connection, "bad", VERSION, "why")
+        rows.put_unreadable(connection, "bad", VERSION, "why")
         wanted = ["first", *many, "bad", "last"]
-        assert tables.signatures(connection, wanted) == dict.fromkeys(("first", "bad", "last"), VERSION)
-        tables.drop(connection, wanted)
-        assert tables.signatures(connection) == {"stays": VERSION}
-        assert tables.unreadable(connection) == []
+        assert rows.signatures(connection, wanted) == dict.fromkeys(("first", "bad", "last"), VERSION)
+        rows.drop(connection, wanted)
+        assert rows.signatures(connection) == {"stays": VERSION}
+        assert rows.unreadable(connection) == []
 
 
 def test_a_file_is_either_readable_or_not(engine: Engine) -> None:
     fill(engine, [])
     with database.writing(engine) as connection:
         for _ in range(2):
-            tables.put(connection, [indexed("a")])
-            assert (lists.count(connection, Filters()), tables.unreadable(connection)) == (1, [])
-            tables.put_unreadable(connection, "a", VERSION, "why \ud800")
+            rows.put(connection, [indexed("a")])
+            assert (lists.count(connection, Filters()), rows.unreadable(connection)) == (1, [])
+            rows.put_unreadable(connection, "a", VERSION, "why \ud800")
             assert lists.count(connection, Filters()) == 0
-            assert tables.unreadable(connection) == [("a.json", "why \ufffd")]
-        tables.drop(connection, ["a"])
+            assert rows.unreadable(connection) == [("a.json", "why \ufffd")]
+        rows.drop(connection, ["a"])
 
 
 def test_a_file_whose_name_is_not_utf_8_is_only_a_warning(sessions: SessionRepository) -> None:
@@ -336,7 +335,7 @@ def test_old_drafts(engine: Engine) -> None:
 
     fill(engine, [row("old", 99, True), row("new", 100, True), row("session", 1, False)])
     with database.reading(engine) as connection:
-        assert tables.old_drafts(connection, 100) == ["old"]
+        assert rows.old_drafts(connection, 100) == ["old"]
 
 
 # ---- lists ------------------------------------------------------------------------------------------------
@@ -440,13 +439,13 @@ def test_no_statistics_were_gathered(full: Engine) -> None:
 @pytest.mark.parametrize("filters", list(_filters()), ids=lambda filters: "-".join(map(str, filters)))
 def test_every_list_is_right(full: Engine, filters: Filters) -> None:
     matching = [row.summary for row in map(_some_session, range(3000)) if _matches(row, filters)]
-    expected = [summary.session_id for summary in sorted(matching, key=tables.place_of)]
+    expected = [summary.session_id for summary in sorted(matching, key=rows.place_of)]
     with database.reading(full) as connection:
         found = lists.page(connection, filters, None, None)
         assert [summary.session_id for summary in found] == expected
         assert lists.count(connection, filters) == len(expected)
         assert sorted(lists.ids(connection, filters)) == sorted(expected)
-        third = lists.page(connection, filters, tables.place_of(found[2]), 5)
+        third = lists.page(connection, filters, rows.place_of(found[2]), 5)
         assert [summary.session_id for summary in third] == expected[3:8]
 
 
@@ -460,18 +459,18 @@ _ROWS = st.lists(
 
 
 @settings(deadline=None)
-@given(rows=_ROWS, size=st.integers(1, 13))
-def test_pages_make_the_whole_list(engine: Engine, rows: list[tuple[str, float, bool]], size: int) -> None:
+@given(sample=_ROWS, size=st.integers(1, 13))
+def test_pages_make_the_whole_list(engine: Engine, sample: list[tuple[str, float, bool]], size: int) -> None:
     """`engine` is of the module: each example replaces its rows."""
-    fill(engine, [indexed(session_id, at=at, pinned=pinned) for session_id, at, pinned in rows])
-    expected = [row[0] for row in sorted(rows, key=lambda row: (not row[2], -row[1], row[0]))]
+    fill(engine, [indexed(session_id, at=at, pinned=pinned) for session_id, at, pinned in sample])
+    expected = [row[0] for row in sorted(sample, key=lambda row: (not row[2], -row[1], row[0]))]
     paged: list[str] = []
     after: Place | None = None
     with database.reading(engine) as connection:
         while some := lists.page(connection, Filters(), after, size):
             assert len(some) <= size
             paged += [summary.session_id for summary in some]
-            after = tables.place_of(some[-1])
+            after = rows.place_of(some[-1])
     assert paged == expected
 
 
@@ -482,20 +481,20 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
     seen: list[Any] = []
     event.listen(index, "before_execute", lambda *args: seen.append(args[1]))
     with database.writing(index) as connection:
-        tables.put(connection, [indexed("a"), indexed("b", draft=True)])
-        tables.put_unreadable(connection, "c", VERSION, "why")
-        tables.get(connection, "a")
-        tables.signatures(connection)
-        tables.signatures(connection, ["a"])
-        tables.unreadable(connection)
-        tables.state(connection)
-        tables.inodes(connection)
-        tables.is_empty(connection)
-        tables.put(connection, [indexed("a")], Moved(1, 2))
-        tables.change(connection, indexed("a"), indexed("a", pinned=True))
-        tables.scanned(connection, 1, 2)
-        tables.old_drafts(connection, 1)
-        tables.drop(connection, ["a"])
+        rows.put(connection, [indexed("a"), indexed("b", draft=True)])
+        rows.put_unreadable(connection, "c", VERSION, "why")
+        rows.get(connection, "a")
+        rows.signatures(connection)
+        rows.signatures(connection, ["a"])
+        rows.unreadable(connection)
+        rows.state(connection)
+        rows.inodes(connection)
+        rows.is_empty(connection)
+        rows.put(connection, [indexed("a")], Moved(1, 2))
+        rows.change(connection, indexed("a"), indexed("a", pinned=True))
+        rows.note_scan(connection, 1, 2)
+        rows.old_drafts(connection, 1)
+        rows.drop(connection, ["a"])
         for filters in _filters():
             lists.ids(connection, filters)
             lists.count(connection, filters)
@@ -504,7 +503,7 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
     assert len(seen) > 130
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
     texts = [str(statement.compile(dialect=dialect)) for statement in seen]
-    for table in tables.Base.metadata.sorted_tables:
+    for table in schema.Base.metadata.sorted_tables:
         texts.append(str(CreateTable(table).compile(dialect=dialect)))
         texts += [str(CreateIndex(one).compile(dialect=dialect)) for one in table.indexes]
     assert not [text for text in texts if "PRAGMA" in text or "?" in text]
@@ -515,8 +514,8 @@ def test_a_change_states_the_row_it_was_made_from(index: Engine) -> None:
     theirs = Indexed(indexed("a", title="theirs", model="theirs").summary, Stored(Signature(9, 9, 9)), False)
     fill(index, [theirs])
     with database.writing(index) as connection:
-        tables.change(connection, old, new)
-        assert tables.get(connection, "a") == new, "no column of the other version is left"
+        rows.change(connection, old, new)
+        assert rows.get(connection, "a") == new, "no column of the other version is left"
         assert lists.count(connection, Filters(hidden=True)) == 1
 
 
@@ -525,7 +524,7 @@ def test_a_change_of_type_alone_is_stored(index: Engine) -> None:
     fill(index, [old])
     new = old._replace(summary=old.summary.changed({"flag": True}))
     with database.writing(index) as connection:
-        tables.change(connection, old, new)
-        found = tables.get(connection, "a")
+        rows.change(connection, old, new)
+        found = rows.get(connection, "a")
     assert found is not None
     assert found.summary.extra["flag"] is True

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 
 from hermes_sessions import InvalidValue, NewerDatabase, SessionRepository, StorageError
 from hermes_sessions.config import Config, resolve
-from hermes_sessions.index import database, rows, upgrades
+from hermes_sessions.index import database, schema, upgrades
 
 from ..support.processes import at_once
 
@@ -392,7 +392,7 @@ def test_the_models_make_what_the_migrations_make(config: Config, tmp_path: Path
     modelled = database.make_engine(tmp_path / "models.db")
     migrated = database.make_engine(config.index)
     with database.writing(modelled) as connection:
-        rows.Base.metadata.create_all(connection)
+        schema.Base.metadata.create_all(connection)
     for engine in (modelled, migrated):
         inspector = sa.inspect(engine)
         described.append(
@@ -402,7 +402,7 @@ def test_the_models_make_what_the_migrations_make(config: Config, tmp_path: Path
                     sorted((str(one["name"]), one["column_names"]) for one in inspector.get_indexes(name)),
                     inspector.get_pk_constraint(name)["constrained_columns"],
                 )
-                for name in rows.Base.metadata.tables
+                for name in schema.Base.metadata.tables
             }
         )
         engine.dispose()
