@@ -82,7 +82,7 @@ def test_an_act_by_key_and_by_menu_and_back(
             page.keyboard.press("z")
         else:
             toast.get_by_role("button", name="Undo").click()
-        said(page, "Taken back.")
+        said(page, "Undone.")
         assert stored(home, session_id)[field] is False if field else path.exists()
         expect(row(page, session_id)).to_have_count(1)
 
@@ -103,7 +103,7 @@ def test_a_title_is_changed_in_its_row_and_on_its_page(page: Page, home: Path) -
     expect(page.locator("main h1")).to_have_text("<b>Rent</b> & more")
     expect(row(page, session_id).locator(".row-title")).to_be_focused()
     page.keyboard.press("z")
-    said(page, "Taken back.")
+    said(page, "Undone.")
     assert stored(home, session_id)["title"] == session_id
 
 
@@ -140,9 +140,9 @@ def test_several_at_once(page: Page, home: Path) -> None:
     toast = said(page, "3 conversations archived.")
     assert [stored(home, each).get("archived", False) for each in ids] == [True, True, True, False]
     toast.get_by_role("button", name="Undo").click()
-    said(page, "Taken back.")
+    said(page, "Undone.")
     assert not any(stored(home, each).get("archived") for each in ids)
-    for act, words in (("Pin", "pinned"), ("Move", "moved to Kitchen"), ("Delete", "in the trash")):
+    for act, words in (("Pin", "pinned"), ("Move", "moved to Kitchen"), ("Delete", "moved to the trash")):
         page.get_by_role("button", name="Select several").click()
         for each in ids[:2]:
             row(page, each).click()
@@ -150,7 +150,7 @@ def test_several_at_once(page: Page, home: Path) -> None:
         if act == "Move":
             page.get_by_role("dialog").get_by_role("button", name="Kitchen").click()
         said(page, f"2 conversations {words}.").get_by_role("button", name="Undo").click()
-        said(page, "Taken back.")
+        said(page, "Undone.")
     assert [stored(home, each).get("project_id") for each in ids[:2]] == [None, None]
 
 
@@ -245,7 +245,7 @@ def test_a_conflict_offers_to_reload(refused: Page, home: Path) -> None:
     put_session(home, session_id, title="Came again")
     refused.keyboard.press("z")
     toast = refused.locator(".toast.bad")
-    expect(toast).to_contain_text("Somebody else changed it meanwhile")
+    expect(toast).to_contain_text("There is a session twice")
     toast.get_by_role("button", name="Reload").click()
     expect(row(refused, session_id)).to_contain_text("Came again")
 

@@ -215,7 +215,7 @@ def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
         expect(result).to_contain_text("needle.txt")
         page.get_by_label("More about message 5").click()
         page.get_by_role("link", name="Link to this message").click()
-        expect(page.locator(".toast")).to_contain_text("The link is copied.")
+        expect(page.locator(".toast")).to_contain_text("Link copied.")
         assert page.evaluate("navigator.clipboard.readText()") == f"{url}/session/rich?at=4#m4"
         assert page.locator("img.picture").evaluate("each => each.naturalWidth") == 1
 
@@ -361,7 +361,7 @@ def test_what_somebody_else_changed_is_refused_and_shown_anew(
         act(second)
         if scripts:
             refused = second.locator(".toast.bad")
-            expect(refused).to_contain_text("Somebody else changed it meanwhile")
+            expect(refused).to_contain_text("nothing was done")
             expect(second.locator(".message")).to_have_count(8)
             refused.get_by_role("button", name="Reload").click()
         else:
@@ -386,7 +386,7 @@ def test_a_dialog_that_waits_cuts_nothing_that_came_meanwhile(
         repository.append("waits", turns(2))
         expect(page.locator("#m5")).to_be_attached()
         remove.click()
-        expect(page.locator(".toast.bad")).to_contain_text("Somebody else changed it meanwhile")
+        expect(page.locator(".toast.bad")).to_contain_text("nothing was done")
         assert repository.summary("waits").message_count == 6
 
 

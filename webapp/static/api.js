@@ -1,36 +1,118 @@
-// Requests to our own server: JSON in and out, errors in words.
+// Requests to this site's server: JSON in both directions, and errors that say what went wrong.
 
-/** What went wrong with a request; `status` is 0 if the server could not be reached. */
-export class Refused extends Error {
-  constructor(words, status) {
-    super(words);
+/** @typedef {import("./events.js").SessionEntry} SessionEntry */
+
+/**
+ * @typedef {object} Project
+ * @property {string} project_id
+ * @property {string} name
+ * @property {string | null} [color] `#rrggbb`
+ */
+
+/**
+ * What became of one session of a batch: `error` and `status` say why it was not changed.
+ * @typedef {{ session_id: string, ok: true } | { session_id: string, ok: false, error: string, status: number }} BatchResult
+ */
+
+/** @typedef {{ session_id: string }} OneSession */
+/** @typedef {{ session: SessionEntry }} ChangedSession */
+/** @typedef {"pin" | "unpin" | "archive" | "unarchive" | "move" | "delete" | "restore"} BatchAction */
+
+/**
+ * The body and the answer of each POST that the pages send.
+ * @typedef {{
+ *   "/api/session/pin": { body: OneSession & { pinned: boolean }, answer: ChangedSession },
+ *   "/api/session/archive": { body: OneSession & { archived: boolean }, answer: ChangedSession },
+ *   "/api/session/move": { body: OneSession & { project_id: string | null }, answer: ChangedSession },
+ *   "/api/session/rename": { body: OneSession & { title: string }, answer: ChangedSession },
+ *   "/api/session/duplicate": { body: OneSession, answer: ChangedSession },
+ *   "/api/session/delete": { body: OneSession, answer: { ok: boolean } },
+ *   "/api/session/restore": { body: OneSession, answer: ChangedSession },
+ *   "/api/session/import_cli": { body: OneSession, answer: ChangedSession },
+ *   "/api/projects/create": { body: { name: string, color: string }, answer: { project: Project } },
+ *   "/api/sessions/batch": {
+ *     body: { session_ids: string[], action: BatchAction, project_id: string | null },
+ *     answer: { results: BatchResult[] },
+ *   },
+ * }} Posts
+ */
+
+/**
+ * The answer of each GET that the pages send.
+ * @typedef {{ "/api/projects": { projects: Project[] } }} Gets
+ */
+
+/** The server refused a request, or could not be reached. */
+export class RequestError extends Error {
+  /**
+   * @param {string} message says why, for the user
+   * @param {number} status the HTTP status; 0 if there was no answer
+   */
+  constructor(message, status) {
+    super(message);
     this.status = status;
   }
 }
 
-/** Send a JSON object by POST and return the answer's; throw `Refused`. */
+/**
+ * Send a JSON object by POST and return the answer's; throw `RequestError`.
+ * @template {keyof Posts} Path
+ * @param {Path} path
+ * @param {Posts[Path]["body"]} body
+ * @returns {Promise<Posts[Path]["answer"]>}
+ */
 export function post(path, body) {
-  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return requestJson(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-/** Return the JSON object at a path; `signal` aborts. Throw `Refused`. */
-export function get(path, signal) {
-  return ask(path, { signal });
+/**
+ * Return the JSON object at a path; throw `RequestError`.
+ * @template {keyof Gets} Path
+ * @param {Path} path
+ * @returns {Promise<Gets[Path]>}
+ */
+export function get(path) {
+  return requestJson(path, {});
 }
 
-async function ask(path, options) {
-  const response = await reach(path, options);
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+async function requestJson(path, options) {
+  const response = await request(path, options);
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(body.error ?? `the server answered ${response.status}`, response.status);
+  if (!response.ok) throw new RequestError(body.error ?? statusText(response), response.status);
   return body;
 }
 
-/** Fetch, with an unreachable server as `Refused`. */
-export async function reach(path, options) {
+/**
+ * Fetch an address; throw `RequestError` if the server cannot be reached.
+ * @param {string | URL} address
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>} of any status
+ */
+export async function request(address, options) {
   try {
-    return await fetch(path, options);
+    return await fetch(address, options);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refused("the server cannot be reached", 0);
+    if (isAbort(error)) throw error;
+    throw new RequestError("the server cannot be reached", 0);
   }
+}
+
+/**
+ * Return the status of an answer in words, for one that says nothing else.
+ * @param {Response} response
+ */
+export function statusText(response) {
+  return `the server answered with status ${response.status}`;
+}
+
+/**
+ * Return whether an error only says that a request was no longer wanted.
+ * @param {unknown} error
+ */
+export function isAbort(error) {
+  return error instanceof DOMException && error.name === "AbortError";
 }

@@ -1,23 +1,24 @@
-// The shell's script: everything on top of pages that can be read without it.
+// The script of every page. Each page can be read without it.
 
-import * as acts from "./acts.js";
-import * as finder from "./finder.js";
-import * as keys from "./keys.js";
+import * as actions from "./actions.js";
 import * as list from "./list.js";
 import * as live from "./live.js";
-import * as navigate from "./navigate.js";
-import * as picked from "./picked.js";
+import * as navigation from "./navigation.js";
+import * as search from "./search.js";
+import * as selection from "./selection.js";
+import * as shortcuts from "./shortcuts.js";
 import { keepTimes } from "./times.js";
 import { adopt } from "./toast.js";
 
+// The page that asks for a password has no list.
 if (document.getElementById("side")) {
   list.start();
-  finder.start();
-  acts.start();
-  picked.start();
-  keys.start();
+  search.start();
+  actions.start();
+  selection.start();
+  shortcuts.start();
   live.start(list.refresh);
-  navigate.start(list.refresh);
+  navigation.start(list.refresh);
 }
 adopt(document);
 keepTimes();

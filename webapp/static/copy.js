@@ -1,30 +1,47 @@
-// Text onto the clipboard, and the button that every block of code has for it.
+// Copying text to the clipboard, and the copy button on every block of code.
 
-/** Copy a text; return whether it worked. */
+import { closest } from "./dom.js";
+
+/**
+ * Copy a text; return whether it worked.
+ * @param {string} text
+ * @returns {Promise<boolean>}
+ */
 export async function copy(text) {
   try {
-    if (navigator.clipboard) await navigator.clipboard.writeText(text);
-    else return copySelected(text);
+    if (!hasClipboard()) return copySelected(text);
+    await navigator.clipboard.writeText(text);
     return true;
   } catch {
     return false;
   }
 }
 
-/** The old way, which also works over plain HTTP from another machine. */
+/** Browsers offer the clipboard over HTTPS and on this machine only. */
+function hasClipboard() {
+  return "clipboard" in navigator && Boolean(navigator.clipboard);
+}
+
+/**
+ * Copy by selecting, which is deprecated but also works over plain HTTP from another machine.
+ * @param {string} text
+ */
 function copySelected(text) {
   const field = document.createElement("textarea");
   field.value = text;
   field.className = "unseen";
   document.body.append(field);
   field.select();
-  const done = document.execCommand("copy");
+  const copied = document.execCommand("copy");
   field.remove();
-  return done;
+  return copied;
 }
 
-/** Give every block of code its copy button. */
-export function enhance(root) {
+/**
+ * Give every block of code its copy button.
+ * @param {ParentNode} root
+ */
+export function addCopyButtons(root) {
   for (const code of root.querySelectorAll(".code")) {
     const button = document.createElement("button");
     button.type = "button";
@@ -34,9 +51,13 @@ export function enhance(root) {
   }
 }
 
-/** Copy the code that a button stands on, and say on the button whether it worked. */
+/**
+ * Copy the block of code that a button stands on, and show on the button whether it worked.
+ * @param {HTMLElement} button
+ */
 export async function copyCode(button) {
-  const done = await copy(button.parentElement.querySelector("pre").textContent);
-  button.textContent = done ? "Copied" : "Not copied";
+  const code = closest(button, ".code")?.querySelector("pre");
+  const copied = await copy(code?.textContent ?? "");
+  button.textContent = copied ? "Copied" : "Copy failed";
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 }

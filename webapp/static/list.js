@@ -1,297 +1,397 @@
-// The list in the sidebar: loads more while scrolling, holds only what is near, and follows changes.
+// The list in the sidebar: loads more while scrolling, unloads what is far away, and follows changes.
 //
-// It is made of chunks, one for each page that was fetched. A chunk far from what is seen gives up its rows and keeps
-// its height, so that 20,000 sessions cost no more than some hundred; near again, it is fetched anew.
+// `list_state.js` decides what to hold and to fetch; this module fetches it and puts it on the page.
 
-import { Refused, reach } from "./api.js";
+import { RequestError, isAbort, request, statusText } from "./api.js";
+import { all, byId, closest, errorIn, optional, parsed, required } from "./dom.js";
+import { emit, on } from "./events.js";
+import { filtersOf, isSearch } from "./filters.js";
+import {
+  ListState, NEXT_ROWS, FIRST_ROWS, anchorOf, changeFor, chunkOf, focusCandidates, rowsToReload, stepTarget,
+} from "./list_state.js";
+import { Coalesced } from "./tasks.js";
+import { sentence } from "./text.js";
 
-const ROWS_A_FETCH = 100;
-const MOST_ROWS = 200; // that one request gives
-const NEAR = "1500px 0px";
-export const FILTERS = ["q", "profile", "project_id", "source", "archived"];
+/** @typedef {import("./list_state.js").Chunk} Chunk */
+/** @typedef {import("./list_state.js").Removal} Removal */
 
-let chunks = []; // {node, query, next, filled}; `query` and `next` are the queries that fetch it and the one after
-let filters = ""; // what the list shows now
-let generation = 0; // answers to what was asked for an older list are dropped
-let stale = false; // changed while only a part of it, far from its beginning, was renewed
-let refreshing = null;
-const sources = new WeakMap(); // the server's text of each row, to leave alone what did not change
+const NEAR = "1500px 0px"; // how far from the list's edges rows are held
+const NEAR_BEGINNING = 600; // pixels from the beginning where a stale list is renewed
 
-export const list = () => document.getElementById("list");
-export const rows = () => [...list().querySelectorAll(".row")];
-export const rowOf = (id) => list().querySelector(`.row[data-id="${CSS.escape(id)}"]`);
+const state = new ListState();
+/** @type {WeakMap<Chunk, HTMLElement>} */
+const nodes = new WeakMap();
+/** The server's HTML of each row, which tells whether it changed. @type {WeakMap<HTMLElement, string>} */
+const sources = new WeakMap();
 
-const nearEnd = new IntersectionObserver(onEnd, { root: list(), rootMargin: NEAR });
-const near = new IntersectionObserver(onNear, { root: list(), rootMargin: NEAR });
+/** Return the element that scrolls. */
+export const list = () => byId("list");
+
+/** Return the rows that are loaded, in order. */
+export const rows = () => rowsIn(list());
+
+/**
+ * Return the row of a session, null if it is not loaded.
+ * @param {string} id
+ */
+export const rowOf = (id) => optional(list(), `.row[data-id="${CSS.escape(id)}"]`, HTMLElement);
+
+/**
+ * Return the link with the title of a row.
+ * @param {HTMLElement} row
+ */
+export const titleOf = (row) => required(row, ".row-title", HTMLElement);
+
+const options = { root: document.getElementById("list"), rootMargin: NEAR };
+const endObserver = new IntersectionObserver(onEnd, options);
+const chunkObserver = new IntersectionObserver(onNear, options);
 const end = document.createElement("div");
 end.className = "list-end";
 
-/** Return the filters of an address, in one spelling. */
-export function filtersOf(search) {
-  const given = new URLSearchParams(search);
-  const kept = FILTERS.filter((name) => given.get(name)).map((name) => [name, given.get(name)]);
-  return new URLSearchParams(kept).toString();
-}
-
 /** Take over the list that came with the page. */
 export function start() {
-  filters = filtersOf(location.search);
+  const filters = filtersOf(location.search);
   const cursor = new URLSearchParams(location.search).get("cursor");
-  chunks = [chunkOf(document, cursor ? `${filters}&cursor=${encodeURIComponent(cursor)}` : filters)];
+  state.reset(filters, takeChunk(document, cursor ? `${filters}&cursor=${encodeURIComponent(cursor)}` : filters));
   layOut();
-  document.addEventListener("shown", onShown);
-  list().addEventListener("scroll", () => { if (stale && list().scrollTop < 600) refresh(); }, { passive: true });
+  on("page-changed", onPageChanged);
+  list().addEventListener("scroll", () => {
+    if (state.stale && list().scrollTop < NEAR_BEGINNING) refresh();
+  }, { passive: true });
 }
 
-function onShown() {
-  const wanted = filtersOf(location.search);
-  if (wanted !== filters) load(wanted).catch(showFailure);
+function onPageChanged() {
+  const filters = filtersOf(location.search);
+  if (filters !== state.filters) load(filters).catch(showFailure);
   markCurrent();
 }
 
-/** Show the sessions that other filters leave; throws `Refused`. */
-export async function load(wanted, signal) {
-  const mine = ++generation;
+/**
+ * Show the sessions that match other filters; throw `RequestError`.
+ * @param {string} filters a query string
+ * @param {AbortSignal} [signal]
+ */
+export async function load(filters, signal) {
+  const generation = state.supersede();
   list().setAttribute("aria-busy", "true");
   try {
-    const page = await fetchPage(wanted, ROWS_A_FETCH / 2, signal);
-    if (mine !== generation) return;
-    filters = wanted;
-    stale = false;
-    chunks = [chunkOf(page, wanted)];
-    renewState(page);
+    const page = await fetchPage(filters, FIRST_ROWS, signal);
+    if (generation !== state.generation) return;
+    state.reset(filters, takeChunk(page, filters));
+    renewSummary(page);
     layOut();
     list().scrollTop = 0;
-    document.dispatchEvent(new CustomEvent("filtered", { detail: wanted }));
+    emit("filters-changed", filters);
   } finally {
-    if (mine === generation) list().removeAttribute("aria-busy");
+    if (generation === state.generation) list().removeAttribute("aria-busy");
   }
 }
 
-/** Show what changed. Near the beginning all of it is fetched again, elsewhere only what is seen. */
-export async function refresh() {
-  if (refreshing) { refreshing.again = true; return; }
-  refreshing = { again: false };
+/** Show what changed on the server. */
+export function refresh() {
+  return refreshes.run();
+}
+
+const refreshes = new Coalesced(async () => {
+  const plan = state.planRefresh(state.chunks.filter(isVisible));
   try {
-    await (filters.includes("q=") ? renewSeen() : renew());
+    await (plan.scope === "beginning" ? renewBeginning(plan) : renewChunks(plan.chunks));
   } catch (error) {
-    if (!(error instanceof Refused)) throw error; // unreachable: whoever watches the connection says so
-  } finally {
-    const { again } = refreshing;
-    refreshing = null;
-    if (again) refresh();
+    // The notice about the connection says so already.
+    if (!(error instanceof RequestError)) throw error;
   }
-}
+});
 
-async function renew() {
-  const last = chunks.findLastIndex(isSeen);
-  const count = chunks.slice(0, last + 1).reduce((sum, chunk) => sum + countOf(chunk), 0);
-  if (last > 0 && count > MOST_ROWS) return renewSeen();
-  const mine = generation;
-  const page = await fetchPage(filters, Math.max(ROWS_A_FETCH / 2, count));
-  if (mine !== generation) return undefined;
-  stale = false;
-  renewState(page);
-  keepingPlace(() => {
-    const first = chunkOf(page, filters);
-    const rest = chunks.slice(last + 1);
-    const follows = rest[0]?.query === first.next;
-    const known = new Set(idsOf(first));
-    reuse(first.node, chunks.slice(0, last + 1).map((chunk) => chunk.node));
-    chunks = [first, ...(follows ? rest : [])];
-    if (follows) for (const chunk of rest) forget(chunk, known);
+/** @param {{ limit: number, replaced: number }} plan */
+async function renewBeginning({ limit, replaced }) {
+  const { generation, filters } = state;
+  const page = await fetchPage(filters, limit);
+  if (generation !== state.generation) return;
+  renewSummary(page);
+  keepPlace(() => {
+    const first = takeChunk(page, filters);
+    reuseRows(nodeOf(first), state.chunks.slice(0, replaced).map(nodeOf));
+    removeRows(state.replaceBeginning(replaced, first));
     layOut();
   });
-  return undefined;
 }
 
-async function renewSeen() {
-  stale = true;
-  for (const chunk of chunks.filter((each) => isSeen(each) && each.filled)) {
-    const page = await fill(chunk);
-    if (page && !filters.includes("q=")) renewState(page); // of a search, a part says how many were found up to it
+/** @param {Chunk[]} chunks */
+async function renewChunks(chunks) {
+  for (const chunk of chunks) {
+    const page = await reload(chunk);
+    if (page && !isSearch(state.filters)) renewSummary(page); // a page of a search counts only the hits up to its end
   }
+}
+
+/**
+ * Remove a session's row at once.
+ * @param {string} id
+ */
+export function removeRow(id) {
+  state.removeSession(id);
+  rowOf(id)?.remove();
 }
 
 // ---- chunks ---------------------------------------------------------------------------------------------
 
+/**
+ * @param {string} query
+ * @param {number} limit rows
+ * @param {AbortSignal} [signal]
+ */
 async function fetchPage(query, limit, signal) {
-  const response = await reach(`/sidebar?${query}&limit=${limit}`, { cache: "no-store", signal });
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const response = await request(`/sidebar?${query}&limit=${limit}`, { cache: "no-store", signal: signal ?? null });
+  const page = parsed(await response.text());
   if (response.redirected) location.reload(); // to log in
-  if (!response.ok) throw new Refused(page.querySelector("[role=alert] p")?.textContent ?? "no list", response.status);
+  if (!response.ok) throw new RequestError(errorIn(page) ?? statusText(response), response.status);
   return page;
 }
 
-function chunkOf(page, query) {
-  const box = page.getElementById("list");
+/**
+ * Make a chunk of a page's rows, which move from there to a node of the chunk's own.
+ * @param {Document} page
+ * @param {string} query what fetched it
+ */
+function takeChunk(page, query) {
+  const box = required(page, "#list", HTMLElement);
   const paging = box.querySelector(".paging");
-  const link = paging?.querySelector("[rel=next]");
+  const next = paging?.querySelector("[rel=next]")?.getAttribute("href");
   paging?.remove();
   const node = document.createElement("div");
   node.className = "chunk";
   node.append(...box.childNodes);
-  for (const row of node.querySelectorAll(".row")) sources.set(row, row.outerHTML);
-  const next = link ? new URL(link.getAttribute("href"), location.href).searchParams.toString() : null;
-  return { node, query, next, filled: true };
+  for (const row of rowsIn(node)) sources.set(row, row.outerHTML);
+  const chunk = chunkOf({
+    query,
+    next: next ? new URL(next, location.href).searchParams.toString() : null,
+    ids: rowsIn(node).map(idOf),
+    days: daysIn(node).map((day) => day.dataset.day ?? ""),
+  });
+  nodes.set(chunk, node);
+  return chunk;
 }
 
+/** Put every chunk on the page. */
 function layOut() {
-  near.disconnect();
-  list().replaceChildren(...chunks.map((chunk) => chunk.node), end);
-  for (const chunk of chunks) near.observe(chunk.node);
-  nearEnd.unobserve(end);
-  nearEnd.observe(end);
+  chunkObserver.disconnect();
+  list().replaceChildren(...state.chunks.map(nodeOf), end);
+  for (const chunk of state.chunks) chunkObserver.observe(nodeOf(chunk));
+  watchEnd();
   settle();
 }
 
-/** Do what depends on the rows that are there now. */
-function settle() {
-  let day = null;
-  for (const chunk of chunks) {
-    const first = chunk.node.querySelector(".day");
-    first?.classList.toggle("continued", first.dataset.day === day);
-    chunk.day = [...chunk.node.querySelectorAll(".day")].at(-1)?.dataset.day ?? chunk.day;
-    day = chunk.day;
-  }
-  markCurrent();
-  document.dispatchEvent(new Event("rows"));
+/** Watch the end of the list anew: its observer is called once more, also if it is visible already. */
+function watchEnd() {
+  endObserver.unobserve(end);
+  endObserver.observe(end);
 }
 
+/** Do what depends on the rows that are loaded. */
+function settle() {
+  state.continuedDays().forEach((continued, index) => {
+    const chunk = state.chunks[index];
+    if (chunk) daysIn(nodeOf(chunk))[0]?.classList.toggle("continued", continued);
+  });
+  markCurrent();
+  emit("rows-changed", null);
+}
+
+/** @param {IntersectionObserverEntry[]} entries */
 async function onEnd(entries) {
-  const last = chunks.at(-1);
-  // Of several, told at once where the browser was busy, only the last is how things stand.
-  if (!entries.at(-1).isIntersecting || !last?.next || end.ariaBusy) return;
-  const mine = generation;
+  const query = state.next;
+  // A busy browser reports several entries at once. Only the last says how it is now.
+  if (!entries.at(-1)?.isIntersecting || query === null || end.ariaBusy) return;
+  const { generation } = state;
   end.ariaBusy = "true";
   try {
-    const chunk = chunkOf(await fetchPage(last.next, ROWS_A_FETCH), last.next);
-    if (mine !== generation || last !== chunks.at(-1)) return;
-    const known = new Set(idsOf(chunk));
-    for (const other of chunks) forget(other, known);
-    chunks.push(chunk);
-    end.before(chunk.node);
-    near.observe(chunk.node);
-    settle();
+    const page = await fetchPage(query, NEXT_ROWS);
+    if (state.canAppend(generation, query)) append(takeChunk(page, query));
   } catch (error) {
     showFailure(error);
   } finally {
     end.ariaBusy = null;
-    nearEnd.unobserve(end);
-    if (!end.hasChildNodes()) nearEnd.observe(end);
+    endObserver.unobserve(end);
+    if (!end.hasChildNodes()) endObserver.observe(end);
   }
 }
 
-function showFailure(error) {
-  if (error.name === "AbortError") return;
-  if (!(error instanceof Refused)) throw error;
-  const words = document.createElement("p");
-  words.textContent = `The list cannot be loaded: ${error.message}.`;
-  const again = document.createElement("button");
-  again.type = "button";
-  again.textContent = "Try again";
-  again.addEventListener("click", () => { end.replaceChildren(); nearEnd.observe(end); });
-  end.replaceChildren(words, again);
+/** @param {Chunk} chunk */
+function append(chunk) {
+  removeRows(state.append(chunk));
+  end.before(nodeOf(chunk));
+  chunkObserver.observe(nodeOf(chunk));
+  settle();
 }
 
+/** @param {unknown} error */
+function showFailure(error) {
+  if (isAbort(error)) return;
+  if (!(error instanceof RequestError)) throw error;
+  const message = document.createElement("p");
+  message.textContent = sentence(`The list could not be loaded: ${error.message}`);
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Try again";
+  button.addEventListener("click", () => { end.replaceChildren(); endObserver.observe(end); });
+  end.replaceChildren(message, button);
+}
+
+/** @param {IntersectionObserverEntry[]} entries */
 function onNear(entries) {
   for (const entry of entries) {
-    const chunk = chunks.find((each) => each.node === entry.target);
+    const chunk = state.chunks.find((each) => nodeOf(each) === entry.target);
     if (!chunk) continue;
-    if (entry.isIntersecting && !chunk.filled) fill(chunk).catch(showFailure);
-    if (!entry.isIntersecting && chunk.filled && !chunk.node.contains(document.activeElement)) empty(chunk);
+    const focused = entry.target.contains(document.activeElement);
+    const change = changeFor(chunk, { near: entry.isIntersecting, focused });
+    if (change === "reload") reload(chunk).catch(showFailure);
+    if (change === "unload") unload(chunk);
   }
 }
 
-function empty(chunk) {
-  chunk.rows = countOf(chunk);
-  chunk.node.style.height = `${chunk.node.offsetHeight}px`;
-  chunk.node.replaceChildren();
-  chunk.filled = false;
+/** @param {Chunk} chunk */
+function unload(chunk) {
+  const node = nodeOf(chunk);
+  node.style.height = `${node.offsetHeight}px`;
+  node.replaceChildren();
+  state.unload(chunk);
 }
 
-/** Fetch the rows of a chunk anew; return the page that they came with, null if they are no longer wanted. */
-async function fill(chunk) {
-  const mine = generation;
-  const page = await fetchPage(chunk.query, Math.max(1, countOf(chunk)));
-  if (mine !== generation || !chunks.includes(chunk)) return null;
-  const fresh = chunkOf(page, chunk.query);
-  keepingPlace(() => {
-    reuse(fresh.node, [chunk.node]);
-    chunk.node.style.height = "";
-    chunk.node.replaceChildren(...fresh.node.childNodes);
-    chunk.filled = true;
-    const known = new Set(idsOf(chunk));
-    for (const other of chunks) if (other !== chunk) forget(other, known);
+/**
+ * Fetch the rows of a chunk again.
+ * @param {Chunk} chunk
+ * @returns {Promise<Document | null>} the page that they came with, null if they are no longer wanted
+ */
+async function reload(chunk) {
+  const { generation } = state;
+  const page = await fetchPage(chunk.query, rowsToReload(chunk));
+  if (!state.canReload(generation, chunk)) return null;
+  keepPlace(() => {
+    const fresh = takeChunk(page, chunk.query);
+    const node = nodeOf(chunk);
+    reuseRows(nodeOf(fresh), [node]);
+    node.style.height = "";
+    node.replaceChildren(...nodeOf(fresh).childNodes);
+    removeRows(state.reload(chunk, fresh));
     settle();
   });
   return page;
 }
 
-/** Put rows that did not change back in: what is focused, pointed at or being renamed stays what it is. */
-function reuse(fresh, olds) {
-  const known = new Map(olds.flatMap((old) => [...old.querySelectorAll(".row")]).map((row) => [row.dataset.id, row]));
-  for (const row of fresh.querySelectorAll(".row")) {
-    const old = known.get(row.dataset.id);
-    if (old && (sources.get(old) === sources.get(row) || old.querySelector(".row-edit"))) row.replaceWith(old);
+/**
+ * Put rows that did not change back in, so that a row that is focused, hovered or being renamed is left alone.
+ * @param {HTMLElement} fresh
+ * @param {HTMLElement[]} old the nodes that it replaces
+ */
+function reuseRows(fresh, old) {
+  const known = new Map(old.flatMap(rowsIn).map((row) => [idOf(row), row]));
+  for (const row of rowsIn(fresh)) {
+    const same = known.get(idOf(row));
+    if (same && (sources.get(same) === sources.get(row) || same.querySelector(".row-edit"))) row.replaceWith(same);
   }
 }
 
-/** Remove rows that are now elsewhere in the list. */
-function forget(chunk, known) {
-  for (const row of chunk.node.querySelectorAll(".row")) if (known.has(row.dataset.id)) row.remove();
+/** @param {Removal[]} removals */
+function removeRows(removals) {
+  for (const { chunk, ids } of removals) {
+    for (const row of rowsIn(nodeOf(chunk))) if (ids.includes(idOf(row))) row.remove();
+  }
 }
 
-/** Change the list so that the row at its top, and the focus, stay where they are. */
-function keepingPlace(change) {
+/**
+ * Change the list without moving the row at its top, and without losing the focus.
+ * @param {() => void} change
+ */
+function keepPlace(change) {
   const box = list();
-  const top = box.getBoundingClientRect().top;
-  const anchor = box.scrollTop > 8 && rows().find((row) => row.getBoundingClientRect().bottom > top);
-  const offset = anchor && anchor.getBoundingClientRect().top;
-  const heir = inheritance();
+  const anchor = anchorOf(measured(rows()), { top: box.getBoundingClientRect().top, scrolled: box.scrollTop });
+  const heirs = focusHeirs();
   change();
-  const again = anchor && rowOf(anchor.dataset.id);
-  if (again) box.scrollTop += again.getBoundingClientRect().top - offset;
-  heir?.()?.querySelector(".row-title").focus({ preventScroll: true });
+  const row = anchor && rowOf(anchor.id);
+  if (anchor && row) box.scrollTop += row.getBoundingClientRect().top - anchor.top;
+  if (box.contains(document.activeElement)) return;
+  const heir = heirs.map(rowOf).find((each) => each !== null);
+  if (heir) titleOf(heir).focus({ preventScroll: true });
 }
 
-/** Return what finds, after a change, the row that the focus belongs to: the same, else the one that followed it. */
-function inheritance() {
-  const focused = list().contains(document.activeElement) && document.activeElement.closest(".row");
-  if (!focused) return null;
-  const ids = rows().map((row) => row.dataset.id);
-  const at = ids.indexOf(focused.dataset.id);
-  const candidates = [...ids.slice(at), ...ids.slice(0, at).reverse()];
-  return () => (list().contains(document.activeElement) ? null : candidates.map(rowOf).find(Boolean));
+/**
+ * Measure rows one after the other, in pixels from the top of the window.
+ * @param {HTMLElement[]} elements
+ * @returns {Generator<{ id: string, top: number, bottom: number }>}
+ */
+function* measured(elements) {
+  for (const row of elements) {
+    const { top, bottom } = row.getBoundingClientRect();
+    yield { id: idOf(row), top, bottom };
+  }
 }
 
-const countOf = (chunk) => (chunk.filled ? chunk.node.querySelectorAll(".row").length : chunk.rows);
-const idsOf = (chunk) => [...chunk.node.querySelectorAll(".row")].map((row) => row.dataset.id);
+/** Return the ids of the rows that may take over the focus; none if no row has it. */
+function focusHeirs() {
+  const focused = list().contains(document.activeElement) && closest(document.activeElement, ".row");
+  return focused ? focusCandidates(rows().map(idOf), idOf(focused)) : [];
+}
 
-function isSeen(chunk) {
+/** @param {Chunk} chunk */
+function nodeOf(chunk) {
+  const node = nodes.get(chunk);
+  if (!node) throw new TypeError("this chunk was not made by takeChunk");
+  return node;
+}
+
+/** @param {HTMLElement} row */
+function idOf(row) {
+  return row.dataset.id ?? "";
+}
+
+/** @param {HTMLElement} node */
+function rowsIn(node) {
+  return all(node, ".row", HTMLElement);
+}
+
+/** @param {HTMLElement} node */
+function daysIn(node) {
+  return all(node, ".day", HTMLElement);
+}
+
+/** @param {Chunk} chunk */
+function isVisible(chunk) {
   const box = list().getBoundingClientRect();
-  const place = chunk.node.getBoundingClientRect();
-  return place.bottom > box.top && place.top < box.bottom;
+  const node = nodeOf(chunk).getBoundingClientRect();
+  return node.bottom > box.top && node.top < box.bottom;
 }
 
-// ---- beside the rows ------------------------------------------------------------------------------------
+// ---- around the rows ------------------------------------------------------------------------------------
 
-function renewState(page) {
-  document.querySelector(".side-state").replaceWith(page.querySelector(".side-state"));
+/**
+ * Renew the number of sessions, the filters and the warnings above the list.
+ * @param {Document} page
+ */
+function renewSummary(page) {
+  required(document, ".side-state", HTMLElement).replaceWith(required(page, ".side-state", HTMLElement));
 }
 
+/** Mark the row of the open session. */
 function markCurrent() {
-  const id = location.pathname.match(/^\/session\/([^/]+)$/)?.[1];
+  const id = /^\/session\/([^/]+)$/.exec(location.pathname)?.[1];
   for (const link of list().querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
-  if (id) rowOf(id)?.querySelector(".row-title").setAttribute("aria-current", "page");
+  const row = id ? rowOf(id) : null;
+  if (row) titleOf(row).setAttribute("aria-current", "page");
 }
 
-/** Go to the next row, or with -1 to the one before, from the focused or the open one. */
+/**
+ * Go from the focused row, or from that of the open session, to another.
+ * @param {-1 | 0 | 1} by 1 to the next row, -1 to the previous one, 0 to the same
+ */
 export function step(by) {
-  const all = rows();
-  const at = all.findIndex((row) => row.contains(document.activeElement));
-  const from = at >= 0 ? at : all.findIndex((row) => row.querySelector("[aria-current]"));
-  const row = all[Math.min(all.length - 1, Math.max(0, from < 0 ? 0 : from + by))];
-  row?.querySelector(".row-title").focus({ preventScroll: true });
-  row?.scrollIntoView({ block: "nearest" });
+  const elements = rows();
+  const row = elements[stepTarget({
+    count: elements.length,
+    focused: elements.findIndex((each) => each.contains(document.activeElement)),
+    current: elements.findIndex((each) => each.querySelector("[aria-current]")),
+    by,
+  })];
+  if (!row) return;
+  titleOf(row).focus({ preventScroll: true });
+  row.scrollIntoView({ block: "nearest" });
 }

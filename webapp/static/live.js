@@ -1,82 +1,103 @@
-// News of the list: one event stream for all tabs of a browser, polling where there can be none.
+// News of the list: one event stream for all tabs of a browser; polling where the server has no room for a stream.
 //
-// The tab that holds the lock listens and tells the others. Without locks (they need HTTPS or localhost) each tab
-// listens for itself; where too many listen already, it asks now and then, when an unchanged list costs a 304, and
-// tries each time whether there is room to listen again.
+// The tab that holds the lock listens, and passes the news on to the others. Without locks (they need HTTPS or localhost)
+// each tab listens for itself. A tab that is refused a stream polls instead, which costs a 304 while nothing changes, and
+// asks for a stream again after each poll.
+
+import { byId } from "./dom.js";
+import { emit } from "./events.js";
+
+/** @typedef {import("./events.js").SessionNews} SessionNews */
+/** What the listening tab sends to the others. @typedef {{ connected: boolean } | { news: SessionNews | null }} Message */
 
 const STREAM = "/api/sessions/gateway/stream";
 const LOCK = "hermes-sessions-stream";
-const POLL = 30_000;
-const RETRY = 3_000;
+const POLL = 30_000; // milliseconds
+const RETRY = 3_000; // milliseconds, while the server cannot be reached
 
-let told = () => {};
-let channel = null;
-let tag = null;
-let missed = false; // whether something may have changed while nobody listened
+let onChanged = () => {};
+/** @type {BroadcastChannel | null} */
+let otherTabs = null;
+/** The version of the list at the last poll. @type {string | null} */
+let etag = null;
+let missed = false; // whether the list may have changed while nothing listened
 
-/** Call `changed` whenever the list may have changed, until the page goes. */
-export function start(changed) {
-  told = changed;
-  addEventListener("online", () => check());
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) check(); });
-  if (!navigator.locks || !window.BroadcastChannel) return listen();
-  channel = new BroadcastChannel(LOCK);
-  channel.addEventListener("message", ({ data }) => ("up" in data ? showConnection(data.up) : spread(data.news)));
-  navigator.locks.request(LOCK, () => new Promise(() => listen())); // held until this tab goes
-  return undefined;
+/**
+ * Follow the list until the page is left.
+ * @param {() => void} callback called when the list may have changed
+ */
+export function start(callback) {
+  onChanged = callback;
+  addEventListener("online", poll);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
+  if (!("locks" in navigator) || !("BroadcastChannel" in window)) listen();
+  else listenForAllTabs();
+}
+
+function listenForAllTabs() {
+  otherTabs = new BroadcastChannel(LOCK);
+  otherTabs.addEventListener("message", (/** @type {MessageEvent<Message>} */ { data }) => {
+    if ("connected" in data) showConnection(data.connected);
+    else announceHere(data.news);
+  });
+  navigator.locks.request(LOCK, () => new Promise(listen)); // held until this tab is closed: the promise never settles
 }
 
 function listen() {
   const source = new EventSource(STREAM);
   source.addEventListener("open", () => {
-    connection(true);
-    if (missed) tell(null); // something may have changed meanwhile
+    setConnected(true);
+    if (missed) announce(null);
     missed = false;
   });
-  source.addEventListener("message", ({ data }) => tell(JSON.parse(data)));
+  source.addEventListener("message", ({ data }) => announce(JSON.parse(data)));
   source.addEventListener("error", () => {
     missed = true;
-    if (source.readyState === EventSource.CLOSED) poll(); // refused: too many streams
-    else check();
+    if (source.readyState === EventSource.CLOSED) pollAndListen(); // refused: the server has too many streams
+    else poll();
   });
 }
 
-/** Tell every tab of news; null where it is not known what changed. */
-function tell(news) {
-  channel?.postMessage({ news });
-  spread(news);
+/**
+ * Announce a change in every tab.
+ * @param {SessionNews | null} news null if it is not known what changed
+ */
+function announce(news) {
+  otherTabs?.postMessage({ news });
+  announceHere(news);
 }
 
-function spread(news) {
-  document.dispatchEvent(new CustomEvent("sessions-changed", { detail: news }));
-  told();
+/** @param {SessionNews | null} news */
+function announceHere(news) {
+  emit("sessions-changed", news);
+  onChanged();
 }
 
-function connection(up) {
-  channel?.postMessage({ up });
-  showConnection(up);
+/** @param {boolean} connected */
+function setConnected(connected) {
+  otherTabs?.postMessage({ connected });
+  showConnection(connected);
 }
 
+async function pollAndListen() {
+  await poll();
+  setTimeout(listen, byId("offline").hidden ? POLL : RETRY);
+}
+
+/** Ask the server whether the list changed, and by that whether it can be reached. */
 async function poll() {
-  await check();
-  setTimeout(listen, document.getElementById("offline").hidden ? POLL : RETRY);
-}
-
-/** Ask whether the list changed, and with it whether the server is there. */
-async function check() {
   try {
-    const response = await fetch("/sidebar?limit=1", {
-      cache: "no-store",
-      headers: tag ? { "If-None-Match": tag } : {},
-    });
-    connection(response.ok || response.status === 304);
-    if (response.ok && tag) tell(null);
-    tag = response.headers.get("ETag") ?? tag;
+    const headers = etag ? { "If-None-Match": etag } : undefined;
+    const response = await fetch("/sidebar?limit=1", { cache: "no-store", ...(headers && { headers }) });
+    setConnected(response.ok || response.status === 304);
+    if (response.ok && etag) announce(null);
+    etag = response.headers.get("ETag") ?? etag;
   } catch {
-    connection(false);
+    setConnected(false);
   }
 }
 
-function showConnection(up) {
-  document.getElementById("offline").hidden = up;
+/** @param {boolean} connected */
+function showConnection(connected) {
+  byId("offline").hidden = connected;
 }

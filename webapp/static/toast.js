@@ -1,73 +1,100 @@
-// Short messages at the edge of the page: what an act did, or why not.
+// Short messages at the edge of the page: what an action did, or why it failed.
+
+import { RequestError } from "./api.js";
+import { all, byId } from "./dom.js";
+import { sentence } from "./text.js";
 
 const SECONDS = 5;
-const SECONDS_TO_UNDO = 10;
+const SECONDS_WITH_BUTTON = 10;
 
-const box = () => document.getElementById("toasts");
+// The button that helps, by the status of an answer. A conflict is resolved by a fresh page, and a server that cannot be
+// reached (0) may be back; any other refusal would only be repeated.
+const REMEDIES = new Map([[409, "Reload"], [0, "Try again"]]);
 
-/** Show words for some seconds; `action` is `{label, run}`, a button beside them. A `bad` one stays until closed. */
-export function toast(words, { action, bad = false } = {}) {
+/** @typedef {{ label: string, run: () => void }} ToastAction */
+
+const box = () => byId("toasts");
+
+/**
+ * Show a message for some seconds.
+ * @param {string} message
+ * @param {object} [options]
+ * @param {ToastAction | null} [options.action] a button beside the message
+ * @param {boolean} [options.bad] whether it reports a failure; it then stays until it is closed
+ */
+export function toast(message, { action = null, bad = false } = {}) {
   if (!bad) clear();
-  const made = document.createElement("div");
-  made.className = bad ? "toast bad" : "toast";
+  const element = document.createElement("div");
+  element.className = bad ? "toast bad" : "toast";
   const text = document.createElement("p");
-  text.textContent = words;
-  made.append(text);
-  if (action) made.append(button(action.label, () => { made.remove(); action.run(); }));
-  if (bad) made.append(button("Close", () => made.remove()));
-  box().append(made);
-  if (!bad) expire(made);
+  text.textContent = message;
+  element.append(text);
+  if (action) element.append(button(action.label, () => { element.remove(); action.run(); }));
+  if (bad) element.append(button("Close", () => element.remove()));
+  box().append(element);
+  if (!bad) expire(element);
 }
 
-/** Say why something failed; `again` is what to do about it: load what somebody else changed, or try again. */
+/**
+ * Say why something failed, with a button for what may help.
+ * @param {unknown} error
+ * @param {() => void} [again] what the button does
+ */
 export function explain(error, again) {
-  if (error.status === 409) {
-    const words = `Somebody else changed it meanwhile: ${error.message}.`;
-    toast(words, { bad: true, action: again && { label: "Reload", run: again } });
-  } else {
-    const words = error.message[0].toUpperCase() + error.message.slice(1);
-    toast(`${words}.`, { bad: true, action: again && !error.status && { label: "Try again", run: again } });
-  }
+  const message = error instanceof Error ? error.message : String(error);
+  const label = error instanceof RequestError ? REMEDIES.get(error.status) : "Try again";
+  toast(sentence(message), { bad: true, action: again && label ? { label, run: again } : null });
 }
 
-/** Take over what a fetched page has to say, or with this document what the server put into it. */
+/**
+ * Show the messages of a page: of one that was fetched, or of this document as the server sent it.
+ * @param {Document} page
+ */
 export function adopt(page) {
-  const said = [...page.querySelectorAll("#toasts > .toast")];
-  if (said.length && page !== document) clear();
-  for (const each of said) {
-    box().append(each);
-    expire(each);
+  const messages = all(page, "#toasts > .toast", HTMLElement);
+  if (!messages.length) return;
+  if (page !== document) clear();
+  for (const message of messages) {
+    box().append(message);
+    expire(message);
   }
-  if (said.length) forgetNotice();
+  forgetNotice();
 }
 
-/** Remove what was said before: one at a time is read. */
+/** Remove earlier messages that are no failures: only the latest is of interest. */
 function clear() {
   for (const old of box().querySelectorAll(".toast:not(.bad)")) old.remove();
 }
 
-/** Take the notice out of the address: a reload or a bookmark should not say it again. */
+/** Take the message out of the address, so that a reload or a bookmark does not repeat it. */
 function forgetNotice() {
   const url = new URL(location.href);
   for (const name of ["done", "undo", "mended"]) url.searchParams.delete(name);
   history.replaceState(history.state, "", url);
 }
 
-function button(words, run) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = words;
-  made.addEventListener("click", run);
-  return made;
+/**
+ * @param {string} label
+ * @param {() => void} run
+ */
+function button(label, run) {
+  const element = document.createElement("button");
+  element.type = "button";
+  element.textContent = label;
+  element.addEventListener("click", run);
+  return element;
 }
 
-/** Remove a toast after some seconds, more if it has a button, and not while it is pointed at or focused. */
-function expire(made) {
-  const wait = (made.querySelector("button") ? SECONDS_TO_UNDO : SECONDS) * 1000;
-  let timer = setTimeout(() => made.remove(), wait);
+/**
+ * Remove a message after some seconds, more if it has a button, and not while it is pointed at or focused.
+ * @param {HTMLElement} element
+ */
+function expire(element) {
+  const milliseconds = (element.querySelector("button") ? SECONDS_WITH_BUTTON : SECONDS) * 1000;
+  let timer = setTimeout(() => element.remove(), milliseconds);
   const hold = () => clearTimeout(timer);
-  const release = () => { hold(); timer = setTimeout(() => made.remove(), wait); };
-  for (const event of ["pointerenter", "focusin"]) made.addEventListener(event, hold);
-  for (const event of ["pointerleave", "focusout"]) made.addEventListener(event, release);
-  made.addEventListener("submit", () => made.remove());
+  const release = () => { hold(); timer = setTimeout(() => element.remove(), milliseconds); };
+  for (const event of ["pointerenter", "focusin"]) element.addEventListener(event, hold);
+  for (const event of ["pointerleave", "focusout"]) element.addEventListener(event, release);
+  element.addEventListener("submit", () => element.remove());
 }

@@ -1,104 +1,171 @@
-// The conversation's page: its transcript, finding in it, and what can be done with any of its messages.
+// The page of a conversation: its transcript, finding in it, and the menus of its messages.
 
-import { Refused, reach } from "./api.js";
-import { keepFilters, withFilters } from "./beside.js";
-import { copy, copyCode, enhance } from "./copy.js";
+import { RequestError, request, statusText } from "./api.js";
+import { addCopyButtons, copy, copyCode } from "./copy.js";
+import { all, closest, closestLink, errorIn, optional, parsed, required, textOf } from "./dom.js";
+import { on } from "./events.js";
+import { keepFilters, withFilters } from "./filters.js";
 import { Find } from "./find.js";
-import { show } from "./navigate.js";
+import { visit } from "./navigation.js";
 import { explain, toast } from "./toast.js";
-import { Transcript, parsed } from "./window.js";
+import { Transcript } from "./window.js";
 
-/** Make the content's transcript alive; return what stops it. */
+/**
+ * Start the page's script.
+ * @param {HTMLElement} content
+ * @returns {() => void} what stops it
+ */
 export function mount(content) {
   const stop = new AbortController();
-  enhance(content);
-  content.addEventListener("click", (event) => clicked(event, content), { signal: stop.signal });
-  content.addEventListener("error", hideBroken, { capture: true, signal: stop.signal });
-  content.addEventListener("submit", (event) => tellSeen(event.target, content), { capture: true, signal: stop.signal });
-  document.addEventListener("filtered", (event) => keepFilters(content, event.detail), { signal: stop.signal });
-  document.addEventListener("keydown", (event) => pressed(event, content), { signal: stop.signal });
-  const section = content.querySelector(".transcript");
-  if (section) {
-    const transcript = new Transcript(section, stop.signal);
-    new Find(content.querySelector(".find"), transcript, stop.signal);
-    transcript.open();
-  }
+  const { signal } = stop;
+  addCopyButtons(content);
+  content.addEventListener("click", (event) => onClick(event, content), { signal });
+  content.addEventListener("error", onImageError, { capture: true, signal });
+  content.addEventListener("submit", (event) => onSubmit(event, content), { capture: true, signal });
+  on("filters-changed", (filters) => keepFilters(content, filters), { signal });
+  document.addEventListener("keydown", (event) => onKey(event, content), { signal });
+  const section = optional(content, ".transcript", HTMLElement);
+  if (section) start(section, required(content, ".find", HTMLFormElement), signal);
   return () => stop.abort();
 }
 
-// ---- what any message has ---------------------------------------------------------------------------------
-
-async function clicked(event, content) {
-  const menu = event.target.closest(".more");
-  for (const open of content.querySelectorAll(".more[open]")) if (open !== menu) open.open = false;
-  const button = event.target.closest(".copy");
-  if (button) return copyCode(button);
-  const link = event.target.closest("[data-copy-link]");
-  if (link) return copyLink(event, link);
-  const truncate = event.target.closest("[data-truncate]");
-  if (truncate && !event.metaKey && !event.ctrlKey) return ask(event, truncate, content);
+/**
+ * @param {HTMLElement} section
+ * @param {HTMLFormElement} form
+ * @param {AbortSignal} signal
+ */
+function start(section, form, signal) {
+  const transcript = new Transcript(section, signal);
+  new Find(form, transcript).start(signal);
+  transcript.open();
 }
 
+// ---- the menus of messages ------------------------------------------------------------------------------
+
+/**
+ * @param {MouseEvent} event
+ * @param {HTMLElement} content
+ */
+function onClick(event, content) {
+  closeOtherMenus(content, closest(event.target, ".more"));
+  const button = closest(event.target, ".copy");
+  const link = closestLink(event.target, "[data-copy-link]");
+  const truncate = closestLink(event.target, "[data-truncate]");
+  if (button) copyCode(button);
+  else if (link) copyLink(event, link);
+  else if (truncate && !event.metaKey && !event.ctrlKey) askToTruncate(event, truncate, content);
+}
+
+/**
+ * @param {HTMLElement} content
+ * @param {HTMLElement | null} menu the one that stays open
+ */
+function closeOtherMenus(content, menu) {
+  for (const open of all(content, ".more[open]", HTMLDetailsElement)) if (open !== menu) open.open = false;
+}
+
+/** @param {Element} inside what stands in the menu */
+function closeMenuAround(inside) {
+  const menu = closest(inside, ".more");
+  if (menu instanceof HTMLDetailsElement) menu.open = false;
+}
+
+/**
+ * Copy the address of a message, without the filters of this user's list.
+ * @param {Event} event
+ * @param {HTMLAnchorElement} link
+ */
 async function copyLink(event, link) {
   event.preventDefault();
-  link.closest(".more").open = false;
-  // without the filters, which are nobody else's
-  if (await copy(new URL(withFilters(link.href, ""), location).href)) toast("The link is copied.");
-  else toast("The browser does not allow copying.", { bad: true });
+  closeMenuAround(link);
+  if (await copy(new URL(withFilters(link.href, ""), location.href).href)) toast("Link copied.");
+  else toast("Your browser did not allow this page to copy.", { bad: true });
 }
 
-/** Let a form say what of the conversation is shown, which is more than when the form came. */
-function tellSeen(form, content) {
-  const shown = content.querySelector(".window");
-  if (form.elements.seen && shown) form.elements.seen.value = shown.dataset.seen;
+/**
+ * Tell the server which version of the conversation is on the page: newer messages came since the form was made.
+ * @param {SubmitEvent} event
+ * @param {HTMLElement} content
+ */
+function onSubmit(event, content) {
+  if (!(event.target instanceof HTMLFormElement)) return;
+  const field = event.target.elements.namedItem("seen");
+  const window = optional(content, ".window", HTMLElement);
+  if (field instanceof HTMLInputElement && window) field.value = window.dataset.seen ?? "";
 }
 
-/** Show the form of another page in a dialog. */
-async function ask(event, link, content) {
+/**
+ * Ask in a dialog whether to truncate, with the form of the page that a link leads to.
+ * @param {Event} event
+ * @param {HTMLAnchorElement} link
+ * @param {HTMLElement} content
+ */
+async function askToTruncate(event, link, content) {
   event.preventDefault();
-  link.closest(".more").open = false;
+  closeMenuAround(link);
   try {
     const address = new URL(link.href);
-    address.searchParams.set("seen", content.querySelector(".window").dataset.seen);
-    const response = await reach(address);
-    const page = parsed(await response.text());
-    const form = page.querySelector("form.ask");
-    if (!form) throw new Refused(page.querySelector("[role=alert] p")?.textContent ?? "log in again", response.status);
-    const dialog = document.createElement("dialog");
-    dialog.className = "dialog";
-    dialog.setAttribute("aria-label", form.querySelector("h1").textContent);
-    dialog.append(form);
-    dialog.addEventListener("close", () => dialog.remove());
-    form.addEventListener("submit", () => dialog.close());
-    form.querySelector("[data-close]").addEventListener("click", (click) => { click.preventDefault(); dialog.close(); });
-    document.body.append(dialog);
-    dialog.showModal();
+    address.searchParams.set("seen", required(content, ".window", HTMLElement).dataset.seen ?? "");
+    openDialog(await fetchForm(address));
   } catch (error) {
-    explain(error, () => show(location.href, { push: false }));
+    explain(error, () => visit(location.href, { push: false }));
   }
 }
 
-function pressed(event, content) {
+/**
+ * Return the form on a page; throw `RequestError` if the page has none.
+ * @param {URL} address
+ */
+async function fetchForm(address) {
+  const response = await request(address);
+  const page = parsed(await response.text());
+  const form = optional(page, "form.ask", HTMLFormElement);
+  if (form) return form;
+  throw new RequestError(errorIn(page) ?? (response.ok ? "log in again" : statusText(response)), response.status);
+}
+
+/** @param {HTMLFormElement} form */
+function openDialog(form) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "dialog";
+  dialog.setAttribute("aria-label", textOf(form.querySelector("h1")));
+  dialog.append(form);
+  dialog.addEventListener("close", () => dialog.remove());
+  form.addEventListener("submit", () => dialog.close());
+  required(form, "[data-close]", HTMLElement).addEventListener("click", (event) => {
+    event.preventDefault();
+    dialog.close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} content
+ */
+function onKey(event, content) {
   const plain = !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented);
-  const field = content.querySelector(".find input");
-  if (event.key === "f" && plain && field && !event.target.closest("input, textarea, select, dialog")) {
+  const field = optional(content, ".find input[name=words]", HTMLInputElement);
+  if (event.key === "f" && plain && field && !closest(event.target, "input, textarea, select, dialog")) {
     event.preventDefault();
     field.select();
   }
-  if (event.key === "Escape") closeMenus();
+  if (event.key === "Escape") closeOpenMenu();
 }
 
-function closeMenus() {
-  const open = document.querySelector(".more[open]");
-  if (!open) return;
-  open.open = false;
-  open.querySelector("summary").focus();
+function closeOpenMenu() {
+  const menu = optional(document, ".more[open]", HTMLDetailsElement);
+  if (!menu) return;
+  menu.open = false;
+  required(menu, "summary", HTMLElement).focus();
 }
 
-function hideBroken(event) {
-  if (!event.target.matches?.("img.picture")) return;
-  const words = document.createElement("p");
-  words.className = "label";
-  words.textContent = `${event.target.alt || "Picture"}: cannot be shown`;
-  event.target.replaceWith(words);
+/** @param {Event} event */
+function onImageError({ target }) {
+  if (!(target instanceof HTMLImageElement) || !target.matches("img.picture")) return;
+  const message = document.createElement("p");
+  message.className = "label";
+  message.textContent = `${target.alt || "Picture"}: could not be loaded`;
+  target.replaceWith(message);
 }

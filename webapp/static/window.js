@@ -1,165 +1,213 @@
-// The window of messages: what of a conversation is on the page. More is loaded where it is read, what is far away goes.
+// The messages of a conversation that are on the page: more are fetched where the user reads, those far away are removed.
+//
+// `window_state.js` decides what to fetch, to add and to remove; this module does it.
 
-import { Refused, reach } from "./api.js";
-import { withFilters } from "./beside.js";
-import { enhance } from "./copy.js";
+import { RequestError, isAbort, request, statusText } from "./api.js";
+import { addCopyButtons } from "./copy.js";
+import { all, closest, closestLink, parsed, required } from "./dom.js";
+import { on } from "./events.js";
+import { withFilters } from "./filters.js";
+import { Queue } from "./tasks.js";
+import { sentence } from "./text.js";
 import { toast } from "./toast.js";
+import {
+  ChangeFilter, PREFETCH, edges, holdsEnd, indexInHash, isAtEnd, isNear, mergeActions, nearestEnd, newerQuery, olderQuery,
+  openingPlace, queryToReachEnd, queryToShow, rangeAfterRemoval, rangeOf, removable, wasShortened,
+} from "./window_state.js";
 
-// Every change costs in proportion to what is on the page: with 2,300 messages 2.4 s, with 200 a tenth of it.
-const MOST = 200;
-const AHEAD = 2400; // pixels from the edge of what is loaded where more is asked for: three screens
-const FAR = 2 * AHEAD; // pixels from the screen; more than AHEAD, or what went would be asked for again
-const AT_END = 120; // pixels: whoever is so near to the end follows what is new
+/** @typedef {import("./window_state.js").Query} Query */
+/** @typedef {import("./window_state.js").Range} Range */
 
+const LATEST = "↓ Latest";
+const NEW_MESSAGES = "↓ New messages";
+
+/** The transcript of a conversation. Its window is the part with the messages that are on the page. */
 export class Transcript {
+  /**
+   * @param {HTMLElement} section
+   * @param {AbortSignal} signal ends everything when the page is left
+   */
   constructor(section, signal) {
     this.section = section;
     this.signal = signal;
-    this.busy = false; // whether a change is under way
-    this.changes = Promise.resolve(); // the last of those that were asked for
-    this.grown = () => {};
-    this.unfolded = new Map(); // by id, what was open in messages that went
+    this.changes = new Queue();
+    this.news = new ChangeFilter();
+    /** Called after the messages on the page changed. */
+    this.onChanged = () => {};
+    /** The open folds of messages that were removed, by the message's id. @type {Map<string, number[]>} */
+    this.unfolded = new Map();
     this.latest = latestButton(() => this.toEnd());
-    section.append(this.latest);
-    this.edges = new IntersectionObserver((seen) => this.edgesSeen(seen), { rootMargin: `${AHEAD}px 0px` });
-    this.ends = new IntersectionObserver(([seen]) => { this.latest.hidden = seen.isIntersecting; }, { rootMargin: "0px 0px 200px" });
-    this.watch();
-    section.addEventListener("click", (event) => this.clicked(event), { signal });
-    document.addEventListener("sessions-changed", (event) => this.listChanged(event.detail), { signal });
+    section.append(this.latest.box);
+    this.edgeObserver = new IntersectionObserver((entries) => this.onEdges(entries), { rootMargin: `${PREFETCH}px 0px` });
+    this.tailObserver = new IntersectionObserver(([entry]) => {
+      this.latest.box.hidden = entry?.isIntersecting ?? false;
+    }, { rootMargin: "0px 0px 200px" });
+    this.observe();
+    section.addEventListener("click", (event) => this.onClick(event), { signal });
+    on("sessions-changed", (news) => this.onNews(news), { signal });
     addEventListener("hashchange", () => this.toHash(), { signal });
-    signal.addEventListener("abort", () => { this.edges.disconnect(); this.ends.disconnect(); });
+    signal.addEventListener("abort", () => this.disconnect());
   }
 
-  get window() { return this.section.querySelector(".window"); }
-  get messages() { return this.window.querySelector(".messages"); }
-  get offset() { return Number(this.window.dataset.offset); }
-  get end() { return Number(this.window.dataset.end); }
-  get total() { return Number(this.window.dataset.total); }
-  /** The first message that is seen. */
-  get read() { return [...this.messages.children].find((article) => article.getBoundingClientRect().bottom > 0); }
-  get atEnd() { return innerHeight + scrollY >= document.documentElement.scrollHeight - AT_END; }
+  get window() { return required(this.section, ".window", HTMLElement); }
+  get messages() { return required(this.window, ".messages", HTMLElement); }
+  get articles() { return articlesIn(this.window); }
+  get range() { return rangeOf(this.window.dataset); }
 
-  /** Go to the message of the address, else to the end unless another part or place was asked for. */
+  /** The first message on the screen, null if there is none. */
+  get firstVisible() {
+    return this.articles.find((article) => article.getBoundingClientRect().bottom > 0) ?? null;
+  }
+
+  /** Scroll to where the page opens. */
   open() {
-    const query = new URLSearchParams(location.search);
-    if (location.hash) this.toHash();
-    else if (!scrollY && !["before", "after", "at"].some((name) => query.has(name))) scrollToEnd();
+    const place = openingPlace({ hash: location.hash, search: location.search, scrolled: scrollY });
+    if (place === "message") this.toHash();
+    if (place === "end") scrollToEnd();
   }
 
-  watch() {
-    this.edges.disconnect();
-    this.ends.disconnect();
-    for (const edge of this.window.querySelectorAll(".older, .newer")) this.edges.observe(edge);
+  observe() {
+    this.disconnect();
+    for (const edge of all(this.window, ".older, .newer", HTMLElement)) this.edgeObserver.observe(edge);
     const tail = this.window.querySelector(".tail");
-    if (tail) this.ends.observe(tail);
-    else this.latest.hidden = false;
+    if (tail) this.tailObserver.observe(tail);
+    else this.latest.box.hidden = false;
   }
 
-  edgesSeen(seen) {
-    const edge = seen.find((each) => each.isIntersecting)?.target;
-    if (edge) this.grow(edge.classList.contains("older"));
+  disconnect() {
+    this.edgeObserver.disconnect();
+    this.tailObserver.disconnect();
   }
 
-  clicked(event) {
-    const link = event.target.closest(".older > a.button, .newer > a.button");
-    if (!link || event.metaKey || event.ctrlKey) return;
+  /** @param {IntersectionObserverEntry[]} entries */
+  onEdges(entries) {
+    const edge = entries.find((entry) => entry.isIntersecting)?.target;
+    if (edge) this.grow(edge);
+  }
+
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const edge = closestLink(event.target, ".older > a.button, .newer > a.button")?.parentElement;
+    if (!edge || event.metaKey || event.ctrlKey) return;
     event.preventDefault();
-    this.grow(link.parentElement.classList.contains("older"));
+    this.grow(edge);
   }
 
-  /** Return the window that the server has for a query. */
+  // ---- changing the window ----
+
+  /**
+   * Fetch a window of messages.
+   * @param {Query} query
+   */
   async fetch(query) {
-    const address = new URL(withFilters(this.section.dataset.messages), location);
-    for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
-    const response = await reach(address, { signal: this.signal });
-    if (response.status === 204) throw new DOMException("the conversation is gone", "AbortError");
-    if (!response.ok) throw new Refused(`the server answered ${response.status}`, response.status);
-    const found = parsed(await response.text()).querySelector(".window");
-    if (!found) throw new Refused("log in again to see more", 401);
-    return found;
+    const address = new URL(withFilters(this.section.dataset.messages ?? ""), location.href);
+    for (const [name, value] of Object.entries(query)) address.searchParams.set(name, String(value));
+    const response = await request(address, { signal: this.signal });
+    if (response.status === 204) throw new DOMException("the conversation was deleted", "AbortError");
+    if (!response.ok) throw new RequestError(statusText(response), response.status);
+    const fresh = parsed(await response.text()).querySelector(".window");
+    if (fresh instanceof HTMLElement) return fresh;
+    throw new RequestError("log in again to read more", 401);
   }
 
-  /** Run what changes the window, one after the other; say why it did not work. */
-  alone(change) {
-    this.changes = this.changes.then(() => this.run(change));
-    return this.changes;
+  /**
+   * Change the window after the changes that wait already. Failures are reported to the user.
+   * @param {() => Promise<void>} change
+   */
+  enqueue(change) {
+    return this.changes.add(async () => {
+      try {
+        await change();
+        this.onChanged();
+      } catch (error) {
+        if (!isAbort(error)) toast(sentence(`The messages could not be loaded: ${messageOf(error)}`), { bad: true });
+      } finally {
+        if (!this.signal.aborted) this.observe();
+      }
+    });
   }
 
-  async run(change) {
-    this.busy = true;
-    try {
-      await change();
-      this.grown();
-    } catch (error) {
-      if (error.name !== "AbortError") toast(`The messages could not be loaded: ${error.message}.`, { bad: true });
-    } finally {
-      this.busy = false;
-      if (!this.signal.aborted) this.watch();
-    }
-  }
-
-  grow(older) {
-    if (!this.busy) this.alone(() => (older ? this.addOlder() : this.addNewer()));
+  /**
+   * Fetch the messages beyond an edge, unless the window is changing already.
+   * @param {Element} edge
+   */
+  grow(edge) {
+    const older = edge.classList.contains("older");
+    if (!this.changes.busy) this.enqueue(() => (older ? this.addOlder() : this.addNewer()));
   }
 
   async addOlder() {
-    const found = await this.fetch({ before: this.offset });
-    enhance(found);
-    const gone = this.tooMany([...this.messages.children].reverse(), found);
-    keepingPlace(this.read, () => {
-      this.remove(gone);
-      this.messages.prepend(...this.asLeft(found));
-      this.say({ offset: found.dataset.offset });
+    const fresh = await this.fetch(olderQuery(this.range));
+    addCopyButtons(fresh);
+    const far = this.removableFor(fresh, this.articles.reverse());
+    keepPlace(this.firstVisible, () => {
+      this.remove(far);
+      this.messages.prepend(...this.unfoldAgain(fresh));
+      this.setRange({ ...this.range, offset: rangeOf(fresh.dataset).offset });
     });
   }
 
   async addNewer() {
-    const found = await this.fetch({ after: this.end - 1 });
-    if (Number(found.dataset.total) < this.end) return this.startAnew();
-    return this.extend(found);
+    const fresh = await this.fetch(newerQuery(this.range));
+    if (wasShortened(this.range, rangeOf(fresh.dataset))) await this.startOver();
+    else this.extend(fresh);
   }
 
-  /** Put newer messages behind those on the page, and take away what is too much before them; return what is new. */
-  extend(found) {
-    const gone = this.tooMany([...this.messages.children], found);
-    let added;
-    keepingPlace(this.read, () => {
-      added = this.append(found);
-      this.remove(gone);
+  /**
+   * Put newer messages behind those on the page, and remove those that are too many before them.
+   * @param {HTMLElement} fresh
+   * @returns {HTMLElement[]} the new ones
+   */
+  extend(fresh) {
+    const far = this.removableFor(fresh, this.articles);
+    /** @type {HTMLElement[]} */
+    let added = [];
+    keepPlace(this.firstVisible, () => {
+      added = this.append(fresh);
+      this.remove(far);
     });
     return added;
   }
 
-  /** Return what of the messages, from the far end on, may go for those that were found. */
-  tooMany(articles, found) {
-    const excess = articles.length + found.querySelector(".messages").childElementCount - MOST;
+  /**
+   * Return which messages to remove for those that were fetched.
+   * @param {HTMLElement} fresh
+   * @param {HTMLElement[]} articles those on the page, the far end first
+   */
+  removableFor(fresh, articles) {
     const selection = getSelection();
-    const stays = (article) => {
-      const { top, bottom } = article.getBoundingClientRect();
-      const near = bottom > -FAR && top < innerHeight + FAR;
-      return near || (!selection.isCollapsed && selection.containsNode(article, true));
-    };
-    const first = articles.findIndex(stays);
-    return articles.slice(0, Math.max(0, Math.min(excess, first)));
+    const isSelected = (/** @type {HTMLElement} */ article) =>
+      selection !== null && !selection.isCollapsed && selection.containsNode(article, true);
+    return removable(articles, articlesIn(fresh).length, (article) =>
+      isNear(article.getBoundingClientRect(), innerHeight) || isSelected(article));
   }
 
-  /** Take messages off the page; what was focused among them leaves the focus to the nearest that stays. */
-  remove(gone) {
-    if (!gone.length) return;
-    const focused = gone.some((article) => article.contains(document.activeElement));
-    for (const article of gone) {
-      const open = openFolds(article);
-      if (open.length) this.unfolded.set(article.id, open);
+  /**
+   * Remove messages from the page. If one of them has the focus, the nearest that remains gets it.
+   * @param {HTMLElement[]} removed
+   */
+  remove(removed) {
+    const [nearest] = removed;
+    if (!nearest) return;
+    const focused = removed.some((article) => article.contains(document.activeElement));
+    for (const article of removed) {
+      const folds = openFolds(article);
+      if (folds.length) this.unfolded.set(article.id, folds);
       article.remove();
     }
-    const { firstElementChild: first, lastElementChild: last } = this.messages;
-    if (focused) (isBefore(gone[0], first) ? first : last).focus({ preventScroll: true });
-    this.say({ offset: first.id.slice(1), end: Number(last.dataset.last) + 1 });
+    const first = required(this.messages, ":scope > :first-child", HTMLElement);
+    const last = required(this.messages, ":scope > :last-child", HTMLElement);
+    const end = nearestEnd(messageIn(nearest), messageIn(first));
+    if (focused) (end === "first" ? first : last).focus({ preventScroll: true });
+    this.setRange(rangeAfterRemoval(this.range, messageIn(first), messageIn(last)));
   }
 
-  /** Return the messages of a window, open where they were when they went. */
-  asLeft(found) {
-    const articles = [...found.querySelector(".messages").children];
+  /**
+   * Return the messages of a fetched window, with the folds open that were open when they were removed.
+   * @param {HTMLElement} fresh
+   */
+  unfoldAgain(fresh) {
+    const articles = articlesIn(fresh);
     for (const article of articles) {
       unfold(article, this.unfolded.get(article.id) ?? []);
       this.unfolded.delete(article.id);
@@ -167,124 +215,189 @@ export class Transcript {
     return articles;
   }
 
-  /** Note which messages are on the page, and say how many are before and after them. */
-  say(facts = {}) {
-    Object.assign(this.window.dataset, facts);
-    const edges = { older: ["before", this.offset, this.offset], newer: ["after", this.end - 1, this.total - this.end] };
-    for (const [name, [key, index, count]] of Object.entries(edges)) {
-      const edge = this.window.querySelector(`:scope > .${name}`);
-      const link = edge.querySelector("a.button");
-      const address = new URL(link.href);
-      address.searchParams.set(key, index);
-      link.setAttribute("href", address.pathname + address.search);
-      edge.querySelector(".count").textContent = count.toLocaleString("en");
-      edge.hidden = count <= 0;
-    }
-    if (this.end < this.total) this.window.querySelector(":scope > .tail")?.remove();
+  /**
+   * Note which messages are on the page, and show how many are before and after them.
+   * @param {Range} range
+   */
+  setRange(range) {
+    const { window } = this;
+    window.dataset.offset = String(range.offset);
+    window.dataset.end = String(range.end);
+    window.dataset.total = String(range.total);
+    const { older, newer } = edges(range);
+    showEdge(required(window, ":scope > .older", HTMLElement), "before", older.before, older.count);
+    showEdge(required(window, ":scope > .newer", HTMLElement), "after", newer.after, newer.count);
+    if (!holdsEnd(range)) window.querySelector(":scope > .tail")?.remove();
   }
 
-  /** Put newer messages behind those that are there; an answer that came replaces the message with its call. */
-  append(found) {
-    enhance(found);
-    const added = [];
-    for (const article of this.asLeft(found)) {
-      const shown = this.messages.querySelector(`:scope > #${article.id}`);
-      if (shown?.dataset.last === article.dataset.last) continue;
-      if (shown) unfold(article, openFolds(shown));
-      else added.push(article);
-      if (shown) shown.replaceWith(article);
-      else this.messages.append(article);
+  /**
+   * Put newer messages behind those on the page, or in the place of those that got answers to their tool calls.
+   * @param {HTMLElement} fresh
+   * @returns {HTMLElement[]} the new ones
+   */
+  append(fresh) {
+    addCopyButtons(fresh);
+    const held = this.articles;
+    const incoming = this.unfoldAgain(fresh);
+    const actions = mergeActions(held.map(messageIn), incoming.map(messageIn));
+    const added = incoming.filter((_, index) => actions[index] === "append");
+    const changed = incoming.filter((_, index) => actions[index] === "replace");
+    for (const article of changed) {
+      const old = held.find((each) => each.id === article.id);
+      if (old) unfold(article, openFolds(old));
+      old?.replaceWith(article);
     }
-    this.window.querySelector(":scope > .tail")?.remove();
-    const tail = found.querySelector(":scope > .tail");
-    if (tail) this.window.append(tail);
-    const { end, total, seen } = found.dataset;
-    this.say({ end, total, seen });
+    this.messages.append(...added);
+    this.replaceTail(fresh);
     return added;
   }
 
-  replace(found) {
-    enhance(found);
-    this.window.replaceWith(found);
+  /**
+   * Take over what stands behind the last message of a fetched window, and where that window ends.
+   * @param {HTMLElement} fresh
+   */
+  replaceTail(fresh) {
+    this.window.querySelector(":scope > .tail")?.remove();
+    const tail = fresh.querySelector(":scope > .tail");
+    if (tail) this.window.append(tail);
+    this.window.dataset.seen = fresh.dataset.seen ?? "";
+    const { end, total } = rangeOf(fresh.dataset);
+    this.setRange({ ...this.range, end, total });
   }
 
-  /** Show a message by its index, also one that is not loaded. */
+  /** @param {HTMLElement} fresh */
+  replace(fresh) {
+    addCopyButtons(fresh);
+    this.window.replaceWith(fresh);
+  }
+
+  // ---- moving ----
+
+  /**
+   * Scroll to a message, which is fetched if it is not on the page.
+   * @param {number} index
+   */
   async show(index) {
-    if (index < this.offset || index >= this.end) {
-      await this.alone(async () => this.replace(await this.fetch({ at: index })));
-    }
+    const query = queryToShow(this.range, index);
+    if (query) await this.enqueue(async () => this.replace(await this.fetch(query)));
     const element = document.getElementById(`m${index}`);
     if (element) reveal(element);
-    return element;
   }
 
   toHash() {
-    const index = /^#m(\d{1,15})$/.exec(location.hash)?.[1];
-    if (index && Number(index) < this.total) this.show(Number(index));
+    const index = indexInHash(location.hash, this.range);
+    if (index !== null) this.show(index);
   }
 
   async toEnd() {
-    if (this.end < this.total) await this.alone(async () => this.replace(await this.fetch({})));
+    const query = queryToReachEnd(this.range);
+    if (query) await this.enqueue(async () => this.replace(await this.fetch(query)));
     scrollToEnd();
   }
 
-  // ---- what is new ----
+  // ---- following changes ----
 
-  listChanged(news) {
+  /** @param {import("./events.js").SessionNews | null} news */
+  onNews(news) {
     const entry = news?.sessions?.find((each) => each.session_id === this.section.dataset.session);
-    const state = entry && JSON.stringify([entry.message_count, entry.last_message_at, entry.updated_at]);
-    if (state && state === this.state) return;
-    this.state = state;
-    if (this.end >= this.total) this.alone(() => this.catchUp());
+    if (this.news.mayHaveChanged(entry) && holdsEnd(this.range)) this.enqueue(() => this.catchUp());
   }
 
+  /** Add the messages that came since the last change. */
   async catchUp() {
-    const following = this.atEnd;
-    const found = await this.fetch(this.end ? { after: this.end - 1 } : {});
-    if (Number(found.dataset.total) < this.end) return this.startAnew();
-    const added = this.extend(found);
+    const following = isAtEnd({ height: innerHeight, scrolled: scrollY, pageHeight: document.documentElement.scrollHeight });
+    const fresh = await this.fetch(newerQuery(this.range));
+    if (wasShortened(this.range, rangeOf(fresh.dataset))) return this.startOver();
+    const added = this.extend(fresh);
     for (const article of added) article.classList.add("arrived");
     if (following) scrollToEnd();
-    else if (added.length) this.latest.firstElementChild.textContent = "↓ New messages";
+    else if (added.length) this.latest.button.textContent = NEW_MESSAGES;
     return undefined;
   }
 
   /** Show the end of a conversation that has fewer messages than before. */
-  async startAnew() {
+  async startOver() {
     this.replace(await this.fetch({}));
     toast("This conversation was shortened elsewhere.");
   }
 }
 
-/** Change what is above a message, or the message, without moving it on the screen. */
-function keepingPlace(article, change) {
+/**
+ * Change the messages without moving one of them on the screen.
+ * @param {HTMLElement | null} anchor
+ * @param {() => void} change
+ */
+function keepPlace(anchor, change) {
   const root = document.documentElement;
-  const top = () => document.getElementById(article?.id)?.getBoundingClientRect().top ?? 0;
+  const top = () => (anchor && document.getElementById(anchor.id)?.getBoundingClientRect().top) ?? 0;
   const before = top();
-  root.style.overflowAnchor = "none"; // the browser's own way would do it a second time
+  root.style.overflowAnchor = "none"; // or the browser would move the page a second time
   change();
   scrollBy({ top: top() - before, behavior: "instant" });
   requestAnimationFrame(() => { root.style.overflowAnchor = ""; });
 }
 
-/** Return which of a message's folds are open. */
+/** @param {HTMLElement} window */
+function articlesIn(window) {
+  return all(window, ":scope > .messages > *", HTMLElement);
+}
+
+/**
+ * Return which messages of the conversation an element shows.
+ * @param {HTMLElement} article
+ * @returns {import("./window_state.js").Message}
+ */
+function messageIn(article) {
+  return { index: Number(article.id.slice(1)), last: Number(article.dataset.last) };
+}
+
+/**
+ * Show at an edge of the messages how many are beyond it.
+ * @param {HTMLElement} edge
+ * @param {"before" | "after"} name
+ * @param {number} index
+ * @param {number} count
+ */
+function showEdge(edge, name, index, count) {
+  const link = required(edge, "a.button", HTMLAnchorElement);
+  const address = new URL(link.href);
+  address.searchParams.set(name, String(index));
+  link.setAttribute("href", address.pathname + address.search);
+  required(edge, ".count", HTMLElement).textContent = count.toLocaleString("en");
+  edge.hidden = count === 0;
+}
+
+/**
+ * Return which of a message's folds are open, by their place.
+ * @param {HTMLElement} article
+ */
 function openFolds(article) {
-  return [...article.querySelectorAll("details.fold")].flatMap((fold, place) => (fold.open ? [place] : []));
+  return foldsIn(article).flatMap((fold, place) => (fold.open ? [place] : []));
 }
 
+/**
+ * Open folds of a message.
+ * @param {HTMLElement} article
+ * @param {number[]} places
+ */
 function unfold(article, places) {
-  const folds = article.querySelectorAll("details.fold");
-  for (const place of places) if (folds[place]) folds[place].open = true;
+  foldsIn(article).forEach((fold, place) => { if (places.includes(place)) fold.open = true; });
 }
 
-function isBefore(article, other) {
-  return Number(article.id.slice(1)) < Number(other.id.slice(1));
+/** @param {HTMLElement} article */
+function foldsIn(article) {
+  return all(article, "details.fold", HTMLDetailsElement);
 }
 
-/** Scroll to a message, also inside of something folded, and mark it. */
+/**
+ * Scroll to a message and mark it. What encloses it is unfolded, and so is its own answer.
+ * @param {HTMLElement} element
+ */
 function reveal(element) {
-  for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-  for (const fold of element.querySelectorAll(":scope > details.answer")) fold.open = true;
+  for (let fold = closest(element, "details"); fold; fold = closest(fold.parentElement, "details")) {
+    if (fold instanceof HTMLDetailsElement) fold.open = true;
+  }
+  for (const fold of all(element, ":scope > details.answer", HTMLDetailsElement)) fold.open = true;
   for (const marked of document.querySelectorAll(".message.at, .result.at")) marked.classList.remove("at");
   element.classList.add("at");
   element.scrollIntoView({ block: "start", behavior: "instant" });
@@ -294,18 +407,23 @@ function scrollToEnd() {
   scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 }
 
+/**
+ * Return the button that leads to the last message, and the box that floats it over the page.
+ * @param {() => void} run
+ */
 function latestButton(run) {
   const box = document.createElement("div");
   box.className = "latest";
   box.hidden = true;
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = "↓ Latest";
-  button.addEventListener("click", () => { button.textContent = "↓ Latest"; run(); });
+  button.textContent = LATEST;
+  button.addEventListener("click", () => { button.textContent = LATEST; run(); });
   box.append(button);
-  return box;
+  return { box, button };
 }
 
-export function parsed(html) {
-  return new DOMParser().parseFromString(html, "text/html");
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
 }

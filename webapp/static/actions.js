@@ -1,0 +1,305 @@
+// What can be done with a session from its row or with a key. Each action reports what it did, and how to undo it.
+
+import { post } from "./api.js";
+import { closest, optional, textOf } from "./dom.js";
+import { list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
+import { openMenu } from "./menu.js";
+import { renewAroundMessages, visit } from "./navigation.js";
+import { chooseProject } from "./project_dialog.js";
+import { explain, toast } from "./toast.js";
+
+/** @typedef {import("./menu.js").MenuItem} MenuItem */
+
+/**
+ * A session as its row or its page describes it.
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {string} title
+ * @property {string} project the id of its project, empty for none
+ * @property {boolean} pinned
+ * @property {boolean} archived
+ * @property {boolean} agent whether it belongs to the agent, and cannot be edited here
+ */
+
+/** @type {[format: string, label: string][]} */
+const FORMATS = [["markdown", "Markdown"], ["html", "HTML"], ["json", "JSON"]];
+const MAX_TITLE = 80; // characters
+
+/** Undoes the last action. @type {(() => Promise<unknown>) | null} */
+let undoAction = null;
+
+export function start() {
+  list().addEventListener("click", (event) => {
+    const button = closest(event.target, ".row-menu");
+    const row = closest(button, ".row");
+    if (button && row) showMenu(sessionIn(row), button);
+  });
+}
+
+// ---- the session ----------------------------------------------------------------------------------------
+
+/**
+ * Return the session that keys act on: that of the focused row, else the open one.
+ * @returns {Session | null}
+ */
+export function subject() {
+  const row = closest(document.activeElement, ".row");
+  if (row) return sessionIn(row);
+  const page = openPage();
+  return page && { ...sessionIn(page), title: textOf(pageTitle()) };
+}
+
+/**
+ * Return the session that an element describes by its data attributes.
+ * @param {HTMLElement} element
+ * @returns {Session}
+ */
+function sessionIn(element) {
+  const { id = "", project = "", pinned, archived, agent } = element.dataset;
+  const title = textOf(element.querySelector(".row-title"));
+  return { id, title, project, pinned: pinned !== undefined, archived: archived !== undefined, agent: agent !== undefined };
+}
+
+/** Return the element that describes the open session, null if none is open. */
+const openPage = () => optional(document, ".acts[data-id]", HTMLElement);
+const pageTitle = () => optional(document, "#content h1", HTMLElement);
+
+// ---- performing -----------------------------------------------------------------------------------------
+
+/**
+ * Perform an action and report it, or why it failed.
+ * @param {() => Promise<unknown>} action
+ * @param {string | (() => string)} message what it did
+ * @param {() => Promise<unknown>} [undo]
+ * @returns {Promise<boolean>} whether it worked
+ */
+export async function perform(action, message, undo) {
+  try {
+    await action();
+  } catch (error) {
+    explain(error, () => { refresh(); visit(location.href, { push: false }); });
+    return false;
+  }
+  undoAction = undo ? () => perform(undo, "Undone.") : null;
+  toast(typeof message === "string" ? message : message(), { action: undo ? { label: "Undo", run: undoLast } : null });
+  refresh();
+  return true;
+}
+
+/** Undo the last action. */
+export async function undoLast() {
+  const undo = undoAction;
+  undoAction = null;
+  await undo?.();
+}
+
+/**
+ * Perform an action that changes one session, and renew its page if that is open.
+ * @param {Session} session
+ * @param {() => Promise<unknown>} action
+ * @param {string} message
+ * @param {() => Promise<unknown>} undo
+ */
+function change({ id }, action, message, undo) {
+  const renewing = (/** @type {() => Promise<unknown>} */ work) => async () => {
+    await work();
+    if (openPage()?.dataset.id === id) renewAroundMessages().catch(() => {}); // the action worked: nothing to report
+  };
+  return perform(renewing(action), message, renewing(undo));
+}
+
+/**
+ * Return whether a session can be edited here; tell the user what to do if not.
+ * @param {Session} session
+ */
+function checkEditable({ agent }) {
+  if (agent) toast("This conversation belongs to the agent. Import it to edit it.", { bad: true });
+  return !agent;
+}
+
+// ---- actions --------------------------------------------------------------------------------------------
+
+/** @param {Session} session */
+export async function pin(session) {
+  if (!checkEditable(session)) return;
+  const set = (/** @type {boolean} */ pinned) => post("/api/session/pin", { session_id: session.id, pinned });
+  const message = session.pinned ? "Unpinned." : "Pinned.";
+  await change(session, () => set(!session.pinned), message, () => set(session.pinned));
+}
+
+/** @param {Session} session */
+export async function archive(session) {
+  if (!checkEditable(session)) return;
+  const set = (/** @type {boolean} */ archived) => post("/api/session/archive", { session_id: session.id, archived });
+  const message = session.archived ? "Unarchived." : "Archived.";
+  await change(session, () => set(!session.archived), message, () => set(session.archived));
+}
+
+/** @param {Session} session */
+export async function move(session) {
+  if (!checkEditable(session)) return;
+  const project = await chooseProject(session.project);
+  if (!project || (project.id ?? "") === session.project) return;
+  const set = (/** @type {string | null} */ id) => post("/api/session/move", { session_id: session.id, project_id: id });
+  const message = project.id === null ? "Removed from its project." : `Moved to ${project.name}.`;
+  await change(session, () => set(project.id), message, () => set(session.project || null));
+}
+
+/** @param {Session} session */
+export async function remove(session) {
+  const next = neighborOf(rowOf(session.id));
+  const done = await perform(
+    () => post("/api/session/delete", { session_id: session.id }),
+    "Moved to the trash.",
+    () => post("/api/session/restore", { session_id: session.id }),
+  );
+  if (!done) return;
+  removeRow(session.id);
+  if (next) titleOf(next).focus();
+  if (location.pathname === `/session/${session.id}`) visit(`/${location.search}`, { focus: !next });
+}
+
+/**
+ * Return the row after another, or before it at the end of the list; null if there is none.
+ * @param {HTMLElement | null} row
+ */
+function neighborOf(row) {
+  const elements = rows();
+  const place = row ? elements.indexOf(row) : -1;
+  return place < 0 ? null : elements[place + 1] ?? elements[place - 1] ?? null;
+}
+
+/** @param {Session} session */
+async function duplicate(session) {
+  let copyId = "";
+  const copy = async () => {
+    copyId = (await post("/api/session/duplicate", { session_id: session.id })).session.session_id;
+  };
+  const undo = () => post("/api/session/delete", { session_id: copyId });
+  if (await perform(copy, "Duplicated.", undo)) visit(`/session/${copyId}${location.search}`);
+}
+
+/** @param {Session} session */
+async function importToEdit(session) {
+  const action = () => post("/api/session/import_cli", { session_id: session.id });
+  if (await perform(action, "Imported. You can edit it now.")) visit(`/session/${session.id}${location.search}`);
+}
+
+// ---- renaming in place ----------------------------------------------------------------------------------
+
+/**
+ * Turn the title of a session into a field, in its row or on its page.
+ * @param {Session} session
+ */
+export function rename(session) {
+  const row = closest(document.activeElement, ".row") ?? rowOf(session.id);
+  const title = row ? titleOf(row) : pageTitle();
+  if (!checkEditable(session) || !title || title.parentElement?.querySelector(".row-edit")) return;
+  const field = titleField(session.title);
+  title.before(field);
+  title.hidden = true;
+  field.select();
+  field.focus();
+  edit(field, title, (text) => { if (text.trim() !== session.title) saveTitle(session, text, title); });
+}
+
+/** @param {string} value */
+function titleField(value) {
+  const field = document.createElement("input");
+  Object.assign(field, { className: "row-edit", value, maxLength: MAX_TITLE, dir: "auto", autocomplete: "off" });
+  field.setAttribute("aria-label", "Title");
+  return field;
+}
+
+/**
+ * Wait until a field is left, which saves it, or Escape cancels it. Then show the title again.
+ * @param {HTMLInputElement} field
+ * @param {HTMLElement} title
+ * @param {(text: string) => void} save
+ */
+function edit(field, title, save) {
+  let finished = false;
+  const finish = (/** @type {boolean} */ saving) => {
+    if (finished) return; // removing the field blurs it
+    finished = true;
+    const focused = document.activeElement === field;
+    title.hidden = false;
+    field.remove();
+    if (focused) title.focus({ preventScroll: true });
+    if (saving) save(field.value);
+  };
+  field.addEventListener("blur", () => finish(true));
+  field.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault();
+    finish(event.key === "Enter");
+  });
+}
+
+/**
+ * @param {Session} session
+ * @param {string} text
+ * @param {HTMLElement} title where it is shown
+ */
+async function saveTitle(session, text, title) {
+  const before = title.textContent;
+  title.textContent = text.trim() || "Untitled";
+  const set = (/** @type {string} */ value) => post("/api/session/rename", { session_id: session.id, title: value });
+  const done = await change(session, () => set(text), "Renamed.", () => set(session.title));
+  if (!done) title.textContent = before;
+}
+
+// ---- the menu of a row ----------------------------------------------------------------------------------
+
+/**
+ * Show the actions for a session in a menu below a button.
+ * @param {Session} session
+ * @param {HTMLElement} button
+ */
+function showMenu(session, button) {
+  openMenu(button, [
+    ...(session.agent ? agentItems(session) : editItems(session)),
+    ...FORMATS.map(([format, label]) => exportItem(session, format, label)),
+    { icon: "trash-2", label: session.agent ? "Delete here and from the agent" : "Delete", action: () => { remove(session); }, key: "#", danger: true },
+  ]);
+}
+
+/**
+ * @param {Session} session
+ * @returns {MenuItem[]}
+ */
+function editItems(session) {
+  const { pinned, archived } = session;
+  return [
+    { icon: "pencil", label: "Rename", action: () => rename(session), key: "r" },
+    { icon: pinned ? "pin-off" : "pin", label: pinned ? "Unpin" : "Pin", action: () => { pin(session); }, key: "p" },
+    {
+      icon: archived ? "archive-restore" : "archive",
+      label: archived ? "Unarchive" : "Archive",
+      action: () => { archive(session); },
+      key: "e",
+    },
+    { icon: "folder", label: "Move to…", action: () => { move(session); }, key: "m" },
+    { icon: "copy", label: "Duplicate", action: () => { duplicate(session); } },
+  ];
+}
+
+/**
+ * @param {Session} session
+ * @returns {MenuItem[]}
+ */
+function agentItems(session) {
+  return [{ icon: "download", label: "Import to edit", action: () => { importToEdit(session); } }];
+}
+
+/**
+ * @param {Session} session
+ * @param {string} format
+ * @param {string} label
+ * @returns {MenuItem}
+ */
+function exportItem({ id }, format, label) {
+  const query = new URLSearchParams({ session_id: id, format });
+  return { icon: "download", label: `Export as ${label}`, action: `/api/session/export?${query}` };
+}

@@ -1,0 +1,207 @@
+// Going from page to page beside the same sidebar: links and forms fetch a page, and its content replaces this one's.
+
+import { RequestError, isAbort, request, statusText } from "./api.js";
+import { byId, closest, closestLink, errorIn, parsed, queryOf } from "./dom.js";
+import { emit } from "./events.js";
+import { adopt as adoptToasts, explain } from "./toast.js";
+
+/**
+ * A page that was fetched: `url` is where it stands after redirects, with the hash of the address that was asked for.
+ * @typedef {{ page: Document, url: URL, response: Response }} FetchedPage
+ */
+
+/**
+ * How to show a page: `push` adds it to the browser's history, `scroll` is how far to scroll it, in pixels, and `focus`
+ * gives it the focus.
+ * @typedef {{ push: boolean, scroll: number, focus: boolean }} Showing
+ */
+
+/** The script of a page; `mount` returns what stops it. @typedef {{ mount: (content: HTMLElement) => (() => void) }} PageModule */
+
+const CONTENT_ONLY = { "Hermes-Part": "content" };
+
+// The parts around the messages. They can be renewed without losing what was loaded or unfolded.
+const AROUND_MESSAGES = ["#content .heading", "#content > .facts", "#content .acts"];
+
+/** Aborts the request for a page. @type {AbortController | null} */
+let loading = null;
+/** Stops the script of the page. @type {(() => void) | null} */
+let unmount = null;
+
+const content = () => byId("content");
+
+/**
+ * Follow links and send forms without leaving the page.
+ * @param {() => void} onChanged called after a form changed something
+ */
+export function start(onChanged) {
+  history.scrollRestoration = "manual";
+  document.addEventListener("click", onClick);
+  document.addEventListener("submit", (event) => onSubmit(event, onChanged));
+  addEventListener("popstate", () => visit(location.href, { push: false, scroll: history.state?.scroll }));
+  mount();
+}
+
+/**
+ * Show the page at an address on this server. Failures are reported to the user.
+ * @param {string} address
+ * @param {Partial<Showing>} [showing] by default the page is pushed and focused, and begins at its top
+ */
+export async function visit(address, showing = {}) {
+  try {
+    show(await fetchPage(address), showing);
+  } catch (error) {
+    if (!isAbort(error)) explain(error, () => visit(address, showing));
+  }
+}
+
+/** Fetch the open page again, and renew what is around its messages; throw `RequestError`. */
+export async function renewAroundMessages() {
+  const { page } = await fetchPage(location.href);
+  replaceAroundMessages(page);
+}
+
+/**
+ * Fetch a page, and drop an earlier request for one.
+ * @param {string} address
+ * @param {RequestInit} [options]
+ * @returns {Promise<FetchedPage>}
+ */
+async function fetchPage(address, options = {}) {
+  loading?.abort();
+  loading = new AbortController();
+  content().setAttribute("aria-busy", "true");
+  try {
+    // Not stored, or the browser would show the content alone when its history leads back here.
+    const init = { headers: CONTENT_ONLY, signal: loading.signal, ...options };
+    const response = await request(address, { ...init, cache: "no-store" });
+    const page = parsed(await response.text());
+    const url = new URL(response.url);
+    url.hash ||= new URL(address, location.href).hash; // a response has none
+    if (url.pathname === "/login") await leaveFor(url);
+    return { page, url, response };
+  } finally {
+    content().removeAttribute("aria-busy");
+  }
+}
+
+/**
+ * Leave for another page. What waits for it never goes on.
+ * @param {URL} url
+ * @returns {Promise<never>}
+ */
+function leaveFor(url) {
+  location.assign(url);
+  return new Promise(() => {});
+}
+
+/**
+ * @param {FetchedPage} fetched
+ * @param {Partial<Showing>} showing
+ */
+function show({ page, url }, { push = true, scroll = 0, focus = true }) {
+  const hash = url.hash || (push ? "" : location.hash);
+  if (push) {
+    history.replaceState({ ...history.state, scroll: scrollY }, "");
+    history.pushState({}, "", url);
+  }
+  unmount?.();
+  unmount = null;
+  replaceContent(page);
+  if (focus) content().focus({ preventScroll: true });
+  const target = hash ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
+  if (target) target.scrollIntoView();
+  else scrollTo(0, scroll);
+  emit("page-changed", null);
+  mount();
+}
+
+/** @param {Document} page */
+function replaceContent(page) {
+  const fresh = page.getElementById("content");
+  if (!fresh) throw new TypeError("the fetched page has no content");
+  content().dataset.module = fresh.dataset.module ?? "";
+  content().replaceChildren(...fresh.childNodes);
+  document.title = page.title;
+  document.body.className = page.body.className;
+  adoptToasts(page);
+}
+
+/** @param {Document} page */
+function replaceAroundMessages(page) {
+  for (const selector of AROUND_MESSAGES) {
+    const fresh = page.querySelector(selector);
+    if (fresh) document.querySelector(selector)?.replaceWith(fresh);
+  }
+  document.title = page.title;
+  adoptToasts(page);
+}
+
+/** Start the script of the page, if it has one. */
+async function mount() {
+  const { module } = content().dataset;
+  if (!module) return;
+  const address = location.href;
+  try {
+    /** @type {PageModule} */
+    const script = await import(module);
+    if (location.href === address) unmount = script.mount(content());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    explain(new RequestError(`the script of this page did not start (${reason})`, 0), () => location.reload());
+  }
+}
+
+/** @param {MouseEvent} event */
+function onClick(event) {
+  const link = closestLink(event.target, "a[href]");
+  const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+  if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
+  const url = new URL(link.href);
+  if (!isPage(url) || isPlaceOnThisPage(url)) return;
+  event.preventDefault();
+  // A link in the sidebar keeps the focus, unless a phone hides the sidebar beside the page.
+  visit(url.href, { focus: !closest(link, "#side") || getComputedStyle(link).visibility === "hidden" });
+}
+
+/** @param {URL} url */
+function isPage(url) {
+  return url.origin === location.origin && !/^\/(api|static)\//.test(url.pathname);
+}
+
+/** @param {URL} url */
+function isPlaceOnThisPage(url) {
+  return url.hash !== "" && url.pathname === location.pathname && url.search === location.search;
+}
+
+/**
+ * @param {SubmitEvent} event
+ * @param {() => void} onChanged
+ */
+async function onSubmit(event, onChanged) {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || form.method !== "post" || event.defaultPrevented) return;
+  event.preventDefault();
+  try {
+    const fetched = await fetchPage(form.action, { method: "POST", body: bodyOf(form, event.submitter) });
+    if (!fetched.response.ok) throw refusalOf(fetched);
+    if (form.hasAttribute("data-keeps")) replaceAroundMessages(fetched.page);
+    else show(fetched, { push: fetched.url.pathname !== location.pathname, scroll: scrollY });
+    onChanged();
+  } catch (error) {
+    if (!isAbort(error)) explain(error, () => visit(location.href, { push: false }));
+  }
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} submitter
+ */
+function bodyOf(form, submitter) {
+  return form.enctype === "multipart/form-data" ? new FormData(form, submitter) : queryOf(form, submitter);
+}
+
+/** @param {FetchedPage} fetched */
+function refusalOf({ page, response }) {
+  return new RequestError(errorIn(page) ?? statusText(response), response.status);
+}

@@ -1,0 +1,79 @@
+// Keyboard shortcuts. The help in the page lists them.
+
+import * as actions from "./actions.js";
+import { closest, dialogById } from "./dom.js";
+import { step } from "./list.js";
+import * as search from "./search.js";
+import * as selection from "./selection.js";
+
+/** What a key does with the focused session, or with the open one. @type {Map<string, (session: actions.Session) => void>} */
+const WITH_SESSION = new Map([
+  ["e", actions.archive], ["p", actions.pin], ["r", actions.rename], ["m", actions.move], ["#", actions.remove],
+]);
+
+/** What a key does without a session. @type {Map<string, () => void>} */
+const WITHOUT_SESSION = new Map([
+  ["/", search.focus],
+  ["j", () => step(1)],
+  ["k", () => step(-1)],
+  ["x", selection.toggleFocused],
+  ["z", actions.undoLast],
+  ["?", openHelp],
+]);
+
+export function start() {
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("click", (event) => { if (closest(event.target, "[data-act=help]")) openHelp(); });
+}
+
+function openHelp() {
+  dialogById("help").showModal();
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.querySelector("dialog[open]")) return;
+  const inField = closest(event.target, "input:not([type=checkbox]), textarea, select, [contenteditable]");
+  if (event.key === "Escape") leave(event);
+  else if (inField) enterList(event, inField);
+  else run(event);
+}
+
+/**
+ * Leave the innermost of what is open.
+ * @param {KeyboardEvent} event
+ */
+function leave(event) {
+  if (search.leave() || selection.stop()) event.preventDefault();
+}
+
+/**
+ * Go from the search field into the list with the arrow key.
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} field
+ */
+function enterList(event, field) {
+  if (field.id !== "q" || event.key !== "ArrowDown") return;
+  event.preventDefault();
+  step(0);
+}
+
+/** @param {KeyboardEvent} event */
+function run(event) {
+  const action = actionFor(event.key);
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+/**
+ * Return what a key does, undefined if it does nothing: also for one that needs a session where there is none.
+ * @param {string} key
+ * @returns {(() => void) | undefined}
+ */
+function actionFor(key) {
+  const withSession = WITH_SESSION.get(key);
+  const session = withSession && actions.subject();
+  return session ? () => withSession(session) : WITHOUT_SESSION.get(key);
+}
