@@ -1,5 +1,5 @@
 # The commands of the README. Nothing but python3 and make is assumed.
-.PHONY: run test check lint types migrations docs clean
+.PHONY: run test check lint types migrations javascript docs clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ test: .venv/.test
 	.ci/packages chromium strace fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
-check: lint types migrations test
+check: lint types migrations javascript test
 
 lint: .venv/.test
 	$(BIN)/ruff check
@@ -29,17 +29,28 @@ migrations: .venv/.test
 	export HERMES_SESSIONS_DATABASE_URL="sqlite:///$$scratch/sessions.db" && \
 	$(BIN)/alembic upgrade head && $(BIN)/alembic check
 
+# The scripts of the pages: their types, as JSDoc gives them, their style, and their unit tests, in Node's own runner.
+javascript: node_modules/.package-lock.json
+	npm run --silent types
+	npm run --silent lint
+	npm run --silent test
+
 # The documentation site, in build/site. A warning is an error: a broken link, a page that is in no menu, a public name
 # without a description, an address on another host that a page would fetch.
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf .venv build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv node_modules build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 build/demo-home: | .venv/.web
 	mkdir -p build
 	$(BIN)/hermes-sessions demo $@ || { rm -rf $@; exit 1; }
+
+node_modules/.package-lock.json: package.json package-lock.json .npmrc
+	command -v npm >/dev/null || .ci/packages nodejs npm
+	npm ci --silent
+	touch $@
 
 # Debian ships python3 without the module that puts pip into a virtual environment.
 .venv/.made:

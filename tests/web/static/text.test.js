@@ -1,0 +1,117 @@
+// Texts for the user: sentences, counts, relative times, the count of matches, and the filters in an address.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { filtersOf, isSearch, withFilters } from "../../../webapp/static/filters.js";
+import { countText, nearestMatch, patternOf, placeAfter } from "../../../webapp/static/find.js";
+import { counted, sentence } from "../../../webapp/static/text.js";
+import { ago } from "../../../webapp/static/times.js";
+
+describe("a sentence", () => {
+  /** @type {[message: string, expected: string][]} */
+  const CASES = [
+    ["the server cannot be reached", "The server cannot be reached."],
+    ["Pinned.", "Pinned."],
+    ["reload?", "Reload?"],
+    ["stop!", "Stop!"],
+    ["and so on…", "And so on…"],
+    [" spaces ", "Spaces."],
+    ["ärger", "Ärger."],
+    ["3 conversations archived", "3 conversations archived."],
+  ];
+  for (const [message, expected] of CASES) test(message, () => assert.equal(sentence(message), expected));
+});
+
+test("a count has its noun in the right number", () => {
+  assert.deepEqual([0, 1, 2].map((count) => counted(count, "hour")), ["0 hours", "1 hour", "2 hours"]);
+});
+
+describe("a relative time is in the server's words", () => {
+  /** @type {[seconds: number, expected: string][]} */
+  const CASES = [
+    [0, "just now"], [59.9, "just now"], [60, "1 minute ago"], [119, "1 minute ago"], [3599, "59 minutes ago"],
+    [3600, "1 hour ago"], [86_399, "23 hours ago"], [86_400, "1 day ago"], [604_800, "1 week ago"],
+    [2_629_800, "1 month ago"], [31_557_599, "11 months ago"], [31_557_600, "1 year ago"], [-59, "just now"],
+    [-60, "in the future"], [-1e6, "in the future"],
+  ];
+  for (const [seconds, expected] of CASES) test(`${seconds} seconds`, () => assert.equal(ago(1000, 1000 + seconds), expected));
+});
+
+describe("the filters of an address", () => {
+  /** @type {[query: string, expected: string][]} */
+  const CASES = [
+    ["", ""],
+    ["?", ""],
+    ["?cursor=x&limit=5", ""],
+    ["?archived=all&q=a+b", "q=a+b&archived=all"],
+    ["source=cli&profile=&project_id=p1", "project_id=p1&source=cli"],
+    ["q=%26%3D", "q=%26%3D"],
+  ];
+  for (const [query, expected] of CASES) {
+    test(query || "none", () => assert.equal(filtersOf(query), expected));
+  }
+
+  test("may be given as parameters", () => {
+    assert.equal(filtersOf(new URLSearchParams({ source: "cli", other: "x" })), "source=cli");
+  });
+
+  /** @type {[filters: string, expected: boolean][]} */
+  const SEARCHES = [["q=x", true], ["profile=q%3D", false], ["source=cli&q=x", true], ["", false]];
+  for (const [filters, expected] of SEARCHES) {
+    test(`${filters || "none"} search for text: ${expected}`, () => assert.equal(isSearch(filters), expected));
+  }
+});
+
+describe("an address with other filters", () => {
+  /** @type {[address: string, filters: string, expected: string][]} */
+  const CASES = [
+    ["/session/a", "q=x", "/session/a?q=x"],
+    ["/session/a?q=old&at=4#m4", "source=cli", "/session/a?at=4&source=cli#m4"],
+    ["/session/a?q=old&archived=all", "", "/session/a"],
+    ["https://here.example/session/a?before=5", "q=x", "/session/a?before=5&q=x"],
+  ];
+  for (const [address, filters, expected] of CASES) {
+    test(`${address} with ${filters || "none"}`, (t) => {
+      Object.assign(globalThis, { location: new URL("https://here.example/?q=here") });
+      t.after(() => { Reflect.deleteProperty(globalThis, "location"); });
+      assert.equal(withFilters(address, filters), expected);
+    });
+  }
+});
+
+describe("matches in a conversation", () => {
+  /** @type {[indexes: number[], more: boolean, place: number, expected: string][]} */
+  const COUNTS = [
+    [[], false, -1, "0 found"], [[3, 9], false, -1, "2 found"], [[3, 9], true, -1, "2+ found"],
+    [[3, 9], false, 0, "1 of 2"], [[3, 9], true, 1, "2 of 2+"],
+  ];
+  for (const [indexes, more, place, expected] of COUNTS) {
+    test(expected, () => assert.equal(countText({ indexes, more }, place), expected));
+  }
+
+  /** @type {[indexes: number[], from: number, expected: number][]} */
+  const NEAREST = [[[3, 9, 20], 0, 0], [[3, 9, 20], 9, 1], [[3, 9, 20], 10, 2], [[3, 9, 20], 21, 2], [[], 5, -1]];
+  for (const [indexes, from, expected] of NEAREST) {
+    test(`the nearest of ${indexes} to ${from}`, () => assert.equal(nearestMatch(indexes, from), expected));
+  }
+
+  test("are gone through in a circle", () => {
+    assert.deepEqual([placeAfter(0, 1, 3), placeAfter(2, 1, 3), placeAfter(0, -1, 3), placeAfter(0, 1, 1)], [1, 0, 2, 0]);
+  });
+
+  /** @type {[text: string, within: string, expected: string[]][]} */
+  const MARKED = [
+    ["needle", "A Needle, a NEEDLE", ["Needle", "NEEDLE"]],
+    ["two words", "two\n  words, two words", ["two\n  words", "two words"]],
+    ["a.b*c", "a.b*c axbbc", ["a.b*c"]],
+    ["(x[y]{z}^$|\\?+)", "(x[y]{z}^$|\\?+)", ["(x[y]{z}^$|\\?+)"]],
+    ["well-known /path", "well-known /path", ["well-known /path"]],
+    ["ÄRGER", "ärger", ["ärger"]],
+  ];
+  for (const [text, within, expected] of MARKED) {
+    test(`${text} is marked where it stands`, () => {
+      assert.deepEqual([...within.matchAll(patternOf(text))].map(([match]) => match), expected);
+    });
+  }
+});
