@@ -3,7 +3,6 @@
 Speaks SQLite to whatever release of the agent wrote the file: columns that are not there are not named.
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 
 from ..fields import clean_text
 from ..index import database
+from ..json_text import Malformed, decode
 from . import lineage
 from .lineage import Segment
 
@@ -353,6 +353,6 @@ def _decoded(name: str, value: Any) -> Any:
 def _json(text: str, otherwise: str) -> Any:
     """Return what a text says as JSON; one that is none stays as it is, rather than be lost."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return decode(text)
+    except Malformed:
         return otherwise

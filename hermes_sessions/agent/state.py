@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from .. import json_text
 from ..errors import AgentUnavailable, Conflict, StorageError
 from . import lineage
 from .snapshot import ALWAYS_SAID, Schema, Snapshot, look_up
@@ -138,8 +139,8 @@ class Agent:
 
     def job_names(self) -> dict[str, str]:
         """Return the names of the scheduled jobs by id; none if the agent's list of them cannot be read."""
-        with suppress(OSError, ValueError, RecursionError):
-            found = json.loads(self._jobs.read_bytes())
+        with suppress(OSError, json_text.Malformed):
+            found = json_text.decode(self._jobs.read_bytes())
             jobs = found.get("jobs") if isinstance(found, dict) else found
             named = [job for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
             return {str(job["id"]): str(job["name"]) for job in named if job.get("id") and job.get("name")}

@@ -5,7 +5,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -22,7 +21,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from .. import files
+from .. import files, json_text
 from ..config import Config
 from ..errors import InvalidValue, NotFound, StorageError, Unreadable, storing
 from ..index import database
@@ -228,7 +227,7 @@ class _Run:
             files.sync_folder(self.target / name)
         entries, skipped = [*self._entries.values()], sorted(map(_shown, self._skipped))
         manifest = msgspec.to_builtins(_Manifest(FORMAT, time.time(), skipped, entries))
-        text = json.dumps(manifest, indent=1).encode()  # ASCII, which says any name
+        text = json_text.encode(manifest, MANIFEST)
         files.replace(self.target / MANIFEST, lambda file: file.write(text))
         return Report(len(entries), sum(entry.size for entry in entries), tuple(skipped), index)
 
@@ -307,11 +306,11 @@ def _manifest(folder: Path) -> _Manifest:
 
 def _parsed(path: Path, text: bytes) -> _Manifest:
     try:
-        document = json.loads(text)  # msgspec would refuse a name that is no UTF-8
+        document = json_text.decode(text)
         if isinstance(document, dict) and document.get("format") != FORMAT:
             raise Unreadable(path, "not of a format that this version knows")
         return msgspec.convert(document, _Manifest)
-    except (ValueError, RecursionError) as error:  # msgspec's refusal is a ValueError too
+    except (json_text.Malformed, msgspec.ValidationError) as error:
         raise Unreadable(path, str(error)) from error
 
 

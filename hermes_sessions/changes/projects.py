@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from .. import files
+from .. import files, json_text
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
 from ..model import Signature
 from ..results import Project
@@ -110,10 +110,10 @@ def _read(path: Path) -> _Read:
         try:
             with path.open("rb") as file:
                 version = files.signature_of(os.fstat(file.fileno()))
-                entries = json.loads(file.read())
+                entries = json_text.decode(file.read())
         except FileNotFoundError:
             return _Read([], None)
-        except (ValueError, RecursionError) as error:
+        except json_text.Malformed as error:
             raise Unreadable(path, str(error)) from error
     if not isinstance(entries, list) or not all(map(_is_project, entries)):
         raise Unreadable(path, "not a list of projects")
@@ -122,7 +122,7 @@ def _read(path: Path) -> _Read:
 
 def _write(path: Path, read: _Read) -> None:
     """Write changed entries in the place of the version that they were read from; raise `Conflict`."""
-    text = json.dumps(read.entries, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
+    text = json_text.encode(read.entries, "projects.json")
     new = files.create if read.version is None else partial(files.replace_version, known=read.version)
     with storing("cannot save the projects"):
         try:

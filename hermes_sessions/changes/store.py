@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 
+from .. import json_text
 from ..config import Config
 from ..errors import Conflict, InvalidValue, NotFound, ReadOnly, StorageError, storing
 from ..fields import FIELDS, READ_AS, check_id, check_metadata, is_time, other_keys, read_metadata
@@ -524,4 +525,4 @@ def _unsaid_times(source: Outline, session: Metadata, changes: Collection[str]) 
 
 def _value(source: Outline, member: Member) -> Any:
     with reading.unreadable(source.path):
-        return document.decode(source.read(member.value, member.end))
+        return json_text.decode(source.read(member.value, member.end))

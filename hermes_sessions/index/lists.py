@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from ..fields import clean_text
+from ..json_text import decode
 from ..model import Summary, list_entry
-from .database import chunks, decode
+from .database import chunks
 from .rows import Place, entry_values, parameter, summary
 from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, SESSIONS, SUMMARY_COLUMNS, TRASHED
 

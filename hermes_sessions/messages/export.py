@@ -7,10 +7,10 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .. import json_text
 from ..errors import InvalidValue
 from ..fields import clean_text
 from ..model import Session
-from ..sidecars import document
 from . import content
 from .content import Fields
 from .redact import mask_all
@@ -45,7 +45,7 @@ def _json(session: Session, mask: Mask) -> str:
     """Return every key of the sidecar, as `import_document` takes it."""
     transcript = {"messages": session.messages, "tool_calls": session.tool_calls}
     whole = mask({**session.metadata(), **transcript, **session.extra})
-    return document.encode(whole, "the session", depth=0).decode()
+    return json_text.encode(whole, "the session").decode()
 
 
 # ---- what both texts have -------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..errors import InvalidValue, SessionsError
+from .. import json_text
+from ..errors import InvalidValue
+from ..json_text import Malformed, decode
 
 BOM = codecs.BOM_UTF8
 _SPACE = re.compile(rb"[ \t\r\n]*")
@@ -30,10 +32,6 @@ LARGEST_METADATA = 1_000_000
 # Made once: to look up what a type decodes as takes longer than to decode a small value.
 _MEMBERS, _ITEMS = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class Malformed(SessionsError, ValueError):
-    """The text is no JSON object of ours; the message says why."""
 
 
 class Span(NamedTuple):
@@ -181,22 +179,6 @@ def _small_values(texts: Sequence[bytes | memoryview]) -> dict[str, Any]:
         for text in texts:
             known |= decode(b"".join((b"{", text, b"}")))
     return known
-
-
-def decode(text: bytes | memoryview) -> Any:
-    """Return the value of a piece of JSON; raise `Malformed`."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        pass  # `json` reads more than msgspec does, and words its refusals better
-    except RecursionError:
-        raise Malformed("nested too deeply") from None
-    try:
-        return json.loads(bytes(text).decode())
-    except RecursionError:
-        raise Malformed("nested too deeply") from None
-    except ValueError as error:  # syntax, invalid UTF-8, integers of more than 4,300 digits
-        raise Malformed(str(error)) from None
 
 
 def list_texts(text: bytes | memoryview) -> list[msgspec.Raw] | None:
@@ -357,25 +339,8 @@ def check_unique(found: Sequence[Member]) -> None:
 
 
 def encode(value: Any, name: str, depth: int = 1) -> bytes:
-    """Return `value` as JSON laid out as at `depth` of a sidecar: indent 2, UTF-8, not escaped to ASCII.
-
-    Raises `InvalidValue` that names `name` if it has no JSON.
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        laid_out = _laid_out(b"[" * depth + text + b"]" * depth)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidValue(f"{name} cannot be written as JSON: {error}") from error
-    lead = sum(2 + 2 * level for level in range(1, depth + 1))
-    return laid_out[lead : len(laid_out) - sum(2 + 2 * level for level in range(depth))]
-
-
-def _laid_out(text: bytes) -> bytes:
-    try:
-        return msgspec.json.format(text, indent=2)
-    except (msgspec.DecodeError, RecursionError):  # NaN, lone surrogates: 10 times slower, and rare
-        laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        return laid_out.encode("utf-8", "backslashreplace")
+    """Return `value` as JSON laid out as at `depth` of a sidecar; errors as of `json_text.encode`."""
+    return json_text.encode(value, name, depth)
 
 
 def encode_metadata(changes: Mapping[str, Any]) -> dict[str, bytes]:

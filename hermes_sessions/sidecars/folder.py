@@ -1,12 +1,11 @@
 """The folder of sidecars: the versions of its files, their backups, and the list that the web UI keeps."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import files, json_text
 from ..errors import storing
 from ..model import Signature
 from . import reading
@@ -65,6 +64,6 @@ def backup(folder: Path, session_id: str) -> Path | None:
 
 def write_list(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
     """Write `_index.json`, the list that the web UI reads first; `entries` are its list entries."""
-    text = json.dumps(entries, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
+    text = json_text.encode(entries, "_index.json")
     with storing("cannot write _index.json"):
         files.replace(folder / "_index.json", lambda file: file.write(text))

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..json_text import Malformed, decode
 from . import document, marks
-from .document import BOM, Malformed, Member, Span
+from .document import BOM, Member, Span
 
 Read = Callable[[int, int], bytes]
 PIECE = 1 << 18
@@ -111,7 +112,7 @@ class _Text:
                 break
             if not self._more():
                 raise Malformed(f"no key at byte {self.at}")
-        key = document.decode(match[1].encode("latin-1"))
+        key = decode(match[1].encode("latin-1"))
         start, self.at = self._base + match.start(1), self._base + match.end()
         return key, start, self.at
 

@@ -4,7 +4,6 @@ Holds no lock and knows no database. `editing` writes.
 """
 
 import errno
-import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import files
+from .. import files, json_text
 from ..errors import NotFound, Unreadable, storing
 from ..fields import FIELDS, check_id, other_keys, read_metadata
+from ..json_text import Malformed
 from ..model import Moved, Session, Signature, Stored, Summary, last_message_at
 from ..results import MessagePage
 from . import canonical, document, layout, marks
-from .document import Malformed, Member, Span
+from .document import Member, Span
 from .layout import Read, Survey
 from .marks import Stretch
 
@@ -160,10 +160,10 @@ def read_object(path: Path) -> dict[str, Any] | None:
     """Return the JSON object of a file of the agent's, None without one; raise `Unreadable`."""
     with storing("cannot read the agent's transcript"):
         try:
-            found = json.loads(path.read_bytes())
+            found = json_text.decode(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (ValueError, RecursionError) as error:
+        except Malformed as error:
             raise Unreadable(path, str(error)) from error
     if not isinstance(found, dict):
         raise Unreadable(path, "not a JSON object")
@@ -258,7 +258,7 @@ def read_summary(path: Path, session_id: str) -> tuple[Summary, Stored]:
         if laid is None:
             found = layout.whole(data)
             return summary(_outline(session_id, path, file.signature, found, partial(_part, data)))
-        sent_at = last_message_at(map(document.decode, reversed(laid.messages)))
+        sent_at = last_message_at(map(json_text.decode, reversed(laid.messages)))
     stored = Stored(file.signature, laid.transcript, sent_at, laid.tool_calls, laid.marks)
     return _shown(session_id, laid.values, len(laid.messages), stored), stored
 
@@ -307,7 +307,7 @@ def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
     start = 0 if limit is None else max(0, end - limit)
     first, texts = _texts_around(source, start, end) if start < end else (start, [])
     with unreadable(source.path):
-        messages = [document.decode(text) for text in texts[start - first : end - first]]
+        messages = [json_text.decode(text) for text in texts[start - first : end - first]]
     place = source.stored.tool_calls
     tool_calls = _list(decode(source, source.read(*place))) if place else []
     return MessagePage(messages, start, source.total, tool_calls)
@@ -405,7 +405,7 @@ def _values(
 def decode(source: Loaded | Outline, text: bytes | memoryview) -> Any:
     """Return the value of a piece of a file; raise `Unreadable`."""
     with unreadable(source.path):
-        return document.decode(text)
+        return json_text.decode(text)
 
 
 @contextmanager

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from hermes_sessions import MessagePage, SessionRepository
 from hermes_sessions.changes import store
 from hermes_sessions.index import database
+from hermes_sessions.json_text import Malformed
 from hermes_sessions.sidecars import document, marks, reading
 from hermes_sessions.sidecars import layout as survey
-from hermes_sessions.sidecars.document import BOM, Malformed, Span
+from hermes_sessions.sidecars.document import BOM, Span
 
 from ..sidecars.test_document import DOCUMENTS, INDENTS, text_of
 from ..sidecars.test_hostile import HANDLED, REFUSED

@@ -11,8 +11,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from hermes_sessions.errors import Unreadable
+from hermes_sessions.json_text import Malformed
 from hermes_sessions.sidecars import canonical, document, layout, marks, reading
-from hermes_sessions.sidecars.document import BOM, Malformed, Span
+from hermes_sessions.sidecars.document import BOM, Span
 
 from ..support.make import turns
 from .test_document import DOCUMENTS, VALUES, text_of

@@ -20,6 +20,7 @@ import pytest
 
 from hermes_sessions import Page, SessionRepository, SessionsError, Summary
 from hermes_sessions.fields import FIELDS, is_id
+from hermes_sessions.json_text import Malformed
 from hermes_sessions.search.worker import SearchThread
 from hermes_sessions.sidecars import document
 from hermes_sessions.sidecars.document import BOM
@@ -630,7 +631,7 @@ def test_a_long_key_takes_the_memory_of_a_few_copies(end: str) -> None:
     data = b'{"' + b"k" * MEGABYTE + end.encode()
     tracemalloc.start()
     try:
-        with suppress(document.Malformed):
+        with suppress(Malformed):
             document.members(data)
         assert tracemalloc.get_traced_memory()[1] < 10 * len(data)
     finally:

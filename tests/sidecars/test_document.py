@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_sessions import json_text
 from hermes_sessions.errors import InvalidValue
+from hermes_sessions.json_text import Malformed
 from hermes_sessions.sidecars import document
-from hermes_sessions.sidecars.document import Edit, Malformed, Member, Span
+from hermes_sessions.sidecars.document import Edit, Member, Span
 
 NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False), st.just(10**400))
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=20))
@@ -58,7 +60,7 @@ def test_members_are_where_json_sees_them(value: dict[str, Any], indent: Any, en
     assert [member.key for member in found] == list(value)
     for member in found:
         assert data[member.start : member.start + 1] == b'"'
-        assert same(document.decode(data[member.value : member.end]), value[member.key])
+        assert same(json_text.decode(data[member.value : member.end]), value[member.key])
 
 
 @given(DOCUMENTS, st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), INDENTS)
@@ -96,7 +98,7 @@ def test_items_are_where_json_sees_them(messages: list[Any], indent: Any) -> Non
     data = text_of({"messages": messages}, indent)
     array = document.members(data)[0]
     spans = document.items(data, Span(array.value, array.end))
-    assert same([document.decode(data[span.start : span.end]) for span in spans], messages)
+    assert same([json_text.decode(data[span.start : span.end]) for span in spans], messages)
 
 
 @given(VALUES, st.integers(1, 3))
@@ -146,7 +148,7 @@ def test_an_integer_that_python_will_not_read_is_malformed_only_where_it_is_deco
     data = b'{"a": ' + b"9" * 5000 + b', "b": NaN}'
     assert [member.key for member in document.members(data)] == ["a", "b"]
     with pytest.raises(Malformed, match="4300"):
-        document.decode(b"9" * 5000)
+        json_text.decode(b"9" * 5000)
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", object(), {"a": {("t",): 1}}])

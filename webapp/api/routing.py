@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_o
 import msgspec
 from flask import Blueprint, Response, abort, current_app, request
 
+from hermes_sessions import json_text
 from hermes_sessions.errors import InvalidValue
 from hermes_sessions.fields import LARGEST_INTEGER, clean_text
 
@@ -177,8 +178,8 @@ def _json_body() -> dict[str, Any]:
     if not request.is_json:
         abort(415, "the body must be JSON, and its Content-Type application/json")
     try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
+        body = json_text.decode(data)
+    except json_text.Malformed:
         raise InvalidValue("the body is not valid JSON") from None
     if not isinstance(body, dict):
         raise InvalidValue("the body must be a JSON object")

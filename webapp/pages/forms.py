@@ -1,10 +1,10 @@
 """The forms that change something: each does it, and leads to a page that says so."""
 
-import json
 from typing import Any
 
 from flask import Blueprint, Flask, Response, request, url_for
 
+from hermes_sessions import json_text
 from hermes_sessions.errors import Conflict, InvalidValue
 from hermes_sessions.results import mended
 
@@ -131,8 +131,8 @@ def import_file() -> Response:
 
 def _document(text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = json_text.decode(text)
+    except json_text.Malformed:
         document = None
     if not isinstance(document, dict):
         raise InvalidValue("this file is no exported conversation: it must hold a JSON object")

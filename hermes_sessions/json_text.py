@@ -1,0 +1,59 @@
+"""JSON text in and out: `msgspec` first, `json` for what it cannot hold.
+
+Beyond RFC 8259, NaN, Infinity and half surrogate pairs are read and written, as Python's `json` does.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+
+from .errors import InvalidValue, SessionsError
+
+
+class Malformed(SessionsError, ValueError):
+    """The text is not JSON, or not JSON of the expected shape; the message says why."""
+
+
+def decode(text: bytes | memoryview | str) -> Any:
+    """Return the value of a JSON text; raise `Malformed`."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
+        pass  # `json` accepts more than msgspec does, and its errors are easier to understand
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    try:
+        return json.loads(text if isinstance(text, str) else _characters(bytes(text)))
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    except ValueError as error:  # syntax, invalid UTF-8, integers of more than 4,300 digits
+        raise Malformed(str(error)) from None
+
+
+def _characters(text: bytes) -> str:
+    """Return the characters of a JSON text in UTF-8, UTF-16 or UTF-32, with or without a byte order mark."""
+    return text.decode(json.detect_encoding(text))
+
+
+def encode(value: Any, name: str, depth: int = 0) -> bytes:
+    """Return a value as JSON: UTF-8, an indent of 2, characters beyond ASCII not escaped.
+
+    `depth` is how many levels deep the text will stand in another one: its lines are indented by as many.
+    Raises `InvalidValue` that names `name` if JSON cannot hold the value.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        laid_out = _laid_out(b"[" * depth + text + b"]" * depth)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValue(f"{name} cannot be written as JSON: {error}") from error
+    lead = sum(2 + 2 * level for level in range(1, depth + 1))
+    return laid_out[lead : len(laid_out) - sum(2 + 2 * level for level in range(depth))]
+
+
+def _laid_out(text: bytes) -> bytes:
+    try:
+        return msgspec.json.format(text, indent=2)
+    except (msgspec.DecodeError, RecursionError):  # NaN, half surrogate pairs: 10 times slower, and rare
+        laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return laid_out.encode("utf-8", "backslashreplace")
