@@ -46,7 +46,7 @@ from .index import Filters, Indexed, Place, Progress, View, database, rows, sync
 from .index import lists as listing
 from .messages import export, mask
 from .model import Session, Summary
-from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage
+from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage, Verification
 from .search import Asked, SearchSync, SearchThread, Showing, ranking
 from .sidecars import document, reading, trash
 from .sidecars import folder as folders
@@ -663,6 +663,12 @@ class SessionRepository:
         """
         return backup.create(self.config, self._engine, Path(folder), progress)
 
+    @staticmethod
+    def verify_backup(folder: str | Path) -> Verification:
+        """Read a backup made by `backup`, and return what is wrong with it."""
+        problems = backup.verify(Path(folder))
+        return Verification(tuple(problems), () if problems else tuple(backup.notes(Path(folder))))
+
     def why(self, session_id: str) -> Sequence[str]:
         """Return in words where a session is, whether the lists show it, and which rule hides it."""
         return why.why(self._store, self._agents, session_id)
@@ -715,6 +721,41 @@ class SessionRepository:
         for session_id in assigned:
             with suppress(NotFound):  # deleted since: it is in no project
                 self.update(session_id, touch=False, project_id=None)
+
+    # ---- the schema of the index ------------------------------------------------------------------------
+
+    # These take the configuration of a home that is not open, since opening it upgrades the index.
+
+    @staticmethod
+    def revisions() -> Sequence[str]:
+        """Return the revisions of the schema that this program knows, oldest first."""
+        return upgrades.revisions()
+
+    @staticmethod
+    def revision(config: Config) -> str | None:
+        """Return the revision of the index of a home, None if there is no index; raise `StorageError`."""
+        return upgrades.revision(config)
+
+    @staticmethod
+    def upgrade(config: Config) -> None:
+        """Upgrade the index of a home to the newest revision; raise `NewerDatabase`, `StorageError`."""
+        upgrades.upgrade_index(config)
+
+    @staticmethod
+    def downgrade(config: Config) -> None:
+        """Remove all tables from the index of a home, which the next opening fills from the files again.
+
+        Raises `NewerDatabase`, `StorageError`.
+        """
+        upgrades.downgrade_index(config)
+
+    @staticmethod
+    def outdated(config: Config) -> Finding | None:
+        """Return a finding if the index of a home has an older revision than the newest, else None.
+
+        `check` and `repair` need an index of the newest revision. Raises `StorageError`.
+        """
+        return upgrades.outdated(config)
 
     # ---- the index --------------------------------------------------------------------------------------
 

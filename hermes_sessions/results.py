@@ -170,6 +170,17 @@ class Trashed:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of verifying a backup, a sentence each.
+
+    `problems` are what is missing, changed or unreadable; `notes` are worth knowing and no fault.
+    """
+
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that `check` found: its kind, the session if it is of one, what it means, what would mend it.
 

@@ -39,6 +39,21 @@ class Projects:
         """Return the projects in the order of the file; raise `Unreadable` if it holds anything else."""
         return [_project(entry) for entry in _read(self._path).entries]
 
+    def find(self, project: str) -> Project:
+        """Return the project with this id, else the one with this name.
+
+        Raises `NotFound` for an unknown project, `InvalidValue` for a name that several projects have.
+        """
+        projects = self.list()
+        matches = [each for each in projects if each.project_id == project]
+        matches = matches or [each for each in projects if each.name == project]
+        if not matches:
+            raise NotFound(f"No project {project}")
+        if len(matches) > 1:
+            ids = ", ".join(each.project_id for each in matches)
+            raise InvalidValue(f"Several projects are named {project}. Use an id: {ids}")
+        return matches[0]
+
     def create(self, name: str, color: str | None = None) -> Project:
         """Add a project; `name` is 1 to 128 characters, `color` is `#` and 3 to 8 hex digits, or None."""
         entry = _entry(_checked_name(name), _checked_color(color))

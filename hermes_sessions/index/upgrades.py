@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from ..config import Config
 from ..errors import NewerDatabase, storing
 from ..files import file_lock
+from ..results import Finding
 from . import database
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def revision(config: Config) -> str | None:
             return None  # looking must not create it
         with database.reading(engine) as connection:
             return _revision(connection)
+
+
+def outdated(config: Config) -> Finding | None:
+    """Return a finding if the index of `config` has an older revision than the newest, else None."""
+    current, newest = revision(config), revisions()[-1]
+    if current in (None, newest):
+        return None
+    meaning = f"the index has revision {current}, this program needs {newest}; nothing else was checked"
+    return Finding("old revision", None, meaning, "hermes-sessions db upgrade")
 
 
 def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> None:
