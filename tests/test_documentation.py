@@ -10,7 +10,7 @@ import pytest
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.cli import main
-from hermes_sessions.demo.home import write_home
+from hermes_sessions.demo import write_home
 from webapp import create_app
 
 from .test_architecture import MAY_IMPORT

@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line `hermes-sessions`."""
 
 from .main import main
 

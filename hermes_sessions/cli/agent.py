@@ -1,4 +1,4 @@
-"""The verbs `agent ...`: the agent's own conversations listed, shown, imported."""
+"""The verbs `agent ...`: the agent's own conversations listed, shown and imported."""
 
 from __future__ import annotations
 
@@ -10,41 +10,47 @@ import click
 
 from ..errors import NotFound
 from ..results import MessagePage
-from .base import Home, Verbs, json_option, redact_option
-from .terminal import ago, masked, print_json, print_table, report
+from .base import id_argument, json_option, redact_option
+from .groups import OrderedGroup
+from .home import SelectedHome
+from .terminal import masked, print_json, print_table, report, when
 from .text import print_messages
 
+AGENT_COLUMNS = ("ID", "ACTIVE", "MESSAGES", "SEGMENTS", "SOURCE", "TITLE")
 
-@click.group(cls=Verbs)
+
+@click.group(cls=OrderedGroup)
 def agent() -> None:
-    """Read the agent's own conversations, and import them."""
+    """List, show and import the agent's conversations.
+
+    The agent is that of the active profile.
+    """
 
 
 @agent.command("list")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most so many.")
-@click.option("--cron", is_flag=True, help="Also those of scheduled jobs.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=200, show_default=True, help="List at most this many."
+)
+@click.option("--cron", is_flag=True, help="Include those of scheduled jobs.")
 @redact_option
 @json_option
 @click.pass_obj
-def list_agent_sessions(home: Home, limit: int, cron: bool, redact: bool, as_json: bool) -> None:
-    """List the conversations of the profile's agent, the newest activity first."""
+def list_agent_sessions(home: SelectedHome, limit: int, cron: bool, redact: bool, as_json: bool) -> None:
+    """List the agent's conversations, last active first."""
     with home.open() as sessions:
         rows = sessions.agent.sessions(limit, () if cron else ("cron",))
     if as_json:
         print_json(masked(rows, redact))
         return
-    print_table(AGENT_LISTED, [agent_row(row, redact) for row in rows])
-
-
-AGENT_LISTED = ("ID", "ACTIVE", "MESSAGES", "SEGMENTS", "SOURCE", "TITLE")
+    print_table(AGENT_COLUMNS, [agent_row(row, redact) for row in rows])
 
 
 def agent_row(row: Mapping[str, Any], redact: bool) -> tuple[str, ...]:
-    """Return a conversation's cells for the columns of `AGENT_LISTED`."""
+    """Return a conversation's cells for `AGENT_COLUMNS`."""
     at = row["last_activity"] or row["started_at"]
     return (
         row["id"],
-        ago(at, time.time()) if at else "",
+        when(at, time.time()) if at else "",
         str(row["actual_message_count"]),
         str(row.get("_compression_segment_count", "")),
         row["source_label"],
@@ -53,34 +59,36 @@ def agent_row(row: Mapping[str, Any], redact: bool) -> tuple[str, ...]:
 
 
 @agent.command("show")
-@click.argument("session_id", metavar="ID")
+@id_argument
 @redact_option
 @json_option
 @click.pass_obj
-def show_agent_session(home: Home, session_id: str, redact: bool, as_json: bool) -> None:
-    """Show the messages that the profile's agent has of a session."""
+def show_agent_session(home: SelectedHome, session_id: str, redact: bool, as_json: bool) -> None:
+    """Show the messages that the agent has of a session."""
     with home.open() as sessions:
-        found = sessions.agent.messages(session_id)
-    if not found:
+        messages = sessions.agent.messages(session_id)
+    if not messages:
         raise NotFound(f"the agent has no session {session_id}")
     if as_json:
-        print_json(masked(found, redact))
+        print_json(masked(messages, redact))
     else:
-        print_messages(MessagePage(found, 0, len(found)), redact)
+        print_messages(MessagePage(messages, 0, len(messages)), redact)
 
 
 @agent.command("import")
-@click.argument("session_id", metavar="ID")
+@id_argument
 @json_option
 @click.pass_obj
-def import_agent_session(home: Home, session_id: str, as_json: bool) -> None:
-    """Store an agent's session as one that can be changed, or add what came since it was imported."""
+def import_agent_session(home: SelectedHome, session_id: str, as_json: bool) -> None:
+    """Import a session of the agent, so that you can change it.
+
+    A session that was imported before gets the messages that the agent has added since.
+    """
     with home.open() as sessions:
         session, new = sessions.import_agent_session(session_id)
-    said = "imported" if new else "was here already"
-    words = f"{session.session_id} {said}: {session.message_count} messages"
+    outcome = "imported" if new else "already imported"
     report(
         {"session_id": session.session_id, "imported": new, "message_count": session.message_count},
-        words,
+        f"{session.session_id}: {outcome}, {session.message_count} messages",
         as_json,
     )

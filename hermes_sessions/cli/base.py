@@ -1,87 +1,81 @@
-"""What every verb of the command line shares: which home, errors as exit codes, options."""
+"""What the verbs share: their common options, acting on several items, and exit codes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import click
 
-from ..config import Config, resolve
-from ..errors import InvalidId, InvalidValue, SessionsError
-from ..repository import SessionRepository
-from .terminal import Bar, visible
+from ..errors import InvalidValue, SessionsError
+from ..times import parse_time
+from .terminal import visible
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Which home the verbs work on, as the options before the verb name it."""
+VerbFunction = TypeVar("VerbFunction", bound=Callable[..., Any])
 
-    state_dir: Path | None
-    hermes_home: Path | None
-    profile: str | None
+SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
 
-    def config(self) -> Config:
-        """Return where everything of it is."""
-        return resolve(self.state_dir, hermes_home=self.hermes_home, profile=self.profile)
-
-    def open(self) -> SessionRepository:
-        """Open it, with a bar while a first import reads its files."""
-        with Bar("Reading sessions") as bar:
-            return SessionRepository.open(
-                self.state_dir, hermes_home=self.hermes_home, profile=self.profile, progress=bar
-            )
-
-
-class Verbs(click.Group):
-    """Verbs in the order of their adding; the library's errors become messages and exit codes."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the verbs."""
-        del ctx
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb."""
-        try:
-            return super().invoke(ctx)
-        except (InvalidId, InvalidValue) as error:
-            raise click.UsageError(visible(str(error))) from error
-        except SessionsError as error:
-            raise click.ClickException(visible(str(error))) from error
-
-
+id_argument = click.argument("session_id", metavar="ID")
+ids_argument = click.argument("session_ids", metavar="ID...", nargs=-1, required=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 redact_option = click.option(
     "--redact/--no-redact", default=True, help="Mask passwords, keys and tokens.  [default: mask]"
 )
-off_option = click.option("--off", is_flag=True, help="Take it back.")
+off_option = click.option("--off", is_flag=True, help="Undo it.")
+no_agent_option = click.option(
+    "--agent/--no-agent", default=True, help="Include the agents' conversations.  [default: include]"
+)
 
 
-def each(
-    items: Iterable[Any], name_of: Callable[[Any], str], act: Callable[[Any], Any]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Act on every item, whatever became of the others; return the results and the failures by name."""
-    done: dict[str, Any] = {}
-    failed: dict[str, str] = {}
+def filter_options(verb: VerbFunction) -> VerbFunction:
+    """Add the options that select sessions, for the verbs that list and search them."""
+    options = (
+        click.option("--profile", help="Only sessions of this profile."),
+        click.option("--project", help="Only sessions of this project (id or name)."),
+        click.option("--source", type=click.Choice(SOURCES), help="Only sessions from this source."),
+        click.option(
+            "--archived/--no-archived", default=None, help="Only archived sessions, or only others."
+        ),
+    )
+    for option in reversed(options):
+        verb = option(verb)
+    return verb
+
+
+def time_option(*names: str, help: str) -> Callable[[Any], Any]:
+    """Return an option for a date, which the verb gets as seconds since the epoch."""
+    return click.option(*names, callback=_parse_time, metavar="DATE", help=help)
+
+
+def _parse_time(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    try:
+        return None if value is None else parse_time(value)
+    except InvalidValue as error:
+        raise click.BadParameter(visible(str(error))) from error
+
+
+def apply_to_each(
+    items: Iterable[Item], name_of: Callable[[Item], str], act: Callable[[Item], Result]
+) -> tuple[dict[str, Result], dict[str, str]]:
+    """Act on every item, going on after a failure, whose error is printed.
+
+    Returns the results and the error messages, each by the item's name.
+    """
+    results: dict[str, Result] = {}
+    failures: dict[str, str] = {}
     for item in items:
         name = name_of(item)
         try:
-            done[name] = act(item)
+            results[name] = act(item)
         except SessionsError as error:
-            failed[name] = str(error)
+            failures[name] = str(error)
             click.echo(f"Error: {visible(name)}: {visible(str(error))}", err=True)
-    return done, failed
+    return results, failures
 
 
-def moment(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
-    """Return a date, a date and time (local, unless it says) or seconds as seconds since the epoch."""
-    if value is None:
-        return None
-    try:
-        return float(value) if value.isdecimal() else datetime.fromisoformat(value).timestamp()
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f"{visible(value)} is no date such as 2026-01-31") from None
+def exit_with(problems: object) -> NoReturn:
+    """End the program with 1 if there are problems, else with 0."""
+    raise SystemExit(1 if problems else 0)

@@ -1,48 +1,54 @@
-"""The verbs `projects ...`, and a project found by its id or name."""
+"""The verbs `projects ...`, and the projects that other verbs name."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from ..errors import InvalidValue, NotFound, Unreadable
-from ..repository import SessionRepository
-from ..results import Project
-from .base import Home, Verbs, json_option
+from ..errors import Unreadable
+from .base import json_option
+from .groups import OrderedGroup
+from .home import SelectedHome
 from .terminal import print_json, print_table, report, warn
 
+if TYPE_CHECKING:
+    from ..repository import SessionRepository
 
-@click.group(cls=Verbs)
+color_option = click.option("--color", help="Colour as # and 3 to 8 hex digits.")
+
+
+@click.group(cls=OrderedGroup)
 def projects() -> None:
-    """List, create, rename and delete projects."""
+    """List, create, rename and delete projects.
+
+    A PROJECT is named by its id or its name.
+    """
 
 
 @projects.command("list")
 @json_option
 @click.pass_obj
-def list_projects(home: Home, as_json: bool) -> None:
-    """List the projects and how many sessions each has."""
+def list_projects(home: SelectedHome, as_json: bool) -> None:
+    """List projects and how many sessions each has."""
     with home.open() as sessions:
-        found = sessions.projects.list()
-        counts = [sessions.count(project_id=project.project_id) for project in found]
+        counted = [
+            (project, sessions.count(project_id=project.project_id)) for project in sessions.projects.list()
+        ]
     if as_json:
-        print_json(
-            [project.as_dict() | {"sessions": count} for project, count in zip(found, counts, strict=True)]
-        )
+        print_json([project.as_dict() | {"sessions": count} for project, count in counted])
         return
-    rows = [
-        (project.project_id, str(count), project.color or "", project.name)
-        for project, count in zip(found, counts, strict=True)
-    ]
+    rows = [(project.project_id, str(count), project.color or "", project.name) for project, count in counted]
     print_table(("ID", "SESSIONS", "COLOUR", "NAME"), rows)
 
 
 @projects.command("create")
 @click.argument("name")
-@click.option("--color", help="# and 3 to 8 hex digits.")
+@color_option
 @json_option
 @click.pass_obj
-def create_project(home: Home, name: str, color: str | None, as_json: bool) -> None:
-    """Add a project."""
+def create_project(home: SelectedHome, name: str, color: str | None, as_json: bool) -> None:
+    """Create a project."""
     with home.open() as sessions:
         project = sessions.projects.create(name, color)
     report(project.as_dict(), f"{project.project_id}: {project.name}", as_json)
@@ -51,15 +57,15 @@ def create_project(home: Home, name: str, color: str | None, as_json: bool) -> N
 @projects.command("rename")
 @click.argument("project")
 @click.argument("name")
-@click.option("--color", help="# and 3 to 8 hex digits.")
+@color_option
 @json_option
 @click.pass_obj
-def rename_project(home: Home, project: str, name: str, color: str | None, as_json: bool) -> None:
-    """Give a PROJECT, named by its id or name, another NAME."""
+def rename_project(home: SelectedHome, project: str, name: str, color: str | None, as_json: bool) -> None:
+    """Change the name of a project, and its colour."""
     colored = {} if color is None else {"color": color}
     with home.open() as sessions:
-        found = find_project(sessions, project)
-        renamed = sessions.projects.rename(found.project_id, name, **colored)
+        target = sessions.projects.find(project)
+        renamed = sessions.projects.rename(target.project_id, name, **colored)
     report(renamed.as_dict(), f"{renamed.project_id}: {renamed.name}", as_json)
 
 
@@ -67,29 +73,21 @@ def rename_project(home: Home, project: str, name: str, color: str | None, as_js
 @click.argument("project")
 @json_option
 @click.pass_obj
-def delete_project(home: Home, project: str, as_json: bool) -> None:
-    """Delete a PROJECT, named by its id or name; its sessions stay."""
+def delete_project(home: SelectedHome, project: str, as_json: bool) -> None:
+    """Delete a project, keeping its sessions."""
     with home.open() as sessions:
-        found = find_project(sessions, project)
-        sessions.projects.delete(found.project_id)
-    report({"deleted": found.project_id}, f"{found.project_id}: deleted {found.name}", as_json)
+        target = sessions.projects.find(project)
+        sessions.projects.delete(target.project_id)
+    report({"deleted": target.project_id}, f"{target.project_id}: deleted {target.name}", as_json)
 
 
-def find_project(sessions: SessionRepository, wanted: str) -> Project:
-    """Return the project of this id, else of this name; raise `NotFound`, `InvalidValue` for several."""
-    known = sessions.projects.list()
-    found = [project for project in known if project.project_id == wanted]
-    found = found or [project for project in known if project.name == wanted]
-    if not found:
-        raise NotFound(f"no project {wanted}")
-    if len(found) > 1:
-        ids = ", ".join(project.project_id for project in found)
-        raise InvalidValue(f"several projects are named {wanted}; use an id: {ids}")
-    return found[0]
+def find_project_id(sessions: SessionRepository, project: str | None) -> str | None:
+    """Return the id of a project given by id or name; None if no project is given."""
+    return None if project is None else sessions.projects.find(project).project_id
 
 
 def project_names(sessions: SessionRepository) -> dict[str, str]:
-    """Return each project's name by its id; if they cannot be read, that is said and the list goes on."""
+    """Return each project's name by its id; if projects.json cannot be read, warn and return none."""
     try:
         return {project.project_id: project.name for project in sessions.projects.list()}
     except Unreadable as error:

@@ -1,4 +1,4 @@
-"""Text for a terminal: tables, JSON and bars, with nothing in it that a terminal would obey."""
+"""Output to a terminal: tables, JSON and progress bars, with control characters spelled out."""
 
 from __future__ import annotations
 
@@ -7,72 +7,67 @@ import json
 import re
 import shutil
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from ..messages import mask_all
+from ..times import ago, local_minute
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-WORTH_A_BAR = 20
-NARROWEST = 12
-PIECES = 10_000
-_NO_NUMBER = re.compile(r"(?:NaN|-?Infinity)$")  # a text would end in its quote
+RECENT_SECONDS = 30 * 86_400
+SMALLEST_BAR = 20  # items: fewer are done before a bar could be read
+NARROWEST_COLUMN = 12
+JSON_PIECES = 10_000  # tokens of JSON in one write
+_NON_FINITE = re.compile(r"(?:NaN|-?Infinity)$")  # a JSON string would end with a quote
 
-# What a terminal obeys instead of showing it: controls, orders to reverse the text; and halves of characters.
-_ORDERS = "\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-_IN_LINES = re.compile(f"[\x00-\x1f{_ORDERS}]")
-_IN_TEXTS = re.compile(f"[\x00-\x08\x0b-\x1f{_ORDERS}]")
-_IN_JSON = re.compile(f"[{_ORDERS}]")  # its own escapes hide the others
+# Characters that a terminal acts on: control characters and bidirectional overrides. Lone surrogates have no
+# encoding.
+_UNSAFE = "\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f{_UNSAFE}]")
+_UNSAFE_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSAFE}]")
+_UNSAFE_IN_JSON = re.compile(f"[{_UNSAFE}]")  # JSON itself escapes the others
 
 
 def visible(text: str) -> str:
-    """Return `text` on one line, with what a terminal would obey spelled out."""
-    return _IN_LINES.sub(_spelled, " ".join(text.split("\n")))
+    """Return `text` on one line, with the characters that a terminal acts on spelled out."""
+    return _UNSAFE_IN_LINE.sub(_spelled_out, " ".join(text.split("\n")))
 
 
 def visible_text(text: str) -> str:
-    """Return `text`, its lines and tabs kept, with what a terminal would obey spelled out."""
-    return _IN_TEXTS.sub(_spelled, text.replace("\r\n", "\n"))
+    """Return `text` with its lines and tabs, other characters that a terminal acts on spelled out."""
+    return _UNSAFE_IN_TEXT.sub(_spelled_out, text.replace("\r\n", "\n"))
 
 
 def escaped(text: str) -> str:
-    """Return JSON with what a terminal would obey as JSON escapes: the same values."""
-    return _IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    """Return JSON of the same value, with the characters that a terminal acts on as JSON escapes."""
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _spelled(match: re.Match[str]) -> str:
+def _spelled_out(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def masked(value: Any, redact: bool) -> Any:
-    """Return a JSON value, its credentials masked if `redact`."""
+    """Return a JSON value, with its credentials masked if `redact` is true."""
     return mask_all(value) if redact else value
 
 
-def ago(at: float, now: float) -> str:
-    """Return how long ago a time (seconds since the epoch) was; if long, or to come, its date."""
-    seconds = now - at
-    if not 0 <= seconds < 30 * 86_400:
-        return moment(at).partition(" ")[0]
-    if seconds < 60:
-        return "now"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min ago"
-    return f"{seconds // 3600:.0f} h ago" if seconds < 86_400 else f"{seconds // 86_400:.0f} d ago"
+def when(at: float, now: float) -> str:
+    """Return when something happened: how long ago in the last 30 days, else its date.
+
+    `at` and `now` are in seconds since the epoch.
+    """
+    return ago(at, now) if 0 <= now - at < RECENT_SECONDS else minute(at).partition(" ")[0]
 
 
-def moment(at: float) -> str:
-    """Return a time (seconds since the epoch) as local date and time."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-    except (OverflowError, OSError, ValueError):  # a file can say any number
-        return "?"
+def minute(at: float) -> str:
+    """Return a time (seconds since the epoch) as local date and minute, ``?`` if it is no date."""
+    return local_minute(at) or "?"
 
 
 def warn(warnings: Iterable[str]) -> None:
@@ -81,60 +76,75 @@ def warn(warnings: Iterable[str]) -> None:
         click.echo(f"Warning: {visible(warning)}", err=True)
 
 
-def report(values: Mapping[str, Any], said: str, as_json: bool) -> None:
-    """Print what was done, as JSON or in words."""
+def report(values: Mapping[str, Any], text: str, as_json: bool) -> None:
+    """Print the result of a verb: `values` as JSON, or `text`."""
     if as_json:
         print_json(values)
-    elif said:
-        click.echo(visible_text(said))
+    elif text:
+        click.echo(visible_text(text))
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, in UTF-8 whatever the terminal's encoding; NaN and infinities become null.
+    """Print a value as JSON in UTF-8, whatever the terminal's encoding; NaN and infinities become null.
 
-    Piece by piece: the whole text of 20,000 sessions would take 100 MB.
+    In pieces: the whole text of 20,000 sessions would take 100 MB.
     """
     pieces = map(_finite, json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value))
-    while some := "".join(itertools.islice(pieces, PIECES)):
+    while some := "".join(itertools.islice(pieces, JSON_PIECES)):
         click.echo(escaped(some).encode(), nl=False)
     click.echo()
 
 
 def _finite(piece: str) -> str:
-    return _NO_NUMBER.sub("null", piece)
+    return _NON_FINITE.sub("null", piece)
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns, less those without any value; on a terminal the last one is cut to fit.
+    """Print rows in columns, leaving out empty columns; on a terminal the last column is cut to fit.
 
-    Not as a table of rich's: of 20,000 rows that takes 5 s.
+    Not with `rich.table`, which takes 5 s for 20,000 rows.
     """
-    from rich.cells import cell_len, set_cell_size
-
     cells = [list(map(visible, row)) for row in (headers, *rows)]
     *padded, last = [at for at in range(len(headers)) if not rows or any(row[at] for row in cells[1:])]
-    widths = {at: max(cell_len(row[at]) for row in cells) + 2 for at in padded}
-    room = max(terminal_width() - sum(widths.values()), NARROWEST)
+    widths = {at: max(width(row[at]) for row in cells) + 2 for at in padded}
+    room = terminal_width() - sum(widths.values())
     lines = []
     for row in cells:
-        lead = "".join(row[at] + " " * (width - cell_len(row[at])) for at, width in widths.items())
-        fits = cell_len(row[last]) <= room
-        lines.append(lead + (row[last] if fits else set_cell_size(row[last], room - 1) + "…"))
+        lead = "".join(row[at] + " " * (column - width(row[at])) for at, column in widths.items())
+        lines.append(lead + cut(row[last], max(room, NARROWEST_COLUMN)))
     click.secho(lines[0], bold=True)
     if rows:
         click.echo("\n".join(lines[1:]))
 
 
+def width(text: str) -> int:
+    """Return how many columns of a terminal `text` takes; rich is only loaded for other than ASCII."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def cut(text: str, room: int) -> str:
+    """Return `text`, cut to `room` columns of a terminal."""
+    if 2 * len(text) <= room or width(text) <= room:  # no character takes more than two columns
+        return text
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, room - 1) + "…"
+
+
 def terminal_width() -> int:
-    """Return how wide a line may be: as wide as the terminal, without bound where there is none."""
+    """Return how many characters fit on a line: unlimited if the output is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 class Bar:
-    """A progress bar on the terminal's standard error once there is enough to do; nothing elsewhere."""
+    """A progress bar on standard error: only on a terminal, and only if there is enough to do."""
 
-    def __init__(self, words: str) -> None:
-        self._words = words
+    def __init__(self, label: str) -> None:
+        self._label = label
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -145,8 +155,8 @@ class Bar:
             self._bar.stop()
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are done."""
-        if total < WORTH_A_BAR or not sys.stderr.isatty():
+        """Show that `done` of `total` items are done."""
+        if total < SMALLEST_BAR or not sys.stderr.isatty():
             return
         if self._bar is None:
             self._bar = self._started(total)
@@ -157,6 +167,6 @@ class Bar:
         from rich.progress import Progress
 
         bar = Progress(*Progress.get_default_columns(), console=Console(stderr=True))
-        bar.add_task(self._words, total=total)
+        bar.add_task(self._label, total=total)
         bar.start()
         return bar

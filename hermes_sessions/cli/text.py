@@ -10,20 +10,19 @@ import click
 
 from ..model import Summary, message_text, message_time
 from ..results import MessagePage
-from .terminal import ago, masked, moment, visible, visible_text
+from .terminal import masked, minute, visible, visible_text, when
 
 TOOL_LINES = 8
-SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
 
-LISTED = ("ID", "ACTIVE", "MESSAGES", "PROFILE", "SOURCE", "PROJECT", "STATE", "TITLE")
+LIST_COLUMNS = ("ID", "ACTIVE", "MESSAGES", "PROFILE", "SOURCE", "PROJECT", "STATE", "TITLE")
 
 
 def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tuple[str, ...]:
-    """Return a session's cells for the columns of `LISTED`; a cell of the usual value is empty."""
+    """Return a session's cells for the `LIST_COLUMNS`; a default value is an empty cell."""
     states = {"pinned": summary.pinned, "archived": summary.archived, "waiting": summary.waiting}
     return (
         summary.session_id,
-        ago(summary.last_message_at, time.time()),
+        when(summary.last_message_at, time.time()),
         str(summary.message_count),
         "" if summary.profile == "default" else summary.profile,
         "" if summary.source == "webui" else summary.source,
@@ -34,13 +33,13 @@ def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tup
 
 
 def print_heading(summary: Summary, projects: Mapping[str, str], redact: bool) -> None:
-    """Print what a session says of itself."""
+    """Print the metadata of a session."""
     click.secho(visible(masked(summary.title, redact)), bold=True)
-    said = {
+    metadata = {
         "id": summary.session_id,
         "messages": str(summary.message_count),
-        "created": moment(summary.created_at),
-        "active": moment(summary.last_message_at),
+        "created": minute(summary.created_at),
+        "active": minute(summary.last_message_at),
         "model": summary.model,
         "workspace": summary.workspace,
         "project": projects.get(summary.project_id or "", summary.project_id),
@@ -49,7 +48,7 @@ def print_heading(summary: Summary, projects: Mapping[str, str], redact: bool) -
         "parent": summary.parent_session_id,
         "state": " ".join(name for name in ("pinned", "archived") if getattr(summary, name)),
     }
-    for name, value in said.items():
+    for name, value in metadata.items():
         if value:
             click.echo(f"{name:10} {visible(masked(value, redact))}")
 
@@ -62,7 +61,7 @@ def print_messages(page: MessagePage, redact: bool) -> None:
         said = message if isinstance(message, dict) else {"content": message}
         at = message_time(said)
         role = visible(str(said.get("role") or "?"))
-        click.secho(f"\n{role}" + (f", {moment(at)}" if at else ""), fg="cyan")
+        click.secho(f"\n{role}" + (f", {minute(at)}" if at else ""), fg="cyan")
         click.echo(visible_text("\n".join(message_lines(said))))
 
 

@@ -1,7 +1,5 @@
 """A made-up home to try things on."""
 
-from . import home
+from .home import write_home
 
-__all__ = [
-    "home",
-]
+__all__ = ["write_home"]

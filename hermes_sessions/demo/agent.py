@@ -1,17 +1,24 @@
-"""The agent's `state.db` and scheduled jobs of a made-up home, with as many columns as the demo has use for.
+"""The made-up conversations of the agent: its `state.db` and its scheduled jobs.
 
-SQLite itself is meant: this is the file that an agent would have written.
+Uses sqlite3 itself, since an agent would have written this file. The tables have the columns that are read.
 """
+
+from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
+from .sessions import LATEST, SPAN_SECONDS
+from .subjects import MODELS, SUBJECTS
+from .transcript import Document, choose_words, fill, make_transcript
+
 JOBS: Mapping[str, str] = {"digest": "Morning digest", "backup": "Weekly backup"}
-SEGMENT_SECONDS = 3600.0
+SOURCES = ("cli", "telegram", "cron", "cli", "slack", "tool", "discord", "cli")
 
 _TABLES = """
 CREATE TABLE sessions (
@@ -32,18 +39,58 @@ CREATE INDEX messages_session ON messages (session_id, active, timestamp);
 _MESSAGE_COLUMNS = ("role", "content", "tool_call_id", "tool_calls", "timestamp", "reasoning")
 
 
-class Told(NamedTuple):
-    """What a conversation with the agent is made from."""
+class AgentConversation(NamedTuple):
+    """A conversation with the agent, or one segment of it; `parent` is the id of the one before."""
 
     id: str
     source: str
     title: str | None
     model: str
-    messages: Sequence[Mapping[str, Any]]
+    messages: Sequence[Document]
     parent: str | None = None
 
 
-def write_agent(home: Path, conversations: Iterable[Told]) -> None:
+# ---- conversations --------------------------------------------------------------------------------------
+
+
+def make_conversations(count: int, seed: int) -> Iterator[AgentConversation]:
+    """Yield `count` conversations, newest first; that of a sub-agent belongs to the one before it."""
+    parent = None
+    for number in range(count):
+        rng = Random(f"{seed} agent {number}")
+        source = SOURCES[number % len(SOURCES)]
+        ended_at = LATEST - 7_000 - SPAN_SECONDS * (number / count) ** 2
+        conversation = _make_conversation(rng, number, source, ended_at)
+        yield conversation._replace(parent=parent) if source == "tool" else conversation
+        parent = conversation.id
+
+
+def _make_conversation(rng: Random, number: int, source: str, ended_at: float) -> AgentConversation:
+    subject, words = SUBJECTS[(3 * number) % len(SUBJECTS)], choose_words(rng)
+    messages, _ = make_transcript(rng, subject, rng.randint(1, 6), words, ended_at)
+    job = rng.choice(list(JOBS))
+    prefix = f"cron_{job}" if source == "cron" else "agent"
+    title = None if source == "cron" else fill(subject.title, words)
+    name = f"{prefix}_{messages[0]['timestamp']}_{number}"
+    return AgentConversation(name, source, title, rng.choice(MODELS)[0], messages)
+
+
+def _segments(conversation: AgentConversation) -> Iterator[tuple[AgentConversation, str | None]]:
+    """Yield each segment and how it ended: a long conversation is divided, as if it had been compressed."""
+    half = len(conversation.messages) // 2
+    if conversation.parent or half < 4:
+        yield conversation, None
+        return
+    first_id = f"{conversation.id}_1"
+    earlier, later = conversation.messages[:half], conversation.messages[half:]
+    yield conversation._replace(id=first_id, messages=earlier), "compression"
+    yield conversation._replace(parent=first_id, title=None, messages=later), None
+
+
+# ---- files ----------------------------------------------------------------------------------------------
+
+
+def write_agent(home: Path, conversations: Iterable[AgentConversation]) -> None:
     """Write `state.db` and `cron/jobs.json` into a home that has neither."""
     (home / "cron").mkdir(parents=True)
     jobs = {"jobs": [{"id": job, "name": name} for job, name in JOBS.items()]}
@@ -51,46 +98,36 @@ def write_agent(home: Path, conversations: Iterable[Told]) -> None:
     with closing(sqlite3.connect(home / "state.db")) as database:
         database.executescript(f"PRAGMA journal_mode = WAL; {_TABLES}")
         with database:
-            for told in conversations:
-                for segment in _segments(told):
-                    _write(database, *segment)
+            for conversation in conversations:
+                for segment, end_reason in _segments(conversation):
+                    _write_segment(database, segment, end_reason)
 
 
-def _segments(told: Told) -> Iterator[tuple[Told, str | None]]:
-    """Cut a long conversation where an agent would have summed it up; give each part with how it ended."""
-    half = len(told.messages) // 2
-    if told.parent or half < 4:
-        yield told, None
-    else:
-        yield told._replace(id=f"{told.id}_1", messages=told.messages[:half]), "compression"
-        yield told._replace(parent=f"{told.id}_1", title=None, messages=told.messages[half:]), None
-
-
-def _write(database: sqlite3.Connection, told: Told, end_reason: str | None) -> None:
-    times = [float(message["timestamp"]) for message in told.messages]
-    size = sum(len(str(message["content"])) for message in told.messages)
+def _write_segment(database: sqlite3.Connection, segment: AgentConversation, end_reason: str | None) -> None:
+    times = [float(message["timestamp"]) for message in segment.messages]
+    size = sum(len(str(message["content"])) for message in segment.messages)
     values = {
-        "id": told.id,
-        "source": told.source,
-        "title": told.title,
-        "model": told.model,
-        "parent_session_id": told.parent,
+        "id": segment.id,
+        "source": segment.source,
+        "title": segment.title,
+        "model": segment.model,
+        "parent_session_id": segment.parent,
         "started_at": times[0],
         "ended_at": times[-1] if end_reason else None,
         "end_reason": end_reason,
-        "message_count": len(told.messages),
+        "message_count": len(segment.messages),
         "input_tokens": 2000 + 3 * size,
         "output_tokens": size // 4,
         "estimated_cost_usd": round(size / 1e5, 6),
     }
     _insert(database, "sessions", values)
-    for message in told.messages:
-        said = {name: message[name] for name in _MESSAGE_COLUMNS if name in message}
-        if "tool_calls" in said:
-            said["tool_calls"] = json.dumps(said["tool_calls"], ensure_ascii=False)
-        _insert(database, "messages", {"session_id": told.id, **said})
+    for message in segment.messages:
+        columns = {name: message[name] for name in _MESSAGE_COLUMNS if name in message}
+        if "tool_calls" in columns:
+            columns["tool_calls"] = json.dumps(columns["tool_calls"], ensure_ascii=False)
+        _insert(database, "messages", {"session_id": segment.id, **columns})
 
 
 def _insert(database: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> None:
     names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
-    database.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)  # noqa: S608  # names of this file
+    database.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values)  # noqa: S608  # names are constants of this file

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ..interop.test_samples import expected
-from .test_cli import done, ids, parsed, run
+from .running import done, ids, parsed, run
 
 
 def rows(name: str) -> list[str]:
@@ -31,20 +31,20 @@ def test_agent_show_prints_the_messages(may: Path) -> None:
     assert "nobody" in missing.stderr
 
 
-def test_agent_import_makes_a_session_of_ours(may: Path) -> None:
+def test_agent_import_makes_a_session_that_can_be_changed(may: Path) -> None:
     before = hashlib.sha256((may / "state.db").read_bytes()).digest()
     assert parsed(may, "agent", "import", "resumed") == {
         "session_id": "resumed",
         "imported": True,
         "message_count": 2,
     }
-    assert "was here already" in done(may, "agent", "import", "resumed")
+    assert "already imported" in done(may, "agent", "import", "resumed")
     done(may, "rename", "resumed", "mine")
     assert json.loads((may / "webui/sessions/resumed.json").read_bytes())["title"] == "mine"
     assert hashlib.sha256((may / "state.db").read_bytes()).digest() == before
 
 
-def test_a_list_with_agents_and_a_session_of_theirs(may: Path) -> None:
+def test_lists_include_the_agents_conversations(may: Path) -> None:
     assert len(ids(parsed(may, "list", "--agent"))) == 88
     assert len(ids(parsed(may, "list", "--agent", "--profile", "work", "--source", "cli"))) == 5
     assert "SOURCE" in done(may, "list", "--agent").splitlines()[0]

@@ -11,40 +11,7 @@ from alembic.config import Config as AlembicConfig
 from hermes_sessions.index import upgrades
 from hermes_sessions.results import Finding, told_repair
 
-from .test_cli import done, ids, parsed, run
-
-
-def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
-    done(may, "delete", "51f22612416e")
-    (kept,) = parsed(may, "trash")
-    assert (kept["session_id"], kept["message_count"], kept["why"]) == ("51f22612416e", 34, "deleted")
-    assert done(may, "trash").splitlines()[0].split() == ["ID", "DELETED", "MESSAGES", "WHY", "TITLE"]
-    assert "51f22612416e" not in ids(parsed(may, "list"))
-    assert parsed(may, "restore", "51f22612416e") == {"restored": ["51f22612416e"], "failed": {}}
-    assert "51f22612416e" in ids(parsed(may, "list"))
-    again = run(may, "restore", "51f22612416e")
-    assert again.exit_code == 1
-    assert "nothing to restore" in again.stderr
-
-
-def test_purge_says_first(may: Path) -> None:
-    done(may, "delete", "51f22612416e")
-    assert parsed(may, "purge") == {"purged": 0}
-    (would,) = parsed(may, "purge", "--older-than", "0", "--dry-run")
-    assert would["session_id"] == "51f22612416e"
-    assert len(parsed(may, "trash")) == 1
-    assert parsed(may, "purge", "--older-than", "0") == {"purged": 1}
-    assert parsed(may, "trash") == []
-
-
-def test_sessions_are_erased_by_name(may: Path) -> None:
-    done(may, "delete", "51f22612416e")
-    assert parsed(may, "purge", "51f22612416e") == {"purged": 1, "failed": {}}
-    assert parsed(may, "trash") == []
-    again = run(may, "purge", "51f22612416e")
-    assert again.exit_code == 1
-    assert "no session 51f22612416e in the trash" in again.stderr
-    assert run(may, "purge", "51f22612416e", "--dry-run").exit_code == 2
+from .running import done, parsed, run
 
 
 def test_check_leaves_with_1_if_something_is_wrong(may: Path) -> None:
@@ -54,7 +21,7 @@ def test_check_leaves_with_1_if_something_is_wrong(may: Path) -> None:
     assert "interrupted turn: 01f133aceefe" in found.stdout
     for session_id in ("01f133aceefe", "6e9160d23644"):
         assert "recovered" in done(may, "recover", session_id)
-    assert done(may, "check", "--deep") == "nothing found\n"
+    assert done(may, "check", "--deep") == "No problems found.\n"
 
 
 def test_repair_says_first_and_then_does(may: Path) -> None:

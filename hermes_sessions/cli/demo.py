@@ -1,0 +1,27 @@
+"""The verb `demo`: a made-up home to try things on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..demo import write_home
+from .base import json_option
+from .terminal import Bar, report
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--sessions", default=60, show_default=True, type=click.IntRange(1), help="Number of sessions.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same home.")
+@json_option
+def demo(folder: Path, sessions: int, seed: int, as_json: bool) -> None:
+    """Write a made-up Hermes home to try things on.
+
+    DIR must be new or empty.
+    """
+    with Bar("Writing sessions") as bar:
+        write_home(folder, sessions=sessions, seed=seed, progress=bar)
+    text = f"Wrote {sessions} sessions to {folder}. To use them, add: --hermes-home {folder}"
+    report({"hermes_home": str(folder), "sessions": sessions}, text, as_json)

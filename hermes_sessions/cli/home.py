@@ -1,0 +1,42 @@
+"""The home that the verbs work on, as the options before the verb select it.
+
+Imports the library only to open that home, so that help and completion need not wait for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..repository import SessionRepository
+
+
+class SelectedHome(NamedTuple):
+    """The folders and the profile given before the verb; None stands for the default."""
+
+    state_dir: str | None = None
+    hermes_home: str | None = None
+    profile: str | None = None
+
+    def config(self) -> Config:
+        """Return where everything of this home is."""
+        from ..config import resolve
+
+        return resolve(self.state_dir, hermes_home=self.hermes_home, profile=self.profile)
+
+    def open(self) -> SessionRepository:
+        """Open the home, with a progress bar while a first import reads its files."""
+        from ..repository import SessionRepository
+        from .terminal import Bar
+
+        with Bar("Reading sessions") as bar:
+            return SessionRepository.open(
+                self.state_dir, hermes_home=self.hermes_home, profile=self.profile, progress=bar
+            )
+
+    def open_without_sync(self) -> SessionRepository:
+        """Open the home without syncing its index first, for verbs that report how it differs."""
+        from ..repository import SessionRepository
+
+        return SessionRepository(self.config())

@@ -1,0 +1,76 @@
+"""The verbs `export` and `import`: a session as a file, and a file as a session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from ..errors import Unreadable, storing
+from ..messages import mask_all
+from .base import apply_to_each, exit_with, id_argument, json_option, redact_option
+from .home import SelectedHome
+from .terminal import escaped, report, visible, visible_text
+
+if TYPE_CHECKING:
+    from ..repository import SessionRepository
+
+FORMATS = ("json", "markdown", "html")
+
+
+@click.command()
+@id_argument
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="json", show_default=True)
+@redact_option
+@click.pass_obj
+def export(home: SelectedHome, session_id: str, output: Path | None, kind: str, redact: bool) -> None:
+    """Print a session as JSON, Markdown or HTML.
+
+    The verb import reads the JSON. The HTML is one file that needs no other.
+    """
+    with home.open() as sessions:
+        text = sessions.export(session_id, kind, redact=redact)
+    text = escaped(text) + "\n" if kind == "json" else text
+    if output is None:
+        click.echo((text if kind == "json" else visible_text(text)).encode(), nl=False)
+        return
+    with storing(f"cannot write {output}"):
+        output.write_text(text, "utf-8")
+
+
+@click.command("import")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
+@json_option
+@click.pass_obj
+def import_files(home: SelectedHome, files: Sequence[IO[bytes]], as_json: bool) -> None:
+    """Store JSON exports as new sessions.
+
+    Each gets a new id. A FILE named - is standard input.
+    """
+    with home.open() as sessions:
+        imported, failed = apply_to_each(files, file_name, partial(import_file, sessions))
+    text = "\n".join(
+        f"{name}: {entry['session_id']} {visible(entry['title'])}" for name, entry in imported.items()
+    )
+    report({"imported": list(imported.values()), "failed": failed}, text, as_json)
+    exit_with(failed)
+
+
+def file_name(file: IO[bytes]) -> str:
+    """Return the name of a file of the command line; a pipe has none."""
+    return str(getattr(file, "name", "-"))
+
+
+def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
+    """Store one JSON export and return its list entry."""
+    try:
+        document = json.loads(file.read())
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(Path(file_name(file)), str(error)) from error
+    entry: dict[str, Any] = mask_all(sessions.import_document(document).summary().as_dict())
+    return entry

@@ -1,0 +1,80 @@
+"""The made-up home."""
+
+import json
+from pathlib import Path
+
+from hermes_sessions import SessionRepository
+from hermes_sessions.demo import write_home
+
+from .running import run
+
+
+def test_demo_is_the_same_for_the_same_arguments(tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("two", 1), ("other", 2)):
+        write_home(tmp_path / name, sessions=30, seed=seed)
+
+    one, two, other = (contents(tmp_path / name) for name in ("one", "two", "other"))
+    assert one == two
+    assert one != other
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_demo_has_some_of_everything(tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    assert (
+        run(tmp_path, "demo", str(demo), "--json").stdout
+        == json.dumps({"hermes_home": str(demo), "sessions": 60}, indent=2) + "\n"
+    )
+
+    with SessionRepository.open(hermes_home=demo) as sessions:
+        summaries = sessions.list(hidden=True).items
+        joint = sessions.list(agent=True, hidden=True)
+        whole = [sessions.get(summary.session_id) for summary in summaries]
+        assert len(whole) == 60
+        assert {summary.project_id for summary in summaries} - {None} == {
+            project.project_id for project in sessions.projects.list()
+        }
+    assert {summary.source for summary in summaries} == {"webui", "cli", "messaging", "cron"}
+    assert {summary.profile for summary in summaries} == {"default", "work"}
+    assert any(summary.pinned for summary in summaries)
+    assert any(summary.archived for summary in summaries)
+    agents = {summary.source for summary in joint.items if summary.of_agent}
+    assert agents == {"cli", "messaging", "cron", "tool"}
+    assert joint.warnings == ()
+    lineages = [summary.lineage for summary in joint.items]
+    assert any(lineage.get("_compression_segment_count") for lineage in lineages)
+    assert any(lineage.get("relationship_type") for lineage in lineages)
+    assert any(summary.waiting and not summary.message_count for summary in summaries)
+    assert max(summary.message_count for summary in summaries) > 400
+    assert all(
+        card["assistant_msg_idx"] < len(session.messages) for session in whole for card in session.tool_calls
+    )
+    assert any("reasoning" in said for session in whole for said in session.messages)
+    assert all("{{" not in str(said["content"]) for session in whole for said in session.messages)
+
+
+def test_demo_is_laid_out_as_the_web_ui_writes(tmp_path: Path, may: Path) -> None:
+    write_home(tmp_path / "demo", sessions=3)
+    index, *files = sorted((tmp_path / "demo/webui/sessions").iterdir(), key=lambda path: path.name[0] != "_")
+    theirs = next(path for path in (may / "webui/sessions").iterdir() if path.name[0] != "_")
+
+    for path in (index, *files):
+        text = path.read_text("utf-8")
+        assert text == json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    ours = list(json.loads(files[0].read_text("utf-8")))
+    assert list(json.loads(theirs.read_text("utf-8")))[: len(ours)] == ours
+    assert len(json.loads(index.read_text("utf-8"))) == 3
+
+
+def test_demo_refuses_what_is_not_empty(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+
+    for folder in (tmp_path, tmp_path / "file"):
+        result = run(tmp_path, "demo", str(folder))
+        assert result.exit_code == 2
+        assert "not an empty folder" in result.stderr
+    assert contents(tmp_path) == {"file": b"kept"}

@@ -1,0 +1,35 @@
+"""The verbs `projects ...`."""
+
+from pathlib import Path
+
+from hermes_sessions import SessionRepository
+
+from ..support.make import started
+from .running import done, parsed, run
+
+
+def test_projects(home: Path, sessions: SessionRepository) -> None:
+    created = parsed(home, "projects", "create", "Atlas", "--color", "#22c55e")
+    session_id = started(sessions, project_id=created["project_id"])
+
+    assert parsed(home, "projects", "list") == [created | {"sessions": 1}]
+    assert done(home, "projects", "list").split() == [
+        *["ID", "SESSIONS", "COLOUR", "NAME"],
+        *[created["project_id"], "1", "#22c55e", "Atlas"],
+    ]
+    renamed = parsed(home, "projects", "rename", "Atlas", "Zephyr", "--color", "#fff")
+    assert renamed == created | {"name": "Zephyr", "color": "#fff"}
+    assert parsed(home, "projects", "rename", created["project_id"], "Boreas")["color"] == "#fff"
+    assert done(home, "projects", "delete", "Boreas") == f"{created['project_id']}: deleted Boreas\n"
+    assert sessions.summary(session_id).project_id is None
+    assert parsed(home, "projects", "list") == []
+
+
+def test_projects_of_one_name_need_an_id(home: Path, sessions: SessionRepository) -> None:
+    first, second = sessions.projects.create("Atlas"), sessions.projects.create("Atlas")
+
+    result = run(home, "projects", "delete", "Atlas")
+
+    assert result.exit_code == 2
+    assert f"{first.project_id}, {second.project_id}" in result.stderr
+    assert parsed(home, "projects", "delete", second.project_id) == {"deleted": second.project_id}

@@ -1,0 +1,63 @@
+"""The verbs around the trash."""
+
+import json
+from pathlib import Path
+
+from hermes_sessions import SessionRepository
+
+from ..support.make import started
+from .running import done, ids, parsed, run
+
+
+def test_delete_goes_on_after_a_failure(home: Path, sessions: SessionRepository) -> None:
+    first, second = started(sessions), started(sessions)
+
+    result = run(home, "delete", first, "unknown", second)
+
+    assert result.exit_code == 1
+    assert result.stdout == f"{first}: moved to the trash\n{second}: moved to the trash\n"
+    assert result.stderr == "Error: unknown: no session unknown\n"
+    assert sessions.count() == 0
+    assert len(list(sessions.config.trash_dir.iterdir())) == 2
+
+
+def test_delete_prints_json(home: Path, sessions: SessionRepository) -> None:
+    session_id = started(sessions)
+
+    assert parsed(home, "delete", session_id) == {"deleted": [session_id], "failed": {}}
+    failed = run(home, "delete", session_id, "--json")
+    assert failed.exit_code == 1
+    assert json.loads(failed.stdout) == {"deleted": [], "failed": {session_id: f"no session {session_id}"}}
+
+
+def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    (kept,) = parsed(may, "trash")
+    assert (kept["session_id"], kept["message_count"], kept["why"]) == ("51f22612416e", 34, "deleted")
+    assert done(may, "trash").splitlines()[0].split() == ["ID", "DELETED", "MESSAGES", "WHY", "TITLE"]
+    assert "51f22612416e" not in ids(parsed(may, "list"))
+    assert parsed(may, "restore", "51f22612416e") == {"restored": ["51f22612416e"], "failed": {}}
+    assert "51f22612416e" in ids(parsed(may, "list"))
+    again = run(may, "restore", "51f22612416e")
+    assert again.exit_code == 1
+    assert "nothing to restore" in again.stderr
+
+
+def test_purge_says_first(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    assert parsed(may, "purge") == {"purged": 0}
+    (would,) = parsed(may, "purge", "--older-than", "0", "--dry-run")
+    assert would["session_id"] == "51f22612416e"
+    assert len(parsed(may, "trash")) == 1
+    assert parsed(may, "purge", "--older-than", "0") == {"purged": 1}
+    assert parsed(may, "trash") == []
+
+
+def test_sessions_are_erased_by_name(may: Path) -> None:
+    done(may, "delete", "51f22612416e")
+    assert parsed(may, "purge", "51f22612416e") == {"purged": 1, "failed": {}}
+    assert parsed(may, "trash") == []
+    again = run(may, "purge", "51f22612416e")
+    assert again.exit_code == 1
+    assert "no session 51f22612416e in the trash" in again.stderr
+    assert run(may, "purge", "51f22612416e", "--dry-run").exit_code == 2
