@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -24,11 +23,33 @@ from . import config as configuration
 from . import files
 from .agent import Agent, Agents, agents, mirror, mirror_rows
 from .care import Report, backup, checks, why
-from .changes import Projects, Store, adopting, leftovers, pages, store
+from .changes import (
+    Projects,
+    Store,
+    append_messages,
+    checked_metadata,
+    clear_session,
+    delete_everywhere,
+    delete_here,
+    duplicate_session,
+    fork_session,
+    import_agent_session,
+    import_document,
+    new_session,
+    read_message,
+    read_page,
+    recover_session,
+    refuse_agent_session,
+    remove_last_turn,
+    restore_session,
+    save_session,
+    settle_leftovers,
+    truncate_session,
+    update_session,
+)
 from .config import Config
 from .errors import Damaged, InvalidId, InvalidValue, NotFound, storing
 from .fields import (
-    FIELDS,
     check_document,
     check_flag,
     check_id,
@@ -36,34 +57,22 @@ from .fields import (
     check_seconds,
     check_text,
     check_whole,
-    clean_title,
-    other_keys,
-    read_metadata,
-    suffixed_title,
     with_clean_title,
 )
-from .index import Filters, Indexed, Place, Progress, View, database, rows, sync, upgrades, usage
+from .index import Filters, Place, Progress, View, database, rows, sync, upgrades, usage
 from .index import lists as listing
 from .messages import export, mask
 from .model import Session, Summary
 from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage, Verification
 from .search import Asked, SearchSync, SearchThread, Showing, ranking
-from .sidecars import document, reading, trash
 from .sidecars import folder as folders
+from .sidecars import trash
 
 DRAFT_SECONDS = 86_400
 RETENTION_SECONDS = 30 * 86_400
 T = TypeVar("T")
 Entries = list[dict[str, Any]]
 LARGEST_PAGE = 100_000
-# What a fork has not used itself.
-UNUSED: Mapping[str, Any] = {
-    "input_tokens": 0,
-    "output_tokens": 0,
-    "estimated_cost": None,
-    "context_length": None,
-    "last_prompt_tokens": None,
-}
 
 
 class Index(NamedTuple):
@@ -124,7 +133,7 @@ class SessionRepository:
     def _start(self, progress: Progress | None) -> None:
         self._expect_sessions_folder()
         self._catch_up(progress)
-        leftovers.settle(self._store)
+        settle_leftovers(self._store)
         before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
         with database.reading(self._engine) as connection:
             unused = rows.old_drafts(connection, before)
@@ -357,7 +366,7 @@ class SessionRepository:
         if not asked.query.wanted:
             return Hits()
         view = View(self.config.profile, configuration.last_workspace(self.config) if agent else "")
-        showing = Showing(partial(pages.message, self._store), mask if redact else str, view)
+        showing = Showing(partial(read_message, self._store), mask if redact else str, view)
         try:
             return self._hits(asked, showing, offset, limit)
         except Damaged:  # the texts' index, most likely, which is nothing to lose
@@ -394,27 +403,19 @@ class SessionRepository:
 
         Raises `NotFound`, `InvalidId`, `Unreadable`, `StorageError`, `AgentUnavailable`.
         """
-        found = reading.signature(self.config.sessions_dir, session_id)
-        row = store.row_of(self._store, session_id)
-        if row and (row.stored.signature == found if found else row.draft):
-            return row.summary
         try:
-            with self._store.locks.held(session_id):
-                return store.current(self._store, session_id).summary
+            return self._store.summary(session_id)
         except NotFound:
             with self._agents.mirrored() as connection:
                 return self._agents.summary(connection, session_id)
 
     def get(self, session_id: str) -> Session:
         """Return a whole session, the web UI's or an agent's; errors as of `summary`."""
-        loaded = store.load(self._store, session_id)
-        if loaded is not None:
-            return reading.session(loaded)
-        row = store.draft(self._store, session_id)
-        if row is not None:
-            return replace(store.as_session(row.summary), signature=row.stored.signature)
-        with self._agents.mirrored() as connection:
-            return self._agents.session(connection, self._agents.summary(connection, session_id))
+        try:
+            return self._store.session(session_id)
+        except NotFound:
+            with self._agents.mirrored() as connection:
+                return self._agents.session(connection, self._agents.summary(connection, session_id))
 
     def messages(
         self, session_id: str, *, before: int | None = None, limit: int | None = None
@@ -429,8 +430,8 @@ class SessionRepository:
         if limit is not None:
             check_whole("limit", limit)
         with suppress(NotFound):
-            return pages.page(self._store, session_id, before, limit)
-        if store.draft(self._store, session_id) is not None:
+            return read_page(self._store, session_id, before, limit)
+        if self._store.draft(session_id) is not None:
             return MessagePage([], 0, 0)
         with self._agents.mirrored() as connection:
             summary = self._agents.summary(connection, session_id)
@@ -479,14 +480,7 @@ class SessionRepository:
             "model_provider": model_provider,
             "profile": profile,
         }
-        now = time.time()
-        values = {"created_at": now, "updated_at": now} | self._checked(given | metadata)
-        values["workspace"] = values["workspace"] or configuration.last_workspace(self.config)
-        values["model"] = values["model"] or self.config.default_model
-        values["profile"] = values["profile"] or self.config.profile
-        return store.store_new(
-            self._store, Session(**read_metadata(store.new_id(), values, now), extra=other_keys(values))
-        )
+        return new_session(self._store, self._checked(given | metadata))
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
         """Store a JSON export as a new session with a new id; raise `InvalidValue`, `StorageError`.
@@ -494,13 +488,9 @@ class SessionRepository:
         An interrupted session stays one. A missing time reads as now.
         """
         doc = check_document(doc)
-        messages = check_messages(doc.get("messages"))
-        tool_calls = check_messages(doc.get("tool_calls") or [], "tool_calls")
-        values = store.checked({name: doc[name] for name in FIELDS if doc.get(name) is not None})
-        known = read_metadata(store.new_id(), values, time.time())
-        return store.create(
-            self._store, Session(**known, extra=other_keys(doc), messages=messages, tool_calls=tool_calls)
-        )
+        check_messages(doc.get("messages"))
+        check_messages(doc.get("tool_calls") or [], "tool_calls")
+        return import_document(self._store, doc)
 
     def fork(self, session_id: str, *, keep: int | None = None, title: str | None = None) -> Session:
         """Store a new session with the first `keep` messages of another (None: all), its parent from now on.
@@ -510,17 +500,11 @@ class SessionRepository:
         """
         if keep is not None:
             check_whole("keep", keep)
-        origin = self._own_summary(session_id)
-        named = suffixed_title(origin.title, " (fork)") if title is None else clean_title(title)
-        return store.copy(
-            self._store, origin, keep, {**UNUSED, "title": named, "parent_session_id": session_id}
-        )
+        return fork_session(self._store, self._own_summary(session_id), keep, title)
 
     def duplicate(self, session_id: str) -> Session:
         """Store a copy, titled "... (copy)", neither pinned nor archived; errors as of `fork`."""
-        origin = self._own_summary(session_id)
-        named = suffixed_title(origin.title, " (copy)")
-        return store.copy(self._store, origin, None, {"title": named, "parent_session_id": None})
+        return duplicate_session(self._store, self._own_summary(session_id))
 
     def import_agent_session(self, session_id: str) -> tuple[Session, bool]:
         """Store an agent's session as one of ours, with its id, and return it and whether it is new.
@@ -529,10 +513,7 @@ class SessionRepository:
         scheduled job's goes into the project of those. Raises `NotFound`, `AgentUnavailable`, `Conflict` for
         one that is in the trash, `StorageError`.
         """
-        session = adopting.read(self._store, self._agents, session_id)
-        if session.source == "cron":
-            session = replace(session, project_id=self.projects.ensure_cron().project_id)
-        return store.adopt(self._store, session)
+        return import_agent_session(self._store, self._agents, self.projects, session_id)
 
     # ---- changing ---------------------------------------------------------------------------------------
 
@@ -549,8 +530,8 @@ class SessionRepository:
         check_messages(session.messages)
         check_messages(session.tool_calls, "tool_calls")
         if session.signature is None and session.is_cli_session:
-            adopting.refuse_change(self._agents, session.session_id)
-        return store.save(self._store, session, touch)
+            refuse_agent_session(self._agents, session.session_id)
+        return save_session(self._store, session, touch=touch)
 
     def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
         """Set metadata, known or not, leaving the messages' bytes as they are; `touch` sets `updated_at`.
@@ -560,11 +541,8 @@ class SessionRepository:
         session or the project, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
         """
         changes = self._checked(metadata)
-        document.encode_metadata(changes)
-        summary = self._apply(session_id, lambda row: store.change(self._store, row, changes, {}, touch))
-        if changes.get("workspace"):
-            configuration.remember_workspace(self.config, changes["workspace"])
-        return summary
+        with self._agents_refused(session_id):
+            return update_session(self._store, session_id, changes, touch=touch)
 
     def append(
         self,
@@ -582,21 +560,24 @@ class SessionRepository:
         if tool_calls:
             lists["tool_calls"] = check_messages(tool_calls, "tool_calls")
         changes = self._checked(metadata)
-        return self._apply(session_id, lambda row: store.change(self._store, row, changes, lists, touch=True))
+        with self._agents_refused(session_id):
+            return append_messages(self._store, session_id, lists, changes)
 
     def truncate(self, session_id: str, keep: int) -> Summary:
         """Keep the first `keep` messages and leave the old file as a backup; errors as of `update`."""
         check_whole("keep", keep)
-        return self._apply(session_id, lambda row: store.shorten(self._store, row, keep, {}))
+        with self._agents_refused(session_id):
+            return truncate_session(self._store, session_id, keep)
 
     def clear(self, session_id: str) -> Summary:
         """Remove every message and what belongs to them, leaving a backup; errors as of `update`."""
-        emptied: Mapping[str, Any] = {"tool_calls": [], "context_messages": []}
-        return self._apply(session_id, lambda row: store.shorten(self._store, row, 0, emptied))
+        with self._agents_refused(session_id):
+            return clear_session(self._store, session_id)
 
     def undo(self, session_id: str) -> Removed:
         """Drop the last user message and all after it, leaving a backup; `InvalidValue` if there is none."""
-        return self._apply(session_id, lambda row: store.drop_last_turn(self._store, row))
+        with self._agents_refused(session_id):
+            return remove_last_turn(self._store, session_id)
 
     def retry(self, session_id: str) -> Removed:
         """Do as `undo`, for whoever sends the text of the dropped message again."""
@@ -607,14 +588,14 @@ class SessionRepository:
 
         Of an agent's conversation a copy goes there, which hides it: `agent.delete` removes the original.
         """
-        adopting.delete(self._store, self._agents, session_id)
+        delete_here(self._store, self._agents, session_id)
 
     def delete_everywhere(self, session_id: str) -> None:
         """Move a session to the trash and delete the agent's copy of it; errors as of `delete`.
 
         What only the agent has of it, such as earlier segments of a conversation, goes to the trash first.
         """
-        adopting.delete_everywhere(self._store, self._agents, session_id)
+        delete_everywhere(self._store, self._agents, session_id)
 
     def trash(self) -> Sequence[Trashed]:
         """Return what lies in the trash, the latest first; raise `StorageError`."""
@@ -626,7 +607,7 @@ class SessionRepository:
         Raises `NotFound` if there is neither, `Conflict` if a session of that id came since, `Unreadable`,
         `StorageError`.
         """
-        return store.restore(self._store, session_id)
+        return restore_session(self._store, session_id)
 
     def purge(self, *, older_than: float | None = None) -> int:
         """Erase for good what was deleted more than `older_than` seconds ago (None: 30 days).
@@ -652,7 +633,7 @@ class SessionRepository:
         An empty session gets the transcript of the agent's core, else the message that waited. Raises
         `NotFound`, `InvalidId`, `Unreadable`, `ReadOnly`, `StorageError`.
         """
-        return store.recover(self._store, session_id, alive)
+        return recover_session(self._store, session_id, alive)
 
     # ---- looking after a home ---------------------------------------------------------------------------
 
@@ -694,24 +675,25 @@ class SessionRepository:
         folders.write_list(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
 
-    def _apply(self, session_id: str, change: Callable[[Indexed], T]) -> T:
-        """Change one of our sessions; raise `ReadOnly` for one that only an agent has."""
+    @contextmanager
+    def _agents_refused(self, session_id: str) -> Iterator[None]:
+        """Raise `ReadOnly` if the block does not find a session because only an agent has it."""
         try:
-            return store.apply(self._store, session_id, change)
+            yield
         except NotFound:
-            adopting.refuse_change(self._agents, session_id)
+            refuse_agent_session(self._agents, session_id)
             raise
 
     def _checked(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Return metadata that a caller sets as it is stored; raise `InvalidValue`, `NotFound`."""
-        checked = store.checked(with_clean_title(metadata))
+        checked = checked_metadata(with_clean_title(metadata))
         self.projects.check(checked.get("project_id"))
         return checked
 
     def _own_summary(self, session_id: str) -> Summary:
         summary = self.summary(session_id)
         if summary.of_agent:
-            adopting.refuse_change(self._agents, session_id)
+            refuse_agent_session(self._agents, session_id)
         return summary
 
     def _unassign_project(self, project_id: str) -> None:
@@ -763,7 +745,7 @@ class SessionRepository:
         """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
         self._expect_sessions_folder()
         report = sync.sync(self._engine, self.config.sessions_dir, progress)
-        leftovers.settle(self._store)
+        settle_leftovers(self._store)
         sync.sync_trash(self._engine, self.config.trash_dir)
         self._agents.refresh(whole=True)
         return report

@@ -45,7 +45,7 @@ PENDING: set[str] = {
 }
 
 # Files and class names that wait for their package to be divided by subject.
-LONG_FOR_NOW = {"changes.store", "repository"}
+LONG_FOR_NOW = {"repository"}
 TWICE_FOR_NOW = {"Change", "Found", "Look", "Entry", "Plan"}
 
 # What only some modules or packages may import, by the first part of its name.

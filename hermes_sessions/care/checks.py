@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..agent import SESSION_COLUMNS, Agents, mirror
-from ..changes import Projects, Store, leftovers, recovery
+from ..changes import Projects, Store, find_leftovers, is_interrupted, settle_leftovers
 from ..errors import AgentUnavailable, NotFound, Unreadable
 from ..files import Aside
 from ..index import database, sync, upgrades
@@ -52,7 +52,7 @@ def mend(store: Store, found: list[Finding]) -> None:
     elif kinds & MENDED_BY_SYNC:
         sync.sync(store.engine, store.config.sessions_dir)
     if kinds & SETTLED:
-        leftovers.settle(store)
+        settle_leftovers(store)
 
 
 # ---- files and rows -------------------------------------------------------------------------------------
@@ -120,13 +120,13 @@ def _of_content(store: Store, loaded: Loaded) -> Iterator[Finding]:
 
 
 def _of_leftovers(store: Store) -> Iterator[Finding]:
-    found = leftovers.find(store)
+    found = find_leftovers(store)
     for path in found.debris:
         words = f"{path.name} was left by a write that did not end"
         yield Finding("debris", None, words, "repair removes it")
-    for aside in found.unseen:
+    for aside in found.only_copies:
         yield from _of_unseen(store, aside)
-    for entry in found.copies:
+    for entry in found.moved:
         words = "it is in its place, and the same in the trash: a move did not end"
         yield Finding("copy in the trash", entry.session_id, words, "repair removes it from the trash")
     for path in folder.backups(store.config.sessions_dir):
@@ -164,7 +164,7 @@ def _of_turns(store: Store) -> Iterator[Finding]:
     with database.reading(store.engine) as connection:
         waiting = tables.waiting(connection)
     for summary in waiting:
-        if recovery.is_interrupted(summary):
+        if is_interrupted(summary):
             yield Finding(
                 "interrupted turn",
                 summary.session_id,

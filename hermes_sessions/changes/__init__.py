@@ -1,17 +1,41 @@
 """One change to one session: its file, then its row; and projects."""
 
-from . import adopting, leftovers, pages, recovery, store
+from .adopting import delete_everywhere, delete_here, import_agent_session, refuse_agent_session
+from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
+from .create import duplicate_session, fork_session, import_document, new_session
+from .leftovers import Leftovers, find_leftovers, settle_leftovers
+from .metadata import checked_metadata
+from .pages import read_message, read_page
 from .projects import Projects
 from .recovery import is_interrupted
+from .restore import restore_session
+from .save import recover_session, save_session
 from .store import Store
 
 __all__ = [
+    "Leftovers",
     "Projects",
     "Store",
-    "adopting",
+    "append_messages",
+    "checked_metadata",
+    "clear_session",
+    "delete_everywhere",
+    "delete_here",
+    "duplicate_session",
+    "find_leftovers",
+    "fork_session",
+    "import_agent_session",
+    "import_document",
     "is_interrupted",
-    "leftovers",
-    "pages",
-    "recovery",
-    "store",
+    "new_session",
+    "read_message",
+    "read_page",
+    "recover_session",
+    "refuse_agent_session",
+    "remove_last_turn",
+    "restore_session",
+    "save_session",
+    "settle_leftovers",
+    "truncate_session",
+    "update_session",
 ]

@@ -1,19 +1,19 @@
-"""What a write or a move that was broken off left behind: told apart, erased where it is known, else kept.
+"""Files left by a write or move that was interrupted: found, told apart, and removed or kept in the trash.
 
-A *temporary* file (`.tmp.`) was never in a session's place, and is nobody's. A file *aside* (`.swap.`) was
-in that place or was to get it: its name says which versions are known, and any other goes to the trash, since
-it may be all that there is of what another program wrote. An *entry of the trash* that is the same as the
+A *temporary* file (`.tmp.`) never had a session's name, and nobody needs it. A file *aside* (`.swap.`) had
+that name, or was about to get it: its own name says which versions are known. Any other version goes to the
+trash, since it may be the only copy of what another program wrote. A file *in the trash* that equals the
 session in its place is half of a move between two disks.
 
-Whether a file aside is known is decided under its session's lock, where nobody is changing places.
+Whether a file aside is known is decided under its session's lock, while nobody exchanges files.
 """
 
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from .. import files
 from ..errors import storing
@@ -25,58 +25,65 @@ from .store import Store
 DEBRIS_SECONDS = 3600  # far longer than a write takes; the web UI waits as long
 
 
-class Found(NamedTuple):
-    """What lies in the folders of a home; `unseen` are the files aside that may be the only copy."""
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What interrupted writes and moves left in the folders of a home.
 
-    debris: list[Path]
-    unseen: list[Aside]
-    copies: list[Entry]
+    `debris` nobody needs; `only_copies` may be the only copies of another program's versions; `moved` lie in
+    the trash and, the same, in their place.
+    """
+
+    debris: list[Path] = field(default_factory=list)
+    only_copies: list[Aside] = field(default_factory=list)
+    moved: list[Entry] = field(default_factory=list)
 
 
-def find(store: Store) -> Found:
-    """Return what was left behind, changing nothing; raise `StorageError`."""
-    found = Found([], [], [])
-    with storing("cannot look for what a crash left"):
+def find_leftovers(store: Store) -> Leftovers:
+    """Return what interrupted writes left, changing nothing; raise `StorageError`."""
+    found = Leftovers()
+    with storing("cannot scan for files left by an interrupted write"):
         for folder in _folders(store):
             names = _names(folder)
             found.debris.extend(_temporaries(folder, names))
             for aside in _asides(folder, names):
-                with _still_there(store, aside) as there:
-                    if there:
-                        _sort_in(found, store, aside)
-        for entry in _copies(store):
-            with store.locks.held(entry.session_id):
+                with _locked(store, aside) as exists:
+                    if exists and _is_only_copy(store, aside):
+                        found.only_copies.append(aside)
+                    elif exists:
+                        found.debris.append(aside.path)
+        for entry in _half_moved(store):
+            with store.lock(entry.session_id):
                 if _is_in_place(store, entry):
-                    found.copies.append(entry)
+                    found.moved.append(entry)
     return found
 
 
-def settle(store: Store) -> None:
-    """Erase what is known and keep the rest in the trash; raise `StorageError`."""
-    with storing("cannot clean up after a crash"):
+def settle_leftovers(store: Store) -> None:
+    """Remove what nobody needs, and move what may be an only copy to the trash; raise `StorageError`."""
+    with storing("cannot remove files left by an interrupted write"):
         for folder in _folders(store):
             names = _names(folder)
             for path in _temporaries(folder, names):
                 path.unlink(missing_ok=True)
             for aside in _asides(folder, names):
-                with _still_there(store, aside) as there:
-                    if there:
+                with _locked(store, aside) as exists:
+                    if exists:
                         _settle(store, aside)
-        for entry in _copies(store):
-            with store.locks.held(entry.session_id):
+        for entry in _half_moved(store):
+            with store.lock(entry.session_id):
                 if _is_in_place(store, entry):
                     entry.path.unlink()
 
 
 def _folders(store: Store) -> tuple[Path, ...]:
-    return store.config.state_dir, store.config.sessions_dir, store.config.trash_dir
+    return store.config.state_dir, store.folder, store.trash_dir
 
 
 def _names(folder: Path) -> list[str]:
-    """Return the few names that a write or a move may have left, in order."""
+    """Return the few names in a folder that a write or a move may have left, in order."""
     try:
         names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 takes three times as long
-    except FileNotFoundError:  # there need be no trash
+    except FileNotFoundError:  # a home need not have a trash
         return []
     return sorted(name for name in names if ".tmp." in name or ".swap." in name)
 
@@ -108,31 +115,24 @@ def _asides(folder: Path, names: list[str]) -> Iterator[Aside]:
 
 
 @contextmanager
-def _still_there(store: Store, aside: Aside) -> Iterator[bool]:
-    """Hold the lock under which the file was put aside, and say whether it is there after all."""
+def _locked(store: Store, aside: Aside) -> Iterator[bool]:
+    """Hold the lock under which a file was put aside, and say whether the file still exists."""
     of_projects = aside.path.parent == store.config.state_dir
-    lock = files.file_lock(store.config.projects_lock) if of_projects else store.locks.held(aside.stem)
+    lock = files.file_lock(store.config.projects_lock) if of_projects else store.lock(aside.stem)
     with lock:
         yield os.path.lexists(aside.path)
-
-
-def _sort_in(found: Found, store: Store, aside: Aside) -> None:
-    if _is_only_copy(store, aside):
-        found.unseen.append(aside)
-    else:
-        found.debris.append(aside.path)
 
 
 def _settle(store: Store, aside: Aside) -> None:
     if not _is_only_copy(store, aside):
         aside.path.unlink()
-    elif aside.path.parent == store.config.sessions_dir:
-        trash.rescue(aside.path, aside.stem, store.config.trash_dir)
+    elif aside.path.parent == store.folder:
+        trash.rescue(aside.path, aside.stem, store.trash_dir)
     # A list of projects stays where it is: the trash is for sessions. `check` names it.
 
 
 def _is_only_copy(store: Store, aside: Aside) -> bool:
-    entries = trash.of_session(aside.stem, store.config.trash_dir)
+    entries = trash.of_session(aside.stem, store.trash_dir)
     others = (aside.path.with_name(f"{aside.stem}.json"), *(entry.path for entry in entries))
     return aside.is_unseen() and not any(_is_same(aside.path, other) for other in others)
 
@@ -141,20 +141,20 @@ def _is_same(path: Path, other: Path) -> bool:
     try:
         both_files = path.is_file() and other.is_file()
         return both_files and path.stat().st_size == other.stat().st_size and files.is_same(path, other)
-    except FileNotFoundError:  # another program removed one meanwhile
+    except FileNotFoundError:  # another program has just removed one
         return False
 
 
-# ---- entries of the trash ---------------------------------------------------------------------------------
+# ---- moves ------------------------------------------------------------------------------------------------
 
 
-def _copies(store: Store) -> list[Entry]:
-    """Return what seems to be in both places: to be looked at again under the session's lock."""
+def _half_moved(store: Store) -> list[Entry]:
+    """Return what seems to be in the trash and in place: to be compared again under the session's lock."""
     with database.reading(store.engine) as connection:
         in_both = set(rows.in_place_and_trash(connection))
-    entries = trash.entries(store.config.trash_dir) if in_both else []
+    entries = trash.entries(store.trash_dir) if in_both else []
     return [entry for entry in entries if entry.session_id in in_both and _is_in_place(store, entry)]
 
 
 def _is_in_place(store: Store, entry: Entry) -> bool:
-    return _is_same(entry.path, reading.path_of(store.config.sessions_dir, entry.session_id))
+    return _is_same(entry.path, reading.path_of(store.folder, entry.session_id))

@@ -6,27 +6,36 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast
 
 from .. import files, json_text
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
 from ..model import Signature
 from ..results import Project
+from .retry import retry_conflicts
 
 LONGEST_NAME = 128
-ATTEMPTS = 3
 CRON_NAME, CRON_COLOR = "Cron Jobs", "#6366f1"
 _COLOR = re.compile(r"#[0-9a-fA-F]{3,8}")
 _UNCHANGED: Any = object()
 
 T = TypeVar("T")
 
+
+class _Record(TypedDict):
+    """A project as the file has it; keys that other programs add to it are kept."""
+
+    project_id: str
+    name: str
+    color: NotRequired[str | None]
+    created_at: NotRequired[float]
+
+
 # Inside the class, `list` is its method.
 _Listed = list[Project]
-_Entries = list[dict[str, Any]]
+_Records = list[_Record]
 
 
 class Projects:
@@ -37,7 +46,7 @@ class Projects:
 
     def list(self) -> _Listed:
         """Return the projects in the order of the file; raise `Unreadable` if it holds anything else."""
-        return [_project(entry) for entry in _read(self._path).entries]
+        return [_project(record) for record in _read(self._path).records]
 
     def find(self, project: str) -> Project:
         """Return the project with this id, else the one with this name.
@@ -56,67 +65,65 @@ class Projects:
 
     def create(self, name: str, color: str | None = None) -> Project:
         """Add a project; `name` is 1 to 128 characters, `color` is `#` and 3 to 8 hex digits, or None."""
-        entry = _entry(_checked_name(name), _checked_color(color))
-        self._change(lambda entries: entries.append(entry))
-        return _project(entry)
+        record = _new_record(_checked_name(name), _checked_color(color))
+        self._change(lambda records: records.append(record))
+        return _project(record)
 
     def rename(self, project_id: str, name: str, color: str | None = _UNCHANGED) -> Project:
         """Give a project a name and, if `color` is given, a colour; raise `NotFound`."""
-        values: dict[str, Any] = {"name": _checked_name(name)}
-        if color is not _UNCHANGED:
-            values["color"] = _checked_color(color)
+        checked = _checked_name(name)
+        checked_color = color if color is _UNCHANGED else _checked_color(color)
 
-        def rename(entries: _Entries) -> Project:
-            entry = _find(entries, project_id)
-            entry.update(values)
-            return _project(entry)
+        def rename(records: _Records) -> Project:
+            record = _find(records, project_id)
+            record["name"] = checked
+            if checked_color is not _UNCHANGED:
+                record["color"] = checked_color
+            return _project(record)
 
         return self._change(rename)
 
     def delete(self, project_id: str) -> None:
         """Remove a project after its sessions have been taken out of it; raise `NotFound`."""
-        _find(_read(self._path).entries, project_id)
+        _find(_read(self._path).records, project_id)
         self._unassign(project_id)
-        self._change(lambda entries: entries.remove(_find(entries, project_id)))
+        self._change(lambda records: records.remove(_find(records, project_id)))
 
     def check(self, project_id: str | None) -> None:
         """Raise `NotFound` unless a project has this id; None and "" stand for no project."""
         if project_id:
-            _find(_read(self._path).entries, project_id)
+            _find(_read(self._path).records, project_id)
 
     def ensure_cron(self) -> Project:
         """Return the project of scheduled jobs, created once."""
 
-        def ensure(entries: _Entries) -> Project:
-            found = next((entry for entry in entries if entry["name"] == CRON_NAME), None)
+        def ensure(records: _Records) -> Project:
+            found = next((record for record in records if record["name"] == CRON_NAME), None)
             if found is None:
-                found = _entry(CRON_NAME, CRON_COLOR)
-                entries.append(found)
+                found = _new_record(CRON_NAME, CRON_COLOR)
+                records.append(found)
             return _project(found)
 
         return self._change(ensure)
 
-    def _change(self, change: Callable[[_Entries], T]) -> T:
-        """Change the entries under the lock, anew if a program without it replaced the file meanwhile."""
+    def _change(self, change: Callable[[_Records], T]) -> T:
+        """Change the records under the lock; again if a program without it replaced the file in between."""
         with files.file_lock(self._lock):
-            for _ in range(ATTEMPTS - 1):
-                with suppress(Conflict):
-                    return self._change_once(change)
-            return self._change_once(change)
+            return retry_conflicts(lambda: self._change_once(change))
 
-    def _change_once(self, change: Callable[[_Entries], T]) -> T:
+    def _change_once(self, change: Callable[[_Records], T]) -> T:
         read = _read(self._path)
-        before = json.dumps(read.entries)
-        result = change(read.entries)
-        if json.dumps(read.entries) != before:
+        before = json.dumps(read.records)
+        result = change(read.records)
+        if json.dumps(read.records) != before:
             _write(self._path, read)
         return result
 
 
 class _Read(NamedTuple):
-    """The entries of a file, and its version; None without a file."""
+    """The records of a file, and its version; None without a file."""
 
-    entries: _Entries
+    records: _Records
     version: Signature | None
 
 
@@ -125,49 +132,51 @@ def _read(path: Path) -> _Read:
         try:
             with path.open("rb") as file:
                 version = files.signature_of(os.fstat(file.fileno()))
-                entries = json_text.decode(file.read())
+                records = json_text.decode(file.read())
         except FileNotFoundError:
             return _Read([], None)
         except json_text.Malformed as error:
             raise Unreadable(path, str(error)) from error
-    if not isinstance(entries, list) or not all(map(_is_project, entries)):
+    if not isinstance(records, list) or not all(map(_is_record, records)):
         raise Unreadable(path, "not a list of projects")
-    return _Read(entries, version)
+    return _Read(cast("_Records", records), version)
 
 
 def _write(path: Path, read: _Read) -> None:
-    """Write changed entries in the place of the version that they were read from; raise `Conflict`."""
-    text = json_text.encode(read.entries, "projects.json")
+    """Write changed records in the place of the version that they were read from; raise `Conflict`."""
+    text = json_text.encode(read.records, "projects.json")
     new = files.create if read.version is None else partial(files.replace_version, known=read.version)
     with storing("cannot save the projects"):
         try:
             new(path, write=lambda file: file.write(text))
         except (files.Changed, FileExistsError):
-            raise Conflict("the projects were changed by somebody else; nothing was saved") from None
+            raise Conflict("projects.json was changed by another program; nothing was saved") from None
 
 
-def _is_project(entry: object) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("project_id", "name"))
+def _is_record(record: object) -> bool:
+    return isinstance(record, dict) and all(
+        isinstance(record.get(key), str) for key in ("project_id", "name")
+    )
 
 
-def _entry(name: str, color: str | None) -> dict[str, Any]:
+def _new_record(name: str, color: str | None) -> _Record:
     return {"project_id": uuid.uuid4().hex[:12], "name": name, "color": color, "created_at": time.time()}
 
 
-def _project(entry: dict[str, Any]) -> Project:
-    color, created_at = entry.get("color"), entry.get("created_at")
+def _project(record: _Record) -> Project:
+    color, created_at = record.get("color"), record.get("created_at")
     return Project(
-        project_id=entry["project_id"],
-        name=entry["name"],
+        project_id=record["project_id"],
+        name=record["name"],
         color=color if isinstance(color, str) else None,
         created_at=created_at if isinstance(created_at, int | float) else 0.0,
     )
 
 
-def _find(entries: _Entries, project_id: str) -> dict[str, Any]:
-    for entry in entries:
-        if entry["project_id"] == project_id:
-            return entry
+def _find(records: _Records, project_id: str) -> _Record:
+    for record in records:
+        if record["project_id"] == project_id:
+            return record
     raise NotFound(f"No project {project_id}")
 
 

@@ -28,7 +28,6 @@ _MEMBER = re.compile(rb"[ \t\r\n]*[{,]" + KEY.pattern)
 _UTF8_STEP = 1 << 13
 _BETWEEN_ITEMS = b",\n    "
 _SMALL, _LONGEST_LEAD = 4096, 64
-LARGEST_METADATA = 1_000_000
 # Made once: to look up what a type decodes as takes longer than to decode a small value.
 _MEMBERS, _ITEMS = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -343,15 +342,6 @@ def encode(value: Any, name: str, depth: int = 1) -> bytes:
     return json_text.encode(value, name, depth)
 
 
-def encode_metadata(changes: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return each value as JSON; raise `InvalidValue` for one that has none or is larger than a megabyte."""
-    encoded = {name: encode(value, name) for name, value in changes.items()}
-    for name, text in encoded.items():
-        if len(text) > LARGEST_METADATA:
-            raise InvalidValue(f"{name} must be at most {LARGEST_METADATA:,} bytes of JSON")
-    return encoded
-
-
 def set_keys(found: Sequence[Member], values: Mapping[str, bytes], data_end: int) -> list[Edit]:
     """Return the edits that give each key its value in its place; new ones go right before `messages`.
 
@@ -372,13 +362,6 @@ def _insertion(found: Sequence[Member], added: Sequence[bytes], data_end: int) -
     if found:
         return Edit(found[-1].end, found[-1].end, b"".join(b",\n  " + text for text in added))
     return Edit(data_end, data_end, b"\n  " + b",\n  ".join(added) + b"\n")
-
-
-def keep_items(array: Span, spans: Sequence[Span], keep: int) -> Edit:
-    """Return the edit that drops all items of the array but the first `keep`."""
-    if keep == 0:
-        return Edit(array.start, array.end, b"[]")
-    return Edit(spans[keep - 1].end, spans[-1].end, b"")
 
 
 def array_of(texts: Iterable[bytes | memoryview]) -> bytes:

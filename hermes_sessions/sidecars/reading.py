@@ -388,6 +388,11 @@ def resolve_workspace(workspace: str) -> str:
         return workspace
 
 
+def value_of(source: Outline, member: Member) -> Any:
+    """Return the value of a member; raise `Unreadable`."""
+    return decode(source, source.read(member.value, member.end))
+
+
 def message_texts(loaded: Loaded) -> list[memoryview]:
     """Return the text of each message; a value that is no list reads as an empty one."""
     array = document.list_of(loaded.data, loaded.members, "messages")

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hermes_sessions import MessagePage, SessionRepository
-from hermes_sessions.changes import store
 from hermes_sessions.index import database
 from hermes_sessions.json_text import Malformed
 from hermes_sessions.sidecars import document, marks, reading
@@ -190,7 +189,7 @@ def same(one: MessagePage, other: MessagePage) -> bool:
 
 def check_marks(sessions: SessionRepository) -> None:
     """Check that the row knows this version of the file, and that its marks are at messages."""
-    row = store.row_of(sessions._store, "one")
+    row = sessions._store.row("one")
     assert row is not None
     with reading.surveyed(folder_of(sessions) / "one.json", "one") as source:
         assert row.stored.marks is not None

@@ -164,10 +164,5 @@ def test_a_value_that_holds_itself_is_refused() -> None:
         document.encode(loop, "extra")
 
 
-def test_metadata_has_a_limit() -> None:
-    with pytest.raises(InvalidValue, match="notes must be at most 1,000,000 bytes"):
-        document.encode_metadata({"notes": "x" * 1_000_000})
-
-
 def test_find_without_the_key() -> None:
     assert document.find([Member("a", 0, 1, 2)], "b") is None

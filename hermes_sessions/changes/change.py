@@ -1,0 +1,133 @@
+"""Changes of one session: metadata set, messages added to the end or removed from it."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ..config import remember_workspace
+from ..errors import InvalidValue
+from ..fields import READ_AS
+from ..index import Indexed
+from ..model import Summary, last_message_at, message_text
+from ..results import Removed
+from ..sidecars import Outline, editing, reading
+from .create import store_new
+from .metadata import encoded_metadata, refuse_read_only, unstated_times
+from .store import Store, session_without_messages
+
+PREVIEW = 80  # characters of a message that was removed
+BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
+
+
+class _Update(NamedTuple):
+    """Checked metadata, the JSON text of each value, and what is added to the ends of lists."""
+
+    values: Mapping[str, Any]
+    texts: Mapping[str, bytes]
+    lists: Mapping[str, Sequence[Any]]
+    touch: bool
+
+
+def update_session(store: Store, session_id: str, values: Mapping[str, Any], *, touch: bool) -> Summary:
+    """Set checked metadata, leaving the bytes of the messages alone; `touch` sets `updated_at`."""
+    update = _Update(values, encoded_metadata(values), {}, touch)
+    summary = store.change(session_id, lambda row: _change(store, row, update))
+    if values.get("workspace"):
+        remember_workspace(store.config, values["workspace"])
+    return summary
+
+
+def append_messages(
+    store: Store, session_id: str, lists: Mapping[str, Sequence[Any]], values: Mapping[str, Any]
+) -> Summary:
+    """Add to the ends of `messages` and `tool_calls`, which are not read, and set checked metadata."""
+    update = _Update(values, encoded_metadata(values), lists, touch=True)
+    return store.change(session_id, lambda row: _change(store, row, update))
+
+
+def _change(store: Store, row: Indexed, update: _Update) -> Summary:
+    """Apply an update to the version of a session that `row` was made from."""
+    refuse_read_only(row.summary, update.values, transcript=bool(update.lists))
+    derived: dict[str, Any] = {"updated_at": time.time()} if update.touch else {}
+    if row.draft:
+        return _change_draft(store, row, {**update.values, **derived}, update.lists)
+    kept, messages = row.summary.message_count, update.lists.get("messages", ())
+    derived["message_count"] = count = kept + len(messages)
+    texts = {**update.texts, **encoded_metadata(derived)}
+    with _opened(store, row, {*texts, *update.lists, *READ_AS}) as source:
+        noted = unstated_times(source, row.summary, texts)
+        edits = editing.append(source, update.lists, encoded_metadata(noted) | texts)
+        written = editing.rewrite(source, edits, count)
+    sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
+    return store.record_change(row, {**noted, **update.values, **derived}, written.sent(sent_at), kept)
+
+
+def _change_draft(
+    store: Store, row: Indexed, values: Mapping[str, Any], lists: Mapping[str, Sequence[Any]]
+) -> Summary:
+    session = session_without_messages(row.summary.changed(values))
+    messages, tool_calls = (list(lists.get(name, ())) for name in ("messages", "tool_calls"))
+    return store_new(store, replace(session, messages=messages, tool_calls=tool_calls)).summary()
+
+
+def _opened(store: Store, row: Indexed, keys: Collection[str]) -> AbstractContextManager[Outline]:
+    """Open the file that a row was made from, to set these keys; raise `Conflict` for another version."""
+    count = row.summary.message_count
+    return editing.outlined(store.folder, row.summary.session_id, row.stored, count, keys)
+
+
+# ---- fewer messages -------------------------------------------------------------------------------------
+
+
+def truncate_session(store: Store, session_id: str, keep: int) -> Summary:
+    """Keep the first `keep` messages, and the file before as a backup."""
+    return store.change(session_id, lambda row: _shorten(store, row, keep))
+
+
+def clear_session(store: Store, session_id: str) -> Summary:
+    """Remove every message and what belongs to them, and keep the file before as a backup."""
+    return store.change(session_id, lambda row: _shorten(store, row, 0, BELONGING_TO_MESSAGES))
+
+
+def remove_last_turn(store: Store, session_id: str) -> Removed:
+    """Remove the last user message and all after it; raise `InvalidValue` if there is none."""
+    return store.change(session_id, lambda row: _remove_last_turn(store, row))
+
+
+def _shorten(store: Store, row: Indexed, keep: int, emptied: Collection[str] = ()) -> Summary:
+    """Keep the first `keep` messages, and empty these lists where the file has them."""
+    if keep >= row.summary.message_count:
+        return row.summary
+    derived = {"message_count": keep, "updated_at": time.time()}
+    refuse_read_only(row.summary, derived, transcript=True)
+    row = store.with_marks(row)
+    with _opened(store, row, {*derived, *emptied, *READ_AS, "tool_calls"}) as source:
+        present = {member.key for member in source.members}
+        empty: dict[str, Any] = {key: [] for key in emptied if key in present}
+        noted = unstated_times(source, row.summary, derived)
+        texts = encoded_metadata(noted) | editing.kept_tool_calls(source, keep)
+        texts |= encoded_metadata({**derived, **empty})
+        edits = [*editing.truncated(source, keep), *editing.set_keys(source, texts)]
+        sent_at = reading.sent_before(source, keep)
+        written = editing.rewrite(source, edits, keep, backup=True)
+    listed: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
+    return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep)
+
+
+def _remove_last_turn(store: Store, row: Indexed) -> Removed:
+    row = store.with_marks(row)
+    last = None if row.draft else _last_user_message(store, row)
+    if last is None:
+        raise InvalidValue("there is no user message to go back to")
+    index, message = last
+    _shorten(store, row, index)
+    text = message_text(message)
+    preview = " ".join(text.split())[:PREVIEW]
+    return Removed(row.summary.message_count - index, preview, text)
+
+
+def _last_user_message(store: Store, row: Indexed) -> tuple[int, dict[str, Any]] | None:
+    with _opened(store, row, ()) as source:
+        return reading.last_user_message(source)

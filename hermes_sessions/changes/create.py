@@ -1,0 +1,108 @@
+"""New sessions: drafts, files written under a new id, imported documents, and copies of other sessions."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..config import last_workspace
+from ..fields import FIELDS, clean_title, other_keys, read_metadata, suffixed_title
+from ..model import Session, Summary, last_message_at
+from ..sidecars import editing, reading
+from .metadata import checked_metadata, encoded_metadata
+from .store import Store, after_the_file, session_without_messages
+
+# What a copy does not take over: a running turn, and what belongs to the original alone.
+NOTHING_PENDING: Mapping[str, Any] = {
+    "active_stream_id": None,
+    "pending_user_message": None,
+    "pending_attachments": [],
+    "pending_started_at": None,
+}
+UNSHARED: Mapping[str, Any] = {"share_token": None, "share_created_at": None, "read_only": False}
+# What a fork has not used itself.
+UNUSED: Mapping[str, Any] = {
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "estimated_cost": None,
+    "context_length": None,
+    "last_prompt_tokens": None,
+}
+
+
+def new_session(store: Store, metadata: Mapping[str, Any]) -> Session:
+    """Store a draft with checked metadata; its workspace, model, and profile are the home's unless given."""
+    now, config = time.time(), store.config
+    values = {"created_at": now, "updated_at": now, **metadata}
+    values["workspace"] = values.get("workspace") or last_workspace(config)
+    values["model"] = values.get("model") or config.default_model
+    values["profile"] = values.get("profile") or config.profile
+    known = read_metadata(_new_id(), values, now)
+    return store_new(store, Session(**known, extra=other_keys(values)))
+
+
+def import_document(store: Store, document: Mapping[str, Any]) -> Session:
+    """Write an exported session, whose lists were checked, as a new one with a new id."""
+    values = checked_metadata({name: document[name] for name in FIELDS if document.get(name) is not None})
+    known = read_metadata(_new_id(), values, time.time())
+    messages, tool_calls = (list(document.get(name) or ()) for name in ("messages", "tool_calls"))
+    session = Session(**known, extra=other_keys(document), messages=messages, tool_calls=tool_calls)
+    return write_new(store, session)
+
+
+def fork_session(store: Store, origin: Summary, keep: int | None, title: str | None) -> Session:
+    """Write a copy of the first `keep` messages (None: all), with the original as its parent."""
+    named = suffixed_title(origin.title, " (fork)") if title is None else clean_title(title)
+    return _copy(store, origin, keep, {**UNUSED, "title": named, "parent_session_id": origin.session_id})
+
+
+def duplicate_session(store: Store, origin: Summary) -> Session:
+    """Write a copy of a whole session, without a parent."""
+    named = suffixed_title(origin.title, " (copy)")
+    return _copy(store, origin, None, {"title": named, "parent_session_id": None})
+
+
+def store_new(store: Store, session: Session) -> Session:
+    """Store a session that has no file: as a draft while it has no content, else as a file."""
+    if session.messages or session.tool_calls or session.waiting:
+        return write_new(store, session)
+    encoded_metadata(session.extra)  # what could not be written later is refused now
+    return store.put_draft(session)
+
+
+def write_new(store: Store, session: Session) -> Session:
+    """Write the file of a session that has none; raise `Conflict` if there is one."""
+    text = editing.new_text(session)
+    store.check_index()
+    written = editing.create(store.folder, session.session_id, text)
+    store.record_new(session.summary(), written.sent(last_message_at(reversed(session.messages))))
+    return replace(session, signature=written.stored.signature)
+
+
+def _copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, Any]) -> Session:
+    """Write a copy of a session's file with these values; a draft has none, and is copied as a draft."""
+    now, copy_id = time.time(), _new_id()
+    fresh = {"pinned": False, "archived": False, "created_at": now, "updated_at": now, **NOTHING_PENDING}
+    unshared = {name: value for name, value in UNSHARED.items() if name in origin.extra}
+    changes = checked_metadata({**fresh, **unshared, **values})
+    loaded = store.load(origin.session_id)
+    if loaded is None:
+        return store_new(store, session_without_messages(origin.changed({**changes, "session_id": copy_id})))
+    source = reading.outline(loaded)
+    kept = source.total if keep is None else min(keep, source.total)
+    encoded = encoded_metadata({"session_id": copy_id, **changes, "message_count": kept})
+    cut = editing.kept_tool_calls(source, kept) if kept < source.total else {}
+    edits = [*editing.truncated(source, kept), *editing.set_keys(source, cut | encoded)]
+    store.check_index()
+    written = editing.copy(source, edits, kept, copy_id)
+    with after_the_file(f"session {copy_id} was saved"):
+        copied = reading.load(store.folder, copy_id)
+    summary, stored = reading.summary(reading.outline(copied))
+    store.record_new(summary, written._replace(stored=stored))
+    return reading.session(copied)
+
+
+def _new_id() -> str:
+    """Return an id that no session has: 12 hex digits."""
+    return uuid.uuid4().hex[:12]

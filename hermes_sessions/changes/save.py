@@ -1,0 +1,105 @@
+"""Whole sessions written over the version that they were read from, and interrupted turns closed that way."""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import Conflict, InvalidValue, NotFound
+from ..fields import FIELDS, other_keys, read_metadata
+from ..model import Session, Summary, last_message_at
+from ..sidecars import Loaded, document, editing, reading, trash
+from . import recovery
+from .create import store_new
+from .metadata import checked_metadata, encoded_metadata, refuse_read_only, unstated_times
+from .store import Store
+
+
+def save_session(store: Store, session: Session, *, touch: bool) -> Session:
+    """Write a session, whose lists were checked, over the version that it was read from."""
+    with store.lock(session.session_id):
+        loaded = store.load(session.session_id)
+        if loaded is None:
+            return _save_without_file(store, session, touch=touch)
+        if session.signature != loaded.signature:
+            raise Conflict(f"session {session.session_id} was changed since it was read")
+        return _save_over(store, loaded, session, touch=touch)
+
+
+def _save_without_file(store: Store, session: Session, *, touch: bool) -> Session:
+    if not _is_still_without_file(store, session):
+        raise Conflict(f"session {session.session_id} was changed or deleted since it was read")
+    given = {name: value for name, value in session.metadata().items() if name in FIELDS} | session.extra
+    values = checked_metadata(given) | ({"updated_at": time.time()} if touch else {})
+    known = read_metadata(session.session_id, values, session.updated_at)
+    return store_new(store, replace(session, **known, extra=other_keys(values)))
+
+
+def _is_still_without_file(store: Store, session: Session) -> bool:
+    """Whether a session without a file is still the draft that was read, or was never stored."""
+    row = store.row(session.session_id)
+    if row is not None and row.draft:
+        return session.signature == row.stored.signature
+    never_stored = session.signature is None or session.draft
+    return never_stored and not trash.newest(session.session_id, store.trash_dir)
+
+
+def _save_over(store: Store, loaded: Loaded, session: Session, *, touch: bool) -> Session:
+    old = reading.session(loaded)
+    changes = checked_metadata(editing.changed_keys(old, session))
+    if touch:
+        changes["updated_at"] = time.time()
+    refuse_read_only(old, changes, transcript=session.messages != old.messages)
+    return write_over(store, loaded, old, session, changes)
+
+
+def write_over(
+    store: Store, loaded: Loaded, old: Session, session: Session, changes: Mapping[str, Any]
+) -> Session:
+    """Write a session over its file, which reads as `old`; `changes` are the checked metadata that differ.
+
+    The caller holds the session's lock. A file that gets shorter is kept as a backup.
+    """
+    source = reading.outline(loaded)
+    noted = unstated_times(source, old, changes)
+    texts = {name: document.encode(value, name) for name, value in changes.items()}
+    texts["message_count"] = document.encode(session.message_count, "message_count")
+    edits = editing.saved(loaded, old, session, encoded_metadata(noted) | texts)
+    store.check_index()
+    shorter = session.message_count < old.message_count
+    written = editing.rewrite(source, edits, session.message_count, backup=shorter)
+    known = {name: value for name, value in changes.items() if name in FIELDS}
+    extra = {**old.extra, **session.extra, **{name: noted[name] for name in noted.keys() - FIELDS.keys()}}
+    new = replace(session, **known, extra=extra, signature=written.stored.signature)
+    store.record(new.summary(), written.sent(last_message_at(reversed(new.messages))))
+    return new
+
+
+# ---- interrupted turns ----------------------------------------------------------------------------------
+
+
+def recover_session(store: Store, session_id: str, alive: Collection[str]) -> Summary | None:
+    """Close a session's interrupted turn, decided under its lock; return None if there is none.
+
+    `alive` are the ids of streams that still run.
+    """
+    with store.lock(session_id):
+        loaded = store.load(session_id)
+        if loaded is None:
+            if store.draft(session_id) is None:
+                raise NotFound(f"no session {session_id}")
+            return None
+        session = reading.session(loaded)
+        if not recovery.is_interrupted(session, alive):
+            return None
+        core = None if session.messages else _core_transcript(store, session)
+        closed = recovery.recovered(session, core, time.time(), alive)
+        return None if closed is None else _save_over(store, loaded, closed, touch=True).summary()
+
+
+def _core_transcript(store: Store, session: Session) -> dict[str, Any] | None:
+    try:
+        path = store.config.core_transcript(session.profile, session.session_id)
+    except InvalidValue:  # a profile that cannot exist has no folder
+        return None
+    return reading.read_object(path)
