@@ -412,7 +412,9 @@ def test_a_change_without_an_import_is_refused_with_what_to_do(
 ) -> None:
     before, files = digest(path), list(sessions.config.sessions_dir.iterdir())
     for session_id in ("lone", "a", "c"):
-        with pytest.raises(ReadOnly, match=f"session {session_id} is the agent's: import it to change it"):
+        with pytest.raises(
+            ReadOnly, match=f"session {session_id} belongs to the agent: import it to change it"
+        ):
             REFUSED[name](sessions, session_id)
     with pytest.raises(NotFound):
         REFUSED[name](sessions, "nobody")
