@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hermes_sessions import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, SessionRepository
 from hermes_sessions import repository as repository_module
+from hermes_sessions.fields import with_clean_title
 from hermes_sessions.sidecars import editing, reading
 from hermes_sessions.sidecars.document import Edit
 
@@ -1009,7 +1010,7 @@ def test_any_sequence_of_writes_keeps_what_json_reads(
     for verb, argument in steps:
         if verb == "update":
             sessions.update("one", touch=False, **argument)
-            model |= argument
+            model |= with_clean_title(argument)
         elif verb == "append":
             sessions.append("one", argument)
             model["messages"] = model["messages"] + argument
