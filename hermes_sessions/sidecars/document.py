@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .. import json_text
-from ..errors import InvalidValue
 from ..json_text import Malformed, decode
 
 BOM = codecs.BOM_UTF8
