@@ -1,20 +1,27 @@
-"""Every Hermes conversation in one place: the web UI's sidecars, through an index that can be rebuilt."""
+"""Every Hermes conversation in one place: the web UI's sidecars, through an index that can be rebuilt.
 
-from .errors import (
-    AgentUnavailable,
-    Conflict,
-    InvalidId,
-    InvalidValue,
-    NewerDatabase,
-    NotFound,
-    ReadOnly,
-    SessionsError,
-    StorageError,
-    Unreadable,
-)
-from .model import Session, Signature, Summary, title_from
-from .repository import SessionRepository
-from .results import Finding, Hit, Hits, MessagePage, Page, Project, Removed, SyncReport, Trashed, Usage
+The public names load their modules when they are first used: SQLAlchemy with `SessionRepository`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        AgentUnavailable,
+        Conflict,
+        InvalidId,
+        InvalidValue,
+        NewerDatabase,
+        NotFound,
+        ReadOnly,
+        SessionsError,
+        StorageError,
+        Unreadable,
+    )
+    from .model import Session, Signature, Summary, title_from
+    from .repository import SessionRepository
+    from .results import Finding, Hit, Hits, MessagePage, Page, Project, Removed, SyncReport, Trashed, Usage
 
 __all__ = [
     "AgentUnavailable",
@@ -43,3 +50,26 @@ __all__ = [
     "Usage",
     "title_from",
 ]
+
+_NAMES = {
+    "errors": (
+        "AgentUnavailable Conflict InvalidId InvalidValue NewerDatabase NotFound ReadOnly SessionsError "
+        "StorageError Unreadable"
+    ),
+    "model": "Session Signature Summary title_from",
+    "repository": "SessionRepository",
+    "results": "Finding Hit Hits MessagePage Page Project Removed SyncReport Trashed Usage",
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
