@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from . import config as configuration
 from . import files
-from .agent import Agent, Agents, agents, mirror, mirror_rows
+from .agent import Agent, Agents, MirrorState, mirror_states, mirror_warnings, mirrors_are_current
 from .care import Report, backup, checks, why
 from .changes import (
     Projects,
@@ -80,7 +80,7 @@ class Index(NamedTuple):
 
     connection: Connection
     version: str
-    homes: Mapping[str, mirror.Home]
+    mirrors: Mapping[str, MirrorState]
 
 
 class SessionRepository:
@@ -297,17 +297,17 @@ class SessionRepository:
     @contextmanager
     def _up_to_date(self) -> Iterator[Index]:
         """Give out the index in line with the files and with the agents' databases."""
-        seen, trash_time = self._agents.seen(), sync.trash_time(self.config.trash_dir)
+        versions, trash_time = self._agents.file_versions(), sync.trash_time(self.config.trash_dir)
         with database.reading(self._engine) as connection:
             state = sync.current_state(connection, self.config.sessions_dir)
             if state is not None and state.trash_time == trash_time:
-                homes = mirror.homes(connection)
-                if agents.are_current(homes, seen):
-                    yield Index(connection, state.version, homes)
+                mirrors = mirror_states(connection)
+                if mirrors_are_current(mirrors, versions):
+                    yield Index(connection, state.version, mirrors)
                     return
         self._catch_up()
         with database.reading(self._engine) as connection:
-            yield Index(connection, rows.state(connection).version, mirror.homes(connection))
+            yield Index(connection, rows.state(connection).version, mirror_states(connection))
 
     def _total(self, index: Index, filters: Filters) -> int:
         """Return how many sessions match, counted once for each version of the index.
@@ -406,7 +406,7 @@ class SessionRepository:
         try:
             return self._store.summary(session_id)
         except NotFound:
-            with self._agents.mirrored() as connection:
+            with self._agents.reading_mirrors() as connection:
                 return self._agents.summary(connection, session_id)
 
     def get(self, session_id: str) -> Session:
@@ -414,7 +414,7 @@ class SessionRepository:
         try:
             return self._store.session(session_id)
         except NotFound:
-            with self._agents.mirrored() as connection:
+            with self._agents.reading_mirrors() as connection:
                 return self._agents.session(connection, self._agents.summary(connection, session_id))
 
     def messages(
@@ -433,7 +433,7 @@ class SessionRepository:
             return read_page(self._store, session_id, before, limit)
         if self._store.draft(session_id) is not None:
             return MessagePage([], 0, 0)
-        with self._agents.mirrored() as connection:
+        with self._agents.reading_mirrors() as connection:
             summary = self._agents.summary(connection, session_id)
             return self._agents.page(connection, summary, before, limit)
 
@@ -442,9 +442,7 @@ class SessionRepository:
 
         Empty for a session that is no part of a chain, or of which no agent knows.
         """
-        with self._agents.mirrored() as connection:
-            holder = self._agents.holder(connection, session_id)
-            return mirror_rows.segments(connection, holder.profile, session_id)
+        return self._agents.segment_ids(session_id)
 
     def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
         """Return a session as text to keep elsewhere, credentials masked unless `redact=False`.
@@ -747,7 +745,7 @@ class SessionRepository:
         report = sync.sync(self._engine, self.config.sessions_dir, progress)
         settle_leftovers(self._store)
         sync.sync_trash(self._engine, self.config.trash_dir)
-        self._agents.refresh(whole=True)
+        self._agents.refresh(full=True)
         return report
 
     def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
@@ -807,7 +805,7 @@ def _filters(**given: Any) -> Filters:
 
 def _warnings(index: Index, filters: Filters) -> tuple[str, ...]:
     """Return in words what a list cannot show."""
-    return (*_unreadable(index), *(agents.warnings(index.homes) if filters.agent else ()))
+    return (*_unreadable(index), *(mirror_warnings(index.mirrors) if filters.agent else ()))
 
 
 def _unreadable(index: Index) -> tuple[str, ...]:

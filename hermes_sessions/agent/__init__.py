@@ -1,17 +1,21 @@
-"""The agent's `state.db`, read only: its sessions, their lineage, and the mirror of them in the index."""
+"""The agent's `state.db`: reading it, the lineage of its sessions, and their mirror in the index."""
 
-from . import agents, mirror, mirror_rows
 from .agents import Agents
+from .mirror import mirror_warnings, mirrors_are_current
+from .mirror_rows import MirrorState, find_agent_session, mirror_states
 from .snapshot import MESSAGE_COLUMNS, SESSION_COLUMNS, Snapshot
-from .state import Agent
+from .state import Agent, FileVersions
 
 __all__ = [
     "MESSAGE_COLUMNS",
     "SESSION_COLUMNS",
     "Agent",
     "Agents",
+    "FileVersions",
+    "MirrorState",
     "Snapshot",
-    "agents",
-    "mirror",
-    "mirror_rows",
+    "find_agent_session",
+    "mirror_states",
+    "mirror_warnings",
+    "mirrors_are_current",
 ]

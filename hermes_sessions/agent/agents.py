@@ -1,11 +1,10 @@
-"""The agents of a home's profiles: which there are, their mirrors kept up to date, single sessions read.
+"""The agents of all profiles of a home: their mirrors kept up to date, and single sessions read from them.
 
-Writes nothing but the mirror; what is imported or deleted is `writing`'s and `agent_state`'s.
+Writes nothing but the mirrors.
 """
 
 import threading
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -18,8 +17,8 @@ from ..model import Session, Summary
 from ..results import MessagePage
 from ..sidecars import trash
 from . import mirror, mirror_rows
-from .mirror import Home
-from .state import Agent, Seen
+from .mirror_rows import find_agent_session, mirror_states
+from .state import Agent, FileVersions
 
 
 class Agents:
@@ -29,10 +28,10 @@ class Agents:
         self._config, self._engine = config, engine
         self._refreshing = threading.Lock()
         self._known: dict[str, Agent] = {}
-        self.active = self.of(config.profile)
+        self.active = self.of_profile(config.profile)
 
-    def of(self, profile: str) -> Agent:
-        """Return the agent of a profile, whether it has a `state.db` or not."""
+    def of_profile(self, profile: str) -> Agent:
+        """Return the agent of a profile, which need not have a `state.db`."""
         agent = self._known.get(profile)
         if agent is None:
             agent = self._known.setdefault(profile, Agent(self._config.state_db(profile), profile))
@@ -40,95 +39,99 @@ class Agents:
 
     def all(self) -> list[Agent]:
         """Return the agent of every profile that may have one."""
-        return [self.of(profile) for profile in agent_profiles(self._config)]
+        return [self.of_profile(profile) for profile in agent_profiles(self._config)]
 
     def close(self) -> None:
         """Dispose of every engine."""
         for agent in list(self._known.values()):
             agent.close()
 
-    # ---- the mirror -------------------------------------------------------------------------------------
+    # ---- the mirrors ------------------------------------------------------------------------------------
 
-    def seen(self) -> dict[str, Seen]:
-        """Return what `stat` says of the files of each agent."""
-        return {agent.profile: agent.seen() for agent in self.all()}
+    def file_versions(self) -> dict[str, FileVersions]:
+        """Return the versions of each agent's files, by profile."""
+        return {agent.profile: agent.file_versions() for agent in self.all()}
 
-    def refresh(self, *, whole: bool = False) -> None:
-        """Bring the mirror of every agent up to date; `whole` reads every session anew."""
-        with self._refreshing:  # of many threads that notice, one reads
+    def refresh(self, *, full: bool = False) -> None:
+        """Bring the mirror of every agent up to date; `full` reads every session."""
+        with self._refreshing:  # of several threads that see a change, one reads it
             agents = self.all()
             for agent in agents:
-                mirror.refresh(self._engine, agent, whole=whole)
+                mirror.refresh(self._engine, agent, full=full)
             self._forget_all_but({agent.profile for agent in agents})
 
     def rebuild(self) -> None:
-        """Forget the mirror of every agent and read all of them anew."""
+        """Delete the mirror of every agent and build it again."""
         self._forget_all_but(set())
         self.refresh()
 
     @contextmanager
-    def mirrored(self) -> Iterator[Connection]:
-        """Give out a connection that sees the mirrors up to date."""
+    def reading_mirrors(self) -> Iterator[Connection]:
+        """Give out a connection to the index, with the mirrors up to date."""
         self.refresh()
         with database.reading(self._engine) as connection:
             yield connection
 
     def _forget_all_but(self, profiles: Collection[str]) -> None:
         with database.reading(self._engine) as connection:
-            gone = mirror.homes(connection).keys() - set(profiles)
+            gone = mirror_states(connection).keys() - set(profiles)
         for profile in gone:
             mirror.forget(self._engine, profile)
 
-    def holder(self, connection: Connection, session_id: str) -> Agent:
-        """Return the agent that has a session as far as the mirror knows, else the active one."""
-        found = lists.conversation(connection, session_id) or mirror_rows.segment(connection, session_id)
-        return self.active if found is None else self.of(found.profile)
-
     # ---- one session ------------------------------------------------------------------------------------
 
+    def owner(self, connection: Connection, session_id: str) -> Agent:
+        """Return the agent whose mirror has a session, the active agent if no mirror has it."""
+        summary = _find(connection, session_id)
+        return self.active if summary is None else self.of_profile(summary.profile)
+
+    def segment_ids(self, session_id: str) -> list[str]:
+        """Return the segments of a session's conversation that have messages, oldest first.
+
+        The list is empty if there are fewer than two.
+        """
+        with self.reading_mirrors() as connection:
+            profile = self.owner(connection, session_id).profile
+            return mirror_rows.segment_ids(connection, profile, session_id)
+
     def summary(self, connection: Connection, session_id: str) -> Summary:
-        """Return a session of an agent, unless it was deleted here; errors as of `found`."""
+        """Return a session of an agent, unless it is in the trash; raises as `summary_of_original`."""
         if trash.newest(session_id, self._config.trash_dir) is not None:
             raise NotFound(f"no session {session_id}")
-        return self.found(connection, session_id)
+        return self.summary_of_original(connection, session_id)
 
-    def found(self, connection: Connection, session_id: str) -> Summary:
-        """Return a session of an agent; raise `NotFound`, or `AgentUnavailable` if it cannot be known."""
-        found = lists.conversation(connection, session_id) or mirror_rows.segment(connection, session_id)
-        homes = mirror.homes(connection)
-        asked = [home for home in homes.values() if found is None or home.profile == found.profile]
-        failed = next((home for home in asked if home.failed), None)
-        if failed is not None:
-            raise AgentUnavailable(str(failed.warning))
-        if found is None or not found.message_count:
+    def summary_of_original(self, connection: Connection, session_id: str) -> Summary:
+        """Return a session of an agent, even if a copy of it is in the trash.
+
+        Raises `NotFound`, or `AgentUnavailable` if an agent that may have the session cannot be read.
+        """
+        summary = _find(connection, session_id)
+        for state in mirror_states(connection).values():
+            if state.failed and (summary is None or state.profile == summary.profile):
+                raise AgentUnavailable(str(state.warning))
+        if summary is None or not summary.message_count:
             raise NotFound(f"no session {session_id}")
-        return found if found.workspace else replace(found, workspace=last_workspace(self._config))
+        return summary if summary.workspace else replace(summary, workspace=last_workspace(self._config))
 
     def session(self, connection: Connection, summary: Summary) -> Session:
-        """Return a session with its messages; raise `NotFound`, `AgentUnavailable`."""
+        """Return a session with its messages; raise `AgentUnavailable`."""
         page = self.page(connection, summary, None, None)
         return Session(**summary.metadata(), extra=summary.extra, messages=page.messages)
 
     def page(
         self, connection: Connection, summary: Summary, before: int | None, limit: int | None
     ) -> MessagePage:
-        """Return the `limit` messages of a session before index `before`; None is all, and the end."""
-        between = mirror_rows.between(connection, summary.profile, summary.session_id)
-        with self.of(summary.profile).reading() as snapshot:
-            found = snapshot.message_ids(summary.session_id, between)
-            end = len(found) if before is None else min(before, len(found))
+        """Return at most `limit` messages of a session, the last ones before index `before`.
+
+        `limit=None` is no limit, and `before=None` the end of the session. Raises `AgentUnavailable`.
+        """
+        message_range = mirror_rows.message_range(connection, summary.profile, summary.session_id)
+        with self.of_profile(summary.profile).reading() as snapshot:
+            ids = snapshot.message_ids(summary.session_id, message_range)
+            end = len(ids) if before is None else min(before, len(ids))
             start = 0 if limit is None else max(0, end - limit)
-            return MessagePage(snapshot.messages(found[start:end]), start, len(found))
+            return MessagePage(snapshot.messages(ids[start:end]), start, len(ids))
 
 
-def are_current(homes: Mapping[str, Home], seen: Mapping[str, Seen]) -> bool:
-    """Whether the mirror has what the files of all agents hold, as far as `stat` tells."""
-    now = time.time_ns()
-    return homes.keys() == seen.keys() and all(
-        mirror.is_current(homes[profile], files, now) for profile, files in seen.items()
-    )
-
-
-def warnings(homes: Mapping[str, Home]) -> tuple[str, ...]:
-    """Return in words what a list of the agents' conversations cannot show."""
-    return tuple(home.warning for _, home in sorted(homes.items()) if home.warning)
+def _find(connection: Connection, session_id: str) -> Summary | None:
+    return lists.conversation(connection, session_id) or find_agent_session(connection, session_id)

@@ -1,59 +1,112 @@
-"""The rows of the mirror: what is known of the agents' sessions, and how lists and pages show them."""
+"""The tables of the mirror: SQL over the agents' sessions, their conversations, and the mirrors' states."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..fields import read_metadata
-from ..index import AGENT_CONVERSATIONS, AGENT_SESSIONS, database
-from ..index import rows as tables
+from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, rows
 from ..model import Summary
-from ..sources import source_class, source_label
 from . import lineage
-from .lineage import Conversation, Segment
-from .snapshot import Row
+from .lineage import Conversation, LineageFields, Segment
+from .snapshot import AgentSession
+from .summaries import summary_of
 
-# Rows that change in place without a word: the latest, whose model and tokens follow their messages.
+# So many of the latest sessions are read at every scan: their models and tokens change without a sign.
 RECENT = 64
 
-_SEGMENT_COLUMNS = [AGENT_SESSIONS.c["session_id" if name == "id" else name] for name in Segment._fields]
-_ROW_COLUMNS = [AGENT_SESSIONS.c[name] for name in Row._fields if name != "segment"]
-_KNOWN_COLUMNS = [*_SEGMENT_COLUMNS, *_ROW_COLUMNS, AGENT_SESSIONS.c.family, AGENT_SESSIONS.c.lineage]
+
+class MirrorState(NamedTuple):
+    """How far the mirror of one profile is. Times are nanoseconds since the epoch.
+
+    `versions` is `FileVersions.encoded` at the last scan, `read_at` when that began, and `fully_read_at` when
+    the last scan of every session began. `warning` is what lists should tell the user. `failed` is whether
+    the agent could not be read.
+    """
+
+    profile: str
+    revision: int = 0
+    versions: str = ""
+    read_at: int = 0
+    fully_read_at: int = 0
+    session_count: int = 0
+    last_message: int = 0
+    fingerprint: str | None = None
+    warning: str | None = None
+    failed: bool = False
 
 
-class Known(NamedTuple):
-    """A session's row as the mirror has it, with its family and what lineage says of it."""
+class MirroredSession(NamedTuple):
+    """A session as the mirror has it, with its family and its lineage fields."""
 
-    row: Row
+    session: AgentSession
     family: str
-    lineage: dict[str, Any] | None
+    lineage: LineageFields | None
 
 
-# ---- what is known --------------------------------------------------------------------------------------
+class MirrorChange(NamedTuple):
+    """What to delete from the two tables, by id, and what to insert."""
+
+    stale_sessions: list[str]
+    sessions: list[MirroredSession]
+    stale_conversations: list[str]
+    conversations: list[Summary]
 
 
-def _of(profile: str) -> sa.ColumnElement[bool]:
+# ---- states ---------------------------------------------------------------------------------------------
+
+_STATE_COLUMNS = (
+    "profile revision seen looked_at whole_at sessions last_message fingerprint warning failed"
+).split()
+_STATES = sa.select(*(AGENT_HOMES.c[name] for name in _STATE_COLUMNS))
+
+
+def mirror_states(connection: Connection) -> dict[str, MirrorState]:
+    """Return how far the mirror of each profile is, by profile."""
+    states = (MirrorState(*row) for row in connection.execute(_STATES))
+    return {state.profile: state for state in states}
+
+
+def put_state(connection: Connection, state: MirrorState) -> None:
+    """Store how far the mirror of a profile is."""
+    connection.execute(sa.delete(AGENT_HOMES).where(AGENT_HOMES.c.profile == state.profile))
+    connection.execute(sa.insert(AGENT_HOMES).values(dict(zip(_STATE_COLUMNS, state, strict=True))))
+
+
+# ---- sessions -------------------------------------------------------------------------------------------
+
+_SEGMENT_COLUMNS = [AGENT_SESSIONS.c["session_id" if name == "id" else name] for name in Segment._fields]
+_OTHER_COLUMNS = [
+    AGENT_SESSIONS.c[name]
+    for name in "archived workspace input_tokens output_tokens estimated_cost first last".split()
+]
+_COLUMNS = [*_SEGMENT_COLUMNS, *_OTHER_COLUMNS, AGENT_SESSIONS.c.family, AGENT_SESSIONS.c.lineage]
+
+
+def _is_of(profile: str) -> sa.ColumnElement[bool]:
     return AGENT_SESSIONS.c.profile == profile
 
 
-def ids(connection: Connection, profile: str) -> set[str]:
-    """Return the ids of a profile\'s sessions."""
-    return set(connection.execute(sa.select(AGENT_SESSIONS.c.session_id).where(_of(profile))).scalars())
+def session_ids(connection: Connection, profile: str) -> set[str]:
+    """Return the ids of a profile's sessions."""
+    return set(connection.execute(sa.select(AGENT_SESSIONS.c.session_id).where(_is_of(profile))).scalars())
 
 
 def outline(connection: Connection, profile: str) -> dict[str, tuple[str | None, str | None]]:
     """Return the title and the parent of each session by id."""
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "title", "parent_session_id"))
-    found = database.driver_tuples(connection.execute(sa.select(*columns).where(_of(profile))))
-    return {name: (title, parent) for name, title, parent in found}
+    found = database.driver_tuples(connection.execute(sa.select(*columns).where(_is_of(profile))))
+    return {session_id: (title, parent) for session_id, title, parent in found}
 
 
-def restless(connection: Connection, profile: str) -> set[str]:
-    """Return the ids whose rows change without a sign: the latest, and parents that may yet be continued."""
-    recent = sa.select(AGENT_SESSIONS.c.session_id).where(_of(profile))
+def volatile_ids(connection: Connection, profile: str) -> set[str]:
+    """Return the ids of sessions that may change without a sign.
+
+    These are the latest sessions, and parents that have not ended: they may yet be continued by a child.
+    """
+    recent = sa.select(AGENT_SESSIONS.c.session_id).where(_is_of(profile))
     recent = recent.order_by(AGENT_SESSIONS.c.last_activity.desc()).limit(RECENT)
     child = AGENT_SESSIONS.alias("child")
     open_parents = (
@@ -72,44 +125,78 @@ def restless(connection: Connection, profile: str) -> set[str]:
     return {*connection.execute(recent).scalars(), *connection.execute(open_parents).scalars()}
 
 
-def rows(connection: Connection, profile: str, session_ids: Collection[str] | None) -> dict[str, Known]:
-    """Return the rows of these ids, or all, by id."""
-    if session_ids is not None:
-        return rows_where(connection, profile, AGENT_SESSIONS.c.session_id, session_ids)
-    found = map(_of_row, connection.execute(sa.select(*_KNOWN_COLUMNS).where(_of(profile))).all())
-    return {known.row.segment.id: known for known in found}
+def all_sessions(connection: Connection, profile: str) -> dict[str, MirroredSession]:
+    """Return every session of a profile by id."""
+    return _by_id(connection.execute(sa.select(*_COLUMNS).where(_is_of(profile))).all())
 
 
-def rows_where(
+def sessions(connection: Connection, profile: str, ids: Iterable[str]) -> dict[str, MirroredSession]:
+    """Return the sessions with these ids, by id."""
+    return _sessions_where(connection, profile, AGENT_SESSIONS.c.session_id, ids)
+
+
+def sessions_of_families(
+    connection: Connection, profile: str, families: Iterable[str]
+) -> dict[str, MirroredSession]:
+    """Return the sessions of these families, by id."""
+    return _sessions_where(connection, profile, AGENT_SESSIONS.c.family, families)
+
+
+def _sessions_where(
     connection: Connection, profile: str, column: sa.ColumnElement[Any], values: Iterable[str]
-) -> dict[str, Known]:
-    """Return the rows whose `column` has one of these values, by id."""
-    query = sa.select(*_KNOWN_COLUMNS).where(_of(profile))
-    return {
-        found.row.segment.id: found
-        for some in database.chunks(values)
-        for found in map(_of_row, connection.execute(query.where(column.in_(some))).all())
-    }
+) -> dict[str, MirroredSession]:
+    query = sa.select(*_COLUMNS).where(_is_of(profile))
+    found: dict[str, MirroredSession] = {}
+    for some in database.chunks(values):
+        found |= _by_id(connection.execute(query.where(column.in_(some))).all())
+    return found
 
 
-def _of_row(row: Sequence[Any]) -> Known:
+def _by_id(found: Sequence[sa.Row[Any]]) -> dict[str, MirroredSession]:
+    return {each.session.segment.id: each for each in map(_mirrored, found)}
+
+
+def _mirrored(row: Sequence[Any]) -> MirroredSession:
+    """Return the session of a row of `_COLUMNS`."""
     split = len(_SEGMENT_COLUMNS)
-    return Known(Row(Segment(*row[:split]), *row[split:-2]), row[-2], row[-1])
+    return MirroredSession(AgentSession(Segment(*row[:split]), *row[split:-2]), row[-2], row[-1])
 
 
-def session_values(profile: str, known: Known) -> dict[str, Any]:
-    """Return a row as `agent_sessions` stores it."""
-    segment = known.row.segment._asdict()
-    rest = known.row._asdict()
-    del rest["segment"]
-    values = {"session_id": segment.pop("id"), "profile": profile, **segment, **rest}
-    return values | {"family": known.family, "lineage": known.lineage}
+# ---- changes --------------------------------------------------------------------------------------------
 
 
-def conversation_values(summary: Summary) -> dict[str, Any]:
-    """Return a conversation as `agent_conversations` stores it."""
-    values = {name: getattr(summary, name) for name in _CONVERSATION_FIELDS}
-    return values | {"source": summary.source, "hidden": summary.hidden, **tables.place_of(summary)._asdict()}
+def apply(connection: Connection, profile: str, change: MirrorChange) -> None:
+    """Carry out a change of a profile's sessions and conversations."""
+    _delete(connection, AGENT_SESSIONS, profile, change.stale_sessions)
+    _delete(connection, AGENT_CONVERSATIONS, profile, change.stale_conversations)
+    if change.sessions:
+        values = [_session_values(profile, each) for each in change.sessions]
+        connection.execute(sa.insert(AGENT_SESSIONS), values)
+    if change.conversations:
+        connection.execute(
+            sa.insert(AGENT_CONVERSATIONS), list(map(_conversation_values, change.conversations))
+        )
+
+
+def _delete(connection: Connection, table: sa.Table, profile: str, ids: Iterable[str]) -> None:
+    for some in database.chunks(ids):
+        connection.execute(sa.delete(table).where(table.c.profile == profile, table.c.session_id.in_(some)))
+
+
+def forget(connection: Connection, profile: str) -> None:
+    """Delete everything that is mirrored of a profile."""
+    for table in (AGENT_SESSIONS, AGENT_CONVERSATIONS, AGENT_HOMES):
+        connection.execute(sa.delete(table).where(table.c.profile == profile))
+
+
+_VALUE_NAMES = [column.name for column in _COLUMNS]
+
+
+def _session_values(profile: str, mirrored: MirroredSession) -> Mapping[str, object]:
+    """Return a row of `agent_sessions`."""
+    segment, *others = mirrored.session
+    values = zip(_VALUE_NAMES, (*segment, *others, mirrored.family, mirrored.lineage), strict=True)
+    return {"profile": profile, **dict(values)}
 
 
 _CONVERSATION_FIELDS = [
@@ -119,85 +206,59 @@ _CONVERSATION_FIELDS = [
 ]
 
 
-# ---- sessions -------------------------------------------------------------------------------------------
-
-# What an entry of an agent's session has beside the fields of any session, as the web UI's reader gives it.
-_NO_LINEAGE: Mapping[str, Any] = dict.fromkeys(
-    "parent_session_id parent_title parent_source relationship_type _parent_lineage_root_id _lineage_root_id "
-    "_lineage_tip_id _compression_segment_count".split()
-)
+def _conversation_values(summary: Summary) -> Mapping[str, object]:
+    """Return a row of `agent_conversations`."""
+    values = {name: getattr(summary, name) for name in _CONVERSATION_FIELDS}
+    return values | {"source": summary.source, "hidden": summary.hidden, **rows.place_of(summary)._asdict()}
 
 
-def summary_of(conversation: Conversation, rows: Mapping[str, Row], profile: str) -> Summary:
-    """Return a conversation as a list shows it; tokens and cost are those of all its segments."""
-    head, tip, last = conversation.head, conversation.tip, rows[conversation.tip.id]
-    parts = [rows[segment.id] for segment in conversation.segments]
-    costs = [part.estimated_cost for part in parts if part.estimated_cost is not None]
-    source = head.source or "cli"
-    known = {
-        "title": head.title or f"{source.title()} Session",
-        "workspace": last.workspace,
-        "model": tip.model,
-        "created_at": head.started_at or conversation.active_at,
-        "updated_at": conversation.active_at,
-        "archived": last.archived,
-        "profile": profile,
-        "input_tokens": sum(part.input_tokens for part in parts),
-        "output_tokens": sum(part.output_tokens for part in parts),
-        "estimated_cost": sum(costs) if costs else None,
-        "parent_session_id": head.parent_session_id,
-        "is_cli_session": True,
-        "source_tag": source,
-        "session_source": source_class(source),
-        "source_label": source_label(source),
-    }
-    return Summary(
-        **read_metadata(tip.id, known, conversation.active_at),
-        extra={"raw_source": source},
-        message_count=tip.message_count,
-        last_message_at=conversation.active_at,
-        of_agent=True,
-        lineage={**_NO_LINEAGE, "parent_session_id": head.parent_session_id, **conversation.lineage()},
-    )
+# ---- one session ----------------------------------------------------------------------------------------
 
 
-def segment(connection: Connection, session_id: str) -> Summary | None:
-    """Return a session of an agent that is no conversation of its own, such as an earlier segment; or None.
+def find_agent_session(connection: Connection, session_id: str) -> Summary | None:
+    """Return any session of an agent by its own id, also an earlier segment of a conversation; or None.
 
-    Without a title it has that of the conversation that it belongs to.
+    A segment without a title gets the title of its conversation. If several profiles have the session, the
+    one where it was active last is returned.
     """
-    query = sa.select(*_KNOWN_COLUMNS, AGENT_SESSIONS.c.profile)
+    query = sa.select(*_COLUMNS, AGENT_SESSIONS.c.profile)
     query = query.where(AGENT_SESSIONS.c.session_id == session_id)
     order = (AGENT_SESSIONS.c.last_activity.desc(), AGENT_SESSIONS.c.profile)
     row = connection.execute(query.order_by(*order)).first()
     if row is None:
         return None
     *columns, profile = row
-    known = _of_row(columns)
-    own = known.row.segment
-    root_id = (known.lineage or {}).get("_lineage_root_id")
-    root = rows(connection, profile, [root_id]).get(root_id) if root_id else None
-    titled = own._replace(title=own.title or (root.row.segment.title if root else None))
-    found = summary_of(Conversation((titled,)), {own.id: known.row}, profile)
-    return replace(found, lineage={**found.lineage, **(known.lineage or {})})
+    return _segment_summary(connection, profile, _mirrored(columns))
 
 
-def between(connection: Connection, profile: str, session_id: str) -> tuple[int, int] | None:
+def _segment_summary(connection: Connection, profile: str, mirrored: MirroredSession) -> Summary:
+    own, fields = mirrored.session.segment, mirrored.lineage or {}
+    root_id = fields.get("_lineage_root_id")
+    root = sessions(connection, profile, [root_id]).get(root_id) if root_id else None
+    titled = own._replace(title=own.title or (root.session.segment.title if root else None))
+    summary = summary_of(Conversation((titled,)), {own.id: mirrored.session}, profile)
+    return replace(summary, lineage={**summary.lineage, **fields})
+
+
+def message_range(connection: Connection, profile: str, session_id: str) -> tuple[int, int] | None:
     """Return the ids of a session's first and last message, None if they are not known."""
     query = sa.select(AGENT_SESSIONS.c.first, AGENT_SESSIONS.c.last)
-    query = query.where(_of(profile), AGENT_SESSIONS.c.session_id == session_id)
-    found = connection.execute(query).first()
-    return None if found is None or None in found else (found.first, found.last)
+    query = query.where(_is_of(profile), AGENT_SESSIONS.c.session_id == session_id)
+    row = connection.execute(query).first()
+    return None if row is None or None in row else (row.first, row.last)
 
 
-def segments(connection: Connection, profile: str, session_id: str) -> list[str]:
-    """Return the ids of a conversation's segments with messages, oldest first, if there are several."""
-    known = rows(connection, profile, [session_id]).get(session_id)
-    if known is None:
+def segment_ids(connection: Connection, profile: str, session_id: str) -> list[str]:
+    """Return the segments of a session's conversation that have messages, oldest first.
+
+    The list is empty if there are fewer than two.
+    """
+    mirrored = sessions(connection, profile, [session_id]).get(session_id)
+    if mirrored is None:
         return []
-    family = rows_where(connection, profile, AGENT_SESSIONS.c.family, [known.family])
-    for chain in lineage.chains({name: each.row.segment for name, each in family.items()}):
+    family = sessions_of_families(connection, profile, [mirrored.family])
+    for chain in lineage.chains({name: each.session.segment for name, each in family.items()}):
         if any(segment.id == session_id for segment in chain.segments):
-            spoken = [segment.id for segment in chain.segments if segment.message_count]
-            return spoken if len(spoken) > 1 else []
+            with_messages = [segment.id for segment in chain.segments if segment.message_count]
+            return with_messages if len(with_messages) > 1 else []
     return []

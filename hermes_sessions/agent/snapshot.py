@@ -1,6 +1,6 @@
-"""One state of an agent's `state.db`: the queries over it, and what its rows say.
+"""Queries over one state of the agent's `state.db`: its sessions, their messages, and the one deletion.
 
-Speaks SQLite to whatever release of the agent wrote the file: columns that are not there are not named.
+Written for SQLite and for every release of the agent: a column that the file lacks is never named in a query.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ from ..json_text import Malformed, decode
 from . import lineage
 from .lineage import Segment
 
-JSON_CONTENT = "\0json:"  # how the agent marks content that is a list of parts
+JSON_CONTENT = "\0json:"  # the agent's prefix for content that is a list of parts
 
-# What is read, where the agent's release has the column.
+# The columns that are read, as far as the agent's release has them.
 SESSION_COLUMNS = (
     "id source title model parent_session_id started_at ended_at end_reason message_count "
     "archived cwd input_tokens output_tokens estimated_cost_usd"
@@ -27,14 +27,32 @@ MESSAGE_COLUMNS = (
     "role content timestamp tool_calls tool_call_id tool_name finish_reason reasoning reasoning_content "
     "reasoning_details codex_reasoning_items codex_message_items platform_message_id"
 ).split()
-# What is named without a look: a table of messages without ids is said to be damaged.
-ALWAYS_THERE = {"sessions": "rowid", "messages": "id"}
-ALWAYS_SAID = ("role", "content", "timestamp")
+# Named without a check, so that SQLite reports a table of messages without ids as an error.
+UNCHECKED_COLUMNS = {"sessions": "rowid", "messages": "id"}
+BASIC_KEYS = ("role", "content", "timestamp")  # of every message, even where the value is None
 JSON_COLUMNS = frozenset("tool_calls reasoning_details codex_reasoning_items codex_message_items".split())
 
 
-class Row(NamedTuple):
-    """One session as the agent has it; the cost in dollars, `first` and `last` the ids of its messages."""
+class MessageStats(NamedTuple):
+    """What a session's messages add up to: their number, the time of the latest, the first and last id.
+
+    `last_activity` is in seconds since the epoch.
+    """
+
+    messages: int = 0
+    last_activity: float | None = None
+    first_id: int | None = None
+    last_id: int | None = None
+
+
+NO_MESSAGES = MessageStats()
+
+
+class AgentSession(NamedTuple):
+    """One session as the agent stores it.
+
+    `estimated_cost` is in US dollars. `first_message` and `last_message` are ids of messages.
+    """
 
     segment: Segment
     archived: bool = False
@@ -42,24 +60,20 @@ class Row(NamedTuple):
     input_tokens: int = 0
     output_tokens: int = 0
     estimated_cost: float | None = None
-    first: int | None = None
-    last: int | None = None
+    first_message: int | None = None
+    last_message: int | None = None
 
-
-class Said(NamedTuple):
-    """What the messages of a session amount to: how many, when the last was sent, the first and last id."""
-
-    messages: int = 0
-    last_activity: float | None = None
-    first: int | None = None
-    last: int | None = None
-
-
-NOTHING = Said()
+    @property
+    def stats(self) -> MessageStats:
+        """What its messages added up to when it was read."""
+        segment = self.segment
+        return MessageStats(
+            segment.message_count, segment.last_activity, self.first_message, self.last_message
+        )
 
 
 class Schema(NamedTuple):
-    """The two tables with the columns that are there, and the columns of each that an index begins with."""
+    """The file's two tables with their columns, and the columns that the indexes of each begin with."""
 
     sessions: sa.TableClause
     messages: sa.TableClause
@@ -67,24 +81,24 @@ class Schema(NamedTuple):
     indexed_messages: frozenset[str]
 
 
-def look_up(connection: Connection) -> Schema:
-    """Return the columns of the file and what its indexes begin with."""
+def read_schema(connection: Connection) -> Schema:
+    """Return the columns of the file, and those that its indexes begin with."""
     tables, indexed = [], []
     for table in ("sessions", "messages"):
-        found = connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,))
-        tables.append(sa.table(table, *map(sa.column, {ALWAYS_THERE[table], *found.scalars()})))
-        begin = connection.exec_driver_sql(
-            # An index of a part of the titles has all there are; one of a part of the messages finds not all.
+        columns = connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,))
+        tables.append(sa.table(table, *map(sa.column, {UNCHECKED_COLUMNS[table], *columns.scalars()})))
+        first_columns = connection.exec_driver_sql(
+            # A partial index over titles has every title; a partial one over messages misses some of them.
             "SELECT i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i "
             "WHERE i.seqno = 0 AND NOT (l.partial AND i.name = 'session_id')",
             (table,),
         )
-        indexed.append(frozenset(begin.scalars()))
+        indexed.append(frozenset(first_columns.scalars()))
     return Schema(tables[0], tables[1], indexed[0], indexed[1])
 
 
 class Snapshot:
-    """Queries over one state of the file; they name only columns that are there."""
+    """Queries over one state of the file, on one connection in one read transaction."""
 
     def __init__(self, connection: Connection, schema: Schema) -> None:
         self.connection, self.schema = connection, schema
@@ -92,56 +106,58 @@ class Snapshot:
 
     @property
     def has_sources(self) -> bool:
-        """Whether the agent's own sessions can be told from the web UI's."""
-        return "source" in self._sessions.c
+        """Whether sessions record their source, without which the web UI's cannot be told apart."""
+        return self.has_column("source")
 
     def has_column(self, name: str) -> bool:
-        """Whether the table of sessions has this column."""
+        """Whether the table of sessions has a column."""
         return name in self._sessions.c
 
     @property
-    def is_outlined(self) -> bool:
-        """Whether ids, titles and parents lie in indexes: a row also holds a prompt of many kilobytes."""
+    def has_outline_indexes(self) -> bool:
+        """Whether indexes hold ids, titles and parents, so that no row with its long prompt is read."""
         return {"id", "title", "parent_session_id"} <= self.schema.indexed_sessions
 
     @property
     def has_message_index(self) -> bool:
-        """Whether the messages of one session are found without reading those of all."""
+        """Whether an index finds the messages of one session."""
         return "session_id" in self.schema.indexed_messages
 
-    # ---- sessions
+    # ---- sessions ---------------------------------------------------------------------------------------
 
-    def rows(self, said: Mapping[str, Said], session_ids: Collection[str] | None = None) -> list[Row]:
-        """Return the sessions of these ids, or all, with what `said` tells of their messages."""
-        return [row for query in self._by_id(session_ids) for row in self._rows(query, said)]
+    def sessions(
+        self, stats: Mapping[str, MessageStats], session_ids: Collection[str] | None = None
+    ) -> list[AgentSession]:
+        """Return the sessions with these ids (None: all), with their entries of `stats`."""
+        return [row for query in self._session_queries(session_ids) for row in self._load(query, stats)]
 
-    def _rows(self, query: sa.Select[Any], said: Mapping[str, Said]) -> Iterator[Row]:
-        for values in self._read(query):
-            if isinstance(values[0], str):
-                yield _row(values, said.get(values[0], NOTHING))
-
-    def _read(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-        return database.driver_tuples(self.connection.execute(query))
-
-    def _by_id(self, session_ids: Collection[str] | None) -> Iterator[sa.Select[Any]]:
+    def _session_queries(self, session_ids: Collection[str] | None) -> Iterator[sa.Select[Any]]:
         query = sa.select(*self._columns(self._sessions, SESSION_COLUMNS))
         if session_ids is None:
             yield query
         else:
-            yield from (query.where(self._sessions.c.id.in_(some)) for some in database.chunks(session_ids))
+            yield from (query.where(self._sessions.c.id.in_(ids)) for ids in database.chunks(session_ids))
+
+    def _load(self, query: sa.Select[Any], stats: Mapping[str, MessageStats]) -> Iterator[AgentSession]:
+        for values in self._read(query):
+            if isinstance(values[0], str):
+                yield _session(values, stats.get(values[0], NO_MESSAGES))
+
+    def _read(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+        return database.driver_tuples(self.connection.execute(query))
 
     @staticmethod
-    def _columns(table: sa.TableClause, wanted: Iterable[str]) -> list[sa.ColumnElement[Any]]:
-        return [table.c[name] if name in table.c else sa.null().label(name) for name in wanted]
+    def _columns(table: sa.TableClause, names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
+        return [table.c[name] if name in table.c else sa.null().label(name) for name in names]
 
     def family(self, session_ids: Collection[str]) -> dict[str, Segment]:
-        """Return all sessions that hang together with these by their parents, without their messages."""
-        if "parent_session_id" not in self._sessions.c:
-            return {row.segment.id: row.segment for row in self.rows({}, session_ids)}
-        found: dict[str, Segment] = {}
-        for some in database.chunks(map(clean_text, session_ids)):
-            found |= {row.segment.id: row.segment for row in self._rows(self._family(some), {})}
-        return found
+        """Return by id every session connected with these through parents, without its messages."""
+        if not self.has_column("parent_session_id"):
+            return {each.segment.id: each.segment for each in self.sessions({}, session_ids)}
+        segments: dict[str, Segment] = {}
+        for ids in database.chunks(map(clean_text, session_ids)):
+            segments |= {each.segment.id: each.segment for each in self._load(self._family(ids), {})}
+        return segments
 
     def _family(self, session_ids: Sequence[str]) -> sa.Select[Any]:
         sessions = self._sessions
@@ -158,31 +174,34 @@ class Snapshot:
         )
 
     def conversation(self, session_id: str) -> list[str]:
-        """Return the ids of all segments if `session_id` is a conversation's latest, else it alone."""
+        """Return the ids of a conversation's segments if `session_id` is its latest, else that id alone."""
         family = {each.id: each for each in self.family([session_id]).values() if lineage.is_listed(each)}
-        said = self.said(family)
-        spoken = {
-            key: each._replace(message_count=said.get(key, NOTHING).messages) for key, each in family.items()
+        stats = self.message_stats(family)
+        counted = {
+            key: each._replace(message_count=stats.get(key, NO_MESSAGES).messages)
+            for key, each in family.items()
         }
-        for chain in lineage.chains(spoken):
+        for chain in lineage.chains(counted):
             if chain.tip is not None and chain.tip.id == session_id:
                 return [segment.id for segment in chain.segments]
         return [session_id]
 
-    def fingerprint(self) -> str:
-        """Return what changes when a session comes or goes, or gets another title or parent.
+    # ---- what changed in a large file -------------------------------------------------------------------
 
-        Read from indexes alone: 6 ms at 21,600 sessions, where to read every row takes 108.
+    def fingerprint(self) -> str:
+        """Return a digest that changes when a session is added, deleted, or gets another title or parent.
+
+        It is read from indexes alone: 6 ms for 21,600 sessions, where reading every row takes 108.
         """
         sessions = self._sessions.c
         digest = blake2b(digest_size=16)
         for column in (sessions.id, sessions.title, sessions.parent_session_id):
-            told = column.concat("\x1e").concat(sessions.rowid)
-            # As bytes: to make a text of half a megabyte only to hash it takes as long as the query.
-            joined = sa.cast(sa.func.group_concat(told, "\x1f"), sa.LargeBinary)
-            # The agent's index on titles holds only those that are not NULL: without this it is not used.
-            found = self.connection.execute(sa.select(joined).where(column.is_not(None))).scalar()
-            digest.update(found or b"")
+            value = column.concat("\x1e").concat(sessions.rowid)
+            # As bytes: decoding half a megabyte of text only to hash it takes as long as the query.
+            joined = sa.cast(sa.func.group_concat(value, "\x1f"), sa.LargeBinary)
+            # The agent's index over titles leaves out NULL: SQLite uses it only for a query that does too.
+            text = self.connection.execute(sa.select(joined).where(column.is_not(None))).scalar()
+            digest.update(text or b"")
         return digest.hexdigest()
 
     def outline(self) -> dict[str, tuple[str | None, str | None]]:
@@ -194,32 +213,34 @@ class Snapshot:
         )
         title_of, parent_of = dict(titles), dict(parents)
         return {
-            name: (_text(title_of.get(rowid)), _text(parent_of.get(rowid)))
-            for rowid, name in ids
-            if isinstance(name, str)
+            session_id: (_text(title_of.get(rowid)), _text(parent_of.get(rowid)))
+            for rowid, session_id in ids
+            if isinstance(session_id, str)
         }
 
-    # ---- messages
+    # ---- messages ---------------------------------------------------------------------------------------
 
     def last_message(self) -> int:
-        """Return the id of the newest message, 0 without one; ids only grow."""
+        """Return the id of the newest message, 0 if there are no messages; ids only grow."""
         return int(self.connection.execute(sa.select(sa.func.max(self._messages.c.id))).scalar() or 0)
 
-    def said(self, session_ids: Collection[str] | None = None) -> dict[str, Said]:
-        """Return what the messages of these sessions, or of all, amount to."""
+    def message_stats(self, session_ids: Collection[str] | None = None) -> dict[str, MessageStats]:
+        """Return what the messages of these sessions (None: all) add up to, by session id."""
         if session_ids is None or not self.has_message_index:
-            return self._said(sa.true(), self._messages.c.session_id)
-        found: dict[str, Said] = {}
-        for some in database.chunks(session_ids):
-            found |= self._said(self._messages.c.session_id.in_(some), self._messages.c.session_id)
-        return found
+            return self._stats(sa.true(), self._messages.c.session_id)
+        stats: dict[str, MessageStats] = {}
+        for ids in database.chunks(session_ids):
+            stats |= self._stats(self._messages.c.session_id.in_(ids), self._messages.c.session_id)
+        return stats
 
-    def said_since(self, message_id: int) -> dict[str, Said]:
-        """Return what the messages after this one amount to, by session."""
-        # By an expression: by the column, SQLite would go through a whole index rather than sort a few rows.
-        return self._said(self._messages.c.id > message_id, self._messages.c.session_id.concat(""))
+    def message_stats_since(self, message_id: int) -> dict[str, MessageStats]:
+        """Return what the messages after this one add up to, by session id."""
+        # Grouped by an expression: for the column, SQLite walks a whole index instead of sorting a few rows.
+        return self._stats(self._messages.c.id > message_id, self._messages.c.session_id.concat(""))
 
-    def _said(self, condition: sa.ColumnElement[bool], session_id: sa.ColumnElement[Any]) -> dict[str, Said]:
+    def _stats(
+        self, condition: sa.ColumnElement[bool], session_id: sa.ColumnElement[Any]
+    ) -> dict[str, MessageStats]:
         messages = self._messages
         sent_at = messages.c.timestamp if "timestamp" in messages.c else sa.null()
         query = (
@@ -234,26 +255,30 @@ class Snapshot:
             .group_by(session_id)
         )
         return {
-            name: Said(count, _number(last_activity), first, last)
+            name: MessageStats(count, _number(last_activity), first, last)
             for name, count, last_activity, first, last in self._read(query)
         }
 
     def _in_transcript(self) -> Iterator[sa.ColumnElement[bool]]:
-        """A message that was taken back or summed up is kept with `active = 0`."""
+        """Leave out messages that were rewound or compressed, which the agent keeps with `active = 0`."""
         if "active" in self._messages.c:
             yield self._messages.c.active.is_distinct_from(0)
 
     def message_ids(self, session_id: str, between: tuple[int, int] | None = None) -> list[int]:
-        """Return the ids of a session's messages in order, `between` two where no index finds them."""
+        """Return the ids of a session's messages in order.
+
+        `between` is the first and the last of them: without an index, only the messages between are read.
+        """
         messages = self._messages
-        named = messages.c.session_id == clean_text(session_id)
-        query = sa.select(messages.c.id).where(named, *self._in_transcript())
+        query = sa.select(messages.c.id).where(
+            messages.c.session_id == clean_text(session_id), *self._in_transcript()
+        )
         if between is not None and not self.has_message_index:
             query = query.where(messages.c.id.between(*between))
-        return sorted(number for (number,) in self._read(query))
+        return sorted(message_id for (message_id,) in self._read(query))
 
     def index_of(self, session_id: str, message_id: int) -> int:
-        """Return how many messages of a session come before one of them."""
+        """Return the position of a message in its session, from 0."""
         messages = self._messages
         query = sa.select(sa.func.count()).where(
             messages.c.session_id == clean_text(session_id),
@@ -263,43 +288,46 @@ class Snapshot:
         return int(self.connection.execute(query.select_from(messages)).scalar_one())
 
     def messages(self, message_ids: Sequence[int]) -> list[dict[str, Any]]:
-        """Return these messages in this order, with every key that says something."""
-        found = self.messages_by_id(message_ids)
-        return [found[number] for number in message_ids]
+        """Return the messages with these ids, in this order; see `messages_by_id`."""
+        by_id = self.messages_by_id(message_ids)
+        return [by_id[message_id] for message_id in message_ids]
 
     def messages_by_id(self, message_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Return those of these messages that there are, by id."""
+        """Return the messages with these ids that exist, by id.
+
+        Each has the keys of `BASIC_KEYS`, and of the other `MESSAGE_COLUMNS` those with a value.
+        """
         query = sa.select(self._messages.c.id, *self._columns(self._messages, MESSAGE_COLUMNS))
         return {
-            number: _message(dict(zip(MESSAGE_COLUMNS, values, strict=True)))
-            for some in database.chunks(message_ids)
-            for number, *values in self._read(query.where(self._messages.c.id.in_(some)))
+            message_id: _message(values)
+            for ids in database.chunks(message_ids)
+            for message_id, *values in self._read(query.where(self._messages.c.id.in_(ids)))
         }
 
-    # ---- the one change
+    # ---- the only change --------------------------------------------------------------------------------
 
     def delete(self, session_ids: Sequence[str]) -> int:
-        """Delete these sessions with their messages, and return how many there were."""
+        """Delete sessions with their messages, and return how many sessions there were."""
         sessions, deleted = self._sessions, 0
-        for some in database.chunks(session_ids):
-            if "parent_session_id" in self._sessions.c:
-                orphaned = sa.update(sessions).where(sessions.c.parent_session_id.in_(some))
-                self.connection.execute(orphaned.values(parent_session_id=None))
-            self.connection.execute(sa.delete(self._messages).where(self._messages.c.session_id.in_(some)))
-            deleted += self.connection.execute(sa.delete(sessions).where(sessions.c.id.in_(some))).rowcount
+        for ids in database.chunks(session_ids):
+            if self.has_column("parent_session_id"):
+                children = sa.update(sessions).where(sessions.c.parent_session_id.in_(ids))
+                self.connection.execute(children.values(parent_session_id=None))
+            self.connection.execute(sa.delete(self._messages).where(self._messages.c.session_id.in_(ids)))
+            deleted += self.connection.execute(sa.delete(sessions).where(sessions.c.id.in_(ids))).rowcount
         return deleted
 
 
 # ---- values ---------------------------------------------------------------------------------------------
-# SQLite keeps any type in any column: what is of another than expected reads as absent.
+# SQLite stores any type in any column: a value of an unexpected type is read as absent.
 
 
-def _row(values: Sequence[Any], said: Said) -> Row:
+def _session(values: Sequence[Any], stats: MessageStats) -> AgentSession:
     """Return the session of a row of `SESSION_COLUMNS`."""
-    name, source, title, model, parent, started_at, ended_at, end_reason, counted, *rest = values
+    session_id, source, title, model, parent, started_at, ended_at, end_reason, counted, *rest = values
     archived, workspace, input_tokens, output_tokens, estimated_cost = rest
     segment = Segment(
-        id=name,
+        id=session_id,
         source=_text(source),
         title=_text(title),
         model=_text(model),
@@ -308,18 +336,18 @@ def _row(values: Sequence[Any], said: Said) -> Row:
         ended_at=_number(ended_at),
         end_reason=_text(end_reason),
         counted=_count(counted),
-        message_count=said.messages,
-        last_activity=said.last_activity,
+        message_count=stats.messages,
+        last_activity=stats.last_activity,
     )
-    return Row(
+    return AgentSession(
         segment,
         archived=bool(_count(archived)),
         workspace=_text(workspace),
         input_tokens=_count(input_tokens),
         output_tokens=_count(output_tokens),
         estimated_cost=_number(estimated_cost),
-        first=said.first,
-        last=said.last,
+        first_message=stats.first_id,
+        last_message=stats.last_id,
     )
 
 
@@ -335,9 +363,10 @@ def _count(value: object) -> int:
     return value if isinstance(value, int) and value >= 0 else 0
 
 
-def _message(values: Mapping[str, Any]) -> dict[str, Any]:
-    said = {name: _decoded(name, value) for name, value in values.items()}
-    return {name: value for name, value in said.items() if value is not None or name in ALWAYS_SAID}
+def _message(values: Sequence[Any]) -> dict[str, Any]:
+    """Return the message of a row of `MESSAGE_COLUMNS`."""
+    decoded = ((name, _decoded(name, value)) for name, value in zip(MESSAGE_COLUMNS, values, strict=True))
+    return {name: value for name, value in decoded if value is not None or name in BASIC_KEYS}
 
 
 def _decoded(name: str, value: Any) -> Any:
@@ -346,13 +375,14 @@ def _decoded(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if name == "content":
-        return _json(value.removeprefix(JSON_CONTENT), value) if value.startswith(JSON_CONTENT) else value
-    return _json(value, value) if name in JSON_COLUMNS else value
+        is_json = value.startswith(JSON_CONTENT)
+        return _parsed(value.removeprefix(JSON_CONTENT), value) if is_json else value
+    return _parsed(value, value) if name in JSON_COLUMNS else value
 
 
-def _json(text: str, otherwise: str) -> Any:
-    """Return what a text says as JSON; one that is none stays as it is, rather than be lost."""
+def _parsed(text: str, default: str) -> Any:
+    """Return the value of a JSON text, or `default` if it is not JSON, so that nothing is lost."""
     try:
         return decode(text)
     except Malformed:
-        return otherwise
+        return default

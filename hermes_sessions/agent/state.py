@@ -1,6 +1,6 @@
-"""The agent's `state.db`, read through an engine of its own: one short connection a call, none kept.
+"""The agent of one profile: its `state.db`, opened read-only for each call and closed before it returns.
 
-SQLite itself is meant. The file is never opened but by SQLite, and nothing writes to it but `Agent.delete`.
+Only SQLite opens the file, and only `Agent.delete` writes to it.
 """
 
 import json
@@ -22,83 +22,98 @@ from sqlalchemy.pool import NullPool
 from .. import json_text
 from ..errors import AgentUnavailable, Conflict, StorageError
 from . import lineage
-from .snapshot import ALWAYS_SAID, Schema, Snapshot, look_up
+from .lineage import ConversationRow, LineageFields
+from .snapshot import BASIC_KEYS, Schema, Snapshot, read_schema
 
-READ_SECONDS, WRITE_SECONDS = 1.0, 5.0  # how long another program's lock is waited for
+READ_SECONDS, WRITE_SECONDS = 1.0, 5.0  # how long to wait for another program's lock
 
 
-class Seen(NamedTuple):
-    """What `stat` says of the files that a list of the agent's sessions depends on.
+class FileVersions(NamedTuple):
+    """The versions of the files that a list of the agent's conversations depends on, according to `stat`.
 
-    `changed_at` is the newest of their modification times, in nanoseconds.
+    `encoded` is a JSON text that differs whenever a file does. `modified_at` is the newest of the files'
+    modification times, in nanoseconds since the epoch.
     """
 
-    versions: str
-    changed_at: int
+    encoded: str
+    modified_at: int
+
+
+def database_inode(encoded: str) -> int | None:
+    """Return the inode of `state.db` according to `FileVersions.encoded`, None if there was no such file."""
+    database = json.loads(encoded)[0] if encoded else None
+    return database[2] if database else None
 
 
 class Agent:
-    """The agent of one profile, by its `state.db`; rows are plain dicts with the web UI's keys.
+    """The agent of one profile, by its `state.db`.
 
-    Whatever reads raises `AgentUnavailable` where the file is absent, empty, damaged, locked or refused.
+    Every method that reads raises `AgentUnavailable` if the file is absent, empty, damaged, locked, or not
+    readable.
     """
 
     def __init__(self, path: Path, profile: str = "default") -> None:
         self.path, self.profile = path, profile
         self._jobs = path.parent / "cron" / "jobs.json"
-        # As text: for each poll of a list a Path for each file took as long as the looks themselves.
-        self._looked_at = (str(path), f"{path}-wal", str(self._jobs))
+        # As texts: making a Path for each file at every poll of a list took as long as the `stat` calls.
+        self._watched = (str(path), f"{path}-wal", str(self._jobs))
         self._engine = _engine(path, "ro", READ_SECONDS)
         self._schema: tuple[object, Schema] | None = None
 
+    @property
+    def label(self) -> str:
+        """The file's name in messages, such as ``the agent's state.db (profile work)``."""
+        return "the agent's state.db" + ("" if self.profile == "default" else f" (profile {self.profile})")
+
     def close(self) -> None:
-        """Dispose of the engine; no connection is open between calls."""
+        """Dispose of the engine; no connection stays open between calls."""
         self._engine.dispose()
 
-    # ---- what people ask for ----------------------------------------------------------------------------
+    # ---- the public interface ---------------------------------------------------------------------------
 
     def sessions(
         self, limit: int | None = 200, exclude_sources: Collection[str] | None = ("cron",)
-    ) -> list[dict[str, Any]]:
-        """Return the conversations, the newest activity first, at most `limit` (None: all).
+    ) -> list[ConversationRow]:
+        """Return at most `limit` conversations (None: all), newest activity first.
 
-        A chain of segments is one row; `exclude_sources` are sources to leave out (None: none). Without a
-        `source` column the agent's sessions cannot be told from the web UI's: none are returned.
+        A chain of segments is one conversation. Conversations from `exclude_sources` (None: no exclusions)
+        are left out. The list is empty if the table has no `source` column, because the agent's sessions
+        cannot be told from the web UI's then.
         """
         excluded = exclude_sources or ()
         with self.reading() as snapshot:
-            rows = {row.segment.id: row.segment for row in snapshot.rows(snapshot.said())}
-        listed = {each.id: each for each in rows.values() if lineage.is_listed(each, excluded)}
-        return [shown.as_row() for shown in lineage.conversations(listed)[:limit]]
+            segments = [each.segment for each in snapshot.sessions(snapshot.message_stats())]
+        listed = {each.id: each for each in segments if lineage.is_listed(each, excluded)}
+        return [conversation.as_row() for conversation in lineage.conversations(listed)[:limit]]
 
     def messages(self, session_id: str) -> list[dict[str, Any]]:
-        """Return a session's messages as `role`, `content` and `timestamp`, in the order of their arrival.
+        """Return the messages of a session in order, each with `role`, `content` and `timestamp`.
 
-        `SessionRepository.messages` has everything that the agent keeps of them.
+        `SessionRepository.messages` also returns what else the agent stores about each message.
         """
         with self.reading() as snapshot:
-            found = snapshot.messages(snapshot.message_ids(session_id))
-        return [{key: message.get(key) for key in ALWAYS_SAID} for message in found]
+            messages = snapshot.messages(snapshot.message_ids(session_id))
+        return [{key: message.get(key) for key in BASIC_KEYS} for message in messages]
 
-    def lineage(self, session_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return for each id its place in a chain, or whose child it is; ids without either are left out."""
+    def lineage(self, session_ids: Iterable[str]) -> dict[str, LineageFields]:
+        """Return by id each session's place in a chain, or its parent; ids with neither are left out."""
         wanted = set(session_ids)
         with self.reading() as snapshot:
-            told = lineage.metadata(snapshot.family(wanted))
-        return {session_id: told[session_id] for session_id in sorted(wanted & told.keys())}
+            fields = lineage.lineage_fields(snapshot.family(wanted))
+        return {session_id: fields[session_id] for session_id in sorted(wanted & fields.keys())}
 
     def conversation(self, session_id: str) -> list[str]:
-        """Return the ids that a session's id stands for: of a conversation's latest segment, all of them."""
+        """Return the ids of a conversation's segments if `session_id` is its latest, else that id alone."""
         with self.reading() as snapshot:
             return snapshot.conversation(session_id)
 
     def delete(self, session_id: str, copied: Mapping[str, int] | None = None) -> bool:
-        """Delete a session and its messages for good, and return whether there was one.
+        """Delete a session and its messages permanently, and return whether it existed.
 
-        The id that lists show of a conversation stands for all its segments. Children that are no segments
-        stay, as sessions without a parent. `copied` tells how many messages of each session were copied
-        before: with more than those `Conflict` is raised. Raises `StorageError` if the database refuses.
-        Nothing is deleted then.
+        The id of a conversation, as lists show it, stands for all its segments. Child sessions stay, without
+        a parent. `copied` is the number of messages of each session that were copied before: if there are
+        more now, this raises `Conflict`. Raises `StorageError` if the database refuses. After an error
+        nothing is deleted.
         """
         self._check_file()
         engine = _engine(self.path, "rw", WRITE_SECONDS)
@@ -110,66 +125,68 @@ class Agent:
                 connection.exec_driver_sql("COMMIT")
                 return deleted
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise StorageError(f"the agent's session was not deleted: {_words(error)}") from error
+            raise StorageError(
+                f"{_capitalized(self.label)} refused to delete session {session_id}: {_driver_message(error)}"
+            ) from error
         finally:
             engine.dispose()
 
-    # ---- what the mirror asks for -----------------------------------------------------------------------
+    # ---- for the mirror and for search ------------------------------------------------------------------
 
     @contextmanager
-    def reading(self) -> Iterator["Snapshot"]:
-        """Give out one state of the file for the block, on a connection that is closed at its end."""
+    def reading(self) -> Iterator[Snapshot]:
+        """Give out one state of the file for the block, on a connection that is closed after it."""
         self._check_file()
         try:
             with self._engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN")
                 yield Snapshot(connection, self._schema_of(connection))
         except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            self._schema = None  # a column that was looked up may be gone
-            raise self._unavailable(_words(error)) from error
+            self._schema = None  # another program may have dropped a column
+            raise self._unavailable(_driver_message(error)) from error
 
-    def seen(self) -> Seen:
-        """Return what the files look like, without opening one.
+    def file_versions(self) -> FileVersions:
+        """Return the versions of the files, without opening any.
 
-        An empty `-wal` is none: every reader leaves one behind. `-shm` says nothing and is not looked at.
+        An empty `-wal` counts as absent, because every reader leaves one behind. `-shm` is ignored, because
+        it changes without a change of content.
         """
-        database, wal, jobs = map(_version, self._looked_at)
+        database, wal, jobs = map(_file_version, self._watched)
         files = (database, None if wal and not wal[0] else wal, jobs)
-        return Seen(json.dumps(files), max((version[1] for version in files if version), default=0))
+        return FileVersions(json.dumps(files), max((file[1] for file in files if file), default=0))
 
     def job_names(self) -> dict[str, str]:
-        """Return the names of the scheduled jobs by id; none if the agent's list of them cannot be read."""
+        """Return the names of the scheduled jobs by id, empty if the agent's `jobs.json` cannot be read."""
         with suppress(OSError, json_text.Malformed):
-            found = json_text.decode(self._jobs.read_bytes())
-            jobs = found.get("jobs") if isinstance(found, dict) else found
+            content = json_text.decode(self._jobs.read_bytes())
+            jobs = content.get("jobs") if isinstance(content, dict) else content
             named = [job for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
             return {str(job["id"]): str(job["name"]) for job in named if job.get("id") and job.get("name")}
         return {}
 
     def _check_file(self) -> int:
-        """Return the file's inode; raise `AgentUnavailable` where there is no file with content."""
+        """Return the file's inode; raise `AgentUnavailable` if it is not a regular file with content."""
         try:
             status = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            raise self._unavailable("there is none", absent=True) from None
+            raise self._unavailable("there is no such file", absent=True) from None
         except OSError as error:
             raise self._unavailable(error.strerror or type(error).__name__) from error
         if not stat.S_ISREG(status.st_mode):
-            raise self._unavailable("it is no file")
+            raise self._unavailable("it is not a regular file")
         if not status.st_size:
             raise self._unavailable("it is empty")
         return status.st_ino
 
     def _unavailable(self, reason: str, *, absent: bool = False) -> AgentUnavailable:
-        whose = "" if self.profile == "default" else f" of profile {self.profile}"
-        return AgentUnavailable(f"the agent's state.db{whose} cannot be read: {reason}", absent=absent)
+        return AgentUnavailable(f"{_capitalized(self.label)} cannot be read: {reason}", absent=absent)
 
     def _schema_of(self, connection: Connection) -> Schema:
-        """Return the columns, looked up once for each change of the schema."""
+        """Return the columns of the file, read again after each change of the schema."""
         version = (connection.exec_driver_sql("PRAGMA schema_version").scalar(), self._check_file())
-        known = self._schema  # which another thread may forget meanwhile
+        known = self._schema  # read once: another thread may set it to None at any time
         if known is None or known[0] != version:
-            schema = look_up(connection)
+            schema = read_schema(connection)
             for table, needed in ((schema.sessions, "id"), (schema.messages, "session_id")):
                 if needed not in table.c:
                     raise self._unavailable(f"it has no table {table.name} with a column {needed}")
@@ -178,7 +195,7 @@ class Agent:
 
 
 def _engine(path: Path, mode: str, seconds: float) -> Engine:
-    """Return an engine that opens the file anew for each call, by a URI, so that SQLite creates nothing."""
+    """Return an engine that opens the file for each call, through a URI, so that SQLite never creates it."""
     uri = f"file:{quote(os.fsencode(path))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
@@ -189,22 +206,29 @@ def _engine(path: Path, mode: str, seconds: float) -> Engine:
     return sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
 
-def _version(path: str) -> tuple[int, int, int] | None:
+def _file_version(path: str) -> tuple[int, int, int] | None:
     try:
-        status = os.stat(path)  # noqa: PTH116  # see `_looked_at`
+        status = os.stat(path)  # noqa: PTH116  # see `_watched`
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _words(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)  # the driver's own words
+def _driver_message(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _delete(snapshot: Snapshot, session_id: str, copied: Mapping[str, int] | None) -> bool:
-    names = snapshot.conversation(session_id)
+    session_ids = snapshot.conversation(session_id)
     if copied is not None:
-        present = snapshot.said(names)
-        if any(present[name].messages > copied.get(name, 0) for name in names if name in present):
-            raise Conflict(f"the agent is still writing in session {session_id}")
-    return snapshot.delete(names) > 0
+        stats = snapshot.message_stats(session_ids)
+        if any(stats[each].messages > copied.get(each, 0) for each in session_ids if each in stats):
+            raise Conflict(
+                f"Session {session_id} was not deleted: the agent is still adding messages to it. "
+                "Try again when its turn has ended."
+            )
+    return snapshot.delete(session_ids) > 0

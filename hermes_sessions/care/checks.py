@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..agent import SESSION_COLUMNS, Agents, mirror
+from ..agent import SESSION_COLUMNS, Agents, mirror_states
 from ..changes import Projects, Store, find_leftovers, is_interrupted, settle_leftovers
 from ..errors import AgentUnavailable, NotFound, Unreadable
 from ..files import Aside
@@ -198,7 +198,7 @@ def _of_projects(store: Store, projects: Projects) -> Iterator[Finding]:
 
 def _of_agents(store: Store, agents: Agents) -> Iterator[Finding]:
     with database.reading(store.engine) as connection:
-        homes = mirror.homes(connection)
+        states = mirror_states(connection)
     for agent in agents.all():
         try:
             with agent.reading() as snapshot:
@@ -208,7 +208,7 @@ def _of_agents(store: Store, agents: Agents) -> Iterator[Finding]:
             remedy = "start the agent once" if error.absent else "mend the file, or end what locks it"
             yield Finding("agent unavailable", None, str(error), remedy, note=error.absent)
             continue
-        known = homes.get(agent.profile)
+        known = states.get(agent.profile)
         if known is not None and known.warning and not known.failed:
             yield Finding(
                 "agent's sessions not listed",

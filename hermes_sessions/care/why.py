@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..agent import Agents, mirror, mirror_rows
+from ..agent import Agents, find_agent_session, mirror_states
 from ..changes import Store
 from ..errors import NotFound, StorageError, Unreadable
 from ..fields import UNTITLED, check_id
@@ -19,8 +19,8 @@ def why(store: Store, agents: Agents, session_id: str) -> list[str]:
     with database.reading(store.engine) as connection:
         row = rows.get(connection, session_id)
         conversation = lists.conversation(connection, session_id)
-        segment = mirror_rows.segment(connection, session_id)
-        problems = [home.warning for home in mirror.homes(connection).values() if home.warning]
+        segment = find_agent_session(connection, session_id)
+        problems = [state.warning for state in mirror_states(connection).values() if state.warning]
     in_trash = trash.newest(session_id, store.config.trash_dir) is not None
     return [
         *_of_files(store, session_id),

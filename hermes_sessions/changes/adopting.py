@@ -25,7 +25,7 @@ from .store import Store
 
 def refuse_agent_session(agents: Agents, session_id: str) -> None:
     """Raise `ReadOnly` for a session that only an agent has, `AgentUnavailable` if that cannot be known."""
-    with suppress(NotFound), agents.mirrored() as connection:
+    with suppress(NotFound), agents.reading_mirrors() as connection:
         agents.summary(connection, session_id)
         raise ReadOnly(f"session {session_id} belongs to the agent: import it to change it")
 
@@ -55,7 +55,7 @@ def import_agent_session(
 def _read(store: Store, agents: Agents, session_id: str) -> Session:
     if reading.signature(store.folder, session_id) is None:
         _refuse_trashed(store, session_id)
-    with agents.mirrored() as connection:
+    with agents.reading_mirrors() as connection:
         return agents.session(connection, agents.summary(connection, session_id))
 
 
@@ -110,13 +110,15 @@ def _delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
     except AgentUnavailable as error:
         with suppress(NotFound):
             delete_session(store, session_id)
-            raise AgentUnavailable(f"session {session_id} is in the trash, but {error}") from error
+            raise AgentUnavailable(
+                f"Session {session_id} is in the trash, but not deleted from the agent. {error}"
+            ) from error
         raise
     except NotFound:
         segments = ()
     _copy_to_trash(store, segments)
     was_here = _delete_own(store, session_id)
-    with _after(f"session {session_id} is in the trash"):
+    with _after(f"Session {session_id} is in the trash"):
         was_agents = _delete_from_agent(agents, session_id, segments)
     if not (was_here or was_agents):
         raise NotFound(f"no session {session_id}")
@@ -133,11 +135,11 @@ def _delete_own(store: Store, session_id: str) -> bool:
 def _segments(agents: Agents, session_id: str) -> Sequence[Session]:
     """Return the segments of a conversation that an agent has, with their messages."""
     segments = []
-    with agents.mirrored() as connection:
-        summary = agents.found(connection, session_id)
-        for name in agents.of(summary.profile).conversation(session_id):
+    with agents.reading_mirrors() as connection:
+        summary = agents.summary_of_original(connection, session_id)
+        for name in agents.of_profile(summary.profile).conversation(session_id):
             with suppress(NotFound):  # a segment without a message
-                segments.append(agents.session(connection, agents.found(connection, name)))
+                segments.append(agents.session(connection, agents.summary_of_original(connection, name)))
     return segments
 
 
@@ -151,8 +153,8 @@ def _copy_to_trash(store: Store, segments: Sequence[Session]) -> None:
 
 
 def _delete_from_agent(agents: Agents, session_id: str, segments: Sequence[Session]) -> bool:
-    with agents.mirrored() as connection:
-        agent = agents.holder(connection, session_id)
+    with agents.reading_mirrors() as connection:
+        agent = agents.owner(connection, session_id)
     try:
         return agent.delete(session_id, {each.session_id: len(each.messages) for each in segments})
     except AgentUnavailable as error:
@@ -167,4 +169,4 @@ def _after(done: str) -> Iterator[None]:
     try:
         yield
     except (AgentUnavailable, StorageError) as error:
-        raise type(error)(f"{done}, but {error}") from error
+        raise type(error)(f"{done}, but not deleted from the agent. {error}") from error

@@ -179,7 +179,7 @@ class Search:
                 of_profile.setdefault(each.candidate.profile, []).append(each.candidate)
         found: dict[tuple[str, int], tuple[int, Any]] = {}
         for profile, candidates in of_profile.items():
-            with self._agents.of(profile).reading() as snapshot:
+            with self._agents.of_profile(profile).reading() as snapshot:
                 said = snapshot.messages_by_id([candidate.at or 0 for candidate in candidates])
                 for candidate in candidates:
                     at = candidate.at or 0

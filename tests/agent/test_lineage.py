@@ -51,7 +51,12 @@ def chained(found: Rows) -> list[list[str]]:
 def shown(found: Rows) -> list[tuple[str, str, int, str | None]]:
     """Return of every conversation its head, tip, number of segments and parent."""
     return [
-        (each.head.id, each.tip.id, each.lineage().get("_compression_segment_count", 1), each.parent_root_id)
+        (
+            each.head.id,
+            each.tip.id,
+            each.chain_fields().get("_compression_segment_count", 1),
+            each.parent_root_id,
+        )
         for each in lineage.conversations(found)
     ]
 
@@ -144,7 +149,7 @@ def test_a_chain_is_one_conversation_with_the_head_s_title_and_the_tip_s_figures
 def test_each_continuation_knows_its_root_and_how_many_segments_reach_to_it() -> None:
     assert chained(CHAIN) == [["a", "b", "c"]]
     assert shown(CHAIN) == [("a", "c", 3, None)]
-    assert lineage.metadata(CHAIN) == {
+    assert lineage.lineage_fields(CHAIN) == {
         "b": {"parent_session_id": "a", "_lineage_root_id": "a", "_compression_segment_count": 2},
         "c": {"parent_session_id": "b", "_lineage_root_id": "a", "_compression_segment_count": 3},
     }
@@ -153,8 +158,8 @@ def test_each_continuation_knows_its_root_and_how_many_segments_reach_to_it() ->
 def test_a_session_alone_has_nothing_to_say_of_its_lineage() -> None:
     found = rows(seg("a", None, 10))
     assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.conversations(found)[0].lineage() == {}
-    assert lineage.metadata(found) == {}
+    assert lineage.conversations(found)[0].chain_fields() == {}
+    assert lineage.lineage_fields(found) == {}
 
 
 def test_a_closed_session_taken_up_again_is_one_conversation() -> None:
@@ -166,7 +171,7 @@ def test_a_child_that_began_before_its_parent_ended_is_a_session_of_its_own() ->
     found = rows(seg("a", None, 10, 20, why="compression", title="Parent"), seg("b", "a", 15))
     assert chained(found) == [["a"], ["b"]]
     assert shown(found) == [("b", "b", 1, "a"), ("a", "a", 1, None)]
-    assert lineage.metadata(found) == {
+    assert lineage.lineage_fields(found) == {
         "b": {
             "relationship_type": "child_session",
             "parent_session_id": "a",
@@ -186,7 +191,7 @@ def test_of_several_continuations_the_one_that_began_last_goes_on_and_the_others
     )
     assert chained(found) == [["a", "d"], ["b"], ["c"]]
     assert shown(found) == [("a", "d", 2, None), ("c", "c", 1, "a"), ("b", "b", 1, "a")]
-    told = lineage.metadata(found)
+    told = lineage.lineage_fields(found)
     assert [told[id].get("relationship_type") for id in "bcd"] == ["child_session", "child_session", None]
 
 
@@ -199,19 +204,19 @@ def test_of_continuations_that_began_together_the_greatest_id_goes_on() -> None:
 def test_a_child_of_an_inner_segment_is_shown_under_the_chain_s_root() -> None:
     found = CHAIN | rows(seg("sub", "b", 25, title="Helper"))
     assert ("sub", "sub", 1, "a") in shown(found)
-    told = lineage.metadata(found)["sub"]
+    told = lineage.lineage_fields(found)["sub"]
     assert (told["parent_session_id"], told["_parent_lineage_root_id"]) == ("b", "a")
 
 
 def test_a_child_of_a_segment_without_title_has_the_root_s() -> None:
     titled = {id: each._replace(title="Root" if id == "a" else None) for id, each in CHAIN.items()}
-    assert lineage.metadata(titled | rows(seg("sub", "b", 25)))["sub"]["parent_title"] == "Root"
+    assert lineage.lineage_fields(titled | rows(seg("sub", "b", 25)))["sub"]["parent_title"] == "Root"
 
 
 def test_a_child_can_have_a_chain_of_its_own() -> None:
     found = CHAIN | rows(seg("s1", "b", 21, 22, why="compression"), seg("s2", "s1", 23))
     assert ("s1", "s2", 2, "a") in shown(found)
-    told = lineage.metadata(found)
+    told = lineage.lineage_fields(found)
     assert told["s1"]["_parent_lineage_root_id"] == "a"
     assert told["s2"]["_lineage_root_id"] == "s1"
 
@@ -219,14 +224,14 @@ def test_a_child_can_have_a_chain_of_its_own() -> None:
 def test_a_parent_that_is_gone_makes_neither_child_nor_continuation() -> None:
     found = rows(seg("a", "gone", 10))
     assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.metadata(found) == {}
+    assert lineage.lineage_fields(found) == {}
     assert lineage.conversations(found)[0].as_row()["parent_session_id"] == "gone"
 
 
 def test_a_session_without_parent_is_no_child_of_one_with_an_empty_id() -> None:
     found = rows(seg("", None, 10, 20, why="compression"), seg("a", None, 30), seg("b", "", 30))
     assert chained(found) == [[""], ["a"], ["b"]]
-    assert lineage.metadata(found) == {}
+    assert lineage.lineage_fields(found) == {}
 
 
 # ---- circles --------------------------------------------------------------------------------------------
@@ -235,7 +240,7 @@ def test_a_session_without_parent_is_no_child_of_one_with_an_empty_id() -> None:
 def test_a_session_that_is_its_own_parent_stands_alone() -> None:
     found = rows(seg("a", "a", 10, why="compression"))
     assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.metadata(found) == {}
+    assert lineage.lineage_fields(found) == {}
 
 
 @pytest.mark.parametrize("order", ["abc", "bca", "cba"])
@@ -248,7 +253,7 @@ def test_a_circle_of_continuations_begins_at_its_earliest(order: str) -> None:
     found = {id: circle[id] for id in order}
     assert chained(found) == [["b", "c", "a"]]
     assert shown(found) == [("b", "a", 3, None)]
-    assert lineage.metadata(found).keys() == {"a", "c"}
+    assert lineage.lineage_fields(found).keys() == {"a", "c"}
 
 
 def test_a_circle_of_two_continuations_is_one_chain() -> None:
@@ -269,7 +274,7 @@ def test_a_tail_on_a_circle_hangs_under_its_beginning() -> None:
         seg("t2", "t1", 6),
     )
     assert chained(found) == [["a", "b"], ["t1", "t2"]]
-    assert lineage.metadata(found)["t1"]["_parent_lineage_root_id"] == "a"
+    assert lineage.lineage_fields(found)["t1"]["_parent_lineage_root_id"] == "a"
     assert set(lineage.families(found).values()) == {"a"}
 
 
@@ -278,7 +283,7 @@ def test_a_parent_within_the_own_chain_makes_no_child() -> None:
     found = rows(seg("a", "b", 10, 20, why="compression"), seg("b", "a", 20))
     assert chained(found) == [["a", "b"]]
     assert shown(found) == [("a", "b", 2, None)]
-    assert lineage.metadata(found).keys() == {"b"}
+    assert lineage.lineage_fields(found).keys() == {"b"}
 
 
 # ---- tips, order, sources -------------------------------------------------------------------------------
@@ -287,13 +292,13 @@ def test_a_parent_within_the_own_chain_makes_no_child() -> None:
 def test_the_tip_is_the_latest_segment_that_has_messages() -> None:
     found = CHAIN | {"c": CHAIN["c"]._replace(message_count=0, last_activity=None)}
     assert shown(found) == [("a", "b", 2, None)]
-    assert lineage.metadata(found)["c"]["_compression_segment_count"] == 3
+    assert lineage.lineage_fields(found)["c"]["_compression_segment_count"] == 3
 
 
 def test_a_chain_whose_only_messages_are_in_its_head_is_shown_by_its_head() -> None:
     found = {id: each._replace(message_count=int(id == "a")) for id, each in CHAIN.items()}
     assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.conversations(found)[0].lineage() == {}
+    assert lineage.conversations(found)[0].chain_fields() == {}
 
 
 def test_segments_without_messages_before_the_tip_are_counted() -> None:
@@ -305,7 +310,7 @@ def test_a_chain_without_any_message_is_not_shown_but_keeps_its_metadata() -> No
     found = {id: each._replace(message_count=0) for id, each in CHAIN.items()}
     assert shown(found) == []
     assert lineage.chains(found)[0].tip is None
-    assert lineage.metadata(found) == lineage.metadata(CHAIN)
+    assert lineage.lineage_fields(found) == lineage.lineage_fields(CHAIN)
 
 
 def test_a_row_s_own_count_of_messages_shows_nothing() -> None:
@@ -340,7 +345,7 @@ def test_an_excluded_source_takes_its_segments_out_of_every_chain() -> None:
 
 def test_nothing_in_is_nothing_out() -> None:
     assert [lineage.chains({}), lineage.conversations({})] == [[], []]
-    assert [lineage.metadata({}), lineage.families({})] == [{}, {}]
+    assert [lineage.lineage_fields({}), lineage.families({})] == [{}, {}]
 
 
 # ---- families -------------------------------------------------------------------------------------------
@@ -433,7 +438,7 @@ SHAPES: dict[str, Callable[[int], Rows]] = {
 }
 
 
-@pytest.mark.parametrize("decide", [lineage.conversations, lineage.metadata, lineage.families])
+@pytest.mark.parametrize("decide", [lineage.conversations, lineage.lineage_fields, lineage.families])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_the_rows_are_twice_the_steps(decide: Callable[[Rows], object], shape: str) -> None:
     def steps(size: int) -> int:
@@ -456,7 +461,7 @@ def test_ten_thousand_segments_are_decided(
 ) -> None:
     found = counted(parents(10_000))
     assert len(lineage.conversations(found)) == heads
-    assert len(lineage.metadata(found)) == 9_999
+    assert len(lineage.lineage_fields(found)) == 9_999
     assert set(lineage.families(found).values()) == {"s000000"}
 
 
@@ -525,7 +530,7 @@ def test_every_chain_with_messages_is_shown_once(found: Rows) -> None:
     assert [each.active_at for each in shown] == sorted((each.active_at for each in shown), reverse=True)
     for each in shown:
         assert each.head.id != each.parent_root_id
-        assert each.as_row().keys() >= each.lineage().keys()
+        assert each.as_row().keys() >= each.chain_fields().keys()
 
 
 @THOROUGH
@@ -536,7 +541,7 @@ def test_the_order_of_the_rows_decides_nothing(found: Rows, random: Any) -> None
     other = dict(shuffled)
     assert chained(other) == chained(found)
     assert lineage.conversations(other) == lineage.conversations(found)
-    assert lineage.metadata(other) == lineage.metadata(found)
+    assert lineage.lineage_fields(other) == lineage.lineage_fields(found)
     assert lineage.families(other) == lineage.families(found)
 
 
@@ -551,9 +556,9 @@ def apart(found: Rows) -> dict[str, Rows]:
 @THOROUGH
 @given(GRAPHS)
 def test_a_family_alone_says_what_all_rows_say_of_it(found: Rows) -> None:
-    shown, told = lineage.conversations(found), lineage.metadata(found)
+    shown, told = lineage.conversations(found), lineage.lineage_fields(found)
     for name, family in apart(found).items():
-        assert lineage.metadata(family) == {id: each for id, each in told.items() if id in family}
+        assert lineage.lineage_fields(family) == {id: each for id, each in told.items() if id in family}
         assert lineage.conversations(family) == [each for each in shown if each.head.id in family]
         assert set(lineage.families(family).values()) == {name}
 
@@ -585,8 +590,8 @@ def test_to_decide_again_the_families_that_a_change_touches_is_enough(
     touched = {before[id] for id in {*changed, *gone, *parents} & before.keys()} | changed.keys() | parents
     decided = {id: each for id, each in after.items() if id in changed or before[id] in touched}
     kept = after.keys() - decided.keys()
-    told = lineage.metadata(found)
-    assert lineage.metadata(after) == lineage.metadata(decided) | {
+    told = lineage.lineage_fields(found)
+    assert lineage.lineage_fields(after) == lineage.lineage_fields(decided) | {
         id: each for id, each in told.items() if id in kept
     }
     assert lineage.families(after) == lineage.families(decided) | {id: before[id] for id in kept}

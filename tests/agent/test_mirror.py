@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from hermes_sessions import AgentUnavailable, NotFound, SessionRepository
-from hermes_sessions.agent import mirror, mirror_rows
+from hermes_sessions.agent import mirror, mirror_rows, scan
 from hermes_sessions.index import database, upgrades
 from hermes_sessions.index.schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS
 
@@ -436,12 +436,12 @@ def test_a_change_of_a_large_home_shows_in_the_next_list_or_when_all_is_read_ane
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     add_later_sessions(path)
-    monkeypatch.setattr(mirror, "WHOLE_UP_TO", 0)
+    monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
     before = shown(sessions)
     CHANGES[name].make(path)
     if not CHANGES[name].announced:
         sessions.list(agent=True)
-        monkeypatch.setattr(mirror, "WHOLE_NS", 0)
+        monkeypatch.setattr(scan, "FULL_SCAN_NS", 0)
     shows = dict(CHANGES[name].shows)
     if name == "another file":
         shows |= {session_id: None for session_id in before if session_id.startswith("z")}
@@ -452,7 +452,7 @@ def test_a_change_of_a_large_home_shows_in_the_next_list_or_when_all_is_read_ane
 def test_any_change_of_a_session_that_was_active_lately_shows_in_the_next_list_of_a_large_home(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(mirror, "WHOLE_UP_TO", 0)
+    monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
     before = shown(sessions)
     CHANGES[name].make(path)
     check_shown(sessions, before, CHANGES[name])
@@ -464,7 +464,7 @@ def test_a_change_shows_without_the_index_of_messages(
 ) -> None:
     """What takes messages back shows after a sync, which reads every message: nothing cheaper tells it."""
     drop_message_index(path)
-    monkeypatch.setattr(mirror, "WHOLE_UP_TO", 0)
+    monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
     before = shown(sessions)
     CHANGES[name].make(path)
     if not CHANGES[name].added:
@@ -573,7 +573,7 @@ def test_the_version_is_that_of_what_is_listed(path: Path, following: SessionRep
 def test_one_message_more_in_a_large_home_is_mirrored_in_proportion(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "WHOLE_UP_TO", 0)
+    monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
     with writing(path) as db:
         db.execute("BEGIN")
         for number in range(3_000):
@@ -598,11 +598,15 @@ def test_one_message_more_in_a_large_home_is_mirrored_in_proportion(
 def test_a_warning_of_ids_stays_when_another_session_changes_in_a_large_home(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "WHOLE_UP_TO", 0)
+    monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
     with writing(path) as db:
         add_session(db, "no/id", "hello")
     warnings = sessions.list(agent=True).warnings
-    assert warnings == ("1 of the agent's sessions cannot be listed: their ids are none here",)
+    (warning,) = warnings
+    assert warning == (
+        "1 of the sessions in the agent's state.db cannot be listed: "
+        "an id must be 1 to 128 of A-Z a-z 0-9 _ and -"
+    )
     for name in ("a new message", "a new title", "a new child", "archived"):
         CHANGES[name].make(path)
         assert sessions.list(agent=True).warnings == warnings
@@ -634,7 +638,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (rewrite(lambda data: data[: len(data) // 2]), "malformed"),
     "not a database": (rewrite(lambda data: b"no database " + data), "file is not a database"),
     "empty": (rewrite(lambda data: data[:0]), "it is empty"),
-    "a folder": (make_folder, "it is no file"),
+    "a folder": (make_folder, "it is not a regular file"),
     "without sessions": (sql("DROP TABLE sessions"), "no table sessions"),
 }
 
@@ -677,7 +681,7 @@ def test_of_an_agent_that_is_gone_nothing_is_listed(path: Path, sessions: Sessio
     kept = path.rename(path.with_name("kept.db"))
     page = sessions.list(agent=True, hidden=True)
     assert [each.session_id for each in page.items] == [own]
-    assert page.warnings == ("the agent's state.db cannot be read: there is none",)
+    assert page.warnings == ("The agent's state.db cannot be read: there is no such file",)
     assert sessions.list().warnings == ()
     for ask in (sessions.summary, sessions.get, sessions.messages):
         for session_id in ("lone", "nobody"):
@@ -696,7 +700,7 @@ def test_without_a_column_source_none_is_listed_and_the_page_says_why(tmp_path: 
         own = started(sessions, 2)
         page = sessions.list(agent=True, hidden=True)
         assert [each.session_id for each in page.items] == [own]
-        assert ["no column source" in warning for warning in page.warnings] == [True]
+        assert ["no column sessions.source" in warning for warning in page.warnings] == [True]
         assert sessions.list().warnings == ()
         with writing(path) as db:
             db.execute("ALTER TABLE sessions ADD COLUMN source TEXT DEFAULT 'cli'")
@@ -721,7 +725,7 @@ def test_a_locked_file_is_looked_at_again_after_a_while(
         with locked_elsewhere(path, "BEGIN EXCLUSIVE"):
             page = sessions.list(agent=True, hidden=True)
             assert {each.session_id: each.as_dict() for each in page.items} == before
-            assert page.warnings == ("the agent's state.db cannot be read: database is locked",)
+            assert page.warnings == ("The agent's state.db cannot be read: database is locked",)
             with counted(sessions.agent._engine) as cost:
                 assert sessions.list(agent=True, hidden=True) == page
                 assert sessions.list().warnings == ()
@@ -768,7 +772,7 @@ def test_a_file_of_another_user_is_a_warning(path: Path) -> None:
         ran = subprocess.run(
             [sys.executable, "-c", AS_NOBODY, home, state], capture_output=True, text=True, check=True
         )
-    reason = "the agent's state.db cannot be read: unable to open database file"
+    reason = "The agent's state.db cannot be read: unable to open database file"
     assert ran.stdout.splitlines() == [f"True {reason}", reason]
 
 
@@ -1136,7 +1140,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         SessionRepository.open(folder / "anew", hermes_home=folder / "home") as anew,
         program.stack,
     ):
-        patched.setattr(mirror, "WHOLE_UP_TO", mode.whole_up_to)
+        patched.setattr(scan, "FULL_SCAN_UP_TO", mode.whole_up_to)
         yield Pair(program, following, anew)
 
 

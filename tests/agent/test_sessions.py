@@ -571,7 +571,10 @@ def test_a_refused_delete_says_what_was_done_and_what_was_not(
 ) -> None:
     before = in_state(path)
     with locked_elsewhere(path):
-        words = "session lone is in the trash, but the agent's session was not deleted: database is locked"
+        words = (
+            "Session lone is in the trash, but not deleted from the agent. "
+            "The agent's state.db refused to delete session lone: database is locked"
+        )
         with pytest.raises(StorageError, match=words):
             sessions.delete_everywhere("lone")
     assert in_state(path) == before

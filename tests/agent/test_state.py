@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +17,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hermes_sessions.agent import snapshot as agent_snapshot
 from hermes_sessions.agent import state
-from hermes_sessions.agent.snapshot import Snapshot
+from hermes_sessions.agent.snapshot import AgentSession, MessageStats, Snapshot
 from hermes_sessions.agent.state import Agent
 from hermes_sessions.errors import AgentUnavailable, StorageError
 
@@ -48,7 +47,7 @@ READINGS: dict[str, Reading] = {
     "conversation": lambda agent: agent.conversation("c"),
     "outline": lambda agent: read(agent, lambda snapshot: snapshot.outline()),
     "fingerprint": lambda agent: read(agent, lambda snapshot: snapshot.fingerprint()),
-    "said since": lambda agent: read(agent, lambda snapshot: snapshot.said_since(0)),
+    "message stats": lambda agent: read(agent, lambda snapshot: snapshot.message_stats_since(0)),
     "last message": lambda agent: read(agent, lambda snapshot: snapshot.last_message()),
 }
 
@@ -59,7 +58,7 @@ def read(agent: Agent, query: Callable[[Snapshot], Any]) -> Any:
         return query(snapshot)
 
 
-def ids(rows: list[dict[str, Any]]) -> list[str]:
+def ids(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [row["id"] for row in rows]
 
 
@@ -190,7 +189,7 @@ def test_without_a_column_the_rest_is_read(tmp_path: Path, path: Path, column: s
             assert agent.conversation("c") == ["c"]
         else:
             assert lone == [row | dict.fromkeys(TOLD_BY.get(column, ())) | counted(column) for row in wanted]
-        for reading in ("lineage", "conversation", "said since", "last message"):
+        for reading in ("lineage", "conversation", "message stats", "last message"):
             READINGS[reading](agent)
         assert agent.delete("lone")
         assert agent.messages("lone") == []
@@ -214,9 +213,9 @@ def test_without_any_index_the_answers_are_the_same(tmp_path: Path, path: Path) 
             assert READINGS[name](bare) == READINGS[name](indexed)
         with bare.reading() as snapshot:
             assert not snapshot.has_message_index
-            assert not snapshot.is_outlined
-            assert snapshot.said(["a", "c"]).keys() >= {"a", "c"}
-            first, last = snapshot.said()["c"].first, snapshot.said()["c"].last
+            assert not snapshot.has_outline_indexes
+            assert snapshot.message_stats(["a", "c"]).keys() >= {"a", "c"}
+            first, last = snapshot.message_stats()["c"].first_id, snapshot.message_stats()["c"].last_id
             assert first is not None
             assert last is not None
             assert snapshot.message_ids("c", (first, last)) == snapshot.message_ids("c") == [first, last]
@@ -406,7 +405,7 @@ def test_a_time_or_count_of_another_type_reads_as_absent(path: Path, agent: Agen
         )
     [lone] = [row for row in agent.sessions() if row["id"] == "lone"]
     blank = {"started_at": None, "ended_at": None, "title": None, "message_count": 0, "model": "5.5"}
-    assert {key: lone[key] for key in blank} == blank
+    assert {key: value for key, value in lone.items() if key in blank} == blank
     assert [row.archived for row in all_rows(agent) if row.segment.id == "lone"] == [False]
     with writing(path) as db:
         db.execute(
@@ -416,8 +415,8 @@ def test_a_time_or_count_of_another_type_reads_as_absent(path: Path, agent: Agen
     assert (lone["started_at"], lone["ended_at"], lone["message_count"]) == (None, None, 0)
 
 
-def all_rows(agent: Agent) -> list[agent_snapshot.Row]:
-    rows: list[agent_snapshot.Row] = read(agent, lambda snapshot: snapshot.rows(snapshot.said()))
+def all_rows(agent: Agent) -> list[AgentSession]:
+    rows: list[AgentSession] = read(agent, lambda snapshot: snapshot.sessions(snapshot.message_stats()))
     return rows
 
 
@@ -547,25 +546,25 @@ def test_a_writer_in_a_transaction_is_read_up_to_its_last_commit(path: Path, age
 
 def test_one_reading_sees_one_state_and_does_not_stop_the_writer(path: Path, agent: Agent) -> None:
     with writing(path) as db, agent.reading() as snapshot:
-        before = snapshot.said()
+        before = snapshot.message_stats()
         add_message(db, "lone", "meanwhile")
         db.execute("DELETE FROM messages WHERE session_id = 'a'")
-        assert snapshot.said() == before
-        assert snapshot.said_since(0) == before
+        assert snapshot.message_stats() == before
+        assert snapshot.message_stats_since(0) == before
         assert len(snapshot.message_ids("a")) == 2
     assert agent.messages("a") == []
 
 
 def test_what_was_said_since_a_message_is_that_alone(path: Path, agent: Agent) -> None:
     with agent.reading() as snapshot:
-        assert snapshot.said_since(0) == snapshot.said()
+        assert snapshot.message_stats_since(0) == snapshot.message_stats()
         last = snapshot.last_message()
-        assert snapshot.said_since(last) == {}
+        assert snapshot.message_stats_since(last) == {}
     with writing(path) as db:
         add_message(db, "lone", "new", timestamp=START + 7)
     with agent.reading() as snapshot:
-        said = snapshot.said_since(last)
-        assert said == {"lone": agent_snapshot.Said(1, START + 7, last + 1, last + 1)}
+        said = snapshot.message_stats_since(last)
+        assert said == {"lone": MessageStats(1, START + 7, last + 1, last + 1)}
         assert snapshot.last_message() == last + 1
 
 
@@ -799,12 +798,12 @@ def make_hot(path: Path) -> None:
 
 
 UNAVAILABLE: dict[str, tuple[Callable[[Path], object], str | None]] = {
-    "absent": (Path.exists, "there is none"),
-    "its folder is absent": (lambda path: path.parent.rmdir(), "there is none"),
-    "a folder": (make_folder, "it is no file"),
-    "a pipe": (os.mkfifo, "it is no file"),
-    "a device": (lambda path: path.symlink_to("/dev/null"), "it is no file"),
-    "a dangling link": (lambda path: path.symlink_to(path.parent / "nowhere"), "there is none"),
+    "absent": (Path.exists, "there is no such file"),
+    "its folder is absent": (lambda path: path.parent.rmdir(), "there is no such file"),
+    "a folder": (make_folder, "it is not a regular file"),
+    "a pipe": (os.mkfifo, "it is not a regular file"),
+    "a device": (lambda path: path.symlink_to("/dev/null"), "it is not a regular file"),
+    "a dangling link": (lambda path: path.symlink_to(path.parent / "nowhere"), "there is no such file"),
     "a link to itself": (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
     "empty": (lambda path: path.touch(), "it is empty"),
     "a text": (lambda path: path.write_text("not a database\n" * 1_000), "file is not a database"),
@@ -831,9 +830,9 @@ def check_unavailable(path: Path, reason: str | None, *, profile: str = "default
             with pytest.raises(AgentUnavailable, match=reason) as raised:
                 READINGS[name](agent)
             text = str(raised.value)
-            assert text.startswith("the agent's state.db")
-            assert ("of profile work" in text) is (profile == "work")
-            assert raised.value.absent is ("there is none" in text)
+            assert text.startswith("The agent's state.db")
+            assert ("(profile work)" in text) is (profile == "work")
+            assert raised.value.absent is ("there is no such file" in text)
             assert str(path.parent.parent) not in text
             assert path.parent.name not in text
         assert handles() == before
@@ -940,7 +939,7 @@ def test_a_file_of_another_user_says_so(folder_mode: int, file_mode: int, reason
         done = subprocess.run(
             [sys.executable, "-c", AS_NOBODY, path], capture_output=True, text=True, check=True
         )
-    assert done.stdout.splitlines() == [f"the agent's state.db cannot be read: {reason}", "False", "[]"]
+    assert done.stdout.splitlines() == [f"The agent's state.db cannot be read: {reason}", "False", "[]"]
 
 
 # ---- what the mirror relies on --------------------------------------------------------------------------
@@ -1007,21 +1006,29 @@ def test_the_outline_is_what_the_rows_say(may: Path) -> None:
 
 def test_rows_of_some_ids_are_those_of_all(may: Path) -> None:
     with opened(may / "state.db") as agent, agent.reading() as snapshot:
-        rows = {row.segment.id: row for row in snapshot.rows(snapshot.said())}
+        rows = {row.segment.id: row for row in snapshot.sessions(snapshot.message_stats())}
         for some in (["resumed"], ["chain0_seg0", "nobody", "chain0_seg1"], list(rows), []):
-            found = {row.segment.id: row for row in snapshot.rows(snapshot.said(some), some)}
+            found = {row.segment.id: row for row in snapshot.sessions(snapshot.message_stats(some), some)}
             assert found == {id: row for id, row in rows.items() if id in some}
-            assert snapshot.said(some) == {id: s for id, s in snapshot.said().items() if id in some}
+            assert snapshot.message_stats(some) == {
+                id: s for id, s in snapshot.message_stats().items() if id in some
+            }
 
 
 QUERIES: dict[str, tuple[Callable[[Snapshot], object], str]] = {
-    "said of some": (lambda snapshot: snapshot.said(["a", "b", "c"]), "SEARCH messages USING COVERING INDEX"),
+    "message stats of some": (
+        lambda snapshot: snapshot.message_stats(["a", "b", "c"]),
+        "SEARCH messages USING COVERING INDEX",
+    ),
     "message ids": (lambda snapshot: snapshot.message_ids("a"), "SEARCH messages USING "),
-    "said since": (lambda snapshot: snapshot.said_since(200), "USING INTEGER PRIMARY KEY (rowid>?)"),
+    "message stats since": (
+        lambda snapshot: snapshot.message_stats_since(200),
+        "USING INTEGER PRIMARY KEY (rowid>?)",
+    ),
     "messages": (lambda snapshot: snapshot.messages([1, 2, 3]), "USING INTEGER PRIMARY KEY (rowid=?)"),
     "fingerprint": (lambda snapshot: snapshot.fingerprint(), "sessions USING COVERING INDEX"),
     "outline": (lambda snapshot: snapshot.outline(), "sessions USING COVERING INDEX"),
-    "rows of some": (lambda snapshot: snapshot.rows({}, ["a", "b"]), "SEARCH sessions USING INDEX"),
+    "rows of some": (lambda snapshot: snapshot.sessions({}, ["a", "b"]), "SEARCH sessions USING INDEX"),
     "family": (lambda snapshot: snapshot.family(["a", "b"]), "idx_sessions_parent"),
     "last message": (lambda snapshot: snapshot.last_message(), "SEARCH messages"),
 }
@@ -1055,30 +1062,30 @@ def test_a_hot_query_goes_by_an_index(tmp_path: Path, name: str, indexed: str) -
 
 
 def test_what_is_seen_changes_with_a_write_and_not_with_a_reading(path: Path, agent: Agent) -> None:
-    before = agent.seen()
+    before = agent.file_versions()
     for reading in READINGS.values():
         reading(agent)
-    assert agent.seen() == before
+    assert agent.file_versions() == before
     with writing(path) as db:
         add_message(db, "lone", "more")
-        during = agent.seen()
-    assert len({before, during, agent.seen()}) == 3
+        during = agent.file_versions()
+    assert len({before, during, agent.file_versions()}) == 3
 
 
 def test_what_is_seen_of_no_file_is_nothing(tmp_path: Path) -> None:
     with opened(tmp_path / "state.db") as agent:
-        assert agent.seen().changed_at == 0
-        before = agent.seen()
+        assert agent.file_versions().modified_at == 0
+        before = agent.file_versions()
         filled_state(tmp_path / "state.db")
-        assert agent.seen() != before
+        assert agent.file_versions() != before
 
 
 def test_what_is_seen_changes_with_the_names_of_jobs(path: Path, agent: Agent) -> None:
-    before = agent.seen()
+    before = agent.file_versions()
     (path.parent / "cron").mkdir()
     (path.parent / "cron" / "jobs.json").write_text("[]")
-    assert agent.seen() != before
-    assert agent.seen().changed_at >= before.changed_at
+    assert agent.file_versions() != before
+    assert agent.file_versions().modified_at >= before.modified_at
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def test_an_agent_that_cannot_be_read_is_said(may: Path) -> None:
     (may / "state.db").unlink()
     refused = run(may, "agent", "list")
     assert refused.exit_code == 1
-    assert "state.db cannot be read: there is none" in refused.stderr
+    assert "state.db cannot be read: there is no such file" in refused.stderr
     listed = run(may, "list", "--agent")
     assert listed.exit_code == 0
-    assert "there is none" in listed.stderr
+    assert "there is no such file" in listed.stderr
     assert "Untitled" in listed.stdout

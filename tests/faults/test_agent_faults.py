@@ -198,10 +198,10 @@ calls = {
     "messages": lambda: agent.messages("chain0_seg0"),
     "lineage": lambda: agent.lineage(every),
     "conversation": lambda: agent.conversation("chain1_seg2"),
-    "rows": lambda: read(lambda snapshot: snapshot.rows(snapshot.said(every), every)),
+    "sessions of some ids": lambda: read(lambda of: of.sessions(of.message_stats(every), every)),
     "fingerprint": lambda: read(lambda snapshot: snapshot.fingerprint()),
     "outline": lambda: read(lambda snapshot: snapshot.outline()),
-    "seen": lambda: agent.seen(),
+    "file versions": lambda: agent.file_versions(),
     "delete": lambda: agent.delete("chain1_seg2"),
 }
 if sys.argv[2] != "with delete":
@@ -294,8 +294,8 @@ def test_reading_opens_the_file_by_sqlite_alone_and_never_to_write(may: Path, wr
 def test_each_reading_opens_the_file_once_and_a_look_at_its_version_not_at_all(may: Path) -> None:
     trace = traced(may / "state.db")
     counts = {call: [each.name for each in found].count("state.db") for call, found in trace.openings.items()}
-    assert counts.pop("seen") == counts.pop("end") == 0
-    assert trace.openings["seen"] == []
+    assert counts.pop("file versions") == counts.pop("end") == 0
+    assert trace.openings["file versions"] == []
     assert counts.keys() >= {"sessions", "messages", "lineage", "conversation", "fingerprint", "outline"}
     assert set(counts.values()) == {1}
 
@@ -316,20 +316,20 @@ def test_the_empty_log_of_our_own_reading_is_not_seen_as_a_change(path: Path) ->
     log = path.with_name("state.db-wal")
     assert not log.exists()
     with closing(Agent(path)) as agent:
-        before = agent.seen()
+        before = agent.file_versions()
         agent.sessions()
         assert log.stat().st_size == 0  # SQLite leaves one where it may not tidy up
-        assert agent.seen() == before
+        assert agent.file_versions() == before
         log.unlink()
-        assert agent.seen() == before
+        assert agent.file_versions() == before
 
 
 def test_a_log_with_something_in_it_is_seen(path: Path) -> None:
     with closing(Agent(path)) as agent, writing(path) as db:
-        before = agent.seen()
+        before = agent.file_versions()
         db.execute("UPDATE sessions SET title = 'New' WHERE id = 'lone'")
         assert path.with_name("state.db-wal").stat().st_size
-        assert agent.seen() != before
+        assert agent.file_versions() != before
 
 
 # ---- a kill during the one change -----------------------------------------------------------------------

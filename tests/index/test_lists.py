@@ -442,7 +442,7 @@ def test_an_active_profile_without_an_agent_is_a_warning_of_its_own(path: Path) 
     with SessionRepository.open(hermes_home=path.parent, profile="new") as sessions:
         page = sessions.list(agent=True)
         assert [each.session_id for each in page.items] == ["lone", "c", "sub"]
-        assert page.warnings == ("the agent's state.db of profile new cannot be read: there is none",)
+        assert page.warnings == ("The agent's state.db (profile new) cannot be read: there is no such file",)
         assert sessions.list().warnings == ()
 
 
