@@ -259,6 +259,19 @@ def test_find_goes_to_messages_that_are_not_loaded(page: Page) -> None:
     expect(count).to_have_text("")
 
 
+def test_find_takes_any_text_also_while_the_list_is_filtered(
+    page: Page, repository: SessionRepository
+) -> None:
+    text = "a well-known [bracket] (and more)"
+    write_document(repository, "signs", title="Signs", messages=[message(text)])
+    page.goto("/session/signs?source=webui")
+    expect(page.locator(".latest")).to_be_attached()  # the page's script has begun
+    page.keyboard.press("f")
+    page.keyboard.type("well-known [bracket] (")
+    expect(page.locator(".find .count")).to_have_text("1 found")
+    assert page.evaluate("[...CSS.highlights.get('found')].map(String)") == ["well-known [bracket] ("]
+
+
 def test_find_looks_into_what_is_folded(page: Page) -> None:
     page.goto("/session/rich?find=needle")
     expect(page.locator(".find .count")).to_have_text("1 found")

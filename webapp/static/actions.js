@@ -261,8 +261,17 @@ function showMenu(session, button) {
   openMenu(button, [
     ...(session.agent ? agentItems(session) : editItems(session)),
     ...FORMATS.map(([format, label]) => exportItem(session, format, label)),
-    { icon: "trash-2", label: session.agent ? "Delete here and from the agent" : "Delete", action: () => { remove(session); }, key: "#", danger: true },
+    deleteItem(session),
   ]);
+}
+
+/**
+ * @param {Session} session
+ * @returns {MenuItem}
+ */
+function deleteItem(session) {
+  const label = session.agent ? "Delete here and from the agent" : "Delete";
+  return { icon: "trash-2", label, action: () => { remove(session); }, key: "#", danger: true };
 }
 
 /**

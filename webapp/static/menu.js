@@ -61,7 +61,8 @@ export function openMenu(button, items) {
  */
 function onClosed(menu, button) {
   button.setAttribute("aria-expanded", "false");
-  if (menu.contains(document.activeElement) || document.activeElement === document.body) button.focus({ preventScroll: true });
+  const focused = document.activeElement;
+  if (menu.contains(focused) || focused === document.body) button.focus({ preventScroll: true });
   menu.remove();
 }
 

@@ -16,7 +16,10 @@ import { adopt as adoptToasts, explain } from "./toast.js";
  * @typedef {{ push: boolean, scroll: number, focus: boolean }} Showing
  */
 
-/** The script of a page; `mount` returns what stops it. @typedef {{ mount: (content: HTMLElement) => (() => void) }} PageModule */
+/**
+ * The script of a page. `mount` starts it, and returns a function that stops it.
+ * @typedef {{ mount: (content: HTMLElement) => (() => void) }} PageModule
+ */
 
 const CONTENT_ONLY = { "Hermes-Part": "content" };
 

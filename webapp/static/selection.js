@@ -13,7 +13,10 @@ import { toast } from "./toast.js";
 
 const BATCH = 100; // sessions in one request, so that each request is short
 
-/** The project of each selected session, empty for none. Holds sessions whose rows are not loaded too. @type {Map<string, string>} */
+/**
+ * The project of each selected session, empty for none. Sessions whose rows are not loaded stay selected.
+ * @type {Map<string, string>}
+ */
 const selected = new Map();
 /** The session that was selected last: a click with Shift selects the range from there. @type {string | null} */
 let last = null;

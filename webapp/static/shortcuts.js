@@ -6,7 +6,10 @@ import { step } from "./list.js";
 import * as search from "./search.js";
 import * as selection from "./selection.js";
 
-/** What a key does with the focused session, or with the open one. @type {Map<string, (session: actions.Session) => void>} */
+/**
+ * What a key does with the focused session, or with the open one.
+ * @type {Map<string, (session: actions.Session) => void>}
+ */
 const WITH_SESSION = new Map([
   ["e", actions.archive], ["p", actions.pin], ["r", actions.rename], ["m", actions.move], ["#", actions.remove],
 ]);
@@ -41,7 +44,7 @@ function onKey(event) {
 }
 
 /**
- * Leave the innermost of what is open.
+ * Close the filters or clear the search, else end the selection.
  * @param {KeyboardEvent} event
  */
 function leave(event) {

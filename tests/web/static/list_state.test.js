@@ -340,7 +340,10 @@ class Server {
     return chunkOf({ query, next: more ? ids.at(-1) ?? null : null, ids, days: [] });
   }
 
-  /** A session changes and moves to the beginning, or a new one comes, or one is deleted. @param {(limit: number) => number} random */
+  /**
+   * A session changes and moves to the beginning, or a new one comes, or one is deleted.
+   * @param {(limit: number) => number} random
+   */
   change(random) {
     const place = random(this.ids.length);
     const kind = random(3);

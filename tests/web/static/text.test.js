@@ -35,7 +35,9 @@ describe("a relative time is in the server's words", () => {
     [2_629_800, "1 month ago"], [31_557_599, "11 months ago"], [31_557_600, "1 year ago"], [-59, "just now"],
     [-60, "in the future"], [-1e6, "in the future"],
   ];
-  for (const [seconds, expected] of CASES) test(`${seconds} seconds`, () => assert.equal(ago(1000, 1000 + seconds), expected));
+  for (const [seconds, expected] of CASES) {
+    test(`${seconds} seconds`, () => assert.equal(ago(1000, 1000 + seconds), expected));
+  }
 });
 
 describe("the filters of an address", () => {
