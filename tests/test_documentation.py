@@ -91,3 +91,12 @@ def test_the_table_of_imports_is_that_of_the_test() -> None:
     assert {row[0]: set(row[1:]) for row in named if row} == {
         name: MAY_IMPORT[name] & present for name in present
     }
+
+
+def test_what_to_change_is_where_it_says() -> None:
+    section = PAGES["CONTRIBUTING.md"].partition("## Where to change")[2].partition("\n## ")[0]
+    places = re.findall(r"`([^`/]+)` in `([\w./]+/[\w.]+)`", section)
+
+    assert len(places) == 5
+    for name, file in places:
+        assert name in (TOP / file).read_text("utf-8"), f"{name} is not in {file}"
