@@ -1,18 +1,23 @@
 # The commands of the README. Nothing but python3 and make is assumed.
-.PHONY: run test check lint types migrations javascript docs clean
+.PHONY: run quick test check lint types migrations javascript docs clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 BIN = .venv/bin
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
 # make run ARGS="--port 9000"
 run: .venv/.web build/demo-home
 	$(BIN)/hermes-sessions --hermes-home build/demo-home serve $(ARGS)
 
+# The tests to run while working: no browser, no faults, nothing slow, and few examples for each property.
+quick: .venv/.test
+	$(PYTEST) -m "not browser and not fault and not slow and not long" --hypothesis-profile quick $(ARGS)
+
 # make test ARGS="-k drift"; the tests of one file run after another, several files at once.
 test: .venv/.test
 	.ci/packages chromium strace fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: lint types migrations javascript test
 

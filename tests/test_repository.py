@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, SessionRepository
@@ -18,6 +18,7 @@ from hermes_sessions.fields import with_clean_title
 from hermes_sessions.sidecars import editing, reading
 from hermes_sessions.sidecars.document import Edit
 
+from .support.efforts import examples
 from .support.make import folder_of, message, snapshot, started, turns, write, write_document
 
 WRONG_IDS: list[Any] = [
@@ -994,7 +995,7 @@ def shorten(model: dict[str, Any], keep: int) -> None:
     st.sampled_from([None, 0, 2]),
     st.permutations(["session_id", "title", "messages", "tool_calls", "odd"]),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(0.75, shares_fixtures=True)
 def test_any_sequence_of_writes_keeps_what_json_reads(
     sessions: SessionRepository, steps: list[tuple[str, Any]], indent: int | None, order: list[str]
 ) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions.agent import lineage
 from hermes_sessions.agent.lineage import Conversation, Segment
+
+from ..support.efforts import examples
 
 Rows = dict[str, Segment]
 
@@ -483,7 +485,7 @@ SEGMENTS = st.builds(
     last_activity=TIMES,
 )
 GRAPHS = st.lists(SEGMENTS, max_size=8, unique_by=lambda each: each.id).map(lambda some: rows(*some))
-THOROUGH = settings(max_examples=300, deadline=None)
+THOROUGH = examples(3)
 
 
 @THOROUGH

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
@@ -37,6 +37,7 @@ from ..support.agent_db import (
     new_state,
     writing,
 )
+from ..support.efforts import examples
 from ..support.make import started
 from ..support.processes import at_once
 
@@ -1144,7 +1145,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Pair(program, following, anew)
 
 
-@settings(deadline=None, max_examples=20)
+@examples(0.2)
 @given(data=st.data())
 def test_what_was_renewed_in_part_is_what_is_read_from_nothing(pair: Pair, data: st.DataObject) -> None:
     pair.program.reset()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import MessagePage, SessionRepository
@@ -24,6 +24,7 @@ from hermes_sessions.sidecars.document import BOM, Span
 
 from ..sidecars.test_document import DOCUMENTS, INDENTS, text_of
 from ..sidecars.test_hostile import HANDLED, REFUSED
+from ..support.efforts import examples
 from ..support.make import folder_of, message, turns, write, write_document
 
 PATTERNS = ("", "short", "a" * 9000, "ü" * 20_000, "x" * 40_000, "\ud800" * 3, '"}, {"\\' * 5000)
@@ -163,7 +164,7 @@ def apply(sessions: SessionRepository, verb: str, argument: Any) -> None:
     STEPS,
     st.lists(st.tuples(PLACES, LIMITS), min_size=1, max_size=6),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(shares_fixtures=True)
 def test_a_page_is_a_slice_of_the_whole_after_any_writes(
     sessions: SessionRepository,
     first: bytes,

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import Session, SessionRepository
@@ -15,6 +15,7 @@ from hermes_sessions.changes.recovery import is_interrupted, recovered
 from hermes_sessions.fields import FIELDS, check_messages, check_metadata, read_metadata
 from hermes_sessions.model import message_text
 
+from ..support.efforts import examples
 from ..support.make import folder_of, message, turns, write_document
 
 NOW = 1_777_000_500.75
@@ -264,7 +265,7 @@ CORES = st.fixed_dictionaries(
     },
 )
 ALIVE = st.sets(st.sampled_from(["s1", "s2", "s3"]))
-THOROUGH = settings(max_examples=300, deadline=None)
+THOROUGH = examples(3)
 
 
 def values_of(session: Session) -> dict[str, Any]:

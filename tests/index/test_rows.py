@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import postgresql
@@ -458,7 +458,6 @@ _ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(sample=_ROWS, size=st.integers(1, 13))
 def test_pages_make_the_whole_list(engine: Engine, sample: list[tuple[str, float, bool]], size: int) -> None:
     """`engine` is of the module: each example replaces its rows."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
@@ -21,6 +21,7 @@ from hermes_sessions.index.usage import BY, offsets
 from hermes_sessions.results import total_usage
 
 from ..conftest import copy_sample
+from ..support.efforts import examples
 from ..support.make import message, write_document
 from ..support.web import error, reply
 
@@ -207,7 +208,7 @@ def test_a_day_ends_at_local_midnight_also_where_the_clock_changes(
 
 @pytest.mark.parametrize("zone", ZONES, indirect=True)
 def test_offsets_are_those_of_the_time_zone(zone: str) -> None:
-    @settings(max_examples=40, deadline=None)
+    @examples(0.4)
     @given(st.integers(86_400, 2_000_000_000), st.integers(0, 86_400 * 3000), st.data())
     def holds(first: int, length: int, data: st.DataObject) -> None:
         found = offsets(first, first + length)

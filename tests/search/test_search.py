@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import Hit, InvalidValue, SessionRepository
@@ -29,6 +29,7 @@ from ..support.agent_db import (
     new_state,
     writing,
 )
+from ..support.efforts import examples
 from ..support.make import message, started, turns, write, write_document
 
 START = 1_777_000_000.0
@@ -272,7 +273,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(0.25, shares_fixtures=True)
 @given(STEPS)
 def test_after_any_sequence_of_changes_exactly_what_is_there_is_found(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]

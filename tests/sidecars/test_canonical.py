@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from hermes_sessions.errors import Unreadable
@@ -15,6 +15,7 @@ from hermes_sessions.json_text import Malformed
 from hermes_sessions.sidecars import canonical, document, layout, marks, reading
 from hermes_sessions.sidecars.document import BOM, Span
 
+from ..support.efforts import examples
 from ..support.make import turns
 from .test_document import DOCUMENTS, VALUES, text_of
 from .test_hostile import HANDLED, REFUSED
@@ -55,7 +56,7 @@ def texts(draw: st.DrawFn) -> bytes:
     return data
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(texts())
 def test_in_one_pass_the_same_is_told_as_in_general(data: bytes) -> None:
     laid = told(lambda: canonical.read(data))
