@@ -238,6 +238,7 @@ def count_up(folder: Path, counter: Path, times: int) -> None:
             counter.write_text(str(int(counter.read_text()) + 1))
 
 
+@pytest.mark.slow
 def test_a_lock_excludes_processes(tmp_path: Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")

@@ -837,6 +837,7 @@ def follow(sessions: SessionRepository) -> dict[str, Entry]:
     raise AssertionError("the last change was never listed")
 
 
+@pytest.mark.slow
 def test_processes_and_threads_that_list_while_the_agent_writes_all_see_the_end(path: Path) -> None:
     home = path.parent
     _, one, two = at_once(take_part, [(home, role) for role in ("write", "list", "list")])

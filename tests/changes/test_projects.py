@@ -201,12 +201,14 @@ def ensure(file: Path) -> str:
     return _projects(file).ensure_cron().project_id
 
 
+@pytest.mark.slow
 def test_processes_that_create_lose_none(file: Path, projects: Projects) -> None:
     at_once(create_some, [(file, prefix, 20) for prefix in "abc"])
     names = [project.name for project in projects.list()]
     assert sorted(names) == sorted(f"{prefix}{number}" for prefix in "abc" for number in range(20))
 
 
+@pytest.mark.slow
 def test_processes_that_need_the_cron_project_create_one(file: Path, projects: Projects) -> None:
     found = at_once(ensure, [(file,)] * 4)
     assert [project.project_id for project in projects.list()] == [found[0]]

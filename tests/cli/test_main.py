@@ -160,6 +160,7 @@ def test_secrets_are_masked_unless_asked_for(home: Path, sessions: SessionReposi
 # ---- a real process -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["list"], ["list", "--json"], ["show", "{id}"], ["export", "{id}"], ["--help"]]
 )
@@ -176,6 +177,7 @@ def test_a_closed_pipe_ends_quietly(may: Path, words: list[str]) -> None:
     assert process.communicate(timeout=60)[1] == b""
 
 
+@pytest.mark.slow
 def test_head_ends_a_long_list_quietly(crowd: Path) -> None:
     command = f"set -o pipefail; '{PROGRAM}' --hermes-home '{crowd}' list --json | head -n 1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -183,6 +185,7 @@ def test_head_ends_a_long_list_quietly(crowd: Path) -> None:
     assert (result.stdout, result.stderr) == ("{\n", "")
 
 
+@pytest.mark.slow
 def test_exit_codes_of_the_process(may: Path) -> None:
     assert run_program(may, "list").code == 0
     missing = run_program(may, "show", "unknown")

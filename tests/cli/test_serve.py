@@ -25,6 +25,7 @@ def test_serve_without_flask_says_what_to_install(home: Path, monkeypatch: pytes
     assert "pip install 'hermes-sessions[web]'" in result.stderr
 
 
+@pytest.mark.slow
 def test_serve_answers_until_it_is_stopped(may: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

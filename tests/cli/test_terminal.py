@@ -28,6 +28,7 @@ def test_what_json_has_no_number_for_becomes_null(home: Path, sessions: SessionR
     assert parsed(home, "show", "s1")["messages"][0]["score"] is None
 
 
+@pytest.mark.slow
 def test_json_is_utf_8_whatever_the_locale(may: Path) -> None:
     plain = run_program(may, "list", "--json", PYTHONIOENCODING="latin-1")
     table = run_program(may, "list", PYTHONIOENCODING="latin-1")
@@ -37,6 +38,7 @@ def test_json_is_utf_8_whatever_the_locale(may: Path) -> None:
     assert r"\u6574\u7406" in table.stdout
 
 
+@pytest.mark.slow
 def test_a_bar_shows_on_a_terminal_alone(crowd: Path) -> None:
     first = run_program(crowd, "list", "--json", terminal=["stderr"])
     again = run_program(crowd, "list", "--json", terminal=["stderr"])
@@ -51,6 +53,7 @@ def test_a_bar_shows_on_a_terminal_alone(crowd: Path) -> None:
     assert "Reading sessions" in rebuilt.stderr
 
 
+@pytest.mark.slow
 def test_colour_on_a_terminal_alone(crowd: Path) -> None:
     seen = run_program(crowd, "list", terminal=["stdout"])
     plain = run_program(crowd, "list", terminal=["stdout"], NO_COLOR="1")
@@ -61,6 +64,7 @@ def test_colour_on_a_terminal_alone(crowd: Path) -> None:
     assert "\x1b" not in plain.stdout + piped.stdout
 
 
+@pytest.mark.slow
 def test_a_list_is_cut_to_the_terminal_and_whole_in_a_pipe(home: Path, sessions: SessionRepository) -> None:
     started(sessions, title="整理本周会议纪要" * 10)
 

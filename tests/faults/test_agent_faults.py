@@ -156,6 +156,7 @@ def test_a_reading_that_its_caller_breaks_off_leaves_no_descriptor(
         assert handles() == before
 
 
+@pytest.mark.slow
 def test_a_reading_that_is_abandoned_leaves_no_descriptor(path: Path) -> None:
     def walk(agent: Agent) -> Iterator[int]:
         with agent.reading() as snapshot:

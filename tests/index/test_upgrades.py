@@ -141,6 +141,7 @@ def test_the_revision_before_the_first_upgrade(config: Config) -> None:
     assert upgrades.revision(config) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 8])
 def test_processes_that_open_a_new_home_at_once(config: Config, count: int) -> None:
     write_sidecars(config.sessions_dir, 40)
@@ -152,6 +153,7 @@ def test_processes_that_open_a_new_home_at_once(config: Config, count: int) -> N
     assert copies(config) == []
 
 
+@pytest.mark.slow
 def test_processes_that_write_to_an_index_in_another_journal_mode(config: Config) -> None:
     """As one is that was restored from a copy: `VACUUM INTO` writes no WAL."""
     write_sidecars(config.sessions_dir, 8)
@@ -161,6 +163,7 @@ def test_processes_that_write_to_an_index_in_another_journal_mode(config: Config
     assert query(index_of(config), "PRAGMA journal_mode") == ["wal"]
 
 
+@pytest.mark.slow
 def test_alembic_is_loaded_only_where_there_is_something_to_upgrade(config: Config) -> None:
     code = (
         "import sys; from hermes_sessions import SessionRepository\n"
@@ -233,6 +236,7 @@ def test_no_copy_where_there_is_nothing_to_upgrade(config: Config) -> None:
     assert copies(config) == []
 
 
+@pytest.mark.slow
 def test_processes_that_upgrade_at_once_leave_one_copy(config: Config, tmp_path: Path) -> None:
     open_and_list(config)
     migrations = with_revision(tmp_path, ADDS_A_COLUMN)

@@ -141,6 +141,7 @@ def contents(agent: Agent) -> list[str]:
     return [message["content"] for message in agent.messages("talk")]
 
 
+@pytest.mark.slow
 def test_the_agent_writes_unhindered_while_readers_see_all_it_wrote(
     wheel: Path, tmp_path: Path, programs: ExitStack
 ) -> None:

@@ -105,6 +105,7 @@ def save_shorter(sessions: SessionRepository, session: Session) -> None:
     sessions.save(replace(session, messages=session.messages[1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [update, append, truncate, save, save_shorter])
 def test_no_write_loses_or_moves_a_key(
     sample: Path, change: Callable[[SessionRepository, Session], None]

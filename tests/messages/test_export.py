@@ -174,6 +174,7 @@ def test_whatever_a_file_holds_can_be_exported(format: str, sessions: SessionRep
     assert sessions.export(empty, format)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_samples_conversations_of_web_ui_and_agents_are_exported(format: str, sample: Path) -> None:
     with SessionRepository.open(hermes_home=sample) as sessions:

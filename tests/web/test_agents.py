@@ -225,6 +225,7 @@ def held(pid: int) -> list[str]:
     return [target for target in targets if not target.startswith("socket:")]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
 def test_five_hundred_requests_leave_nothing_open(may: Path) -> None:
     (may / "webui/settings.json").write_text(json.dumps({"show_cli_sessions": True}))

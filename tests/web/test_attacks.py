@@ -266,6 +266,7 @@ def raw(url: str, *pieces: bytes) -> bytes:
         return connection.recv(65_536)
 
 
+@pytest.mark.slow
 def test_on_the_wire(may: Path) -> None:
     """What no client library sends: two hosts, none, a chunked body without an end, a whole address."""
     head = b"POST /api/session/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -492,6 +492,7 @@ def first_is(title: str) -> Callable[[Any], bool]:
     return lambda entries: bool(entries[0]["title"] == title)
 
 
+@pytest.mark.slow
 def test_a_change_by_another_process_arrives(may: Path) -> None:
     with served(may) as url, closing(Stream(url)) as stream:
         session_id = newest(url)
@@ -505,6 +506,7 @@ def test_a_change_by_another_process_arrives(may: Path) -> None:
         assert news_where(stream, first_is("by a foreign program"))
 
 
+@pytest.mark.slow
 def test_who_comes_back_is_told_what_it_missed_also_by_a_later_process(may: Path) -> None:
     with served(may) as url, closing(Stream(url)) as stream:
         left_at = stream.place
@@ -521,6 +523,7 @@ def test_who_comes_back_is_told_what_it_missed_also_by_a_later_process(may: Path
             assert any(entry["title"] == "now" for entry in news(next(stream))), "nothing was told twice"
 
 
+@pytest.mark.slow
 def test_twenty_streams_beside_requests_are_all_answered(may: Path) -> None:
     with served(may) as url, ExitStack() as opened:
         streams = [opened.enter_context(closing(Stream(url))) for _ in range(20)]
@@ -541,6 +544,7 @@ def check_full(url: str) -> None:
         assert json.loads(answer.read()).keys() == {"error"}
 
 
+@pytest.mark.slow
 def test_the_server_answers_beside_as_many_streams_as_it_takes(may: Path) -> None:
     with served(may) as url, ExitStack() as opened:
         streams = [opened.enter_context(closing(Stream(url))) for _ in range(live.MOST_STREAMS)]
@@ -553,6 +557,7 @@ def test_the_server_answers_beside_as_many_streams_as_it_takes(may: Path) -> Non
         check_full(url)
 
 
+@pytest.mark.slow
 def test_streams_whose_clients_went_hold_no_place_and_no_thread(may: Path) -> None:
     with served(may) as url, ExitStack() as opened:
         witness = opened.enter_context(closing(Stream(url)))
@@ -564,6 +569,7 @@ def test_streams_whose_clients_went_hold_no_place_and_no_thread(may: Path) -> No
             assert news_where(each, first_is("after all of them"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_the_server_stops_with_streams_open(may: Path, kind: signal.Signals) -> None:
     server = start(may, "--port", "0")

@@ -134,6 +134,7 @@ def test_relative_times(seconds: int, words: str) -> None:
     assert render.ago(NOW, NOW + seconds) == words
 
 
+@pytest.mark.slow
 def test_one_application_serves_many_threads(sessions: SessionRepository, app: Flask) -> None:
     ids = [started(sessions) for _ in range(8)]
     barrier = threading.Barrier(8)

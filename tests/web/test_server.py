@@ -34,6 +34,7 @@ def fetch(url: str, body: Any = None) -> Any:
         return json.loads(response.read())
 
 
+@pytest.mark.slow
 def test_a_home_is_served_on_a_free_port_until_it_is_stopped(may: Path) -> None:
     server = start(may, "--port", "0")
     url = address(server)
@@ -46,6 +47,7 @@ def test_a_home_is_served_on_a_free_port_until_it_is_stopped(may: Path) -> None:
         fetch(f"{url}/health")
 
 
+@pytest.mark.slow
 def test_a_server_that_starts_erases_what_was_deleted_long_ago(may: Path) -> None:
     trash = may / "webui/trash"
     trash.mkdir()
@@ -57,6 +59,7 @@ def test_a_server_that_starts_erases_what_was_deleted_long_ago(may: Path) -> Non
     assert [entry["session_id"] for entry in kept] == ["young"]
 
 
+@pytest.mark.slow
 def test_many_requests_at_once_all_write(may: Path) -> None:
     with served(may) as url:
         ids = [entry["session_id"] for entry in fetch(f"{url}/api/sessions")["sessions"]]
@@ -74,6 +77,7 @@ def test_many_requests_at_once_all_write(may: Path) -> None:
     database.close()
 
 
+@pytest.mark.slow
 def test_a_body_that_is_too_large_gets_its_answer(may: Path) -> None:
     with served(may) as url:
         request = urllib.request.Request(
@@ -87,6 +91,7 @@ def test_a_body_that_is_too_large_gets_its_answer(may: Path) -> None:
         assert fetch(f"{url}/health")["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_the_password_of_the_environment_is_asked_for(may: Path) -> None:
     with served(may, HERMES_WEBUI_PASSWORD="p") as url, pytest.raises(urllib.error.HTTPError) as refused:
         fetch(f"{url}/api/sessions")
@@ -94,6 +99,7 @@ def test_the_password_of_the_environment_is_asked_for(may: Path) -> None:
         assert answer.code == 401
 
 
+@pytest.mark.slow
 def test_other_machines_need_a_password(may: Path) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
         with pytest.raises(InvalidValue, match="HERMES_WEBUI_PASSWORD"):
@@ -113,6 +119,7 @@ def test_a_port_that_is_taken_is_said_at_once(may: Path) -> None:
             serve(resolve(hermes_home=may, environ={}), ServerConfig("127.0.0.1", port, None))
 
 
+@pytest.mark.slow
 def test_a_password_that_was_set_once_lets_a_server_listen_for_others(may: Path) -> None:
     state_dir = may / "webui"
     command = [sys.executable, "-c", PROGRAM, "--hermes-home", str(may), "serve", "--set-password"]
@@ -133,6 +140,7 @@ def test_a_password_that_was_set_once_lets_a_server_listen_for_others(may: Path)
         stop(server)
 
 
+@pytest.mark.slow
 def test_a_proxy_s_name_is_served_if_it_is_named(may: Path) -> None:
     def status(url: str, host: str) -> int:
         request = urllib.request.Request(f"{url}/health", headers={"Host": host})
@@ -154,6 +162,7 @@ def test_a_proxy_s_name_is_served_if_it_is_named(may: Path) -> None:
     assert found == [200, 200, 200, 403]
 
 
+@pytest.mark.slow
 def test_several_workers_behave_as_one(may: Path) -> None:
     """Logins, writes and news pass from one process to the others; each answer comes from any of them."""
     server = start(may, "--port", "0", "--workers", "3", HERMES_WEBUI_PASSWORD="correct horse")
@@ -196,6 +205,7 @@ def test_several_workers_behave_as_one(may: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_the_access_log_has_a_line_for_each_request_and_no_query(may: Path, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     server = start(may, "--port", "0", "--access-log", str(log), HERMES_WEBUI_PASSWORD="correct horse")

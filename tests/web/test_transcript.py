@@ -186,6 +186,7 @@ def test_what_is_long_is_cut_and_says_how_long_it_is() -> None:
     assert shown("> " * 50_000 + "x")
 
 
+@pytest.mark.slow
 def test_a_page_of_long_messages_stays_bearable() -> None:
     found = shown(*[message("*word* and\n" * 100_000)] * 50)
     lengths = [len(each.html) for each in found]
@@ -261,6 +262,7 @@ def test_the_message_that_was_asked_for_is_marked(sessions: SessionRepository, c
     assert 'class="message user at" id="m2"' in client.get("/session/s1?at=2").text
 
 
+@pytest.mark.slow
 def test_every_session_of_the_samples_has_a_page(sample: Path) -> None:
     with SessionRepository.open(hermes_home=sample) as repository:
         client = create_app(repository).test_client()
