@@ -289,4 +289,4 @@ def test_the_command_line_prints_a_table_with_a_total(may: Path) -> None:
     assert '"total_tokens"' in run("--json", "--since", "1777000000")
     refused = CliRunner().invoke(main, ["--hermes-home", str(may), "usage", "--since", "soon"])
     assert refused.exit_code == 2
-    assert "soon is no date such as" in refused.output
+    assert "'soon' is not a date" in refused.output
