@@ -5,14 +5,14 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from hermes_sessions.index import Base, make_engine, writing
+from hermes_sessions.index import METADATA, make_engine, writing
 
 
 def run(connection: Connection) -> None:
     """Run the revisions within the connection's transaction: all of them, or none."""
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         render_as_batch=True,
         transactional_ddl=True,
         compare_server_default=True,

@@ -5,15 +5,15 @@ from .database import make_engine, writing
 from .drift import is_settled
 from .lists import Filters, Shown, View
 from .rows import Indexed, Place
-from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS, Base
+from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, METADATA, SESSIONS
 from .sync import Progress
 
 __all__ = [
     "AGENT_CONVERSATIONS",
     "AGENT_HOMES",
     "AGENT_SESSIONS",
+    "METADATA",
     "SESSIONS",
-    "Base",
     "Filters",
     "Indexed",
     "Place",

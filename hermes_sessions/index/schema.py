@@ -1,215 +1,193 @@
-"""The schema of the index as mapped classes and their tables; the migrations in `migrations/` create it."""
+"""The schema of the index as tables of SQLAlchemy; the migrations in `migrations/` create it.
 
-from typing import Any, ClassVar
+As Core tables, since nothing here uses the ORM: importing that and mapping the classes would take longer than
+listing sessions.
+"""
 
-import sqlalchemy as sa
-from sqlalchemy import BigInteger, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 from ..fields import FIELDS
 
+METADATA = MetaData()  # Alembic compares it with the database
 
-class Base(DeclarativeBase):
-    """What Alembic compares with the database."""
-
-    type_annotation_map: ClassVar = {float: sa.Double}
-
-
-class SessionRow(Base):
-    """One session as lists need it; `other` holds the metadata that no list filters, sorts or shows."""
-
-    __tablename__ = "sessions"
-
-    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    title: Mapped[str] = mapped_column(Text)
-    workspace: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(Text)
-    model_provider: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[float]
-    updated_at: Mapped[float]
-    pinned: Mapped[bool]
-    archived: Mapped[bool]
-    project_id: Mapped[str | None] = mapped_column(Text)
-    profile: Mapped[str] = mapped_column(Text)
-    input_tokens: Mapped[int] = mapped_column(BigInteger)
-    output_tokens: Mapped[int] = mapped_column(BigInteger)
-    estimated_cost: Mapped[float | None]
-    active_stream_id: Mapped[str | None] = mapped_column(Text)
-    pending_user_message: Mapped[str | None] = mapped_column(Text)
-    parent_session_id: Mapped[str | None] = mapped_column(Text)
-    is_cli_session: Mapped[bool]
-    source_tag: Mapped[str | None] = mapped_column(Text)
-    session_source: Mapped[str | None] = mapped_column(Text)
-    source_label: Mapped[str | None] = mapped_column(Text)
-    other: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-    message_count: Mapped[int] = mapped_column(BigInteger)
-    sent_at: Mapped[float | None]
-
+# One session as lists need it; `other` holds the metadata that no list filters, sorts or shows.
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("session_id", String(128), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("workspace", Text),
+    Column("model", Text),
+    Column("model_provider", Text),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("project_id", Text),
+    Column("profile", Text, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("estimated_cost", Double),
+    Column("active_stream_id", Text),
+    Column("pending_user_message", Text),
+    Column("parent_session_id", Text),
+    Column("is_cli_session", Boolean, nullable=False),
+    Column("source_tag", Text),
+    Column("session_source", Text),
+    Column("source_label", Text),
+    Column("other", JSON, nullable=False),
+    Column("message_count", BigInteger, nullable=False),
+    Column("sent_at", Double),
     # What lists filter by: `source` is the source's class.
-    hidden: Mapped[bool]
-    draft: Mapped[bool]
-    source: Mapped[str] = mapped_column(String(32))
-
+    Column("hidden", Boolean, nullable=False),
+    Column("draft", Boolean, nullable=False),
+    Column("source", String(32), nullable=False),
     # The order of every list, all ascending: 0 if pinned else 1, minus the time of the last activity, id.
-    unpinned: Mapped[int]
-    age: Mapped[float]
-
+    Column("unpinned", Integer, nullable=False),
+    Column("age", Double, nullable=False),
     # The version of the file that this row was made from, and where its transcript lies in it: see `marks`.
-    size: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    inode: Mapped[int] = mapped_column(BigInteger)
-    transcript_start: Mapped[int | None] = mapped_column(BigInteger)
-    transcript_end: Mapped[int | None] = mapped_column(BigInteger)
-    tool_calls_start: Mapped[int | None] = mapped_column(BigInteger)
-    tool_calls_end: Mapped[int | None] = mapped_column(BigInteger)
-    marks: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("transcript_start", BigInteger),
+    Column("transcript_end", BigInteger),
+    Column("tool_calls_start", BigInteger),
+    Column("tool_calls_end", BigInteger),
+    Column("marks", LargeBinary),
+    Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
+    Index("ix_sessions_all", "unpinned", "age", "session_id"),
+    *(
+        Index(f"ix_sessions_{name}", name, "unpinned", "age", "session_id", "hidden")
+        for name in ("profile", "project_id", "source", "archived")
+    ),
+)
 
-    __table_args__ = (
-        sa.Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
-        sa.Index("ix_sessions_all", "unpinned", "age", "session_id"),
-        *(
-            sa.Index(f"ix_sessions_{name}", name, "unpinned", "age", "session_id", "hidden")
-            for name in ("profile", "project_id", "source", "archived")
-        ),
-    )
+# A file of the sessions folder that is no session: kept so that lists can say so.
+UNREADABLE_FILES = Table(
+    "unreadable_files",
+    METADATA,
+    Column("session_id", String(255), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+)
 
+# A session that lies in the trash: kept so that the agent's copy of it does not come back in a list.
+TRASHED = Table(
+    "trashed_sessions",
+    METADATA,
+    Column("session_id", String(255), primary_key=True),
+)
 
-class UnreadableFile(Base):
-    """A file of the sessions folder that is no session: kept so that lists can say so."""
+# One row of an agent's `sessions` as last read: its own facts, its family, and what lineage says of it.
+#
+# `counted` is its own `message_count`; what its messages amount to stands beside it.
+AGENT_SESSIONS = Table(
+    "agent_sessions",
+    METADATA,
+    Column("session_id", String(128), primary_key=True),
+    Column("profile", String(255), primary_key=True),
+    Column("source", Text),
+    Column("title", Text),
+    Column("model", Text),
+    Column("parent_session_id", Text),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("end_reason", Text),
+    Column("counted", BigInteger, nullable=False),
+    Column("message_count", BigInteger, nullable=False),
+    Column("last_activity", Double),
+    Column("archived", Boolean, nullable=False),
+    Column("workspace", Text),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("estimated_cost", Double),
+    Column("first", BigInteger),
+    Column("last", BigInteger),
+    Column("family", Text, nullable=False),
+    Column("lineage", JSON(none_as_null=True)),
+    Index("ix_agent_sessions_family", "profile", "family"),
+    Index("ix_agent_sessions_parent", "profile", "parent_session_id", "ended_at"),
+    Index("ix_agent_sessions_recent", "profile", "last_activity"),
+)
 
-    __tablename__ = "unreadable_files"
+# One conversation of an agent as lists show it, by the id of its latest segment.
+AGENT_CONVERSATIONS = Table(
+    "agent_conversations",
+    METADATA,
+    Column("session_id", String(128), primary_key=True),
+    Column("profile", String(255), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("workspace", Text),
+    Column("model", Text),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("estimated_cost", Double),
+    Column("parent_session_id", Text),
+    Column("source_tag", Text),
+    Column("session_source", Text),
+    Column("source_label", Text),
+    Column("message_count", BigInteger, nullable=False),
+    Column("lineage", JSON, nullable=False),
+    Column("hidden", Boolean, nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("unpinned", Integer, nullable=False),
+    Column("age", Double, nullable=False),
+    Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
+    Index("ix_agent_conversations_all", "unpinned", "age", "session_id"),
+    *(
+        Index(f"ix_agent_conversations_{name}", name, "unpinned", "age", "session_id", "hidden")
+        for name in ("profile", "source", "archived")
+    ),
+)
 
-    session_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-    reason: Mapped[str] = mapped_column(Text)
-    size: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    inode: Mapped[int] = mapped_column(BigInteger)
+# How far the mirror of one profile's agent is; times in nanoseconds since the epoch.
+#
+# `seen` is what `stat` said of the files; `looked_at` is when they were last read, `whole_at` when as a
+# whole; `warning` is what a list has to say of it, `failed` whether it could not be read.
+AGENT_HOMES = Table(
+    "agent_homes",
+    METADATA,
+    Column("profile", String(255), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("seen", Text, nullable=False),
+    Column("looked_at", BigInteger, nullable=False),
+    Column("whole_at", BigInteger, nullable=False),
+    Column("sessions", BigInteger, nullable=False),
+    Column("last_message", BigInteger, nullable=False),
+    Column("fingerprint", Text),
+    Column("warning", Text),
+    Column("failed", Boolean, nullable=False),
+)
 
-
-class TrashedSession(Base):
-    """A session that lies in the trash: kept so that the agent's copy of it does not come back in a list."""
-
-    __tablename__ = "trashed_sessions"
-
-    session_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-
-
-class AgentSessionRow(Base):
-    """One row of an agent's `sessions` as last read: its own facts, its family, and what lineage says of it.
-
-    `counted` is its own `message_count`; what its messages amount to stands beside it.
-    """
-
-    __tablename__ = "agent_sessions"
-
-    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
-    source: Mapped[str | None] = mapped_column(Text)
-    title: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(Text)
-    parent_session_id: Mapped[str | None] = mapped_column(Text)
-    started_at: Mapped[float | None]
-    ended_at: Mapped[float | None]
-    end_reason: Mapped[str | None] = mapped_column(Text)
-    counted: Mapped[int] = mapped_column(BigInteger)
-    message_count: Mapped[int] = mapped_column(BigInteger)
-    last_activity: Mapped[float | None]
-    archived: Mapped[bool]
-    workspace: Mapped[str | None] = mapped_column(Text)
-    input_tokens: Mapped[int] = mapped_column(BigInteger)
-    output_tokens: Mapped[int] = mapped_column(BigInteger)
-    estimated_cost: Mapped[float | None]
-    first: Mapped[int | None] = mapped_column(BigInteger)
-    last: Mapped[int | None] = mapped_column(BigInteger)
-    family: Mapped[str] = mapped_column(Text)
-    lineage: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-
-    __table_args__ = (
-        sa.Index("ix_agent_sessions_family", "profile", "family"),
-        sa.Index("ix_agent_sessions_parent", "profile", "parent_session_id", "ended_at"),
-        sa.Index("ix_agent_sessions_recent", "profile", "last_activity"),
-    )
-
-
-class AgentConversationRow(Base):
-    """One conversation of an agent as lists show it, by the id of its latest segment."""
-
-    __tablename__ = "agent_conversations"
-
-    session_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
-    title: Mapped[str] = mapped_column(Text)
-    workspace: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[float]
-    updated_at: Mapped[float]
-    archived: Mapped[bool]
-    input_tokens: Mapped[int] = mapped_column(BigInteger)
-    output_tokens: Mapped[int] = mapped_column(BigInteger)
-    estimated_cost: Mapped[float | None]
-    parent_session_id: Mapped[str | None] = mapped_column(Text)
-    source_tag: Mapped[str | None] = mapped_column(Text)
-    session_source: Mapped[str | None] = mapped_column(Text)
-    source_label: Mapped[str | None] = mapped_column(Text)
-    message_count: Mapped[int] = mapped_column(BigInteger)
-    lineage: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-
-    hidden: Mapped[bool]
-    source: Mapped[str] = mapped_column(String(32))
-    unpinned: Mapped[int]
-    age: Mapped[float]
-
-    __table_args__ = (
-        sa.Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
-        sa.Index("ix_agent_conversations_all", "unpinned", "age", "session_id"),
-        *(
-            sa.Index(f"ix_agent_conversations_{name}", name, "unpinned", "age", "session_id", "hidden")
-            for name in ("profile", "source", "archived")
-        ),
-    )
-
-
-class AgentHome(Base):
-    """How far the mirror of one profile's agent is; times in nanoseconds since the epoch.
-
-    `seen` is what `stat` said of the files; `looked_at` is when they were last read, `whole_at` when as a
-    whole; `warning` is what a list has to say of it, `failed` whether it could not be read.
-    """
-
-    __tablename__ = "agent_homes"
-
-    profile: Mapped[str] = mapped_column(String(255), primary_key=True)
-    revision: Mapped[int] = mapped_column(BigInteger)
-    seen: Mapped[str] = mapped_column(Text)
-    looked_at: Mapped[int] = mapped_column(BigInteger)
-    whole_at: Mapped[int] = mapped_column(BigInteger)
-    sessions: Mapped[int] = mapped_column(BigInteger)
-    last_message: Mapped[int] = mapped_column(BigInteger)
-    fingerprint: Mapped[str | None] = mapped_column(Text)
-    warning: Mapped[str | None] = mapped_column(Text)
-    failed: Mapped[bool]
-
-
-class IndexState(Base):
-    """The one row that says how far the index is: see `drift` for the times, in nanoseconds."""
-
-    __tablename__ = "index_state"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    store_id: Mapped[str] = mapped_column(String(32))
-    generation: Mapped[int] = mapped_column(BigInteger)
-    folder_time: Mapped[int | None] = mapped_column(BigInteger)
-    scanned_at: Mapped[int] = mapped_column(BigInteger)
-    trash_time: Mapped[int | None] = mapped_column(BigInteger)
-
-
-SESSIONS: sa.Table = SessionRow.__table__  # type: ignore[assignment]  # declared as FromClause, is a Table
-UNREADABLE_FILES: sa.Table = UnreadableFile.__table__  # type: ignore[assignment]  # as above
-INDEX_STATE: sa.Table = IndexState.__table__  # type: ignore[assignment]  # as above
-TRASHED: sa.Table = TrashedSession.__table__  # type: ignore[assignment]  # as above
-AGENT_SESSIONS: sa.Table = AgentSessionRow.__table__  # type: ignore[assignment]  # as above
-AGENT_CONVERSATIONS: sa.Table = AgentConversationRow.__table__  # type: ignore[assignment]  # as above
-AGENT_HOMES: sa.Table = AgentHome.__table__  # type: ignore[assignment]  # as above
+# The one row that says how far the index is: see `drift` for the times, in nanoseconds.
+INDEX_STATE = Table(
+    "index_state",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("store_id", String(32), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("folder_time", BigInteger),
+    Column("scanned_at", BigInteger, nullable=False),
+    Column("trash_time", BigInteger),
+)
 
 COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)
 OTHER_FIELDS = tuple(name for name in FIELDS if name not in SESSIONS.c)

@@ -59,7 +59,7 @@ def indexed(session_id: str, *, draft: bool = False, stored: Stored | None = Non
 def fill(engine: Engine, only: list[Indexed]) -> None:
     """Make these the only rows of the index."""
     with database.writing(engine) as connection:
-        connection.execute(sa.delete(schema.SessionRow))
+        connection.execute(sa.delete(schema.SESSIONS))
         rows.put(connection, only)
 
 
@@ -154,9 +154,9 @@ def test_a_second_writer_waits(index: Engine) -> None:
         start.wait()
         for number in range(10):
             with database.writing(index) as connection:
-                generation = connection.execute(sa.select(schema.IndexState.generation)).scalar_one()
+                generation = connection.execute(sa.select(schema.INDEX_STATE.c.generation)).scalar_one()
                 rows.put(connection, [indexed(f"{name}-{number}")])
-                again = connection.execute(sa.select(schema.IndexState.generation)).scalar_one()
+                again = connection.execute(sa.select(schema.INDEX_STATE.c.generation)).scalar_one()
                 assert again == generation + 1
 
     threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
@@ -502,7 +502,7 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
     assert len(seen) > 130
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
     texts = [str(statement.compile(dialect=dialect)) for statement in seen]
-    for table in schema.Base.metadata.sorted_tables:
+    for table in schema.METADATA.sorted_tables:
         texts.append(str(CreateTable(table).compile(dialect=dialect)))
         texts += [str(CreateIndex(one).compile(dialect=dialect)) for one in table.indexes]
     assert not [text for text in texts if "PRAGMA" in text or "?" in text]

@@ -396,7 +396,7 @@ def test_the_models_make_what_the_migrations_make(config: Config, tmp_path: Path
     modelled = database.make_engine(tmp_path / "models.db")
     migrated = database.make_engine(config.index)
     with database.writing(modelled) as connection:
-        schema.Base.metadata.create_all(connection)
+        schema.METADATA.create_all(connection)
     for engine in (modelled, migrated):
         inspector = sa.inspect(engine)
         described.append(
@@ -406,7 +406,7 @@ def test_the_models_make_what_the_migrations_make(config: Config, tmp_path: Path
                     sorted((str(one["name"]), one["column_names"]) for one in inspector.get_indexes(name)),
                     inspector.get_pk_constraint(name)["constrained_columns"],
                 )
-                for name in schema.Base.metadata.tables
+                for name in schema.METADATA.tables
             }
         )
         engine.dispose()
