@@ -21,11 +21,25 @@ if TYPE_CHECKING:
     )
     from .model import Session, Signature, Summary, title_from
     from .repository import SessionRepository
-    from .results import Finding, Hit, Hits, MessagePage, Page, Project, Removed, SyncReport, Trashed, Usage
+    from .results import (
+        Filters,
+        Finding,
+        Hit,
+        Hits,
+        MessagePage,
+        Page,
+        Project,
+        Removed,
+        SyncReport,
+        Trashed,
+        Usage,
+    )
+    from .sources import Source
 
 __all__ = [
     "AgentUnavailable",
     "Conflict",
+    "Filters",
     "Finding",
     "Hit",
     "Hits",
@@ -42,6 +56,7 @@ __all__ = [
     "SessionRepository",
     "SessionsError",
     "Signature",
+    "Source",
     "StorageError",
     "Summary",
     "SyncReport",
@@ -58,7 +73,8 @@ _NAMES = {
     ),
     "model": "Session Signature Summary title_from",
     "repository": "SessionRepository",
-    "results": "Finding Hit Hits MessagePage Page Project Removed SyncReport Trashed Usage",
+    "results": "Filters Finding Hit Hits MessagePage Page Project Removed SyncReport Trashed Usage",
+    "sources": "Source",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

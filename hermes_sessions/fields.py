@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -189,11 +189,17 @@ def check_text(name: str, value: object) -> str | None:
     raise InvalidValue(f"{name} must be text")
 
 
-def check_flag(name: str, value: object) -> bool | None:
-    """Return `value` if it is true, false or None, else raise `InvalidValue`."""
-    if value is None or isinstance(value, bool):
-        return value
-    raise InvalidValue(f"{name} must be true or false")
+def check_flag(name: str, value: object) -> None:
+    """Raise `InvalidValue` unless `value` is true or false."""
+    if not isinstance(value, bool):
+        raise InvalidValue(f"{name} must be true or false")
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Raise `InvalidValue` unless `value` is one of the texts in `choices`."""
+    allowed = list(map(str, choices))
+    if value not in allowed:
+        raise InvalidValue(f"{name} must be one of {', '.join(allowed)}")
 
 
 def check_messages(messages: object, name: str = "messages") -> list[dict[str, Any]]:

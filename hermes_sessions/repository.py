@@ -5,23 +5,17 @@ Owns what callers see: arguments checked, lists, single sessions. `writing` chan
 
 from __future__ import annotations
 
-import base64
-import json
-import math
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
-
-from sqlalchemy import Connection
+from typing import Any, Self, TypeVar, Unpack, get_args
 
 from . import config as configuration
 from . import files
-from .agent import Agent, Agents, MirrorState, mirror_states, mirror_warnings, mirrors_are_current
+from .agent import Agent, Agents
 from .care import Report, backup, checks, why
 from .changes import (
     Projects,
@@ -48,39 +42,55 @@ from .changes import (
     update_session,
 )
 from .config import Config
-from .errors import Damaged, InvalidId, InvalidValue, NotFound, storing
+from .errors import Damaged, InvalidId, InvalidValue, NotFound
 from .fields import (
+    check_choice,
     check_document,
-    check_flag,
     check_id,
     check_messages,
     check_seconds,
-    check_text,
     check_whole,
     with_clean_title,
 )
-from .index import Filters, Place, Progress, View, database, rows, sync, upgrades, usage
-from .index import lists as listing
+from .index import (
+    LARGEST_PAGE,
+    Entries,
+    Freshness,
+    ListRequest,
+    Lists,
+    Progress,
+    View,
+    database,
+    list_request,
+    lists,
+    sync,
+    upgrades,
+    usage,
+)
 from .messages import export, mask
 from .model import Session, Summary
-from .results import Finding, Hits, MessagePage, Page, Removed, SyncReport, Trashed, Usage, Verification
+from .results import (
+    FilterFields,
+    Filters,
+    Finding,
+    Hits,
+    MessagePage,
+    Page,
+    Removed,
+    Scope,
+    SyncReport,
+    Trashed,
+    Usage,
+    UsageBy,
+    Verification,
+    combined_filters,
+)
 from .search import Asked, SearchSync, SearchThread, Showing, ranking
 from .sidecars import folder as folders
 from .sidecars import trash
 
-DRAFT_SECONDS = 86_400
 RETENTION_SECONDS = 30 * 86_400
 T = TypeVar("T")
-Entries = list[dict[str, Any]]
-LARGEST_PAGE = 100_000
-
-
-class Index(NamedTuple):
-    """The index in line with the files: a connection, its version, and how far the agents' mirrors are."""
-
-    connection: Connection
-    version: str
-    mirrors: Mapping[str, MirrorState]
 
 
 class SessionRepository:
@@ -89,13 +99,13 @@ class SessionRepository:
     def __init__(self, config: Config) -> None:
         """Create or upgrade the index of `config`, without comparing it with the files; `open` does both."""
         self.config = config
-        self._catching_up = threading.Lock()
-        self._totals: tuple[str, dict[Filters, int]] = ("", {})
         self._engine = database.make_engine(config.index)
         self._search = SearchSync(config, self._engine)
         self._indexer = SearchThread(config, self._search)
         self._store = Store(config, self._engine, files.Locks(config.locks_dir), self._indexer.note)
         self._agents = Agents(config, self._engine)
+        self._freshness = Freshness(self._engine, config.sessions_dir, config.trash_dir, self._agents)
+        self._lists = Lists()
         self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
         try:
             upgrades.upgrade(config, self._engine)
@@ -131,15 +141,10 @@ class SessionRepository:
         return repository
 
     def _start(self, progress: Progress | None) -> None:
-        self._expect_sessions_folder()
-        self._catch_up(progress)
+        sync.expect_folder(self._engine, self.config.sessions_dir)
+        self._freshness.catch_up(progress)
         settle_leftovers(self._store)
-        before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
-        with database.reading(self._engine) as connection:
-            unused = rows.old_drafts(connection, before)
-        if unused:
-            with database.writing(self._engine) as connection:
-                rows.drop_old_drafts(connection, before)
+        sync.drop_unused_drafts(self._engine)
         self._indexer.begin()
 
     def __enter__(self) -> Self:
@@ -166,161 +171,88 @@ class SessionRepository:
 
     def list(
         self,
+        filters: Filters | None = None,
         *,
         limit: int | None = None,
         cursor: str | None = None,
-        profile: str | None = None,
-        project_id: str | None = None,
-        source: str | None = None,
-        archived: bool | None = None,
-        agent: bool = False,
-        hidden: bool = False,
+        unless: Callable[[str], bool] | None = None,
+        **fields: Unpack[FilterFields],
     ) -> Page[Summary]:
-        """Return the sessions that match, pinned first, then the newest activity.
+        """Return the conversations that match, pinned ones first, then by latest activity.
 
-        `limit` is the most to return (None: all) and `cursor` a `Page.next_cursor` to go on from. `source` is
-        a source class such as ``"cli"``; `archived=None` is both; `agent` adds the agents' conversations, and
-        `hidden` what the sidebar hides. An agent that cannot be read is among the page's warnings. Raises
-        `InvalidValue` for an argument, `StorageError` when files or index cannot be read.
+        `filters` are given as a `Filters`, as keywords of the same names, or as both: a keyword replaces the
+        field of `filters`. `limit` is the most to return (None: all); `cursor` is the `next_cursor` of the
+        page before. If `unless(version)` is true for the version of the index, nothing more is read, and the
+        page is empty and `unchanged`. An agent that cannot be read is among the page's warnings. Raises
+        `InvalidValue`, `StorageError`.
         """
-        filters = _filters(
-            profile=profile,
-            project_id=project_id,
-            source=source,
-            archived=archived,
-            agent=agent,
-            hidden=hidden,
-        )
-        after = None if cursor is None else _place(cursor)
-        if limit is not None:
-            check_whole("limit", limit, 1, LARGEST_PAGE)
-        with self._up_to_date() as index:
-            found = listing.page(
-                index.connection, filters, after, None if limit is None else limit + 1, self._view(filters)
-            )
-            total, warnings = self._total(index, filters), _warnings(index, filters)
-        more = limit is not None and len(found) > limit
-        items = found[:limit]
-        return Page(items, _cursor(rows.place_of(items[-1])) if more else None, total, warnings)
+        request = self._request(combined_filters(filters, fields), limit, cursor)
+        with self._freshness.current() as index:
+            if unless is not None and unless(index.version):
+                return Page.not_modified(index.version)
+            return self._lists.summaries(index, request)
 
     def entries(
         self,
         make: Callable[[Entries], T],
+        filters: Filters | None = None,
         *,
         limit: int | None = None,
         cursor: str | None = None,
-        profile: str | None = None,
-        project_id: str | None = None,
-        source: str | None = None,
-        archived: bool | None = None,
-        agent: bool = False,
-        hidden: bool = False,
+        unless: Callable[[str], bool] | None = None,
         active_streams: Collection[str] = (),
+        **fields: Unpack[FilterFields],
     ) -> Page[T]:
-        """Return a page whose items are what `make` makes of the entries of `list`, some hundred at a time.
+        """Return a page of what `make` returns for the list entries, of which it gets some hundred at a time.
 
-        The entries are those of `Summary.as_dict(active_streams)`, made from the rows in a third of the time,
-        and `make`'s to keep or change. The index is being read while `make` is called: it should only
-        compute. Errors as of `list`.
+        The entries equal `Summary.as_dict(active_streams)` of the summaries in `list`, and are made in a
+        third of the time; `make` may change and keep them. It is called while the index is being read, so it
+        should only compute. The other arguments and the errors are those of `list`.
         """
-        filters = _filters(
-            profile=profile,
-            project_id=project_id,
-            source=source,
-            archived=archived,
-            agent=agent,
-            hidden=hidden,
-        )
-        after = None if cursor is None else _place(cursor)
-        if limit is not None:
-            check_whole("limit", limit, 1, LARGEST_PAGE)
-        with self._up_to_date() as index:
-            found = listing.entries(
-                index.connection,
-                filters,
-                after,
-                None if limit is None else limit + 1,
-                self._view(filters),
-                active_streams=active_streams,
-            )
-            items, next_cursor = _made(found, limit, make)
-            total, warnings = self._total(index, filters), _warnings(index, filters)
-        return Page(items, next_cursor, total, warnings)
+        request = self._request(combined_filters(filters, fields), limit, cursor)
+        with self._freshness.current() as index:
+            if unless is not None and unless(index.version):
+                return Page.not_modified(index.version)
+            return self._lists.entries(index, request, make, active_streams)
+
+    def count(self, filters: Filters | None = None, **fields: Unpack[FilterFields]) -> int:
+        """Return how many conversations `list` returns for the same filters; errors as of `list`."""
+        chosen = combined_filters(filters, fields)
+        with self._freshness.current() as index:
+            return self._lists.count(index, chosen)
+
+    def usage(
+        self,
+        *,
+        since: float | None = None,
+        by: UsageBy = "day",
+        filters: Filters | None = None,
+        **fields: Unpack[FilterFields],
+    ) -> Sequence[Usage]:
+        """Return sums of sessions, messages, tokens and cost by day, model, source, project or profile.
+
+        The conversations are those that `list` returns for the same filters; without filters all of them,
+        since hidden ones cost money too. Each counts whole, on the local day of its last activity, if that
+        was at or after `since` (seconds since the epoch). Days come in order, other keys by their tokens,
+        the most first. Raises `InvalidValue`, `StorageError`.
+        """
+        chosen = combined_filters(filters, fields, default=Filters(agent=True, hidden=True))
+        check_choice("by", by, get_args(UsageBy))
+        begin = None if since is None else check_seconds("since", since)
+        with self._freshness.current() as index:
+            return usage.usage(index.connection, chosen, begin, by)
+
+    def version(self) -> str:
+        """Return an opaque text that changes whenever a list could have changed; raise `StorageError`."""
+        with self._freshness.current() as index:
+            return index.version
+
+    def _request(self, filters: Filters, limit: int | None, cursor: str | None) -> ListRequest:
+        return list_request(filters, self._view(filters), limit, cursor)
 
     def _view(self, filters: Filters) -> View:
         workspace = configuration.last_workspace(self.config) if filters.agent else ""
         return View(self.config.profile, workspace)
-
-    def count(
-        self,
-        *,
-        profile: str | None = None,
-        project_id: str | None = None,
-        source: str | None = None,
-        archived: bool | None = None,
-        agent: bool = False,
-        hidden: bool = False,
-    ) -> int:
-        """Return how many sessions `list` with the same filters has."""
-        filters = _filters(
-            profile=profile,
-            project_id=project_id,
-            source=source,
-            archived=archived,
-            agent=agent,
-            hidden=hidden,
-        )
-        with self._up_to_date() as index:
-            return self._total(index, filters)
-
-    def usage(
-        self, *, since: float | None = None, by: str = "day", agent: bool = True, hidden: bool = True
-    ) -> Sequence[Usage]:
-        """Return what sessions, messages, tokens and cost amount to for each `by`.
-
-        `by` is ``"day"``, ``"model"``, ``"source"`` (the class), ``"project"`` (its id) or ``"profile"``. The
-        sums are those of the sessions that `list` has with the same `agent` and `hidden`: all, unless said
-        otherwise, since what the sidebar hides was paid for too. A session counts whole, on the local day of
-        its last activity, and only if that was at or after `since` (seconds since the epoch). Days come in
-        order, other keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
-        """
-        filters, key = _filters(agent=agent, hidden=hidden, archived=None), usage.check_by(by)
-        begin = None if since is None else check_seconds("since", since)
-        with self._up_to_date() as index:
-            return usage.usage(index.connection, filters, begin, key)
-
-    def version(self) -> str:
-        """Return an opaque token that changes whenever a list could have changed."""
-        with self._up_to_date() as index:
-            return index.version
-
-    @contextmanager
-    def _up_to_date(self) -> Iterator[Index]:
-        """Give out the index in line with the files and with the agents' databases."""
-        versions, trash_time = self._agents.file_versions(), sync.trash_time(self.config.trash_dir)
-        with database.reading(self._engine) as connection:
-            state = sync.current_state(connection, self.config.sessions_dir)
-            if state is not None and state.trash_time == trash_time:
-                mirrors = mirror_states(connection)
-                if mirrors_are_current(mirrors, versions):
-                    yield Index(connection, state.version, mirrors)
-                    return
-        self._catch_up()
-        with database.reading(self._engine) as connection:
-            yield Index(connection, rows.state(connection).version, mirror_states(connection))
-
-    def _total(self, index: Index, filters: Filters) -> int:
-        """Return how many sessions match, counted once for each version of the index.
-
-        To count 20,000 rows took a third of the time of a page of 50.
-        """
-        known_version, totals = self._totals
-        if known_version != index.version:
-            totals = {}
-            self._totals = (index.version, totals)
-        if filters not in totals:
-            totals[filters] = listing.count(index.connection, filters)
-        return totals[filters]
 
     # ---- searching ----------------------------------------------------------------------------------------
 
@@ -328,45 +260,33 @@ class SessionRepository:
         self,
         text: str,
         *,
+        filters: Filters | None = None,
         limit: int = 20,
         offset: int = 0,
-        scope: str = "all",
-        agent: bool = True,
-        profile: str | None = None,
-        project_id: str | None = None,
-        source: str | None = None,
-        archived: bool | None = None,
-        hidden: bool = False,
+        scope: Scope = "all",
         role: str | None = None,
         since: float | None = None,
         until: float | None = None,
         depth: int | None = None,
         redact: bool = True,
+        **fields: Unpack[FilterFields],
     ) -> Hits:
-        """Return the conversations that have these words, the best first: one hit for each.
+        """Return the conversations that contain these words, one hit for each, the best first.
 
-        Whatever was typed is a search: words, "phrases", `-without`, `begin*`, parts of identifiers, scripts
-        without spaces. `scope` is ``"all"``, ``"title"`` or ``"content"``. The filters are those of `list`;
-        `role`, `since` and `until` (seconds since the epoch) are of the message that matches, `depth` is how
-        many messages at the beginning of a session are searched. Credentials are masked unless
-        `redact=False`. Raises `InvalidValue`, `StorageError`.
+        Any text is a query: words, "phrases", `-without`, `begin*`, parts of identifiers, scripts without
+        spaces. `scope` searches titles, messages or both. The filters are those of `list`, but include the
+        agents' conversations unless they are given. `role`, `since` and `until` (seconds since the epoch)
+        limit the messages that match, `depth` how many messages at the beginning of a session are searched.
+        Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
         """
-        filters = _filters(
-            profile=profile,
-            project_id=project_id,
-            source=source,
-            archived=archived,
-            agent=agent,
-            hidden=hidden,
-        )
+        chosen = combined_filters(filters, fields, default=Filters(agent=True))
         limits = ranking.check_limits(role, since, until, depth)
-        asked = ranking.check_asked(text, scope, filters, limits)
+        asked = ranking.check_asked(text, scope, chosen, limits)
         check_whole("limit", limit, 1, LARGEST_PAGE)
         check_whole("offset", offset)
         if not asked.query.wanted:
             return Hits()
-        view = View(self.config.profile, configuration.last_workspace(self.config) if agent else "")
-        showing = Showing(partial(read_message, self._store), mask if redact else str, view)
+        showing = Showing(partial(read_message, self._store), mask if redact else str, self._view(chosen))
         try:
             return self._hits(asked, showing, offset, limit)
         except Damaged:  # the texts' index, most likely, which is nothing to lose
@@ -374,8 +294,8 @@ class SessionRepository:
             return self._hits(asked, showing, offset, limit)
 
     def _hits(self, asked: Asked, showing: Showing, offset: int, limit: int) -> Hits:
-        with self._up_to_date() as state:
-            unreadable = _unreadable(state)
+        with self._freshness.current() as current:
+            unreadable = current.warnings(agents=False)
         missing = self._search.catch_up()  # which reads files, and so is done outside of transactions
         if missing:
             self._indexer.complete()
@@ -392,7 +312,7 @@ class SessionRepository:
         Otherwise this is done in the background. `progress(done, total)` counts sessions. Raises
         `StorageError`.
         """
-        with self._up_to_date():
+        with self._freshness.current():
             pass
         return self._search.complete(progress)
 
@@ -695,9 +615,9 @@ class SessionRepository:
         return summary
 
     def _unassign_project(self, project_id: str) -> None:
-        self._catch_up()
+        self._freshness.catch_up()
         with database.reading(self._engine) as connection:
-            assigned = listing.ids(connection, Filters(project_id=project_id, hidden=True))
+            assigned = lists.ids(connection, Filters(project_id=project_id, hidden=True))
         for session_id in assigned:
             with suppress(NotFound):  # deleted since: it is in no project
                 self.update(session_id, touch=False, project_id=None)
@@ -741,7 +661,7 @@ class SessionRepository:
 
     def sync(self, *, progress: Progress | None = None) -> SyncReport:
         """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
-        self._expect_sessions_folder()
+        sync.expect_folder(self._engine, self.config.sessions_dir)
         report = sync.sync(self._engine, self.config.sessions_dir, progress)
         settle_leftovers(self._store)
         sync.sync_trash(self._engine, self.config.trash_dir)
@@ -750,7 +670,7 @@ class SessionRepository:
 
     def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
         """Read every file anew and forget what has no file; `progress` as of `open`."""
-        self._create_sessions_folder()
+        sync.create_folder(self.config.sessions_dir)
         report = sync.rebuild(self._engine, self.config.sessions_dir, progress)
         sync.sync_trash(self._engine, self.config.trash_dir)
         self._agents.rebuild()
@@ -758,86 +678,8 @@ class SessionRepository:
         self._indexer.complete()
         return report
 
-    def _catch_up(self, progress: Progress | None = None) -> None:
-        self._catch_up_with_files(progress)
-        sync.sync_trash(self._engine, self.config.trash_dir)
-        self._agents.refresh()
-
-    def _catch_up_with_files(self, progress: Progress | None = None) -> None:
-        folder = self.config.sessions_dir
-        if sync.is_current(self._engine, folder):
-            return
-        with self._catching_up:  # of many threads that notice, one reads
-            if not (sync.is_current(self._engine, folder) or sync.confirm(self._engine, folder)):
-                sync.sync(self._engine, folder, progress)
-
-    def _expect_sessions_folder(self) -> None:
-        """Create the folder of a new home; where sessions are known, a missing one is an unmounted disk."""
-        with database.reading(self._engine) as connection:
-            empty = rows.is_empty(connection)
-        if empty:
-            self._create_sessions_folder()
-
-    def _create_sessions_folder(self) -> None:
-        with storing("cannot create the sessions folder"):
-            self.config.sessions_dir.mkdir(parents=True, exist_ok=True)
-
 
 def _before(older_than: float | None) -> int:
     """Return the time so many seconds ago, in nanoseconds since the epoch."""
     seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
     return time.time_ns() - int(seconds * 1e9) + 1
-
-
-def _warning(unreadable: tuple[str, str]) -> str:
-    name, reason = unreadable
-    return f"{name} cannot be read: {reason}"
-
-
-def _filters(**given: Any) -> Filters:
-    """Return the filters of a list's arguments; raise `InvalidValue` for one of the wrong type."""
-    flags = {name: check_flag(name, given.pop(name)) for name in ("archived", "agent", "hidden")}
-    texts = {name: check_text(name, value) for name, value in given.items()}
-    return Filters(
-        **texts, archived=flags["archived"], agent=bool(flags["agent"]), hidden=bool(flags["hidden"])
-    )
-
-
-def _warnings(index: Index, filters: Filters) -> tuple[str, ...]:
-    """Return in words what a list cannot show."""
-    return (*_unreadable(index), *(mirror_warnings(index.mirrors) if filters.agent else ()))
-
-
-def _unreadable(index: Index) -> tuple[str, ...]:
-    return tuple(map(_warning, rows.unreadable(index.connection)))
-
-
-def _made(
-    blocks: Iterator[Entries], limit: int | None, make: Callable[[Entries], T]
-) -> tuple[list[T], str | None]:
-    """Return what `make` makes of the first `limit` entries, and the cursor behind them if there are more."""
-    made, place, more = [], Place(0, 0, ""), False
-    for block in blocks:
-        shown = block[:limit]
-        more = len(shown) < len(block)
-        if shown:
-            last = shown[-1]
-            place = Place(0 if last["pinned"] else 1, -last["last_message_at"], last["session_id"])
-            made.append(make(shown))
-        limit = None if limit is None else limit - len(shown)
-    return made, _cursor(place) if more else None
-
-
-def _cursor(place: Place) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
-
-
-def _place(cursor: str) -> Place:
-    try:
-        unpinned, age, session_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        place = Place(check_whole("cursor", unpinned, 0, 1), float(age), check_id(session_id))
-    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidValue("cursor must be the next_cursor of a page") from error
-    if not math.isfinite(place.age):
-        raise InvalidValue("cursor must be the next_cursor of a page")
-    return place

@@ -1,31 +1,108 @@
-"""What calls of the repository return beside sessions: pages of lists, counts, projects, findings."""
+"""What calls of the repository take and return beside sessions: filters, pages, hits, sums, findings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypedDict, TypeVar, overload
 
+from .errors import InvalidValue
+from .fields import check_choice, check_flag, check_text
 from .model import Summary
+from .sources import Source
 
 Item = TypeVar("Item")
+
+UsageBy = Literal["day", "model", "source", "project", "profile"]
+Scope = Literal["all", "title", "content"]
+ExportFormat = Literal["json", "markdown", "html"]
 
 # `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
 MATCH_START, MATCH_END = "\x02", "\x03"
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """Some sessions of a list: `next_cursor` is None at the end, `total` counts all that match.
+class FilterFields(TypedDict, total=False):
+    """The fields of `Filters` as keywords of a call; a test holds both to each other."""
 
-    `warnings` says in words what the list cannot show.
+    profile: str | None
+    project_id: str | None
+    source: str | None
+    archived: bool | None
+    agent: bool
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which conversations a call is about; None matches all.
+
+    `source` is one of `Source`. `archived` is true for archived conversations only, false for the others.
+    `agent` adds the agents' conversations, `hidden` those that the sidebar hides. Raises `InvalidValue` for
+    a value of the wrong type and for an unknown source.
+    """
+
+    profile: str | None = None
+    project_id: str | None = None
+    source: str | None = None
+    archived: bool | None = None
+    agent: bool = False
+    hidden: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("profile", "project_id", "source"):
+            check_text(name, getattr(self, name))
+        if self.source is not None:
+            check_choice("source", self.source, Source)
+        if self.archived is not None:
+            check_flag("archived", self.archived)
+        check_flag("agent", self.agent)
+        check_flag("hidden", self.hidden)
+
+
+def combined_filters(
+    filters: Filters | None, keywords: FilterFields, default: Filters | None = None
+) -> Filters:
+    """Return `filters`, or else the default, with the fields that the keywords give replaced.
+
+    Raises `InvalidValue` as `Filters` does, `TypeError` for a keyword that is no field.
+    """
+    chosen = filters if filters is not None else default or Filters()
+    if not isinstance(chosen, Filters):
+        raise InvalidValue("filters must be a Filters")
+    return replace(chosen, **keywords)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Sequence[Item]):
+    """Some items of a list, which is a sequence of them.
+
+    `next_cursor` continues the list, None at its end; `total` counts all that match. `warnings` says what
+    the list cannot show. `version` is the version of the index that was read, as `version()` returns it;
+    `unchanged` is true if the caller had this version already, so that no items were read.
     """
 
     items: list[Item]
     next_cursor: str | None
     total: int
     warnings: tuple[str, ...] = ()
+    version: str = field(default="", compare=False)
+    unchanged: bool = False
+
+    @classmethod
+    def not_modified(cls, version: str) -> Page[Item]:
+        """Return the page for a caller that has this version of the index already."""
+        return cls([], None, 0, version=version, unchanged=True)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        return self.items[index]
 
 
 @dataclass(frozen=True, slots=True)

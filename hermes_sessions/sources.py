@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-_OWN_CLASS = ("webui", "cli", "cron", "tool")
-_MESSAGING = ("discord", "slack", "telegram", "weixin", "email", "wecom", "wecom_callback", "matrix")
-_SOURCE_CLASSES = {
-    **{source: source for source in _OWN_CLASS},
-    **dict.fromkeys(_MESSAGING, "messaging"),
-    "api_server": "api",
-}
+from enum import StrEnum
 
+
+class Source(StrEnum):
+    """The class of a session's source; lists filter by it."""
+
+    WEBUI = "webui"
+    CLI = "cli"
+    CRON = "cron"
+    TOOL = "tool"
+    API = "api"
+    MESSAGING = "messaging"
+    OTHER = "other"
+
+
+_MESSAGING = ("discord", "slack", "telegram", "weixin", "email", "wecom", "wecom_callback", "matrix")
+_CLASSES: dict[str, Source] = {
+    **{source.value: source for source in (Source.WEBUI, Source.CLI, Source.CRON, Source.TOOL)},
+    **dict.fromkeys(_MESSAGING, Source.MESSAGING),
+    "api_server": Source.API,
+}
 
 _LABELS = {"api_server": "API", "cli": "CLI", "webui": "WebUI", "wecom": "WeCom", "wecom_callback": "WeCom"}
 
 
+def source_class(source: str | None) -> Source:
+    """Return the class of a source name; without a name it is `webui`."""
+    return _CLASSES.get(source, Source.OTHER) if source else Source.WEBUI
+
+
 def source_label(source: str | None) -> str:
-    """Return a source name in words for people; none is `Agent`."""
+    """Return a source name as people read it; without a name it is `Agent`."""
     if not source:
         return "Agent"
     return _LABELS.get(source) or " ".join(word.capitalize() for word in source.replace("_", " ").split())
-
-
-def source_class(source: str | None) -> str:
-    """Return the class of a source name: webui, cli, cron, tool, api, messaging or other; none is webui."""
-    if not source:
-        return "webui"
-    return _SOURCE_CLASSES.get(source, "other")

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, SessionRepository
-from hermes_sessions import repository as repository_module
 from hermes_sessions.fields import with_clean_title
+from hermes_sessions.index import sync as index_sync
 from hermes_sessions.sidecars import editing, reading
 from hermes_sessions.sidecars.document import Edit
 
@@ -395,7 +395,7 @@ def test_a_draft_is_dropped_after_an_unused_day(
     draft = sessions.new(updated_at=1, created_at=1)
     with SessionRepository.open(sessions.config.state_dir) as other:
         assert other.get(draft.session_id) == draft
-    monkeypatch.setattr(repository_module, "DRAFT_SECONDS", 0)
+    monkeypatch.setattr(index_sync, "DRAFT_SECONDS", 0)
     with SessionRepository.open(sessions.config.state_dir) as other, pytest.raises(NotFound):
         other.get(draft.session_id)
 

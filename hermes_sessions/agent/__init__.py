@@ -1,7 +1,6 @@
 """The agent's `state.db`: reading it, the lineage of its sessions, and their mirror in the index."""
 
 from .agents import Agents
-from .mirror import mirror_warnings, mirrors_are_current
 from .mirror_rows import MirrorState, find_agent_session, mirror_states
 from .snapshot import MESSAGE_COLUMNS, SESSION_COLUMNS, Snapshot
 from .state import Agent, FileVersions
@@ -16,6 +15,4 @@ __all__ = [
     "Snapshot",
     "find_agent_session",
     "mirror_states",
-    "mirror_warnings",
-    "mirrors_are_current",
 ]

@@ -4,7 +4,7 @@ Writes nothing but the mirrors.
 """
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Engine
 
 from ..config import Config, agent_profiles, last_workspace
 from ..errors import AgentUnavailable, NotFound
-from ..index import database, lists
+from ..index import MirrorStatus, database, find_conversation
 from ..model import Session, Summary
 from ..results import MessagePage
 from ..sidecars import trash
 from . import mirror, mirror_rows
+from .mirror import mirror_warnings, mirrors_are_current
 from .mirror_rows import find_agent_session, mirror_states
 from .state import Agent, FileVersions
 
@@ -51,6 +52,11 @@ class Agents:
     def file_versions(self) -> dict[str, FileVersions]:
         """Return the versions of each agent's files, by profile."""
         return {agent.profile: agent.file_versions() for agent in self.all()}
+
+    def status(self, connection: Connection, versions: Mapping[str, FileVersions]) -> MirrorStatus:
+        """Compare the mirrors with the versions of the agents' files."""
+        states = mirror_states(connection)
+        return MirrorStatus(mirrors_are_current(states, versions), mirror_warnings(states))
 
     def refresh(self, *, full: bool = False) -> None:
         """Bring the mirror of every agent up to date; `full` reads every session."""
@@ -134,4 +140,4 @@ class Agents:
 
 
 def _find(connection: Connection, session_id: str) -> Summary | None:
-    return lists.conversation(connection, session_id) or find_agent_session(connection, session_id)
+    return find_conversation(connection, session_id) or find_agent_session(connection, session_id)

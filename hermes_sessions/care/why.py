@@ -6,7 +6,7 @@ from ..agent import Agents, find_agent_session, mirror_states
 from ..changes import Store
 from ..errors import NotFound, StorageError, Unreadable
 from ..fields import UNTITLED, check_id
-from ..index import Indexed, database, lists, rows
+from ..index import Indexed, database, find_conversation, rows
 from ..model import Summary
 from ..sidecars import folder as folders
 from ..sidecars import reading, trash
@@ -18,7 +18,7 @@ def why(store: Store, agents: Agents, session_id: str) -> list[str]:
     agents.refresh()
     with database.reading(store.engine) as connection:
         row = rows.get(connection, session_id)
-        conversation = lists.conversation(connection, session_id)
+        conversation = find_conversation(connection, session_id)
         segment = find_agent_session(connection, session_id)
         problems = [state.warning for state in mirror_states(connection).values() if state.warning]
     in_trash = trash.newest(session_id, store.config.trash_dir) is not None

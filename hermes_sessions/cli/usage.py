@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import click
 
-from ..results import Usage, total_usage
+from ..results import Usage, UsageBy, total_usage
 from .base import json_option, no_agent_option, time_option
 from .home import SelectedHome
 from .projects import project_names
 from .terminal import print_json, print_table
 
-BY = ("day", "model", "source", "project", "profile")
+BY = get_args(UsageBy)
 NO_KEY = {"day": "no date", "project": "in no project"}
 
 
@@ -24,7 +25,7 @@ NO_KEY = {"day": "no date", "project": "in no project"}
 @json_option
 @click.pass_obj
 def usage(
-    home: SelectedHome, /, *, by: str, as_json: bool, since: float | None, agent: bool, hidden: bool
+    home: SelectedHome, /, *, by: UsageBy, as_json: bool, since: float | None, agent: bool, hidden: bool
 ) -> None:
     """Add up tokens, cost, messages and sessions.
 

@@ -1,9 +1,18 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
 from . import database, lists, rows, sync, upgrades, usage
+from .conversations import (
+    ListedConversation,
+    find_conversation,
+    listed_conversations,
+    listed_sessions,
+    listed_summaries,
+)
 from .database import make_engine, writing
 from .drift import is_settled
-from .lists import Filters, Shown, View
+from .freshness import AgentMirrors, Freshness, MirrorStatus
+from .list_queries import ListRequest, View
+from .lists import LARGEST_PAGE, Entries, Lists, list_request
 from .rows import Indexed, Place
 from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, METADATA, SESSIONS
 from .sync import Progress
@@ -12,16 +21,27 @@ __all__ = [
     "AGENT_CONVERSATIONS",
     "AGENT_HOMES",
     "AGENT_SESSIONS",
+    "LARGEST_PAGE",
     "METADATA",
     "SESSIONS",
-    "Filters",
+    "AgentMirrors",
+    "Entries",
+    "Freshness",
     "Indexed",
+    "ListRequest",
+    "ListedConversation",
+    "Lists",
+    "MirrorStatus",
     "Place",
     "Progress",
-    "Shown",
     "View",
     "database",
+    "find_conversation",
     "is_settled",
+    "list_request",
+    "listed_conversations",
+    "listed_sessions",
+    "listed_summaries",
     "lists",
     "make_engine",
     "rows",

@@ -124,6 +124,11 @@ def driver_tuples(result: sa.CursorResult[Any]) -> list[tuple[Any, ...]]:
     return rows
 
 
+def parameter(prefix: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
+    """Return a statement's parameter for a value of this column, named `prefix` and the column's name."""
+    return sa.bindparam(f"{prefix}{column.name}", type_=column.type)
+
+
 @contextmanager
 def storing_rows() -> Iterator[None]:
     """Turn what the database refuses in the block into a `StorageError`; our own mistakes pass."""

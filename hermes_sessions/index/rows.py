@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection
 
 from ..fields import PENDING_FIELDS, clean_text
 from ..model import Moved, Signature, Stored, Summary
-from .database import chunks
+from .database import chunks, parameter
 from .schema import (
     COLUMN_FIELDS,
     INDEX_STATE,
@@ -199,6 +199,11 @@ def inodes(connection: Connection) -> dict[str, int]:
     return dict(tuple(row) for row in connection.execute(_INODES))
 
 
+def unreadable_warnings(connection: Connection) -> list[str]:
+    """Return a warning for each file that could not be read."""
+    return [f"{name} cannot be read: {reason}" for name, reason in unreadable(connection)]
+
+
 def unreadable(connection: Connection) -> list[tuple[str, str]]:
     """Return the name and the reason of each file that could not be read."""
     return [(f"{session_id}.json", reason) for session_id, reason in connection.execute(_UNREADABLE)]
@@ -295,11 +300,6 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: Moved | No
         next_generation(connection, moved)
     else:  # a sync was faster, with another version of the file
         put(connection, [new], moved)
-
-
-def parameter(prefix: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    """Return the parameter of a prepared statement that a value of this column goes into."""
-    return sa.bindparam(f"{prefix}{column.name}", type_=column.type)
 
 
 @functools.lru_cache

@@ -26,6 +26,7 @@ from .rows import Indexed, State
 # hands at every row. Processes a library should not start: to fork is unsafe beside threads, to spawn runs
 # the main program's module again, or an executable that need not be Python.
 BATCH = 500
+DRAFT_SECONDS = 86_400
 UNKNOWN = Signature(0, 0, 0)
 
 Progress = Callable[[int, int], None]
@@ -46,6 +47,34 @@ class _Problem(NamedTuple):
     session_id: str
     signature: Signature
     reason: str
+
+
+def expect_folder(engine: Engine, folder: Path) -> None:
+    """Create the sessions folder of a new home.
+
+    If the index knows sessions, a missing folder more likely means that a disk is not mounted: it is left
+    missing, and the next scan raises `StorageError`.
+    """
+    with database.reading(engine) as connection:
+        is_new = rows.is_empty(connection)
+    if is_new:
+        create_folder(folder)
+
+
+def create_folder(folder: Path) -> None:
+    """Create the sessions folder if it is missing; raise `StorageError`."""
+    with storing("cannot create the sessions folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def drop_unused_drafts(engine: Engine) -> None:
+    """Forget the drafts that nobody changed for a day."""
+    before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
+    with database.reading(engine) as connection:
+        unused = rows.old_drafts(connection, before)
+    if unused:
+        with database.writing(engine) as connection:
+            rows.drop_old_drafts(connection, before)
 
 
 def is_current(engine: Engine, folder: Path) -> bool:

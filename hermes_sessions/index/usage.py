@@ -12,10 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
 
-from ..errors import InvalidValue
-from ..results import Usage
-from . import lists
-from .lists import Filters
+from ..results import Filters, Usage, UsageBy
+from .list_queries import columns_query
 from .schema import AGENT_CONVERSATIONS, SESSIONS
 
 DAY = 86_400
@@ -24,18 +22,17 @@ EARLIEST, LATEST = DAY, 4_102_444_800
 _EPOCH = date(1970, 1, 1).toordinal()
 
 COLUMNS = {"model": "model", "source": "source", "project": "project_id", "profile": "profile"}
-BY = ("day", *COLUMNS)
 _COUNTS = ("message_count", "input_tokens", "output_tokens")
 _HALF = 2**31
 
 
-def usage(connection: Connection, filters: Filters, since: float | None, by: str) -> list[Usage]:
+def usage(connection: Connection, filters: Filters, since: float | None, by: UsageBy) -> list[Usage]:
     """Return the sums over the sessions that match and were active at or after `since`, for each key of `by`.
 
     Days come in their order, other keys by their tokens, the most first; None is what has no key.
     """
     named = {COLUMNS[by]} if by in COLUMNS else set()
-    matching, parameters = lists.matching(filters, ["age", "estimated_cost", *_COUNTS, *named])
+    matching, parameters = columns_query(filters, ["age", "estimated_cost", *_COUNTS, *named])
     rows = matching.subquery()
     query = sa.select(rows)
     if since is not None:
@@ -46,13 +43,6 @@ def usage(connection: Connection, filters: Filters, since: float | None, by: str
     if by == "day":
         return sorted(found, key=lambda each: each.key or "")
     return sorted(found, key=lambda each: (-each.total_tokens, -each.messages, each.key or ""))
-
-
-def check_by(by: object) -> str:
-    """Return `by` if sums can be told apart by it, else raise `InvalidValue`."""
-    if isinstance(by, str) and by in BY:
-        return by
-    raise InvalidValue(f"by must be one of {', '.join(BY)}")
 
 
 def _sums(selected: sa.Subquery, key: sa.ColumnElement[Any]) -> sa.Select[Any]:

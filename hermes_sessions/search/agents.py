@@ -31,7 +31,7 @@ class AgentMatch(NamedTuple):
     relevance: float
 
 
-class Source(NamedTuple):
+class TextSource(NamedTuple):
     """Where messages are looked for, in SQL: tables, how good a match is, and what numbers them."""
 
     tables: str
@@ -85,7 +85,7 @@ def _matches(snapshot: Snapshot, table: str, text: str, limits: Limits, window: 
     joined = f"{table} CROSS JOIN messages AS m ON m.id = {table}.rowid"
     conditions = [f"{table} MATCH :text", f"{table}.rowid < :before", *_wanted(snapshot, limits)]
     parameters = {"text": text, **_parameters(limits, window)}
-    return _read(snapshot, Source(joined, f"-bm25({table})", f"{table}.rowid"), conditions, parameters)
+    return _read(snapshot, TextSource(joined, f"-bm25({table})", f"{table}.rowid"), conditions, parameters)
 
 
 def _wanted(snapshot: Snapshot, limits: Limits) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _scan(snapshot: Snapshot, query: Query, limits: Limits, window: Window) -> F
         *_wanted(snapshot, limits),
     ]
     parameters = {"oldest": newest - SCANNED, **wanted, **unwanted, **_parameters(limits, window)}
-    matches = _read(snapshot, Source("messages AS m", "0.0", "m.id"), conditions, parameters)
+    matches = _read(snapshot, TextSource("messages AS m", "0.0", "m.id"), conditions, parameters)
     warning = f"only the agent's last {SCANNED:,} messages were searched: it keeps no full-text index"
     return Found(matches, warning if newest > SCANNED else None)
 
@@ -158,7 +158,7 @@ def _like(text: str) -> str:
 
 
 def _read(
-    snapshot: Snapshot, source: Source, conditions: Sequence[str], parameters: Mapping[str, Any]
+    snapshot: Snapshot, source: TextSource, conditions: Sequence[str], parameters: Mapping[str, Any]
 ) -> list[AgentMatch]:
     """Return the matching messages, the newest first."""
     sent_at = "m.timestamp" if "timestamp" in snapshot.schema.messages.c else "NULL"

@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 from ..agent import Agents, Snapshot
 from ..errors import AgentUnavailable, InvalidValue, NotFound, StorageError, Unreadable
 from ..fields import check_seconds, check_text, check_whole
-from ..index import Filters, Shown, View, lists
+from ..index import ListedConversation, View, listed_conversations, listed_sessions, listed_summaries
 from ..model import Summary
-from ..results import Hit
+from ..results import Filters, Hit
 from . import agents as agent_search
 from . import query, tables, words
 from .agents import AgentMatch, Window
@@ -168,7 +168,7 @@ class Search:
         """Return the conversations from `offset` on, at most `limit`, as lists show them."""
         ranked = list(islice(self.ranked(), offset, offset + limit))
         ids = [each.candidate.conversation_id for each in ranked]
-        summaries = lists.summaries(self._index, view, ids)
+        summaries = listed_summaries(self._index, view, ids)
         return Found(ranked, self._asked.query, summaries, self._said_by_agents(ranked))
 
     def _said_by_agents(self, ranked: Sequence[Ranked]) -> dict[tuple[str, int], tuple[int, Any]]:
@@ -204,11 +204,13 @@ class Search:
         ]
         return found, {OWN: matches[-1].number} if len(matches) == window else {}
 
-    def _titled(self, profile: str, relevances: Mapping[str, float]) -> Iterator[tuple[Shown, float]]:
+    def _titled(
+        self, profile: str, relevances: Mapping[str, float]
+    ) -> Iterator[tuple[ListedConversation, float]]:
         if profile == OWN:
-            shown = lists.shown(self._index, self._asked.filters, relevances)
+            shown = listed_sessions(self._index, self._asked.filters, relevances)
         else:
-            shown = lists.conversations_of(self._index, self._asked.filters, profile, relevances)
+            shown = listed_conversations(self._index, self._asked.filters, profile, relevances)
         for session_id, each in shown.items():
             if session_id == each.session_id and _is_between(each.active_at, self._asked.limits):
                 yield each, relevances[session_id]
@@ -240,7 +242,7 @@ class Search:
         return found, after
 
     def _own(self, matches: Sequence[tables.Match]) -> Iterator[Candidate]:
-        shown = lists.shown(self._index, self._asked.filters, {match.session_id for match in matches})
+        shown = listed_sessions(self._index, self._asked.filters, {match.session_id for match in matches})
         for match in matches:
             if match.session_id in shown:
                 blend = self._blend(match.relevance, match.sent_at)
@@ -260,7 +262,7 @@ class Search:
         self, profile: str, snapshot: Snapshot, matches: Sequence[AgentMatch]
     ) -> Iterator[Candidate]:
         ids = {match.session_id for match in matches}
-        belongs = lists.conversations_of(self._index, self._asked.filters, profile, ids)
+        belongs = listed_conversations(self._index, self._asked.filters, profile, ids)
         depth = self._asked.limits.depth
         first = {name: set(snapshot.message_ids(name)[:depth]) for name in belongs} if depth else None
         for match in matches:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import event
 
-from hermes_sessions import Page, SessionRepository
+from hermes_sessions import Filters, Page, SessionRepository
 from hermes_sessions.fields import FIELDS, LATER_LISTED
 from hermes_sessions.index import database, lists
-from hermes_sessions.index.lists import Filters, View
+from hermes_sessions.index.list_queries import ListRequest, View
 from hermes_sessions.index.rows import Place
 
 from ..conftest import SAMPLES, copy_sample
@@ -221,7 +221,7 @@ def same_page(sessions: SessionRepository, **how: Any) -> str | None:
 def test_entries_are_the_list_s_at_any_size_and_from_any_place(
     full: SessionRepository, how: dict[str, Any], agent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "AT_ONCE", 7)  # so that pages end within a block, and at its end
+    monkeypatch.setattr(lists, "ROWS_AT_ONCE", 7)  # so that pages end within a block, and at its end
     for size in (None, 1, 6, 7, 8, 14, 1000):
         cursor = same_page(full, limit=size, agent=agent, **how)
         while cursor:
@@ -268,7 +268,7 @@ def plan(sessions: SessionRepository, filters: Filters, after: Place | None, lim
     with database.reading(engine) as connection:
         event.listen(connection, "before_cursor_execute", see)  # not a search in the background
         try:
-            lists.page(connection, filters, after, limit, View("default", "/srv"))
+            lists.read_summaries(connection, ListRequest(filters, View("default", "/srv"), after, limit))
         finally:
             event.remove(connection, "before_cursor_execute", see)
         ((statement, parameters),) = seen
@@ -277,7 +277,7 @@ def plan(sessions: SessionRepository, filters: Filters, after: Place | None, lim
 
 
 @pytest.mark.parametrize("after", [None, Place(1, -START, "o5")], ids=["first page", "behind a cursor"])
-@pytest.mark.parametrize("filters", list(_filters()), ids=lambda filters: "-".join(map(str, filters)))
+@pytest.mark.parametrize("filters", list(_filters()), ids=str)
 def test_a_joint_page_merges_two_indexes_and_never_sorts(
     full: SessionRepository, filters: Filters, after: Place | None
 ) -> None:

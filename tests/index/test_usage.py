@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,13 +17,15 @@ from sqlalchemy import event
 
 from hermes_sessions import InvalidValue, SessionRepository, Summary
 from hermes_sessions.cli.main import main
-from hermes_sessions.index.usage import BY, offsets
-from hermes_sessions.results import total_usage
+from hermes_sessions.index.usage import offsets
+from hermes_sessions.results import UsageBy, total_usage
 
 from ..conftest import copy_sample
 from ..support.efforts import examples
 from ..support.make import message, write_document
 from ..support.web import error, reply
+
+BY: tuple[UsageBy, ...] = get_args(UsageBy)
 
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu")
 
@@ -63,7 +65,7 @@ def added_up(summaries: list[Summary], by: str) -> dict[str | None, tuple[Any, .
     }
 
 
-def told(sessions: SessionRepository, by: str, **how: Any) -> dict[str | None, tuple[Any, ...]]:
+def told(sessions: SessionRepository, by: UsageBy, **how: Any) -> dict[str | None, tuple[Any, ...]]:
     """Return what the library adds up, in the form of `added_up`."""
     found = sessions.usage(by=by, **how)
     assert len({each.key for each in found}) == len(found)

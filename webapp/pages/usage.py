@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from flask import Blueprint, Flask, Response, request
 
 from hermes_sessions.errors import InvalidValue
-from hermes_sessions.results import Usage, total_usage
+from hermes_sessions.results import Usage, UsageBy, total_usage
 
 from ..request_context import masker, sessions
 from . import rendering as render
@@ -19,7 +19,12 @@ spending = Blueprint("spending", __name__)
 RANGES: Mapping[str, int | None] = {"7": 7, "30": 30, "90": 90, "all": None}
 RANGE_WORDS = {"7": "7 days", "30": "30 days", "90": "90 days", "all": "All time"}
 DEFAULT_RANGE = "30"
-KEYS = {"model": "Model", "source": "Source", "project": "Project", "profile": "Profile"}
+KEYS: Mapping[UsageBy, str] = {
+    "model": "Model",
+    "source": "Source",
+    "project": "Project",
+    "profile": "Profile",
+}
 # Bars of a day are too thin to be seen beyond the first, bars of a week beyond the second.
 MOST_DAYS, MOST_WEEKS = 100, 400
 MOST_BARS = 240
@@ -120,7 +125,7 @@ def _midnight(day: date) -> float:
     return datetime(day.year, day.month, day.day).astimezone().timestamp()
 
 
-def _rows(key: str, since: float | None, total: Usage) -> list[Row]:
+def _rows(key: UsageBy, since: float | None, total: Usage) -> list[Row]:
     names = _names(key)
     found = sessions().usage(by=key, since=since)
     shares = 100 / max(1, total.total_tokens)

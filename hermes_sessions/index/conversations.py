@@ -1,0 +1,176 @@
+"""Single conversations by their ids, as lists show them: the web UI's sessions and the agents'.
+
+Runs portable SQL on a connection that the caller has from `database`.
+"""
+
+import functools
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from ..model import Summary
+from ..results import Filters
+from .database import chunks
+from .list_queries import (
+    View,
+    conditions,
+    conversations_query,
+    filter_parameters,
+    listed_once,
+    lists_agents,
+    sessions_query,
+    summary_of,
+)
+from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, SESSIONS
+
+ROOT_ID = "_lineage_root_id"  # in a lineage: the id of the first segment
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_PROFILE: sa.BindParameter[str] = sa.bindparam("of_profile", type_=sa.String)
+
+
+class ListedConversation(NamedTuple):
+    """A conversation that a list shows, and when it was last active (seconds since the epoch)."""
+
+    session_id: str
+    active_at: float
+
+
+# ---- summaries ------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _conversation_statement() -> sa.Select[Any]:
+    by_id = AGENT_CONVERSATIONS.c.session_id == sa.bindparam("id")
+    order = (AGENT_CONVERSATIONS.c.age, AGENT_CONVERSATIONS.c.profile)
+    return conversations_query().where(by_id).order_by(*order).limit(1)
+
+
+def find_conversation(connection: Connection, session_id: str) -> Summary | None:
+    """Return an agent's conversation, of the profile where it was active last; None if no agent has it."""
+    row = connection.execute(_conversation_statement(), {"id": session_id, "view_workspace": None}).first()
+    return None if row is None else summary_of(row)
+
+
+@functools.cache
+def _summaries_statements() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    return (
+        conversations_query().where(AGENT_CONVERSATIONS.c.session_id.in_(_IDS)),
+        sessions_query(True, ()).where(SESSIONS.c.session_id.in_(_IDS)),
+    )
+
+
+def listed_summaries(connection: Connection, view: View, session_ids: Collection[str]) -> dict[str, Summary]:
+    """Return conversations as lists show them, by id.
+
+    The web UI's session comes before an agent's conversation, and of several agents' the one that was active
+    last. Ids that no list can show are left out.
+    """
+    parameters = {"view_profile": view.profile, "view_workspace": view.workspace}
+    summaries: dict[str, Summary] = {}
+    for query in _summaries_statements():
+        for some in chunks(session_ids):
+            rows = connection.execute(query, {**parameters, "ids": some}).all()
+            summaries |= {row.session_id: summary_of(row) for row in sorted(rows, key=lambda row: -row.age)}
+    return summaries
+
+
+# ---- which of these does a list show? -------------------------------------------------------------------
+
+
+@functools.cache
+def _sessions_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
+    matching = conditions(SESSIONS, hidden, parameters)
+    return sa.select(SESSIONS.c.session_id, SESSIONS.c.age).where(SESSIONS.c.session_id.in_(_IDS), *matching)
+
+
+def listed_sessions(
+    connection: Connection, filters: Filters, session_ids: Collection[str]
+) -> dict[str, ListedConversation]:
+    """Return those of the web UI's sessions that a list with these filters shows, by id."""
+    parameters = filter_parameters(filters)
+    query = _sessions_statement(filters.hidden, frozenset(parameters))
+    return {
+        session_id: ListedConversation(session_id, -age)
+        for some in chunks(session_ids)
+        for session_id, age in connection.execute(query, {**parameters, "ids": some}).all()
+    }
+
+
+def listed_conversations(
+    connection: Connection, filters: Filters, profile: str, session_ids: Collection[str]
+) -> dict[str, ListedConversation]:
+    """Return the conversations to which an agent's sessions belong, by the ids of the sessions.
+
+    Sessions whose conversation no list with these filters shows are left out.
+    """
+    if not lists_agents(filters) or filters.profile not in (None, profile):
+        return {}
+    matches = _of_ids(connection, filters, profile, session_ids)
+    by_id = {match.listed.session_id: match.listed for match in matches}
+    others = [session_id for session_id in session_ids if session_id not in by_id]
+    return by_id | _of_earlier_segments(connection, filters, profile, others)
+
+
+class _RootedConversation(NamedTuple):
+    """A conversation that a list shows, and the id of its first segment."""
+
+    root_id: str
+    listed: ListedConversation
+
+
+@functools.cache
+def _conversations_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
+    conversations = AGENT_CONVERSATIONS.c
+    return sa.select(conversations.session_id, conversations.lineage, conversations.age).where(
+        conversations.session_id.in_(_IDS),
+        conversations.profile == _PROFILE,
+        *conditions(AGENT_CONVERSATIONS, hidden, parameters),
+        *listed_once(parameters),
+    )
+
+
+def _of_ids(
+    connection: Connection, filters: Filters, profile: str, session_ids: Iterable[str]
+) -> Iterator[_RootedConversation]:
+    parameters = filter_parameters(filters)
+    query = _conversations_statement(filters.hidden, frozenset(parameters))
+    for some in chunks(session_ids):
+        rows = connection.execute(query, {**parameters, "of_profile": profile, "ids": some}).all()
+        for session_id, lineage, age in rows:
+            yield _RootedConversation(lineage.get(ROOT_ID, session_id), ListedConversation(session_id, -age))
+
+
+def _of_earlier_segments(
+    connection: Connection, filters: Filters, profile: str, session_ids: Collection[str]
+) -> dict[str, ListedConversation]:
+    """Return the conversations that begin with the same session; a chain of segments is of one family."""
+    # Step by step: as one join, SQLite read all conversations, which took 120 ms.
+    by_id, by_family = _segments_statements()
+    segments = _segments(connection, by_id, profile, session_ids)
+    relatives = _segments(connection, by_family, profile, {row.family for row in segments})
+    matches = _of_ids(connection, filters, profile, (row.session_id for row in relatives))
+    by_root = {match.root_id: match.listed for match in matches}
+    roots = {row.session_id: (row.lineage or {}).get(ROOT_ID, row.session_id) for row in segments}
+    return {session_id: by_root[root] for session_id, root in roots.items() if root in by_root}
+
+
+@functools.cache
+def _segments_statements() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Return the queries of an agent's own sessions by their ids, and by their families."""
+    sessions = AGENT_SESSIONS.c
+    segments = sa.select(sessions.session_id, sessions.family, sessions.lineage).where(
+        sessions.profile == _PROFILE, sessions.source.is_distinct_from("webui")
+    )
+    return segments.where(sessions.session_id.in_(_IDS)), segments.where(sessions.family.in_(_IDS))
+
+
+def _segments(
+    connection: Connection, query: sa.Select[Any], profile: str, values: Iterable[str]
+) -> list[sa.Row[Any]]:
+    return [
+        row
+        for some in chunks(values)
+        for row in connection.execute(query, {"of_profile": profile, "ids": some}).all()
+    ]

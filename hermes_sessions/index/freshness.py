@@ -1,0 +1,95 @@
+"""Whether the index is current with the files, the trash and the agents' databases, and making it so.
+
+Decides when to read; `sync` reads the files, and whoever keeps the agents' mirrors reads those.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from . import database, rows, sync
+from .sync import Progress
+
+Versions = TypeVar("Versions")
+
+
+class MirrorStatus(NamedTuple):
+    """Whether the mirrors hold what the agents' files hold, and what lists should warn about."""
+
+    current: bool
+    warnings: tuple[str, ...]
+
+
+class AgentMirrors(Protocol[Versions]):
+    """What this module needs of the mirrors of the agents' databases."""
+
+    def file_versions(self) -> Versions:
+        """Return the versions of the agents' files, by `stat`."""
+
+    def status(self, connection: Connection, versions: Versions) -> MirrorStatus:
+        """Compare the mirrors with the files' versions."""
+
+    def refresh(self) -> None:
+        """Bring the mirrors up to date."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentIndex:
+    """A connection to an index that is current, the version of the index, and warnings about the agents."""
+
+    connection: Connection
+    version: str
+    agent_warnings: tuple[str, ...]
+
+    def warnings(self, *, agents: bool) -> tuple[str, ...]:
+        """Return what a list of the web UI's sessions, and of the `agents`' conversations, cannot show."""
+        return (*rows.unreadable_warnings(self.connection), *(self.agent_warnings if agents else ()))
+
+
+class Freshness(Generic[Versions]):
+    """Keeps the index of one home current: each call that reads a list asks once."""
+
+    def __init__(
+        self, engine: Engine, sessions_dir: Path, trash_dir: Path, mirrors: AgentMirrors[Versions]
+    ) -> None:
+        self._engine, self._mirrors = engine, mirrors
+        self._sessions_dir, self._trash_dir = sessions_dir, trash_dir
+        self._reading_files = threading.Lock()
+
+    @contextmanager
+    def current(self) -> Iterator[CurrentIndex]:
+        """Give out the index, current with the files and the agents; raise `StorageError`.
+
+        All files are examined before the connection's first query, so it sees nothing older than they were.
+        """
+        versions, trash_time = self._mirrors.file_versions(), sync.trash_time(self._trash_dir)
+        with database.reading(self._engine) as connection:
+            state = sync.current_state(connection, self._sessions_dir)
+            if state is not None and state.trash_time == trash_time:
+                status = self._mirrors.status(connection, versions)
+                if status.current:
+                    yield CurrentIndex(connection, state.version, status.warnings)
+                    return
+        self.catch_up()
+        with database.reading(self._engine) as connection:
+            version = rows.state(connection).version
+            yield CurrentIndex(connection, version, self._mirrors.status(connection, versions).warnings)
+
+    def catch_up(self, progress: Progress | None = None) -> None:
+        """Read whatever changed; `progress(done, total)` counts session files. Raises `StorageError`."""
+        self._catch_up_with_files(progress)
+        sync.sync_trash(self._engine, self._trash_dir)
+        self._mirrors.refresh()
+
+    def _catch_up_with_files(self, progress: Progress | None) -> None:
+        engine, folder = self._engine, self._sessions_dir
+        if sync.is_current(engine, folder):
+            return
+        with self._reading_files:  # of several threads that notice a change, one reads it
+            if not (sync.is_current(engine, folder) or sync.confirm(engine, folder)):
+                sync.sync(engine, folder, progress)

@@ -1,0 +1,232 @@
+"""The SQL of lists: the web UI's sessions and the agents' conversations in one order, filtered and paged.
+
+Makes statements and reads their rows; `lists`, `conversations` and `usage` run them. Portable SQL.
+"""
+
+import functools
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import sqlalchemy as sa
+
+from ..fields import clean_text
+from ..json_text import decode
+from ..model import Summary, list_entry
+from ..results import Filters
+from .database import parameter
+from .rows import Place, entry_values, summary
+from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, SESSIONS, SUMMARY_COLUMNS, TRASHED
+
+# A statement is made once for each shape of a list and takes its values as parameters: building one for each
+# call took three times as long as running it.
+
+FILTERED = ("profile", "project_id", "source", "archived")
+ORDER = ("unpinned", "age", "session_id")
+
+Select: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
+Parameters: TypeAlias = dict[str, Any]
+
+
+class View(NamedTuple):
+    """What a list shows from outside the tables.
+
+    `profile` names the agent whose lineage the web UI's sessions get; `workspace` is shown for agents'
+    conversations without one.
+    """
+
+    profile: str = "default"
+    workspace: str = ""
+
+
+class ListRequest(NamedTuple):
+    """Which part of which list to read: at most `limit` items (None: all), those that follow `after`."""
+
+    filters: Filters = Filters()
+    view: View = View()
+    after: Place | None = None
+    limit: int | None = None
+
+
+# ---- pages ----------------------------------------------------------------------------------------------
+
+
+def page_query(request: ListRequest) -> tuple[Select, Parameters]:
+    """Return the query of a part of a list, and its parameters."""
+    filters, view, after, limit = request
+    parameters = filter_parameters(filters) | {"view_profile": view.profile, "view_workspace": view.workspace}
+    if after is not None:
+        parameters |= {f"after_{name}": value for name, value in after._asdict().items()}
+    if limit is not None:
+        parameters["most"] = limit
+    return _page_statement(lists_agents(filters), filters.hidden, frozenset(parameters)), parameters
+
+
+def lists_agents(filters: Filters) -> bool:
+    """Whether a list can hold agents' conversations, which are in no project."""
+    return filters.agent and filters.project_id is None
+
+
+@functools.cache
+def _page_statement(with_agents: bool, hidden: bool, parameters: frozenset[str]) -> Select:
+    query: Select = sessions_query(hidden, parameters)
+    if with_agents:
+        # Both halves come out of an index in this order, so SQLite merges them without sorting.
+        query = sessions_query(hidden, parameters).union_all(_listed_conversations(hidden, parameters))
+    query = query.order_by(*(query.selected_columns[name] for name in ORDER))
+    if "most" in parameters:
+        query = query.limit(sa.bindparam("most", type_=sa.Integer))
+    return query
+
+
+def sessions_query(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
+    """Return the query of the web UI's sessions that match, each with its lineage."""
+    has_lineage = sa.and_(
+        AGENT_SESSIONS.c.session_id == SESSIONS.c.session_id,
+        AGENT_SESSIONS.c.profile == sa.bindparam("view_profile", type_=sa.String),
+    )
+    return (
+        sa.select(*SUMMARY_COLUMNS, AGENT_SESSIONS.c.lineage, SESSIONS.c.unpinned, SESSIONS.c.age)
+        .select_from(SESSIONS.outerjoin(AGENT_SESSIONS, has_lineage))
+        .where(*conditions(SESSIONS, hidden, parameters), *_behind(SESSIONS, parameters))
+    )
+
+
+def conversations_query() -> sa.Select[Any]:
+    """Return the query of all agents' conversations, with the columns of `sessions_query`."""
+    columns, conversations = map(_conversation_column, SUMMARY_COLUMNS), AGENT_CONVERSATIONS.c
+    return sa.select(*columns, conversations.lineage, conversations.unpinned, conversations.age)
+
+
+def _listed_conversations(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
+    return conversations_query().where(
+        *conditions(AGENT_CONVERSATIONS, hidden, parameters),
+        *_behind(AGENT_CONVERSATIONS, parameters),
+        *listed_once(parameters),
+    )
+
+
+def _conversation_column(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return what a conversation has for a column of a session; only a conversation's `other` is NULL."""
+    conversations = AGENT_CONVERSATIONS.c
+    computed: dict[str, sa.ColumnElement[Any]] = {
+        "pinned": sa.false(),
+        "is_cli_session": sa.true(),
+        "sent_at": conversations.updated_at,
+        "workspace": sa.func.coalesce(
+            conversations.workspace, sa.bindparam("view_workspace", type_=sa.String)
+        ),
+    }
+    value = computed.get(column.name, conversations.get(column.name))
+    return (sa.null() if value is None else value).label(column.name)
+
+
+# ---- conditions -----------------------------------------------------------------------------------------
+
+
+def filter_parameters(filters: Filters) -> Parameters:
+    """Return the parameters of `conditions`: the filters that were given, by column."""
+    given = ((name, getattr(filters, name)) for name in FILTERED)
+    return {
+        name: clean_text(str(value)) if isinstance(value, str) else value
+        for name, value in given
+        if value is not None
+    }
+
+
+def conditions(
+    table: sa.Table, hidden: bool, parameters: Collection[str]
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield what a row must fulfil to match the filters that have a parameter."""
+    filtered = [table.c[name] for name in FILTERED if name in parameters]
+    for column in filtered:
+        yield column == parameter("", column)
+    if not hidden:
+        # No equality beside another one: SQLite would read all visible rows of every profile.
+        yield table.c.hidden.is_distinct_from(sa.true()) if filtered else table.c.hidden == sa.false()
+
+
+def listed_once(parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions that keep a list from showing an agent's conversation twice.
+
+    A session of the web UI, in its folder or in the trash, takes the place of the agent's conversation of
+    the same id. Where profiles were copied, the copy that was active last is listed.
+    """
+    conversation = AGENT_CONVERSATIONS.c
+    for table in (SESSIONS, TRASHED):
+        yield ~sa.exists().where(table.c.session_id == conversation.session_id)
+    if "profile" not in parameters:
+        other = AGENT_CONVERSATIONS.alias("other")
+        newer = sa.tuple_(other.c.age, other.c.profile) < sa.tuple_(conversation.age, conversation.profile)
+        yield ~sa.exists().where(other.c.session_id == conversation.session_id, newer)
+
+
+def _behind(table: sa.Table, parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
+    if "after_age" in parameters:
+        order = [table.c[name] for name in ORDER]
+        yield sa.tuple_(*order) > sa.tuple_(*(parameter("after_", column) for column in order))
+
+
+# ---- counts and sums ------------------------------------------------------------------------------------
+
+
+def count_query(filters: Filters) -> tuple[sa.Select[Any], Parameters]:
+    """Return the query that counts the conversations that match, and its parameters."""
+    parameters = filter_parameters(filters)
+    return _count_statement(lists_agents(filters), filters.hidden, frozenset(parameters)), parameters
+
+
+@functools.cache
+def _count_statement(with_agents: bool, hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
+    sessions = sa.select(sa.func.count()).select_from(SESSIONS)
+    sessions = sessions.where(*conditions(SESSIONS, hidden, parameters))
+    if not with_agents:
+        return sessions
+    others = sa.select(sa.func.count()).select_from(AGENT_CONVERSATIONS)
+    others = others.where(*conditions(AGENT_CONVERSATIONS, hidden, parameters), *listed_once(parameters))
+    return sa.select(sessions.scalar_subquery() + others.scalar_subquery())
+
+
+def columns_query(filters: Filters, names: Collection[str]) -> tuple[Select, Parameters]:
+    """Return the query of these columns of all that match, in no order, and its parameters."""
+    parameters, columns = filter_parameters(filters), [SESSIONS.c[name] for name in names]
+    sessions = sa.select(*columns).where(*conditions(SESSIONS, filters.hidden, parameters))
+    if not lists_agents(filters):
+        return sessions, parameters
+    matching = conditions(AGENT_CONVERSATIONS, filters.hidden, parameters)
+    others = sa.select(*map(_conversation_column, columns)).where(*matching, *listed_once(parameters))
+    return sessions.union_all(others), parameters
+
+
+def ids_query(filters: Filters) -> tuple[sa.Select[Any], Parameters]:
+    """Return the query of the ids of the web UI's sessions that match, and its parameters."""
+    parameters = filter_parameters(filters)
+    query = sa.select(SESSIONS.c.session_id).where(*conditions(SESSIONS, filters.hidden, parameters))
+    return query, parameters
+
+
+# ---- rows -----------------------------------------------------------------------------------------------
+
+
+_SOURCE_TAG = [column.name for column in SUMMARY_COLUMNS].index("source_tag")
+_OTHER, _LINEAGE = len(SUMMARY_COLUMNS) - 1, len(SUMMARY_COLUMNS)
+
+
+def summary_of(row: Any) -> Summary:
+    """Return the conversation of a row of a list."""
+    *values, lineage, _, _ = row
+    if values[_OTHER] is None:  # an agent's conversation
+        values[_OTHER] = {"raw_source": row.source_tag}
+        return summary(values, lineage, of_agent=True)
+    return summary(values, lineage)
+
+
+def entry_of(row: tuple[Any, ...], active_streams: Collection[str]) -> dict[str, Any]:
+    """Return the list entry of a row of a list, given as the driver's own tuple."""
+    other, lineage = _json(row[_OTHER]), _json(row[_LINEAGE])
+    if other is None:  # an agent's conversation
+        other = {"raw_source": row[_SOURCE_TAG]}
+    return list_entry(entry_values(row), other, lineage or {}, active_streams)
+
+
+def _json(column: Any) -> Any:
+    return decode(column) if isinstance(column, str) else column  # some drivers decode JSON themselves

@@ -1,0 +1,132 @@
+"""Tests the values of results: filters and how they combine, pages as sequences."""
+
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from hermes_sessions import Filters, InvalidValue, Page, SessionRepository, Source
+from hermes_sessions.results import FilterFields, combined_filters
+
+from .support.make import started
+
+
+def test_the_keywords_are_the_fields_of_filters() -> None:
+    assert list(FilterFields.__annotations__) == [field.name for field in fields(Filters)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("profile", 5),
+        ("project_id", []),
+        ("source", b"cli"),
+        ("source", "nonsense"),
+        ("source", "telegram"),
+        ("source", ""),
+        ("archived", "yes"),
+        ("archived", 0),
+        ("agent", None),
+        ("agent", 1),
+        ("hidden", "x"),
+    ],
+)
+def test_a_wrong_filter_is_named(sessions: SessionRepository, name: str, value: Any) -> None:
+    wrong: dict[str, Any] = {name: value}
+    for call in (sessions.list, sessions.count, sessions.usage, Filters):
+        with pytest.raises(InvalidValue, match=f"^{name} must be "):
+            call(**wrong)
+    with pytest.raises(InvalidValue, match=f"^{name} must be "):
+        sessions.search("x", **wrong)
+
+
+def test_an_unknown_source_is_told_which_there_are() -> None:
+    with pytest.raises(InvalidValue, match="webui, cli, cron, tool, api, messaging, other"):
+        Filters(source="mars")
+
+
+@pytest.mark.parametrize("source", [*Source, *map(str, Source), None])
+def test_a_source_may_be_a_member_or_its_text(source: str | None) -> None:
+    assert Filters(source=source).source == source
+
+
+CASES: list[tuple[Filters | None, FilterFields, Filters]] = [
+    (None, {}, Filters()),
+    (None, {"agent": True}, Filters(agent=True)),
+    (Filters(profile="work"), {}, Filters(profile="work")),
+    (Filters(profile="work"), {"hidden": True}, Filters(profile="work", hidden=True)),
+    (Filters(profile="work", agent=True), {"profile": "home"}, Filters(profile="home", agent=True)),
+    (Filters(profile="work"), {"profile": None}, Filters()),
+]
+
+
+@pytest.mark.parametrize(("filters", "keywords", "expected"), CASES)
+def test_a_keyword_replaces_the_field_of_filters(
+    filters: Filters | None, keywords: FilterFields, expected: Filters
+) -> None:
+    assert combined_filters(filters, keywords) == expected
+
+
+def test_the_default_holds_only_without_filters() -> None:
+    default = Filters(agent=True, hidden=True)
+
+    assert combined_filters(None, {"hidden": False}, default) == Filters(agent=True)
+    assert combined_filters(Filters(), {}, default) == Filters()
+
+
+def test_filters_are_frozen_and_of_their_class(sessions: SessionRepository) -> None:
+    filters: Any = Filters()
+    with pytest.raises(FrozenInstanceError):
+        filters.profile = "work"
+    wrong: Any = {"profile": "work"}
+    with pytest.raises(InvalidValue, match="filters must be"):
+        sessions.list(wrong)
+    unknown: Any = {"model": "x"}
+    with pytest.raises(TypeError, match="model"):
+        sessions.list(**unknown)
+
+
+def test_calls_take_filters_and_keywords_alike(sessions: SessionRepository) -> None:
+    work, home = started(sessions, profile="work"), started(sessions, profile="home")
+    both = Filters(archived=False)
+
+    assert [each.session_id for each in sessions.list(Filters(profile="work"))] == [work]
+    assert [each.session_id for each in sessions.list(both, profile="home")] == [home]
+    assert sessions.count(both) == 2
+    assert sessions.count(both, profile="home") == 1
+    assert [hit.session_id for hit in sessions.search("message", filters=Filters(profile="home"))] == [home]
+    assert [hit.session_id for hit in sessions.search("message", filters=both, profile="work")] == [work]
+    assert [each.sessions for each in sessions.usage(filters=both, profile="home", by="profile")] == [1]
+
+
+def test_a_page_is_a_sequence() -> None:
+    page = Page(["a", "b", "c"], "next", 9)
+
+    assert (len(page), list(page), page[0], page[-1], page[1:]) == (3, ["a", "b", "c"], "a", "c", ["b", "c"])
+    assert "b" in page
+    assert not Page([], None, 0)
+
+
+def test_a_page_has_the_version_of_the_index(sessions: SessionRepository) -> None:
+    session_id = started(sessions)
+    page = sessions.list()
+    assert page.version == sessions.version() == sessions.entries(len).version
+
+    sessions.update(session_id, title="Other")
+    assert sessions.list().version not in ("", page.version)
+
+
+def test_a_list_is_not_read_for_a_caller_that_has_its_version(sessions: SessionRepository) -> None:
+    started(sessions)
+    version = sessions.version()
+    asked: list[str] = []
+
+    def has_it(offered: str) -> bool:
+        asked.append(offered)
+        return True
+
+    for page in (sessions.list(unless=has_it), sessions.entries(len, unless=has_it)):
+        assert (page.unchanged, page.items, page.version) == (True, [], version)
+    assert asked == [version, version]
+    fresh = sessions.list(unless=lambda offered: offered != version)
+    assert (fresh.unchanged, len(fresh)) == (False, 1)
