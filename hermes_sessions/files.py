@@ -17,13 +17,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, NamedTuple
-
-from filelock import FileLock, Timeout
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from .errors import Locked, StorageError, Unconfirmed, storing
 from .fields import LARGEST_INTEGER
 from .model import Signature
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 STRIPES = 64
 LOCK_SECONDS = 30.0
@@ -437,6 +438,8 @@ class Locks:
 @contextmanager
 def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock file `path` against every other holder; `StorageError` after `seconds` of waiting."""
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path, timeout=seconds, poll_interval=0.005)
     with storing("cannot lock"):
         try:
@@ -449,7 +452,7 @@ def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         _release(lock)
 
 
-def _release(lock: FileLock) -> None:
+def _release(lock: "FileLock") -> None:
     """Give a lock back; if the system refuses that, once more, which closes the file and so ends the lock."""
     try:
         lock.release()

@@ -1,4 +1,4 @@
-"""The verb `demo`: a made-up home to try things on."""
+"""The verb `demo`: a sample home to try things on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from ..demo import write_home
 from .base import json_option
 from .terminal import Bar, report
 
@@ -17,10 +16,12 @@ from .terminal import Bar, report
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same home.")
 @json_option
 def demo(folder: Path, sessions: int, seed: int, as_json: bool) -> None:
-    """Write a made-up Hermes home to try things on.
+    """Write a sample Hermes home to try things on.
 
     DIR must be new or empty.
     """
+    from ..demo import write_home
+
     with Bar("Writing sessions") as bar:
         write_home(folder, sessions=sessions, seed=seed, progress=bar)
     text = f"Wrote {sessions} sessions to {folder}. To use them, add: --hermes-home {folder}"

@@ -43,7 +43,7 @@ VERBS: Mapping[str, Verb] = {
     "why": Verb("care:why", "Explain where a session is and why lists hide it."),
     "recover": Verb("care:recover", "Close the interrupted turn of a session."),
     "backup": Verb("care:backup", "Copy everything to a folder, or verify such a copy."),
-    "demo": Verb("demo:demo", "Write a made-up Hermes home to try things on."),
+    "demo": Verb("demo:demo", "Write a sample Hermes home to try things on."),
     "serve": Verb("serve:serve", "Serve the web pages and the HTTP API."),
 }
 

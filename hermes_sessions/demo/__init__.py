@@ -1,4 +1,4 @@
-"""A made-up home to try things on."""
+"""A sample home to try things on."""
 
 from .home import write_home
 

@@ -1,4 +1,4 @@
-"""The made-up conversations of the agent: its `state.db` and its scheduled jobs.
+"""The sample conversations of the agent: its `state.db` and its scheduled jobs.
 
 Uses sqlite3 itself, since an agent would have written this file. The tables have the columns that are read.
 """

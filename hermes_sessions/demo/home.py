@@ -1,4 +1,4 @@
-"""The made-up home itself: the files that the web UI and the agent would have written."""
+"""The sample home itself: the files that the web UI and the agent would have written."""
 
 from __future__ import annotations
 

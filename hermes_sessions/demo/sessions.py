@@ -1,4 +1,4 @@
-"""The made-up sessions of the web UI, one document for each sidecar, and the projects that they are in."""
+"""The sample sessions of the web UI, one document for each sidecar, and the projects that they are in."""
 
 from __future__ import annotations
 

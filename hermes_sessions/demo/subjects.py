@@ -254,7 +254,7 @@ SUBJECTS = (
             ),
             Turn(
                 "How do I pass the token in CI?",
-                "As an environment variable, `DEPLOY_TOKEN=made-up-value-of-a-demo-home`. "
+                "As an environment variable, `DEPLOY_TOKEN=sample-value-of-a-demo-home`. "
                 "Make sure that it never appears in the log.",
             ),
         ),

@@ -1,4 +1,4 @@
-"""The messages of a made-up conversation, as the web UI stores them."""
+"""The messages of a sample conversation, as the web UI stores them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The made-up home."""
+"""The sample home."""
 
 import json
 from pathlib import Path
