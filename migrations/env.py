@@ -5,14 +5,14 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from hermes_sessions.index import METADATA, make_engine, writing
+from hermes_sessions.index import make_engine, models, writing
 
 
 def run(connection: Connection) -> None:
     """Run the revisions within the connection's transaction: all of them, or none."""
     context.configure(
         connection=connection,
-        target_metadata=METADATA,
+        target_metadata=models.Base.metadata,
         render_as_batch=True,
         transactional_ddl=True,
         compare_server_default=True,

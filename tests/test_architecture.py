@@ -437,7 +437,7 @@ GOOD = [
         "webapp.api.sessions",
         "import flask\nfrom ..security import access\nfrom hermes_sessions import errors",
     ),
-    ("migrations.env", "from alembic import context\nfrom hermes_sessions.index import METADATA"),
+    ("migrations.env", "from alembic import context\nfrom hermes_sessions.index import models"),
     ("migrations.versions.0001_first", "import json\nimport sqlalchemy as sa\nfrom alembic import op"),
 ]
 

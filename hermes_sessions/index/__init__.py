@@ -14,7 +14,7 @@ from .freshness import AgentMirrors, Freshness, MirrorStatus
 from .list_queries import ListRequest, View
 from .lists import LARGEST_PAGE, Entries, Lists, list_request
 from .rows import Indexed, Place
-from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, METADATA, SESSIONS
+from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS
 from .sync import Progress
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "AGENT_HOMES",
     "AGENT_SESSIONS",
     "LARGEST_PAGE",
-    "METADATA",
     "SESSIONS",
     "AgentMirrors",
     "Entries",
@@ -44,6 +43,7 @@ __all__ = [
     "listed_summaries",
     "lists",
     "make_engine",
+    "models",
     "rows",
     "sync",
     "upgrades",

@@ -1,7 +1,6 @@
 """The schema of the index as tables of SQLAlchemy; the migrations in `migrations/` create it.
 
-As Core tables, since nothing here uses the ORM: importing that and mapping the classes would take longer than
-listing sessions.
+Core tables, since importing the ORM takes longer than listing sessions; `models` maps them to classes.
 """
 
 from sqlalchemy import (
