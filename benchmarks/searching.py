@@ -8,7 +8,8 @@ from functools import partial
 import msgspec
 
 from hermes_sessions import SessionRepository
-from hermes_sessions.search import searched
+from hermes_sessions.messages import read_messages
+from hermes_sessions.search.indexed_text import indexed_text
 
 from .homes import PHRASE, WORD
 from .timing import Case, Figure, Floor, Size, measure
@@ -73,8 +74,9 @@ def _size_of_index(sessions: SessionRepository, size: Size) -> Figure:
     """Compare the file of the index with the text that is in it, both in bytes."""
     text = 0
     for path in sessions.config.sessions_dir.glob("*.json"):
-        messages = msgspec.json.decode(path.read_bytes())["messages"]
-        text += sum(len(searched(message).text.encode()) for message in messages)
+        document = msgspec.json.decode(path.read_bytes())
+        messages = read_messages(document["messages"], document["tool_calls"])
+        text += sum(len(indexed_text(message).text.encode()) for _, message in messages)
     with sqlite3.connect(sessions.config.search_file) as index:
         index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     held = sessions.config.search_file.stat().st_size / 1e6

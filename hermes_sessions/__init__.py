@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         StorageError,
         Unreadable,
     )
-    from .model import Session, Signature, Summary, title_from
+    from .messages import title_from
+    from .model import Session, Signature, Summary
     from .repository import SessionRepository
     from .results import (
         Filters,
@@ -71,7 +72,8 @@ _NAMES = {
         "AgentUnavailable Conflict InvalidId InvalidValue NewerDatabase NotFound ReadOnly SessionsError "
         "StorageError Unreadable"
     ),
-    "model": "Session Signature Summary title_from",
+    "messages": "title_from",
+    "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": "Filters Finding Hit Hits MessagePage Page Project Removed SyncReport Trashed Usage",
     "sources": "Source",

@@ -42,13 +42,25 @@ def encode(value: Any, name: str, depth: int = 0) -> bytes:
     `depth` is how many levels deep the text will stand in another one: its lines are indented by as many.
     Raises `InvalidValue` that names `name` if JSON cannot hold the value.
     """
+    text = encode_line(value, name)
     try:
-        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
         laid_out = _laid_out(b"[" * depth + text + b"]" * depth)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidValue(f"{name} cannot be written as JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _cannot_write(name, error) from error
     lead = sum(2 + 2 * level for level in range(1, depth + 1))
     return laid_out[lead : len(laid_out) - sum(2 + 2 * level for level in range(depth))]
+
+
+def encode_line(value: Any, name: str) -> bytes:
+    """Return a value as JSON on one line; otherwise as `encode`."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _cannot_write(name, error) from error
+
+
+def _cannot_write(name: str, error: Exception) -> InvalidValue:
+    return InvalidValue(f"{name} cannot be written as JSON: {error}")
 
 
 def _laid_out(text: bytes) -> bytes:

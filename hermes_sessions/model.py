@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, NamedTuple, Self
@@ -14,13 +14,11 @@ from .fields import (
     PENDING_FIELDS,
     UNTITLED,
     fitting,
-    is_number,
     is_shallow,
     other_keys,
 )
 from .sources import source_class
-
-TITLE_FROM_MESSAGES = 64
+from .times import last_message_at
 
 
 class Signature(NamedTuple):
@@ -67,44 +65,6 @@ class Change(NamedTuple):
     before: Signature | None
     after: Signature | None
     kept: int | None
-
-
-# ---- messages -------------------------------------------------------------------------------------------
-
-
-def title_from(messages: Iterable[Any], fallback: str = UNTITLED) -> str:
-    """Return the first user message's text, trimmed, at most 64 characters; `fallback` if there is none."""
-    for message in messages:
-        if isinstance(message, dict) and message.get("role") == "user":
-            text = message_text(message).strip()
-            if text:
-                return text[:TITLE_FROM_MESSAGES]
-    return fallback
-
-
-def message_text(message: Mapping[str, Any]) -> str:
-    """Return a message's content as text; of a list of parts, the `text` parts joined by a space."""
-    content = message.get("content", "")
-    if isinstance(content, list):
-        parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")
-        return " ".join(str(part.get("text", "")) for part in parts)
-    return "" if content is None else str(content)
-
-
-def message_time(message: object) -> float | None:
-    """Return when a message was sent (seconds since the epoch) if it says so and is not a tool's answer."""
-    if not isinstance(message, dict) or message.get("role") == "tool":
-        return None
-    for name in ("_ts", "timestamp"):
-        value = message.get(name)
-        if value and is_number(value):
-            return float(value)
-    return None
-
-
-def last_message_at(messages: Iterable[Any]) -> float | None:
-    """Return the time of the last message that has one; `messages` come newest first."""
-    return next((at for at in map(message_time, messages) if at is not None), None)
 
 
 # ---- sessions -------------------------------------------------------------------------------------------

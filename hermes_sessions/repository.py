@@ -67,7 +67,7 @@ from .index import (
     upgrades,
     usage,
 )
-from .messages import export, mask
+from .messages import check_format, export_session, mask
 from .model import Session, Summary
 from .results import (
     FilterFields,
@@ -371,8 +371,8 @@ class SessionRepository:
         ``"html"``: one file that fetches nothing and runs nothing. Errors as of `get`, `InvalidValue`, and
         `SessionsError` for HTML without the libraries of the extra ``web``.
         """
-        name = export.check_format(format)
-        return export.exported(self.get(session_id), name, redact)
+        name = check_format(format)
+        return export_session(self.get(session_id), name, redact)
 
     # ---- creating ---------------------------------------------------------------------------------------
 

@@ -1,11 +1,14 @@
-"""Times as text in the local time zone: a date and minute, an age in words, and a date typed by a user."""
+"""Times: when messages were sent, times as text in the local time zone, and dates that a user types."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from .errors import InvalidValue
+from .fields import is_number
 
 _UNITS = (
     (31_557_600, "year"),
@@ -15,6 +18,28 @@ _UNITS = (
     (3_600, "hour"),
     (60, "minute"),
 )
+
+
+def sent_at(message: Mapping[str, Any]) -> float | None:
+    """Return when a message was sent, in seconds since the epoch; None if it does not say."""
+    for name in ("_ts", "timestamp"):
+        value = message.get(name)
+        if value and is_number(value):
+            return float(value)
+    return None
+
+
+def last_message_at(messages: Iterable[Any]) -> float | None:
+    """Return the time of the last message that has one, in seconds since the epoch; None without any.
+
+    `messages` come newest first. Results of tools do not count, as in the web UI's lists.
+    """
+    for message in messages:
+        if isinstance(message, dict) and message.get("role") != "tool":
+            at = sent_at(message)
+            if at is not None:
+                return at
+    return None
 
 
 def local_minute(at: float | None) -> str:

@@ -17,7 +17,7 @@ LONGEST_FILE = 500
 # ---- the tables -------------------------------------------------------------------------------------------
 
 # The modules at the top of the library: everybody may import them. Each may import those named before it.
-VALUES = ("errors", "times", "json_text", "sources", "fields", "model", "files", "results", "config")
+VALUES = ("errors", "json_text", "sources", "fields", "times", "model", "files", "results", "config")
 
 # One row per package: which packages it may import, beside the modules at the top.
 BELOW_CHANGES = {"messages", "sidecars", "index", "agent"}
@@ -65,7 +65,7 @@ ONLY_IN: dict[str, set[str]] = {
 # Modules that decide and do nothing else: values in, values out.
 PURE = {
     *("errors", "json_text", "sources", "fields", "model", "results"),
-    *("messages.content", "messages.redact"),
+    *("messages.content", "messages.answers", "messages.pictures", "messages.redact", "search.indexed_text"),
     *("sidecars.document", "sidecars.marks", "sidecars.layout", "sidecars.canonical"),
     *("index.drift", "agent.lineage", "changes.recovery", "search.words", "search.query"),
 }

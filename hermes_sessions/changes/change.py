@@ -10,9 +10,11 @@ from ..config import remember_workspace
 from ..errors import InvalidValue
 from ..fields import READ_AS
 from ..index import Indexed
-from ..model import Summary, last_message_at, message_text
+from ..messages import cards_by_message, message_text
+from ..model import Summary
 from ..results import Removed
 from ..sidecars import Outline, editing, reading
+from ..times import last_message_at
 from .create import store_new
 from .metadata import encoded_metadata, refuse_read_only, unstated_times
 from .store import Store, session_without_messages
@@ -53,15 +55,22 @@ def _change(store: Store, row: Indexed, update: _Update) -> Summary:
     derived: dict[str, Any] = {"updated_at": time.time()} if update.touch else {}
     if row.draft:
         return _change_draft(store, row, {**update.values, **derived}, update.lists)
-    kept, messages = row.summary.message_count, update.lists.get("messages", ())
-    derived["message_count"] = count = kept + len(messages)
+    messages = update.lists.get("messages", ())
+    derived["message_count"] = count = row.summary.message_count + len(messages)
     texts = {**update.texts, **encoded_metadata(derived)}
     with _opened(store, row, {*texts, *update.lists, *READ_AS}) as source:
         noted = unstated_times(source, row.summary, texts)
         edits = editing.append(source, update.lists, encoded_metadata(noted) | texts)
         written = editing.rewrite(source, edits, count)
     sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
+    kept = _unchanged_messages(row.summary, update.lists)
     return store.record_change(row, {**noted, **update.values, **derived}, written.sent(sent_at), kept)
+
+
+def _unchanged_messages(summary: Summary, lists: Mapping[str, Sequence[Any]]) -> int | None:
+    """Return how many messages an append leaves as they are for a search; None if it adds calls to some."""
+    cards = cards_by_message(lists.get("tool_calls", ()))
+    return None if any(index < summary.message_count for index in cards) else summary.message_count
 
 
 def _change_draft(

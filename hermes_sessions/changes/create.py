@@ -8,8 +8,9 @@ from typing import Any
 
 from ..config import last_workspace
 from ..fields import FIELDS, clean_title, other_keys, read_metadata, suffixed_title
-from ..model import Session, Summary, last_message_at
+from ..model import Session, Summary
 from ..sidecars import editing, reading
+from ..times import last_message_at
 from .metadata import checked_metadata, encoded_metadata
 from .store import Store, after_the_file, session_without_messages
 

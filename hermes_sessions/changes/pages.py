@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import StorageError, Unreadable
 from ..index import Indexed
+from ..messages import Message
 from ..results import MessagePage
 from ..sidecars import Outline, reading
 from .store import Store
@@ -21,8 +22,8 @@ def read_page(store: Store, session_id: str, before: int | None, limit: int | No
     return _read(store, session_id, lambda source: reading.page(source, before, limit))
 
 
-def read_message(store: Store, session_id: str, index: int) -> Any:
-    """Return one message; errors as of `read_page`, and `NotFound` if there are not so many."""
+def read_message(store: Store, session_id: str, index: int) -> Message:
+    """Read one message; errors as of `read_page`, and `NotFound` if there are not so many."""
     return _read(store, session_id, lambda source: reading.message(source, index))
 
 

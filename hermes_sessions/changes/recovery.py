@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..fields import FIELDS
-from ..model import Metadata, Session, message_text
+from ..messages import message_text
+from ..model import Metadata, Session
 
 INCOMPLETE = "**Previous turn did not complete.**"
 UNSENT = "unsent_message"

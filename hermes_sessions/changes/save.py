@@ -7,8 +7,9 @@ from typing import Any
 
 from ..errors import Conflict, InvalidValue, NotFound
 from ..fields import FIELDS, other_keys, read_metadata
-from ..model import Session, Summary, last_message_at
+from ..model import Session, Summary
 from ..sidecars import Loaded, document, editing, reading, trash
+from ..times import last_message_at
 from . import recovery
 from .create import store_new
 from .metadata import checked_metadata, encoded_metadata, refuse_read_only, unstated_times

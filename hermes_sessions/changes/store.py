@@ -152,11 +152,13 @@ class Store:
             rows.put(connection, [Indexed(listed, written.stored, draft=False)], written.moved)
         return listed
 
-    def record_change(self, old: Indexed, changes: Mapping[str, Any], written: Written, kept: int) -> Summary:
+    def record_change(
+        self, old: Indexed, changes: Mapping[str, Any], written: Written, kept: int | None
+    ) -> Summary:
         """Store the row of a file that was changed, in the place of `old`; return the session as listed.
 
         `changes` are checked metadata and derived fields. `kept` is how many messages at the beginning did
-        not change.
+        not change, None if that is not known.
         """
         new = Indexed(_listed_after(old.summary, changes, written), written.stored, draft=False)
         session_id, title = new.summary.session_id, new.summary.title

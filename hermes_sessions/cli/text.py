@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import click
 
-from ..model import Summary, message_text, message_time
+from ..messages import Message, number_pictures, read_messages
+from ..model import Summary
 from ..results import MessagePage
 from .terminal import masked, minute, visible, visible_text, when
 
@@ -57,24 +57,35 @@ def print_messages(page: MessagePage, redact: bool) -> None:
     """Print messages, each under its role and time."""
     if page.offset:
         click.echo(f"\n[{page.offset} earlier messages]")
-    for message in masked(page.messages, redact):
-        said = message if isinstance(message, dict) else {"content": message}
-        at = message_time(said)
-        role = visible(str(said.get("role") or "?"))
-        click.secho(f"\n{role}" + (f", {minute(at)}" if at else ""), fg="cyan")
-        click.echo(visible_text("\n".join(message_lines(said))))
+    messages, tool_calls = masked(page.messages, redact), masked(page.tool_calls, redact)
+    for _, message in read_messages(messages, tool_calls, page.offset):
+        role = visible(message.stated_role or "?")
+        at = f", {minute(message.sent_at)}" if message.sent_at else ""
+        click.secho(f"\n{role}{at}", fg="cyan")
+        click.echo(visible_text("\n".join(message_lines(message))))
 
 
-def message_lines(message: Mapping[str, Any]) -> Iterable[str]:
-    """Return a message's text and tool calls; of a tool's answer the first lines."""
-    text = message_text(message)
+def message_lines(message: Message) -> Iterator[str]:
+    """Yield everything in a message as text; of a tool's result only the first lines."""
+    for thought in message.reasoning:
+        yield f"[reasoning] {thought}"
+    if message.texts:
+        yield number_pictures(message.text)[0]
+    yield from (f"[attached {name}]" for name in message.attachments)
+    yield from ("[picture]" for _ in message.part_pictures)
+    for call in message.calls:
+        yield f"[calls {call.name or 'tool'} {call.arguments_line}]"
+        if call.snippet:
+            yield _first_lines(call.snippet)
+    for result in message.results:
+        if result.text:
+            yield _first_lines(number_pictures(result.text)[0])
+    if message.unsent:
+        yield f"[typed and not answered] {message.unsent}"
+
+
+def _first_lines(text: str) -> str:
     lines = text.splitlines()
-    if message.get("role") == "tool" and len(lines) > TOOL_LINES:
-        yield "\n".join([*lines[:TOOL_LINES], f"[{len(lines) - TOOL_LINES} more lines]"])
-    elif text:
-        yield text
-    calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict):
-            yield f"[calls {function.get('name')} {function.get('arguments')}]"
+    if len(lines) <= TOOL_LINES:
+        return text
+    return "\n".join([*lines[:TOOL_LINES], f"[{len(lines) - TOOL_LINES} more lines]"])

@@ -11,7 +11,8 @@ import msgspec
 
 from ..errors import InvalidValue, storing
 from ..fields import other_keys, read_metadata
-from ..model import Summary, last_message_at
+from ..model import Summary
+from ..times import last_message_at
 from .agent import make_conversations, write_agent
 from .sessions import LATEST, make_projects, make_sessions
 from .transcript import Document

@@ -1,15 +1,44 @@
-"""What a message says: its content, masked credentials, Markdown, exports."""
+"""What a message says: the one reader of messages, masked credentials, Markdown, exports."""
 
-from . import content, export
-from .content import Fields
+from .answers import answered, group_answers
+from .content import (
+    Call,
+    Message,
+    RawMessage,
+    Result,
+    as_text,
+    cards_by_message,
+    message_text,
+    one_line,
+    read_message,
+    read_messages,
+    title_from,
+    tool_names,
+)
+from .export import check_format, export_session
+from .pictures import number_pictures
 from .redact import mask, mask_all
 from .rendering import markdown_renderer
 
 __all__ = [
-    "Fields",
-    "content",
-    "export",
+    "Call",
+    "Message",
+    "RawMessage",
+    "Result",
+    "answered",
+    "as_text",
+    "cards_by_message",
+    "check_format",
+    "export_session",
+    "group_answers",
     "markdown_renderer",
     "mask",
     "mask_all",
+    "message_text",
+    "number_pictures",
+    "one_line",
+    "read_message",
+    "read_messages",
+    "title_from",
+    "tool_names",
 ]

@@ -1,260 +1,400 @@
-"""What a message holds, in any of the forms that programs wrote: its texts, calls, pictures, attachments."""
+"""The one reader of messages: what each says, thinks, calls, gets back and attaches, in every form of it.
 
-import base64
-import binascii
-import json
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+Programs write the same thing in many forms: a text or a list of parts, calls of tools in the message, among
+the parts or beside all messages. Whatever shows, searches, exports or titles messages asks here.
+"""
 
-ROLES = ("user", "assistant", "system", "tool")
-WORDS = ("text", "input_text", "output_text")
-REASONING = ("reasoning", "reasoning_content", "thinking")
-LARGEST_PICTURE = 14_000_000  # characters of base64: 10 MB
-MOST_PICTURES = 100
-LONGEST_PARSED = 200_000  # arguments of a call that are made readable
-TOO_DEEP = "(too deep to be shown here)"
-# The types that every browser shows and that hold no script, and how their files begin.
-PICTURES: Mapping[str, tuple[bytes, ...]] = {
-    "png": (b"\x89PNG\r\n\x1a\n",),
-    "jpeg": (b"\xff\xd8\xff",),
-    "gif": (b"GIF87a", b"GIF89a"),
-    "webp": (b"RIFF",),
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from .. import json_text
+from ..fields import UNTITLED
+from ..times import sent_at
+from .pictures import MOST_PICTURES, Picture, number_pictures, picture_of
+
+Role = Literal["user", "assistant", "system", "tool", "other"]
+ROLES: Mapping[object, Role] = {
+    "user": "user",
+    "assistant": "assistant",
+    "system": "system",
+    "tool": "tool",
 }
-_DATA_URL = re.compile(r"data:image/(png|jpe?g|gif|webp);base64,([A-Za-z0-9+/]+={0,2})", re.IGNORECASE)
+AUTHORS: Mapping[Role, str] = {"user": "You", "assistant": "Hermes", "system": "System", "tool": "Tool"}
+TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+REASONING_PARTS = frozenset({"thinking", "reasoning"})
+REASONING = ("reasoning", "reasoning_content", "thinking")
+ARGUMENTS = ("arguments", "args", "input")
+CALL_IDS = ("id", "call_id", "tid")
+ATTACHMENT_NAMES = ("name", "filename", "path")
+UNNAMED = "attachment"
+LONGEST_PARSED = 200_000  # characters of a call's arguments that are parsed
+TITLE_FROM_MESSAGES = 64
+NOT_JSON = "(cannot be shown: nested too deeply)"
 
-Fields = Mapping[str, Any]
-
-
-def fields(message: Any) -> Fields:
-    """Return a message as an object; one that is none is the content of one."""
-    return message if isinstance(message, dict) else {"content": message}
-
-
-def role(message: Fields) -> str:
-    """Return who speaks: one of `ROLES`, or `other`."""
-    found = message.get("role")
-    return found if isinstance(found, str) and found in ROLES else "other"
-
-
-def sent_at(message: Fields) -> float | None:
-    """Return when a message was sent, in seconds since the epoch, if it says so."""
-    for value in (message.get("_ts"), message.get("timestamp")):
-        if value and isinstance(value, int | float) and not isinstance(value, bool):
-            return value if math.isfinite(value) else None
-    return None
+RawMessage = Mapping[str, Any]
 
 
-# ---- texts ----------------------------------------------------------------------------------------------
+class Call(NamedTuple):
+    """A call of a tool.
+
+    `given` is the arguments as the file has them, mostly JSON inside a text. `snippet` is the beginning of
+    the answer where the session's own list keeps the call, and None for a call that the message holds.
+    """
+
+    call_id: str
+    name: str
+    given: Any
+    snippet: str | None = None
+
+    @property
+    def arguments(self) -> Any:
+        """The arguments as a JSON value."""
+        if not isinstance(self.given, str) or len(self.given) > LONGEST_PARSED:
+            return self.given
+        try:
+            return json_text.decode(self.given)
+        except json_text.Malformed:
+            return self.given
+
+    @property
+    def arguments_line(self) -> str:
+        """The arguments as a text: as the file has them where that is a text, else JSON on one line."""
+        if self.given is None or isinstance(self.given, str):
+            return self.given or ""
+        try:
+            return json_text.encode_line(self.given, "the arguments").decode()
+        except ValueError:
+            return NOT_JSON
 
 
-def text(message: Fields) -> str:
-    """Return what a message says: its text, its parts of text as paragraphs, or its content as JSON."""
-    content = message.get("content")
-    if isinstance(content, list) and all(map(_is_part, content)):
-        return "\n\n".join(as_text(part.get("text")) for part in content if part["type"] in WORDS)
-    return as_text(content)
+class Result(NamedTuple):
+    """What a tool answered; `call_id` and `name` are empty if the message does not say which tool it was."""
+
+    call_id: str
+    name: str
+    text: str
 
 
-def reasoning(message: Fields) -> str:
-    """Return what a model thought before it answered, empty if it does not say."""
-    return next((as_text(message[key]) for key in REASONING if message.get(key)), "")
+class Message(NamedTuple):
+    """What one message holds, in whatever form it was written.
+
+    `role` is `other` for roles that are not known, and `stated_role` is the role as written. `sent_at` is in
+    seconds since the epoch. `texts` has one text for each part. What a tool answers is in `results` alone.
+    `attached` and `parts` are the attachments and the parts that are no text, as the file has them. `unsent`
+    is what the user typed and nobody answered.
+    """
+
+    role: Role = "other"
+    stated_role: str = ""
+    sent_at: float | None = None
+    texts: tuple[str, ...] = ()
+    reasoning: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    results: tuple[Result, ...] = ()
+    attached: tuple[Any, ...] = ()
+    parts: tuple[RawMessage, ...] = ()
+    unsent: str = ""
+    failed: bool = False
+
+    @property
+    def author(self) -> str:
+        """Who speaks, for people to read."""
+        return AUTHORS.get(self.role) or self.stated_role or "Unknown"
+
+    @property
+    def text(self) -> str:
+        """What the message says, its parts as paragraphs."""
+        return "\n\n".join(self.texts)
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether all that the message says are results of tools."""
+        return bool(self.results) and not self.texts
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All pictures, in the order of their numbers: those in the texts and results, then the parts."""
+        inside = number_pictures("\n\n".join([*self.texts, *(result.text for result in self.results)]))[1]
+        return inside + self.part_pictures
+
+    @property
+    def part_pictures(self) -> list[Picture]:
+        """The pictures that are parts of their own."""
+        found = map(picture_of, self.parts)
+        return [picture for picture in found if picture is not None][:MOST_PICTURES]
+
+    @property
+    def file_names(self) -> list[str]:
+        """The names of the files that were attached, those without a name left out."""
+        return [name for name in map(_file_name, (*self.attached, *self.parts)) if name]
+
+    @property
+    def attachments(self) -> list[str]:
+        """What was attached, for people to read; a part without a file name is called by its type."""
+        named = [_file_name(each) or UNNAMED for each in self.attached]
+        # The first parts are the files that the names stand for.
+        others = (part for part in self.parts[len(named) :] if picture_of(part) is None)
+        return named + [_file_name(part) or one_line(part.get("type")) for part in others]
+
+    @property
+    def whole(self) -> str:
+        """Everything that the message holds, as one text."""
+        return "\n\n".join(part for part in self._whole() if part)
+
+    def _whole(self) -> Iterator[str]:
+        yield self.text
+        if self.reasoning:
+            yield "\n\n".join(["[reasoning]\n" + self.reasoning[0], *self.reasoning[1:]])
+        for call in self.calls:
+            yield f"[{call.name or 'tool'}]\n{as_text(call.arguments)}"
+            yield call.snippet or ""
+        yield from (result.text for result in self.results)
+        yield from (f"[attached]\n{name}" for name in self.attachments)
+        yield self.unsent
+
+    def searchable(self) -> Iterator[str]:
+        """Yield the texts in which somebody who looks through a conversation finds the message."""
+        yield number_pictures(self.text)[0]
+        yield from self.reasoning
+        for call in self.calls:
+            yield f"{call.name} {as_text(call.arguments)}"
+            yield call.snippet or ""
+        for result in self.results:
+            yield number_pictures(result.text)[0]
+        yield from self.file_names
+        yield self.unsent
 
 
-def searchable(message: Fields) -> Iterator[str]:
-    """Yield the texts in which a message is found: what it says, thinks and calls."""
-    yield without_pictures(text(message))[0]
-    yield reasoning(message)
-    for call in calls(message):
-        yield f"{call_name(call)} {as_text(arguments(call))}"
+# ---- messages -------------------------------------------------------------------------------------------
 
 
-def plain(message: Fields) -> str:
-    """Return all of a message as text."""
-    called = [f"[{call_name(call) or 'tool'}]\n{as_text(arguments(call))}" for call in calls(message)]
-    thought = reasoning(message)
-    parts = [text(message), f"[reasoning]\n{thought}" if thought else "", *called]
-    return "\n\n".join(part for part in parts if part)
+def read_message(raw: Any, cards: Sequence[RawMessage] = ()) -> Message:
+    """Read a message; anything but an object is read as the content of one.
+
+    `cards` are the calls of this message in the session's own list (see `cards_by_message`): they count where
+    the message holds no calls itself.
+    """
+    message: RawMessage = raw if isinstance(raw, dict) else {"content": raw}
+    stated = message.get("role")
+    role = _role(stated)
+    content = _read_content(message.get("content"))
+    texts, results = content.texts, content.results
+    if role == "tool":
+        texts, results = (), _results_of_tool(message, content)
+    calls = _calls(message, content)
+    if cards and not calls:
+        calls = tuple(_read_call(card, as_text(card.get("snippet"))) for card in cards)
+    # By position: with names it takes a quarter longer, and every message that is indexed comes through here.
+    return Message(
+        role,
+        role if role == stated else one_line(stated),
+        sent_at(message),
+        texts,
+        _reasoning(message, content),
+        calls,
+        results,
+        tuple(_list(message.get("attachments"))),
+        content.others,
+        as_text(message.get("_unsent")),
+        message.get("_error") is True,
+    )
+
+
+def read_messages(
+    messages: Iterable[Any], tool_calls: Sequence[Any] = (), offset: int = 0
+) -> Iterator[tuple[int, Message]]:
+    """Yield each message with its index; the first has index `offset`.
+
+    `tool_calls` is the session's own list of calls.
+    """
+    cards = cards_by_message(tool_calls)
+    for index, raw in enumerate(messages, offset):
+        yield index, read_message(raw, cards.get(index, ()))
+
+
+def cards_by_message(tool_calls: Sequence[Any]) -> dict[int, list[RawMessage]]:
+    """Return the calls of a session's own list, as the file has them, by the index of their message.
+
+    A call that does not say to which message it belongs counts for the first one: that keeps its index
+    whatever is added to the conversation or cut off its end.
+    """
+    found: dict[int, list[RawMessage]] = {}
+    for card in tool_calls:
+        if isinstance(card, dict):
+            found.setdefault(_index_of(card), []).append(card)
+    return found
+
+
+def _index_of(card: RawMessage) -> int:
+    index = card.get("assistant_msg_idx")
+    return index if isinstance(index, int) and not isinstance(index, bool) and index > 0 else 0
+
+
+def tool_names(tool_calls: Sequence[Any]) -> dict[str, str]:
+    """Return the names of the tools in a session's own list of calls, by the ids of the calls."""
+    calls = (_read_call(card) for card in tool_calls if isinstance(card, dict))
+    return {call.call_id: call.name for call in calls}
+
+
+def message_text(raw: Any) -> str:
+    """Return what a message says as one text, its parts joined by a space as in the web UI's titles."""
+    message = raw if isinstance(raw, dict) else {"content": raw}
+    return " ".join(_read_content(message.get("content")).texts)
+
+
+def title_from(messages: Iterable[Any], fallback: str = UNTITLED) -> str:
+    """Return the first user message's text, trimmed, at most 64 characters; `fallback` if there is none."""
+    for message in messages:
+        if isinstance(message, dict) and message.get("role") == "user":
+            text = message_text(message).strip()
+            if text:
+                return text[:TITLE_FROM_MESSAGES]
+    return fallback
+
+
+# ---- content --------------------------------------------------------------------------------------------
+
+
+class _ContentParts(NamedTuple):
+    """What the parts of a content are; `others` are pictures and files."""
+
+    texts: tuple[str, ...] = ()
+    reasoning: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    results: tuple[Result, ...] = ()
+    others: tuple[RawMessage, ...] = ()
+
+
+_EMPTY = _ContentParts()
+
+
+def _read_content(content: Any) -> _ContentParts:
+    if isinstance(content, str):
+        return _ContentParts((content,)) if content else _EMPTY
+    if isinstance(content, list) and (not content or any(map(_is_part, content))):
+        return _read_parts(content)
+    text = as_text(content)
+    return _ContentParts((text,)) if text else _EMPTY
+
+
+def _read_parts(parts: Sequence[Any]) -> _ContentParts:
+    texts: list[str] = []
+    reasoning: list[str] = []
+    calls: list[Call] = []
+    results: list[Result] = []
+    others: list[RawMessage] = []
+    for part in parts:
+        kind = part["type"] if _is_part(part) else None
+        if kind is None:
+            texts.append(as_text(part))
+        elif kind in TEXT_PARTS:
+            texts.append(as_text(part.get("text")))
+        elif kind in REASONING_PARTS:
+            reasoning.extend(_words(part.get(key)) for key in (*REASONING, "text", "summary", "content"))
+        elif kind == "tool_use":
+            calls.append(_read_call(part))
+        elif kind == "tool_result":
+            results.append(_read_result(part))
+            others.extend(_pictures_within(part))
+        else:
+            others.append(part)
+    return _ContentParts(_filled(texts), _filled(reasoning), tuple(calls), tuple(results), tuple(others))
+
+
+def _read_result(part: RawMessage) -> Result:
+    content = part.get("content")
+    is_parts = isinstance(content, list) and all(map(_is_part, content))
+    text = _words(content) if is_parts else as_text(content)
+    return Result(_string(part.get("tool_use_id")), one_line(part.get("name")), text)
+
+
+def _pictures_within(part: RawMessage) -> Iterator[RawMessage]:
+    for inner in _list(part.get("content")):
+        if _is_part(inner) and inner["type"] not in TEXT_PARTS:
+            yield inner
+
+
+def _results_of_tool(message: RawMessage, content: _ContentParts) -> tuple[Result, ...]:
+    """Return what a tool's message answers: its text, and the results among its parts."""
+    name = one_line(message.get("name")) or one_line(message.get("tool_name"))
+    if content.results and not content.texts:
+        return content.results
+    answer = Result(_string(message.get("tool_call_id")), name, "\n\n".join(content.texts))
+    return (answer, *content.results)
+
+
+def _reasoning(message: RawMessage, content: _ContentParts) -> tuple[str, ...]:
+    """Return what a model thought before it answered, each text once: some programs write it twice."""
+    thoughts = [as_text(value) for key in REASONING if (value := message.get(key))]
+    return tuple(dict.fromkeys([*thoughts, *content.reasoning])) if thoughts else content.reasoning
+
+
+def _calls(message: RawMessage, content: _ContentParts) -> tuple[Call, ...]:
+    listed = _list(message.get("tool_calls"))
+    calls = (_read_call(call) if isinstance(call, dict) else Call("", "", call) for call in listed)
+    return (*calls, *content.calls) if listed else content.calls
+
+
+def _read_call(call: RawMessage, snippet: str | None = None) -> Call:
+    function = call.get("function")
+    function = function if isinstance(function, dict) else call
+    call_id = next((call[key] for key in CALL_IDS if isinstance(call.get(key), str)), "")
+    given = (holder[key] for holder in (function, call) for key in ARGUMENTS if holder.get(key) is not None)
+    return Call(call_id, one_line(function.get("name")), next(given, None), snippet)
+
+
+def _file_name(attachment: Any) -> str:
+    """Return what an attachment is called: programs store a name, a path, or an object with either."""
+    if isinstance(attachment, dict):
+        file = attachment.get("file")
+        names = file if isinstance(file, dict) else attachment
+        attachment = next((names[key] for key in ATTACHMENT_NAMES if names.get(key)), None)
+    path = attachment[:1_000] if isinstance(attachment, str) else ""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2][:200]
+
+
+# ---- values ---------------------------------------------------------------------------------------------
 
 
 def as_text(value: Any) -> str:
-    """Return a JSON value as text: a text as it is, nothing for none, anything else as readable JSON."""
+    """Return a JSON value as text: a text itself, nothing for null, anything else as JSON with an indent."""
     if value is None or isinstance(value, str):
         return value or ""
     try:
-        return json.dumps(value, ensure_ascii=False, indent=2)
-    except RecursionError:
-        return TOO_DEEP
+        return json_text.encode(value, "the value").decode()
+    except ValueError:
+        return NOT_JSON
 
 
-def line(value: object, longest: int = 80) -> str:
-    """Return the beginning of a text in a line, nothing for what is no text."""
+def one_line(value: object, longest: int = 80) -> str:
+    """Return the beginning of a text on one line, nothing for what is no text."""
     return " ".join(value[:longest].split()) if isinstance(value, str) else ""
+
+
+def _role(role: object) -> Role:
+    return ROLES.get(role, "other") if isinstance(role, str) else "other"
 
 
 def _is_part(part: object) -> bool:
     return isinstance(part, dict) and isinstance(part.get("type"), str)
 
 
+def _words(value: Any) -> str:
+    """Return a text, or the texts of a list of parts as paragraphs."""
+    if isinstance(value, str):
+        return value
+    items = value if isinstance(value, list) else [value]
+    texts = (item.get("text") if isinstance(item, dict) else item for item in items)
+    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
+
+
+def _filled(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text for text in texts if text)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-# ---- calls of tools -------------------------------------------------------------------------------------
-
-
-def turns(messages: Sequence[Any], offset: int) -> Iterator[list[tuple[int, Fields]]]:
-    """Yield each message with its index, and with it the answers to its calls that come right after."""
-    turn: list[tuple[int, Fields]] = []
-    waiting: list[str] = []
-    for index, message in enumerate(map(fields, messages), offset):
-        if turn and role(message) == "tool" and (call := answered(message, waiting)) is not None:
-            waiting.remove(call)
-            turn.append((index, message))
-            continue
-        if turn:
-            yield turn
-        turn, waiting = [(index, message)], [call_id(call) for call in calls(message)]
-    if turn:
-        yield turn
-
-
-def answered(message: Fields, waiting: Sequence[str]) -> str | None:
-    """Return which of the calls that wait a tool's message answers; one without an id answers the first."""
-    given = _string(message.get("tool_call_id"))
-    return next((each for each in waiting if not given or each == given), None)
-
-
-def calls(message: Fields) -> list[Fields]:
-    """Return the calls that a message holds."""
-    found = message.get("tool_calls")
-    listed = found if isinstance(found, list) else []
-    return [call if isinstance(call, dict) else {"arguments": call} for call in listed]
-
-
-def calls_beside(listed: Sequence[Any]) -> dict[int, list[Fields]]:
-    """Return the calls of a session's own list, which the web UI keeps, by the index of their message."""
-    found: dict[int, list[Fields]] = {}
-    for call in listed:
-        if isinstance(call, dict) and isinstance(index := call.get("assistant_msg_idx"), int):
-            found.setdefault(index, []).append(call)
-    return found
-
-
-def call_id(call: Fields) -> str:
-    """Return the id by which an answer names its call."""
-    return next((call[key] for key in ("id", "call_id", "tid") if isinstance(call.get(key), str)), "")
-
-
-def called_id(message: Fields) -> str:
-    """Return the id of the call that a tool's message answers, empty if it does not say."""
-    return _string(message.get("tool_call_id"))
-
-
-def call_name(call: Fields) -> str:
-    """Return the name of the tool that is called, empty if it does not say."""
-    return line(_function(call).get("name"))
-
-
-def arguments(call: Fields) -> Any:
-    """Return the arguments of a call, which are mostly JSON inside a text, as what they mean."""
-    function = _function(call)
-    given = function.get("arguments", function.get("args", function.get("input")))
-    if not isinstance(given, str) or len(given) > LONGEST_PARSED:
-        return given
-    try:
-        return json.loads(given)
-    except (ValueError, RecursionError):
-        return given
-
-
-def _function(call: Fields) -> Fields:
-    function = call.get("function")
-    return function if isinstance(function, dict) else call
-
-
-# ---- pictures and attachments ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture inside a message: a type of `PICTURES`, and the file as base64."""
-
-    kind: str
-    data: str
-
-    def content(self) -> bytes | None:
-        """Return the file; None if it is none of its type, or larger than is shown."""
-        if len(self.data) > LARGEST_PICTURE:
-            return None
-        try:
-            content = base64.b64decode(self.data, validate=True)
-        except binascii.Error:
-            return None
-        fits = content.startswith(PICTURES[self.kind])
-        return content if fits and (self.kind != "webp" or content[8:12] == b"WEBP") else None
-
-
-def pictures(message: Fields) -> list[Picture]:
-    """Return the pictures of a message, in the order of their numbers: those in its text, then its parts."""
-    return without_pictures(text(message))[1] + part_pictures(message)
-
-
-def without_pictures(said: str) -> tuple[str, list[Picture]]:
-    """Return a text with each picture in it replaced by `data:image/png;base64,~N`, and the pictures."""
-    found: list[Picture] = []
-
-    def numbered(match: re.Match[str]) -> str:
-        if len(found) == MOST_PICTURES:
-            return match[0]
-        found.append(_picture(match))
-        return f"data:image/{found[-1].kind};base64,~{len(found) - 1}"
-
-    return (_DATA_URL.sub(numbered, said), found) if "data:" in said else (said, found)
-
-
-def part_pictures(message: Fields) -> list[Picture]:
-    """Return the pictures among the parts of a message's content."""
-    found = (_DATA_URL.fullmatch(_address(part)) for part in _other_parts(message))
-    return [_picture(match) for match in found if match][:MOST_PICTURES]
-
-
-def _picture(match: re.Match[str]) -> Picture:
-    kind = match[1].lower()
-    return Picture("jpeg" if kind == "jpg" else kind, match[2])
-
-
-def _other_parts(message: Fields) -> list[Fields]:
-    content = message.get("content")
-    parts = content if isinstance(content, list) and all(map(_is_part, content)) else []
-    return [part for part in parts if part["type"] not in WORDS]
-
-
-def _address(part: Fields) -> str:
-    """Return the address of a part's picture, in any of the forms that models take it in."""
-    source = part.get("source")
-    if isinstance(source, dict) and source.get("type") == "base64":
-        return f"data:{_string(source.get('media_type'))};base64,{_string(source.get('data'))}"
-    for value in (part.get("image_url"), source):
-        address = value.get("url") if isinstance(value, dict) else value
-        if isinstance(address, str):
-            return address
-    return ""
-
-
-def attachments(message: Fields) -> list[str]:
-    """Return the names of what was attached; a part that is neither text nor a picture has its type's."""
-    listed = message.get("attachments")
-    named = [_attachment_name(each) for each in listed] if isinstance(listed, list) else []
-    others = [part for part in _other_parts(message)[len(named) :] if not _DATA_URL.fullmatch(_address(part))]
-    return named + [line(part["type"]) for part in others]
-
-
-def _attachment_name(attachment: Any) -> str:
-    """Return what an attachment is called: web UIs store a name, a path, or an object with either."""
-    if isinstance(attachment, dict):
-        attachment = attachment.get("name") or attachment.get("filename") or attachment.get("path")
-    name = attachment[:1_000] if isinstance(attachment, str) else ""
-    return name.replace("\\", "/").rstrip("/").rpartition("/")[2][:200] or "attachment"

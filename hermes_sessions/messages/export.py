@@ -1,6 +1,5 @@
 """A session as text to keep elsewhere: JSON that can be imported, Markdown, or one HTML file by itself."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
@@ -11,16 +10,18 @@ from .. import json_text
 from ..errors import InvalidValue
 from ..fields import clean_text
 from ..model import Session
-from . import content
-from .content import Fields
+from ..times import local_minute
+from .content import AUTHORS, Message, as_text, read_messages
+from .pictures import Picture, number_pictures
 from .redact import mask_all
 from .rendering import markdown_renderer
 
 if TYPE_CHECKING:
     from .markdown import MarkdownRenderer
 
-AUTHORS = {"user": "You", "assistant": "Hermes", "system": "System", "tool": "Tool"}
 LONGEST_FORMATTED = 100_000  # characters; Markdown of a megabyte takes seconds
+
+Mask = Callable[[Any], Any]
 
 
 def check_format(name: object) -> str:
@@ -30,15 +31,12 @@ def check_format(name: object) -> str:
     raise InvalidValue(f"format must be one of {', '.join(FORMATS)}")
 
 
-def exported(session: Session, name: str, redact: bool) -> str:
+def export_session(session: Session, name: str, redact: bool) -> str:
     """Return a session in a format of `check_format`, with credentials masked if `redact`.
 
-    Raises `SessionsError` for HTML where the libraries of the extra ``web`` are missing.
+    Raises `SessionsError` for HTML if the libraries of the extra `web` are not installed.
     """
     return FORMATS[name](session, mask_all if redact else lambda value: value)
-
-
-Mask = Callable[[Any], Any]
 
 
 def _json(session: Session, mask: Mask) -> str:
@@ -48,20 +46,21 @@ def _json(session: Session, mask: Mask) -> str:
     return json_text.encode(whole, "the session").decode()
 
 
-# ---- what both texts have -------------------------------------------------------------------------------
+# ---- what Markdown and HTML have in common --------------------------------------------------------------
 
 
-class Part(NamedTuple):
-    """Something beside what a message says: reasoning, a call, an answer."""
+class Section(NamedTuple):
+    """A part of a message under a heading of its own, such as its reasoning or a call."""
 
-    name: str
+    heading: str
     text: str
 
 
-class Spoken(NamedTuple):
-    """One message, masked: who, when, what it says with `data:...~N` for its picture N, and what is beside.
+class ExportedMessage(NamedTuple):
+    """One message, masked.
 
-    Pictures are addresses: those `inside` the text, and the others.
+    In `text`, `data:...~N` stands for the picture at address `inside[N]`; `pictures` are the addresses of the
+    others.
     """
 
     author: str
@@ -70,63 +69,52 @@ class Spoken(NamedTuple):
     inside: list[str]
     pictures: list[str]
     attachments: list[str]
-    parts: list[Part]
+    sections: list[Section]
 
 
-def _spoken(session: Session, mask: Mask) -> Iterator[Spoken]:
-    beside = content.calls_beside(session.tool_calls)
-    for index, message in enumerate(map(content.fields, session.messages)):
-        masked = mask(dict(message))
-        said, inside = content.without_pictures(content.text(masked))
-        is_answer = content.role(message) == "tool"
-        answers = [Part(f"Result {content.line(masked.get('name'))}".rstrip(), said)] if is_answer else []
-        yield Spoken(
-            author=AUTHORS.get(content.role(message)) or content.line(masked.get("role")) or "Unknown",
-            at=_moment(content.sent_at(message)),
-            text="" if is_answer else said,
+def _exported(session: Session, mask: Mask) -> Iterator[ExportedMessage]:
+    for _, message in read_messages(session.messages, session.tool_calls):
+        text, inside = number_pictures(mask(message.text))
+        yield ExportedMessage(
+            author=mask(message.author),
+            at=local_minute(message.sent_at),
+            text=text,
             inside=list(map(_address, inside)),
-            pictures=list(map(_address, content.part_pictures(masked))),
-            attachments=content.attachments(masked),
-            parts=[*_reasoning(masked), *_calls(message, beside.get(index, []), mask), *answers],
+            pictures=list(map(_address, message.part_pictures)),
+            attachments=list(map(mask, message.attachments)),
+            sections=list(_sections(message, mask)),
         )
 
 
-def _address(picture: content.Picture) -> str:
-    """Return the address of a picture, one without content for what only says that it is a picture."""
+def _address(picture: Picture) -> str:
+    """Return the address of a picture, one without content for what only claims to be a picture."""
     return f"data:image/{picture.kind};base64,{picture.data if picture.content() else ''}"
 
 
-def _reasoning(message: Fields) -> Iterator[Part]:
-    thought = content.reasoning(message)
-    if thought:
-        yield Part("Reasoning", thought)
-
-
-def _calls(message: Fields, beside: list[Fields], mask: Mask) -> Iterator[Part]:
-    for call in content.calls(message) or beside:
-        # Masked as what they mean: inside JSON a key at the beginning of a line follows the n of \n.
-        arguments = content.as_text(mask(content.arguments(call)))
-        yield Part(f"Calls {mask(content.call_name(call)) or 'tool'}", arguments)
+def _sections(message: Message, mask: Mask) -> Iterator[Section]:
+    if message.reasoning:
+        yield Section("Reasoning", mask("\n\n".join(message.reasoning)))
+    for call in message.calls:
+        # Masked before it becomes JSON: there, a credential at the beginning of a line follows the n of \n.
+        yield Section(f"Calls {mask(call.name) or 'tool'}", as_text(mask(call.arguments)))
+        if call.snippet:
+            yield Section(f"Result {mask(call.name)}".rstrip(), mask(call.snippet))
+    for result in message.results:
+        yield Section(f"Result {mask(result.name)}".rstrip(), number_pictures(mask(result.text))[0])
+    if message.unsent:
+        yield Section("Typed and not answered", mask(message.unsent))
 
 
 def _facts(session: Session, mask: Mask) -> Mapping[str, str]:
     facts = {
         "Model": session.model,
         "Workspace": session.workspace,
-        "Begun": _moment(session.created_at),
-        "Last active": _moment(session.last_message_at),
+        "Created": local_minute(session.created_at),
+        "Last active": local_minute(session.last_message_at),
         "Messages": str(session.message_count),
         "Session": session.session_id,
     }
     return {name: mask(value) for name, value in facts.items() if value}
-
-
-def _moment(at: float | None) -> str:
-    """Return a time (seconds since the epoch) as local date and time, empty for what is none."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) if at else ""
-    except (OverflowError, OSError, ValueError):  # a file can say any number
-        return ""
 
 
 # ---- Markdown -------------------------------------------------------------------------------------------
@@ -135,26 +123,26 @@ def _moment(at: float | None) -> str:
 def _markdown(session: Session, mask: Mask) -> str:
     facts = [f"- {name}: {_line(value)}" for name, value in _facts(session, mask).items()]
     blocks = [f"# {_line(mask(session.title))}", "\n".join(facts)]
-    for spoken in _spoken(session, mask):
-        blocks += ["---", f"**{_line(spoken.author)}**" + (f" · {spoken.at}" if spoken.at else "")]
-        blocks += _markdown_of(spoken)
+    for message in _exported(session, mask):
+        blocks += ["---", f"**{_line(message.author)}**" + (f" · {message.at}" if message.at else "")]
+        blocks += _markdown_message(message)
     return clean_text("\n\n".join(blocks)) + "\n"
 
 
-def _markdown_of(spoken: Spoken) -> Iterator[str]:
-    if spoken.text:
-        yield _with_pictures(spoken)
-    yield from (f"![picture]({address})" for address in spoken.pictures)
-    yield from (f"Attached: {_line(name)}" for name in spoken.attachments)
-    for part in spoken.parts:
-        yield f"*{_line(part.name)}*"
-        if part.text:
-            yield _fenced(part.text)
+def _markdown_message(message: ExportedMessage) -> Iterator[str]:
+    if message.text:
+        yield _with_pictures(message)
+    yield from (f"![picture]({address})" for address in message.pictures)
+    yield from (f"Attached: {_line(name)}" for name in message.attachments)
+    for section in message.sections:
+        yield f"*{_line(section.heading)}*"
+        if section.text:
+            yield _fenced(section.text)
 
 
-def _with_pictures(spoken: Spoken) -> str:
-    text = spoken.text
-    for number, address in enumerate(spoken.inside):
+def _with_pictures(message: ExportedMessage) -> str:
+    text = message.text
+    for number, address in enumerate(message.inside):
         kind = address.partition(";")[0]
         text = text.replace(f"{kind};base64,~{number})", f"{address})")
     return text
@@ -179,25 +167,25 @@ def _html(session: Session, mask: Mask) -> str:
     renderer = markdown_renderer()
     title = escape(mask(session.title))
     facts = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in _facts(session, mask).items())
-    said = "\n".join(_article(spoken, renderer) for spoken in _spoken(session, mask))
+    messages = "\n".join(_article(message, renderer) for message in _exported(session, mask))
     template = Template(files(__package__).joinpath("export.html").read_text("utf-8"))
-    return clean_text(template.substitute(title=title, facts=facts, said=said))
+    return clean_text(template.substitute(title=title, facts=facts, messages=messages))
 
 
-def _article(spoken: Spoken, renderer: "MarkdownRenderer") -> str:
-    if len(spoken.text) > LONGEST_FORMATTED:
-        text = f"<pre>{escape(spoken.text)}</pre>"
+def _article(message: ExportedMessage, renderer: "MarkdownRenderer") -> str:
+    if len(message.text) > LONGEST_FORMATTED:
+        text = f"<pre>{escape(message.text)}</pre>"
     else:
-        text = str(renderer.html(clean_text(spoken.text), spoken.inside))
-    pictures = "".join(f'<img alt="picture" src="{each}">' for each in spoken.pictures)
-    attached = "".join(f"<p>Attached: {escape(name)}</p>" for name in spoken.attachments)
+        text = str(renderer.html(clean_text(message.text), message.inside))
+    pictures = "".join(f'<img alt="picture" src="{each}">' for each in message.pictures)
+    attached = "".join(f"<p>Attached: {escape(name)}</p>" for name in message.attachments)
     folded = "".join(
-        f"<details><summary>{escape(part.name)}</summary><pre>{escape(part.text)}</pre></details>"
-        for part in spoken.parts
+        f"<details><summary>{escape(section.heading)}</summary><pre>{escape(section.text)}</pre></details>"
+        for section in message.sections
     )
-    kind = spoken.author.lower() if spoken.author in AUTHORS.values() else "other"
-    when = f" <small>{spoken.at}</small>" if spoken.at else ""
-    head = f"<h2>{escape(spoken.author)}{when}</h2>"
+    kind = message.author.lower() if message.author in AUTHORS.values() else "other"
+    when = f" <small>{message.at}</small>" if message.at else ""
+    head = f"<h2>{escape(message.author)}{when}</h2>"
     return f'<article class="{kind}">{head}\n{text}{pictures}{attached}{folded}</article>'
 
 

@@ -3,7 +3,6 @@
 from . import ranking
 from .ranking import Asked, Showing
 from .sync import SearchSync
-from .words import searched
 from .worker import SearchThread
 
 __all__ = [
@@ -12,5 +11,4 @@ __all__ = [
     "SearchThread",
     "Showing",
     "ranking",
-    "searched",
 ]

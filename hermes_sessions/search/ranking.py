@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -16,11 +16,13 @@ from ..agent import Agents, Snapshot
 from ..errors import AgentUnavailable, InvalidValue, NotFound, StorageError, Unreadable
 from ..fields import check_seconds, check_text, check_whole
 from ..index import ListedConversation, View, listed_conversations, listed_sessions, listed_summaries
+from ..messages import Message, read_message
 from ..model import Summary
 from ..results import Filters, Hit
 from . import agents as agent_search
-from . import query, tables, words
+from . import query, tables
 from .agents import AgentMatch, Window
+from .indexed_text import indexed_text
 from .query import Closeness, Query
 from .tables import OWN, Limits
 
@@ -39,7 +41,7 @@ RELEVANCE, RECENCY = 0.6, 0.4
 HALF_LIFE_SECONDS = 30 * 86_400.0
 
 # Reads one message of the web UI's by its index; raises `NotFound` for one that is gone.
-Read = Callable[[str, int], Any]
+Read = Callable[[str, int], Message]
 
 
 SCOPES = {"all": (TITLE, CONTENT), TITLE: (TITLE,), CONTENT: (CONTENT,)}
@@ -98,7 +100,7 @@ class Found(NamedTuple):
     ranked: list[Ranked]
     query: Query
     summaries: dict[str, Summary]
-    said: dict[tuple[str, int], tuple[int, Any]]
+    said: dict[tuple[str, int], tuple[int, Message]]
 
 
 class Search:
@@ -171,20 +173,23 @@ class Search:
         summaries = listed_summaries(self._index, view, ids)
         return Found(ranked, self._asked.query, summaries, self._said_by_agents(ranked))
 
-    def _said_by_agents(self, ranked: Sequence[Ranked]) -> dict[tuple[str, int], tuple[int, Any]]:
+    def _said_by_agents(self, ranked: Sequence[Ranked]) -> dict[tuple[str, int], tuple[int, Message]]:
         """Return the agents' messages among these by profile and id: where they stand, and what they say."""
         of_profile: dict[str, list[Candidate]] = {}
         for each in ranked:
             if each.candidate.profile != OWN and each.candidate.at is not None:
                 of_profile.setdefault(each.candidate.profile, []).append(each.candidate)
-        found: dict[tuple[str, int], tuple[int, Any]] = {}
+        found: dict[tuple[str, int], tuple[int, Message]] = {}
         for profile, candidates in of_profile.items():
             with self._agents.of_profile(profile).reading() as snapshot:
                 said = snapshot.messages_by_id([candidate.at or 0 for candidate in candidates])
                 for candidate in candidates:
                     at = candidate.at or 0
                     if at in said:
-                        found[profile, at] = (snapshot.index_of(candidate.segment_id, at), said[at])
+                        found[profile, at] = (
+                            snapshot.index_of(candidate.segment_id, at),
+                            read_message(said[at]),
+                        )
         return found
 
     # ---- titles
@@ -322,7 +327,7 @@ def _hit(ranked: Ranked, found: Found, showing: Showing) -> Hit | None:
     if candidate.at is not None:
         try:
             index, message = _message(candidate, found.said, showing.read)
-            text = words.searched(message).text
+            text = indexed_text(message).text
         except (KeyError, NotFound):
             return None
         except (Unreadable, StorageError):  # which whoever opens it is told; the other hits stand
@@ -342,8 +347,8 @@ def _hit(ranked: Ranked, found: Found, showing: Showing) -> Hit | None:
 
 
 def _message(
-    candidate: Candidate, said: Mapping[tuple[str, int], tuple[int, Any]], read: Read
-) -> tuple[int, Any]:
+    candidate: Candidate, said: Mapping[tuple[str, int], tuple[int, Message]], read: Read
+) -> tuple[int, Message]:
     at = candidate.at or 0
     if candidate.profile == OWN:
         return at, read(candidate.segment_id, at)

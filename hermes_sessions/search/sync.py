@@ -5,7 +5,7 @@ Files are read outside of transactions, and what was read is stored only if no o
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import islice
 from pathlib import Path
@@ -16,12 +16,13 @@ from .. import files
 from ..config import Config
 from ..errors import NotFound, StorageError, Unreadable, storing
 from ..index import database, rows
+from ..messages import RawMessage, cards_by_message, read_message, read_messages
 from ..model import Change, Signature
 from ..sidecars import Outline, reading
 from . import tables as search
+from .indexed_text import NO_TEXT, IndexedText, indexed_text
 from .plan import Plan, Stale, listed, plan
-from .tables import OWN, Entry, Message
-from .words import NOTHING_SAID, Searched, searched
+from .tables import OWN, Entry, IndexedMessage
 
 # What a search reads itself before it answers; more is left to the background, and the answer says so.
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
@@ -235,7 +236,7 @@ class SearchSync:
         with database.writing(self._opened()) as connection:
             search.mark(connection, entry.number, source.stored.signature)
 
-    def _put(self, connection: Connection, entry: Entry, chunk: Sequence[Message], first: int) -> None:
+    def _put(self, connection: Connection, entry: Entry, chunk: Sequence[IndexedMessage], first: int) -> None:
         search.put(connection, entry.number, chunk, first)
         new = search.words_of(chunk) - self._words
         search.put_words(connection, new)
@@ -276,7 +277,7 @@ class SearchSync:
                 with database.writing(self._opened()) as connection:
                     self._index_change(connection, change, messages)
 
-    def _added(self, session_id: str, version: Signature, kept: int) -> list[Message] | None:
+    def _added(self, session_id: str, version: Signature, kept: int) -> list[IndexedMessage] | None:
         """Return the messages from `kept` on, the others unread; None if the file is another version."""
         with database.reading(self._index) as connection:
             row = rows.get(connection, session_id)
@@ -288,11 +289,14 @@ class SearchSync:
             reading.remembered(folder, session_id, row.stored, count) as source,
         ):
             if source is not None:
-                added = enumerate(reading.messages_from(source, kept), kept)
-                return [search.message(position, searched(said)) for position, said in added]
+                messages, tool_calls = reading.messages_from(source, kept), reading.tool_calls(source)
+                added = read_messages(messages, tool_calls, kept)
+                return [search.message(position, indexed_text(message)) for position, message in added]
         return None
 
-    def _index_change(self, connection: Connection, change: Change, messages: Sequence[Message]) -> None:
+    def _index_change(
+        self, connection: Connection, change: Change, messages: Sequence[IndexedMessage]
+    ) -> None:
         entry = search.entry(connection, change.session_id)
         if change.before != (entry.signature if entry else None) or change.after is None:
             return
@@ -324,28 +328,37 @@ def _store(connection: Connection, found: Plan) -> None:
         search.drop(connection, entry)
 
 
-def _chunks(messages: Iterator[Message]) -> Iterator[list[Message]]:
+def _chunks(messages: Iterator[IndexedMessage]) -> Iterator[list[IndexedMessage]]:
     while chunk := list(islice(messages, CHUNK)):
         yield chunk
 
 
-def _messages(source: Outline, first: int) -> Iterator[Message]:
+def _messages(source: Outline, first: int) -> Iterator[IndexedMessage]:
     """Yield a file's messages from an index on, some at once: a session of 50 MB is never in memory."""
+    cards = _cards(source)
     for start in range(first, source.total, CHUNK):
         texts = reading.texts_between(source, start, min(start + CHUNK, source.total))
         for position, text in enumerate(texts, start):
-            yield search.message(position, _said(source, text))
+            yield search.message(position, _indexed_text(source, text, cards.get(position, ())))
 
 
-def _said(source: Outline, text: memoryview) -> Searched:
-    """Return what is searched of a message, nothing of one that cannot be decoded."""
+def _cards(source: Outline) -> Mapping[int, Sequence[RawMessage]]:
+    """Return the calls of the session's own list by the index of their message."""
     try:
-        return searched(reading.decode(source, text))
+        return cards_by_message(reading.tool_calls(source))
+    except Unreadable:  # the messages can be searched all the same
+        return {}
+
+
+def _indexed_text(source: Outline, text: memoryview, cards: Sequence[RawMessage]) -> IndexedText:
+    """Return what is indexed of a message, nothing of one that cannot be decoded."""
+    try:
+        return indexed_text(read_message(reading.decode(source, text), cards))
     except Unreadable:
-        return NOTHING_SAID
+        return NO_TEXT
 
 
-def _count_same(messages: Iterator[Message], digests: Sequence[int]) -> int:
+def _count_same(messages: Iterator[IndexedMessage], digests: Sequence[int]) -> int:
     """Return how many messages at the beginning are those that are indexed."""
     same = 0
     for message, digest in zip(messages, digests, strict=False):

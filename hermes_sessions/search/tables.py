@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 
 from ..index import database
 from ..model import Signature
+from .indexed_text import IndexedText
 from .query import MOST_WORDS
-from .words import Searched, has_parts, spread, vocabulary
+from .words import has_parts, spread, vocabulary
 
-FORMAT = 1  # of the file: another one is made anew
+FORMAT = 2  # of the file: another one is made anew
 OWN = ""  # the profile of what is the web UI's
 # Numbers of messages are given out from here: upwards as they come, downwards for what was there before.
 MIDDLE = 1 << 31
@@ -48,11 +49,11 @@ class Entry(NamedTuple):
     signature: Signature | None
 
 
-class Message(NamedTuple):
+class IndexedMessage(NamedTuple):
     """A message to index, and where in the transcript it stands."""
 
     position: int
-    searched: Searched
+    content: IndexedText
     digest: int
 
 
@@ -181,10 +182,10 @@ def mark(connection: Connection, number: int, signature: Signature) -> None:
 # ---- messages -------------------------------------------------------------------------------------------
 
 
-def message(position: int, said: Searched) -> Message:
+def message(position: int, content: IndexedText) -> IndexedMessage:
     """Return a message to index."""
-    digest = blake2b(f"{said.role}\0{said.text}".encode("utf-8", "replace"), digest_size=8).digest()
-    return Message(position, said, int.from_bytes(digest, signed=True))
+    digest = blake2b(f"{content.role}\0{content.text}".encode("utf-8", "replace"), digest_size=8).digest()
+    return IndexedMessage(position, content, int.from_bytes(digest, signed=True))
 
 
 def digests(connection: Connection, number: int) -> list[int]:
@@ -215,13 +216,13 @@ def below(connection: Connection, count: int) -> int:
     return min(MIDDLE, MIDDLE if lowest is None else int(lowest)) - count
 
 
-def put(connection: Connection, entry_number: int, messages: Sequence[Message], first: int) -> None:
+def put(connection: Connection, entry_number: int, messages: Sequence[IndexedMessage], first: int) -> None:
     """Store messages of a session under the numbers from `first` on."""
     rows = [
-        (first + at, entry_number, each.position, each.searched.role, each.searched.sent_at, each.digest)
+        (first + at, entry_number, each.position, each.content.role, each.content.sent_at, each.digest)
         for at, each in enumerate(messages)
     ]
-    texts = [(first + at, spread(each.searched.text)) for at, each in enumerate(messages)]
+    texts = [(first + at, spread(each.content.text)) for at, each in enumerate(messages)]
     if rows:
         connection.exec_driver_sql("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
         connection.exec_driver_sql("INSERT INTO texts (rowid, text) VALUES (?, ?)", texts)
@@ -234,11 +235,11 @@ def put_words(connection: Connection, words: Iterable[str]) -> None:
         connection.exec_driver_sql("INSERT OR IGNORE INTO words VALUES (?)", rows)
 
 
-def words_of(messages: Iterable[Message]) -> set[str]:
+def words_of(messages: Iterable[IndexedMessage]) -> set[str]:
     """Return the different words of messages."""
     found: set[str] = set()
     for each in messages:
-        found |= vocabulary(each.searched.text)
+        found |= vocabulary(each.content.text)
     return found
 
 

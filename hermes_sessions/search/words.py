@@ -1,20 +1,12 @@
-"""What of a message is searched, and how its text becomes words: decisions only.
+"""How a text becomes words.
 
 Words are those of SQLite's `unicode61`: runs of letters and digits, whatever their case and accents. Scripts
 without spaces between words (Chinese, Japanese, Thai), and Korean, become pairs of neighbours.
 """
 
-import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
 
-from ..fields import clean_text
-from ..model import message_text, message_time
-
-# Of one message as much is searched as fills an ordinary book; of what a tool was given or answered, a page.
-LONGEST_MESSAGE, LONGEST_TOOL = 1_000_000, 4_000
 SHORTEST_WORD, LONGEST_WORD = 3, 64
 
 UNSPACED = (
@@ -24,81 +16,7 @@ UNSPACED = (
 )
 _UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
 _WORD = re.compile(r"[^\W_]+")
-_ENCODED = re.compile(r";base64,[A-Za-z0-9+/=_-]*+")  # the data of a `data:` URL: nobody's words
 _ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
-
-
-class Searched(NamedTuple):
-    """What is searched of one message; `sent_at` in seconds since the epoch, None if it does not say."""
-
-    role: str
-    text: str
-    sent_at: float | None
-
-
-NOTHING_SAID = Searched("", "", None)
-
-
-def searched(message: Any) -> Searched:
-    """Return what is searched of a message: its text, its reasoning, the beginnings of what tools said."""
-    if not isinstance(message, Mapping):
-        return NOTHING_SAID
-    role = message.get("role")
-    try:
-        parts = [part for part in _parts(message) if part]
-    except (ValueError, RecursionError):  # a number of more digits than Python writes, or endless depth
-        parts = []
-    text = "\n".join(parts)[:LONGEST_MESSAGE]
-    if ";base64," in text:
-        text = _ENCODED.sub(" ", text)
-    return Searched(_storable(role) if isinstance(role, str) else "", _storable(text), _time(message))
-
-
-def _storable(text: str) -> str:
-    """Return a text as a database takes it; `clean_text` of all texts would take as long as to index them."""
-    if text.isascii():
-        return text.replace("\0", " ")
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair
-        return clean_text(text)
-    return text.replace("\0", " ")
-
-
-def _parts(message: Mapping[str, Any]) -> Iterator[str]:
-    content = message_text(message)
-    yield content[:LONGEST_TOOL] if message.get("role") == "tool" else content
-    for name in ("reasoning", "reasoning_content"):
-        thought = message.get(name)
-        if isinstance(thought, str):
-            yield thought
-    calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        yield from _called(call)
-    attachments = message.get("attachments")
-    for attachment in attachments if isinstance(attachments, list) else ():
-        yield _name(attachment)
-
-
-def _called(call: Any) -> Iterator[str]:
-    function = call.get("function") if isinstance(call, dict) else None
-    if isinstance(function, dict):
-        yield str(function.get("name") or "")
-        given = function.get("arguments") or ""
-        yield (given if isinstance(given, str) else json.dumps(given, ensure_ascii=False))[:LONGEST_TOOL]
-
-
-def _name(attachment: Any) -> str:
-    name = attachment.get("name") if isinstance(attachment, dict) else attachment
-    return name if isinstance(name, str) else ""
-
-
-def _time(message: Mapping[str, Any]) -> float | None:
-    """Return when a message was sent, also that of a tool's answer."""
-    return message_time({**message, "role": "assistant"})
-
-
-# ---- words ----------------------------------------------------------------------------------------------
 
 
 def is_unspaced(text: str) -> bool:

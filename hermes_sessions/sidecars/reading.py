@@ -16,8 +16,10 @@ from .. import files, json_text
 from ..errors import NotFound, Unreadable, storing
 from ..fields import FIELDS, check_id, other_keys, read_metadata
 from ..json_text import Malformed
-from ..model import Moved, Session, Signature, Stored, Summary, last_message_at
+from ..messages import Message, cards_by_message, read_message
+from ..model import Moved, Session, Signature, Stored, Summary
 from ..results import MessagePage
+from ..times import last_message_at
 from . import canonical, document, layout, marks
 from .document import Member, Span
 from .layout import Read, Survey
@@ -308,9 +310,13 @@ def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
     first, texts = _texts_around(source, start, end) if start < end else (start, [])
     with unreadable(source.path):
         messages = [json_text.decode(text) for text in texts[start - first : end - first]]
+    return MessagePage(messages, start, source.total, tool_calls(source))
+
+
+def tool_calls(source: Outline) -> list[Any]:
+    """Return the session's own list of calls; a value that is no list reads as an empty one."""
     place = source.stored.tool_calls
-    tool_calls = _list(decode(source, source.read(*place))) if place else []
-    return MessagePage(messages, start, source.total, tool_calls)
+    return _list(decode(source, source.read(*place))) if place else []
 
 
 def messages_from(source: Outline, index: int) -> list[Any]:
@@ -326,12 +332,14 @@ def texts_between(source: Outline, start: int, end: int) -> Sequence[memoryview]
     return texts[start - first : end - first]
 
 
-def message(source: Outline, index: int) -> Any:
-    """Return one message; raise `NotFound` if there are not so many."""
+def message(source: Outline, index: int) -> Message:
+    """Read one message, with its calls in the session's own list; raise `NotFound` without such an index."""
     if index >= source.total:
         raise NotFound(f"session {source.path.stem} has no message {index}")
     first, texts = _texts_around(source, index, index + 1)
-    return decode(source, texts[index - first])
+    raw = decode(source, texts[index - first])
+    found = read_message(raw)
+    return found if found.calls else read_message(raw, cards_by_message(tool_calls(source)).get(index, ()))
 
 
 def end_of_message(source: Outline, index: int) -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hermes_sessions import Session, SessionRepository
 from hermes_sessions.changes.recovery import is_interrupted, recovered
 from hermes_sessions.fields import FIELDS, check_messages, check_metadata, read_metadata
-from hermes_sessions.model import message_text
+from hermes_sessions.messages import message_text
 
 from ..support.efforts import examples
 from ..support.make import folder_of, message, turns, write_document

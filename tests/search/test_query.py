@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import InvalidValue
+from hermes_sessions.messages import read_message
 from hermes_sessions.results import MATCH_END, MATCH_START
+from hermes_sessions.search.indexed_text import LONGEST_TOOL, indexed_text
 from hermes_sessions.search.query import (
     LONGEST_QUERY,
     Closeness,
@@ -25,7 +27,7 @@ from hermes_sessions.search.query import (
     snippet,
     trigrams,
 )
-from hermes_sessions.search.words import LONGEST_TOOL, fold, searched, spread, vocabulary
+from hermes_sessions.search.words import fold, spread, vocabulary
 
 PARSED = {
     "rent": ([Term("rent")], []),
@@ -227,8 +229,8 @@ MESSAGES: dict[str, tuple[Any, str]] = {
         {"role": "user", "content": "![](data:image/png;base64,AAAA/b+c==) seen"},
         "![](data:image/png ) seen",
     ),
-    "no message": (3, ""),
-    "odd": ({"role": 1, "content": None, "tool_calls": [1, {"function": 2}], "attachments": [None, {}]}, ""),
+    "no object": (3, "3"),
+    "odd": ({"role": 1, "content": None, "tool_calls": [1, {"function": 2}], "attachments": [None, {}]}, "1"),
     "half a pair": ({"role": "user", "content": "\ud800"}, "\ufffd"),
 }
 
@@ -236,7 +238,7 @@ MESSAGES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", MESSAGES)
 def test_what_of_a_message_is_searched(name: str) -> None:
     said, text = MESSAGES[name]
-    assert searched(said).text == text
+    assert indexed_text(read_message(said)).text == text
 
 
 # ---- shown ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
-from hermes_sessions.messages import content
+from hermes_sessions.messages.pictures import LARGEST_PICTURE, Picture
 from hermes_sessions.messages.redact import mask_all
 from webapp import create_app
 from webapp.pages import find as finding
@@ -56,7 +56,7 @@ def test_answers_that_belong_to_no_call_before_them_stand_alone() -> None:
     asked = message("", "assistant", tool_calls=[call()])
     found = shown(asked, answer("other", "c9", name="read"), answer("late"), answer("again"))
     assert [each.index for each in found] == [0, 1, 2, 3]
-    assert [each.result and each.result.name for each in found] == [None, "read", "", ""]
+    assert [[result.name for result in each.results] for each in found] == [[], ["read"], [""], [""]]
 
 
 def test_an_answer_without_an_id_answers_the_first_call() -> None:
@@ -70,8 +70,7 @@ def test_calls_that_only_the_session_keeps_are_shown_too() -> None:
     first, last = shown(message("", "assistant"), answer(), beside=beside)
     assert first.calls[0].arguments.text == '{\n  "path": "a"\n}'
     assert first.calls[0].result == transcript.Result(None, "", transcript.Cut("text"), None)
-    assert last.result is not None
-    assert last.result.name == "read"
+    assert [result.name for result in last.results] == ["read"]
 
 
 NESTED: Any = []
@@ -344,9 +343,9 @@ def test_a_picture_is_served_if_it_is_one(sessions: SessionRepository, client: F
     ],
 )
 def test_the_kinds_of_pictures(kind: str, file: bytes, shown: bool) -> None:
-    picture = content.Picture(kind, base64.b64encode(file).decode())
+    picture = Picture(kind, base64.b64encode(file).decode())
     assert picture.content() == (file if shown else None)
-    assert content.Picture(kind, "A" * (content.LARGEST_PICTURE + 4)).content() is None
+    assert Picture(kind, "A" * (LARGEST_PICTURE + 4)).content() is None
 
 
 # ---- find -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, request, url_for
 from hermes_sessions.changes import is_interrupted
 from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
 from hermes_sessions.fields import check_whole, clean_text, is_id
-from hermes_sessions.messages import content
+from hermes_sessions.messages import Message, read_message, read_messages
 from hermes_sessions.model import Summary
 from hermes_sessions.results import MessagePage
 
@@ -73,7 +73,7 @@ def _with_its_call(page: MessagePage, start: int) -> int:
 
 
 def _is_answer(messages: list[Any], place: int) -> bool:
-    return place < len(messages) and content.role(content.fields(messages[place])) == "tool"
+    return place < len(messages) and read_message(messages[place]).is_answer
 
 
 def _whole(name: str) -> int | None:
@@ -153,14 +153,14 @@ def show_messages(session_id: str) -> Response:
 @reading.get("/session/<session_id>/messages/<int:index>")
 def show_message(session_id: str, index: int) -> Response:
     """Show all of a message as plain text."""
-    text = clean_text(masker()(content.plain(_message(session_id, index))))
+    text = clean_text(masker()(_message(session_id, index).whole))
     return Response(text.encode(), mimetype="text/plain", headers={"Content-Security-Policy": PLAIN_TEXT})
 
 
 @reading.get("/session/<session_id>/messages/<int:index>/pictures/<int:number>")
 def show_picture(session_id: str, index: int, number: int) -> Response:
     """Show a picture of a message."""
-    found = content.pictures(_message(session_id, index))
+    found = _message(session_id, index).pictures
     file = found[number].content() if number < len(found) else None
     if file is None:
         raise NotFound("there is no picture that could be shown")
@@ -170,11 +170,11 @@ def show_picture(session_id: str, index: int, number: int) -> Response:
     return response
 
 
-def _message(session_id: str, index: int) -> content.Fields:
+def _message(session_id: str, index: int) -> Message:
     page = sessions().messages(session_id, before=check_whole("index", index) + 1, limit=1)
     if index >= page.total:
         raise NotFound(f"session {session_id} has {page.total} messages")
-    return content.fields(page.messages[0])
+    return next(message for _, message in read_messages(page.messages, page.tool_calls, page.offset))
 
 
 # ---- find -----------------------------------------------------------------------------------------------
@@ -210,7 +210,8 @@ def _hits(session_id: str, words: str) -> Iterator[finding.Hit]:
     offset, total = 0, sessions().messages(session_id, limit=0).total
     while offset < total:
         page = sessions().messages(session_id, before=offset + SEARCHED_AT_ONCE, limit=SEARCHED_AT_ONCE)
-        yield from finding.hits(page.messages[offset - page.offset :], offset, words, masker())
+        new = page.messages[offset - page.offset :]
+        yield from finding.hits(new, offset, words, masker(), page.tool_calls)
         offset, total = page.offset + max(1, len(page.messages)), page.total
 
 

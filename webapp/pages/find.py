@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hermes_sessions.fields import clean_text
-from hermes_sessions.messages import content
+from hermes_sessions.messages import read_messages
 
 from .transcript import Mask
 
@@ -24,14 +24,19 @@ class Hit:
     after: str
 
 
-def hits(messages: Sequence[Any], offset: int, words: str, mask: Mask) -> Iterator[Hit]:
-    """Yield a hit for each message that holds the words, in upper or lower case; the first has `offset`."""
+def hits(
+    messages: Sequence[Any], offset: int, words: str, mask: Mask, tool_calls: Sequence[Any] = ()
+) -> Iterator[Hit]:
+    """Yield a hit for each message that holds the words, in upper or lower case.
+
+    The first message has index `offset`; `tool_calls` is the session's own list of calls.
+    """
     pattern = re.compile(r"\s+".join(map(re.escape, words.split())), re.IGNORECASE)
-    for index, message in enumerate(map(content.fields, messages), offset):
-        for text in content.searchable(message):
+    for index, message in read_messages(messages, tool_calls, offset):
+        for text in message.searchable():
             # Masking takes much longer than looking: only what has the words is masked, and looked at anew.
             if pattern.search(text) and (found := pattern.search(masked := clean_text(mask(text)))):
-                yield _hit(index, content.role(message), masked, found)
+                yield _hit(index, message.role, masked, found)
                 break
 
 

@@ -7,7 +7,19 @@ from typing import Any
 from markupsafe import Markup
 
 from hermes_sessions.fields import clean_text
-from hermes_sessions.messages import Fields, content, markdown_renderer
+from hermes_sessions.messages import Call as MessageCall
+from hermes_sessions.messages import (
+    Message,
+    answered,
+    as_text,
+    group_answers,
+    markdown_renderer,
+    number_pictures,
+    one_line,
+    read_messages,
+    tool_names,
+)
+from hermes_sessions.messages import Result as MessageResult
 
 LONGEST_TEXT = 20_000  # characters; formatted in about 30 ms
 FORMATTED_A_PAGE = 200_000  # of all its messages; when that is used up, each is cut to the shortest
@@ -15,8 +27,6 @@ SHORTEST_CUT = 2_000
 LONGEST_FOLDED = 10_000
 LONGEST_PREVIEW = 100
 MARGIN = 1_000  # by so much, a credential that begins in the shown part of a long text is recognised
-
-AUTHORS = {"user": "You", "assistant": "Hermes", "system": "System", "tool": "Tool"}
 
 Mask = Callable[[Any], Any]
 
@@ -65,7 +75,7 @@ class Shown:
     total: int | None
     reasoning: Cut | None
     calls: Sequence[Call]
-    result: Result | None
+    results: Sequence[Result]
     pictures: Sequence[str]
     attachments: Sequence[str]
     unsent: str
@@ -81,52 +91,49 @@ class Look:
     picture: Callable[[int, int], str]
 
 
-def shown(messages: Sequence[Any], offset: int, look: Look, beside: Sequence[Any] = ()) -> Iterator[Shown]:
+def shown(
+    messages: Sequence[Any], offset: int, look: Look, tool_calls: Sequence[Any] = ()
+) -> Iterator[Shown]:
     """Return messages as a page shows them; the first has index `offset`.
 
-    `beside` is the session's own list of calls, from which come those that the messages do not hold.
+    `tool_calls` is the session's own list of calls.
     """
     renderer, left = markdown_renderer(), FORMATTED_A_PAGE
-    listed = content.calls_beside(beside)
-    names = {content.call_id(call): content.call_name(call) for calls in listed.values() for call in calls}
-    for turn in content.turns(messages, offset):
-        index = turn[0][0]
-        calls = _calls(turn, look.mask) or _calls_kept_beside(listed.get(index, []), look.mask)
+    names = tool_names(tool_calls)
+    for group in group_answers(read_messages(messages, tool_calls, offset)):
         longest = max(SHORTEST_CUT, min(LONGEST_TEXT, left))
-        left -= min(len(content.text(turn[0][1])), longest)
-        yield _shown(turn, look, renderer.html, calls, names, longest=longest)
+        left -= min(len(group[0][1].text), longest)
+        yield _shown(group, look, renderer.html, names, longest=longest)
 
 
 def _shown(
-    turn: Sequence[tuple[int, Fields]],
+    group: Sequence[tuple[int, Message]],
     look: Look,
     render: Callable[[str, Sequence[str]], Markup],
-    calls: Sequence[Call],
     names: Mapping[str, str],
     *,
     longest: int,
 ) -> Shown:
-    index, message = turn[0]
-    role = content.role(message)
-    said, inside = content.without_pictures(content.text(message))
-    cut = Cut("") if role == "tool" else _cut(said, longest, look.mask)
-    count = len(inside) + len(content.part_pictures(message))
-    addresses = [look.picture(index, number) for number in range(count)]
+    index, message = group[0]
+    said, inside = number_pictures(message.text)
+    cut = _cut(said, longest, look.mask)
+    last = len(message.part_pictures)
+    addresses = [look.picture(index, number) for number in range(len(message.pictures))]
     return Shown(
         index=index,
-        last=turn[-1][0],
-        role=role,
-        author=AUTHORS.get(role) or clean_text(look.mask(content.line(message.get("role")))) or "Unknown",
-        html=render(cut.text, addresses),
+        last=group[-1][0],
+        role=message.role,
+        author=clean_text(look.mask(message.author)),
+        html=render(cut.text, addresses[: len(inside)]),
         total=cut.total,
         reasoning=_reasoning(message, look.mask),
-        calls=calls,
-        result=_result(index, message, names, look.mask) if role == "tool" else None,
-        pictures=addresses[len(inside) :],
-        attachments=[clean_text(look.mask(name)) for name in content.attachments(message)],
-        unsent=_cut(content.as_text(message.get("_unsent")), LONGEST_TEXT, look.mask).text,
-        at=content.sent_at(message),
-        failed=message.get("_error") is True,
+        calls=_calls(group, look.mask),
+        results=[_result(index, message, result, names, look.mask) for result in message.results],
+        pictures=addresses[len(addresses) - last :],
+        attachments=[clean_text(look.mask(name)) for name in message.attachments],
+        unsent=_cut(message.unsent, LONGEST_TEXT, look.mask).text,
+        at=message.sent_at,
+        failed=message.failed,
     )
 
 
@@ -138,45 +145,37 @@ def _cut(text: str, longest: int, mask: Mask) -> Cut:
     return Cut(masked[: masked.rfind("\n", len(masked) // 2) + 1] or masked, len(text))
 
 
-def _reasoning(message: Fields, mask: Mask) -> Cut | None:
-    text = content.reasoning(message)
+def _reasoning(message: Message, mask: Mask) -> Cut | None:
+    text = "\n\n".join(message.reasoning)
     return _cut(text, LONGEST_FOLDED, mask) if text else None
 
 
 # ---- calls ----------------------------------------------------------------------------------------------
 
 
-def _calls(turn: Sequence[tuple[int, Fields]], mask: Mask) -> list[Call]:
-    answers = list(turn[1:])
-    return [_call(call, _taken(answers, call, mask), mask) for call in content.calls(turn[0][1])]
+def _calls(group: Sequence[tuple[int, Message]], mask: Mask) -> list[Call]:
+    answers = [(index, message, result) for index, message in group[1:] for result in message.results]
+    return [_call(call, _taken(answers, call, mask), mask) for call in group[0][1].calls]
 
 
-def _taken(answers: list[tuple[int, Fields]], call: Fields, mask: Mask) -> Result | None:
-    """Take the answer to a call out of those that are left."""
-    for place, (index, message) in enumerate(answers):
-        if content.answered(message, [content.call_id(call)]) is not None:
+def _taken(answers: list[tuple[int, Message, MessageResult]], call: MessageCall, mask: Mask) -> Result | None:
+    """Take the result of a call out of those that are left."""
+    if call.snippet is not None:
+        return Result(None, "", _cut(call.snippet, LONGEST_FOLDED, mask), None) if call.snippet else None
+    for place, (index, message, result) in enumerate(answers):
+        if answered(result.call_id, [call.call_id]) is not None:
             del answers[place]
-            return _result(index, message, {}, mask)
+            return _result(index, message, result, {}, mask)
     return None
 
 
-def _calls_kept_beside(calls: Sequence[Fields], mask: Mask) -> list[Call]:
-    return [_call(call, _snippet(call, mask), mask) for call in calls]
-
-
-def _snippet(call: Fields, mask: Mask) -> Result | None:
-    """Return the beginning of an answer, which is all that the session's own list keeps."""
-    text = content.as_text(call.get("snippet"))
-    return Result(None, "", _cut(text, LONGEST_FOLDED, mask), None) if text else None
-
-
-def _call(call: Fields, result: Result | None, mask: Mask) -> Call:
+def _call(call: MessageCall, result: Result | None, mask: Mask) -> Call:
     # Masked before it becomes JSON: there, a key at the beginning of a line would follow the n of \n.
-    arguments = mask(content.arguments(call))
+    arguments = mask(call.arguments)
     return Call(
-        name=clean_text(mask(content.call_name(call))) or "tool",
+        name=clean_text(mask(call.name)) or "tool",
         preview=_preview(arguments),
-        arguments=_cut(content.as_text(arguments), LONGEST_FOLDED, lambda text: text),
+        arguments=_cut(as_text(arguments), LONGEST_FOLDED, lambda text: text),
         result=result,
     )
 
@@ -185,14 +184,15 @@ def _preview(arguments: Any) -> str:
     """Return the arguments in a line: the value if there is only one."""
     if isinstance(arguments, dict) and len(arguments) == 1:
         arguments = next(iter(arguments.values()))
-    line = clean_text(content.line(content.as_text(arguments), 4 * LONGEST_PREVIEW))
+    line = clean_text(one_line(as_text(arguments), 4 * LONGEST_PREVIEW))
     if line in ("{}", "[]"):
         return ""
     return line if len(line) <= LONGEST_PREVIEW else f"{line[: LONGEST_PREVIEW - 1]}…"
 
 
-def _result(index: int, message: Fields, names: Mapping[str, str], mask: Mask) -> Result:
-    name = content.line(message.get("name")) or content.line(message.get("tool_name"))
-    name = name or names.get(content.called_id(message), "")
-    text, _ = content.without_pictures(content.text(message))
-    return Result(index, clean_text(mask(name)), _cut(text, LONGEST_FOLDED, mask), content.sent_at(message))
+def _result(
+    index: int, message: Message, result: MessageResult, names: Mapping[str, str], mask: Mask
+) -> Result:
+    name = result.name or names.get(result.call_id, "")
+    text, _ = number_pictures(result.text)
+    return Result(index, clean_text(mask(name)), _cut(text, LONGEST_FOLDED, mask), message.sent_at)
