@@ -38,7 +38,8 @@ def agent() -> None:
 def list_agent_sessions(home: SelectedHome, limit: int, cron: bool, redact: bool, as_json: bool) -> None:
     """List the agent's conversations, last active first."""
     with home.open() as sessions:
-        rows = sessions.agent.sessions(limit, () if cron else ("cron",))
+        agent = sessions.agent
+        rows = agent.sessions(limit, exclude_sources=None) if cron else agent.sessions(limit)
     if as_json:
         print_json(masked(rows, redact))
         return

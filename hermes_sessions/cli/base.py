@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from ..errors import InvalidValue, SessionsError
+from ..sources import Source
 from ..times import parse_time
 from .terminal import visible
 
@@ -15,8 +16,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 VerbFunction = TypeVar("VerbFunction", bound=Callable[..., Any])
-
-SOURCES = ("webui", "cli", "cron", "tool", "api", "messaging", "other")
 
 id_argument = click.argument("session_id", metavar="ID")
 ids_argument = click.argument("session_ids", metavar="ID...", nargs=-1, required=True)
@@ -35,7 +34,11 @@ def filter_options(verb: VerbFunction) -> VerbFunction:
     options = (
         click.option("--profile", help="Only sessions of this profile."),
         click.option("--project", help="Only sessions of this project (id or name)."),
-        click.option("--source", type=click.Choice(SOURCES), help="Only sessions from this source."),
+        click.option(
+            "--source",
+            type=click.Choice([source.value for source in Source]),
+            help="Only sessions from this source.",
+        ),
         click.option(
             "--archived/--no-archived", default=None, help="Only archived sessions, or only others."
         ),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from ..results import MATCH_END, MATCH_START, Hit, Hits
+from ..results import MATCH_END, MATCH_START, Hit, Hits, Scope
 from .base import exit_with, filter_options, json_option, no_agent_option, redact_option, time_option
 from .home import SelectedHome
 from .projects import find_project_id
@@ -22,7 +22,7 @@ WITHOUT_MARKS = str.maketrans("", "", MATCH_START + MATCH_END)
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="Find at most this many."
 )
 @click.option("--offset", type=click.IntRange(0), default=0, help="Skip the first matches, this many.")
-@click.option("--scope", type=click.Choice(("all", "title", "content")), default="all", show_default=True)
+@click.option("--scope", type=click.Choice(get_args(Scope)), default="all", show_default=True)
 @filter_options
 @click.option(
     "--role", type=click.Choice(("user", "assistant", "tool", "system")), help="Only messages of this role."

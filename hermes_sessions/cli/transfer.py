@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, get_args
 
 import click
 
 from ..errors import Unreadable, storing
 from ..messages import mask_all
+from ..results import ExportFormat
 from .base import apply_to_each, exit_with, id_argument, json_option, redact_option
 from .home import SelectedHome
 from .terminal import escaped, report, visible, visible_text
@@ -19,16 +20,18 @@ from .terminal import escaped, report, visible, visible_text
 if TYPE_CHECKING:
     from ..repository import SessionRepository
 
-FORMATS = ("json", "markdown", "html")
-
 
 @click.command()
 @id_argument
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="json", show_default=True)
+@click.option(
+    "--format", "kind", type=click.Choice(get_args(ExportFormat)), default="json", show_default=True
+)
 @redact_option
 @click.pass_obj
-def export(home: SelectedHome, session_id: str, output: Path | None, kind: str, redact: bool) -> None:
+def export(
+    home: SelectedHome, session_id: str, output: Path | None, kind: ExportFormat, redact: bool
+) -> None:
     """Print a session as JSON, Markdown or HTML.
 
     The verb import reads the JSON. The HTML is one file that needs no other.

@@ -13,12 +13,13 @@ from .home import SelectedHome
 from .projects import project_names
 from .terminal import print_json, print_table
 
-BY = get_args(UsageBy)
 NO_KEY = {"day": "no date", "project": "in no project"}
 
 
 @click.command()
-@click.option("--by", type=click.Choice(BY), default="day", show_default=True, help="What to add up by.")
+@click.option(
+    "--by", type=click.Choice(get_args(UsageBy)), default="day", show_default=True, help="What to add up by."
+)
 @time_option("--since", help="Only sessions active at or after this date.")
 @no_agent_option
 @click.option("--hidden/--no-hidden", default=True, help="Include hidden sessions.  [default: include]")
