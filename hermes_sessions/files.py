@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from .errors import Locked, StorageError, Unconfirmed, storing
 from .fields import LARGEST_INTEGER
-from .model import Signature
+from .model import UNKNOWN_VERSION, Signature
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -31,7 +31,6 @@ LOCK_SECONDS = 30.0
 COPY_BYTES = 1 << 20
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # of a disk without second names
 NO_FLAGS = (*NO_LINKS, errno.EINVAL)  # of a kernel or a disk whose rename can only replace
-UNKNOWN = Signature(0, 0, 0)
 
 Write = Callable[[IO[bytes]], object]
 
@@ -305,7 +304,7 @@ def move(path: Path, target: Path) -> None:
 
 
 def _move_by_copy(path: Path, target: Path) -> None:
-    aside = _new_aside(path, 0, UNKNOWN)
+    aside = _new_aside(path, 0, UNKNOWN_VERSION)
     path.rename(aside.path)
     try:
         move_aside(aside.path, target)

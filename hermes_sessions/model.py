@@ -29,6 +29,9 @@ class Signature(NamedTuple):
     inode: int
 
 
+UNKNOWN_VERSION = Signature(0, 0, 0)  # which no file has
+
+
 class Stored(NamedTuple):
     """What the index knows of a sidecar beside its summary.
 

@@ -162,7 +162,7 @@ def _of_backup(store: Store, path: Path) -> Iterator[Finding]:
 
 def _of_turns(store: Store) -> Iterator[Finding]:
     with database.reading(store.engine) as connection:
-        waiting = tables.waiting(connection)
+        waiting = tables.with_pending_message(connection)
     for summary in waiting:
         if is_interrupted(summary):
             yield Finding(
@@ -185,7 +185,7 @@ def _of_projects(store: Store, projects: Projects) -> Iterator[Finding]:
         )
         return
     with database.reading(store.engine) as connection:
-        assigned = tables.assigned(connection)
+        assigned = tables.project_ids(connection)
     for session_id, project_id in assigned:
         if project_id not in known:
             yield Finding(

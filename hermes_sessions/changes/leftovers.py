@@ -151,7 +151,7 @@ def _is_same(path: Path, other: Path) -> bool:
 def _half_moved(store: Store) -> list[Entry]:
     """Return what seems to be in the trash and in place: to be compared again under the session's lock."""
     with database.reading(store.engine) as connection:
-        in_both = set(rows.in_place_and_trash(connection))
+        in_both = set(rows.ids_also_in_trash(connection))
     entries = trash.entries(store.trash_dir) if in_both else []
     return [entry for entry in entries if entry.session_id in in_both and _is_in_place(store, entry)]
 

@@ -1,4 +1,7 @@
-"""Whether the index still agrees with the files, and what to do where it does not: decisions only."""
+"""Whether the index agrees with the session files, and which files to read where it does not.
+
+Only decides; `sync` reads files and stores rows. Times are in nanoseconds.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,16 +9,16 @@ from typing import NamedTuple
 from ..errors import StorageError
 from ..model import Signature
 
-# The kernel's clock for files ticks every 1 to 10 ms: a change right after a look can bear its time.
+# The kernel's clock for files ticks every 1 to 10 ms, so a change right after a scan can have its time.
 TICK_NS = 50_000_000
-# Some disks keep whole seconds, or every other one; a time that is no whole second is not of such a disk.
+# Some disks store whole seconds, or every other one. A time that is not a whole second is of another disk.
 COARSE_TICK_NS, SECOND_NS = 2_100_000_000, 1_000_000_000
-# After a write of our own, how long the folder's new time is trusted before one scan confirms it.
+# How long the folder's time after a write of this program is trusted until a scan confirms it.
 GRACE_NS = 2_000_000_000
 
 
-class Plan(NamedTuple):
-    """The ids whose files the index has to read anew, and those that it has to drop."""
+class SyncPlan(NamedTuple):
+    """The ids of the sessions whose files to read, new or changed, and of those whose rows to delete."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -23,10 +26,9 @@ class Plan(NamedTuple):
 
 
 def is_current(folder_time: int, known_time: int | None, scanned_at: int, now: int) -> bool:
-    """Whether the folder holds what the index last saw, judged by its modification time alone.
+    """Whether the folder holds what the index knows, judged by the folder's modification time alone.
 
-    All times in nanoseconds: `known_time` is the folder's at the last scan or own write, `scanned_at` when
-    the last scan began.
+    `known_time` is the folder's time at the last scan or own write, and `scanned_at` when that scan began.
     """
     if folder_time != known_time:
         return False
@@ -36,32 +38,42 @@ def is_current(folder_time: int, known_time: int | None, scanned_at: int, now: i
     return written_since and 0 <= now - folder_time < GRACE_NS
 
 
-def is_settled(changed_at: int, looked_at: int) -> bool:
-    """Whether a change after the look would show in the modification time that the look saw.
+def is_settled(modified_at: int, read_at: int) -> bool:
+    """Whether any change after `read_at` would show in the modification time.
 
-    Both in nanoseconds. A change within the same tick of the kernel's clock leaves the time as it was.
+    A change within the same tick of the kernel's clock leaves the modification time as it was.
     """
-    tick = TICK_NS if changed_at % SECOND_NS else COARSE_TICK_NS
-    return looked_at - changed_at > tick
+    tick = TICK_NS if modified_at % SECOND_NS else COARSE_TICK_NS
+    return read_at - modified_at > tick
 
 
-def plan(files: Mapping[str, Signature], rows: Mapping[str, Signature]) -> Plan:
-    """Return what to do so that the rows agree with the files.
+def plan_sync(files: Mapping[str, Signature], rows: Mapping[str, Signature]) -> SyncPlan:
+    """Return what to do so that the rows agree with the files; both map ids to versions.
 
-    Raises `StorageError` if every file seems gone: rather a folder that is not mounted than a wish to
-    forget everything.
+    Raises `StorageError` if all files are gone: more likely a disk is not mounted than that somebody wants
+    every session forgotten.
     """
     if rows and not files:
         raise StorageError(
-            f"the sessions folder is empty, but {len(rows)} sessions are known: is a disk not mounted? "
-            "If they are really gone, rebuild the index"
+            f"the sessions folder is empty, but the index has {len(rows)} sessions. Is a disk not mounted? "
+            "If the sessions are really gone, rebuild the index with `hermes-sessions rebuild`"
         )
-    return Plan(
+    return SyncPlan(
         added=tuple(session_id for session_id in files if session_id not in rows),
         changed=tuple(
             session_id
             for session_id, signature in files.items()
             if rows.get(session_id, signature) != signature
         ),
-        removed=tuple(session_id for session_id in rows if session_id not in files),
+        removed=removed_ids(files, rows),
     )
+
+
+def plan_rebuild(files: Mapping[str, Signature], rows: Mapping[str, Signature]) -> SyncPlan:
+    """Return the plan that reads every file, whatever the index knows."""
+    return SyncPlan(added=tuple(files), changed=(), removed=removed_ids(files, rows))
+
+
+def removed_ids(files: Mapping[str, Signature], rows: Mapping[str, Signature]) -> tuple[str, ...]:
+    """Return the ids of the rows that have no file."""
+    return tuple(session_id for session_id in rows if session_id not in files)

@@ -1,13 +1,13 @@
 """The SQL over single rows of the index: sessions, unreadable files, the trash, the state of the index.
 
-Speaks portable SQL, on a connection that the caller has from `database`.
+Runs portable SQL on a connection that the caller has from `database`.
 """
 
 import functools
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
@@ -27,7 +27,7 @@ from .schema import (
 
 
 class Place(NamedTuple):
-    """Where in the order of a list a session stands."""
+    """The position of a session in the order of lists, which all three fields ascend in."""
 
     unpinned: int
     age: float
@@ -35,15 +35,19 @@ class Place(NamedTuple):
 
 
 class Indexed(NamedTuple):
-    """A session's row: its summary, what is known of its file, and whether it is a draft without one."""
+    """A session's row: its summary, what is known of its file, and whether it is a draft, without a file."""
 
     summary: Summary
     stored: Stored
     draft: bool
 
 
-class State(NamedTuple):
-    """How far the index is; `version` changes with every change of a row."""
+class IndexState(NamedTuple):
+    """The version of the index, which changes with every change of a row, and when it was last in line.
+
+    `folder_time` and `trash_time` are the modification times of the folders that the index agrees with, None
+    if that is unknown; `scanned_at` is when the last scan of the sessions folder began. All in nanoseconds.
+    """
 
     version: str
     folder_time: int | None
@@ -54,11 +58,15 @@ class State(NamedTuple):
 # ---- rows -----------------------------------------------------------------------------------------------
 
 
+Values: TypeAlias = dict[str, Any]
+
+_VERSION_COLUMNS = ("session_id", *Signature._fields)
 _OWN_COLUMNS = ("session_id", *COLUMN_FIELDS)
 _own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*OTHER_FIELDS)
 
 
-def _values(indexed: Indexed) -> dict[str, Any]:
+def _values(indexed: Indexed) -> Values:
+    """Return the values of the columns of a session's row."""
     summary, stored = indexed.summary, indexed.stored
     other = {
         name: value
@@ -74,7 +82,7 @@ def _values(indexed: Indexed) -> dict[str, Any]:
         "sent_at": stored.sent_at,
         "hidden": summary.hidden or indexed.draft,
         "draft": indexed.draft,
-        "source": summary.source,
+        "source": str(summary.source),
         **dict(zip(Place._fields, place_of(summary), strict=True)),
         **dict(zip(Signature._fields, stored.signature, strict=True)),
         "transcript_start": start,
@@ -86,12 +94,12 @@ def _values(indexed: Indexed) -> dict[str, Any]:
 
 
 def place_of(summary: Summary) -> Place:
-    """Return where a session stands in every list: pinned first, then the newest activity, then by id."""
+    """Return the position of a session in lists: pinned first, then by latest activity, then by id."""
     return Place(0 if summary.pinned else 1, -summary.last_message_at, summary.session_id)
 
 
 def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_agent: bool = False) -> Summary:
-    """Return the session of a row of `SUMMARY_COLUMNS`, with what no column of those tells."""
+    """Return the session of a row of `SUMMARY_COLUMNS`, with what these columns do not hold."""
     session_id, *values, message_count, sent_at, other = row
     metadata = dict(zip(COLUMN_FIELDS, values, strict=True))
     for name in OTHER_FIELDS:
@@ -131,7 +139,7 @@ def entry_values(row: Sequence[Any]) -> dict[str, Any]:
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether the index holds no session at all."""
+    """Whether the index has no sessions."""
     return connection.execute(_ANY).first() is None
 
 
@@ -145,6 +153,10 @@ _STORED_COLUMNS = [
     )
 ]
 _GET = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS).where(SESSIONS.c.session_id == sa.bindparam("id"))
+_SIGNATURES = (
+    sa.select(*(SESSIONS.c[name] for name in _VERSION_COLUMNS)).where(SESSIONS.c.draft == sa.false()),
+    sa.select(*(UNREADABLE_FILES.c[name] for name in _VERSION_COLUMNS)),
+)
 _INODES = sa.union_all(
     sa.select(SESSIONS.c.session_id, SESSIONS.c.inode).where(SESSIONS.c.draft == sa.false()),
     sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.inode),
@@ -158,34 +170,25 @@ _STATE = sa.select(
 
 
 def get(connection: Connection, session_id: str) -> Indexed | None:
-    """Return a session's row, None without one."""
+    """Return a session's row, None if there is none."""
     row = connection.execute(_GET, {"id": session_id}).one_or_none()
     if row is None:
         return None
-    *shown, draft, start, end, calls_start, calls_end, marks, size, mtime_ns, inode = row
+    *columns, draft, start, end, calls_start, calls_end, marks, size, mtime_ns, inode = row
     transcript = None if start is None else (start, end)
     tool_calls = None if calls_start is None else (calls_start, calls_end)
     stored = Stored(Signature(size, mtime_ns, inode), transcript, row.sent_at, tool_calls, marks)
-    return Indexed(summary(shown), stored, draft)
+    return Indexed(summary(columns), stored, draft)
 
 
 def signatures(connection: Connection, session_ids: Collection[str] | None = None) -> dict[str, Signature]:
-    """Return the version of each file that was indexed, readable or not, by id; of all, or of those named."""
-    rows = sa.select(SESSIONS.c.session_id, SESSIONS.c.size, SESSIONS.c.mtime_ns, SESSIONS.c.inode)
-    rows = rows.where(SESSIONS.c.draft == sa.false())
-    bad = sa.select(
-        UNREADABLE_FILES.c.session_id,
-        UNREADABLE_FILES.c.size,
-        UNREADABLE_FILES.c.mtime_ns,
-        UNREADABLE_FILES.c.inode,
-    )
-    if session_ids is None:
-        queries: list[sa.Select[Any]] = [rows, bad]
-    else:
+    """Return the indexed version of each file, readable or not, by id; None asks for all files."""
+    queries: list[sa.Select[Any]] = list(_SIGNATURES)
+    if session_ids is not None:
         queries = [
             query.where(query.selected_columns.session_id.in_(some))
             for some in chunks(session_ids)
-            for query in (rows, bad)
+            for query in _SIGNATURES
         ]
     return {
         session_id: Signature(size, mtime_ns, inode)
@@ -195,7 +198,7 @@ def signatures(connection: Connection, session_ids: Collection[str] | None = Non
 
 
 def inodes(connection: Connection) -> dict[str, int]:
-    """Return the inode of each file that was indexed, readable or not, by id."""
+    """Return the indexed inode of each file, readable or not, by id."""
     return dict(tuple(row) for row in connection.execute(_INODES))
 
 
@@ -205,47 +208,48 @@ def unreadable_warnings(connection: Connection) -> list[str]:
 
 
 def unreadable(connection: Connection) -> list[tuple[str, str]]:
-    """Return the name and the reason of each file that could not be read."""
+    """Return the name of each file that could not be read, and why."""
     return [(f"{session_id}.json", reason) for session_id, reason in connection.execute(_UNREADABLE)]
 
 
+def old_drafts(connection: Connection, before: int) -> list[str]:
+    """Return the ids of the drafts last changed before `before` (nanoseconds since the epoch)."""
+    return list(connection.execute(sa.select(SESSIONS.c.session_id).where(*_old_drafts(before))).scalars())
+
+
 def drop_old_drafts(connection: Connection, before: int) -> None:
-    """Forget the drafts of `old_drafts`, less those that became sessions meanwhile."""
-    old = (SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true(), SESSIONS.c.mtime_ns < before)
-    connection.execute(sa.delete(SESSIONS).where(*old))
+    """Forget the drafts last changed before `before` (nanoseconds since the epoch)."""
+    connection.execute(sa.delete(SESSIONS).where(*_old_drafts(before)))
     next_generation(connection)
 
 
-def old_drafts(connection: Connection, before: int) -> list[str]:
-    """Return the ids of the drafts that nobody changed since `before` (nanoseconds since the epoch)."""
-    drafts = sa.select(SESSIONS.c.session_id).where(
-        SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true()
-    )
-    return list(connection.execute(drafts.where(SESSIONS.c.mtime_ns < before)).scalars())
+def _old_drafts(before: int) -> Iterator[sa.ColumnElement[bool]]:
+    yield SESSIONS.c.hidden == sa.true()  # which an index begins with
+    yield SESSIONS.c.draft == sa.true()
+    yield SESSIONS.c.mtime_ns < before
 
 
-def waiting(connection: Connection) -> list[Summary]:
-    """Return the sessions with a message that waits for its answer."""
+def with_pending_message(connection: Connection) -> list[Summary]:
+    """Return the sessions in which a message waits for its answer."""
     query = sa.select(*SUMMARY_COLUMNS).where(SESSIONS.c.pending_user_message.is_not(None))
     return [summary(row) for row in connection.execute(query).all()]
 
 
-def assigned(connection: Connection) -> list[tuple[str, str]]:
-    """Return the id and the project's id of each session that is in a project."""
+def project_ids(connection: Connection) -> list[tuple[str, str]]:
+    """Return the id of each session that is in a project, and the project's id."""
     query = sa.select(SESSIONS.c.session_id, SESSIONS.c.project_id).where(SESSIONS.c.project_id.is_not(None))
     return [(session_id, project_id) for session_id, project_id in connection.execute(query).all()]
 
 
-def state(connection: Connection) -> State:
-    """Return how far the index is."""
+def state(connection: Connection) -> IndexState:
+    """Return the state of the index."""
     store_id, generation, *times = connection.execute(_STATE).one()
-    return State(f"{store_id}-{generation}", *times)
+    return IndexState(f"{store_id}-{generation}", *times)
 
 
 # ---- changes --------------------------------------------------------------------------------------------
 
 
-_VERSION_COLUMNS = ("session_id", *Signature._fields)
 _INSERT = sa.insert(SESSIONS)
 _NEXT = sa.update(INDEX_STATE).values(generation=INDEX_STATE.c.generation + 1)
 _NEXT_AND_MOVED = _NEXT.values(
@@ -260,15 +264,15 @@ _NEXT_AND_MOVED = _NEXT.values(
 
 
 def put(connection: Connection, rows: Sequence[Indexed], moved: Moved | None = None) -> None:
-    """Store these rows in the place of whatever was known of their files."""
+    """Store these rows, replacing what was known of their files."""
     _forget(connection, [row.summary.session_id for row in rows])
     if rows:
         _insert(connection, [_values(row) for row in rows])
     next_generation(connection, moved)
 
 
-def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows; SQLite's driver takes these values as they are, in a third of the time of SQLAlchemy's."""
+def _insert(connection: Connection, rows: Sequence[Values]) -> None:
+    """Insert rows. SQLite's driver takes them directly, in a third of the time that SQLAlchemy needs."""
     if connection.dialect.name != "sqlite":
         connection.execute(_INSERT, rows)
         return
@@ -279,26 +283,26 @@ def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 @functools.lru_cache(4)
-def _prepared_insert(dialect: sa.Dialect) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]:
-    """Return the insertion in SQLite's own words, and what takes a row's values in their order there."""
+def _prepared_insert(dialect: sa.Dialect) -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
+    """Return the INSERT as SQLite's SQL, and a function that puts a row's values in the order it needs."""
     compiled = _INSERT.compile(dialect=dialect)
     names = compiled.positiontup or ()
     return str(compiled), itemgetter(*names)
 
 
 def change(connection: Connection, old: Indexed, new: Indexed, moved: Moved | None = None) -> None:
-    """Store `new` in the place of `old`, the row that it was made from.
+    """Replace the row `old` by `new`, which was made from it.
 
-    An index is touched only where one of its columns changed: a rename writes two pages, where a deletion and
-    an insertion write nine.
+    Only changed columns are written, and only their indexes: a rename writes two pages, where deleting and
+    inserting the row would write nine.
     """
     before, after = _values(old), _values(new)
-    # In `other` 1 and true are different values, though equal in Python.
+    # Inside `other`, 1 and true differ, though they are equal in Python.
     values = {name: value for name, value in after.items() if name == "other" or value != before[name]}
     known = {f"old_{name}": before[name] for name in _VERSION_COLUMNS}
     if connection.execute(_change_statement(frozenset(values)), values | known).rowcount:
         next_generation(connection, moved)
-    else:  # a sync was faster, with another version of the file
+    else:  # a sync has stored another version of the file
         put(connection, [new], moved)
 
 
@@ -311,7 +315,7 @@ def _change_statement(changed: frozenset[str]) -> sa.Update:
 
 
 def put_unreadable(connection: Connection, session_id: str, signature: Signature, reason: str) -> None:
-    """Store that a file could not be read, in the place of whatever was known of it."""
+    """Store that a file could not be read, replacing what was known of it."""
     _forget(connection, [session_id])
     values = {"session_id": clean_text(session_id), "reason": clean_text(reason), **signature._asdict()}
     connection.execute(sa.insert(UNREADABLE_FILES).values(values))
@@ -325,30 +329,30 @@ def drop(connection: Connection, session_ids: Collection[str], moved: Moved | No
 
 
 def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:
-    """Note the folder's time as it was before a scan, and when that began (both in nanoseconds)."""
+    """Store the folder's modification time before a scan, and when the scan began, in nanoseconds."""
     connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
 
 
 def trashed_ids(connection: Connection) -> set[str]:
-    """Return the ids that the index knows to lie in the trash."""
+    """Return the ids of the sessions that are in the trash, as far as the index knows."""
     return set(connection.execute(sa.select(TRASHED.c.session_id)).scalars())
 
 
-def in_place_and_trash(connection: Connection) -> list[str]:
-    """Return the ids of the sessions that have a row of their own, and lie in the trash too."""
-    own = sa.select(SESSIONS.c.session_id).join(TRASHED, SESSIONS.c.session_id == TRASHED.c.session_id)
-    return list(connection.execute(own).scalars())
+def ids_also_in_trash(connection: Connection) -> list[str]:
+    """Return the ids of the sessions that have a file and are in the trash too."""
+    both = sa.select(SESSIONS.c.session_id).join(TRASHED, SESSIONS.c.session_id == TRASHED.c.session_id)
+    return list(connection.execute(both).scalars())
 
 
 def put_trashed(connection: Connection, session_ids: Collection[str], trash_time: int | None) -> None:
-    """Store what lies in the trash, as it was at this modification time of the folder (in nanoseconds)."""
-    known, found = trashed_ids(connection), set(session_ids)
-    for some in chunks(known - found):
+    """Store which sessions are in the trash at this modification time of its folder, in nanoseconds."""
+    known, present = trashed_ids(connection), set(session_ids)
+    for some in chunks(known - present):
         connection.execute(sa.delete(TRASHED).where(TRASHED.c.session_id.in_(some)))
-    if found - known:
-        connection.execute(sa.insert(TRASHED), [{"session_id": each} for each in found - known])
+    if present - known:
+        connection.execute(sa.insert(TRASHED), [{"session_id": each} for each in present - known])
     connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
-    if known != found:
+    if known != present:
         next_generation(connection)
 
 
@@ -359,7 +363,7 @@ def _forget(connection: Connection, session_ids: Collection[str]) -> None:
 
 
 def next_generation(connection: Connection, moved: Moved | None = None) -> None:
-    """Give the index another version, and the sessions folder the time that a write of our own left."""
+    """Give the index a new version, and note the folder's modification time after a write of this program."""
     if moved is None or moved.after is None:
         connection.execute(_NEXT)
     else:

@@ -1,11 +1,11 @@
-"""Bringing the index in line with the sidecars: look, let `drift` decide, read what changed, store.
+"""Brings the index in line with the session files and the trash: scan, plan, read what changed, store.
 
-Files are read outside of transactions, without the sessions' locks: a row that changed since the look is left
-to whoever changed it.
+Files are read outside of transactions and without the sessions' locks. A row that was changed since the scan
+is left to whoever changed it.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -14,26 +14,29 @@ from sqlalchemy import Connection, Engine
 
 from .. import files
 from ..errors import InvalidId, NotFound, StorageError, Unreadable, storing
-from ..model import Signature
+from ..model import UNKNOWN_VERSION, Signature
 from ..results import SyncReport
 from ..sidecars import folder as folders
 from ..sidecars import reading, trash
 from . import database, drift, rows
-from .rows import Indexed, State
+from .drift import SyncPlan
+from .rows import Indexed, IndexState
 
-# Files read between two commits: what is stored is not read again after a kill. They are read in turn, since
-# threads, two to read and one to store, took up to a third more of the processor: Python's lock changes
-# hands at every row. Processes a library should not start: to fork is unsafe beside threads, to spawn runs
-# the main program's module again, or an executable that need not be Python.
-BATCH = 500
-DRAFT_SECONDS = 86_400
-UNKNOWN = Signature(0, 0, 0)
+# Files read between two commits: what is stored is not read again after a kill. One thread reads them:
+# two that read and one that stores took up to a third more processor time, since they hand over Python's
+# lock at every row. Processes are not for a library to start: to fork is unsafe beside threads, and to spawn
+# runs the main program's module again, or an executable that need not be Python.
+FILES_PER_COMMIT = 500
+DRAFT_SECONDS = 86_400  # after which an unused draft is dropped
 
 Progress = Callable[[int, int], None]
 
 
-class _Look(NamedTuple):
-    """What the folder holds and what the index knows, with the folder's time and the clock's before."""
+class _Scan(NamedTuple):
+    """The files of the folder and the rows of the index, each by id; and from when they are.
+
+    `folder_time` is the folder's modification time and `scanned_at` the clock's, both before the scan.
+    """
 
     folder_time: int
     scanned_at: int
@@ -41,12 +44,15 @@ class _Look(NamedTuple):
     rows: dict[str, Signature]
 
 
-class _Problem(NamedTuple):
-    """A file that could not be read, and why."""
+class _UnreadableFile(NamedTuple):
+    """A file that cannot be read, and why."""
 
     session_id: str
     signature: Signature
     reason: str
+
+
+# ---- the sessions folder --------------------------------------------------------------------------------
 
 
 def expect_folder(engine: Engine, folder: Path) -> None:
@@ -77,16 +83,19 @@ def drop_unused_drafts(engine: Engine) -> None:
             rows.drop_old_drafts(connection, before)
 
 
+# ---- is the index current? ------------------------------------------------------------------------------
+
+
 def is_current(engine: Engine, folder: Path) -> bool:
-    """Whether nothing changed since the last look, by one `stat` of the folder."""
+    """Whether the folder's modification time is the one that the index knows."""
     with database.reading(engine) as connection:
         return current_state(connection, folder) is not None
 
 
-def current_state(connection: Connection, folder: Path) -> State | None:
-    """Return how far the index is if nothing changed since the last look, else None.
+def current_state(connection: Connection, folder: Path) -> IndexState | None:
+    """Return the state of the index if it agrees with the folder's modification time, else None.
 
-    The folder is looked at before the connection's first query, so what the connection sees is no older.
+    The time is read before the connection's first query, so the connection sees nothing older.
     """
     folder_time = _folder_time(folder)
     state = rows.state(connection)
@@ -95,11 +104,11 @@ def current_state(connection: Connection, folder: Path) -> State | None:
 
 
 def confirm(engine: Engine, folder: Path) -> bool:
-    """Whether the folder holds what the index knows, where only writes of our own changed the folder's time.
+    """Whether the folder holds what the index knows, after a write of this program changed the folder's time.
 
-    Another program's write in the same tick of the clock would have left a new inode under some name, and
-    names with inodes come without a `stat` each: 20,000 in 11 ms, where the whole look takes 150. Where the
-    folder gives other inodes than `stat`, as some layered disks do, they differ, and the whole look follows.
+    Another program's write in the same tick of the clock would have left a new inode. Inodes come with the
+    names, without a `stat` for each file: 20,000 in 11 ms, where a scan takes 150 ms. On layered file
+    systems whose folders give other inodes than `stat`, they differ, and a scan follows.
     """
     scanned_at = time.time_ns()
     folder_time = _folder_time(folder)
@@ -109,119 +118,127 @@ def confirm(engine: Engine, folder: Path) -> bool:
         known = rows.inodes(connection)
     if folders.scan_inodes(folder) != known:
         return False
-    _note(engine, folder_time, scanned_at)
+    _note_scan(engine, folder_time, scanned_at)
     return True
 
 
 def trash_time(folder: Path) -> int:
-    """Return when the trash last changed, in nanoseconds; 0 without one."""
-    with storing("cannot look into the trash"):
+    """Return when the trash last changed, in nanoseconds; 0 if there is none."""
+    with storing("cannot read the trash"):
         try:
             return files.folder_time(folder)
         except FileNotFoundError:
             return 0
 
 
+# ---- bringing it in line --------------------------------------------------------------------------------
+
+
 def sync_trash(engine: Engine, folder: Path) -> None:
-    """Make the index know what lies in the trash."""
-    looked_at = time.time_ns()
-    changed_at = trash_time(folder)
+    """Store which sessions are in the trash, if it changed."""
+    read_at, modified_at = time.time_ns(), trash_time(folder)
     with database.reading(engine) as connection:
-        if rows.state(connection).trash_time == changed_at:
+        if rows.state(connection).trash_time == modified_at:
             return
         known = rows.trashed_ids(connection)
-    found = trash.ids(folder)
-    settled_at = changed_at if drift.is_settled(changed_at, looked_at) else None
-    if found != known:
+    present = trash.ids(folder)
+    settled_at = modified_at if drift.is_settled(modified_at, read_at) else None
+    if present != known:
         with database.writing(engine) as connection:
-            rows.put_trashed(connection, found, settled_at)
-    elif settled_at is not None:  # only spares the next look, as in `_note`
+            rows.put_trashed(connection, present, settled_at)
+    elif settled_at is not None:  # only spares the next call the reading, as in `_note_scan`
         with suppress(StorageError), database.writing(engine) as connection:
-            rows.put_trashed(connection, found, settled_at)
+            rows.put_trashed(connection, present, settled_at)
 
 
 def sync(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
-    """Read what changed; raise `StorageError` if every file seems gone. `progress` counts files."""
-    look = _look(engine, folder)
-    return _carry_out(engine, folder, look, drift.plan(look.files, look.rows), progress)
+    """Read the files that changed, and forget those that are gone.
+
+    `progress(done, total)` counts files. Raises `StorageError`, also if every file is gone.
+    """
+    scan = _scan(engine, folder)
+    return _apply(engine, folder, scan, drift.plan_sync(scan.files, scan.rows), progress)
 
 
 def rebuild(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
-    """Read every file, whatever the index says, and forget what has no file."""
-    look = _look(engine, folder)
-    plan = drift.Plan(tuple(look.files), (), tuple(look.rows.keys() - look.files.keys()))
-    return _carry_out(engine, folder, look, plan, progress)
+    """Read every file, and forget those that are gone; `progress` as of `sync`. Raises `StorageError`."""
+    scan = _scan(engine, folder)
+    return _apply(engine, folder, scan, drift.plan_rebuild(scan.files, scan.rows), progress)
 
 
-def _look(engine: Engine, folder: Path) -> _Look:
+def _scan(engine: Engine, folder: Path) -> _Scan:
     scanned_at = time.time_ns()
     folder_time = _folder_time(folder)
-    found = folders.scan(folder)
+    present = folders.scan(folder)
     with database.reading(engine) as connection:
-        return _Look(folder_time, scanned_at, found, rows.signatures(connection))
+        return _Scan(folder_time, scanned_at, present, rows.signatures(connection))
 
 
 def _folder_time(folder: Path) -> int:
-    with storing("cannot look at the sessions folder"):
+    with storing("cannot read the sessions folder"):
         return files.folder_time(folder)
 
 
-def _carry_out(
-    engine: Engine, folder: Path, look: _Look, plan: drift.Plan, progress: Progress | None
+def _apply(
+    engine: Engine, folder: Path, scan: _Scan, plan: SyncPlan, progress: Progress | None
 ) -> SyncReport:
-    to_read = plan.added + plan.changed
-    stored: set[str] = set()
-    for at in range(0, len(to_read), BATCH):
-        some = to_read[at : at + BATCH]
-        found = [_read(folder, session_id, look.files[session_id]) for session_id in some]
-        stored.update(_store(engine, look, found))
+    ids, stored = plan.added + plan.changed, set[str]()
+    for at, some in enumerate(database.chunks(ids, FILES_PER_COMMIT)):
+        read = [_read(folder, session_id, scan.files[session_id]) for session_id in some]
+        stored.update(_store(engine, scan, read))
         if progress:
-            progress(at + len(some), len(to_read))
-    removed = _forget(engine, look, plan.removed)
-    _note(engine, look.folder_time, look.scanned_at)
+            progress(at * FILES_PER_COMMIT + len(some), len(ids))
+    removed = _forget(engine, scan, plan.removed)
+    _note_scan(engine, scan.folder_time, scan.scanned_at)
     with database.reading(engine) as connection:
         unreadable = len(rows.unreadable(connection))
     added, changed = len(stored.intersection(plan.added)), len(stored.intersection(plan.changed))
     return SyncReport(added, changed, removed, unreadable)
 
 
-def _note(engine: Engine, folder_time: int, scanned_at: int) -> None:
-    """Note when the folder was looked at, which only spares the next look: no reason to refuse a list."""
+def _note_scan(engine: Engine, folder_time: int, scanned_at: int) -> None:
+    """Store when the folder was scanned. That only spares the next call a scan, so it may fail."""
     with suppress(StorageError), database.writing(engine) as connection:
         rows.note_scan(connection, folder_time, scanned_at)
 
 
-def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _Problem | None:
+def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _UnreadableFile | None:
     try:
         summary, stored = reading.read_summary(reading.path_of(folder, session_id), session_id)
-    except NotFound:  # it went since the look
+    except NotFound:  # deleted since the scan
         return None
     except Unreadable as error:
-        return _Problem(session_id, signature, error.reason)
+        return _UnreadableFile(session_id, signature, error.reason)
     except InvalidId:
-        return _Problem(session_id, signature, "its name is no session id")
+        return _UnreadableFile(session_id, signature, "its name is not a session id")
     except StorageError as error:  # may pass: an unknown version makes the next sync try again
-        return _Problem(session_id, UNKNOWN, str(error))
+        return _UnreadableFile(session_id, UNKNOWN_VERSION, str(error))
     return Indexed(summary, stored, draft=False)
 
 
-def _store(engine: Engine, look: _Look, found: Sequence[Indexed | _Problem | None]) -> list[str]:
-    by_id = {item.summary.session_id: item for item in found if isinstance(item, Indexed)}
-    problems = [item for item in found if isinstance(item, _Problem)]
+def _store(engine: Engine, scan: _Scan, read: Sequence[Indexed | _UnreadableFile | None]) -> list[str]:
+    """Store what was read of some files, and return the ids of the sessions that were stored."""
+    sessions = {item.summary.session_id: item for item in read if isinstance(item, Indexed)}
+    unreadable = [item for item in read if isinstance(item, _UnreadableFile)]
     with database.writing(engine) as connection:
-        present = rows.signatures(connection, by_id)
-        fresh = [session_id for session_id in by_id if present.get(session_id) == look.rows.get(session_id)]
-        rows.put(connection, [by_id[session_id] for session_id in fresh])
-        for problem in problems:
-            rows.put_unreadable(connection, *problem)
-    return fresh
+        unchanged = _unchanged(connection, scan, sessions)
+        rows.put(connection, [sessions[session_id] for session_id in unchanged])
+        for file in unreadable:
+            rows.put_unreadable(connection, *file)
+    return unchanged
 
 
-def _forget(engine: Engine, look: _Look, session_ids: Sequence[str]) -> int:
+def _forget(engine: Engine, scan: _Scan, session_ids: Sequence[str]) -> int:
+    """Delete the rows of sessions without a file, and return how many there were."""
     if not session_ids:
         return 0
     with database.writing(engine) as connection:
-        present = rows.signatures(connection, session_ids)
-        gone = [name for name in session_ids if present.get(name) == look.rows[name]]
-        rows.drop(connection, gone)
-    return len(gone)
+        unchanged = _unchanged(connection, scan, session_ids)
+        rows.drop(connection, unchanged)
+    return len(unchanged)
+
+
+def _unchanged(connection: Connection, scan: _Scan, session_ids: Collection[str]) -> list[str]:
+    """Return those of the sessions whose rows nobody changed since the scan."""
+    present = rows.signatures(connection, session_ids)
+    return [name for name in session_ids if present.get(name) == scan.rows.get(name)]

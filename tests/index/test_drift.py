@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hermes_sessions import NotFound, SessionRepository, Signature, StorageError, SyncReport, Unreadable
 from hermes_sessions.index import drift
-from hermes_sessions.index.sync import BATCH
+from hermes_sessions.index.sync import FILES_PER_COMMIT
 
 from ..support.make import folder_of, message, started, turns, wait_for_tick, write, write_document
 
@@ -55,9 +55,9 @@ def test_a_plan_carried_out_makes_the_rows_the_files(
 ) -> None:
     if rows and not files:
         with pytest.raises(StorageError, match="not mounted"):
-            drift.plan(files, rows)
+            drift.plan_sync(files, rows)
         return
-    plan = drift.plan(files, rows)
+    plan = drift.plan_sync(files, rows)
     after = {name: version for name, version in rows.items() if name not in plan.removed}
     after |= {name: files[name] for name in plan.added + plan.changed}
     assert after == files
@@ -314,7 +314,7 @@ SessionRepository.open(hermes_home=sys.argv[1], progress=progress).close()
 
 @pytest.mark.fault
 def test_a_first_import_that_is_killed_is_gone_on_with(tmp_path: Path) -> None:
-    home, count = tmp_path / "home", 2 * BATCH + 10
+    home, count = tmp_path / "home", 2 * FILES_PER_COMMIT + 10
     with SessionRepository.open(hermes_home=home) as sessions:
         for number in range(count):
             write_document(sessions, f"s{number}", title=f"Title {number}", messages=[message()])
@@ -323,11 +323,14 @@ def test_a_first_import_that_is_killed_is_gone_on_with(tmp_path: Path) -> None:
     command = [sys.executable, "-c", IMPORT, str(home)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
-        assert first.stdout.readline().split() == [str(BATCH), str(count)]
+        assert first.stdout.readline().split() == [str(FILES_PER_COMMIT), str(count)]
         first.kill()
     seen: list[tuple[int, int]] = []
     with SessionRepository.open(hermes_home=home, progress=lambda *told: seen.append(told)) as sessions:
-        assert seen == [(BATCH, count - BATCH), (count - BATCH, count - BATCH)]
+        assert seen == [
+            (FILES_PER_COMMIT, count - FILES_PER_COMMIT),
+            (count - FILES_PER_COMMIT, count - FILES_PER_COMMIT),
+        ]
         assert {each.title for each in sessions.list().items} == {
             f"Title {number}" for number in range(count)
         }

@@ -329,7 +329,7 @@ def test_a_file_whose_name_is_not_utf_8_is_only_a_warning(sessions: SessionRepos
     for _ in range(2):
         page = sessions.list()
         assert [found.session_id for found in page.items] == [session.session_id]
-        assert page.warnings == (r"caf\xe9.json cannot be read: its name is no session id",)
+        assert page.warnings == (r"caf\xe9.json cannot be read: its name is not a session id",)
         assert sessions.sync().unreadable == 1
     path.unlink()
     assert sessions.list().warnings == ()
