@@ -42,7 +42,7 @@ from .changes import (
     update_session,
 )
 from .config import Config
-from .errors import Damaged, InvalidId, InvalidValue, NotFound
+from .errors import InvalidId, InvalidValue, NotFound
 from .fields import (
     check_choice,
     check_document,
@@ -85,7 +85,7 @@ from .results import (
     Verification,
     combined_filters,
 )
-from .search import Asked, SearchSync, SearchThread, Showing, ranking
+from .search import HitOptions, Searcher, message_filter, search_request
 from .sidecars import folder as folders
 from .sidecars import trash
 
@@ -100,10 +100,9 @@ class SessionRepository:
         """Create or upgrade the index of `config`, without comparing it with the files; `open` does both."""
         self.config = config
         self._engine = database.make_engine(config.index)
-        self._search = SearchSync(config, self._engine)
-        self._indexer = SearchThread(config, self._search)
-        self._store = Store(config, self._engine, files.Locks(config.locks_dir), self._indexer.note)
         self._agents = Agents(config, self._engine)
+        self._searcher = Searcher(config, self._engine, self._agents)
+        self._store = Store(config, self._engine, files.Locks(config.locks_dir), self._searcher.note)
         self._freshness = Freshness(self._engine, config.sessions_dir, config.trash_dir, self._agents)
         self._lists = Lists()
         self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
@@ -145,7 +144,7 @@ class SessionRepository:
         self._freshness.catch_up(progress)
         settle_leftovers(self._store)
         sync.drop_unused_drafts(self._engine)
-        self._indexer.begin()
+        self._searcher.start()
 
     def __enter__(self) -> Self:
         return self
@@ -157,8 +156,7 @@ class SessionRepository:
 
     def close(self) -> None:
         """Close every connection. The repository must not be used afterwards."""
-        self._indexer.close()
-        self._search.close()
+        self._searcher.close()
         self._agents.close()
         self._engine.dispose()
 
@@ -280,31 +278,17 @@ class SessionRepository:
         Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
         """
         chosen = combined_filters(filters, fields, default=Filters(agent=True))
-        limits = ranking.check_limits(role, since, until, depth)
-        asked = ranking.check_asked(text, scope, chosen, limits)
+        wanted = message_filter(role, since, until, depth)
+        request = search_request(text, scope, chosen, wanted)
         check_whole("limit", limit, 1, LARGEST_PAGE)
         check_whole("offset", offset)
-        if not asked.query.wanted:
+        if request.is_empty:
             return Hits()
-        showing = Showing(partial(read_message, self._store), mask if redact else str, self._view(chosen))
-        try:
-            return self._hits(asked, showing, offset, limit)
-        except Damaged:  # the texts' index, most likely, which is nothing to lose
-            self._search.start_anew()
-            return self._hits(asked, showing, offset, limit)
-
-    def _hits(self, asked: Asked, showing: Showing, offset: int, limit: int) -> Hits:
+        options = HitOptions(partial(read_message, self._store), mask if redact else str, self._view(chosen))
         with self._freshness.current() as current:
             unreadable = current.warnings(agents=False)
-        missing = self._search.catch_up()  # which reads files, and so is done outside of transactions
-        if missing:
-            self._indexer.complete()
-        with database.reading(self._engine) as index, self._search.reading() as texts:
-            found = ranking.Search(index, texts, self._agents, asked)
-            page = found.page(offset, limit, showing.view)
-        hits = ranking.hits(page, showing)
-        warnings = (*unreadable, *filter(None, [self._indexer.problem]), *found.warnings)
-        return Hits(hits, missing, warnings)
+        hits = self._searcher.search(request, options, offset, limit)
+        return Hits(hits, hits.missing, (*unreadable, *hits.warnings))
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
         """Make every message searchable now, and return how many sessions could not be read.
@@ -314,7 +298,7 @@ class SessionRepository:
         """
         with self._freshness.current():
             pass
-        return self._search.complete(progress)
+        return self._searcher.complete(progress)
 
     # ---- one session ------------------------------------------------------------------------------------
 
@@ -674,8 +658,7 @@ class SessionRepository:
         report = sync.rebuild(self._engine, self.config.sessions_dir, progress)
         sync.sync_trash(self._engine, self.config.trash_dir)
         self._agents.rebuild()
-        self._search.renew()
-        self._indexer.complete()
+        self._searcher.rebuild()
         return report
 
 

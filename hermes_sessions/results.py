@@ -16,6 +16,7 @@ Item = TypeVar("Item")
 
 UsageBy = Literal["day", "model", "source", "project", "profile"]
 Scope = Literal["all", "title", "content"]
+MatchedIn = Literal["title", "content"]
 ExportFormat = Literal["json", "markdown", "html"]
 
 # `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
@@ -131,7 +132,7 @@ class Hit:
 
     session_id: str
     title: str
-    match: str
+    match: MatchedIn
     snippet: str
     message_index: int | None
     source: str

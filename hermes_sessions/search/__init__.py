@@ -1,14 +1,13 @@
-"""Search: words, queries, full-text tables, ranking, and the indexing in the background."""
+"""Search: the query language, the search index and its updates, the order of results, and snippets."""
 
-from . import ranking
-from .ranking import Asked, Showing
-from .sync import SearchSync
-from .worker import SearchThread
+from .hits import HitOptions
+from .request import SearchRequest, message_filter, search_request
+from .searcher import Searcher
 
 __all__ = [
-    "Asked",
-    "SearchSync",
-    "SearchThread",
-    "Showing",
-    "ranking",
+    "HitOptions",
+    "SearchRequest",
+    "Searcher",
+    "message_filter",
+    "search_request",
 ]

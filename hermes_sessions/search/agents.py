@@ -1,7 +1,6 @@
-"""Searching the messages of one state of an agent's `state.db`, by the full-text tables that the agent keeps.
+"""Searches the messages in one state of an agent's `state.db`, through the full-text tables of the agent.
 
-Speaks SQLite to whatever release wrote the file: where a table is missing, the latest messages are gone
-through.
+Written for SQLite and for every release of the agent. Without such a table, the latest messages are scanned.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,18 +11,17 @@ from sqlalchemy.exc import OperationalError
 
 from ..agent import Snapshot
 from ..index import database
-from .query import Closeness, Query, expression, short_texts, trigrams
-from .tables import LAST_NUMBER, Limits
+from .query import MatchMode, Query, fts_expression, short_texts, trigram_expression
+from .tables import LAST_NUMBER, MessageFilter
 
 WORDS, TRIGRAMS = "messages_fts", "messages_fts_trigram"
-SCANNED = 20_000  # messages that are gone through where the agent keeps no index: about a tenth of a second
-MOST_TRIGRAMS = 200  # that one short text stands for
-# Behind every text that begins with another: of all the characters that there are, the last.
-_LAST = "\U0010ffff"
+SCANNED = 20_000  # messages that are scanned without a full-text table: about a tenth of a second
+MOST_TRIGRAMS = 200  # that one short term stands for
+_LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the characters before it
 
 
 class AgentMatch(NamedTuple):
-    """A message that matches: of which session, its own id, and how well (higher is better)."""
+    """A message that matches. `relevance` is higher for a better match; `sent_at` is in seconds."""
 
     session_id: str
     message_id: int
@@ -31,140 +29,158 @@ class AgentMatch(NamedTuple):
     relevance: float
 
 
-class TextSource(NamedTuple):
-    """Where messages are looked for, in SQL: tables, how good a match is, and what numbers them."""
+class AgentMatches(NamedTuple):
+    """The newest messages that match, and why there may be more; None if there are no more."""
+
+    matches: list[AgentMatch]
+    warning: str | None = None
+
+
+class MatchWindow(NamedTuple):
+    """The newest `most` matches whose message ids are below `before`, None for the newest of all."""
+
+    most: int
+    before: int | None = None
+
+
+class _Selection(NamedTuple):
+    """The parts of a SELECT over messages that depend on how they are searched."""
 
     tables: str
     relevance: str
     number: str
 
 
-class Found(NamedTuple):
-    """The newest messages that match, and why there may be more, None if there are not."""
-
-    matches: list[AgentMatch]
-    warning: str | None = None
-
-
-def indexes(snapshot: Snapshot) -> frozenset[str]:
-    """Return which of the agent's full-text tables are there."""
-    found = snapshot.connection.exec_driver_sql(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?)", (WORDS, TRIGRAMS)
-    )
-    return frozenset(found.scalars())
-
-
-class Window(NamedTuple):
-    """The newest `most` messages with ids below `before` (None: of all)."""
-
-    most: int
-    before: int | None = None
-
-
-def search(snapshot: Snapshot, query: Query, closeness: Closeness, limits: Limits, window: Window) -> Found:
+def search_agent(
+    snapshot: Snapshot, query: Query, mode: MatchMode, wanted: MessageFilter, window: MatchWindow
+) -> AgentMatches:
     """Return the messages of a window that match.
 
-    A query in a script without spaces is asked once, for parts of words.
+    A query in an unspaced script is searched once, in mode WORD, as parts of words: in the other modes it
+    matches nothing.
     """
-    parts = query.is_unspaced or closeness is Closeness.PART
-    if query.is_unspaced and closeness is not Closeness.WORD:
-        return Found([])
-    present = indexes(snapshot)
-    table = TRIGRAMS if parts else WORDS
-    if table not in present:
-        return _scan(snapshot, query, limits, window) if parts or not present else Found([])
+    by_parts = query.is_unspaced or mode is MatchMode.SUBSTRING
+    if query.is_unspaced and mode is not MatchMode.WORD:
+        return AgentMatches([])
+    tables = full_text_tables(snapshot)
+    table = TRIGRAMS if by_parts else WORDS
+    if table not in tables:
+        return _scan(snapshot, query, wanted, window) if by_parts or not tables else AgentMatches([])
     try:
-        text = _trigrams(snapshot, query) if parts else expression(query, closeness, {})
-        return Found([] if text is None else _matches(snapshot, table, text, limits, window))
-    except OperationalError as error:  # made with a tokenizer that is not here, or damaged
-        found = _scan(snapshot, query, limits, window)
-        return found._replace(warning=f"the agent's index {table} cannot be used: {error.orig}")
+        text = _trigram_expression(snapshot, query) if by_parts else fts_expression(query, mode, {})
+        return AgentMatches([] if text is None else _matches(snapshot, table, text, wanted, window))
+    except OperationalError as error:  # damaged, or made with a tokenizer that this SQLite lacks
+        matches = _scan(snapshot, query, wanted, window)
+        return matches._replace(warning=f"The agent's search index {table} cannot be used: {error.orig}")
 
 
-def _matches(snapshot: Snapshot, table: str, text: str, limits: Limits, window: Window) -> list[AgentMatch]:
-    joined = f"{table} CROSS JOIN messages AS m ON m.id = {table}.rowid"
-    conditions = [f"{table} MATCH :text", f"{table}.rowid < :before", *_wanted(snapshot, limits)]
-    parameters = {"text": text, **_parameters(limits, window)}
-    return _read(snapshot, TextSource(joined, f"-bm25({table})", f"{table}.rowid"), conditions, parameters)
+def full_text_tables(snapshot: Snapshot) -> frozenset[str]:
+    """Return which of the agent's full-text tables the file has."""
+    tables = snapshot.connection.exec_driver_sql(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?)", (WORDS, TRIGRAMS)
+    )
+    return frozenset(tables.scalars())
 
 
-def _wanted(snapshot: Snapshot, limits: Limits) -> Iterator[str]:
+def _matches(
+    snapshot: Snapshot, table: str, text: str, wanted: MessageFilter, window: MatchWindow
+) -> list[AgentMatch]:
+    tables = f"{table} CROSS JOIN messages AS m ON m.id = {table}.rowid"
+    conditions = [f"{table} MATCH :text", f"{table}.rowid < :before", *_conditions(snapshot, wanted)]
+    parameters = {"text": text, **_parameters(wanted, window)}
+    return _select(snapshot, _Selection(tables, f"-bm25({table})", f"{table}.rowid"), conditions, parameters)
+
+
+def _conditions(snapshot: Snapshot, wanted: MessageFilter) -> Iterator[str]:
     columns = snapshot.schema.messages.c
     if "active" in columns:
         yield "m.active IS NOT 0"
-    if limits.role is not None and "role" in columns:
+    if wanted.role is not None and "role" in columns:
         yield "m.role = :role"
-    if limits.since is not None and "timestamp" in columns:
+    if wanted.since is not None and "timestamp" in columns:
         yield "m.timestamp >= :since"
-    if limits.until is not None and "timestamp" in columns:
+    if wanted.until is not None and "timestamp" in columns:
         yield "m.timestamp < :until"
 
 
-def _parameters(limits: Limits, window: Window) -> dict[str, Any]:
+def _parameters(wanted: MessageFilter, window: MatchWindow) -> dict[str, object]:
     before = LAST_NUMBER if window.before is None else window.before
     return {
-        "role": limits.role,
-        "since": limits.since,
-        "until": limits.until,
+        "role": wanted.role,
+        "since": wanted.since,
+        "until": wanted.until,
         "before": before,
         "most": window.most,
     }
 
 
-def _trigrams(snapshot: Snapshot, query: Query) -> str | None:
-    """Return the expression for the index of trigrams; a shorter text stands for those that begin with it."""
+# ---- trigrams -------------------------------------------------------------------------------------------
+
+
+def _trigram_expression(snapshot: Snapshot, query: Query) -> str | None:
+    """Return the expression for the table of trigrams; a short term stands for the trigrams it begins."""
     short = short_texts(query)
     if not short:
-        return trigrams(query, {})
+        return trigram_expression(query, {})
     connection = snapshot.connection
-    # In a database of this connection's own, in memory: nothing is written to the agent's.
+    # The table is in a temporary database in memory: nothing is written to the agent's file.
     connection.exec_driver_sql("PRAGMA temp_store = MEMORY")
     connection.exec_driver_sql(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.trigrams USING fts5vocab (main, {TRIGRAMS}, row)"
     )
-    return trigrams(query, {text: _beginning_with(connection, text.lower()) for text in short})
+    completions = {text: _beginning_with(connection, text.lower()) for text in short}
+    return trigram_expression(query, completions)
 
 
 def _beginning_with(connection: Connection, text: str) -> list[str]:
-    found = connection.exec_driver_sql(
+    trigrams = connection.exec_driver_sql(
         "SELECT term FROM temp.trigrams WHERE term >= ? AND term < ? ORDER BY doc DESC LIMIT ?",
-        (text, text + _LAST, MOST_TRIGRAMS),
+        (text, text + _LAST_CHARACTER, MOST_TRIGRAMS),
     )
-    return [str(term) for term in found.scalars()]
+    return [str(trigram) for trigram in trigrams.scalars()]
 
 
-def _scan(snapshot: Snapshot, query: Query, limits: Limits, window: Window) -> Found:
-    """Go through the latest messages; letters of ASCII match in any case."""
+# ---- without a full-text table --------------------------------------------------------------------------
+
+
+def _scan(snapshot: Snapshot, query: Query, wanted: MessageFilter, window: MatchWindow) -> AgentMatches:
+    """Search the latest messages one by one; only ASCII letters match in either case."""
     if "content" not in snapshot.schema.messages.c:
-        return Found([], "the agent's messages have no column content: they cannot be searched")
+        return AgentMatches(
+            [], "The agent's messages cannot be searched: its state.db has no column messages.content"
+        )
     newest = snapshot.last_message()
-    wanted = {f"wanted{at}": _like(term.text) for at, term in enumerate(query.wanted)}
-    unwanted = {f"unwanted{at}": _like(term.text) for at, term in enumerate(query.unwanted)}
+    required = {f"required{at}": _like(term.text) for at, term in enumerate(query.required)}
+    excluded = {f"excluded{at}": _like(term.text) for at, term in enumerate(query.excluded)}
     conditions = [
         "m.id > :oldest",
         "m.id < :before",
-        *(f"m.content LIKE :{name} ESCAPE '\\'" for name in wanted),
-        *(f"m.content NOT LIKE :{name} ESCAPE '\\'" for name in unwanted),
-        *_wanted(snapshot, limits),
+        *(f"m.content LIKE :{name} ESCAPE '\\'" for name in required),
+        *(f"m.content NOT LIKE :{name} ESCAPE '\\'" for name in excluded),
+        *_conditions(snapshot, wanted),
     ]
-    parameters = {"oldest": newest - SCANNED, **wanted, **unwanted, **_parameters(limits, window)}
-    matches = _read(snapshot, TextSource("messages AS m", "0.0", "m.id"), conditions, parameters)
-    warning = f"only the agent's last {SCANNED:,} messages were searched: it keeps no full-text index"
-    return Found(matches, warning if newest > SCANNED else None)
+    parameters = {"oldest": newest - SCANNED, **required, **excluded, **_parameters(wanted, window)}
+    matches = _select(snapshot, _Selection("messages AS m", "0.0", "m.id"), conditions, parameters)
+    return AgentMatches(matches, _INCOMPLETE if newest > SCANNED else None)
+
+
+_INCOMPLETE = (
+    f"Only the agent's latest {SCANNED:,} messages were searched, because its state.db has no full-text index"
+)
 
 
 def _like(text: str) -> str:
     return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
-def _read(
-    snapshot: Snapshot, source: TextSource, conditions: Sequence[str], parameters: Mapping[str, Any]
+def _select(
+    snapshot: Snapshot, selection: _Selection, conditions: Sequence[str], parameters: Mapping[str, object]
 ) -> list[AgentMatch]:
-    """Return the matching messages, the newest first."""
+    """Return the matching messages, newest first."""
     sent_at = "m.timestamp" if "timestamp" in snapshot.schema.messages.c else "NULL"
-    statement = (  # of names and conditions that are written in this module
-        f"SELECT m.session_id, m.id, {sent_at}, {source.relevance} FROM {source.tables} "  # noqa: S608
-        f"WHERE {' AND '.join(conditions)} ORDER BY {source.number} DESC LIMIT :most"
+    statement = (  # made of the names and conditions in this module alone
+        f"SELECT m.session_id, m.id, {sent_at}, {selection.relevance} FROM {selection.tables} "  # noqa: S608
+        f"WHERE {' AND '.join(conditions)} ORDER BY {selection.number} DESC LIMIT :most"
     )
     found = database.driver_tuples(snapshot.connection.exec_driver_sql(statement, dict(parameters)))
     return [_match(row) for row in found]

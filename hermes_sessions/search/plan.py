@@ -1,4 +1,4 @@
-"""What the full-text index lacks: the sessions that there are beside those that it knows, and what to do."""
+"""What the search index lacks: which titles to add, change or remove, and whose messages to read."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,61 +8,75 @@ from sqlalchemy import Connection
 
 from ..index import AGENT_CONVERSATIONS, SESSIONS, database
 from ..model import Signature
-from .tables import OWN, Entry
+from .tables import WEB_UI, EntryKey, SearchEntry
 
 
-class Listed(NamedTuple):
-    """A session as the sessions' index has it; `signature` is None for an agent's conversation."""
+class ListedSession(NamedTuple):
+    """A session according to the index of sessions; `signature` is None for an agent's conversation."""
 
     title: str
     signature: Signature | None
 
 
-class Stale(NamedTuple):
-    """A session to read; its messages are in as of the version `known`, None for none; `size` in bytes."""
+class StaleSession(NamedTuple):
+    """A session whose file is to be read.
+
+    `indexed` is the version of the file whose messages are in the search index, None if none are. `size` is
+    the size of the file in bytes.
+    """
 
     session_id: str
-    known: Signature | None
+    indexed: Signature | None
     size: int
 
 
-class Plan(NamedTuple):
-    """What to do so that the index agrees with the sessions: by profile and id, the oldest first."""
+class SearchPlan(NamedTuple):
+    """What to do so that the search index agrees with the index of sessions, oldest sessions first."""
 
-    added: list[tuple[tuple[str, str], str]]
-    retitled: list[tuple[Entry, str]]
-    dropped: list[Entry]
-    stale: list[Stale]
+    added: list[tuple[EntryKey, str]]
+    retitled: list[tuple[SearchEntry, str]]
+    removed: list[SearchEntry]
+    stale: list[StaleSession]
 
 
-def plan(listed: Mapping[tuple[str, str], Listed], known: Mapping[tuple[str, str], Entry]) -> Plan:
-    """Return what to do; `listed` comes oldest first."""
-    found = Plan([], [], [entry for key, entry in known.items() if key not in listed], [])
+def make_plan(
+    listed: Mapping[EntryKey, ListedSession], entries: Mapping[EntryKey, SearchEntry]
+) -> SearchPlan:
+    """Compare the sessions that there are, oldest first, with the entries of the search index."""
+    plan = SearchPlan([], [], [entry for key, entry in entries.items() if key not in listed], [])
     for key, (title, signature) in listed.items():
-        entry = known.get(key)
+        entry = entries.get(key)
         if entry is None:
-            found.added.append((key, title))
+            plan.added.append((key, title))
         elif entry.title != title:
-            found.retitled.append((entry, title))
+            plan.retitled.append((entry, title))
         indexed = entry.signature if entry else None
         if signature is not None and signature != indexed:
-            found.stale.append(Stale(key[1], indexed, signature.size))
-    return found
+            plan.stale.append(StaleSession(key[1], indexed, signature.size))
+    return plan
 
 
-def listed(connection: Connection) -> dict[tuple[str, str], Listed]:
-    """Return every session with a file and every conversation of an agent, the oldest first."""
-    sessions = sa.select(
-        SESSIONS.c.session_id, SESSIONS.c.title, SESSIONS.c.size, SESSIONS.c.mtime_ns, SESSIONS.c.inode
-    )
-    listed: list[tuple[float, tuple[str, str], Listed]] = []
-    own = database.driver_tuples(
-        connection.execute(sessions.add_columns(SESSIONS.c.age).where(SESSIONS.c.draft == sa.false()))
-    )
-    for session_id, title, size, mtime_ns, inode, age in own:
-        listed.append((-age, (OWN, session_id), Listed(title, Signature(size, mtime_ns, inode))))
-    conversations = AGENT_CONVERSATIONS.c
-    columns = (conversations.age, conversations.profile, conversations.session_id, conversations.title)
-    for age, profile, session_id, title in database.driver_tuples(connection.execute(sa.select(*columns))):
-        listed.append((-age, (profile, session_id), Listed(title, None)))
-    return {key: each for _, key, each in sorted(listed, key=lambda row: row[0])}
+def read_listed(connection: Connection) -> dict[EntryKey, ListedSession]:
+    """Return every session with a file and every conversation of an agent, oldest first."""
+    by_age = sorted([*_sessions(connection), *_conversations(connection)], key=lambda row: -row[0])
+    return {key: listed for _, key, listed in by_age}
+
+
+_Aged = tuple[float, EntryKey, ListedSession]  # with the row's `age`, minus the time of the last activity
+
+
+def _sessions(connection: Connection) -> list[_Aged]:
+    columns = (SESSIONS.c[name] for name in ("age", "session_id", "title", "size", "mtime_ns", "inode"))
+    query = sa.select(*columns).where(SESSIONS.c.draft == sa.false())
+    return [
+        (age, (WEB_UI, session_id), ListedSession(title, Signature(*version)))
+        for age, session_id, title, *version in database.driver_tuples(connection.execute(query))
+    ]
+
+
+def _conversations(connection: Connection) -> list[_Aged]:
+    columns = (AGENT_CONVERSATIONS.c[name] for name in ("age", "profile", "session_id", "title"))
+    return [
+        (age, (profile, session_id), ListedSession(title, None))
+        for age, profile, session_id, title in database.driver_tuples(connection.execute(sa.select(*columns)))
+    ]

@@ -1,42 +1,43 @@
-"""What somebody typed into the search box: as terms, as expressions of FTS5, and shown in a text.
+"""The query language: what was typed into a search box, as terms and as the expressions that FTS5 takes.
 
-Whatever was typed is a search. Words are all wanted; "a phrase" is meant as it stands, `-word` is not wanted,
-`word*` begins a word. Words joined by other characters, as in get_cli_sess, stand beside each other.
+Everything that can be typed is a valid query. All words must occur. "A phrase" must occur as written, `-word`
+must not occur, and `word*` is the beginning of a word. Words joined by other characters, as in get_cli_sess,
+must stand next to each other.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
 from ..errors import InvalidValue
 from ..fields import clean_text
-from ..results import MATCH_END, MATCH_START
-from .words import UNSPACED, fold, is_unspaced, spread, unspaced_runs
+from .words import UNSPACED, fold, is_unspaced, split_unspaced, unspaced_runs
 
-LONGEST_QUERY = 1_000
-MOST_EXPANDED = 8  # terms whose parts of words are looked up: each takes a pass over all words that there are
+LONGEST_QUERY = 1_000  # characters
+MOST_EXPANDED = 8  # terms that are looked up as parts of words: each takes a pass over all words
 MOST_WORDS = 64  # that one part of a word stands for
-BEFORE, AFTER = 60, 140
-SURROUNDINGS = 5_000  # masked around a match: the longest private keys are shorter
 
 _TERM = re.compile(r'(?<!\S)(-(?!-))?(?:"([^"]*)"?|([^\s"]+))|"([^"]*)"?|([^\s"]+)')
 _QUOTES = str.maketrans(dict.fromkeys("“”„«»「」『』", '"'))
-_PIECE = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
-_TRIGRAM = 3
+PIECE = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
+_TRIGRAM = 3  # characters
 
 
-class Closeness(IntEnum):
-    """How a word of the query must stand in a text: as a word, at the beginning of one, anywhere in one."""
+class MatchMode(IntEnum):
+    """How a word of the query must occur in a text: as a word, at the beginning of one, anywhere in one."""
 
     WORD = 0
-    BEGINNING = 1
-    PART = 2
+    PREFIX = 1
+    SUBSTRING = 2
 
 
 class Term(NamedTuple):
-    """One thing that was typed, composed (NFC): a word or several that stand beside each other."""
+    """One term of a query, in Unicode's composed form (NFC): a word, or several next to each other.
+
+    `quoted` is whether it was typed in quotation marks, `prefix` whether it ended with `*`.
+    """
 
     text: str
     quoted: bool = False
@@ -44,30 +45,40 @@ class Term(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What a text must have, and what it must not have."""
+    """The terms that a text must contain, and those that it must not."""
 
-    wanted: tuple[Term, ...]
-    unwanted: tuple[Term, ...] = ()
+    required: tuple[Term, ...]
+    excluded: tuple[Term, ...] = ()
 
     @property
     def is_unspaced(self) -> bool:
-        """Whether something of it is in a script without spaces."""
-        return any(is_unspaced(term.text) for term in (*self.wanted, *self.unwanted))
+        """Whether any term has a character of a script without spaces between words."""
+        return any(is_unspaced(term.text) for term in (*self.required, *self.excluded))
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether every required term is in quotation marks, so that only whole words match."""
+        return all(term.quoted for term in self.required)
 
 
 def parse(text: str) -> Query:
-    """Return what was typed, without a term if there is no word in it; raise `InvalidValue` if too long."""
+    """Return the query that was typed; terms without a letter or digit are dropped.
+
+    Raises `InvalidValue` if the text is longer than `LONGEST_QUERY`.
+    """
     if len(text) > LONGEST_QUERY:
         raise InvalidValue(f"text must be at most {LONGEST_QUERY:,} characters; this one has {len(text):,}")
     composed = unicodedata.normalize("NFC", clean_text(text)).translate(_QUOTES)
-    wanted: dict[Term, None] = {}
-    unwanted: dict[Term, None] = {}
-    for found in _TERM.finditer(composed):
-        minus, *phrases = found.groups()
-        for words, quoted in zip(phrases, (True, False, True, False), strict=True):
-            if words and _PIECE.search(words):
-                (unwanted if minus else wanted)[_term(words, quoted=quoted)] = None
-    return Query(tuple(wanted), tuple(unwanted)) if wanted else Query(tuple(unwanted))
+    required: dict[Term, None] = {}
+    excluded: dict[Term, None] = {}
+    for match in _TERM.finditer(composed):
+        minus, *alternatives = match.groups()
+        for words, quoted in zip(alternatives, (True, False, True, False), strict=True):
+            if words and PIECE.search(words):
+                (excluded if minus else required)[_term(words, quoted=quoted)] = None
+    if not required:  # `-word` alone would match nearly everything: it is taken literally
+        return Query(tuple(excluded))
+    return Query(tuple(required), tuple(excluded))
 
 
 def _term(words: str, *, quoted: bool) -> Term:
@@ -76,135 +87,86 @@ def _term(words: str, *, quoted: bool) -> Term:
     return Term(words.rstrip("*"), prefix=words.endswith("*"))
 
 
-# ---- expressions of FTS5 --------------------------------------------------------------------------------
+# ---- expressions for an index of words ------------------------------------------------------------------
 
 
-def expression(query: Query, closeness: Closeness, expanded: Mapping[Term, list[str]]) -> str:
-    """Return the expression that finds a query among texts that were `spread`.
+def fts_expression(query: Query, mode: MatchMode, expansions: Mapping[Term, list[str]]) -> str:
+    """Return the FTS5 expression that finds a query in texts that `split_unspaced` prepared.
 
-    `expanded` holds the words that each term of `expandable` stands for.
+    `expansions` holds the words that terms stand for, found by the patterns of `expansion_patterns`.
     """
-    wanted = [_alternatives(term, closeness, expanded.get(term, ())) for term in query.wanted]
-    unwanted = [_phrase(term, Closeness.WORD) for term in query.unwanted]
-    found = " AND ".join(wanted)
-    return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
+    required = [_alternatives(term, mode, expansions.get(term, ())) for term in query.required]
+    excluded = [_phrase(term, MatchMode.WORD) for term in query.excluded]
+    return _combined(required, excluded)
 
 
-def _alternatives(term: Term, closeness: Closeness, words: list[str] | tuple[()]) -> str:
-    first = _PIECE.search(fold(term.text))
+def _combined(required: Iterable[str], excluded: Iterable[str]) -> str:
+    wanted, unwanted = " AND ".join(required), " OR ".join(excluded)
+    return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
+
+
+def _alternatives(term: Term, mode: MatchMode, words: Iterable[str]) -> str:
+    first = PIECE.search(fold(term.text))
     rest = "" if first is None else fold(term.text)[first.end() :]
-    others = [_quoted(word + rest) + (" *" if _PIECE.search(rest) else "") for word in words]
-    return "(" + " OR ".join([_phrase(term, closeness), *others]) + ")"
+    others = [_quoted(word + rest) + (" *" if PIECE.search(rest) else "") for word in words]
+    return "(" + " OR ".join([_phrase(term, mode), *others]) + ")"
 
 
-def _phrase(term: Term, closeness: Closeness) -> str:
-    """Return the phrase of one term.
+def _phrase(term: Term, mode: MatchMode) -> str:
+    """Return the FTS5 phrase of one term.
 
-    A run of an unspaced script may go on in the text: the last character is not alone there, as it is where a
-    run ends, and a single one begins a pair.
+    A term that ends in an unspaced script may continue in the text. The index has such a run as pairs of
+    characters and its last character alone, so the phrase must end with the last pair instead; a single
+    character is the beginning of a pair.
     """
     runs = unspaced_runs(term.text)
     if runs and runs[-1].end() == len(term.text):
         if len(runs[-1][0]) == 1:
-            return _quoted(spread(term.text)) + " *"
-        return _quoted(spread(term.text).rstrip()[:-1])
-    begun = term.prefix or (closeness > Closeness.WORD and not term.quoted)
-    return _quoted(spread(term.text)) + (" *" if begun else "")
+            return _quoted(split_unspaced(term.text)) + " *"
+        return _quoted(split_unspaced(term.text).rstrip()[:-1])
+    is_prefix = term.prefix or (mode > MatchMode.WORD and not term.quoted)
+    return _quoted(split_unspaced(term.text)) + (" *" if is_prefix else "")
 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def expandable(query: Query) -> dict[Term, str]:
-    """Return for each term that is a part of words, or ends one, the LIKE pattern of those words."""
-    terms = [term for term in query.wanted if not term.quoted and not is_unspaced(term.text)]
-    return {term: _pattern_of_words(term) for term in terms[:MOST_EXPANDED]}
+def expansion_patterns(query: Query) -> dict[Term, str]:
+    """Return, for each term that may be a part of longer words, the LIKE pattern of those words."""
+    terms = [term for term in query.required if not term.quoted and not is_unspaced(term.text)]
+    return {term: _word_pattern(term) for term in terms[:MOST_EXPANDED]}
 
 
-def _pattern_of_words(term: Term) -> str:
-    pieces = _PIECE.findall(fold(term.text))
+def _word_pattern(term: Term) -> str:
+    pieces = PIECE.findall(fold(term.text))
     return f"%{pieces[0]}%" if len(pieces) == 1 else f"%{pieces[0]}"
 
 
-def trigrams(query: Query, beginnings: Mapping[str, list[str]]) -> str | None:
-    """Return the expression that finds a query's parts of words in an index of trigrams; None if none can.
+# ---- expressions for an index of trigrams ---------------------------------------------------------------
 
-    `beginnings` holds the trigrams that begin with each text of `short_texts`.
+
+def trigram_expression(query: Query, completions: Mapping[str, list[str]]) -> str | None:
+    """Return the FTS5 expression that finds a query's parts of words in an index of trigrams.
+
+    `completions` holds, for each of the `short_texts`, the trigrams that begin with it. The result is None if
+    a required term has none, so that nothing can match.
     """
-    wanted = [_of_trigrams(term.text, beginnings) for term in query.wanted]
-    unwanted = [_of_trigrams(term.text, beginnings) for term in query.unwanted]
-    if None in wanted:
+    required = [_trigram_term(term.text, completions) for term in query.required]
+    excluded = [_trigram_term(term.text, completions) for term in query.excluded]
+    if None in required:
         return None
-    found = " AND ".join(filter(None, wanted))
-    without = " OR ".join(filter(None, unwanted))
-    return f"({found}) NOT ({without})" if without else found
+    return _combined(filter(None, required), filter(None, excluded))
 
 
-def _of_trigrams(text: str, beginnings: Mapping[str, list[str]]) -> str | None:
+def _trigram_term(text: str, completions: Mapping[str, list[str]]) -> str | None:
     if len(text) >= _TRIGRAM:
         return _quoted(text)
-    known = beginnings.get(text)
+    known = completions.get(text)
     return "(" + " OR ".join(map(_quoted, known)) + ")" if known else None
 
 
 def short_texts(query: Query) -> list[str]:
-    """Return the texts of a query that are too short to be a trigram."""
-    texts = [term.text for term in (*query.wanted, *query.unwanted)]
+    """Return the terms of a query that are shorter than a trigram."""
+    texts = [term.text for term in (*query.required, *query.excluded)]
     return [text for text in texts if len(text) < _TRIGRAM]
-
-
-# ---- shown ----------------------------------------------------------------------------------------------
-
-
-def finder(query: Query, closeness: Closeness) -> re.Pattern[str]:
-    """Return what finds a query's words in a text that was composed and folded."""
-    return re.compile("|".join(_pattern(term, closeness) for term in query.wanted) or r"(?!)")
-
-
-# A word ends where no letter follows, and where an unspaced script begins.
-_STARTS = rf"(?:(?<![^\W_])|(?<=[{UNSPACED}]))"
-_ENDS = rf"(?:(?![^\W_])|(?=[{UNSPACED}]))"
-
-
-def _pattern(term: Term, closeness: Closeness) -> str:
-    pieces = _PIECE.findall(fold(term.text))
-    inner = r"[\W_]{0,40}".join(map(re.escape, pieces))
-    loose = Closeness.WORD if term.quoted else closeness
-    starts = "" if loose is Closeness.PART or is_unspaced(pieces[0]) else _STARTS
-    ends = "" if loose > Closeness.WORD or term.prefix or is_unspaced(pieces[-1]) else _ENDS
-    return starts + inner + ends
-
-
-def snippet(text: str, found_by: re.Pattern[str], mask: Callable[[str], str]) -> str:
-    """Return the part of a text around its first match, on one line, each match between two marks.
-
-    `mask` is applied before anything is cut, so that nothing is left of what it hides.
-    """
-    composed = unicodedata.normalize("NFC", text.replace(MATCH_START, "").replace(MATCH_END, ""))
-    match = found_by.search(fold(composed))
-    at, end = match.span() if match else (0, 0)
-    shown = mask(composed[max(0, at - SURROUNDINGS) : end + SURROUNDINGS])
-    shown = " ".join(shown.split())
-    match = found_by.search(fold(shown))
-    at, end = match.span() if match else (0, 0)
-    start, stop = _word_start(shown, at - BEFORE), end + AFTER
-    excerpt = "".join(_marked(shown[start:stop], found_by)).strip()
-    return ("…" if start else "") + excerpt + ("…" if stop < len(shown) else "")
-
-
-def _word_start(text: str, at: int) -> int:
-    """Return where the next word after a place begins, if it is near."""
-    if at <= 0:
-        return 0
-    space = text.find(" ", at, at + BEFORE // 2)
-    return at if space < 0 else space + 1
-
-
-def _marked(text: str, found_by: re.Pattern[str]) -> Iterator[str]:
-    at = 0
-    for match in found_by.finditer(fold(text)):
-        if match.end() > match.start():
-            yield text[at : match.start()] + MATCH_START + text[match.start() : match.end()] + MATCH_END
-            at = match.end()
-    yield text[at:]

@@ -1,284 +1,263 @@
-"""The full-text index kept in line with the sessions: by each change of ours, else by comparing versions.
+"""Keeps the search index in line with the sessions: by our own writes, and by comparing versions of files.
 
-Files are read outside of transactions, and what was read is stored only if no other process was faster.
+Files are read outside of transactions. What was read is stored only if no other process was faster.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from itertools import islice
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from .. import files
 from ..config import Config
-from ..errors import NotFound, StorageError, Unreadable, storing
-from ..index import database, rows
-from ..messages import RawMessage, cards_by_message, read_message, read_messages
+from ..errors import NotFound, StorageError, Unreadable
+from ..index import Progress, database, rows
 from ..model import Change, Signature
 from ..sidecars import Outline, reading
-from . import tables as search
-from .indexed_text import NO_TEXT, IndexedText, indexed_text
-from .plan import Plan, Stale, listed, plan
-from .tables import OWN, Entry, IndexedMessage
+from . import tables
+from .index_file import SearchFile
+from .plan import SearchPlan, StaleSession, make_plan, read_listed
+from .tables import WEB_UI, IndexedMessage, SearchEntry
+from .transcripts import added_messages, count_unchanged, in_batches, in_chunks, messages_of
 
-# What a search reads itself before it answers; more is left to the background, and the answer says so.
+# What a search indexes itself before it answers. More is left to the background, and the answer says so.
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
-BATCH_BYTES = reading.LARGEST_AT_ONCE  # stored at once: a few hundredths of a second
-CHUNK = 50  # messages in memory of a larger file
-PATIENCE_SECONDS = 0.25  # that a search waits for a file that is being read
+PATIENCE_SECONDS = 0.25  # how long a search waits for a file that is being indexed
 PASSES = 3
 KNOWN_WORDS = 200_000
-RENEW_FROM = 10_000  # messages that are no more, from which on a smaller index is worth making it anew
-
-Progress = Callable[[int, int], None]
+WORN_FROM = 10_000  # removed messages; fewer are never worth building the index again
 
 
-class SearchSync:
-    """The full-text index of one home. Thread-safe; any number of processes may have one home open."""
+def _always() -> bool:
+    return True
+
+
+class SearchIndex:
+    """The search index of one home. Thread-safe; any number of processes may have the home open."""
 
     def __init__(self, config: Config, index: Engine) -> None:
         self._config, self._index = config, index
-        self._path = config.search_file
-        self._engine: Engine | None = None
-        self._inode: int | None = None
-        self._opening, self._mending = threading.Lock(), threading.RLock()
+        self._file = SearchFile(config)
+        self._updating = threading.RLock()
         self._changes: deque[Change] = deque()
-        self._words: set[str] = set()
-        self._behind = 0
-
-    # ---- for whoever changes, searches, closes ------------------------------------------------------------
+        self._missing = 0
 
     def note(self, change: Change) -> None:
-        """Take note of a change of ours, for `apply_changes`."""
+        """Queue one of our own writes for `apply_changes`."""
         self._changes.append(change)
 
     def catch_up(self) -> int:
-        """Mend what differs if that is little; return how many sessions are missing still."""
-        if not self._mending.acquire(timeout=PATIENCE_SECONDS):
-            return max(1, self._behind)  # a large file is being read
+        """Index what is missing if that is little; return how many sessions are still missing."""
+        if not self._updating.acquire(timeout=PATIENCE_SECONDS):
+            return max(1, self._missing)  # a large file is being indexed
         try:
             self.apply_changes()
-            stale = self._look()
+            stale = self._compare()
             if len(stale) <= INLINE_FILES and sum(each.size for each in stale) <= INLINE_BYTES:
-                for _ in self._read_all(stale):
+                for _ in self._index_all(stale):
                     pass
-                stale = self._look() if stale else stale
+                stale = self._compare() if stale else stale
         finally:
-            self._mending.release()
-        self._behind = len(stale)
+            self._updating.release()
+        self._missing = len(stale)
         return len(stale)
 
     def is_behind(self) -> bool:
-        """Whether messages are missing; titles are brought in line meanwhile."""
-        return bool(self._look())
+        """Whether the messages of a session are missing; missing titles are indexed at once."""
+        return bool(self._compare())
 
-    def complete(self, progress: Progress | None = None, goes_on: Callable[[], bool] = lambda: True) -> int:
-        """Mend all that differs while it `goes_on`; return how many sessions were not read."""
+    def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = _always) -> int:
+        """Index all that is missing, as long as `keep_going()`; return how many sessions are still missing.
+
+        `progress(done, total)` is called with counts of sessions.
+        """
         self.apply_changes()
-        self._renew_if_worn()
-        stale = self._look()
+        self._rebuild_if_worn()
+        stale = self._compare()
         for _ in range(PASSES):
-            for done in self._read_all(stale, goes_on):
-                self._behind = len(stale) - done
+            for done in self._index_all(stale, keep_going):
+                self._missing = len(stale) - done
                 if progress:
                     progress(done, len(stale))
                 self.apply_changes()
-            if not goes_on():
-                return self._behind
-            stale = self._look()
+            if not keep_going():
+                return self._missing
+            stale = self._compare()
             if not stale:
                 break
-        self._behind = len(stale)
+        self._missing = len(stale)
         return len(stale)
 
-    def start_anew(self) -> None:
-        """Throw the file away, which is damaged, and have it made anew."""
-        with self._mending, self._opening:
-            if self._engine is not None:
-                self._engine.dispose()
-            self._engine = None
-            remove(self._path)
+    def replace(self) -> None:
+        """Remove the file, which is damaged; the next use begins a new one."""
+        with self._updating:
+            self._file.remove()
 
-    def renew(self) -> None:
-        """Have every message read anew."""
-        with self._mending, database.writing(self._opened()) as connection:
-            search.renew(connection)
-        self._words.clear()
+    def clear(self) -> None:
+        """Remove every message, so that all are read and indexed again."""
+        with self._updating:
+            with self._file.writing() as connection:
+                tables.clear_messages(connection)
+            self._file.known_words.clear()
 
     def close(self) -> None:
         """Close every connection that is not in use; the next use opens one."""
-        if self._engine is not None:
-            self._engine.dispose()
+        self._file.close()
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """Return a context that gives out a connection to the index."""
-        return database.reading(self._opened())
+        """Return a context that gives out a connection to the search index."""
+        return self._file.reading()
 
-    # ---- the file -----------------------------------------------------------------------------------------
+    # ---- what is missing ----------------------------------------------------------------------------------
 
-    def _opened(self) -> Engine:
-        """Return the engine of the file, made anew where it is another format's or was removed."""
-        with self._opening:
-            if self._engine is not None and _inode(self._path) == self._inode:
-                return self._engine
-            if self._engine is not None:
-                self._engine.dispose()
-            engine = database.make_engine(self._path)
-            try:
-                self._prepare(engine)
-            except BaseException:
-                engine.dispose()
-                raise
-            self._engine, self._inode = engine, _inode(self._path)
-            self._words.clear()
-            return engine
-
-    def _prepare(self, engine: Engine) -> None:
-        with database.reading(engine) as connection:
-            found = search.format_of(connection)
-        if found == search.FORMAT:
-            return
-        with files.file_lock(self._config.locks_dir / "search-file.lock"):
-            if found:
-                engine.dispose()
-                remove(self._path)
-            with database.writing(engine) as connection:
-                if search.format_of(connection) == 0:
-                    search.create(connection)
-
-    # ---- differences --------------------------------------------------------------------------------------
-
-    def _look(self) -> list[Stale]:
-        """Bring titles in line, and return the sessions whose messages are not, the oldest first."""
-        if self._agrees():
+    def _compare(self) -> list[StaleSession]:
+        """Index missing titles, and return the sessions whose messages are missing, oldest first."""
+        if self._is_synced():
             return []
-        # What is listed is read when nobody else can write here: or what came since would be dropped again.
-        with self._mending, database.writing(self._opened()) as connection:
+        # The sessions are listed while no other process can write here: else what it has just added would be
+        # removed again.
+        with self._updating, self._file.writing() as connection:
             with database.reading(self._index) as index:
-                version, there = rows.state(index).version, listed(index)
-            found = plan(there, search.entries(connection))
-            _store(connection, found)
-            search.put_token(connection, "" if found.stale else version)
-        return found.stale
+                version, listed = rows.state(index).version, read_listed(index)
+            plan = make_plan(listed, tables.all_entries(connection))
+            _apply_titles(connection, plan)
+            tables.set_synced_version(connection, "" if plan.stale else version)
+        return plan.stale
 
-    def _agrees(self) -> bool:
-        with self.reading() as connection:
-            known = search.token(connection)
+    def _is_synced(self) -> bool:
+        with self._file.reading() as connection:
+            synced = tables.synced_version(connection)
         with database.reading(self._index) as index:
-            return known == rows.state(index).version
+            return synced == rows.state(index).version
 
-    def _read_all(self, stale: Sequence[Stale], goes_on: Callable[[], bool] = lambda: True) -> Iterator[int]:
-        """Read and index these sessions, given oldest first, from the newest on; yield how many are done."""
+    def _rebuild_if_worn(self) -> None:
+        """Clear the index if most of its texts belong to removed messages."""
+        with self._file.reading() as connection:
+            removed, present = tables.count_texts(connection)
+        if removed > max(WORN_FROM, present):
+            self.clear()
+
+    # ---- files --------------------------------------------------------------------------------------------
+
+    def _index_all(
+        self, stale: Sequence[StaleSession], keep_going: Callable[[], bool] = _always
+    ) -> Iterator[int]:
+        """Index sessions, given oldest first, from the newest on; yield how many are done."""
         done = 0
-        for some in _batches(stale[::-1]):
-            if not goes_on():
+        for batch in in_batches(stale[::-1]):
+            if not keep_going():
                 return
-            with self._mending:
-                self._read(some[::-1], goes_on)
-            done += len(some)
+            with self._updating:
+                self._index_batch(batch[::-1], keep_going)
+            done += len(batch)
             yield done
 
-    def _read(self, stale: Sequence[Stale], goes_on: Callable[[], bool]) -> None:
+    def _index_batch(self, batch: Sequence[StaleSession], keep_going: Callable[[], bool]) -> None:
         with ExitStack() as stack:
-            outlined = [(each, self._outlined(stack, each.session_id)) for each in stale]
-            read = [(each, source) for each, source in outlined if source is not None]
-            if len(read) == 1:
-                self._index_large(*read[0], goes_on)
-            elif read:
-                self._index_small(read)
+            opened = [(each, self._open(stack, each.session_id)) for each in batch]
+            readable = [(each, source) for each, source in opened if source is not None]
+            if len(readable) == 1:
+                self._index_large(*readable[0], keep_going)
+            elif readable:
+                self._index_small(readable)
 
-    def _outlined(self, stack: ExitStack, session_id: str) -> Outline | None:
-        with suppress(NotFound, Unreadable, StorageError):  # it stays among what is missing, which is said
+    def _open(self, stack: ExitStack, session_id: str) -> Outline | None:
+        # A file that cannot be read stays among the missing ones, which the answer of a search counts.
+        with suppress(NotFound, Unreadable, StorageError):
             path = reading.path_of(self._config.sessions_dir, session_id)
             return stack.enter_context(reading.surveyed(path, session_id))
         return None
 
-    def _index_small(self, read: Sequence[tuple[Stale, Outline]]) -> None:
-        """Index files, which are in memory, by one transaction."""
-        with database.writing(self._opened()) as connection:
-            first = search.below(connection, sum(source.total for _, source in read))
-            for stale, source in read:
-                entry = search.entry(connection, stale.session_id)
-                if entry is not None and entry.signature == stale.known:  # else another process was faster
-                    kept = _count_same(_messages(source, 0), search.digests(connection, entry.number))
-                    search.keep(connection, entry.number, kept)
-                    older = entry.signature is None and not kept
-                    at = first if older else search.above(connection)
-                    for chunk in _chunks(_messages(source, kept)):
-                        self._put(connection, entry, chunk, at)
-                        at += len(chunk)
-                    search.mark(connection, entry.number, source.stored.signature)
+    def _index_small(self, batch: Sequence[tuple[StaleSession, Outline]]) -> None:
+        """Index files that are in memory, in one transaction."""
+        with self._file.writing() as connection:
+            first = tables.numbers_before_all(connection, sum(source.total for _, source in batch))
+            for stale, source in batch:
+                entry = tables.find_entry(connection, stale.session_id)
+                if entry is not None and entry.signature == stale.indexed:  # no other process was faster
+                    self._index_changed(connection, entry, source, first)
                 first += source.total
 
-    def _index_large(self, stale: Stale, source: Outline, goes_on: Callable[[], bool]) -> None:
-        """Index one file by several transactions, so that nobody waits for all of it, nor is it in memory."""
-        with self.reading() as connection:
-            entry = search.entry(connection, stale.session_id)
-            if entry is None or entry.signature != stale.known:
+    def _index_changed(
+        self, connection: Connection, entry: SearchEntry, source: Outline, reserved: int
+    ) -> None:
+        """Index the messages of a file from the first changed one on.
+
+        A session that is indexed for the first time gets the numbers from `reserved` on.
+        """
+        unchanged = count_unchanged(messages_of(source, 0), tables.message_digests(connection, entry))
+        tables.remove_messages_from(connection, entry, unchanged)
+        is_new = entry.signature is None and not unchanged
+        number = reserved if is_new else tables.next_number(connection)
+        for chunk in in_chunks(messages_of(source, unchanged)):
+            self._add(connection, entry, chunk, number)
+            number += len(chunk)
+        tables.set_signature(connection, entry, source.stored.signature)
+
+    def _index_large(self, stale: StaleSession, source: Outline, keep_going: Callable[[], bool]) -> None:
+        """Index one file in several transactions, so that other writers do not wait for all of it."""
+        with self._file.reading() as connection:
+            entry = tables.find_entry(connection, stale.session_id)
+            if entry is None or entry.signature != stale.indexed:
                 return
-            known = search.digests(connection, entry.number)
-        kept = _count_same(_messages(source, 0), known)
-        with database.writing(self._opened()) as connection:
-            if search.entry(connection, stale.session_id) != entry:
-                return
-            search.keep(connection, entry.number, kept)
-            older = entry.signature is None and not kept
-            at = search.below(connection, source.total) if older else None
-        for chunk in _chunks(_messages(source, kept)):
-            if not goes_on():
-                return  # whoever goes on finds how far this came
-            with database.writing(self._opened()) as connection:
-                self._put(connection, entry, chunk, search.above(connection) if at is None else at)
-            at = None if at is None else at + len(chunk)
-        with database.writing(self._opened()) as connection:
-            search.mark(connection, entry.number, source.stored.signature)
+            digests = tables.message_digests(connection, entry)
+        unchanged = count_unchanged(messages_of(source, 0), digests)
+        with self._file.writing() as connection:
+            if tables.find_entry(connection, stale.session_id) != entry:
+                return  # another process was faster
+            tables.remove_messages_from(connection, entry, unchanged)
+            is_new = entry.signature is None and not unchanged
+            reserved = tables.numbers_before_all(connection, source.total) if is_new else None
+        for chunk in in_chunks(messages_of(source, unchanged)):
+            if not keep_going():
+                return  # the next pass finds these messages indexed and continues after them
+            with self._file.writing() as connection:
+                number = tables.next_number(connection) if reserved is None else reserved
+                self._add(connection, entry, chunk, number)
+            reserved = None if reserved is None else reserved + len(chunk)
+        with self._file.writing() as connection:
+            tables.set_signature(connection, entry, source.stored.signature)
 
-    def _put(self, connection: Connection, entry: Entry, chunk: Sequence[IndexedMessage], first: int) -> None:
-        search.put(connection, entry.number, chunk, first)
-        new = search.words_of(chunk) - self._words
-        search.put_words(connection, new)
-        if len(self._words) + len(new) > KNOWN_WORDS:
-            self._words.clear()
-        self._words |= new
+    def _add(
+        self, connection: Connection, entry: SearchEntry, chunk: Sequence[IndexedMessage], first: int
+    ) -> None:
+        """Store messages, numbered from `first` on, and the words that the file does not have yet."""
+        tables.add_messages(connection, entry, chunk, first)
+        known = self._file.known_words
+        new = tables.words_of(chunk) - known
+        tables.add_words(connection, new)
+        if len(known) + len(new) > KNOWN_WORDS:
+            known.clear()
+        known |= new
 
-    def _renew_if_worn(self) -> None:
-        with self.reading() as connection:
-            garbage, messages = search.garbage(connection)
-        if garbage > max(RENEW_FROM, messages):
-            with self._mending, database.writing(self._opened()) as connection:
-                search.renew(connection)
-            self._words.clear()
-
-    # ---- changes of ours ----------------------------------------------------------------------------------
+    # ---- our own writes -----------------------------------------------------------------------------------
 
     def apply_changes(self) -> None:
-        """Index what was noted; of several changes of one session what they come to together."""
-        with self._mending:
-            together: dict[str, Change] = {}
+        """Index the queued writes; several of one session count as one."""
+        with self._updating:
+            changes: dict[str, Change] = {}
             while self._changes:
                 change = self._changes.popleft()
-                together[change.session_id] = _both(together.get(change.session_id), change)
-            for change in together.values():
+                changes[change.session_id] = _joined(changes.get(change.session_id), change)
+            for change in changes.values():
                 self._apply(change)
 
     def _apply(self, change: Change) -> None:
-        """Index a change; one that does not fit what is known of its session is left to the comparison."""
+        """Index one write; if it does not continue the indexed version, it is left to the comparison."""
         if change.after is None:
-            with database.writing(self._opened()) as connection:
-                entry = search.entry(connection, change.session_id)
+            with self._file.writing() as connection:
+                entry = tables.find_entry(connection, change.session_id)
                 if entry is not None:
-                    search.drop(connection, entry)
+                    tables.remove_entry(connection, entry)
         elif change.kept is not None:
-            messages = self._added(change.session_id, change.after, change.kept)
+            messages = self._added_messages(change.session_id, change.after, change.kept)
             if messages is not None:
-                with database.writing(self._opened()) as connection:
+                with self._file.writing() as connection:
                     self._index_change(connection, change, messages)
 
-    def _added(self, session_id: str, version: Signature, kept: int) -> list[IndexedMessage] | None:
-        """Return the messages from `kept` on, the others unread; None if the file is another version."""
+    def _added_messages(self, session_id: str, version: Signature, kept: int) -> list[IndexedMessage] | None:
+        """Return the messages from position `kept` on, None if the file has another version by now."""
         with database.reading(self._index) as connection:
             row = rows.get(connection, session_id)
         if row is None or row.stored.signature != version or row.stored.marks is None:
@@ -288,109 +267,37 @@ class SearchSync:
             suppress(NotFound, Unreadable),
             reading.remembered(folder, session_id, row.stored, count) as source,
         ):
-            if source is not None:
-                messages, tool_calls = reading.messages_from(source, kept), reading.tool_calls(source)
-                added = read_messages(messages, tool_calls, kept)
-                return [search.message(position, indexed_text(message)) for position, message in added]
+            return None if source is None else added_messages(source, kept)
         return None
 
     def _index_change(
         self, connection: Connection, change: Change, messages: Sequence[IndexedMessage]
     ) -> None:
-        entry = search.entry(connection, change.session_id)
+        entry = tables.find_entry(connection, change.session_id)
         if change.before != (entry.signature if entry else None) or change.after is None:
             return
         if entry is None:
-            number = search.add(connection, OWN, change.session_id, change.title)
-            entry = Entry(number, change.title, None)
+            entry = tables.add_entry(connection, (WEB_UI, change.session_id), change.title)
         if entry.title != change.title:
-            search.retitle(connection, entry, change.title)
-        search.keep(connection, entry.number, change.kept or 0)
-        for chunk in _chunks(iter(messages)):
-            self._put(connection, entry, chunk, search.above(connection))
-        search.mark(connection, entry.number, change.after)
+            tables.set_title(connection, entry, change.title)
+        tables.remove_messages_from(connection, entry, change.kept or 0)
+        for chunk in in_chunks(iter(messages)):
+            self._add(connection, entry, chunk, tables.next_number(connection))
+        tables.set_signature(connection, entry, change.after)
 
 
-def _both(first: Change | None, then: Change) -> Change:
-    """Return what two changes of a session come to, one after the other."""
-    if first is None or then.after is None or first.after != then.before:
-        return then
-    kept = None if first.kept is None or then.kept is None else min(first.kept, then.kept)
-    return then._replace(before=first.before, kept=kept)
+def _joined(first: Change | None, second: Change) -> Change:
+    """Return what two writes of a session amount to, one after the other."""
+    if first is None or second.after is None or first.after != second.before:
+        return second
+    kept = None if first.kept is None or second.kept is None else min(first.kept, second.kept)
+    return second._replace(before=first.before, kept=kept)
 
 
-def _store(connection: Connection, found: Plan) -> None:
-    for (profile, session_id), title in found.added:
-        search.add(connection, profile, session_id, title)
-    for entry, title in found.retitled:
-        search.retitle(connection, entry, title)
-    for entry in found.dropped:
-        search.drop(connection, entry)
-
-
-def _chunks(messages: Iterator[IndexedMessage]) -> Iterator[list[IndexedMessage]]:
-    while chunk := list(islice(messages, CHUNK)):
-        yield chunk
-
-
-def _messages(source: Outline, first: int) -> Iterator[IndexedMessage]:
-    """Yield a file's messages from an index on, some at once: a session of 50 MB is never in memory."""
-    cards = _cards(source)
-    for start in range(first, source.total, CHUNK):
-        texts = reading.texts_between(source, start, min(start + CHUNK, source.total))
-        for position, text in enumerate(texts, start):
-            yield search.message(position, _indexed_text(source, text, cards.get(position, ())))
-
-
-def _cards(source: Outline) -> Mapping[int, Sequence[RawMessage]]:
-    """Return the calls of the session's own list by the index of their message."""
-    try:
-        return cards_by_message(reading.tool_calls(source))
-    except Unreadable:  # the messages can be searched all the same
-        return {}
-
-
-def _indexed_text(source: Outline, text: memoryview, cards: Sequence[RawMessage]) -> IndexedText:
-    """Return what is indexed of a message, nothing of one that cannot be decoded."""
-    try:
-        return indexed_text(read_message(reading.decode(source, text), cards))
-    except Unreadable:
-        return NO_TEXT
-
-
-def _count_same(messages: Iterator[IndexedMessage], digests: Sequence[int]) -> int:
-    """Return how many messages at the beginning are those that are indexed."""
-    same = 0
-    for message, digest in zip(messages, digests, strict=False):
-        if message.digest != digest:
-            break
-        same += 1
-    return same
-
-
-def _batches(stale: Sequence[Stale]) -> Iterator[list[Stale]]:
-    """Return the sessions in groups of a few files, a large one alone."""
-    some: list[Stale] = []
-    size = 0
-    for each in stale:
-        size += each.size
-        if some and size > BATCH_BYTES:
-            yield some
-            some, size = [], each.size
-        some.append(each)
-    if some:
-        yield some
-
-
-def _inode(path: Path) -> int | None:
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return None
-
-
-def remove(path: Path) -> None:
-    """Remove the index's files."""
-    with storing("cannot remove the search index"):
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-            path.with_name(name).unlink(missing_ok=True)
+def _apply_titles(connection: Connection, plan: SearchPlan) -> None:
+    for key, title in plan.added:
+        tables.add_entry(connection, key, title)
+    for entry, title in plan.retitled:
+        tables.set_title(connection, entry, title)
+    for entry in plan.removed:
+        tables.remove_entry(connection, entry)

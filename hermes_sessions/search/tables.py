@@ -1,12 +1,13 @@
-"""The full-text index of the web UI's transcripts and of every title: its tables, and the SQL over them.
+"""The search index: the tables of its file, and the SQL over them.
 
-Its own SQLite file beside the index, which can be deleted at any time. SQLite's FTS5 is meant: of a text
-only the words are kept. The numbers of messages fall with their age: the newest matches come first unsorted.
+`search.db` holds the words of the web UI's transcripts and of every title, in SQLite's FTS5. It is built from
+other files and can be deleted at any time. Newer messages have higher numbers, so that a query returns the
+newest matches first without sorting.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -14,15 +15,15 @@ from ..index import database
 from ..model import Signature
 from .indexed_text import IndexedText
 from .query import MOST_WORDS
-from .words import has_parts, spread, vocabulary
+from .words import distinct_words, is_expandable, split_unspaced
 
-FORMAT = 2  # of the file: another one is made anew
-OWN = ""  # the profile of what is the web UI's
-# Numbers of messages are given out from here: upwards as they come, downwards for what was there before.
-MIDDLE = 1 << 31
+FORMAT = 2  # of the file: a file of another format is replaced
+WEB_UI = ""  # stands for a profile in the entries of the web UI's sessions
+# New messages get numbers from here upwards; messages older than all that are indexed, from here downwards.
+FIRST_NUMBER = 1 << 31
 LAST_NUMBER = (1 << 63) - 1
 
-_TOKENS = "tokenize = \"unicode61 remove_diacritics 2\", content = ''"
+_OPTIONS = "tokenize = \"unicode61 remove_diacritics 2\", content = ''"  # no text is stored, only its words
 _TABLES = (
     "CREATE TABLE state (token TEXT NOT NULL)",
     "INSERT INTO state VALUES ('')",
@@ -36,13 +37,18 @@ _TABLES = (
     )""",
     "CREATE INDEX messages_of_entry ON messages (entry, position)",
     "CREATE TABLE words (word TEXT PRIMARY KEY) WITHOUT ROWID",
-    f"CREATE VIRTUAL TABLE texts USING fts5 (text, {_TOKENS})",
-    f"CREATE VIRTUAL TABLE titles USING fts5 (title, {_TOKENS})",
+    f"CREATE VIRTUAL TABLE texts USING fts5 (text, {_OPTIONS})",
+    f"CREATE VIRTUAL TABLE titles USING fts5 (title, {_OPTIONS})",
 )
 
+EntryKey: TypeAlias = tuple[str, str]  # a profile, WEB_UI for the web UI's sessions, and a session id
 
-class Entry(NamedTuple):
-    """A session of the index; `signature` is the version of the file whose messages are in, None for none."""
+
+class SearchEntry(NamedTuple):
+    """A session in the search index.
+
+    `signature` is the version of the file whose messages are indexed, None if none are.
+    """
 
     number: int
     title: str
@@ -50,15 +56,15 @@ class Entry(NamedTuple):
 
 
 class IndexedMessage(NamedTuple):
-    """A message to index, and where in the transcript it stands."""
+    """A message to index, and its position in the transcript."""
 
     position: int
     content: IndexedText
     digest: int
 
 
-class Match(NamedTuple):
-    """A message that matches; `relevance` is the better the higher, `number` falls with age."""
+class MessageMatch(NamedTuple):
+    """A message that matches. `relevance` is higher for a better match, `number` for a newer message."""
 
     session_id: str
     position: int
@@ -68,7 +74,7 @@ class Match(NamedTuple):
 
 
 class TitleMatch(NamedTuple):
-    """A title that matches, of a session of the web UI (`profile` is OWN) or of an agent's conversation."""
+    """A session whose title matches; `profile` is WEB_UI for the web UI's sessions, else the agent's."""
 
     profile: str
     session_id: str
@@ -76,8 +82,12 @@ class TitleMatch(NamedTuple):
     number: int
 
 
-class Limits(NamedTuple):
-    """Which messages are wanted: of this role, sent between these times, among the first `depth`."""
+class MessageFilter(NamedTuple):
+    """Which messages may match; None is no limit.
+
+    `role` is who sent them, `since` and `until` when (seconds since the epoch, half-open), and `depth` how
+    many messages at the beginning of each session are searched.
+    """
 
     role: str | None = None
     since: float | None = None
@@ -88,170 +98,174 @@ class Limits(NamedTuple):
 # ---- the file -------------------------------------------------------------------------------------------
 
 
-def format_of(connection: Connection) -> int:
+def read_format(connection: Connection) -> int:
     """Return the format of the file, 0 for an empty one."""
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
-def create(connection: Connection) -> None:
-    """Make the tables in an empty file."""
+def create_tables(connection: Connection) -> None:
+    """Create the tables in an empty file."""
     for statement in _TABLES:
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
 
 
-def token(connection: Connection) -> str:
-    """Return the version of the sessions' index that all here agrees with."""
+def synced_version(connection: Connection) -> str:
+    """Return the version of the index of sessions that the search index agrees with, empty for none."""
     return str(connection.exec_driver_sql("SELECT token FROM state").scalar_one())
 
 
-def put_token(connection: Connection, version: str) -> None:
-    """Store with which version of the sessions' index all here agrees."""
+def set_synced_version(connection: Connection, version: str) -> None:
+    """Store the version of the index of sessions that the search index agrees with."""
     connection.exec_driver_sql("UPDATE state SET token = ?", (version,))
 
 
 # ---- sessions -------------------------------------------------------------------------------------------
 
 
-def entries(connection: Connection) -> dict[tuple[str, str], Entry]:
-    """Return every session by profile and id."""
-    found = _read(
-        connection, "SELECT profile, session_id, number, title, size, mtime_ns, inode FROM entries", ()
+def all_entries(connection: Connection) -> dict[EntryKey, SearchEntry]:
+    """Return every entry by its key."""
+    found = _select(
+        connection, "SELECT profile, session_id, number, title, size, mtime_ns, inode FROM entries"
     )
     return {
-        (profile, session_id): Entry(number, title, _signature(*version))
+        (profile, session_id): SearchEntry(number, title, _signature(*version))
         for profile, session_id, number, title, *version in found
     }
 
 
-def entry(connection: Connection, session_id: str) -> Entry | None:
-    """Return one of the web UI's sessions, None if it is not here."""
-    found = _read(
+def find_entry(connection: Connection, session_id: str) -> SearchEntry | None:
+    """Return the entry of one of the web UI's sessions, None if there is none."""
+    found = _select(
         connection,
         "SELECT number, title, size, mtime_ns, inode FROM entries WHERE profile = ? AND session_id = ?",
-        (OWN, session_id),
+        (WEB_UI, session_id),
     )
-    return Entry(found[0][0], found[0][1], _signature(*found[0][2:])) if found else None
+    return SearchEntry(found[0][0], found[0][1], _signature(*found[0][2:])) if found else None
 
 
 def _signature(size: int | None, mtime_ns: int | None, inode: int | None) -> Signature | None:
     return None if size is None or mtime_ns is None or inode is None else Signature(size, mtime_ns, inode)
 
 
-def add(connection: Connection, profile: str, session_id: str, title: str) -> int:
-    """Store a session with its title, and return its number."""
+def add_entry(connection: Connection, key: EntryKey, title: str) -> SearchEntry:
+    """Store a session with its title and without messages."""
     statement = "INSERT INTO entries (profile, session_id, title) VALUES (?, ?, ?)"
-    number = int(connection.exec_driver_sql(statement, (profile, session_id, title)).lastrowid)
-    _put_title(connection, number, title)
-    return number
+    number = int(connection.exec_driver_sql(statement, (*key, title)).lastrowid)
+    _index_title(connection, number, title)
+    return SearchEntry(number, title, None)
 
 
-def _put_title(connection: Connection, number: int, title: str) -> None:
-    connection.exec_driver_sql("INSERT INTO titles (rowid, title) VALUES (?, ?)", (number, spread(title)))
-    put_words(connection, vocabulary(title))
+def _index_title(connection: Connection, number: int, title: str) -> None:
+    statement = "INSERT INTO titles (rowid, title) VALUES (?, ?)"
+    connection.exec_driver_sql(statement, (number, split_unspaced(title)))
+    add_words(connection, distinct_words(title))
 
 
-def retitle(connection: Connection, old: Entry, title: str) -> None:
-    """Give a session another title."""
-    _forget_title(connection, old)
-    connection.exec_driver_sql("UPDATE entries SET title = ? WHERE number = ?", (title, old.number))
-    _put_title(connection, old.number, title)
+def set_title(connection: Connection, entry: SearchEntry, title: str) -> None:
+    """Store another title of a session."""
+    _remove_title(connection, entry)
+    connection.exec_driver_sql("UPDATE entries SET title = ? WHERE number = ?", (title, entry.number))
+    _index_title(connection, entry.number, title)
 
 
-def drop(connection: Connection, old: Entry) -> None:
-    """Forget a session, its title and its messages."""
-    _forget_title(connection, old)
-    connection.exec_driver_sql("DELETE FROM messages WHERE entry = ?", (old.number,))
-    connection.exec_driver_sql("DELETE FROM entries WHERE number = ?", (old.number,))
+def remove_entry(connection: Connection, entry: SearchEntry) -> None:
+    """Remove a session with its title and messages."""
+    _remove_title(connection, entry)
+    connection.exec_driver_sql("DELETE FROM messages WHERE entry = ?", (entry.number,))
+    connection.exec_driver_sql("DELETE FROM entries WHERE number = ?", (entry.number,))
 
 
-def _forget_title(connection: Connection, old: Entry) -> None:
-    # FTS5 keeps no text: to forget one it is told which.
+def _remove_title(connection: Connection, entry: SearchEntry) -> None:
+    # FTS5 stores no text here, so it must be given the text that it is to forget.
     connection.exec_driver_sql(
-        "INSERT INTO titles (titles, rowid, title) VALUES ('delete', ?, ?)", (old.number, spread(old.title))
+        "INSERT INTO titles (titles, rowid, title) VALUES ('delete', ?, ?)",
+        (entry.number, split_unspaced(entry.title)),
     )
 
 
-def mark(connection: Connection, number: int, signature: Signature) -> None:
-    """Note of which version of a session's file the messages are in."""
+def set_signature(connection: Connection, entry: SearchEntry, signature: Signature) -> None:
+    """Store the version of the session's file whose messages are now indexed."""
     connection.exec_driver_sql(
-        "UPDATE entries SET size = ?, mtime_ns = ?, inode = ? WHERE number = ?", (*signature, number)
+        "UPDATE entries SET size = ?, mtime_ns = ?, inode = ? WHERE number = ?", (*signature, entry.number)
     )
 
 
 # ---- messages -------------------------------------------------------------------------------------------
 
 
-def message(position: int, content: IndexedText) -> IndexedMessage:
-    """Return a message to index."""
+def indexed_message(position: int, content: IndexedText) -> IndexedMessage:
+    """Return a message to index, with the digest that tells it from others."""
     digest = blake2b(f"{content.role}\0{content.text}".encode("utf-8", "replace"), digest_size=8).digest()
     return IndexedMessage(position, content, int.from_bytes(digest, signed=True))
 
 
-def digests(connection: Connection, number: int) -> list[int]:
+def message_digests(connection: Connection, entry: SearchEntry) -> list[int]:
     """Return the digests of a session's messages in order."""
     statement = "SELECT digest FROM messages WHERE entry = ? ORDER BY position"
-    return [digest for (digest,) in _read(connection, statement, (number,))]
+    return [digest for (digest,) in _select(connection, statement, (entry.number,))]
 
 
-def keep(connection: Connection, number: int, kept: int) -> None:
-    """Forget a session's messages from this position on.
+def remove_messages_from(connection: Connection, entry: SearchEntry, position: int) -> None:
+    """Remove a session's messages from a position on.
 
-    Their words stay in the index of words, where nothing points at them any more, until `renew`.
+    Their words stay in the index, where no message has their numbers any more, until `clear_messages`.
     """
     statement = "DELETE FROM messages WHERE entry = ? AND position >= ?"
-    connection.exec_driver_sql(statement, (number, kept))
+    connection.exec_driver_sql(statement, (entry.number, position))
 
 
-def above(connection: Connection) -> int:
-    """Return the number for the next message: later than all there ever were."""
-    # Of texts, also of messages that are no more: whoever got their numbers would be found by their words.
+def next_number(connection: Connection) -> int:
+    """Return the number for the next message, which is higher than all numbers ever used."""
+    # Numbers of removed messages count too: their words are still indexed and would find the new message.
     highest = connection.exec_driver_sql("SELECT max(id) FROM texts_docsize").scalar()
-    return MIDDLE if highest is None else max(MIDDLE, int(highest) + 1)
+    return FIRST_NUMBER if highest is None else max(FIRST_NUMBER, int(highest) + 1)
 
 
-def below(connection: Connection, count: int) -> int:
-    """Return the first of `count` numbers for messages that are older than all there ever were."""
+def numbers_before_all(connection: Connection, count: int) -> int:
+    """Return the first of `count` numbers that are lower than all numbers ever used."""
     lowest = connection.exec_driver_sql("SELECT min(id) FROM texts_docsize").scalar()
-    return min(MIDDLE, MIDDLE if lowest is None else int(lowest)) - count
+    return min(FIRST_NUMBER, FIRST_NUMBER if lowest is None else int(lowest)) - count
 
 
-def put(connection: Connection, entry_number: int, messages: Sequence[IndexedMessage], first: int) -> None:
-    """Store messages of a session under the numbers from `first` on."""
+def add_messages(
+    connection: Connection, entry: SearchEntry, messages: Sequence[IndexedMessage], first: int
+) -> None:
+    """Store messages of a session, numbered from `first` on."""
     rows = [
-        (first + at, entry_number, each.position, each.content.role, each.content.sent_at, each.digest)
-        for at, each in enumerate(messages)
+        (number, entry.number, each.position, each.content.role, each.content.sent_at, each.digest)
+        for number, each in enumerate(messages, first)
     ]
-    texts = [(first + at, spread(each.content.text)) for at, each in enumerate(messages)]
+    texts = [(number, split_unspaced(each.content.text)) for number, each in enumerate(messages, first)]
     if rows:
         connection.exec_driver_sql("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
         connection.exec_driver_sql("INSERT INTO texts (rowid, text) VALUES (?, ?)", texts)
 
 
-def put_words(connection: Connection, words: Iterable[str]) -> None:
-    """Store words, by whose parts messages are found."""
-    rows = [(word,) for word in words if has_parts(word)]
+def add_words(connection: Connection, words: Iterable[str]) -> None:
+    """Store words, so that they are found by their parts."""
+    rows = [(word,) for word in words if is_expandable(word)]
     if rows:
         connection.exec_driver_sql("INSERT OR IGNORE INTO words VALUES (?)", rows)
 
 
 def words_of(messages: Iterable[IndexedMessage]) -> set[str]:
-    """Return the different words of messages."""
-    found: set[str] = set()
+    """Return the words of messages, each once."""
+    words: set[str] = set()
     for each in messages:
-        found |= vocabulary(each.content.text)
-    return found
+        words |= distinct_words(each.content.text)
+    return words
 
 
-def garbage(connection: Connection) -> tuple[int, int]:
-    """Return how many texts belong to no message any more, and how many do."""
+def count_texts(connection: Connection) -> tuple[int, int]:
+    """Return how many indexed texts belong to removed messages, and how many to present ones."""
     texts = int(connection.exec_driver_sql("SELECT count(*) FROM texts_docsize").scalar_one())
     messages = int(connection.exec_driver_sql("SELECT count(*) FROM messages").scalar_one())
     return texts - messages, messages
 
 
-def renew(connection: Connection) -> None:
-    """Forget every message, so that all are indexed anew."""
+def clear_messages(connection: Connection) -> None:
+    """Remove every message, so that all are read and indexed again."""
     for statement in (
         "INSERT INTO texts (texts) VALUES ('delete-all')",
         "DELETE FROM messages",
@@ -264,15 +278,15 @@ def renew(connection: Connection) -> None:
 # ---- queries --------------------------------------------------------------------------------------------
 
 
-def matches(
-    connection: Connection, expression: str, limits: Limits, before: int | None, most: int
-) -> list[Match]:
-    """Return the newest `most` messages that match and whose number is below `before`.
+def find_messages(
+    connection: Connection, expression: str, wanted: MessageFilter, before: int | None, most: int
+) -> list[MessageMatch]:
+    """Return the newest `most` messages that match, of those with numbers below `before` (None: all).
 
-    To rank all 34,000 hits of a common word takes 59 ms, the newest 2,000 of them 4.
+    Ranking all 34,000 matches of a common word takes 59 ms, ranking the newest 2,000 of them 4 ms.
     """
     conditions, parameters = ["texts MATCH ?"], [expression]
-    for condition, value in _wanted(limits, before):
+    for condition, value in _conditions(wanted, before):
         conditions.append(condition)
         parameters.append(value)
     statement = (
@@ -280,36 +294,38 @@ def matches(
         "CROSS JOIN messages AS m ON m.number = texts.rowid CROSS JOIN entries AS e ON e.number = m.entry "
         f"WHERE {' AND '.join(conditions)} ORDER BY texts.rowid DESC LIMIT ?"
     )
-    return [Match(*row) for row in _read(connection, statement, (*parameters, most))]
+    return [MessageMatch(*row) for row in _select(connection, statement, (*parameters, most))]
 
 
-def _wanted(limits: Limits, before: int | None) -> Iterator[tuple[str, Any]]:
+def _conditions(wanted: MessageFilter, before: int | None) -> Iterator[tuple[str, Any]]:
     conditions = {
         "texts.rowid < ?": LAST_NUMBER if before is None else before,
-        "m.role = ?": limits.role,
-        "m.sent_at >= ?": limits.since,
-        "m.sent_at < ?": limits.until,
-        "m.position < ?": limits.depth,
+        "m.role = ?": wanted.role,
+        "m.sent_at >= ?": wanted.since,
+        "m.sent_at < ?": wanted.until,
+        "m.position < ?": wanted.depth,
     }
     return ((condition, value) for condition, value in conditions.items() if value is not None)
 
 
-def title_matches(connection: Connection, expression: str, before: int | None, most: int) -> list[TitleMatch]:
-    """Return the `most` sessions that came last of those whose titles match, numbered below `before`."""
+def find_titles(connection: Connection, expression: str, before: int | None, most: int) -> list[TitleMatch]:
+    """Return the latest `most` sessions whose titles match, of those numbered below `before` (None: all)."""
     statement = (
         "SELECT e.profile, e.session_id, -bm25(titles), e.number FROM titles "
         "CROSS JOIN entries AS e ON e.number = titles.rowid "
         "WHERE titles MATCH ? AND titles.rowid < ? ORDER BY titles.rowid DESC LIMIT ?"
     )
     parameters = (expression, LAST_NUMBER if before is None else before, most)
-    return [TitleMatch(*row) for row in _read(connection, statement, parameters)]
+    return [TitleMatch(*row) for row in _select(connection, statement, parameters)]
 
 
-def words_like(connection: Connection, pattern: str) -> list[str]:
-    """Return words that a LIKE pattern fits, the shortest first."""
+def find_words(connection: Connection, pattern: str) -> list[str]:
+    """Return at most `MOST_WORDS` words that a LIKE pattern matches, shortest first."""
     statement = "SELECT word FROM words WHERE word LIKE ? ORDER BY length(word), word LIMIT ?"
-    return [word for (word,) in _read(connection, statement, (pattern, MOST_WORDS))]
+    return [word for (word,) in _select(connection, statement, (pattern, MOST_WORDS))]
 
 
-def _read(connection: Connection, statement: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+def _select(
+    connection: Connection, statement: str, parameters: tuple[object, ...] = ()
+) -> list[tuple[Any, ...]]:
     return database.driver_tuples(connection.exec_driver_sql(statement, parameters))

@@ -25,14 +25,14 @@ def is_unspaced(text: str) -> bool:
 
 
 def unspaced_runs(text: str) -> list[re.Match[str]]:
-    """Return where a text is in a script without spaces between words."""
+    """Return the parts of a text that are in a script without spaces between words."""
     return list(_UNSPACED_RUN.finditer(text))
 
 
-def spread(text: str) -> str:
-    """Return a text as it is indexed: unspaced scripts as pairs of neighbours, all else as it is.
+def split_unspaced(text: str) -> str:
+    """Return a text as it is indexed, with unspaced scripts split into pairs of neighbouring characters.
 
-    Of a run ABC the pairs AB and BC, and C: each of its characters begins a word, so BC is found.
+    A run ABC becomes the words AB, BC and C: every character begins a word, so that BC and C are found too.
     """
     if text.isascii():
         return text
@@ -45,19 +45,19 @@ def _pairs(run: re.Match[str]) -> str:
     return " " + " ".join([*pairs, characters[-1]]) + " "
 
 
-def vocabulary(text: str) -> set[str]:
-    """Return the different words of a text, folded."""
+def distinct_words(text: str) -> set[str]:
+    """Return the words of a text, folded, each once."""
     return set(text.translate(_ASCII_WORDS).split() if text.isascii() else _WORD.findall(fold(text)))
 
 
-def has_parts(word: str) -> bool:
-    """Whether a word is worth finding by a part of it: no number, no data, and not found by pairs anyway."""
+def is_expandable(word: str) -> bool:
+    """Whether to find a word by a part of it: not numbers, encoded data, or what is found by its pairs."""
     within = SHORTEST_WORD <= len(word) <= LONGEST_WORD
     return within and not word.isdecimal() and not is_unspaced(word)
 
 
 class _Folding(dict[int, str]):
-    """Each character without case and accent, found out when it first occurs; always one for one."""
+    """The folded form of each character, one character too, computed when it is first looked up."""
 
     def __missing__(self, code: int) -> str:
         base = unicodedata.normalize("NFD", chr(code))[0].lower()
@@ -71,7 +71,7 @@ _FOLDING = _Folding()
 
 
 def fold(text: str) -> str:
-    """Return a composed (NFC) text without case and accents, each character in its place."""
+    """Return a composed (NFC) text without case and accents, with every character at the same position."""
     if text.isascii():
         return text.lower()
     return text.translate(_FOLDING)

@@ -17,17 +17,16 @@ from hermes_sessions.results import MATCH_END, MATCH_START
 from hermes_sessions.search.indexed_text import LONGEST_TOOL, indexed_text
 from hermes_sessions.search.query import (
     LONGEST_QUERY,
-    Closeness,
+    MatchMode,
     Query,
     Term,
-    expression,
-    finder,
+    fts_expression,
     parse,
     short_texts,
-    snippet,
-    trigrams,
+    trigram_expression,
 )
-from hermes_sessions.search.words import fold, spread, vocabulary
+from hermes_sessions.search.snippets import make_snippet, match_pattern
+from hermes_sessions.search.words import distinct_words, fold, split_unspaced
 
 PARSED = {
     "rent": ([Term("rent")], []),
@@ -65,7 +64,7 @@ def test_what_is_typed_becomes_terms(text: str) -> None:
 
 
 def test_a_query_that_is_too_long_is_refused_with_the_limit() -> None:
-    assert parse("x" * LONGEST_QUERY).wanted
+    assert parse("x" * LONGEST_QUERY).required
     with pytest.raises(InvalidValue, match="text must be at most 1,000 characters"):
         parse("x" * (LONGEST_QUERY + 1))
 
@@ -134,45 +133,45 @@ def texts() -> Iterator[sqlite3.Connection]:
         db.execute(
             "CREATE VIRTUAL TABLE t USING fts5 (x, content = '', tokenize = 'unicode61 remove_diacritics 2')"
         )
-        rows = [(number, spread(text)) for number, text in enumerate(TEXTS.values())]
+        rows = [(number, split_unspaced(text)) for number, text in enumerate(TEXTS.values())]
         db.executemany("INSERT INTO t (rowid, x) VALUES (?, ?)", rows)
         yield db
 
 
-def matching(texts: sqlite3.Connection, text: str, closeness: Closeness) -> set[str]:
+def matching(texts: sqlite3.Connection, text: str, mode: MatchMode) -> set[str]:
     """Return the names of the texts that a query finds."""
     names = list(TEXTS)
-    found = texts.execute("SELECT rowid FROM t WHERE t MATCH ?", (expression(parse(text), closeness, {}),))
+    found = texts.execute("SELECT rowid FROM t WHERE t MATCH ?", (fts_expression(parse(text), mode, {}),))
     return {names[number] for (number,) in found}
 
 
 @pytest.mark.parametrize(
-    ("typed", "closeness", "expected"),
+    ("typed", "mode", "expected"),
     [
-        *((typed, Closeness.WORD, found) for typed, found in (FOUND | STARRED).items()),
-        *((typed, Closeness.BEGINNING, found) for typed, found in BEGUN.items()),
+        *((typed, MatchMode.WORD, found) for typed, found in (FOUND | STARRED).items()),
+        *((typed, MatchMode.PREFIX, found) for typed, found in BEGUN.items()),
     ],
 )
 def test_sqlite_finds_what_was_meant(
-    texts: sqlite3.Connection, typed: str, closeness: Closeness, expected: set[str]
+    texts: sqlite3.Connection, typed: str, mode: MatchMode, expected: set[str]
 ) -> None:
-    assert matching(texts, typed, closeness) == expected
+    assert matching(texts, typed, mode) == expected
 
 
 @given(st.text(max_size=60) | st.text("\"'*-^()[]{}:+~|&!\\ab会 \n", max_size=60))
 def test_whatever_is_typed_is_a_search_and_never_an_error(typed: str) -> None:
     query = parse(typed)
-    if not query.wanted:
+    if not query.required:
         return
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(f"CREATE VIRTUAL TABLE w USING fts5 (x, {WORDS})")
         db.execute("CREATE VIRTUAL TABLE p USING fts5 (x, tokenize = 'trigram')")
-        for closeness in Closeness:
-            text = expression(query, closeness, {})
+        for mode in MatchMode:
+            text = fts_expression(query, mode, {})
             assert not db.execute("SELECT * FROM w WHERE w MATCH ?", (text,)).fetchall()
-            finder(query, closeness).search("some text")
+            match_pattern(query, mode).search("some text")
         short = {text: ["abc", 'a"c'] for text in short_texts(query)}
-        found = trigrams(query, short)
+        found = trigram_expression(query, short)
         assert not found or not db.execute("SELECT * FROM p WHERE p MATCH ?", (found,)).fetchall()
 
 
@@ -186,9 +185,9 @@ def test_any_part_of_a_text_without_spaces_is_found_in_it(text: str, data: st.Da
     part = run[start : data.draw(st.integers(start + 1, len(run)))]
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE VIRTUAL TABLE t USING fts5 (x, content = '', tokenize = 'unicode61')")
-        db.execute("INSERT INTO t (rowid, x) VALUES (1, ?)", (spread(text),))
+        db.execute("INSERT INTO t (rowid, x) VALUES (1, ?)", (split_unspaced(text),))
         found = db.execute(
-            "SELECT count(*) FROM t WHERE t MATCH ?", (expression(parse(part), Closeness.WORD, {}),)
+            "SELECT count(*) FROM t WHERE t MATCH ?", (fts_expression(parse(part), MatchMode.WORD, {}),)
         )
         assert found.fetchone() == (1,)
 
@@ -203,13 +202,13 @@ def test_folding_leaves_every_character_in_its_place(text: str) -> None:
 
 
 def test_the_words_of_a_text_are_told_in_any_case_and_without_accents() -> None:
-    assert vocabulary("get_cli_Sessions, SessionRepository") == {
+    assert distinct_words("get_cli_Sessions, SessionRepository") == {
         "get",
         "cli",
         "sessions",
         "sessionrepository",
     }
-    assert {"cafe", "große"} <= vocabulary("Café Größe")
+    assert {"cafe", "große"} <= distinct_words("Café Größe")
 
 
 MESSAGES: dict[str, tuple[Any, str]] = {
@@ -259,13 +258,13 @@ SHOWN = {
 
 @pytest.mark.parametrize(("typed", "text"), SHOWN)
 def test_what_matches_is_marked(typed: str, text: str) -> None:
-    found = snippet(text, finder(parse(typed), Closeness.WORD), str)
+    found = make_snippet(text, match_pattern(parse(typed), MatchMode.WORD), str)
     assert found.replace(MATCH_START, "<").replace(MATCH_END, ">") == SHOWN[typed, text]
 
 
 def test_a_snippet_is_short_whole_words_and_around_the_match() -> None:
     text = "before " * 500 + "needle " + "after " * 500
-    found = snippet(text, finder(parse("needle"), Closeness.WORD), str)
+    found = make_snippet(text, match_pattern(parse("needle"), MatchMode.WORD), str)
     assert found.startswith("…before ")
     assert f"{MATCH_START}needle{MATCH_END} after" in found
     assert found.endswith("…")
@@ -274,9 +273,9 @@ def test_a_snippet_is_short_whole_words_and_around_the_match() -> None:
 
 def test_what_is_masked_is_masked_before_anything_is_cut_or_marked() -> None:
     secret = "sk-" + "a1B2" * 12
-    found = snippet(
+    found = make_snippet(
         f"the key {secret} here",
-        finder(parse("a1B2*"), Closeness.PART),
+        match_pattern(parse("a1B2*"), MatchMode.SUBSTRING),
         lambda text: text.replace(secret, "***"),
     )
     assert found == "the key *** here"

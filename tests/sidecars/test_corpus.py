@@ -21,7 +21,7 @@ import pytest
 from hermes_sessions import Page, SessionRepository, SessionsError, Summary
 from hermes_sessions.fields import FIELDS, is_id
 from hermes_sessions.json_text import Malformed
-from hermes_sessions.search.worker import SearchThread
+from hermes_sessions.search.worker import BackgroundIndexer
 from hermes_sessions.sidecars import document
 from hermes_sessions.sidecars.document import BOM
 from webapp import create_app
@@ -382,7 +382,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home with the whole corpus, which no test may change."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         # What is left open is counted: the thread has files open at any moment. A search reads them itself.
-        patch.setattr(SearchThread, "begin", lambda _: None)
+        patch.setattr(BackgroundIndexer, "start", lambda _: None)
         folder = tmp_path_factory.mktemp("corpus")
         sessions = stack.enter_context(SessionRepository.open(hermes_home=folder))
         home = fill(sessions, ALL)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_sessions import Conflict, NotFound, SessionRepository, SessionsError
-from hermes_sessions.search.worker import SearchThread
+from hermes_sessions.search.worker import BackgroundIndexer
 
 from .agent_db import filled_state, writing
 from .make import message, turns
@@ -437,7 +437,7 @@ class Child:
 def _serve(channel: socket.socket, home: Path, mutator: Mutator) -> None:
     """Do what the worker says, in the child, until it says no more."""
     # It would take connections at moments that nobody foresees: `test_search` kills it among writes.
-    setattr(SearchThread, "begin", lambda _: None)  # noqa: B010  # mypy knows no method that is assigned to
+    setattr(BackgroundIndexer, "start", lambda _: None)  # noqa: B010  # mypy knows no method that is assigned to
     try:
         sessions = opened(home)
         call = mutator.prepare(sessions)

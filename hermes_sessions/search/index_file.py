@@ -1,0 +1,88 @@
+"""The file of the search index: opened when it is needed, and replaced when it cannot be used."""
+
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from .. import files
+from ..config import Config
+from ..errors import storing
+from ..index import database
+from . import tables
+
+
+class SearchFile:
+    """The `search.db` of one home. Thread-safe."""
+
+    def __init__(self, config: Config) -> None:
+        self._path, self._lock_file = config.search_file, config.locks_dir / "search-file.lock"
+        self._opening = threading.Lock()
+        self._engine: Engine | None = None
+        self._inode: int | None = None
+        # Words that the file is known to have, so that they are not stored again.
+        self.known_words: set[str] = set()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Return a context that gives out a connection for reads."""
+        return database.reading(self._open())
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Return a context that gives out a connection in a write transaction."""
+        return database.writing(self._open())
+
+    def close(self) -> None:
+        """Close every connection that is not in use; the next use opens one."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def remove(self) -> None:
+        """Remove the file; the next use creates an empty one."""
+        with self._opening:
+            self.close()
+            self._engine = None
+            _remove(self._path)
+
+    def _open(self) -> Engine:
+        """Return the file's engine, a new one if the file was removed or replaced since the last use."""
+        with self._opening:
+            if self._engine is not None and _inode(self._path) == self._inode:
+                return self._engine
+            self.close()
+            engine = database.make_engine(self._path)
+            try:
+                self._prepare(engine)
+            except BaseException:
+                engine.dispose()
+                raise
+            self._engine, self._inode = engine, _inode(self._path)
+            self.known_words.clear()
+            return engine
+
+    def _prepare(self, engine: Engine) -> None:
+        """Create the tables in a new file; replace a file of another format."""
+        with database.reading(engine) as connection:
+            found = tables.read_format(connection)
+        if found == tables.FORMAT:
+            return
+        with files.file_lock(self._lock_file):
+            if found:
+                engine.dispose()
+                _remove(self._path)
+            with database.writing(engine) as connection:
+                if tables.read_format(connection) == 0:
+                    tables.create_tables(connection)
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    with storing(f"cannot remove the search index {path.name}"):
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            path.with_name(name).unlink(missing_ok=True)

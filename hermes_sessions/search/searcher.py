@@ -1,0 +1,64 @@
+"""Searches one home: brings its search index up to date, and answers from it and from the agents."""
+
+from sqlalchemy import Engine
+
+from ..agent import Agents
+from ..config import Config
+from ..errors import Damaged
+from ..index import Progress, database
+from ..model import Change
+from ..results import Hits
+from .hits import HitOptions, make_hits
+from .request import SearchRequest
+from .run import SearchRun
+from .sync import SearchIndex
+from .worker import BackgroundIndexer
+
+
+class Searcher:
+    """The search of one home, with its index and the thread that updates it. Thread-safe."""
+
+    def __init__(self, config: Config, index: Engine, agents: Agents) -> None:
+        self._index, self._agents = index, agents
+        self._search_index = SearchIndex(config, index)
+        self._indexer = BackgroundIndexer(config, self._search_index)
+
+    def start(self) -> None:
+        """Start to index in the background what is missing."""
+        self._indexer.start()
+
+    def note(self, change: Change) -> None:
+        """Index one of our own writes in the background."""
+        self._indexer.note(change)
+
+    def search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
+        """Return at most `limit` hits, the first of them at `offset`; raise `StorageError`."""
+        try:
+            return self._search(request, options, offset, limit)
+        except Damaged:  # most likely the search index, which can be built again
+            self._search_index.replace()
+            return self._search(request, options, offset, limit)
+
+    def _search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
+        missing = self._search_index.catch_up()  # reads files, and so comes before any transaction
+        if missing:
+            self._indexer.complete()
+        with database.reading(self._index) as index, self._search_index.reading() as search_index:
+            run = SearchRun(index, search_index, self._agents, request)
+            page = run.page(offset, limit, options.view)
+        problem = self._indexer.problem
+        return Hits(make_hits(page, options), missing, (*([problem] if problem else []), *run.warnings))
+
+    def complete(self, progress: Progress | None = None) -> int:
+        """Index all that is missing now, and return how many sessions could not be read."""
+        return self._search_index.complete(progress)
+
+    def rebuild(self) -> None:
+        """Forget every message, and index all of them again in the background."""
+        self._search_index.clear()
+        self._indexer.complete()
+
+    def close(self) -> None:
+        """Stop the thread, and close every connection."""
+        self._indexer.close()
+        self._search_index.close()

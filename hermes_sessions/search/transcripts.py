@@ -1,0 +1,77 @@
+"""Reads the messages of sidecars for the search index, a few at a time: a large file is never in memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from ..errors import Unreadable
+from ..messages import RawMessage, cards_by_message, read_message, read_messages
+from ..sidecars import Outline, reading
+from .indexed_text import NO_TEXT, IndexedText, indexed_text
+from .plan import StaleSession
+from .tables import IndexedMessage, indexed_message
+
+MESSAGES_AT_ONCE = 50  # in memory, of a large file
+BATCH_BYTES = reading.LARGEST_AT_ONCE  # stored in one transaction: a few hundredths of a second
+
+
+def messages_of(source: Outline, first: int) -> Iterator[IndexedMessage]:
+    """Yield a file's messages from position `first` on."""
+    cards = _cards(source)
+    for start in range(first, source.total, MESSAGES_AT_ONCE):
+        texts = reading.texts_between(source, start, min(start + MESSAGES_AT_ONCE, source.total))
+        for position, text in enumerate(texts, start):
+            yield indexed_message(position, _content(source, text, cards.get(position, ())))
+
+
+def _cards(source: Outline) -> Mapping[int, Sequence[RawMessage]]:
+    """Return the calls in the session's own list, by the position of their message."""
+    try:
+        return cards_by_message(reading.tool_calls(source))
+    except Unreadable:  # the messages can be searched without them
+        return {}
+
+
+def _content(source: Outline, text: memoryview, cards: Sequence[RawMessage]) -> IndexedText:
+    """Return what is indexed of a message, nothing of one that cannot be decoded."""
+    try:
+        return indexed_text(read_message(reading.decode(source, text), cards))
+    except Unreadable:
+        return NO_TEXT
+
+
+def added_messages(source: Outline, first: int) -> list[IndexedMessage]:
+    """Return a file's messages from position `first` on, which are known to be few."""
+    added = read_messages(reading.messages_from(source, first), reading.tool_calls(source), first)
+    return [indexed_message(position, indexed_text(message)) for position, message in added]
+
+
+def in_chunks(messages: Iterator[IndexedMessage]) -> Iterator[list[IndexedMessage]]:
+    """Yield messages in lists of at most `MESSAGES_AT_ONCE`."""
+    while chunk := list(islice(messages, MESSAGES_AT_ONCE)):
+        yield chunk
+
+
+def count_unchanged(messages: Iterator[IndexedMessage], digests: Sequence[int]) -> int:
+    """Return how many messages, from the first on, have the digests that are indexed."""
+    if not digests:
+        return 0  # without reading the first messages in vain
+    unchanged = 0
+    for message, digest in zip(messages, digests, strict=False):
+        if message.digest != digest:
+            break
+        unchanged += 1
+    return unchanged
+
+
+def in_batches(stale: Sequence[StaleSession]) -> Iterator[list[StaleSession]]:
+    """Yield sessions in groups whose files together have at most `BATCH_BYTES`, a larger one alone."""
+    batch: list[StaleSession] = []
+    size = 0
+    for each in stale:
+        size += each.size
+        if batch and size > BATCH_BYTES:
+            yield batch
+            batch, size = [], each.size
+        batch.append(each)
+    if batch:
+        yield batch
