@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, get_args
 
 import click
 
+from .. import json_text
 from ..errors import Unreadable, storing
 from ..messages import mask_all
 from ..results import ExportFormat
@@ -72,8 +72,8 @@ def file_name(file: IO[bytes]) -> str:
 def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
     """Store one JSON export and return its list entry."""
     try:
-        document = json.loads(file.read())
-    except (ValueError, RecursionError) as error:
+        document = json_text.decode(file.read())
+    except json_text.Malformed as error:
         raise Unreadable(Path(file_name(file)), str(error)) from error
     entry: dict[str, Any] = mask_all(sessions.import_document(document).summary().as_dict())
     return entry

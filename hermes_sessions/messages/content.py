@@ -221,13 +221,14 @@ def cards_by_message(tool_calls: Sequence[Any]) -> dict[int, list[RawMessage]]:
     found: dict[int, list[RawMessage]] = {}
     for card in tool_calls:
         if isinstance(card, dict):
-            found.setdefault(_index_of(card), []).append(card)
+            found.setdefault(message_of_card(card) or 0, []).append(card)
     return found
 
 
-def _index_of(card: RawMessage) -> int:
-    index = card.get("assistant_msg_idx")
-    return index if isinstance(index, int) and not isinstance(index, bool) and index > 0 else 0
+def message_of_card(card: Any) -> int | None:
+    """Return the index of the message whose call stands in the session's own list; None if it names none."""
+    index = card.get("assistant_msg_idx") if isinstance(card, dict) else None
+    return index if isinstance(index, int) and not isinstance(index, bool) and index >= 0 else None
 
 
 def tool_names(tool_calls: Sequence[Any]) -> dict[str, str]:

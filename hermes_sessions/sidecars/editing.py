@@ -16,6 +16,7 @@ from typing import IO, Any
 from .. import files
 from ..errors import Conflict, Unreadable, storing
 from ..files import Replaced
+from ..messages import message_of_card
 from ..model import Moved, Session, Signature, Stored
 from . import document, layout, marks, reading
 from .document import Edit, Member, Span
@@ -331,6 +332,5 @@ def kept_tool_calls(source: Outline, keep: int) -> dict[str, bytes]:
 
 
 def _belongs(source: Outline, card: memoryview, keep: int) -> bool:
-    value = reading.decode(source, card)
-    index = value.get("assistant_msg_idx") if isinstance(value, dict) else None
-    return not isinstance(index, int) or index < keep
+    index = message_of_card(reading.decode(source, card))
+    return index is None or index < keep
