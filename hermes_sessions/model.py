@@ -128,6 +128,11 @@ class Metadata:
         """Whether an answer is being written or waited for."""
         return bool(self.active_stream_id or self.pending_user_message)
 
+    def is_interrupted(self, alive: Collection[str] = ()) -> bool:
+        """Whether a message waits for the answer of a stream that is not among those `alive`."""
+        is_waiting = bool(self.pending_user_message and self.active_stream_id)
+        return is_waiting and self.active_stream_id not in alive
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(Metadata):

@@ -15,9 +15,7 @@ _FIGURES = ("input_tokens", "output_tokens", "estimated_cost")
 
 def is_interrupted(session: Metadata, alive: Collection[str] = ()) -> bool:
     """Whether a message waits for the answer of a stream that is not among those `alive`."""
-    return bool(
-        session.pending_user_message and session.active_stream_id and session.active_stream_id not in alive
-    )
+    return session.is_interrupted(alive)
 
 
 def recovered(

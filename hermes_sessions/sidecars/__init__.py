@@ -1,32 +1,20 @@
 """The JSON file of a session, the folder of them, and the trash."""
 
-from . import editing, folder, reading, trash
-from .layout import LARGEST_AT_ONCE
-from .outline import (
-    Loaded,
-    Outline,
-    Written,
-    load,
-    outline_of,
-    outlined,
-    outlined_as_known,
-    path_of,
-)
-from .trash import TrashEntry
+from . import document, editing, folder, reading, trash
+from .document import Edit, Member
+from .reading import Loaded, Outline, Written
+from .trash import Entry
 
 __all__ = [
-    "LARGEST_AT_ONCE",
+    "Edit",
+    "Entry",
     "Loaded",
+    "Member",
     "Outline",
-    "TrashEntry",
     "Written",
+    "document",
     "editing",
     "folder",
-    "load",
-    "outline_of",
-    "outlined",
-    "outlined_as_known",
-    "path_of",
     "reading",
     "trash",
 ]
