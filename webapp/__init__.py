@@ -11,20 +11,23 @@ INSTALLED, CHECKOUT = "hermes_sessions.webapp", "webapp"
 
 def _share_modules(loaded_as: str, also_as: str) -> None:
     """Give each module that was imported as `loaded_as` or below it a second name, `also_as`."""
-    for name, module in list(sys.modules.items()):
-        if name == loaded_as or name.startswith(f"{loaded_as}."):
-            other = also_as + name.removeprefix(loaded_as)
-            sys.modules[other] = module
-            parent, _, child = other.rpartition(".")
-            if parent:
-                setattr(sys.modules[parent], child, module)
+    shared = {
+        also_as + name.removeprefix(loaded_as): module
+        for name, module in sys.modules.items()
+        if name == loaded_as or name.startswith(f"{loaded_as}.")
+    }
+    sys.modules.update(shared)
+    for name, module in shared.items():
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
 
 
 if __name__ == CHECKOUT:
     _share_modules(INSTALLED, CHECKOUT)
 
 from .app import create_app
-from .security.logins import set_password
+from .security.passwords import set_password
 from .server import serve
 
 if __name__ == CHECKOUT and sys.modules[CHECKOUT].__name__ == CHECKOUT:

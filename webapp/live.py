@@ -1,4 +1,4 @@
-"""Live news of the list: one watch of the store, shared by every open stream of server-sent events."""
+"""Live updates of the list: one thread watches the store for all open streams of server-sent events."""
 
 import logging
 import socket
@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
-from .api import routing as wire
-from .api import schemas as answers
-from .request_context import masked, sessions, showing_agents
+from .api import routing, schemas
+from .api.encoding import JSON, encode
+from .masking import mask_entries
+from .request_context import sessions, settings
 
-stream = Blueprint("live", __name__)
+blueprint = Blueprint("live", __name__)
 
-SHOWN = 50
+ENTRIES_AN_EVENT = 50
 MOST_STREAMS = 64
 POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.5, 30.0
-FALLBACK_POLL_MS = 30_000  # how often a client asks that has no stream
+FALLBACK_POLL_MS = 30_000  # how often a client without a stream should ask
 THREAD = "sessions-watch"
 EVENTS = "text/event-stream"
 
@@ -30,11 +31,11 @@ HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # a proxy mu
 Entries = list[dict[str, Any]]
 
 
-# ---- the watch ------------------------------------------------------------------------------------------
+# ---- the watcher ----------------------------------------------------------------------------------------
 
 
 class Event(NamedTuple):
-    """What listeners are sent, and how many events there had been with it."""
+    """What is sent to every listener; `number` counts the events up to this one."""
 
     number: int
     text: bytes
@@ -42,17 +43,21 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listener:
-    """One open stream; `joined` is how many events there had been before, `gone` whether nobody reads it."""
+    """One open stream.
 
-    joined: int
-    gone: Callable[[], bool]
+    `joined_at` is the number of the newest event when it was opened. `is_gone` says whether its client closed
+    the connection.
+    """
+
+    joined_at: int
+    is_gone: Callable[[], bool]
 
 
 class Watcher:
-    """Tells every listener of a change; one thread asks for all of them, while there is any.
+    """Tells every listener about changes; one thread polls the store for all of them.
 
-    Only the newest event is kept, for all together: it holds the newest list, so a slow listener skips what
-    came before. The lock is never held while the store is asked.
+    Only the newest event is kept. It holds the whole list, so a slow listener can skip the ones before it.
+    The lock is never held while the store is read.
     """
 
     def __init__(
@@ -65,77 +70,80 @@ class Watcher:
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         most: int = MOST_STREAMS,
     ) -> None:
-        """Watch `version`; `entries` are what an event shows, asked for in the watch's own thread."""
+        """Watch `version`; the watcher's thread calls `entries` for what an event shows.
+
+        There can be at most `most` listeners.
+        """
         self._version, self._entries, self._logger = version, entries, logger
         self._poll, self._keep_alive, self._most = poll_seconds, keep_alive_seconds, most
         self._changed = threading.Condition()
         self._listeners: set[Listener] = set()
         self._newest = Event(0, KEEP_ALIVE)
         self._thread: threading.Thread | None = None
-        self._ready = False  # whether the thread knows the version that it compares with
-        self._closed = False
+        self._is_ready = False  # whether the thread knows the version that it compares with
+        self._is_closed = False
         self._logged: set[str] = set()
 
     @property
     def running(self) -> bool:
-        """Whether anybody asks the store for changes."""
+        """Whether the store is being polled."""
         return self._thread is not None
 
-    def join(self, gone: Callable[[], bool] = lambda: False) -> Listener | None:
-        """Return a new listener, told of every change from now on; None if there are too many already.
+    def join(self, is_gone: Callable[[], bool] = lambda: False) -> Listener | None:
+        """Return a new listener, which gets every event from now on; None if there are too many already.
 
-        `gone` says at once, and does not raise, whether its client went: such a one is let go of when its
-        place is needed.
+        `is_gone` says whether its client closed the connection. It must return at once and not raise: it is
+        asked when the place is needed for another listener.
         """
         with self._changed:
             if len(self._listeners) >= self._most:
-                self._let_go()
+                self._remove_gone()
             if len(self._listeners) >= self._most:
                 return None
-            if self._thread is None and not self._closed:
+            if self._thread is None and not self._is_closed:
                 self._start()
-            listener = Listener(self._newest.number, gone)
+            listener = Listener(self._newest.number, is_gone)
             self._listeners.add(listener)
-            self._changed.wait_for(lambda: self._ready or self._closed)
+            self._changed.wait_for(lambda: self._is_ready or self._is_closed)
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Forget a listener, also one that left before."""
+        """Remove a listener, unless it was removed before."""
         with self._changed:
             self._listeners.discard(listener)
             if not self._listeners:
                 self._changed.notify_all()
 
     def events(self, listener: Listener) -> Iterator[bytes]:
-        """Yield what to send to a listener until it left or the watch ends: news, comments in silences."""
-        seen = listener.joined
-        while (event := self._next(listener, seen)) is not None:
-            seen = event.number
+        """Yield what to send to a listener, events and keep-alive comments, until it leaves or `close`."""
+        number = listener.joined_at
+        while (event := self._next(listener, number)) is not None:
+            number = event.number
             yield event.text
 
     def close(self) -> None:
         """End every stream at once and for good.
 
-        A signal handler may call this: nobody holds the lock for long, and the thread that it interrupts may
-        take it once more.
+        A signal handler may call this: nobody holds the lock for long, and the thread that was interrupted
+        can take it again.
         """
         with self._changed:
-            self._closed = True
+            self._is_closed = True
             self._changed.notify_all()
 
-    def _next(self, listener: Listener, seen: int) -> Event | None:
-        def over() -> bool:
-            return self._closed or listener not in self._listeners
+    def _next(self, listener: Listener, number: int) -> Event | None:
+        def has_ended() -> bool:
+            return self._is_closed or listener not in self._listeners
 
         with self._changed:
-            self._changed.wait_for(lambda: over() or self._newest.number != seen, self._keep_alive)
-            if over():
+            self._changed.wait_for(lambda: has_ended() or self._newest.number != number, self._keep_alive)
+            if has_ended():
                 return None
-            return self._newest if self._newest.number != seen else Event(seen, KEEP_ALIVE)
+            return self._newest if self._newest.number != number else Event(number, KEEP_ALIVE)
 
-    def _let_go(self) -> None:
-        """Forget whose client went and end their streams; a write would find out in the next silence only."""
-        self._listeners -= {each for each in self._listeners if each.gone()}
+    def _remove_gone(self) -> None:
+        """Remove listeners whose clients are gone, which a write would notice only at the next keep-alive."""
+        self._listeners -= {listener for listener in self._listeners if listener.is_gone()}
         self._changed.notify_all()
 
     def _start(self) -> None:
@@ -144,20 +152,20 @@ class Watcher:
         self._thread = thread
 
     def _watch(self) -> None:
-        told: str | None = None  # unknown, so any version is a change
-        with self._surviving():
-            told = self._version()
-        self._let_in()
-        while self._goes_on():
-            with self._surviving():
-                current = self._version()  # before the list: the next look tells of a change meanwhile
-                if current != told:
-                    self._tell(current, self._entries())
-                    told = current
+        known: str | None = None  # None counts every version as a change
+        with self._logging_errors():
+            known = self._version()
+        self._set_ready()
+        while self._wait_for_next_poll():
+            with self._logging_errors():
+                current = self._version()  # before the list is read: the next poll notices a later change
+                if current != known:
+                    self._publish(current, self._entries())
+                    known = current
 
     @contextmanager
-    def _surviving(self) -> Iterator[None]:
-        """Log what goes wrong in the block, once for each wording, and go on: the store may come back."""
+    def _logging_errors(self) -> Iterator[None]:
+        """Log each different error of the block once, and continue: the store may recover."""
         try:
             yield
         except Exception as error:
@@ -165,92 +173,95 @@ class Watcher:
                 self._logged.add(str(error))
                 self._logger.error("the list cannot be watched: %s", error, exc_info=error)
 
-    def _let_in(self) -> None:
+    def _set_ready(self) -> None:
         with self._changed:
-            self._ready = True
+            self._is_ready = True
             self._changed.notify_all()
 
-    def _goes_on(self) -> bool:
-        """Wait until the next look is due; False, and the watch is over, if nobody needs it."""
+    def _wait_for_next_poll(self) -> bool:
+        """Wait until the next poll is due; return False to end the thread if there are no listeners."""
         with self._changed:
-            over = self._changed.wait_for(lambda: self._closed or not self._listeners, self._poll)
-            if over:
-                self._thread, self._ready = None, False
-            return not over
+            has_ended = self._changed.wait_for(lambda: self._is_closed or not self._listeners, self._poll)
+            if has_ended:
+                self._thread, self._is_ready = None, False
+            return not has_ended
 
-    def _tell(self, version: str, entries: Entries) -> None:
+    def _publish(self, version: str, entries: Entries) -> None:
         text = _event(version, entries)
         with self._changed:
             self._newest = Event(self._newest.number + 1, text)
             self._changed.notify_all()
 
 
-# ---- the application's ----------------------------------------------------------------------------------
+# ---- the route ------------------------------------------------------------------------------------------
 
 
 def register(app: Flask) -> None:
-    """Give `app` its watcher, which does nothing until somebody listens."""
+    """Give `app` its watcher, which does nothing until there is a listener."""
     repository = app.extensions["hermes_sessions"]
     app.extensions["hermes_live"] = Watcher(repository.version, partial(_entries, app), app.logger)
 
 
 def close(app: Flask) -> None:
-    """End every stream of `app` at once and for good, also from a signal handler."""
+    """End every stream of `app` at once and for good; a signal handler may call this."""
     app.extensions["hermes_live"].close()
 
 
-def _sent(app: Flask, listener: Listener, seen: str | None) -> Iterator[bytes]:
-    """Yield what a stream sends: its place, and the list if that changed since the place `seen`; then news.
+@routing.get(blueprint, "/api/sessions/gateway/stream", media=(JSON, EVENTS))
+def follow_sessions(probe: bool = False) -> schemas.StreamStatus | Response:
+    """Stream an event whenever the list changes, as server-sent events (`text/event-stream`).
 
-    A place is a version of the store, so that any process, also a later one, knows what a client missed.
+    Each event holds the first 50 entries of the list. Its id is the version of the store: a client that
+    connects again with `Last-Event-ID` gets an event at once if it missed a change. With `probe`, answer as
+    JSON whether changes are being watched. The status is 503 if too many streams are open.
     """
-    version = app.extensions["hermes_sessions"].version()  # while listening already, so nothing is missed
+    watcher: Watcher = current_app.extensions["hermes_live"]
+    if probe:
+        return {"ok": True, "watcher_running": watcher.running, "fallback_poll_ms": FALLBACK_POLL_MS}
+    if request.method == "HEAD":  # has no body, and so no end that could be noticed
+        return Response(mimetype=EVENTS, headers=HEADERS)
+    listener = watcher.join(partial(_is_closed, request.environ.get("gunicorn.socket")))
+    if listener is None:
+        abort(503, "Too many pages are following the list. Fetch the list every 30 seconds instead.")
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy, which the stream outlives
+    blocks = _stream(app, listener, request.headers.get("Last-Event-ID"))
+    response = Response(blocks, mimetype=EVENTS, headers=HEADERS)
+    response.call_on_close(partial(watcher.leave, listener))  # even if the stream was never begun
+    return response
+
+
+def _stream(app: Flask, listener: Listener, last_id: str | None) -> Iterator[bytes]:
+    """Yield a greeting, an event if the list changed since the version `last_id`, and all later events.
+
+    The ids are versions of the store, so that any process, also a later one, knows what a client missed.
+    """
+    version = app.extensions["hermes_sessions"].version()  # the listener has joined: nothing is missed
     yield CONNECTED + b"id: " + version.encode() + b"\n\n"
-    if seen not in (None, version):
+    if last_id not in (None, version):
         yield _event(version, _entries(app))
     yield from app.extensions["hermes_live"].events(listener)
 
 
-def _hung_up(connection: socket.socket | None) -> bool:
-    """Whether the client at the other end closed its connection; False if the server does not give it out."""
+def _is_closed(connection: socket.socket | None) -> bool:
+    """Whether the client closed its connection; False if the server does not offer its socket."""
     if connection is None:
         return False
     try:
-        # Not an SSLSocket's own, which refuses flags: what is asked for is the end of the bytes below it.
+        # Not the method of SSLSocket, which refuses flags: this asks for the end of the bytes below TLS.
         return not socket.socket.recv(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:  # open, and silent as a client of events is
+    except BlockingIOError:  # open: a client of events sends nothing
         return False
     except OSError:  # reset, or closed here already
         return True
 
 
 def _event(version: str, entries: Entries) -> bytes:
-    data = wire.encode({"type": "sessions_changed", "sessions": entries})
+    data = encode({"type": "sessions_changed", "sessions": entries})
     return b"id: " + version.encode() + b"\ndata: " + data + b"\n\n"
 
 
 def _entries(app: Flask) -> Entries:
-    """Return the beginning of the list as the API gives it."""
+    """Return the first entries of the list as the API answers them."""
     with app.app_context():
-        return [
-            masked(summary.as_dict())
-            for summary in sessions().list(limit=SHOWN, agent=showing_agents()).items
-        ]
-
-
-@wire.get(stream, "/api/sessions/gateway/stream", media=(wire.JSON, EVENTS))
-def follow_sessions(probe: bool = False) -> answers.Probe | Response:
-    """Send an event whenever the list changed, until the client goes; with `probe` say whether that works."""
-    watcher: Watcher = current_app.extensions["hermes_live"]
-    if probe:
-        return {"ok": True, "watcher_running": watcher.running, "fallback_poll_ms": FALLBACK_POLL_MS}
-    if request.method == "HEAD":  # has no body, and so no end that could be noticed
-        return Response(mimetype=EVENTS, headers=HEADERS)
-    listener = watcher.join(partial(_hung_up, request.environ.get("gunicorn.socket")))
-    if listener is None:
-        abort(503, "too many pages follow the list already; ask for it now and then instead")
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy, which the stream outlives
-    sent = _sent(app, listener, request.headers.get("Last-Event-ID"))
-    response = Response(sent, mimetype=EVENTS, headers=HEADERS)
-    response.call_on_close(partial(watcher.leave, listener))  # also of a stream that was never begun
-    return response
+        page = sessions().list(limit=ENTRIES_AN_EVENT, agent=settings().show_agents is True)
+        return mask_entries([summary.as_dict() for summary in page.items])

@@ -1,27 +1,25 @@
-"""What every handler asks of the store: the repository, the web UI's settings, and masked entries."""
+"""What a handler needs of the request being answered: the repository, and the web UI's settings."""
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 from flask import current_app, g
 
 from hermes_sessions.config import read_settings
 from hermes_sessions.errors import StorageError, Unreadable
-from hermes_sessions.messages import mask_all
-from hermes_sessions.model import Session, Summary
 from hermes_sessions.repository import SessionRepository
 
-# What people and models wrote. Ids, paths and models stay as they are: the client sends them back.
-WRITTEN = (
-    "title",
-    "parent_title",
-    "pending_user_message",
-    "pending_attachments",
-    "messages",
-    "tool_calls",
-    "composer_draft",
-    "compression_anchor_summary",
-)
+
+@dataclass(frozen=True, slots=True)
+class WebUISettings:
+    """The settings of the web UI that are followed here.
+
+    `show_agents` is whether lists include the agents' conversations, None if the settings do not say.
+    `problem` says why the settings cannot be read; credentials are masked then.
+    """
+
+    mask_credentials: bool = True
+    show_agents: bool | None = None
+    problem: str | None = None
 
 
 def sessions() -> SessionRepository:
@@ -30,59 +28,27 @@ def sessions() -> SessionRepository:
     return repository
 
 
-def settings_problem() -> str | None:
-    """Return in words why the web UI's settings cannot be read, None if they can."""
-    return _settings()[1]
-
-
-def redacting() -> bool:
-    """Whether credentials are masked: unless the settings say otherwise, so also if they cannot be read."""
-    return _settings()[0].get("api_redact_enabled") is not False
-
-
-def showing_agents() -> bool:
-    """Whether the web UI's list has the agents' conversations: only if the settings say so."""
-    return _settings()[0].get("show_cli_sessions") is True
-
-
-def hiding_agents() -> bool:
-    """Whether the settings say that the agents' conversations are not wanted."""
-    return _settings()[0].get("show_cli_sessions") is False
-
-
-def masker() -> Callable[[Any], Any]:
-    """Return what makes a value safe to show: credentials masked, or the value as it is."""
-    return mask_all if redacting() else lambda value: value
-
-
-def masked(entry: dict[str, Any]) -> Any:
-    """Return an object with what people and models wrote in it made safe to show; `answers` names shapes."""
-    return masked_all([entry])[0]
-
-
-def masked_all(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return entries of sessions as `masked` does."""
-    return [_masked(entry) for entry in entries] if redacting() else entries
-
-
-def _masked(entry: dict[str, Any]) -> dict[str, Any]:
-    written = {key: value for key in WRITTEN if (value := entry.get(key))}
-    safe = {key: mask_all(value) for key, value in written.items()}
-    return entry if safe == written else entry | safe
-
-
-def entry_of(session: Summary | Session) -> Any:
-    """Return the list entry of a session, safe to show, an `answers.Entry`."""
-    summary = session if isinstance(session, Summary) else session.summary()
-    return masked(summary.as_dict())
-
-
-def _settings() -> tuple[dict[str, Any], str | None]:
-    """Read the settings once a request."""
+def settings() -> WebUISettings:
+    """Return the web UI's settings, which are read once for each request."""
     if "settings" not in g:
-        try:
-            g.settings = (read_settings(sessions().config), None)
-        except (Unreadable, StorageError) as error:
-            g.settings = ({}, str(error))
-    found: tuple[dict[str, Any], str | None] = g.settings
-    return found
+        g.settings = _read_settings()
+    known: WebUISettings = g.settings
+    return known
+
+
+def warnings() -> list[str]:
+    """Return the warning about the settings as a list, empty if they can be read."""
+    problem = settings().problem
+    return [] if problem is None else [problem]
+
+
+def _read_settings() -> WebUISettings:
+    try:
+        stored = read_settings(sessions().config)
+    except (Unreadable, StorageError) as error:
+        return WebUISettings(problem=str(error))
+    show_agents = stored.get("show_cli_sessions")
+    return WebUISettings(
+        mask_credentials=stored.get("api_redact_enabled") is not False,
+        show_agents=show_agents if isinstance(show_agents, bool) else None,
+    )

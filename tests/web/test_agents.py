@@ -190,12 +190,12 @@ def test_a_conversations_page_leads_to_its_segments_and_parents(client: FlaskCli
     page = client.get(f"/session/{CHAIN[-1]}").text
     check_inert(page)
     assert related(page) == [("Continued from", CHAIN[-2])]
-    assert "Import to change it" in page
+    assert "Import to edit" in page
     assert "/rename" not in page
     earlier = client.get(f"/session/{CHAIN[0]}").text
     assert "Long refactor 1" in earlier
     assert related(earlier) == [("Continues in", CHAIN[1])]
-    assert related(client.get("/session/child_of_chain1").text) == [("Begun by", CHAIN[0])]
+    assert related(client.get("/session/child_of_chain1").text) == [("Started by", CHAIN[0])]
 
 
 def related(page: str) -> list[tuple[str, str]]:

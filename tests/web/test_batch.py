@@ -47,7 +47,7 @@ def test_all_are_moved_or_none_if_there_is_no_such_project(
     assert sessions.count(project_id=project) == 2
     files = snapshot(sessions)
     given = {"session_ids": ids, "action": "move", "project_id": "nobody"}
-    assert error(client.post("/api/sessions/batch", json=given), 404) == "no such project"
+    assert error(client.post("/api/sessions/batch", json=given), 404) == "No project nobody"
     assert snapshot(sessions) == files
     assert batch(client, "move", *ids)["ok"]
     assert sessions.count(project_id=project) == 0
@@ -140,9 +140,8 @@ def test_nothing_is_erased_without_being_named(
     given: dict[str, Any], sessions: SessionRepository, client: FlaskClient
 ) -> None:
     sessions.delete(started(sessions))
-    assert (
-        error(client.post("/api/trash/purge", json=given), 400) == "say either which session_id, or all: true"
-    )
+    words = error(client.post("/api/trash/purge", json=given), 400)
+    assert words == "send either session_id, or all: true"
     assert len(sessions.trash()) == 1
     assert reply(client.post("/api/trash/purge", json={"all": True})) == {"ok": True, "purged": 1}
     assert sessions.trash() == []

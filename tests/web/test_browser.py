@@ -58,7 +58,7 @@ def test_a_session_is_found_opened_and_renamed(page: Page, home: Path) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Quarterly cost report")
     expect(page.locator(".message, .result")).to_have_count(16)
 
-    acts = page.locator(".acts")
+    acts = page.locator(".actions")
     acts.get_by_text("Rename").first.click()
     acts.get_by_label("Title").fill("  Costs of the spring  ")
     acts.get_by_role("button", name="Rename").click()
@@ -74,8 +74,8 @@ def test_every_form_of_a_session(page: Page, home: Path) -> None:
     page.goto("/session/99c859cb54b3")
     for act, mark in (("Pin", "Pinned"), ("Archive", "Archived")):
         page.get_by_role("button", name=act, exact=True).click()
-        expect(page.locator(".heading .mark", has_text=mark)).to_have_count(1)
-    acts = page.locator(".acts")
+        expect(page.locator(".heading .badge", has_text=mark)).to_have_count(1)
+    acts = page.locator(".actions")
     acts.get_by_text("Move").first.click()
     acts.get_by_label("Project").select_option(label="Kitchen")
     acts.get_by_role("button", name="Move").click()
@@ -101,7 +101,7 @@ def test_tool_calls_and_reasoning_unfold(page: Page) -> None:
 def test_the_list_works_with_the_keyboard(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     first = page.locator(".row-title").first
     for _ in range(20):
         page.keyboard.press("Tab")

@@ -143,7 +143,7 @@ def test_several_at_once(page: Page, home: Path) -> None:
     said(page, "Undone.")
     assert not any(stored(home, each).get("archived") for each in ids)
     for act, words in (("Pin", "pinned"), ("Move", "moved to Kitchen"), ("Delete", "moved to the trash")):
-        page.get_by_role("button", name="Select several").click()
+        page.get_by_role("button", name="Select conversations").click()
         for each in ids[:2]:
             row(page, each).click()
         bar.get_by_role("button", name=act).click()
@@ -157,7 +157,7 @@ def test_several_at_once(page: Page, home: Path) -> None:
 def test_a_range_is_selected_and_escape_leaves_it(page: Page, home: Path) -> None:
     ids = [put_session(home, f"range-{number}", updated_at=1_900_000_000 - number) for number in range(5)]
     page.goto("/")
-    page.get_by_role("button", name="Select several").click()
+    page.get_by_role("button", name="Select conversations").click()
     row(page, ids[0]).click()
     row(page, ids[4]).click(modifiers=["Shift"])
     expect(page.get_by_role("toolbar").locator("output")).to_have_text("5 selected")
@@ -170,24 +170,24 @@ def test_the_forms_of_a_page_work_in_place(page: Page, home: Path) -> None:
     session_id = put_session(home, "forms", 6)
     page.goto(f"/session/{session_id}")
     page.evaluate("window.stillHere = true")
-    acts = page.locator(".acts")
+    acts = page.locator(".actions")
     acts.get_by_role("button", name="Pin", exact=True).click()
     said(page, "Pinned.")
     expect(acts.get_by_role("button", name="Unpin")).to_be_visible()
     acts.get_by_text("More").click()
     acts.get_by_role("button", name="Duplicate").click()
-    said(page, "This is the copy.")
+    said(page, "Duplicated. You are viewing the copy.")
     expect(page.locator("main h1")).to_have_text("forms (copy)")
     acts.get_by_text("More").click()
-    acts.get_by_role("button", name="Take back the last turn").click()
-    said(page, "The last turn is taken back")
+    acts.get_by_role("button", name="Remove last turn").click()
+    said(page, "Last turn removed.")
     copy_id = page.url.rpartition("/")[2]
     assert len(stored(home, copy_id)["messages"]) == 4
     acts.get_by_text("More").click()
     acts.get_by_role("button", name="Delete").click()
     toast = said(page, "Moved to the trash.")
     toast.get_by_role("button", name="Undo").click()
-    said(page, "Given back.")
+    said(page, "Restored.")
     expect(page.locator("main h1")).to_have_text("forms (copy)")
     assert page.evaluate("window.stillHere")
 
@@ -203,7 +203,7 @@ def test_a_refused_change_says_why_and_changes_nothing(refused: Page, home: Path
     page, session_id = refused, put_session(home, "gone")
     page.goto(f"/session/{session_id}")
     (home / f"webui/sessions/{session_id}.json").unlink()
-    page.locator(".acts").get_by_role("button", name="Archive").click()
+    page.locator(".actions").get_by_role("button", name="Archive").click()
     with_words = page.locator(".toast.bad")
     expect(with_words).to_contain_text("gone")
     with_words.get_by_role("button", name="Close").click()
@@ -234,7 +234,7 @@ def test_a_file_that_is_no_conversation_is_refused(refused: Page, tmp_path: Path
     refused.goto("/import")
     refused.get_by_label("File", exact=True).set_input_files(file)
     refused.get_by_role("button", name="Import").click()
-    expect(refused.locator(".toast.bad")).to_contain_text("This file is no exported conversation")
+    expect(refused.locator(".toast.bad")).to_contain_text("This file is not an exported conversation")
 
 
 def test_a_conflict_offers_to_reload(refused: Page, home: Path) -> None:
@@ -252,20 +252,20 @@ def test_a_conflict_offers_to_reload(refused: Page, home: Path) -> None:
 
 def test_projects_are_made_named_coloured_and_deleted(page: Page, home: Path) -> None:
     page.goto("/projects")
-    page.get_by_placeholder("Name of a new project").fill("Attic")
+    page.get_by_placeholder("Name of the project").fill("Attic")
     page.get_by_role("button", name="Create").first.click()
-    said(page, "The project is there.")
-    item = page.locator(".things > li").last
+    said(page, "Project created.")
+    item = page.locator(".items > li").last
     item.get_by_label("Name of Attic").fill("Cellar")
     item.get_by_label("Colour of Attic").fill("#aa3366")
     item.get_by_role("button", name="Save").click()
-    said(page, "The project is changed.")
+    said(page, "Project saved.")
     project = json.loads((home / "webui/projects.json").read_bytes())[-1]
     assert (project["name"], project["color"]) == ("Cellar", "#aa3366")
     session_id = put_session(home, "in-cellar", project_id=project["project_id"])
     item.locator("summary").click()
-    item.get_by_role("button", name="Delete the project").click()
-    said(page, "The project is gone")
+    item.get_by_role("button", name="Delete project").click()
+    said(page, "Project deleted.")
     assert stored(home, session_id)["project_id"] is None
 
 
@@ -276,14 +276,14 @@ def test_the_trash_gives_back_and_is_emptied(page: Page, home: Path) -> None:
     said(page, "Moved to the trash.")
     page.get_by_role("link", name="Trash").click()
     page.get_by_role("button", name="Restore thrown").click()
-    said(page, "Given back.")
+    said(page, "Restored.")
     assert (home / f"webui/sessions/{session_id}.json").exists()
     page.keyboard.press("#")
     said(page, "Moved to the trash.")
     page.get_by_role("link", name="Trash").click()
-    page.get_by_text("Empty the trash").click()
-    page.get_by_role("button", name="Erase everything").click()
-    said(page, "Erased for good.")
+    page.get_by_text("Empty trash").click()
+    page.get_by_role("button", name="Delete all permanently").click()
+    said(page, "Deleted permanently.")
     expect(page.locator("main")).to_contain_text("The trash is empty.")
 
 
@@ -305,21 +305,23 @@ def test_one_of_several_is_erased_from_the_trash(browser: Browser, may: Path, sc
             '{"messages": []}'
         )
         page.goto("/trash")
-        rows = page.locator(".things > li")
+        rows = page.locator(".items > li")
         expect(rows).to_have_count(3)
         goes, stays = rows.filter(has_text="unwanted"), rows.nth(2)
-        expect(goes.locator(".facts").nth(0)).to_contain_text("Deleted just now 4 messages kept 30 more days")
-        expect(goes.locator(".facts").nth(1)).to_contain_text("Another program's version 4 weeks ago")
-        expect(goes.locator(".facts").nth(1)).to_contain_text("kept 1 more day")
-        expect(stays.locator(".facts").nth(0)).to_contain_text("Replaced by its backup 1 month ago")
-        expect(stays.locator(".facts").nth(0)).to_contain_text("goes when the server starts next")
-        expect(stays).to_contain_text("The conversation itself is in its place.")
+        expect(goes.locator(".facts").nth(0)).to_contain_text("Deleted just now 4 messages 30 days left")
+        expect(goes.locator(".facts").nth(1)).to_contain_text("Written by another program 4 weeks ago")
+        expect(goes.locator(".facts").nth(1)).to_contain_text("1 day left")
+        expect(stays.locator(".facts").nth(0)).to_contain_text(
+            "Replaced when its backup was restored 1 month ago"
+        )
+        expect(stays.locator(".facts").nth(0)).to_contain_text("Deleted at the next start of the server")
+        expect(stays).to_contain_text("The conversation itself is not deleted.")
         expect(stays.get_by_role("button", name="Restore")).to_have_count(0)
         goes.locator("summary").focus()
         page.keyboard.press("Enter")
-        expect(goes).to_contain_text("This erases all 2 versions for good.")
-        goes.get_by_role("button", name="Erase for good").click()
-        said(page, "Erased for good.")
+        expect(goes).to_contain_text("This deletes all 2 versions permanently.")
+        goes.get_by_role("button", name="Delete permanently").click()
+        said(page, "Deleted permanently.")
         expect(rows).to_have_count(2)
         assert not list(trash.glob("unwanted.*"))
         assert len(list(trash.iterdir())) == 2
@@ -343,15 +345,15 @@ def test_findings_are_shown_and_mended(page: Page, home: Path) -> None:
 
 def test_an_interrupted_turn_is_closed(page: Page, home: Path) -> None:
     page.goto("/session/6e9160d23644")
-    page.get_by_role("button", name="close the turn").click()
-    said(page, "The interrupted turn is closed.")
+    page.get_by_role("button", name="Stop waiting").click()
+    said(page, "Interrupted turn closed.")
     assert stored(home, "6e9160d23644")["pending_user_message"] is None
 
 
 def test_the_keys_are_shown(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog")).to_contain_text("Next and previous conversation")
+    expect(page.get_by_role("dialog")).to_contain_text("Next or previous conversation")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("/")

@@ -102,7 +102,7 @@ def test_filters_are_kept_in_the_address(page: Page) -> None:
     page.goto("/session/df8748bd091c")
     page.locator("#filters summary").click()
     page.locator("#filters").get_by_label("Project").select_option(label="Kitchen")
-    page.locator("#filters").get_by_label("Show").select_option(label="All")
+    page.locator("#filters").get_by_label("Status").select_option(label="All")
     expect(page.locator(".chip")).to_have_count(2)
     for project in page.locator(".row-project").all():
         expect(project).to_have_text("Kitchen")
@@ -149,7 +149,7 @@ def test_search_as_one_types_and_a_hit_opens_at_its_message(page: Page, home: Pa
 
 def test_search_says_that_nothing_was_found(page: Page) -> None:
     page.goto("/?q=qqqqqqqq")
-    expect(page.locator("#list")).to_contain_text("Nothing was found.")
+    expect(page.locator("#list")).to_contain_text("No matches.")
 
 
 def test_search_reads_without_javascript(browser: Browser, url: str, home: Path) -> None:

@@ -149,7 +149,7 @@ def test_the_page_holds_what_is_near_and_the_rest_comes_back_as_it_was(page: Pag
         assert len(indexes(page)) <= 200
     expect(last).to_have_count(0)
     expect(page.locator(".tail")).to_have_count(0)
-    expect(page.locator(".paging.newer")).to_contain_text(f"{LONG - indexes(page)[-1] - 1} after these")
+    expect(page.locator(".paging.newer")).to_contain_text(f"{LONG - indexes(page)[-1] - 1} later")
     assert page.evaluate("document.activeElement.matches('.messages > article')")
     while (before := indexes(page)[-1]) < LONG - 1:
         page.evaluate("document.querySelector('.messages > article:last-child').scrollIntoView()")
@@ -189,7 +189,7 @@ def test_without_scripts_links_lead_to_older_and_newer_messages(browser: Browser
         page.goto("/session/long")
         page.get_by_role("link", name="Older messages").click()
         expect(page.locator("#m4949")).to_be_attached()
-        page.get_by_role("link", name="Beginning").click()
+        page.get_by_role("link", name="First messages").click()
         expect(page.locator("#m0")).to_be_in_viewport()
         page.get_by_role("link", name="Newer messages").click()
         expect(page.locator(".messages > article").first).to_have_id("m26")
@@ -198,8 +198,8 @@ def test_without_scripts_links_lead_to_older_and_newer_messages(browser: Browser
         page.get_by_role("link", name="there is a needle here (2500)").click()
         expect(page.locator("#m2500")).to_be_in_viewport()
         page.goto("/session/cut")
-        page.get_by_label("More about message 6").click()
-        page.get_by_role("link", name="Truncate here").click()
+        page.get_by_label("Actions for message 6").click()
+        page.get_by_role("link", name="Remove later messages").click()
         expect(page.get_by_role("button", name="Remove 2 messages")).to_be_visible()
 
 
@@ -213,7 +213,7 @@ def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
         expect(result).to_be_hidden()
         page.locator("summary", has_text="terminal").click()
         expect(result).to_contain_text("needle.txt")
-        page.get_by_label("More about message 5").click()
+        page.get_by_label("Actions for message 5").click()
         page.get_by_role("link", name="Link to this message").click()
         expect(page.locator(".toast")).to_contain_text("Link copied.")
         assert page.evaluate("navigator.clipboard.readText()") == f"{url}/session/rich?at=4#m4"
@@ -284,10 +284,10 @@ def test_find_looks_into_what_is_folded(page: Page) -> None:
 
 def test_forking_here(page: Page, repository: SessionRepository) -> None:
     page.goto("/session/fork")
-    page.get_by_label("More about message 3").click()
-    page.get_by_role("button", name="Fork here").click()
+    page.get_by_label("Actions for message 3").click()
+    page.get_by_role("button", name="Fork from here").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("To fork (fork)")
-    expect(page.locator(".toast")).to_contain_text("This is the fork.")
+    expect(page.locator(".toast")).to_contain_text("Forked. You are viewing the new conversation.")
     expect(page.locator(".message")).to_have_count(3)
     made = page.url.rpartition("/")[2].partition("?")[0]
     assert repository.summary(made).parent_session_id == "fork"
@@ -297,14 +297,14 @@ def test_forking_here(page: Page, repository: SessionRepository) -> None:
 
 def test_truncating_here_asks_first_and_can_be_undone(page: Page, repository: SessionRepository) -> None:
     page.goto("/session/cut")
-    page.get_by_label("More about message 5").click()
-    page.get_by_role("link", name="Truncate here").click()
+    page.get_by_label("Actions for message 5").click()
+    page.get_by_role("link", name="Remove later messages").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("3 messages after message 5")
     dialog.get_by_role("link", name="Cancel").click()
     expect(dialog).to_have_count(0)
-    page.get_by_label("More about message 5").click()
-    page.get_by_role("link", name="Truncate here").click()
+    page.get_by_label("Actions for message 5").click()
+    page.get_by_role("link", name="Remove later messages").click()
     page.get_by_role("button", name="Remove 3 messages").click()
     expect(page.locator(".message")).to_have_count(5)
     assert repository.summary("cut").message_count == 5
@@ -315,8 +315,8 @@ def test_truncating_here_asks_first_and_can_be_undone(page: Page, repository: Se
 
 def test_taking_the_last_turn_back_shows_its_text(page: Page, repository: SessionRepository) -> None:
     page.goto("/session/back")
-    page.get_by_role("button", name="Take back the last turn").last.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("The last turn is taken back")
+    page.get_by_role("button", name="Remove last turn").last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Last turn removed")
     expect(page.locator("#content pre")).to_have_text("message 6")
     assert repository.summary("back").message_count == 6
     page.get_by_role("link", name="Back to the conversation").click()
@@ -327,30 +327,30 @@ def test_an_interrupted_turn_is_closed(page: Page, repository: SessionRepository
     page.goto("/session/torn")
     expect(page.locator(".pending")).to_contain_text("and then?")
     expect(page.get_by_text("typed before sk-abc...wxyz")).to_be_visible()
-    page.get_by_role("button", name="It will not come: close the turn").click()
-    expect(page.locator(".toast")).to_contain_text("The interrupted turn is closed.")
+    page.get_by_role("button", name="Stop waiting").click()
+    expect(page.locator(".toast")).to_contain_text("Interrupted turn closed.")
     expect(page.locator("#m2")).to_contain_text("Previous turn did not complete.")
     expect(page.locator("#m2")).to_contain_text("and then?")
     assert repository.summary("torn").pending_user_message is None
 
 
 def truncate(page: Page) -> None:
-    page.get_by_label("More about message 2").click()
-    page.get_by_role("link", name="Truncate here").click()
+    page.get_by_label("Actions for message 2").click()
+    page.get_by_role("link", name="Remove later messages").click()
 
 
 def take_back(page: Page) -> None:
-    page.locator(".acts summary", has_text="More").click()
-    page.locator(".acts").get_by_role("button", name="Take back the last turn").click()
+    page.locator(".actions summary", has_text="More").click()
+    page.locator(".actions").get_by_role("button", name="Remove last turn").click()
 
 
 def retry(page: Page) -> None:
-    page.locator(".tail").get_by_role("button", name="Take back the last turn").click()
+    page.locator(".tail").get_by_role("button", name="Remove last turn").click()
 
 
 def fork(page: Page) -> None:
-    page.get_by_label("More about message 8").click()
-    page.get_by_role("button", name="Fork here").click()
+    page.get_by_label("Actions for message 8").click()
+    page.get_by_role("button", name="Fork from here").click()
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -367,8 +367,8 @@ def test_what_somebody_else_changed_is_refused_and_shown_anew(
         for page in (first, second):
             page.goto(f"/session/{name}")
             expect(page.locator(".message")).to_have_count(8)
-        first.get_by_label("More about message 6").click()
-        first.get_by_role("link", name="Truncate here").click()
+        first.get_by_label("Actions for message 6").click()
+        first.get_by_role("link", name="Remove later messages").click()
         first.get_by_role("button", name="Remove 2 messages").click()
         expect(first.locator(".message")).to_have_count(6)
         act(second)
@@ -378,8 +378,8 @@ def test_what_somebody_else_changed_is_refused_and_shown_anew(
             expect(second.locator(".message")).to_have_count(8)
             refused.get_by_role("button", name="Reload").click()
         else:
-            expect(second.get_by_role("heading", level=1)).to_have_text("Changed meanwhile")
-            second.get_by_role("link", name="Show it as it is now").click()
+            expect(second.get_by_role("heading", level=1)).to_have_text("Not done")
+            second.get_by_role("link", name="Reload").click()
         expect(second.locator(".message")).to_have_count(6)
         assert [each["content"] for each in repository.get(name).messages] == [
             f"message {index}" for index in range(6)
@@ -433,14 +433,14 @@ def test_moving_in_a_conversation_keeps_the_filters_of_the_list(
 ) -> None:
     with strict_page(browser, url, java_script_enabled=scripts) as page:
         page.goto(f"/session/long?at=2000&{BESIDE}")
-        for name in ("Beginning", "Latest messages"):
+        for name in ("First messages", "Latest messages"):
             page.get_by_role("link", name=name).click()
             expect(page.get_by_role("link", name=name)).to_be_hidden()
             assert filters_of(page) == BESIDE
-        page.locator(".acts").get_by_role("button", name="Pin").click()
-        expect(page.locator(".acts").get_by_role("button", name="Unpin")).to_be_visible()
-        page.locator(".acts").get_by_role("button", name="Unpin").click()
-        expect(page.locator(".heading .mark", has_text="Pinned")).to_have_count(0)
+        page.locator(".actions").get_by_role("button", name="Pin").click()
+        expect(page.locator(".actions").get_by_role("button", name="Unpin")).to_be_visible()
+        page.locator(".actions").get_by_role("button", name="Unpin").click()
+        expect(page.locator(".heading .badge", has_text="Pinned")).to_have_count(0)
         assert filters_of(page) == BESIDE
         field = page.get_by_role("searchbox", name="Find in this conversation")
         field.fill("needle")
@@ -455,7 +455,7 @@ def test_filters_that_are_chosen_later_are_kept_too(page: Page) -> None:
     page.goto("/session/long?at=2000&source=webui")
     with page.expect_response("**/sidebar?*q=message*"):
         page.locator("#q").fill("message")
-    link = page.get_by_role("link", name="Beginning")
+    link = page.get_by_role("link", name="First messages")
     expect(link).to_have_attribute("href", "/session/long?at=0&q=message&source=webui")
     link.click()
     expect(page.locator("#m0")).to_be_in_viewport()
@@ -504,7 +504,7 @@ def test_the_head_stays_and_hides_nothing_that_is_gone_to(browser: Browser, url:
             expect(page.get_by_role("link", name="All conversations")).to_be_in_viewport(ratio=1)
         expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
         for name in ("Rename", "Move", "More"):
-            summary = page.locator(".acts summary", has_text=name)
+            summary = page.locator(".actions summary", has_text=name)
             expect(summary).to_be_in_viewport(ratio=1)
             summary.click()
             expect(summary.locator("xpath=following-sibling::*")).to_be_in_viewport(ratio=1)

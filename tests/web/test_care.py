@@ -58,17 +58,17 @@ def test_the_trash_page_gives_back(sessions: SessionRepository, client: FlaskCli
     check_inert(page)
     assert "&lt;b&gt;Rent&lt;/b&gt;" in page
     answer = client.post(f"/trash/{session_id}/restore", follow_redirects=True)
-    assert "Given back" in answer.text
+    assert "Restored." in answer.text
     assert "The trash is empty" in client.get("/trash").text
 
 
 def test_an_interrupted_session_says_so_and_has_a_button(filled: FlaskClient) -> None:
     assert "Interrupted" in filled.get("/").text
     page = filled.get("/session/6e9160d23644").text
-    assert "close the turn" in page
+    assert "Stop waiting" in page
     shown = re.search(r'data-seen="([^"]*)"', page)
     assert shown
     form = {"seen": shown[1]}
     after = filled.post("/session/6e9160d23644/recover", data=form, follow_redirects=True).text
     assert "Previous turn did not complete" in after
-    assert "close the turn" not in after
+    assert "Stop waiting" not in after

@@ -14,7 +14,9 @@ from werkzeug.test import TestResponse
 
 from hermes_sessions import InvalidValue, SessionRepository
 from webapp import create_app, set_password
-from webapp.security.logins import Slow, signing_key, stored_password
+from webapp.security.logins import signing_key
+from webapp.security.passwords import stored_password
+from webapp.security.throttle import LoginThrottle
 
 from ..support.make import message, started, turns, write_document
 from ..support.web import KEY, POSTS, check_inert, error, reply, settings
@@ -186,7 +188,7 @@ def test_a_wrong_password(guarded: FlaskClient) -> None:
             environ_overrides={"REMOTE_ADDR": str(len(password))},
         )
         assert response.status_code == 401
-        assert "not the password" in response.text
+        assert "Wrong password." in response.text
         assert "Set-Cookie" not in response.headers
 
 
@@ -204,7 +206,7 @@ def test_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
 
 def test_the_wait_doubles_up_to_a_minute_and_ends_with_success(tmp_path: Path) -> None:
     now = 0.0
-    slow = Slow(tmp_path, lambda: now)
+    slow = LoginThrottle(tmp_path, lambda: now)
     waits: list[float] = []
     for _ in range(14):
         assert slow.attempt("a") == 0
@@ -213,13 +215,13 @@ def test_the_wait_doubles_up_to_a_minute_and_ends_with_success(tmp_path: Path) -
     assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
     slow.succeeded("a")
     assert [slow.attempt("a") for _ in range(5)] == [0, 0, 0, 0, 1]
-    for number in range(Slow.ADDRESSES + 100):
+    for number in range(LoginThrottle.ADDRESSES + 100):
         slow.attempt(str(number))
-    assert len(json.loads((tmp_path / "web.tries").read_bytes())) == Slow.ADDRESSES
+    assert len(json.loads((tmp_path / "web.tries").read_bytes())) == LoginThrottle.ADDRESSES
 
 
 def test_a_hundred_guesses_at_once_at_several_workers_are_four(tmp_path: Path) -> None:
-    workers = [Slow(tmp_path, lambda: 0.0) for _ in range(4)]
+    workers = [LoginThrottle(tmp_path, lambda: 0.0) for _ in range(4)]
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(lambda at: workers[at % 4].attempt("10.0.0.1"), range(100)))
     assert sorted(waits)[:5] == [0, 0, 0, 0, 1]
@@ -227,14 +229,14 @@ def test_a_hundred_guesses_at_once_at_several_workers_are_four(tmp_path: Path) -
 
 def test_a_clock_that_was_set_back_or_a_spoiled_file_keeps_nobody_out(tmp_path: Path) -> None:
     for _ in range(8):
-        Slow(tmp_path, lambda: 5e9).attempt("a")
-    assert Slow(tmp_path, lambda: 1e9).attempt("a") == 0
+        LoginThrottle(tmp_path, lambda: 5e9).attempt("a")
+    assert LoginThrottle(tmp_path, lambda: 1e9).attempt("a") == 0
     (tmp_path / "web.tries").write_text('{"a": 1')
-    assert Slow(tmp_path, lambda: 1e9).attempt("a") == 0
+    assert LoginThrottle(tmp_path, lambda: 1e9).attempt("a") == 0
 
 
 def test_the_addresses_of_one_network_wait_together(tmp_path: Path) -> None:
-    slow = Slow(tmp_path, lambda: 0.0)
+    slow = LoginThrottle(tmp_path, lambda: 0.0)
     for number in range(4):
         assert slow.attempt(f"2001:db8::{number}") == 0
     assert slow.attempt("2001:db8::ffff:1") == 1
@@ -262,7 +264,9 @@ def test_a_password_that_was_set_is_asked_for_and_kept_as_a_hash(sessions: Sessi
     assert cookie is not None
 
     set_password(state_dir, "correct horse")
-    assert stored_password(state_dir) != kept, "salted"
+    stored = stored_password(state_dir)
+    assert stored is not None
+    assert stored.hashed != kept, "salted"
     later = create_app(sessions).test_client()
     later.set_cookie("hermes_login", cookie.value)
     error(later.get("/api/sessions"), 401)

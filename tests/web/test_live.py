@@ -392,7 +392,7 @@ def test_asking_for_the_head_of_a_stream_opens_none(client: FlaskClient, app: Fl
 def test_an_event_holds_the_beginning_of_the_list_as_the_api_gives_it(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
-    ids = [started(sessions) for _ in range(live.SHOWN + 1)]
+    ids = [started(sessions) for _ in range(live.ENTRIES_AN_EVENT + 1)]
     title = f"the key is {KEY}"
     with client.get(PATH) as response:
         blocks = response.iter_encoded()
@@ -400,7 +400,8 @@ def test_an_event_holds_the_beginning_of_the_list_as_the_api_gives_it(
         sessions.update(ids[0], title=title, pinned=True)
         shown = news_where(blocks, lambda entries: entries[0]["pinned"])
         assert KEY not in str(shown)
-        assert shown == reply(client.get("/api/sessions", query_string={"limit": live.SHOWN}))["sessions"]
+        query = {"limit": live.ENTRIES_AN_EVENT}
+        assert shown == reply(client.get("/api/sessions", query_string=query))["sessions"]
         settings(sessions, '{"api_redact_enabled": false}')
         sessions.update(ids[0], model="another")
         assert news_where(blocks, lambda entries: entries[0]["model"] == "another")[0]["title"] == title
@@ -411,7 +412,7 @@ def test_one_stream_too_many_is_refused_until_one_ends(client: FlaskClient) -> N
         for _ in range(live.MOST_STREAMS - 1):
             streams.enter_context(client.get(PATH))
         last = client.get(PATH)
-        assert "too many" in error(client.get(PATH), 503)
+        assert "Too many" in error(client.get(PATH), 503)
         assert reply(client.get(f"{PATH}?probe=1"))["watcher_running"]
         last.close()
         with client.get(PATH) as response:

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
 
 from hermes_sessions import SessionRepository
 from webapp import create_app
+from webapp.api.encoding import JSON
 from webapp.api.openapi import document
-from webapp.api.routing import JSON
 
 from ..conftest import copy_sample
 from ..interop.test_samples import expected

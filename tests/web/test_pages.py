@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hermes_sessions import SessionRepository
-from webapp.pages import rendering as render
-from webapp.request_context import masker
+from webapp.masking import masker
+from webapp.pages import rendering
 
 from ..support.make import started, turns, write_document
 from ..support.web import KEY, reply, settings
@@ -73,7 +73,7 @@ def test_pages_of_the_list_page(sessions: SessionRepository, client: FlaskClient
 
 
 def test_an_empty_home_says_so(client: FlaskClient) -> None:
-    assert "There are no conversations yet" in client.get("/").text
+    assert "No conversations yet." in client.get("/").text
 
 
 FORMS: list[tuple[str, dict[str, str], str, Any]] = [
@@ -131,7 +131,7 @@ def test_move_duplicate_and_delete_by_form(sessions: SessionRepository, client: 
     ],
 )
 def test_relative_times(seconds: int, words: str) -> None:
-    assert render.ago(NOW, NOW + seconds) == words
+    assert rendering.ago(NOW, NOW + seconds) == words
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ import pytest
 from hermes_sessions.config import ServerConfig, resolve
 from hermes_sessions.errors import InvalidValue, StorageError
 from webapp import serve
-from webapp.server import is_loopback
+from webapp.security.hosts import is_loopback
 
 from ..support.serving import PROGRAM, address, served, start, stop
 

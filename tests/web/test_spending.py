@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.results import Usage
-from webapp.pages import usage as spending
+from webapp.pages import charts
 
 from ..support.make import started, turns, write_document
 from ..support.web import KEY, check_inert
@@ -55,7 +55,7 @@ SPANS: list[tuple[str, list[str], date | None, int, tuple[str, str]]] = [
 @pytest.mark.parametrize("case", SPANS, ids=[case[0] for case in SPANS])
 def test_days_become_bars(case: tuple[str, list[str], date | None, int, tuple[str, str]]) -> None:
     _, days, begin, count, ends = case
-    spans = spending.spans_of([*map(day, days), day(None)], begin, NOW)
+    spans = charts.spans_of([*map(day, days), day(None)], begin, NOW)
     assert len(spans) == count
     assert (spans[0].name, spans[-1].name) == ends
     assert sum(span.usage.sessions for span in spans) == len(days)
@@ -64,8 +64,8 @@ def test_days_become_bars(case: tuple[str, list[str], date | None, int, tuple[st
 
 
 def test_charts_have_a_round_scale_and_show_the_smallest_use() -> None:
-    spans = spending.spans_of([day("2026-04-29", 1), day("2026-04-30", 3_700_000, None)], None, NOW)
-    tokens, output, cost = spending.charts_of(spans)
+    spans = charts.spans_of([day("2026-04-29", 1), day("2026-04-30", 3_700_000, None)], None, NOW)
+    tokens, output, cost = charts.charts_of(spans)
     assert (tokens.name, tokens.total, tokens.top) == ("Input tokens", "3.7M", "4M")
     assert [bar.height for bar in tokens.bars] == [1.5, 92.5]
     assert tokens.bars[1].title == "30 Apr 2026: 3.7M"
@@ -77,7 +77,7 @@ def test_charts_have_a_round_scale_and_show_the_smallest_use() -> None:
     ("value", "scale"), [(0, 1), (1, 1), (1.2, 1.5), (99, 100), (101, 150), (0.031, 0.04), (7e12, 8e12)]
 )
 def test_scales(value: float, scale: float) -> None:
-    assert spending.rounded_up(value) == pytest.approx(scale)
+    assert charts.rounded_up(value) == pytest.approx(scale)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_scales(value: float, scale: float) -> None:
     [(0, "0"), (999, "999"), (1000, "1k"), (12_345, "12.3k"), (999_999, "1M"), (5e15, "5,000T")],
 )
 def test_tokens_in_words(count: float, words: str) -> None:
-    assert spending.tokens(count) == words
+    assert charts.format_tokens(count) == words
 
 
 @pytest.mark.parametrize(("amount", "words"), [(0, "$0.00"), (0.0042, "$0.0042"), (1234.5, "$1,234.50")])
 def test_money_in_words(amount: float, words: str) -> None:
-    assert spending.money(amount) == words
+    assert charts.format_money(amount) == words
 
 
 def sums(page: str) -> list[list[str]]:
@@ -114,7 +114,7 @@ def test_the_sums_of_all_tables_are_those_of_the_list(
         f"{sum(each.message_count for each in listed):,}",
     ]
     assert sums(page) == [wanted] * 5
-    assert f"the list shows {repository.count(agent=True)} of these {len(listed)}" in page
+    assert f"The list shows {repository.count(agent=True)} of these {len(listed)}." in page
 
 
 def test_a_range_leaves_out_what_is_older(sessions: SessionRepository, client: FlaskClient) -> None:
@@ -130,10 +130,10 @@ def test_a_range_leaves_out_what_is_older(sessions: SessionRepository, client: F
 
 
 def test_an_empty_range_says_so(sessions: SessionRepository, client: FlaskClient) -> None:
-    assert "There are no conversations yet" in client.get("/usage").text
+    assert "No conversations yet." in client.get("/usage").text
     write_document(sessions, "s1", title="t", messages=turns(2))
     page = client.get("/usage?days=7").text
-    assert "No conversation was active in these days" in page
+    assert "No activity in this period." in page
     assert "/usage?days=all" in page
 
 

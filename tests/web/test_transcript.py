@@ -14,8 +14,7 @@ from hermes_sessions import SessionRepository
 from hermes_sessions.messages.pictures import LARGEST_PICTURE, Picture
 from hermes_sessions.messages.redact import mask_all
 from webapp import create_app
-from webapp.pages import find as finding
-from webapp.pages import transcript
+from webapp.pages import find, transcript
 
 from ..support.make import message, started, turns, write_document
 from ..support.web import KEY, check_inert
@@ -361,11 +360,11 @@ def test_find_looks_through_the_whole_transcript(sessions: SessionRepository, cl
         assert re.findall(r'data-index="(\d+)"', page) == ["0", "499", "500", "1199"]
         assert "before the <mark>NEEDLE in</mark> it &lt;b&gt;after" in page
         assert "/session/s1?at=499&amp;find=needle++in#m499" in page
-    assert "No message holds these words" in client.get("/session/s1/find?words=zqx").text
+    assert "No message contains these words." in client.get("/session/s1/find?words=zqx").text
     assert "data-index" not in client.get("/session/s1/find").text
     page = client.get("/session/s1/hits?words=message").text
     assert page.count("data-index") == 500
-    assert "500 and more" in page
+    assert "More than 500 messages" in page
     assert client.get(f"/session/s1/find?words={'x' * 201}").status_code == 400
     assert client.get("/session/none/find?words=x").status_code == 404
 
@@ -389,4 +388,4 @@ FOUND: list[tuple[Any, str, bool]] = [
 
 @pytest.mark.parametrize(("said", "words", "wanted"), FOUND)
 def test_what_is_found(said: Any, words: str, wanted: bool) -> None:
-    assert [hit.index for hit in finding.hits([said], 7, words, mask_all)] == ([7] if wanted else [])
+    assert [hit.index for hit in find.hits([said], 7, words, mask_all)] == ([7] if wanted else [])

@@ -26,19 +26,19 @@ def test_fork_truncate_and_take_back(sessions: SessionRepository, client: FlaskC
     path = f"/session/{session_id}"
     form = {"keep": "3", "seen": seen(client, session_id)}
     fork = client.post(f"{path}/fork", data=form, follow_redirects=True).text
-    assert "This is the fork." in fork
+    assert "Forked. You are viewing the new conversation." in fork
     assert indexes(fork) == [0, 1, 2]
     assert "Forked from" in fork
 
     asked = client.get(f"{path}/truncate?keep=4").text
     assert "2 messages after message 4" in asked
-    assert "A backup" in asked
+    assert "You can undo this." in asked
     done = client.post(f"{path}/truncate", data={"keep": "4", "seen": seen(client, session_id)})
     assert done.status_code == 303
     assert sessions.summary(session_id).message_count == 4
 
     undone = client.post(f"{path}/retry", data={"seen": seen(client, session_id)}).text
-    assert "2 messages went" in undone
+    assert "2 messages were removed" in undone
     assert "message 2</pre>" in undone
     assert sessions.summary(session_id).message_count == 2
     back = client.post(f"/trash/{session_id}/restore", follow_redirects=True).text
@@ -67,7 +67,7 @@ def test_what_is_not_as_it_was_shown_is_not_changed(
         assert response.status_code == 303
     else:
         assert response.status_code == 409
-        assert "no longer as it was shown" in response.text
+        assert "changed since you opened it, so nothing was done" in response.text
         assert f'href="/session/{session_id}?profile=work"' in response.text
     assert sessions.get(session_id) == before
     assert client.post(f"/session/{session_id}/{act}", data={"keep": "2"}).status_code == 409

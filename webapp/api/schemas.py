@@ -1,18 +1,18 @@
-"""The shapes of the API's answers, which `openapi` describes and the tests hold the server to."""
+"""The shapes of the API's answers: `openapi` describes them, and the tests check the server against them."""
 
 from typing import Any, Literal, NotRequired, TypedDict
 
 
 class Error(TypedDict):
-    """What went wrong, in words for people."""
+    """Why a request failed, in words for people."""
 
     error: str
 
 
-class Entry(TypedDict):
-    """A session as the list shows it; times are seconds since the epoch.
+class SessionEntry(TypedDict):
+    """A session as a list shows it. Times are in seconds since the epoch.
 
-    One with other small keys, or with lineage, has those as well.
+    Sessions that have further small keys, or lineage, have those keys too.
     """
 
     session_id: str
@@ -55,11 +55,11 @@ class Entry(TypedDict):
     _compression_segment_count: NotRequired[int | None]
 
 
-class Opened(Entry):
-    """A session that is open; without its messages if they were not asked for.
+class WholeSession(SessionEntry):
+    """A session with its messages, unless the request asked for none.
 
-    With a part of them, `_messages_offset` is the index of the first, and `_messages_truncated` whether there
-    are earlier ones.
+    `_messages_offset` is the index of the first message, and `_messages_truncated` whether there are earlier
+    ones.
     """
 
     pending_attachments: list[Any]
@@ -73,11 +73,11 @@ class Opened(Entry):
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-class Found(Entry):
-    """A conversation that a search found, by its title or by one of its messages.
+class SearchHit(SessionEntry):
+    """A conversation whose title, or one of whose messages, matches a search.
 
-    In `snippet` each match stands between U+0002 and U+0003. `message_index` is where the message stands in
-    the session `segment_id`, None of a title.
+    In `snippet`, each match stands between U+0002 and U+0003. `message_index` is the position of the message
+    in the session `segment_id`; it is null for a match in the title.
     """
 
     match_type: NotRequired[Literal["title", "content"]]
@@ -87,14 +87,14 @@ class Found(Entry):
     score: NotRequired[float]
 
 
-class Hits(TypedDict):
-    """What a search found, the best first; entries of the list alone if nothing was searched for.
+class SearchResult(TypedDict):
+    """The conversations that match, best first. A query without words lists entries, without matches.
 
-    `partial` is whether something was not searched: `missing` sessions are not searchable yet, and
-    `warnings` says what could not be.
+    `partial` is true if something was not searched: `missing` counts the sessions that are not indexed yet,
+    and `warnings` name what could not be searched.
     """
 
-    sessions: list[Found]
+    sessions: list[SearchHit]
     query: str
     count: int
     partial: bool
@@ -103,9 +103,9 @@ class Hits(TypedDict):
 
 
 class SessionList(TypedDict):
-    """Sessions in the list's order; `warnings` says in words what cannot be shown."""
+    """A page of the list. `warnings` name what cannot be shown; `next_cursor` is null on the last page."""
 
-    sessions: list[Entry]
+    sessions: list[SessionEntry]
     cli_count: int
     server_time: float
     server_tz: str
@@ -114,14 +114,14 @@ class SessionList(TypedDict):
     warnings: list[str]
 
 
-class OpenedSession(TypedDict):
+class OneSession(TypedDict):
     """One session."""
 
-    session: Opened
+    session: WholeSession
 
 
-class Status(TypedDict):
-    """Where a session stands."""
+class SessionStatus(TypedDict):
+    """The metadata of a session, and whether its agent is running."""
 
     session_id: str
     title: str
@@ -139,7 +139,7 @@ class Status(TypedDict):
 
 
 class SessionUsage(TypedDict):
-    """What one session used."""
+    """The tokens and the cost of one session."""
 
     session_id: str
     title: str
@@ -161,84 +161,84 @@ class SessionUsage(TypedDict):
 # ---- changing -------------------------------------------------------------------------------------------
 
 
-class Done(TypedDict):
-    """It is done."""
+class Success(TypedDict):
+    """The change was made."""
 
     ok: Literal[True]
 
 
-class Changed(TypedDict):
-    """A session after a change."""
+class ChangedSession(TypedDict):
+    """The session after the change."""
 
-    session: Entry
-
-
-class DoneSession(Done):
-    """A session after it was done."""
-
-    session: Entry
+    session: SessionEntry
 
 
-class Toolsets(Done):
-    """The tools that a session may use; null is all."""
+class SuccessWithSession(Success):
+    """The change was made; the session after it."""
+
+    session: SessionEntry
+
+
+class Toolsets(Success):
+    """The toolsets that the session may use; null means all."""
 
     enabled_toolsets: list[str] | None
 
 
-class Recovered(Done):
-    """Whether there was an interrupted turn to close, and then the session."""
+class Recovery(Success):
+    """Whether there was an interrupted turn to close, and the session after it was closed."""
 
     recovered: bool
-    session: Entry | None
+    session: SessionEntry | None
 
 
-class Branched(TypedDict):
-    """The new session, and the one that it comes from."""
+class NewFork(TypedDict):
+    """The new session, and the session that it was forked from."""
 
     session_id: str
     title: str
     parent_session_id: str
 
 
-class Retried(Done):
-    """What was taken away, and the text to send again."""
+class RemovedTurn(Success):
+    """How many messages were removed, and the text of the user's message, to send it again."""
 
     removed_count: int
     last_user_text: str
 
 
-class Undone(Done):
-    """What was taken away."""
+class UndoneTurn(Success):
+    """How many messages were removed, and the beginning of the user's message."""
 
     removed_count: int
     removed_preview: str
 
 
-class Imported(TypedDict):
-    """An agent's session as one of ours; `imported` is whether it is new."""
+class ImportedSession(TypedDict):
+    """The session that was stored. `imported` is false if it had been imported before."""
 
-    session: Opened
+    session: WholeSession
     imported: bool
 
 
-class Result(TypedDict):
-    """What became of one of several: the session (null of a deleted one), or why nothing."""
+class BatchResult(TypedDict):
+    """The outcome for one session: the session after the change (null if deleted), or the error."""
 
     session_id: str
     ok: bool
-    session: NotRequired[Entry | None]
+    session: NotRequired[SessionEntry | None]
     error: NotRequired[str]
     status: NotRequired[int]
 
 
 class Batch(TypedDict):
-    """What became of several sessions; `ok` only if all was done."""
+    """The outcome for each session. `ok` is true only if every change was made."""
 
     ok: bool
-    results: list[Result]
+    results: list[BatchResult]
 
 
-# ---- a home ---------------------------------------------------------------------------------------------
+# ---- projects, trash, health ----------------------------------------------------------------------------
 
 
 class Project(TypedDict):
@@ -256,14 +256,14 @@ class Projects(TypedDict):
     projects: list[Project]
 
 
-class DoneProject(Done):
-    """A project after it was done."""
+class SuccessWithProject(Success):
+    """The change was made; the project after it."""
 
     project: Project
 
 
-class Trashed(TypedDict):
-    """A deleted session; `size` in bytes."""
+class TrashedVersion(TypedDict):
+    """A version of a session in the trash; `deleted_at` in seconds since the epoch, `size` in bytes."""
 
     session_id: str
     title: str
@@ -274,25 +274,25 @@ class Trashed(TypedDict):
 
 
 class Trash(TypedDict):
-    """What was deleted, the latest first."""
+    """What is in the trash, latest first."""
 
-    trash: list[Trashed]
+    trash: list[TrashedVersion]
 
 
-class Purged(Done):
-    """How many files were erased."""
+class Purged(Success):
+    """How many files were deleted permanently."""
 
     purged: int
 
 
-class Cleaned(Done):
-    """How many sessions went to the trash."""
+class Cleaned(Success):
+    """How many sessions were moved to the trash."""
 
     cleaned: int
 
 
 class Finding(TypedDict):
-    """Something that is wrong, or with `note` worth knowing: what it means, and what would mend it."""
+    """A problem, or with `note` something worth knowing: what it means, and what fixes it."""
 
     kind: str
     session_id: str | None
@@ -302,20 +302,23 @@ class Finding(TypedDict):
 
 
 class Findings(TypedDict):
-    """What was found."""
+    """The problems of the home."""
 
     findings: list[Finding]
 
 
-class Repaired(Findings):
-    """What would be mended; if it was `applied`, how many were `mended`, and what is still wrong."""
+class RepairResult(Findings):
+    """What a repair would fix. If it was `applied`: how many problems were fixed, and which remain."""
 
     applied: bool
     mended: int
 
 
-class Sums(TypedDict):
-    """What the sessions of one key amount to; null is what has no such key."""
+class UsageSums(TypedDict):
+    """The sums over the sessions of one key; the key is null for sessions that have none.
+
+    `priced` counts the sessions whose cost is known, and `estimated_cost` is their sum in US dollars.
+    """
 
     key: str | None
     sessions: int
@@ -332,20 +335,20 @@ class Usage(TypedDict):
 
     by: str
     since: float | None
-    usage: list[Sums]
-    total: Sums
+    usage: list[UsageSums]
+    total: UsageSums
 
 
 class Health(TypedDict):
-    """That the server serves."""
+    """The server is running."""
 
     status: Literal["ok"]
     sessions: int
     uptime_seconds: float
 
 
-class Probe(TypedDict):
-    """Whether the list can be followed, and how often to ask without."""
+class StreamStatus(TypedDict):
+    """Whether changes are being watched, and how often to poll instead, in milliseconds."""
 
     ok: Literal[True]
     watcher_running: bool

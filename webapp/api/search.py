@@ -1,22 +1,22 @@
-"""The JSON route of the search: list entries, each with where and how it matched."""
+"""The JSON route that searches: list entries, each with where and how it matches."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import cast
 
 from flask import Blueprint
 
-from hermes_sessions.results import Hit
+from hermes_sessions.results import Filters, Hit
 
-from ..request_context import entry_of, redacting, sessions, showing_agents
-from . import routing as wire
-from . import schemas as answers
+from ..request_context import sessions, settings
+from . import routing, schemas
+from .entries import list_entry
 
-searching = Blueprint("searching", __name__)
+blueprint = Blueprint("search", __name__)
 
-HITS = 50
+HITS_A_PAGE = 50
 
 
-@wire.get(searching, "/api/sessions/search")
+@routing.get(blueprint, "/api/sessions/search")
 def search_sessions(
     *,
     q: str = "",
@@ -33,47 +33,54 @@ def search_sessions(
     role: str | None = None,
     since: float | None = None,
     until: float | None = None,
-) -> answers.Hits:
-    joint = showing_agents() if agent is None else agent
-    filters: dict[str, Any] = {
-        "profile": profile,
-        "project_id": project_id,
-        "source": source,
-        "archived": archived,
-    }
+) -> schemas.SearchResult:
+    """Search titles and messages, best matches first. Without words in `q`, list the sessions.
+
+    `content=false` searches titles only. `depth` is how many messages at the beginning of each session are
+    searched. `limit` (50 by default) and `offset` select a page. `role`, `since` and `until` restrict the
+    messages that can match; times are in seconds since the epoch. The other filters are those of the list.
+    """
+    filters = Filters(
+        profile=profile,
+        project_id=project_id,
+        source=source,
+        archived=archived,
+        agent=settings().show_agents is True if agent is None else agent,
+        hidden=hidden,
+    )
+    limit = limit or HITS_A_PAGE
     if not q.strip():
-        listed = sessions().list(limit=limit or HITS, agent=joint, hidden=hidden, **filters)
-        return _answer(q, [entry_of(summary) for summary in listed.items], 0, listed.warnings)
+        page = sessions().list(filters, limit=limit)
+        entries = [cast(schemas.SearchHit, list_entry(summary)) for summary in page]
+        return _result(q, entries, 0, page.warnings)
     hits = sessions().search(
         q,
-        limit=limit or HITS,
+        filters=filters,
+        limit=limit,
         offset=offset,
         scope="all" if content else "title",
-        agent=joint,
-        hidden=hidden,
         role=role,
         since=since,
         until=until,
         depth=depth,
-        redact=redacting(),
-        **filters,
+        redact=settings().mask_credentials,
     )
-    return _answer(q, [_entry(hit) for hit in hits], hits.missing, hits.warnings)
+    return _result(q, [_hit(hit) for hit in hits], hits.missing, hits.warnings)
 
 
-def _answer(typed: str, found: list[Any], missing: int, warnings: Iterable[str]) -> answers.Hits:
-    warnings = list(warnings)
+def _result(
+    query: str, hits: list[schemas.SearchHit], missing: int, warnings: Sequence[str]
+) -> schemas.SearchResult:
     return {
-        "sessions": found,
-        "query": typed,
-        "count": len(found),
+        "sessions": hits,
+        "query": query,
+        "count": len(hits),
         "partial": bool(missing or warnings),
         "missing": missing,
-        "warnings": warnings,
+        "warnings": list(warnings),
     }
 
 
-def _entry(hit: Hit) -> Any:
-    """Return a hit as the client reads it: its list entry, and where the match is."""
-    shown = {name: getattr(hit, name) for name in ("snippet", "message_index", "segment_id", "score")}
-    return entry_of(hit.summary) | {"match_type": hit.match} | shown
+def _hit(hit: Hit) -> schemas.SearchHit:
+    match = {name: getattr(hit, name) for name in ("snippet", "message_index", "segment_id", "score")}
+    return cast(schemas.SearchHit, list_entry(hit.summary) | {"match_type": hit.match} | match)

@@ -1,31 +1,40 @@
-"""The JSON routes that read: the list, one session in whole or in part, its export."""
+"""JSON routes that read sessions: the list, one session in whole or in part, its status, usage and export."""
 
 import hashlib
 import time
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal, cast
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
 
 from flask import Blueprint, Response, request
 
-from hermes_sessions.model import pending
+from hermes_sessions.model import Summary, pending
+from hermes_sessions.results import ExportFormat, Filters
 
-from ..request_context import (
-    entry_of,
-    masked,
-    masked_all,
-    redacting,
-    sessions,
-    settings_problem,
-    showing_agents,
-)
-from . import routing as wire
-from . import schemas as answers
-from .routing import SessionId
+from ..masking import mask_entries, mask_entry
+from ..request_context import sessions, settings, warnings
+from . import routing, schemas
+from .arguments import SessionId
+from .encoding import JSON, encode, encode_text
+from .entries import list_entry, whole_session
 
-api = Blueprint("api", __name__)
-get = partial(wire.get, api)
+blueprint = Blueprint("sessions", __name__)
+get = partial(routing.get, blueprint)
 
-EXPORTS = {"json": ("json", wire.JSON), "markdown": ("md", "text/markdown"), "html": ("html", "text/html")}
+
+class FileType(NamedTuple):
+    """The ending and the media type of an exported file."""
+
+    ending: str
+    media: str
+
+
+EXPORTS: Mapping[ExportFormat, FileType] = {
+    "json": FileType("json", JSON),
+    "markdown": FileType("md", "text/markdown"),
+    "html": FileType("html", "text/html"),
+}
 STATUS_FIELDS = (
     "session_id title workspace model model_provider profile created_at updated_at last_message_at "
     "message_count active_stream_id pending_user_message"
@@ -47,94 +56,110 @@ def list_sessions(
     archived: bool | None = None,
     agent: bool | None = None,
     hidden: bool = False,
-) -> answers.SessionList | Response:
-    tag = _list_tag()  # before the list is read: a change meanwhile makes the next request ask again
-    if request.if_none_match.contains_weak(tag):
-        return _tagged(Response(status=304), tag)
-    of_agents = 0
+) -> schemas.SessionList | Response:
+    """List the sessions that match, pinned ones first, then by latest activity.
 
-    def encoded(entries: list[dict[str, Any]]) -> bytes:
-        nonlocal of_agents
-        of_agents += sum(entry["is_cli_session"] for entry in entries)
-        return wire.encode(masked_all(entries))[1:-1]
-
-    page = sessions().entries(
-        encoded,
-        limit=limit,
-        cursor=cursor,
+    `limit` is the largest number of sessions to return, by default all; `cursor` is the `next_cursor` of the
+    page before. `archived` is true or false to list only archived or only active sessions. `agent` includes
+    the agents' conversations; the default is the web UI's setting. `hidden` includes the sessions that the
+    sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a request that sends it back as
+    `If-None-Match` gets the status 304 if nothing changed.
+    """
+    filters = Filters(
         profile=profile,
         project_id=project_id,
         source=source,
         archived=archived,
-        agent=showing_agents() if agent is None else agent,
+        agent=settings().show_agents is True if agent is None else agent,
         hidden=hidden,
     )
+    agent_count = 0
+
+    def encoded(entries: list[dict[str, Any]]) -> bytes:
+        nonlocal agent_count
+        agent_count += sum(map(itemgetter("is_cli_session"), entries))
+        return encode(mask_entries(entries))[1:-1]
+
+    page = sessions().entries(encoded, filters, limit=limit, cursor=cursor, unless=_client_has)
+    if page.unchanged:
+        return _with_etag(Response(status=304), page.version)
     rest = {
-        "cli_count": of_agents,
+        "cli_count": agent_count,
         "server_time": time.time(),
         "server_tz": time.strftime("%z"),
         "next_cursor": page.next_cursor,
         "total": page.total,
-        "warnings": [*page.warnings, *filter(None, [settings_problem()])],
+        "warnings": [*page.warnings, *warnings()],
     }
-    body = b'{"sessions":[' + b",".join(page.items) + b"]," + wire.encode(rest)[1:]
-    return _tagged(Response(body, mimetype="application/json"), tag)
+    body = b'{"sessions":[' + b",".join(page.items) + b"]," + encode(rest)[1:]
+    return _with_etag(Response(body, mimetype=JSON), page.version)
 
 
-def _list_tag() -> str:
-    """Return what a list depends on, as an entity tag: the store, the query and the settings in effect."""
+def _client_has(version: str) -> bool:
+    """Whether the client has the list of this version of the store already."""
+    return request.if_none_match.contains_weak(_etag(version))
+
+
+def _etag(version: str) -> str:
+    """Return the entity tag of the list: it depends on the store, the query and the settings."""
     query = sorted(request.args.items(multi=True))
-    settings = (redacting(), showing_agents(), settings_problem())
-    return hashlib.sha256(repr((sessions().version(), query, settings)).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((version, query, settings())).encode()).hexdigest()[:32]
 
 
-def _tagged(response: Response, tag: str) -> Response:
-    response.set_etag(tag, weak=True)  # weak: the answer also holds the server's time
+def _with_etag(response: Response, version: str) -> Response:
+    response.set_etag(_etag(version), weak=True)  # weak: the answer also holds the server's time
     return response
 
 
 @get("/api/session")
 def show_session(
     session_id: SessionId, messages: bool = True, msg_limit: int | None = None, msg_before: int | None = None
-) -> answers.OpenedSession | Response:
-    if not messages:
-        summary = sessions().summary(session_id)
-        return {"session": masked(summary.as_dict() | pending(summary))}
-    if msg_limit is None and msg_before is None:
-        whole = sessions().get(session_id).as_dict()
-        return {"session": masked(whole) | {"_messages_truncated": False, "_messages_offset": 0}}
-    return {"session": _page(session_id, msg_limit, msg_before)}
+) -> schemas.OneSession | Response:
+    """Return one session with its messages.
 
-
-def _page(session_id: str, limit: int | None, before: int | None) -> answers.Opened:
+    With `messages=false`, only the metadata. With `msg_limit` or `msg_before`, a page of the messages: at
+    most `msg_limit`, the last ones before the index `msg_before`.
+    """
+    if messages and msg_limit is None and msg_before is None:
+        whole = whole_session(sessions().get(session_id))
+        whole.update({"_messages_truncated": False, "_messages_offset": 0})
+        return {"session": whole}
     summary = sessions().summary(session_id)
-    page = sessions().messages(session_id, before=before, limit=limit)
-    transcript = {"messages": page.messages, "tool_calls": page.tool_calls}
-    entry = masked(summary.as_dict() | pending(summary) | transcript)
-    place = {"_messages_truncated": page.offset > 0, "_messages_offset": page.offset}
-    return cast(answers.Opened, entry | place)
+    if not messages:
+        return {"session": _opened(summary, {})}
+    page = sessions().messages(session_id, before=msg_before, limit=msg_limit)
+    session = _opened(summary, {"messages": page.messages, "tool_calls": page.tool_calls})
+    session.update({"_messages_truncated": page.offset > 0, "_messages_offset": page.offset})
+    return {"session": session}
+
+
+def _opened(summary: Summary, transcript: dict[str, Any]) -> schemas.WholeSession:
+    return cast(schemas.WholeSession, mask_entry(summary.as_dict() | pending(summary) | transcript))
 
 
 @get("/api/session/status")
-def show_status(session_id: SessionId) -> answers.Status:
-    entry = entry_of(sessions().summary(session_id))
-    told = {name: entry[name] for name in STATUS_FIELDS} | {"agent_running": entry["is_streaming"]}
-    return cast(answers.Status, told)
+def show_status(session_id: SessionId) -> schemas.SessionStatus:
+    """Return a session's metadata, and whether its agent is running."""
+    entry: Mapping[str, Any] = list_entry(sessions().summary(session_id))
+    status = {name: entry[name] for name in STATUS_FIELDS} | {"agent_running": entry["is_streaming"]}
+    return cast(schemas.SessionStatus, status)
 
 
 @get("/api/session/usage")
-def show_usage(session_id: SessionId) -> answers.SessionUsage:
-    entry = entry_of(sessions().summary(session_id))
+def show_usage(session_id: SessionId) -> schemas.SessionUsage:
+    """Return the tokens and the cost of a session."""
+    entry: Mapping[str, Any] = list_entry(sessions().summary(session_id))
     total = entry["input_tokens"] + entry["output_tokens"]
-    told = {name: entry.get(name) for name in USAGE_FIELDS} | {"total_tokens": total}
-    return cast(answers.SessionUsage, told)
+    usage = {name: entry.get(name) for name in USAGE_FIELDS} | {"total_tokens": total}
+    return cast(schemas.SessionUsage, usage)
 
 
-@get("/api/session/export", media=[media for _, media in EXPORTS.values()])
-def export_session(session_id: SessionId, format: Literal["json", "markdown", "html"] = "json") -> Response:
-    text = sessions().export(session_id, format, redact=redacting())
-    ending, media = EXPORTS[format]
-    body = wire.encode_text(text) if format == "json" else text.encode()
-    response = Response(body, mimetype=media)
-    response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.{ending}")
+@get("/api/session/export", media=[file.media for file in EXPORTS.values()])
+def export_session(session_id: SessionId, format: ExportFormat = "json") -> Response:
+    """Download a session as a file: `json` to import it again, `markdown`, or `html` as one page."""
+    text = sessions().export(session_id, format, redact=settings().mask_credentials)
+    file = EXPORTS[format]
+    body = encode_text(text) if format == "json" else text.encode()
+    response = Response(body, mimetype=file.media)
+    response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.{file.ending}")
     return response

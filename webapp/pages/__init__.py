@@ -1,1 +1,9 @@
 """The HTML pages and their forms; all work without JavaScript."""
+
+from flask import Blueprint
+
+from . import conversation, forms, health, import_file, projects, session_list, trash, usage
+
+blueprint = Blueprint("pages", __name__)
+for part in (session_list, conversation, forms, import_file, trash, projects, health, usage):
+    blueprint.register_blueprint(part.blueprint)

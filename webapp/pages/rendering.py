@@ -1,4 +1,4 @@
-"""HTML out: the one place that fills templates, and the filters they use for times, texts and colours."""
+"""HTML out: the one place that fills templates, and the filters for times, masked texts and colours."""
 
 import re
 import time
@@ -8,9 +8,11 @@ from typing import Any
 from flask import Flask, Response, current_app, render_template
 from markupsafe import Markup, escape
 
-from ..request_context import masker
+from ..masking import masker
 
+DEFAULT_COLOR = "#8a8f98"
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+_WORD = re.compile(r"[a-z]+(?= |$)")  # not `session_id` or `broken.json`
 _AGES = (
     (31_557_600, "year"),
     (2_629_800, "month"),
@@ -24,25 +26,44 @@ _AGES = (
 def register(app: Flask) -> None:
     """Give the templates of `app` their filters."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(ago=ago, moment=moment, mask=mask, svg_color=svg_color, hex_color=hex_color)
+    app.jinja_env.filters.update(
+        ago=ago,
+        moment=moment,
+        mask=mask,
+        svg_color=svg_color,
+        hex_color=hex_color,
+        counted=counted,
+        sentence=sentence,
+    )
     app.jinja_env.globals["has_password"] = lambda: current_app.extensions["hermes_login"] is not None
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Return a filled template as a response."""
     text = render_template(template, **values)
-    # Titles and messages can hold half a surrogate pair, which UTF-8 cannot.
+    # Titles and messages can hold lone surrogates, which UTF-8 cannot encode.
     return Response(text.encode("utf-8", "replace"), status, mimetype="text/html")
 
 
 def see_other(target: str) -> Response:
-    """Return a redirect after a form: the browser gets `target`, and a reload sends nothing twice."""
+    """Return a redirect after a form: the browser fetches `target`, and a reload sends nothing twice."""
     return Response(status=303, headers={"Location": target})
 
 
 def mask(text: object) -> str:
-    """Return text with its credentials masked, unless the settings say otherwise."""
+    """Return text with its credentials masked, unless the settings turn that off."""
     return str(masker()(text))
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number and a regular noun: `1 message`, `1,200 messages`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def sentence(text: str) -> str:
+    """Return a message as a sentence: with a full stop, and a capital letter unless it begins with a name."""
+    start = text[:1].upper() if _WORD.match(text) else text[:1]
+    return f"{start}{text[1:]}{'' if text.endswith(('.', '!', '?', '…')) else '.'}"
 
 
 def ago(at: float | None, now: float | None = None) -> str:
@@ -52,19 +73,18 @@ def ago(at: float | None, now: float | None = None) -> str:
     seconds = (time.time() if now is None else now) - at
     for size, name in _AGES:
         if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {name}{'' if count == 1 else 's'} ago"
+            return f"{counted(int(seconds // size), name)} ago"
     return "just now" if seconds > -60 else "in the future"
 
 
 def moment(at: float | None, text: str | None = None) -> Markup:
-    """Return a `time` element that shows `text`, and on hover the exact time; without `text`, that."""
+    """Return a `time` element that shows `text`, or the exact time, which is its tooltip too."""
     when = local_time(at)
     if when is None:
         return Markup("")
     exact = when.strftime("%Y-%m-%d %H:%M")
     zone = when.strftime("UTC%z")
-    # The page's script keeps "3 hours ago" true.
+    # The page's script updates "3 hours ago".
     renewed = Markup(" data-ago") if text else ""
     return Markup('<time datetime="{}" title="{} {}"{}>{}</time>').format(
         when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), exact, zone, renewed, escape(text or exact)
@@ -80,8 +100,8 @@ def local_time(at: float | None) -> datetime | None:
 
 
 def svg_color(color: str | None) -> str:
-    """Return a project's colour if it is one: text from a file must not become markup or CSS."""
-    return color if color and _COLOR.fullmatch(color) else "#8a8f98"
+    """Return a project's colour if it is valid: text from a file must not become markup or CSS."""
+    return color if color and _COLOR.fullmatch(color) else DEFAULT_COLOR
 
 
 def hex_color(color: str | None) -> str:

@@ -1,211 +1,196 @@
 """The sidebar beside every page: what its filters and its search leave of the sessions, grouped by day."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
-from flask import Flask, g, request, url_for
+from flask import Flask, g, request
 
 from hermes_sessions.config import agent_profiles
-from hermes_sessions.errors import InvalidValue, SessionsError, StorageError, Unreadable
-from hermes_sessions.fields import LARGEST_INTEGER
-from hermes_sessions.results import Hit, Project
+from hermes_sessions.errors import SessionsError, StorageError, Unreadable
+from hermes_sessions.results import Filters, Hit, Project
+from hermes_sessions.sources import Source
 
-from ..request_context import hiding_agents, redacting, sessions, settings_problem
-from .sidebar_rows import Group, by_day, found_in, state
+from .. import request_context
+from ..query_values import choice, whole_number
+from ..request_context import sessions, settings
+from . import links, sidebar_rows
+from .rendering import counted
 
 SESSIONS_A_PAGE = 50
 ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
-SHOWN_WORDS = {"0": "Current", "1": "Archived", "all": "All"}
-CLASSES = {
-    "webui": "Web",
-    "cli": "Command line",
-    "messaging": "Messengers",
-    "api": "API",
-    "tool": "Sub-agents",
-    "other": "Other",
+ARCHIVED_WORDS = {"0": "Active", "1": "Archived", "all": "All"}
+# Without scheduled runs, which the list hides.
+SOURCE_WORDS: Mapping[str, str] = {
+    Source.WEBUI: "Web",
+    Source.CLI: "Command line",
+    Source.MESSAGING: "Messengers",
+    Source.API: "API",
+    Source.TOOL: "Sub-agents",
+    Source.OTHER: "Other",
 }
-FOOT_PAGES = (
-    ("pages.list_projects", "Projects", "folder"),
-    ("pages.show_import", "Import", "upload"),
-    ("pages.show_findings", "Health", "stethoscope"),
-    ("spending.show", "Usage", "chart-column"),
-    ("pages.list_trash", "Trash", "trash-2"),
+# Endpoint, words, icon.
+PAGES = (
+    ("pages.projects.show", "Projects", "folder"),
+    ("pages.import.show", "Import", "upload"),
+    ("pages.health.show", "Health", "stethoscope"),
+    ("pages.usage.show", "Usage", "chart-column"),
+    ("pages.trash.show", "Trash", "trash-2"),
 )
-HELP_KEYS = (
+SHORTCUTS = (
     ("/", "Search"),
-    ("j k", "Next and previous conversation"),
-    ("Enter", "Open it"),
-    ("e", "Archive, or take out of the archive"),
+    ("j k", "Next or previous conversation"),
+    ("Enter", "Open the conversation"),
+    ("e", "Archive or unarchive"),
     ("p", "Pin or unpin"),
     ("r", "Rename"),
     ("m", "Move to a project"),
-    ("x", "Select; then choose what to do with all selected"),
+    ("x", "Select, to change several at once"),
     ("#", "Delete"),
-    ("z", "Take back the last act"),
+    ("z", "Undo the last change"),
     ("f", "Find in the open conversation"),
     ("Esc", "Leave the search, the selection or a field"),
-    ("?", "Show these keys"),
+    ("?", "Show the keyboard shortcuts"),
 )
-FILTERS = ("profile", "project_id", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class Sidebar:
-    """What the sidebar shows: the sessions by day, or what a search found; `count` says in words how many.
+    """What the sidebar shows: the sessions by day, or the hits of a search.
 
-    `more` is the address of the next page. `warnings` say what the list cannot show, `problem` why there is
-    none.
+    `count` says in words how many, `more` is the address of the next page. `warnings` say what the list
+    cannot show, `problem` why there is no list. `version` is that of the store; nothing else was read if the
+    sidebar is `unchanged`.
     """
 
-    groups: Sequence[Group] = ()
+    groups: Sequence[sidebar_rows.DayGroup] = ()
     hits: Sequence[Hit] = ()
     count: str = ""
     more: str | None = None
     projects: Mapping[str, Project] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     problem: str | None = None
+    version: str = ""
+    unchanged: bool = False
 
 
 def register(app: Flask) -> None:
-    """Give the templates of `app` the sidebar."""
+    """Give the templates of `app` the sidebar and the addresses of pages."""
     app.jinja_env.globals.update(
         sidebar=current,
-        list_link=link,
-        beside=beside,
-        kept_filters=kept_filters,
-        session_link=session_link,
-        hit_link=hit_link,
-        searched=searched,
+        list_link=links.list_link,
+        beside=links.beside,
+        kept_filters=links.kept_filters,
+        session_link=links.session_link,
+        hit_link=links.hit_link,
+        search_text=links.search_text,
         profiles=_profiles,
-        foot_pages=FOOT_PAGES,
-        help_keys=HELP_KEYS,
-        source_classes=CLASSES,
-        shown_words=SHOWN_WORDS,
+        sidebar_pages=PAGES,
+        shortcuts=SHORTCUTS,
+        source_words=SOURCE_WORDS,
+        archived_words=ARCHIVED_WORDS,
     )
-    app.jinja_env.filters.update(state=state, found=found_in)
-
-
-# ---- what it shows --------------------------------------------------------------------------------------
+    app.jinja_env.filters.update(turn_state=sidebar_rows.turn_state, marked=sidebar_rows.marked_snippet)
 
 
 def current() -> Sidebar:
-    """Return the sidebar of this request; an error is shown in it: the page beside it may be fine."""
+    """Return the request's sidebar. It shows its own errors: the page beside it may be fine."""
     if "sidebar" not in g:
         try:
             g.sidebar = read()
         except SessionsError as error:
-            g.sidebar = Sidebar(projects=read_projects()[0], problem=str(error))
-    found: Sidebar = g.sidebar
-    return found
+            g.sidebar = Sidebar(projects=read_projects().by_id, problem=str(error))
+    sidebar: Sidebar = g.sidebar
+    return sidebar
 
 
-def read(limit: int = SESSIONS_A_PAGE) -> Sidebar:
-    """Return the sidebar that the query asks for; raise `InvalidValue` for a filter that cannot be."""
+def read(limit: int = SESSIONS_A_PAGE, unless: Callable[[str], bool] | None = None) -> Sidebar:
+    """Return the sidebar that the query asks for; raise `InvalidValue` for an invalid filter.
+
+    It is only marked as `unchanged` if `unless(version)` is true for the version of the store.
+    """
+    text = links.search_text()
+    sidebar = _search(text, limit, unless) if text else _list(limit, unless)
     projects, problem = read_projects()
-    shown = _hits(limit, words) if (words := searched()) else _listed(limit)
-    warnings = [*shown.warnings, *filter(None, [problem, settings_problem()])]
-    return replace(shown, projects=projects, warnings=warnings)
+    warnings = [*sidebar.warnings, *filter(None, [problem]), *request_context.warnings()]
+    return replace(sidebar, projects=projects, warnings=warnings)
 
 
-def _listed(limit: int) -> Sidebar:
-    found = sessions().list(limit=limit, cursor=request.args.get("cursor") or None, **filters())
-    count = f"{found.total:,} conversation{'' if found.total == 1 else 's'}"
-    more = link(cursor=found.next_cursor) if found.next_cursor else None
-    return Sidebar(by_day(found.items), count=count, more=more, warnings=found.warnings)
+def _list(limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
+    cursor = request.args.get("cursor") or None
+    page = sessions().list(_filters(), limit=limit, cursor=cursor, unless=unless)
+    return Sidebar(
+        sidebar_rows.by_day(page),
+        count=counted(page.total, "conversation"),
+        more=links.list_link(cursor=page.next_cursor) if page.next_cursor else None,
+        warnings=page.warnings,
+        version=page.version,
+        unchanged=page.unchanged,
+    )
 
 
-def _hits(limit: int, words: str) -> Sidebar:
-    offset = whole("offset") or 0
-    found = sessions().search(words, limit=limit + 1, offset=offset, redact=redacting(), **filters())
-    beyond = len(found) > limit
-    total = offset + min(len(found), limit)
-    count = f"{total:,} found" if not beyond else f"The best {total:,}"
-    late = f"{found.missing:,} conversation{'s are' if found.missing != 1 else ' is'} still being indexed."
-    warnings = [*found.warnings, *([late] if found.missing else [])]
-    more = link(offset=str(offset + limit)) if beyond else None
-    return Sidebar(hits=found[:limit], count=count, more=more, warnings=warnings)
+def _search(text: str, limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
+    # Only the page's script needs a version, to ask again with. It is read before the search: a change in
+    # between makes that request search again.
+    version = sessions().version() if unless else ""
+    if unless and unless(version):
+        return Sidebar(version=version, unchanged=True)
+    offset = whole_number(request.args, "offset") or 0
+    redact = settings().mask_credentials
+    hits = sessions().search(text, filters=_filters(), limit=limit + 1, offset=offset, redact=redact)
+    has_more = len(hits) > limit
+    total = offset + min(len(hits), limit)
+    count = f"Best {total:,} matches" if has_more else f"{total:,} match{'' if total == 1 else 'es'}"
+    are = "is" if hits.missing == 1 else "are"
+    late = f"{counted(hits.missing, 'conversation')} {are} still being indexed."
+    warnings = [*hits.warnings, *([late] if hits.missing else [])]
+    more = links.list_link(offset=str(offset + limit)) if has_more else None
+    return Sidebar(hits=hits[:limit], count=count, more=more, warnings=warnings, version=version)
 
 
-def searched() -> str:
-    """Return what is searched for in all conversations."""
-    return request.args.get("q", "").strip()
-
-
-def whole(name: str, most: int = LARGEST_INTEGER) -> int | None:
-    """Return a number of the query, None if it has none; raise `InvalidValue`."""
-    text = request.args.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most):
-        raise InvalidValue(f"{name} must be a whole number of at most {most}")
-    return int(text)
-
-
-def tag() -> str:
-    """Return what the sidebar depends on, as an entity tag: store, projects, query, settings and the day."""
+def etag(version: str) -> str:
+    """Return the entity tag of the sidebar: it depends on store, projects, query, settings and the date."""
     query = sorted(request.args.items(multi=True))
-    settings = (redacting(), hiding_agents(), settings_problem())
     today = datetime.now().astimezone().date()
-    depends = (sessions().version(), read_projects(), query, settings, today)
+    depends = (version, read_projects(), query, settings(), today)
     return hashlib.sha256(repr(depends).encode()).hexdigest()[:32]
 
 
-def filters() -> dict[str, Any]:
-    """Return the filters of the query, as arguments of `list` and `count`."""
-    chosen: dict[str, Any] = {name: request.args.get(name) or None for name in FILTERS}
-    archived = request.args.get("archived", "0")
-    if archived not in ARCHIVED:
-        raise InvalidValue(f"archived must be one of {', '.join(ARCHIVED)}")
-    return chosen | {"archived": ARCHIVED[archived], "agent": not hiding_agents()}
+def _filters() -> Filters:
+    """Return the filters of the query; raise `InvalidValue`."""
+    return Filters(
+        profile=request.args.get("profile") or None,
+        project_id=request.args.get("project_id") or None,
+        source=request.args.get("source") or None,
+        archived=choice(request.args, "archived", ARCHIVED, "0"),
+        agent=settings().show_agents is not False,
+    )
 
 
-def read_projects() -> tuple[dict[str, Project], str | None]:
-    """Return the projects by id; if they cannot be read, why: the sessions can still be shown."""
-    try:
-        return {project.project_id: project for project in sessions().projects.list()}, None
-    except (Unreadable, StorageError) as error:
-        return {}, str(error)
+class KnownProjects(NamedTuple):
+    """The projects by id; `problem` says why they cannot be read: the sessions can still be shown."""
+
+    by_id: Mapping[str, Project]
+    problem: str | None = None
 
 
-# ---- addresses ------------------------------------------------------------------------------------------
-
-
-def link(**changes: str | None) -> str:
-    """Return the address of the list with this request's filters, changed; it begins at the first page."""
-    return url_for("pages.list_sessions", **kept_filters(**changes))
-
-
-def beside(endpoint: str, **values: Any) -> str:
-    """Return an address of a page or a form that keeps this request's filters in the list beside it."""
-    return url_for(endpoint, **kept_filters(), **values)
-
-
-def session_link(session_id: str, **more: Any) -> str:
-    """Return the address of a session that keeps this request's filters beside it."""
-    return beside("pages.show_session", session_id=session_id, **more)
-
-
-def hit_link(hit: Hit) -> str:
-    """Return the address of the message that was found, with its words marked; of a title, the session's."""
-    if hit.message_index is None:
-        return session_link(hit.session_id)
-    more = {"at": hit.message_index, "find": searched(), "_anchor": f"m{hit.message_index}"}
-    return session_link(hit.segment_id, **more)
-
-
-def kept_filters(**changes: str | None) -> dict[str, Any]:
-    """Return this request's filters, changed, as they stand in a query."""
-    given = {name: request.args.get(name) for name in (*FILTERS, "archived")} | {"q": searched()}
-    return {name: value for name, value in {**given, **changes}.items() if value}
+def read_projects() -> KnownProjects:
+    """Return the projects, which are read once for each request."""
+    if "projects" not in g:
+        try:
+            g.projects = KnownProjects({each.project_id: each for each in sessions().projects.list()})
+        except (Unreadable, StorageError) as error:
+            g.projects = KnownProjects({}, str(error))
+    projects: KnownProjects = g.projects
+    return projects
 
 
 def _profiles() -> list[str]:
-    """Return the profiles to choose from: those with an agent, and the one that is chosen."""
+    """Return the profiles to choose from: those with an agent, and the chosen one."""
     chosen = request.args.get("profile")
     try:
         return sorted({*agent_profiles(sessions().config), *filter(None, [chosen])})
-    except StorageError:  # the list tells of it
+    except StorageError:  # the list warns about it
         return []

@@ -1,10 +1,11 @@
-"""How the rows of the sidebar are grouped by day, how a turn stands, and where a match is marked."""
+"""The rows of the sidebar: grouped by day, the state of each turn, and the marks in a snippet. Pure."""
 
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Literal
 
 from markupsafe import Markup, escape
 
@@ -13,23 +14,25 @@ from hermes_sessions.results import MATCH_END, MATCH_START
 
 from .rendering import local_time
 
-# A stream that is not ours may still write: a turn sent so lately is not called interrupted.
+# Another server may still be writing the answer: a message sent this recently is not called interrupted.
 STREAM_SECONDS = 900
+
+TurnState = Literal["streaming", "interrupted", "unanswered", ""]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Sessions of one day, or the pinned ones; `key` tells groups apart, `name` is for people."""
+class DayGroup:
+    """The sessions of one day, or the pinned ones; `key` identifies the group, `name` is for people."""
 
     key: str
     name: str
     sessions: list[Summary]
 
 
-def by_day(summaries: Iterable[Summary], now: float | None = None) -> list[Group]:
-    """Group sessions in the order of the list: the pinned ones, then each day; `now` in seconds."""
+def by_day(summaries: Iterable[Summary], now: float | None = None) -> list[DayGroup]:
+    """Group sessions in the list's order: pinned ones, then each day; `now` in seconds since the epoch."""
     today = datetime.fromtimestamp(time.time() if now is None else now).astimezone()
-    return [Group(key, _day_name(key, today), list(them)) for key, them in groupby(summaries, _day_key)]
+    return [DayGroup(key, _day_name(key, today), list(group)) for key, group in groupby(summaries, _day_key)]
 
 
 def _day_key(summary: Summary) -> str:
@@ -41,7 +44,7 @@ def _day_key(summary: Summary) -> str:
 
 def _day_name(key: str, today: datetime) -> str:
     if key in ("", "pinned"):
-        return "Pinned" if key else "Without a date"
+        return "Pinned" if key else "No date"
     day = datetime.fromisoformat(key).date()
     age = (today.date() - day) // timedelta(days=1)
     if 0 <= age < 7:
@@ -50,17 +53,17 @@ def _day_name(key: str, today: datetime) -> str:
     return f"{day.day} {day:%B}{year}"
 
 
-def state(summary: Summary, now: float | None = None) -> str:
-    """Return how a session's turn stands: `streaming`, `interrupted`, `unanswered` or ``."""
+def turn_state(summary: Summary, now: float | None = None) -> TurnState:
+    """Return the state of a session's last turn; `now` in seconds since the epoch."""
     if not summary.active_stream_id:
         return "unanswered" if summary.pending_user_message else ""
     sent = summary.pending_started_at or summary.updated_at
-    lately = (time.time() if now is None else now) - sent < STREAM_SECONDS
-    return "streaming" if lately or not summary.pending_user_message else "interrupted"
+    is_recent = (time.time() if now is None else now) - sent < STREAM_SECONDS
+    return "interrupted" if summary.is_interrupted() and not is_recent else "streaming"
 
 
-def found_in(snippet: str) -> Markup:
-    """Return a hit's snippet as HTML, with its matches marked."""
+def marked_snippet(snippet: str) -> Markup:
+    """Return a hit's snippet as HTML, with its matches in `mark` elements."""
     before, *parts = snippet.split(MATCH_START)
     marked = (Markup("<mark>{}</mark>{}").format(*part.partition(MATCH_END)[::2]) for part in parts)
     return escape(before.replace(MATCH_END, "")) + Markup("").join(marked)

@@ -1,4 +1,7 @@
-"""What of a conversation its reader was shown, for forms to send back: what is not so any more stays."""
+"""The version of a transcript that a page showed: forms send it back, as `If-Match` does in an API.
+
+A form whose conversation has changed since then does nothing.
+"""
 
 import hashlib
 import json
@@ -12,32 +15,34 @@ from hermes_sessions.model import Summary
 
 from ..request_context import sessions
 
-_STATE = re.compile(r"([0-9]{1,15}):([0-9a-f]{16}):[0-9a-f]{16}")
-CHANGED = "this conversation is no longer as it was shown to you; nothing was done"
+FIELD = "seen"  # of the form
+CHANGED = "This conversation changed since you opened it, so nothing was done."
+_VERSION = re.compile(r"([0-9]{1,15}):([0-9a-f]{16}):[0-9a-f]{16}")
 
 
-def state(session: Summary) -> str:
-    """Return how a transcript ends, and whether it waits for an answer, as a form sends it back.
+def of(session: Summary) -> str:
+    """Return the version: the number of messages, and digests of the last message and of the pending turn.
 
-    Not the file's signature: a new title changes it too; nor the time of the last message: many have none.
+    The file's signature would not do, since a new title changes it too; nor the time of the last message,
+    since many have none.
     """
     page = sessions().messages(session.session_id, limit=1)
     turn = (session.pending_user_message, session.active_stream_id)
     return f"{page.total}:{_digest(page.messages)}:{_digest(turn)}"
 
 
-def check_unchanged(session_id: str) -> None:
-    """Raise `Conflict` if the conversation is not the one that the sender of the request was shown."""
-    if request.values.get("seen") != state(sessions().summary(session_id)):
+def check(session_id: str) -> None:
+    """Raise `Conflict` if the conversation is not in the version that the form was made for."""
+    if request.values.get(FIELD) != of(sessions().summary(session_id)):
         raise Conflict(CHANGED)
 
 
-def check_kept(session_id: str) -> None:
-    """Raise `Conflict` if what its sender was shown is not there any more; new messages may have come."""
-    found = _STATE.fullmatch(request.values.get("seen", ""))
-    count = int(found[1]) if found else 0
+def check_beginning(session_id: str) -> None:
+    """Raise `Conflict` if the messages that the form was made for changed; newer ones may follow."""
+    version = _VERSION.fullmatch(request.values.get(FIELD, ""))
+    count = int(version[1]) if version else 0
     page = sessions().messages(session_id, before=count, limit=1)
-    if not found or page.total < count or _digest(page.messages) != found[2]:
+    if not version or page.total < count or _digest(page.messages) != version[2]:
         raise Conflict(CHANGED)
 
 

@@ -61,7 +61,7 @@ function sessionIn(element) {
 }
 
 /** Return the element that describes the open session, null if none is open. */
-const openPage = () => optional(document, ".acts[data-id]", HTMLElement);
+const openPage = () => optional(document, ".actions[data-id]", HTMLElement);
 const pageTitle = () => optional(document, "#content h1", HTMLElement);
 
 // ---- performing -----------------------------------------------------------------------------------------

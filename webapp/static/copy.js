@@ -29,7 +29,7 @@ function hasClipboard() {
 function copySelected(text) {
   const field = document.createElement("textarea");
   field.value = text;
-  field.className = "unseen";
+  field.className = "visually-hidden";
   document.body.append(field);
   field.select();
   const copied = document.execCommand("copy");

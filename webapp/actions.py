@@ -1,0 +1,88 @@
+"""What can be done with a conversation. The JSON API, its batches and the forms all call these functions."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from hermes_sessions.errors import NotFound
+from hermes_sessions.fields import UNTITLED
+from hermes_sessions.model import Summary
+
+from .request_context import sessions
+
+# Pinning, archiving and filing do not count as activity: they leave `updated_at` as it is.
+
+
+def rename(session_id: str, title: str) -> Summary:
+    """Set the title, which the library cleans."""
+    return sessions().update(session_id, title=title)
+
+
+def pin(session_id: str, pinned: bool) -> Summary:
+    """Pin or unpin a session."""
+    return sessions().update(session_id, touch=False, pinned=pinned)
+
+
+def archive(session_id: str, archived: bool) -> Summary:
+    """Archive or unarchive a session."""
+    return sessions().update(session_id, touch=False, archived=archived)
+
+
+def move(session_id: str, project_id: str | None) -> Summary:
+    """Put a session into a project, or into none; raise `NotFound` if the project does not exist."""
+    return sessions().update(session_id, touch=False, project_id=project_id)
+
+
+def delete(session_id: str) -> None:
+    """Move a session to the trash and delete it from the agent."""
+    sessions().delete_everywhere(session_id)
+
+
+def restore(session_id: str) -> Summary:
+    """Restore a deleted session, or the backup of one that was shortened."""
+    return sessions().restore(session_id)
+
+
+# ---- several at once ------------------------------------------------------------------------------------
+
+BatchAction = Literal["archive", "unarchive", "pin", "unpin", "move", "delete", "restore"]
+_BATCH_ACTIONS: Mapping[BatchAction, Callable[[str], Summary | None]] = {
+    "archive": lambda session_id: archive(session_id, True),
+    "unarchive": lambda session_id: archive(session_id, False),
+    "pin": lambda session_id: pin(session_id, True),
+    "unpin": lambda session_id: pin(session_id, False),
+    "delete": delete,
+    "restore": restore,
+}
+
+
+def batch_action(action: BatchAction, project_id: str | None) -> Callable[[str], Summary | None]:
+    """Return the function that does `action` to one session; `project_id` is for ``"move"`` only.
+
+    Raises `NotFound` for a project that does not exist: nothing is moved then.
+    """
+    if action == "move":
+        sessions().projects.check(project_id)
+        return lambda session_id: move(session_id, project_id)
+    return _BATCH_ACTIONS[action]
+
+
+def delete_empty(*, untitled_only: bool) -> int:
+    """Move sessions without messages to the trash, except drafts, and return how many."""
+    empty = [
+        each for each in sessions().list(hidden=True).items if not each.message_count and not each.waiting
+    ]
+    deleted = [
+        _delete_if_empty(each.session_id) for each in empty if not untitled_only or each.title == UNTITLED
+    ]
+    return sum(deleted)
+
+
+def _delete_if_empty(session_id: str) -> bool:
+    try:
+        session = sessions().get(session_id)  # the file: the index may be older
+        if session.messages or session.draft:
+            return False
+        sessions().delete(session_id)
+    except NotFound:
+        return False
+    return True

@@ -1,0 +1,41 @@
+"""Values as JSON that every browser reads, and responses that hold it."""
+
+import json
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from hermes_sessions.fields import clean_text
+
+JSON = "application/json"
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """Return a response with `value` as its JSON body."""
+    return Response(encode(value), status, mimetype=JSON)
+
+
+def encode(value: Any) -> bytes:
+    """Return `value` as JSON: NaN and Infinity become null, a lone surrogate becomes U+FFFD."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_without_surrogates(value))
+
+
+def encode_text(text: str) -> bytes:
+    """Return the JSON text of Python's `json` as JSON for browsers; a lone surrogate is escaped."""
+    if "NaN" in text or "Infinity" in text:
+        return msgspec.json.format(encode(json.loads(text)), indent=2)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value

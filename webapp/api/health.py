@@ -1,0 +1,46 @@
+"""JSON routes of the home's health: its problems, their repair, and whether the server runs."""
+
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import cast
+
+from flask import Blueprint
+
+from hermes_sessions.results import Finding, mended
+
+from ..request_context import sessions
+from . import routing, schemas
+
+blueprint = Blueprint("health", __name__)
+get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
+
+STARTED = time.monotonic()
+
+
+@get("/api/check")
+def list_findings(deep: bool = False) -> schemas.Findings:
+    """List the problems of the home, and what fixes each. `deep` also reads and parses every file."""
+    return {"findings": _entries(sessions().check(deep=deep))}
+
+
+@post("/api/repair")
+def repair_home(apply: bool = False) -> schemas.RepairResult:
+    """List the problems that can be fixed without a decision, or with `apply` fix them and list what remains.
+
+    Only the index and what interrupted writes left behind is changed, never a conversation.
+    """
+    fixable = sessions().repair()
+    findings = sessions().repair(apply=True) if apply else fixable
+    return {"applied": apply, "mended": mended(fixable, findings), "findings": _entries(findings)}
+
+
+def _entries(findings: Iterable[Finding]) -> list[schemas.Finding]:
+    return [cast(schemas.Finding, finding.as_dict()) for finding in findings]
+
+
+@get("/health")
+def show_health() -> schemas.Health:
+    """Say that the server runs, without a login: how many sessions it lists, and for how long it has run."""
+    uptime = round(time.monotonic() - STARTED, 1)
+    return {"status": "ok", "sessions": sessions().count(), "uptime_seconds": uptime}

@@ -1,0 +1,46 @@
+"""JSON routes of projects."""
+
+from functools import partial
+from typing import cast
+
+from flask import Blueprint
+
+from hermes_sessions.results import Project
+
+from ..masking import masker
+from ..request_context import sessions
+from . import routing, schemas
+from .arguments import UNCHANGED
+
+blueprint = Blueprint("projects", __name__)
+get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
+
+
+@get("/api/projects")
+def list_projects() -> schemas.Projects:
+    """List the projects."""
+    return {"projects": [_entry(project) for project in sessions().projects.list()]}
+
+
+@post("/api/projects/create")
+def create_project(name: str, color: str | None = None) -> schemas.SuccessWithProject:
+    """Create a project. `color` is `#` and 3 to 8 hex digits."""
+    return {"ok": True, "project": _entry(sessions().projects.create(name, color))}
+
+
+@post("/api/projects/rename")
+def rename_project(project_id: str, name: str, color: str | None = UNCHANGED) -> schemas.SuccessWithProject:
+    """Set the name of a project, and its colour if `color` is sent; null removes the colour."""
+    given = {} if color is UNCHANGED else {"color": color}
+    return {"ok": True, "project": _entry(sessions().projects.rename(project_id, name, **given))}
+
+
+@post("/api/projects/delete")
+def delete_project(project_id: str) -> schemas.Success:
+    """Delete a project. Its conversations are kept, without a project."""
+    sessions().projects.delete(project_id)
+    return {"ok": True}
+
+
+def _entry(project: Project) -> schemas.Project:
+    return cast(schemas.Project, project.as_dict() | {"name": masker()(project.name)})

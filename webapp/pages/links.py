@@ -1,0 +1,43 @@
+"""Addresses of pages. Those beside the sidebar keep its filters, so that it stays as it is."""
+
+from typing import Any
+
+from flask import request, url_for
+
+from hermes_sessions.results import Hit
+
+FILTERS = ("profile", "project_id", "source")
+
+
+def search_text() -> str:
+    """Return what the request searches for in all conversations."""
+    return request.args.get("q", "").strip()
+
+
+def kept_filters() -> dict[str, str]:
+    """Return the filters of the request's query."""
+    given = {name: request.args.get(name) for name in (*FILTERS, "archived")} | {"q": search_text()}
+    return {name: value for name, value in given.items() if value}
+
+
+def list_link(**changes: str | None) -> str:
+    """Return the address of the list's first page with the request's filters, changed; None removes one."""
+    return beside("pages.list.show", **changes)
+
+
+def beside(endpoint: str, **values: Any) -> str:
+    """Return the address of a page or a form that keeps the request's filters in the sidebar."""
+    return url_for(endpoint, **{**kept_filters(), **values})
+
+
+def session_link(session_id: str, **values: Any) -> str:
+    """Return the address of a conversation."""
+    return beside("pages.conversation.show", session_id=session_id, **values)
+
+
+def hit_link(hit: Hit) -> str:
+    """Return the address of the message that matches, or of the conversation if its title matches."""
+    if hit.message_index is None:
+        return session_link(hit.session_id)
+    values = {"at": hit.message_index, "find": search_text(), "_anchor": f"m{hit.message_index}"}
+    return session_link(hit.segment_id, **values)

@@ -1,0 +1,29 @@
+"""What a page says about the change that led to it: `?done=` names the notice."""
+
+from flask import Flask, request
+
+NOTICES = {
+    "rename": "Renamed.",
+    "pin": "Pinned.",
+    "unpin": "Unpinned.",
+    "archive": "Archived.",
+    "unarchive": "Unarchived.",
+    "move": "Moved.",
+    "duplicate": "Duplicated. You are viewing the copy.",
+    "import": "Imported.",
+    "fork": "Forked. You are viewing the new conversation.",
+    "truncate": "Messages removed.",
+    "undo": "Last turn removed.",
+    "recover": "Interrupted turn closed.",
+    "restore": "Restored.",
+    "delete": "Moved to the trash.",
+    "purge": "Deleted permanently.",
+    "project-create": "Project created.",
+    "project-rename": "Project saved.",
+    "project-delete": "Project deleted. Its conversations were kept.",
+}
+
+
+def register(app: Flask) -> None:
+    """Give the templates of `app` the notice of the request."""
+    app.jinja_env.globals["notice_of_query"] = lambda: NOTICES.get(request.args.get("done", ""))

@@ -1,0 +1,38 @@
+"""The start page with the list of conversations, and the list alone for its script."""
+
+from flask import Blueprint, Response, g, request, url_for
+
+from ..query_values import whole_number
+from . import rendering, sidebar
+
+blueprint = Blueprint("list", __name__)
+
+MOST_SESSIONS = 200  # that the script can ask for at once
+
+
+@blueprint.get("/")
+def show() -> Response:
+    """Show a page of the list, with the filters of the query."""
+    g.sidebar = sidebar.read()  # an invalid filter is an error here; beside another page it is a warning
+    return rendering.page("list.html")
+
+
+@blueprint.get("/sidebar")
+def show_sidebar() -> Response:
+    """Return the sidebar alone: `limit` sessions, or status 304 if nothing changed since `If-None-Match`."""
+    limit = whole_number(request.args, "limit", MOST_SESSIONS)
+    g.sidebar = sidebar.read(limit or sidebar.SESSIONS_A_PAGE, unless=_client_has)
+    response = Response(status=304) if g.sidebar.unchanged else rendering.page("sidebar.html")
+    response.set_etag(sidebar.etag(g.sidebar.version), weak=True)
+    return response
+
+
+def _client_has(version: str) -> bool:
+    """Whether the client has the sidebar of this version of the store already."""
+    return request.if_none_match.contains_weak(sidebar.etag(version))
+
+
+@blueprint.get("/favicon.ico")
+def show_icon() -> Response:
+    """Redirect to the icon: browsers ask for it here beside plain text, which cannot name another address."""
+    return rendering.see_other(url_for("static", filename="icon.svg"))

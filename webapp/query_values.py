@@ -1,0 +1,45 @@
+"""Numbers and choices in a query or a form, read from text; the same for the JSON API and the pages."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from hermes_sessions.errors import InvalidValue
+from hermes_sessions.fields import LARGEST_INTEGER
+
+MOST_DIGITS = 19  # of LARGEST_INTEGER; Python takes minutes to read a number of millions of digits
+Choice = TypeVar("Choice")
+
+
+def parse_whole_number(text: str) -> int:
+    """Return the whole number, 0 or more, that `text` consists of; raise `ValueError` for anything else."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise ValueError(text)
+    return int(text)
+
+
+def whole_number(values: Mapping[str, str], name: str, highest: int = LARGEST_INTEGER) -> int | None:
+    """Return the whole number from 0 to `highest` that a field holds, None if the field is missing or empty.
+
+    Raises `InvalidValue` for anything else.
+    """
+    text = values.get(name, "")
+    if not text:
+        return None
+    try:
+        number = parse_whole_number(text)
+    except ValueError:
+        number = highest + 1
+    if number > highest:
+        raise InvalidValue(f"{name} must be a whole number from 0 to {highest}")
+    return number
+
+
+def choice(values: Mapping[str, str], name: str, choices: Mapping[str, Choice], default: str) -> Choice:
+    """Return what `choices` gives for the value of a field, or for `default` if the field is missing.
+
+    Raises `InvalidValue` for a value that is not a key of `choices`.
+    """
+    chosen = values.get(name, default)
+    if chosen not in choices:
+        raise InvalidValue(f"{name} must be one of {', '.join(choices)}")
+    return choices[chosen]

@@ -1,0 +1,102 @@
+"""The login: the page that asks for the password, and the check that every other request is logged in."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
+from werkzeug.exceptions import TooManyRequests
+
+from ..pages import rendering
+from .logins import COOKIE, LOGIN_SECONDS, Logins
+from .passwords import Password, password_of
+from .throttle import LoginThrottle
+
+blueprint = Blueprint("login", __name__)
+
+WITHOUT_LOGIN = ("login.show", "login.log_in", "api.health.show_health", "static")
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequired:
+    """What a server with a password needs to let visitors in."""
+
+    password: Password
+    logins: Logins
+    throttle: LoginThrottle
+
+
+def register(app: Flask, password: str | None) -> None:
+    """Let `app` answer only who is logged in, if there is a password; `password` as of `create_app`."""
+    state_dir = app.extensions["hermes_sessions"].config.state_dir
+    known = password_of(state_dir, password)
+    app.extensions["hermes_login"] = (
+        LoginRequired(known, Logins(state_dir, known), LoginThrottle(state_dir)) if known else None
+    )
+    app.before_request(_check_login)
+
+
+def _login_required() -> LoginRequired | None:
+    required: LoginRequired | None = current_app.extensions["hermes_login"]
+    return required
+
+
+def _check_login() -> Response | None:
+    required = _login_required()
+    if required is None or request.endpoint in WITHOUT_LOGIN:
+        return None
+    if required.logins.knows(request.cookies.get(COOKIE, "")):
+        return None
+    if request.path.startswith("/api/"):
+        abort(401, "Log in first.")
+    target = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return rendering.see_other(url_for("login.show", next=target))
+
+
+@blueprint.get("/login")
+def show() -> Response:
+    """Ask for the password."""
+    if _login_required() is None:
+        return rendering.see_other("/")
+    return rendering.page("login.html", next=_local_path(request.args.get("next", "")), is_wrong=False)
+
+
+@blueprint.post("/login")
+def log_in() -> Response:
+    """Compare the password and set the cookie; after several wrong passwords the address has to wait."""
+    required = _login_required()
+    if required is None:
+        return rendering.see_other("/")
+    address = request.remote_addr or ""
+    if wait := required.throttle.attempt(address):
+        raise TooManyRequests("Wait a minute, then try again.", retry_after=math.ceil(wait))
+    target = _local_path(request.form.get("next", ""))
+    if not required.password.accepts(request.form.get("password", "")):
+        return rendering.page("login.html", 401, next=target, is_wrong=True)
+    required.throttle.succeeded(address)
+    response = rendering.see_other(target)
+    response.set_cookie(
+        COOKIE,
+        required.logins.begin(),
+        LOGIN_SECONDS,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+@blueprint.post("/logout")
+def log_out() -> Response:
+    """End the login, in this browser and wherever else its cookie is."""
+    required = _login_required()
+    if required is not None:
+        required.logins.end(request.cookies.get(COOKIE, ""))
+    response = rendering.see_other(url_for("login.show"))
+    response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
+    return response
+
+
+def _local_path(target: str) -> str:
+    """Return a path of this server; `/` for an address of any other."""
+    return target if re.fullmatch(r"/(?![/\\])[^\\\x00-\x1f\x7f]*", target) else "/"
