@@ -86,8 +86,7 @@ from .results import (
     combined_filters,
 )
 from .search import HitOptions, Searcher, message_filter, search_request
-from .sidecars import folder as folders
-from .sidecars import trash
+from .sidecars import folder, trash
 
 RETENTION_SECONDS = 30 * 86_400
 T = TypeVar("T")
@@ -527,7 +526,10 @@ class SessionRepository:
 
     def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
         """Return what `purge` would erase."""
-        return [trash.describe(entry) for entry in trash.old(self.config.trash_dir, _before(older_than))]
+        return [
+            trash.describe(entry)
+            for entry in trash.deleted_before(self.config.trash_dir, _before(older_than))
+        ]
 
     def recover(self, session_id: str, *, alive: Collection[str] = ()) -> Summary | None:
         """Close an interrupted turn, unless its stream is among those `alive`; None if there is none.
@@ -574,7 +576,7 @@ class SessionRepository:
     def write_web_ui_index(self) -> int:
         """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
         summaries = sorted(self.list(hidden=True).items, key=lambda summary: -summary.updated_at)
-        folders.write_list(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
+        folder.write_index_file(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
 
     @contextmanager

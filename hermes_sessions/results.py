@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, overload
 
 from .errors import InvalidValue
@@ -227,19 +228,29 @@ def total_usage(parts: Iterable[Usage]) -> Usage:
     )
 
 
+class TrashReason(StrEnum):
+    """Why a session was moved to the trash."""
+
+    DELETED = "deleted"
+    AGENT = "agent"  # a copy of what only the agent had
+    REPLACED = "replaced"  # by its backup
+    RESCUED = "rescued"  # written by another program during a change that was interrupted
+
+    @property
+    def is_version(self) -> bool:
+        """Whether it is a version of a session that nobody deleted."""
+        return self in (TrashReason.REPLACED, TrashReason.RESCUED)
+
+
 @dataclass(frozen=True, slots=True)
 class Trashed:
-    """A deleted session: when (seconds since the epoch) and why it went to the trash, and its size in bytes.
-
-    `why` is ``deleted``, ``agent`` (a copy of what only the agent had), ``replaced`` (by its backup) or
-    ``rescued`` (what another program wrote while a change was broken off).
-    """
+    """A session in the trash: when (seconds since the epoch) and why it was deleted, its size in bytes."""
 
     session_id: str
     title: str
     message_count: int
     deleted_at: float
-    why: str
+    why: TrashReason
     size: int
 
     def as_dict(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hermes_sessions import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, SessionRepository
 from hermes_sessions.fields import with_clean_title
 from hermes_sessions.index import sync as index_sync
-from hermes_sessions.sidecars import editing, reading
+from hermes_sessions.sidecars import editing, load, outline_of
 from hermes_sessions.sidecars.document import Edit
 
 from .support.efforts import examples
@@ -849,7 +849,7 @@ def test_what_is_read_only_can_only_be_tidied_away(sessions: SessionRepository) 
 def test_edits_that_overlap_write_nothing(sessions: SessionRepository) -> None:
     path = write_document(sessions, "one", title="One", messages=turns(1))
     before = path.read_bytes()
-    source = reading.outline(reading.load(folder_of(sessions), "one"))
+    source = outline_of(load(path))
     with pytest.raises(ValueError, match="overlap"):
         editing.rewrite(source, [Edit(5, 9, b"a"), Edit(8, 12, b"b")], 1)
     assert snapshot(sessions) == {"one.json": before}

@@ -25,7 +25,7 @@ from .. import files, json_text
 from ..config import Config
 from ..errors import InvalidValue, NotFound, StorageError, Unreadable, storing
 from ..index import database
-from ..sidecars import reading
+from ..sidecars import load
 
 FORMAT = 1
 MANIFEST, INDEX, SESSIONS, TRASH = "manifest.json", "sessions.db", "sessions", "trash"
@@ -412,7 +412,7 @@ def _is_session(name: str) -> bool:
 def _why_unreadable(path: Path) -> str | None:
     """Return why a file is not one of a session, None if it is."""
     try:
-        reading.load_file(path, path.stem)
+        load(path)
     except Unreadable as error:
         return error.reason
     return None

@@ -9,8 +9,8 @@ from ..errors import AgentUnavailable, NotFound, Unreadable
 from ..files import Aside
 from ..index import database, sync, upgrades
 from ..index import rows as tables
-from ..results import Finding
-from ..sidecars import Loaded, folder, reading, trash
+from ..results import Finding, TrashReason
+from ..sidecars import Loaded, folder, load, reading, trash
 
 # Kinds that can be mended without asking: the index follows the files, debris is nobody's, and what is
 # somebody's goes to the trash.
@@ -83,7 +83,7 @@ def _of_files(store: Store) -> Iterator[Finding]:
 def _of_contents(store: Store) -> Iterator[Finding]:
     for name in sorted(folder.scan(store.config.sessions_dir)):
         try:
-            loaded = reading.load(store.config.sessions_dir, name)
+            loaded = load(store.path_of(name))
             yield from _of_content(store, loaded)
         except (Unreadable, NotFound, ValueError):
             continue  # `_of_files` tells of it, or it went meanwhile
@@ -146,8 +146,8 @@ def _of_backup(store: Store, path: Path) -> Iterator[Finding]:
     name = path.name.removesuffix(".json.bak")
     restore = f"hermes-sessions restore {name}"
     try:
-        kept = reading.message_count(reading.load_file(path, name))
-        present = reading.message_count(reading.load(store.config.sessions_dir, name))
+        kept = reading.message_count(load(path, name))
+        present = reading.message_count(load(store.path_of(name)))
     except NotFound:
         yield Finding("backup without session", name, f"{path.name} is all that is left of it", restore)
     except (Unreadable, ValueError) as error:
@@ -231,11 +231,11 @@ def _of_schema_of(profile: str, missing: list[str], indexed: bool) -> Iterator[F
 
 def _of_trash(store: Store, before: int) -> Iterator[Finding]:
     for entry in trash.entries(store.config.trash_dir):
-        if entry.why == trash.RESCUED:
+        if entry.why is TrashReason.RESCUED:
             words = f"trash/{entry.path.name} is a version of it that another program wrote meanwhile"
             remedy = f"if it has what the session lacks: hermes-sessions import trash/{entry.path.name}"
             yield Finding("rescued version", entry.session_id, words, remedy, note=True)
-    old = trash.old(store.config.trash_dir, before)
+    old = trash.deleted_before(store.config.trash_dir, before)
     if old:
         words = f"{len(old)} deleted sessions are older than they need be kept"
         yield Finding("trash over its age", None, words, "hermes-sessions purge", note=True)

@@ -8,8 +8,7 @@ from ..errors import NotFound, StorageError, Unreadable
 from ..fields import UNTITLED, check_id
 from ..index import Indexed, database, find_conversation, rows
 from ..model import Summary
-from ..sidecars import folder as folders
-from ..sidecars import reading, trash
+from ..sidecars import folder, load, reading, trash
 
 
 def why(store: Store, agents: Agents, session_id: str) -> list[str]:
@@ -32,21 +31,20 @@ def why(store: Store, agents: Agents, session_id: str) -> list[str]:
 
 
 def _of_files(store: Store, session_id: str) -> Iterator[str]:
-    folder = store.config.sessions_dir
     try:
-        count = reading.message_count(reading.load(folder, session_id))
+        path = store.path_of(session_id)
+        count = reading.message_count(load(path))
         yield f"file: sessions/{session_id}.json, {count} messages"
     except NotFound:
         yield f"file: there is no sessions/{session_id}.json"
     except (Unreadable, StorageError) as error:
         yield f"file: {error}"
-    backup = folders.backup(folder, session_id)
+    backup = None if session_id.startswith("_") else folder.backup_of(store.path_of(session_id))
     if backup is not None:
-        yield f"backup: sessions/{backup.name}, of before it was shortened"
-    for entry in trash.entries(store.config.trash_dir):
-        if entry.session_id == session_id:
-            told = trash.describe(entry)
-            yield f"trash: {entry.path.name}, {told.message_count} messages, since {entry.why}"
+        yield f"backup: sessions/{backup.name}, from before it was shortened"
+    for entry in trash.of_session(session_id, store.trash_dir):
+        count = trash.describe(entry).message_count
+        yield f"trash: {entry.path.name}, {count} messages, {entry.why}"
 
 
 def _of_row(row: Indexed | None) -> Iterator[str]:

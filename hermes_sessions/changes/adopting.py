@@ -14,6 +14,7 @@ from ..agent import Agents
 from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
 from ..fields import check_id
 from ..model import Session
+from ..results import TrashReason
 from ..sidecars import Loaded, editing, reading, trash
 from .create import write_new
 from .projects import Projects
@@ -53,7 +54,7 @@ def import_agent_session(
 
 
 def _read(store: Store, agents: Agents, session_id: str) -> Session:
-    if reading.signature(store.folder, session_id) is None:
+    if reading.signature(store.path_of(session_id)) is None:
         _refuse_trashed(store, session_id)
     with agents.reading_mirrors() as connection:
         return agents.session(connection, agents.summary(connection, session_id))
@@ -149,7 +150,8 @@ def _copy_to_trash(store: Store, segments: Sequence[Session]) -> None:
         loaded = store.load(segment.session_id)
         own = None if loaded is None else reading.session(loaded).messages
         if own is None or not _begins_with(own, segment.messages):
-            trash.write(segment.session_id, editing.new_text(segment), store.trash_dir)
+            text = editing.new_text(segment)
+            trash.write(segment.session_id, text, store.trash_dir, TrashReason.AGENT)
 
 
 def _delete_from_agent(agents: Agents, session_id: str, segments: Sequence[Session]) -> bool:

@@ -84,7 +84,7 @@ def _change_draft(
 def _opened(store: Store, row: Indexed, keys: Collection[str]) -> AbstractContextManager[Outline]:
     """Open the file that a row was made from, to set these keys; raise `Conflict` for another version."""
     count = row.summary.message_count
-    return editing.outlined(store.folder, row.summary.session_id, row.stored, count, keys)
+    return editing.opened(store.path_of(row.summary.session_id), row.stored, count, keys)
 
 
 # ---- fewer messages -------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from ..config import last_workspace
 from ..fields import FIELDS, clean_title, other_keys, read_metadata, suffixed_title
 from ..model import Session, Summary
-from ..sidecars import editing, reading
+from ..sidecars import editing, load, outline_of, reading
 from ..times import last_message_at
 from .metadata import checked_metadata, encoded_metadata
 from .store import Store, after_the_file, session_without_messages
@@ -76,7 +76,7 @@ def write_new(store: Store, session: Session) -> Session:
     """Write the file of a session that has none; raise `Conflict` if there is one."""
     text = editing.new_text(session)
     store.check_index()
-    written = editing.create(store.folder, session.session_id, text)
+    written = editing.create(store.path_of(session.session_id), text)
     store.record_new(session.summary(), written.sent(last_message_at(reversed(session.messages))))
     return replace(session, signature=written.stored.signature)
 
@@ -90,16 +90,17 @@ def _copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, 
     loaded = store.load(origin.session_id)
     if loaded is None:
         return store_new(store, session_without_messages(origin.changed({**changes, "session_id": copy_id})))
-    source = reading.outline(loaded)
+    source = outline_of(loaded)
     kept = source.total if keep is None else min(keep, source.total)
     encoded = encoded_metadata({"session_id": copy_id, **changes, "message_count": kept})
     cut = editing.kept_tool_calls(source, kept) if kept < source.total else {}
     edits = [*editing.truncated(source, kept), *editing.set_keys(source, cut | encoded)]
     store.check_index()
-    written = editing.copy(source, edits, kept, copy_id)
+    path = store.path_of(copy_id)
+    written = editing.copy(source, edits, kept, path)
     with after_the_file(f"session {copy_id} was saved"):
-        copied = reading.load(store.folder, copy_id)
-    summary, stored = reading.summary(reading.outline(copied))
+        copied = load(path)
+    summary, stored = reading.summary(outline_of(copied))
     store.record_new(summary, written._replace(stored=stored))
     return reading.session(copied)
 

@@ -19,7 +19,7 @@ from .. import files
 from ..errors import storing
 from ..files import Aside
 from ..index import database, rows
-from ..sidecars import Entry, reading, trash
+from ..sidecars import TrashEntry, trash
 from .store import Store
 
 DEBRIS_SECONDS = 3600  # far longer than a write takes; the web UI waits as long
@@ -35,7 +35,7 @@ class Leftovers:
 
     debris: list[Path] = field(default_factory=list)
     only_copies: list[Aside] = field(default_factory=list)
-    moved: list[Entry] = field(default_factory=list)
+    moved: list[TrashEntry] = field(default_factory=list)
 
 
 def find_leftovers(store: Store) -> Leftovers:
@@ -76,7 +76,7 @@ def settle_leftovers(store: Store) -> None:
 
 
 def _folders(store: Store) -> tuple[Path, ...]:
-    return store.config.state_dir, store.folder, store.trash_dir
+    return store.config.state_dir, store.config.sessions_dir, store.trash_dir
 
 
 def _names(folder: Path) -> list[str]:
@@ -126,7 +126,7 @@ def _locked(store: Store, aside: Aside) -> Iterator[bool]:
 def _settle(store: Store, aside: Aside) -> None:
     if not _is_only_copy(store, aside):
         aside.path.unlink()
-    elif aside.path.parent == store.folder:
+    elif aside.path.parent == store.config.sessions_dir:
         trash.rescue(aside.path, aside.stem, store.trash_dir)
     # A list of projects stays where it is: the trash is for sessions. `check` names it.
 
@@ -148,7 +148,7 @@ def _is_same(path: Path, other: Path) -> bool:
 # ---- moves ------------------------------------------------------------------------------------------------
 
 
-def _half_moved(store: Store) -> list[Entry]:
+def _half_moved(store: Store) -> list[TrashEntry]:
     """Return what seems to be in the trash and in place: to be compared again under the session's lock."""
     with database.reading(store.engine) as connection:
         in_both = set(rows.ids_also_in_trash(connection))
@@ -156,5 +156,5 @@ def _half_moved(store: Store) -> list[Entry]:
     return [entry for entry in entries if entry.session_id in in_both and _is_in_place(store, entry)]
 
 
-def _is_in_place(store: Store, entry: Entry) -> bool:
-    return _is_same(entry.path, reading.path_of(store.folder, entry.session_id))
+def _is_in_place(store: Store, entry: TrashEntry) -> bool:
+    return _is_same(entry.path, store.path_of(entry.session_id))

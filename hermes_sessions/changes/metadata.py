@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import InvalidValue, ReadOnly
 from ..fields import READ_AS, check_metadata, is_time
 from ..model import Metadata
-from ..sidecars import Outline, document, reading
+from ..sidecars import Outline, editing, reading
 
 LARGEST = 1_000_000  # bytes of JSON of one value
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
@@ -25,7 +25,7 @@ def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def encoded_metadata(values: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the JSON text of each value; raise `InvalidValue` for one without, or above a megabyte."""
-    encoded = {name: document.encode(value, name) for name, value in values.items()}
+    encoded = {name: editing.encode(value, name) for name, value in values.items()}
     for name, text in encoded.items():
         if len(text) > LARGEST:
             raise InvalidValue(f"{name} must be at most {LARGEST:,} bytes of JSON")
@@ -51,6 +51,6 @@ def unstated_times(source: Outline, session: Metadata, names: Collection[str]) -
             continue
         if name not in members:
             unstated[name] = getattr(session, name)
-        elif noted_as not in session.extra and not is_time(reading.value_of(source, members[name])):
+        elif noted_as not in session.extra and not is_time(source.value(members[name])):
             unstated[noted_as] = getattr(session, name)
     return unstated

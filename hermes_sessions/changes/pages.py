@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 from ..errors import StorageError, Unreadable
 from ..index import Indexed
 from ..messages import Message
 from ..results import MessagePage
-from ..sidecars import Outline, reading
+from ..sidecars import Outline, outlined, outlined_as_known, reading
 from .store import Store
 
 T = TypeVar("T")
@@ -28,23 +29,23 @@ def read_message(store: Store, session_id: str, index: int) -> Message:
 
 
 def _read(store: Store, session_id: str, read: Callable[[Outline], T]) -> T:
-    path = reading.path_of(store.folder, session_id)
+    path = store.path_of(session_id)
     # If the index, or what it knows of the file, is no use, the file alone decides.
     with suppress(StorageError, Unreadable):
-        result = _by_marks(store, store.row(session_id), session_id, read)
+        result = _by_marks(path, store.row(session_id), read)
         if result is None:
             with store.lock(session_id):
                 row = store.with_marks(store.current(session_id))
-            result = _by_marks(store, row, session_id, read)
+            result = _by_marks(path, row, read)
         if result is not None:
             return result
-    with reading.surveyed(path, session_id) as source:
+    with outlined(path) as source:
         return read(source)
 
 
-def _by_marks(store: Store, row: Indexed | None, session_id: str, read: Callable[[Outline], T]) -> T | None:
+def _by_marks(path: Path, row: Indexed | None, read: Callable[[Outline], T]) -> T | None:
     """Return what is read by a row's marks; None if the row is not that of the file's present version."""
     if row is None or row.draft or row.stored.marks is None:
         return None
-    with reading.remembered(store.folder, session_id, row.stored, row.summary.message_count) as source:
+    with outlined_as_known(path, row.stored, row.summary.message_count) as source:
         return read(source) if source else None

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ..errors import Conflict, NotFound, storing
 from ..model import Summary
-from ..sidecars import Edit, editing, reading, trash
-from ..sidecars import folder as folders
+from ..results import TrashReason
+from ..sidecars import editing, folder, load, outline_of, reading, trash
 from .store import Store, after_the_file
 
 
@@ -15,7 +15,7 @@ def delete_session(store: Store, session_id: str) -> None:
         store.check_index()
         row = store.row(session_id)
         try:
-            written = trash.put(store.folder, session_id, store.trash_dir)
+            written = trash.put(store.path_of(session_id), store.trash_dir)
         except NotFound:
             if row is None or not row.draft:
                 raise
@@ -31,32 +31,32 @@ def restore_session(store: Store, session_id: str) -> Summary:
     """
     with store.lock(session_id):
         entry = trash.newest(session_id, store.trash_dir)
-        backup = folders.backup(store.folder, session_id)
-        if backup is not None and (entry is None or entry.why in trash.BESIDE):
+        path = store.path_of(session_id)
+        backup = folder.backup_of(path)
+        if backup is not None and (entry is None or entry.why.is_version):
             return _restore_backup(store, session_id, backup)
         if entry is None:
             raise NotFound(f"nothing to restore of session {session_id}")
         summary, stored = reading.read_summary(entry.path, session_id)
         store.check_index()
-        written = trash.give_back(entry, store.folder)
+        written = trash.move_back(entry, path)
         stored = stored._replace(signature=written.stored.signature)
         return store.record_new(summary, written._replace(stored=stored))
 
 
 def _restore_backup(store: Store, session_id: str, backup: Path) -> Summary:
     """Put a backup in the place of its session's file, which goes to the trash."""
-    kept = reading.load_file(backup, session_id)
-    summary, stored = reading.summary(reading.outline(kept))
+    kept = load(backup, session_id)
+    summary, stored = reading.summary(outline_of(kept))
     loaded = store.load(session_id)
     if loaded is None:
         raise NotFound(f"no session {session_id}")
-    source = reading.outline(loaded)
+    source = outline_of(loaded)
     if summary.message_count <= source.total:
         raise Conflict(f"the backup of session {session_id} has no more messages than the session")
     store.check_index()
-    trash.write(session_id, loaded.data, store.trash_dir, trash.REPLACED)
-    whole = [Edit(0, len(loaded.data), kept.data)]
-    written = editing.rewrite(source, whole, summary.message_count)
+    trash.write(session_id, loaded.data, store.trash_dir, TrashReason.REPLACED)
+    written = editing.overwrite(source, kept.data, summary.message_count)
     stored = stored._replace(signature=written.stored.signature)
     restored = store.record(summary, written._replace(stored=stored))
     with after_the_file(f"session {session_id} was restored"), storing("its backup cannot be removed"):

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Conflict, InvalidValue, NotFound
 from ..fields import FIELDS, other_keys, read_metadata
 from ..model import Session, Summary
-from ..sidecars import Loaded, document, editing, reading, trash
+from ..sidecars import Loaded, editing, outline_of, reading, trash
 from ..times import last_message_at
 from . import recovery
 from .create import store_new
@@ -61,10 +61,10 @@ def write_over(
 
     The caller holds the session's lock. A file that gets shorter is kept as a backup.
     """
-    source = reading.outline(loaded)
+    source = outline_of(loaded)
     noted = unstated_times(source, old, changes)
-    texts = {name: document.encode(value, name) for name, value in changes.items()}
-    texts["message_count"] = document.encode(session.message_count, "message_count")
+    texts = {name: editing.encode(value, name) for name, value in changes.items()}
+    texts["message_count"] = editing.encode(session.message_count, "message_count")
     edits = editing.saved(loaded, old, session, encoded_metadata(noted) | texts)
     store.check_index()
     shorter = session.message_count < old.message_count
@@ -103,4 +103,4 @@ def _core_transcript(store: Store, session: Session) -> dict[str, Any] | None:
         path = store.config.core_transcript(session.profile, session.session_id)
     except InvalidValue:  # a profile that cannot exist has no folder
         return None
-    return reading.read_object(path)
+    return reading.read_agent_transcript(path)

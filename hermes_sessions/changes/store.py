@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -17,7 +18,7 @@ from ..fields import FIELDS, check_id, fitting, other_keys
 from ..files import Locks
 from ..index import Indexed, database, rows
 from ..model import Change, Moved, Session, Signature, Stored, Summary
-from ..sidecars import Loaded, Written, document, reading
+from ..sidecars import Loaded, Written, editing, load, path_of, reading
 from .retry import retry_conflicts
 
 T = TypeVar("T")
@@ -33,12 +34,16 @@ class Store:
         self, config: Config, engine: Engine, locks: Locks, notify: Callable[[Change], None]
     ) -> None:
         self.config, self.engine = config, engine
-        self.folder, self.trash_dir = config.sessions_dir, config.trash_dir
+        self.trash_dir = config.trash_dir
         self._locks, self._notify = locks, notify
 
     def lock(self, session_id: str) -> AbstractContextManager[None]:
         """Return a context that holds a session's lock; raise `InvalidId`, and `StorageError` on entering."""
         return self._locks.held(check_id(session_id))
+
+    def path_of(self, session_id: str) -> Path:
+        """Return where a session's file would be; raise `InvalidId`, `NotFound` for a reserved name."""
+        return path_of(self.config.sessions_dir, session_id)
 
     # ---- reading ----------------------------------------------------------------------------------------
 
@@ -55,13 +60,13 @@ class Store:
     def load(self, session_id: str) -> Loaded | None:
         """Return a session's file, None without one; raise `InvalidId`, `Unreadable`, `StorageError`."""
         try:
-            return reading.load(self.folder, session_id)
+            return load(self.path_of(session_id))
         except NotFound:
             return None
 
     def summary(self, session_id: str) -> Summary:
         """Return a session without messages; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
-        version = reading.signature(self.folder, session_id)
+        version = reading.signature(self.path_of(session_id))
         row = self.row(session_id)
         if row and (row.stored.signature == version if version else row.draft):
             return row.summary
@@ -99,16 +104,16 @@ class Store:
         return self._matching(session_id, row)
 
     def _matching(self, session_id: str, row: Indexed | None) -> Indexed:
-        version = reading.signature(self.folder, session_id)
+        path = self.path_of(session_id)
+        version = reading.signature(path)
         if version is None and (row is None or not row.draft):
             raise NotFound(f"no session {session_id}")
         if row is not None and (version is None or row.stored.signature == version):
             return row
-        return self._read_anew(session_id)
+        return self._read_anew(path)
 
-    def _read_anew(self, session_id: str) -> Indexed:
-        path = reading.path_of(self.folder, session_id)
-        row = Indexed(*reading.read_summary(path, session_id), draft=False)
+    def _read_anew(self, path: Path) -> Indexed:
+        row = Indexed(*reading.read_summary(path), draft=False)
         self._put(row)
         return row
 
@@ -119,7 +124,7 @@ class Store:
         """
         if row.draft or row.stored.marks is not None:
             return row
-        return self._read_anew(row.summary.session_id)
+        return self._read_anew(self.path_of(row.summary.session_id))
 
     # ---- rows after a write -----------------------------------------------------------------------------
 
@@ -209,4 +214,4 @@ def _listed_after(old: Summary, changes: Mapping[str, Any], written: Written) ->
 
 
 def _is_small(name: str, value: Any) -> bool:
-    return len(document.encode(value, name)) <= reading.LARGEST_INDEXED
+    return len(editing.encode(value, name)) <= reading.LARGEST_INDEXED

@@ -17,7 +17,7 @@ from ..errors import InvalidId, NotFound, StorageError, Unreadable, storing
 from ..model import UNKNOWN_VERSION, Signature
 from ..results import SyncReport
 from ..sidecars import folder as folders
-from ..sidecars import reading, trash
+from ..sidecars import path_of, reading, trash
 from . import database, drift, rows
 from .drift import SyncPlan
 from .rows import Indexed, IndexState
@@ -204,7 +204,7 @@ def _note_scan(engine: Engine, folder_time: int, scanned_at: int) -> None:
 
 def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _UnreadableFile | None:
     try:
-        summary, stored = reading.read_summary(reading.path_of(folder, session_id), session_id)
+        summary, stored = reading.read_summary(path_of(folder, session_id))
     except NotFound:  # deleted since the scan
         return None
     except Unreadable as error:

@@ -14,7 +14,7 @@ from ..config import Config
 from ..errors import NotFound, StorageError, Unreadable
 from ..index import Progress, database, rows
 from ..model import Change, Signature
-from ..sidecars import Outline, reading
+from ..sidecars import Outline, outlined, outlined_as_known, path_of
 from . import tables
 from .index_file import SearchFile
 from .plan import SearchPlan, StaleSession, make_plan, read_listed
@@ -165,8 +165,8 @@ class SearchIndex:
     def _open(self, stack: ExitStack, session_id: str) -> Outline | None:
         # A file that cannot be read stays among the missing ones, which the answer of a search counts.
         with suppress(NotFound, Unreadable, StorageError):
-            path = reading.path_of(self._config.sessions_dir, session_id)
-            return stack.enter_context(reading.surveyed(path, session_id))
+            path = path_of(self._config.sessions_dir, session_id)
+            return stack.enter_context(outlined(path))
         return None
 
     def _index_small(self, batch: Sequence[tuple[StaleSession, Outline]]) -> None:
@@ -262,10 +262,10 @@ class SearchIndex:
             row = rows.get(connection, session_id)
         if row is None or row.stored.signature != version or row.stored.marks is None:
             return None
-        folder, count = self._config.sessions_dir, row.summary.message_count
+        path, count = path_of(self._config.sessions_dir, session_id), row.summary.message_count
         with (
             suppress(NotFound, Unreadable),
-            reading.remembered(folder, session_id, row.stored, count) as source,
+            outlined_as_known(path, row.stored, count) as source,
         ):
             return None if source is None else added_messages(source, kept)
         return None

@@ -5,13 +5,13 @@ from itertools import islice
 
 from ..errors import Unreadable
 from ..messages import RawMessage, cards_by_message, read_message, read_messages
-from ..sidecars import Outline, reading
+from ..sidecars import LARGEST_AT_ONCE, Outline, reading
 from .indexed_text import NO_TEXT, IndexedText, indexed_text
 from .plan import StaleSession
 from .tables import IndexedMessage, indexed_message
 
 MESSAGES_AT_ONCE = 50  # in memory, of a large file
-BATCH_BYTES = reading.LARGEST_AT_ONCE  # stored in one transaction: a few hundredths of a second
+BATCH_BYTES = LARGEST_AT_ONCE  # stored in one transaction: a few hundredths of a second
 
 
 def messages_of(source: Outline, first: int) -> Iterator[IndexedMessage]:
@@ -31,10 +31,10 @@ def _cards(source: Outline) -> Mapping[int, Sequence[RawMessage]]:
         return {}
 
 
-def _content(source: Outline, text: memoryview, cards: Sequence[RawMessage]) -> IndexedText:
+def _content(source: Outline, text: bytes | memoryview, cards: Sequence[RawMessage]) -> IndexedText:
     """Return what is indexed of a message, nothing of one that cannot be decoded."""
     try:
-        return indexed_text(read_message(reading.decode(source, text), cards))
+        return indexed_text(read_message(source.decoded(text), cards))
     except Unreadable:
         return NO_TEXT
 

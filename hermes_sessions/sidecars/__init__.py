@@ -1,20 +1,32 @@
 """The JSON file of a session, the folder of them, and the trash."""
 
-from . import document, editing, folder, reading, trash
-from .document import Edit, Member
-from .reading import Loaded, Outline, Written
-from .trash import Entry
+from . import editing, folder, reading, trash
+from .layout import LARGEST_AT_ONCE
+from .outline import (
+    Loaded,
+    Outline,
+    Written,
+    load,
+    outline_of,
+    outlined,
+    outlined_as_known,
+    path_of,
+)
+from .trash import TrashEntry
 
 __all__ = [
-    "Edit",
-    "Entry",
+    "LARGEST_AT_ONCE",
     "Loaded",
-    "Member",
     "Outline",
+    "TrashEntry",
     "Written",
-    "document",
     "editing",
     "folder",
+    "load",
+    "outline_of",
+    "outlined",
+    "outlined_as_known",
+    "path_of",
     "reading",
     "trash",
 ]

@@ -64,13 +64,13 @@ def members(data: bytes) -> tuple[Member, ...]:
     check_utf8(data)
     opening = _opening(data)
     try:
-        found = _members_fast(data, opening)
+        members = _members_fast(data, opening)
     except msgspec.DecodeError:  # what only `json` reads, or what nobody reads
-        found = list(_scan(data, opening + 1))
+        members = list(_scan(data, opening + 1))
     except RecursionError:
         raise Malformed("nested too deeply") from None
-    check_unique(found)
-    return tuple(found)
+    check_unique(members)
+    return tuple(members)
 
 
 def head_members(data: bytes) -> tuple[Member, ...]:
@@ -80,28 +80,31 @@ def head_members(data: bytes) -> tuple[Member, ...]:
     """
     opening = _opening(data)
     with suppress(msgspec.DecodeError, Malformed, RecursionError):
-        found = _members_fast(data + b"0}", opening)  # data up to the value, in every call of ours
-        if found[-1].key == "messages" and found[-1].value == len(data):
-            return (*found[:-1], found[-1]._replace(end=len(data)))
-    found = list(_scan(data, opening + 1, stop="messages"))
-    check_unique(found)
-    return tuple(found)
+        members = _members_fast(data + b"0}", opening)  # callers give the text up to the value
+        if members[-1].key == "messages" and members[-1].value == len(data):
+            return (*members[:-1], members[-1]._replace(end=len(data)))
+    members = list(_scan(data, opening + 1, stop="messages"))
+    check_unique(members)
+    return tuple(members)
 
 
-def find(found: Iterable[Member], key: str) -> Member | None:
+def find(members: Iterable[Member], key: str) -> Member | None:
     """Return the member of this key, None without it."""
-    return next((member for member in found if member.key == key), None)
+    for member in members:
+        if member.key == key:
+            return member
+    return None
 
 
-def span_of(found: Iterable[Member], key: str) -> Span | None:
+def span_of(members: Iterable[Member], key: str) -> Span | None:
     """Return where the value of this key lies, None without it."""
-    member = find(found, key)
+    member = find(members, key)
     return Span(member.value, member.end) if member else None
 
 
-def list_of(data: bytes, found: Iterable[Member], key: str) -> Span | None:
+def list_of(data: bytes, members: Iterable[Member], key: str) -> Span | None:
     """Return where the list under this key lies, None without it or if it is something else."""
-    span = span_of(found, key)
+    span = span_of(members, key)
     return span if span and data.startswith(b"[", span.start) else None
 
 
@@ -113,16 +116,16 @@ def tail_members(data: bytes, offset: int) -> tuple[Member, ...]:
     if data[start : start + 1] != b",":
         raise Malformed(f"no comma at byte {offset + start}")
     shifted = (
-        Member(found.key, found.start + offset, found.value + offset, found.end + offset)
-        for found in _scan(data, start + 1)
+        Member(each.key, each.start + offset, each.value + offset, each.end + offset)
+        for each in _scan(data, start + 1)
     )
     return tuple(shifted)
 
 
 def items(data: bytes, array: Span) -> list[Span]:
-    """Return where each item of the array at `array` lies; raise `Malformed` if it is no array."""
+    """Return where each item of the array at `array` lies; raise `Malformed` if it is not an array."""
     if data[array.start : array.start + 1] != b"[":
-        raise Malformed("messages is no list")
+        raise Malformed("messages is not a list")
     try:
         raws = _ITEMS.decode(memoryview(data)[array.start : array.end])
     except msgspec.DecodeError:
@@ -134,23 +137,23 @@ def items(data: bytes, array: Span) -> list[Span]:
 
 def located(data: bytes, at: int, texts: Iterable[bytes]) -> list[Span]:
     """Return where these items' texts lie, the first of them at `at` or behind the space there."""
-    found: list[Span] = []
+    spans: list[Span] = []
     start = _skip_space(data, at)
     for text in texts:
         end = start + len(text)
-        found.append(Span(start, end))
+        spans.append(Span(start, end))
         if data.startswith(_BETWEEN_ITEMS, end):  # as all but the last are laid out
             start = end + len(_BETWEEN_ITEMS)
         else:
             start = _skip_space(data, _skip_space(data, end) + 1)
-    return found
+    return spans
 
 
 def item_texts(data: bytes, array: Span) -> list[memoryview]:
     """Return the text of each item of the array at `array`, twice as fast as `items` tells their places."""
     view = memoryview(data)
     if data[array.start : array.start + 1] == b"[":
-        with suppress(msgspec.DecodeError, RecursionError):  # `items` words them
+        with suppress(msgspec.DecodeError, RecursionError):  # which `items` explains
             raws = _ITEMS.decode(view[array.start : array.end])
             return [memoryview(raw) for raw in raws]
     return [view[span.start : span.end] for span in items(data, array)]
@@ -159,14 +162,14 @@ def item_texts(data: bytes, array: Span) -> list[memoryview]:
 def values(read: Callable[[int, int], bytes | memoryview], wanted: Iterable[Member]) -> dict[str, Any]:
     """Return the values of these members by key, the small ones decoded at once; raise `Malformed`."""
     small: list[bytes | memoryview] = []
-    found: dict[str, Any] = {}
+    decoded: dict[str, Any] = {}
     for member in wanted:
-        found[member.key] = None  # keeps the order
+        decoded[member.key] = None  # keeps the order
         if member.end - member.value <= _SMALL:
             small.append(read(member.start, member.end))
         else:
-            found[member.key] = decode(read(member.value, member.end))
-    return found | _small_values(small)
+            decoded[member.key] = decode(read(member.value, member.end))
+    return decoded | _small_values(small)
 
 
 def _small_values(texts: Sequence[bytes | memoryview]) -> dict[str, Any]:
@@ -180,7 +183,9 @@ def _small_values(texts: Sequence[bytes | memoryview]) -> dict[str, Any]:
 
 
 def list_texts(text: bytes | memoryview) -> list[msgspec.Raw] | None:
-    """Return the items' texts if this is a whole list, None for anything else or what msgspec refuses."""
+    """Return the items' texts of a whole list, None for anything else or what msgspec refuses."""
+    if text[:1] != b"[":
+        return None
     try:
         return _ITEMS.decode(text)
     except _REFUSED:
@@ -197,10 +202,10 @@ def is_plain(text: bytes | memoryview) -> bool:
 
 
 def object_laid_out(text: bytes) -> dict[str, Any] | None:
-    """Return an object that is laid out as `encode` does, None for any other text."""
+    """Return an object in the layout that `json_text.encode` gives, None for any other text."""
     try:
-        found: dict[str, Any] = msgspec.json.decode(text)
-        return found if msgspec.json.format(text, indent=2) == text else None
+        value: dict[str, Any] = msgspec.json.decode(text)
+        return value if msgspec.json.format(text, indent=2) == text else None
     except _REFUSED:
         return None
 
@@ -214,10 +219,10 @@ def _opening(data: bytes) -> int:
 
 def _members_fast(data: bytes, opening: int) -> list[Member]:
     raws = _MEMBERS.decode(memoryview(data)[opening:])
-    found, at = [], opening
+    members, at = [], opening
     for key, raw in raws.items():
         view, lead = memoryview(raw), _lead(key) if len(key) <= _LONGEST_LEAD else None
-        if lead and data.startswith(lead, at + 1):
+        if lead and data.startswith(lead, at + 1) and data.startswith(view, at + 1 + len(lead)):
             start, value = at + 4, at + 1 + len(lead)
         else:
             match = _MEMBER.match(data, at)
@@ -226,10 +231,10 @@ def _members_fast(data: bytes, opening: int) -> list[Member]:
         if not data.startswith(view, value):
             raise Malformed("a key occurs twice")
         at = value + len(view)
-        found.append(Member(key, start, value, at))
-    if found and not data.startswith(b"}", _skip_space(data, at)):
+        members.append(Member(key, start, value, at))
+    if members and not data.startswith(b"}", _skip_space(data, at)):
         raise Malformed("a key occurs twice")
-    return found
+    return members
 
 
 @functools.lru_cache(1024)
@@ -261,13 +266,13 @@ def _scan(data: bytes, at: int, stop: str | None = None) -> Iterator[Member]:
 
 
 def _items_slow(data: bytes, at: int) -> list[Span]:
-    text, found = data.decode("latin-1"), []
+    text, spans = data.decode("latin-1"), []
     at = _skip_space(data, at)
     while data[at : at + 1] != b"]":
         end = value_end(text, at)
-        found.append(Span(at, end))
+        spans.append(Span(at, end))
         at = _after_comma(data, end, b"]")
-    return found
+    return spans
 
 
 def _nothing(_: str) -> None:
@@ -304,14 +309,14 @@ def _skip_space(data: bytes, at: int) -> int:
 
 
 def check_utf8(data: bytes) -> None:
-    """Raise `Malformed` for bytes that are no UTF-8."""
+    """Raise `Malformed` for bytes that are not UTF-8."""
     whole_characters(data, final=True)
 
 
 def whole_characters(data: bytes, *, final: bool) -> int:
     """Return how many bytes of UTF-8 are whole characters: less than all only where more is to come.
 
-    Raises `Malformed` for what is no UTF-8.
+    Raises `Malformed` for bytes that are not UTF-8.
     """
     if data.isascii():
         return len(data)
@@ -327,40 +332,43 @@ def whole_characters(data: bytes, *, final: bool) -> int:
     return at
 
 
-def check_unique(found: Sequence[Member]) -> None:
-    """Raise `Malformed` if two members have one key."""
-    if len({member.key for member in found}) < len(found):
+def check_unique(members: Sequence[Member]) -> None:
+    """Raise `Malformed` if two members have the same key."""
+    if len({member.key for member in members}) < len(members):
         raise Malformed("a key occurs twice")
 
 
 # ---- writing --------------------------------------------------------------------------------------------
 
 
-def encode(value: Any, name: str, depth: int = 1) -> bytes:
-    """Return `value` as JSON laid out as at `depth` of a sidecar; errors as of `json_text.encode`."""
-    return json_text.encode(value, name, depth)
-
-
-def set_keys(found: Sequence[Member], values: Mapping[str, bytes], data_end: int) -> list[Edit]:
+def set_keys(members: Sequence[Member], values: Mapping[str, bytes], data_end: int) -> list[Edit]:
     """Return the edits that give each key its value in its place; new ones go right before `messages`.
 
     `data_end` is where a document without any member has its closing brace.
     """
-    places = {member.key: member for member in found}
-    edits = [Edit(places[key].value, places[key].end, text) for key, text in values.items() if key in places]
-    added = [encode(key, "key") + b": " + text for key, text in values.items() if key not in places]
+    places = {member.key: member for member in members}
+    edits, added = [], []
+    for key, text in values.items():
+        if key in places:
+            edits.append(Edit(places[key].value, places[key].end, text))
+        else:
+            added.append(_member_text(key, text))
     if added:
-        edits.append(_insertion(found, added, data_end))
+        edits.append(_insertion(members, added, data_end))
     return sorted(edits)
 
 
-def _insertion(found: Sequence[Member], added: Sequence[bytes], data_end: int) -> Edit:
-    for member in found:
+def _insertion(members: Sequence[Member], added: Sequence[bytes], data_end: int) -> Edit:
+    for member in members:
         if member.key == "messages":
             return Edit(member.start, member.start, b"".join(text + b",\n  " for text in added))
-    if found:
-        return Edit(found[-1].end, found[-1].end, b"".join(b",\n  " + text for text in added))
+    if members:
+        return Edit(members[-1].end, members[-1].end, b"".join(b",\n  " + text for text in added))
     return Edit(data_end, data_end, b"\n  " + b",\n  ".join(added) + b"\n")
+
+
+def _member_text(key: str, value: bytes) -> bytes:
+    return json_text.encode(key, "key") + b": " + value
 
 
 def array_of(texts: Iterable[bytes | memoryview]) -> bytes:
@@ -371,9 +379,16 @@ def array_of(texts: Iterable[bytes | memoryview]) -> bytes:
 
 def new_document(values: Iterable[tuple[str, bytes]]) -> bytes:
     """Return a whole document with these members in this order."""
-    return b"{\n  " + b",\n  ".join(encode(key, "key") + b": " + text for key, text in values) + b"\n}"
+    return b"{\n  " + b",\n  ".join(_member_text(key, text) for key, text in values) + b"\n}"
 
 
-def moved(position: int, edits: Iterable[Edit]) -> int:
-    """Return where a position that no edit covers lies after the edits."""
-    return position + sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.start < position)
+def moved(place: tuple[int, int], edits: Iterable[Edit]) -> Span:
+    """Return where a range lies after the edits, of which none covers its start or its end."""
+    start, end = place
+    for edit in edits:
+        growth = len(edit.text) - (edit.end - edit.start)
+        if edit.start < place[0]:
+            start += growth
+        if edit.start < place[1]:
+            end += growth
+    return Span(start, end)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from .. import files
+from .. import files, json_text
 from ..errors import Conflict, Unreadable, storing
 from ..files import Replaced
 from ..messages import message_of_card
@@ -21,25 +21,24 @@ from ..model import Moved, Session, Signature, Stored
 from . import document, layout, marks, reading
 from .document import Edit, Member, Span
 from .layout import Read
-from .reading import Loaded, Outline, Written
+from .outline import Loaded, Outline, Written, outline_of, outlined_as_known, stored_of, unreadable
 
 COPY_BYTES = 1 << 20
+_LIST_KEYS = (b'"messages"', b'"tool_calls"')
 
 # ---- outlines and edits -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def outlined(
-    folder: Path, session_id: str, known: Stored, count: int, keys: Collection[str]
-) -> Iterator[Outline]:
+def opened(path: Path, known: Stored, count: int, keys: Collection[str]) -> Iterator[Outline]:
     """Outline a file for setting `keys`, its transcript unread; `Conflict` if it is not the version known.
 
     `count` is how many messages that version has.
     """
-    with reading.remembered(folder, session_id, known, count) as source:
+    with outlined_as_known(path, known, count) as source:
         if source is None:
-            raise _changed_meanwhile(session_id)
-        with reading.unreadable(source.path):
+            raise _changed(path.stem)
+        with unreadable(path):
             members = _members_around(source.read, known, keys)
         yield source._replace(members=members)
 
@@ -49,11 +48,11 @@ def _members_around(read: Read, known: Stored, keys: Collection[str]) -> tuple[M
     if transcript is None:
         return document.members(read(0, size))
     start, end = transcript
-    head = document.head_members(read(0, start))
-    found = (*head[:-1], head[-1]._replace(end=end))
-    if {member.key for member in found}.issuperset(keys):
-        return found
-    return found + document.tail_members(read(end, size), end)
+    *before, messages = document.head_members(read(0, start))
+    head = (*before, messages._replace(end=end))
+    if {member.key for member in head}.issuperset(keys):
+        return head
+    return head + document.tail_members(read(end, size), end)
 
 
 def set_keys(source: Outline, values: Mapping[str, bytes]) -> list[Edit]:
@@ -76,7 +75,7 @@ def append(source: Outline, lists: Mapping[str, Sequence[Any]], values: Mapping[
 
 
 def _item_texts(key: str, items: Sequence[Any]) -> list[bytes]:
-    return [document.encode(item, f"{key}[{index}]", depth=2) for index, item in enumerate(items)]
+    return [json_text.encode(item, f"{key}[{index}]", depth=2) for index, item in enumerate(items)]
 
 
 def _extension(source: Outline, member: Member, texts: Sequence[bytes]) -> Edit:
@@ -92,7 +91,7 @@ def _end_of_items(source: Outline, member: Member) -> int | None:
     if beginning == b"null":
         return None
     if not beginning.startswith(b"["):
-        raise Unreadable(source.path, f"{member.key} is no list")
+        raise Unreadable(source.path, f"{member.key} is not a list")
     closing, start, text = member.end - 1, member.end - 1, b""
     while not text:  # the space before `]` is a few bytes in any file that a program wrote
         start = max(member.value, start - 64)
@@ -113,27 +112,27 @@ def rewrite(source: Outline, edits: Sequence[Edit], count: int, *, backup: bool 
         try:
             return files.replace_version(path, source.signature, write, keep)
         except files.Changed:
-            raise _changed_meanwhile(path.stem) from None
+            raise _changed(path.stem) from None
 
     return _write(path, source, edits, count, put)
 
 
-def copy(source: Outline, edits: Sequence[Edit], count: int, session_id: str) -> Written:
-    """Write a file with `edits` as the new session `session_id`; raise `Conflict` if that exists."""
-    path = reading.path_of(source.path.parent, session_id)
+def copy(source: Outline, edits: Sequence[Edit], count: int, path: Path) -> Written:
+    """Write a file with `edits` as the new file `path`; raise `Conflict` if that exists."""
     return _write(path, source, edits, count, partial(_create, path))
 
 
-def _no_bytes(start: int, end: int) -> bytes:  # noqa: ARG001  # a reader of nothing
-    return b""
+def overwrite(source: Outline, text: bytes, count: int) -> Written:
+    """Replace a file by another text; arguments and errors as of `rewrite`."""
+    return rewrite(source, [Edit(0, source.signature.size, text)], count)
 
 
-def create(folder: Path, session_id: str, text: bytes) -> Written:
+def create(path: Path, text: bytes) -> Written:
     """Write a new session's file; raise `Conflict` if it exists."""
-    path = reading.path_of(folder, session_id)
-    empty = Outline(session_id, path, Stored(Signature(0, 0, 0)), 0, (), _no_bytes)
-    written = _write(path, empty, [Edit(0, 0, text)], 0, partial(_create, path))
-    return written._replace(stored=reading.places(written.stored.signature, layout.whole(text)))
+    survey = layout.survey_members(text, document.members(text))
+    with storing(f"cannot save session {path.stem}"):
+        done = _create(path, lambda file: file.write(text))
+    return Written(stored_of(files.signature_of(done.stat), survey), _moved(done))
 
 
 def _write(
@@ -146,30 +145,25 @@ def _write(
     with storing(f"cannot save session {path.stem}"):
         done = put(partial(_splice, source, edits))
     stored = _places_after(source.stored, edits, count)
-    moved = Moved(done.folder_before, done.folder_after)
-    return Written(stored._replace(signature=files.signature_of(done.stat)), moved)
+    return Written(stored._replace(signature=files.signature_of(done.stat)), _moved(done))
+
+
+def _moved(done: Replaced) -> Moved:
+    return Moved(done.folder_before, done.folder_after)
 
 
 def _places_after(known: Stored, edits: Sequence[Edit], count: int) -> Stored:
     """Return where messages and tool calls lie after the edits; no marks where an edit adds such a list."""
-    transcript, tool_calls = (
-        Span(*(document.moved(position, edits) for position in place)) if place else None
-        for place in (known.transcript, known.tool_calls)
-    )
-    inside = [edit for edit in edits if known.transcript and _is_within(edit, known.transcript)]
-    marked = known.marks
-    for key, place in (("messages", transcript), ("tool_calls", tool_calls)):
-        name = document.encode(key, "key")
-        if place is None and any(name in edit.text for edit in edits if edit not in inside):
+    transcript, marked = known.transcript, known.marks
+    places = dict(zip(_LIST_KEYS, (transcript, known.tool_calls), strict=True))
+    unknown = [key for key, place in places.items() if place is None]
+    for edit in edits:
+        if transcript and transcript[0] <= edit.start < transcript[1]:
+            marked = None if marked is None else _marks_after(marked, edit, transcript[0], count)
+        elif unknown and any(key in edit.text for key in unknown):
             marked = None
-    if known.transcript and marked is not None:
-        for edit in inside:
-            marked = _marks_after(marked, edit, known.transcript[0], count)
-    return Stored(known.signature, transcript, None, tool_calls, marked)
-
-
-def _is_within(edit: Edit, place: tuple[int, int]) -> bool:
-    return place[0] <= edit.start < place[1]
+    after = [document.moved(place, edits) if place else None for place in places.values()]
+    return Stored(known.signature, after[0], None, after[1], marked)
 
 
 def _marks_after(marked: bytes, edit: Edit, begin: int, count: int) -> bytes:
@@ -186,19 +180,14 @@ def _marks_after(marked: bytes, edit: Edit, begin: int, count: int) -> bytes:
 
 
 def _splice(source: Outline, edits: Sequence[Edit], file: IO[bytes]) -> None:
-    at = 0
-    for edit in edits:
+    size, at = source.signature.size, 0
+    for edit in (*edits, Edit(size, size, b"")):
         if edit.start < at:
             raise ValueError(f"edits overlap at byte {edit.start}")
-        _copy_range(source, at, edit.start, file)
+        for start in range(at, edit.start, COPY_BYTES):
+            file.write(source.read(start, min(start + COPY_BYTES, edit.start)))
         file.write(edit.text)
         at = edit.end
-    _copy_range(source, at, source.signature.size, file)
-
-
-def _copy_range(source: Outline, start: int, end: int, file: IO[bytes]) -> None:
-    for at in range(start, end, COPY_BYTES):
-        file.write(source.read(at, min(at + COPY_BYTES, end)))
 
 
 def _create(path: Path, write: files.Write) -> Replaced:
@@ -234,8 +223,13 @@ def _second(path: Path, name: Path) -> Signature:
     return files.signature_of(name.stat())
 
 
-def _changed_meanwhile(session_id: str) -> Conflict:
-    return Conflict(f"session {session_id} was changed by somebody else; nothing was saved")
+def _changed(session_id: str) -> Conflict:
+    return Conflict(f"session {session_id} was changed by another program; nothing was saved")
+
+
+def encode(value: Any, name: str) -> bytes:
+    """Return a value as the JSON text that a key of a sidecar has; raise `InvalidValue` that names `name`."""
+    return json_text.encode(value, name, depth=1)
 
 
 # ---- whole documents ------------------------------------------------------------------------------------
@@ -246,12 +240,12 @@ def new_text(session: Session) -> bytes:
     extra = session.extra.items()
     return document.new_document(
         [
-            *((name, document.encode(value, name)) for name, value in session.metadata().items()),
-            *((name, document.encode(value, name)) for name, value in extra if not _is_container(value)),
-            ("message_count", document.encode(session.message_count, "message_count")),
+            *((name, encode(value, name)) for name, value in session.metadata().items()),
+            *((name, encode(value, name)) for name, value in extra if not _is_container(value)),
+            ("message_count", encode(session.message_count, "message_count")),
             ("messages", document.array_of(_item_texts("messages", session.messages))),
             ("tool_calls", document.array_of(_item_texts("tool_calls", session.tool_calls))),
-            *((name, document.encode(value, name)) for name, value in extra if _is_container(value)),
+            *((name, encode(value, name)) for name, value in extra if _is_container(value)),
         ]
     )
 
@@ -279,7 +273,7 @@ def saved(loaded: Loaded, old: Session, new: Session, values: Mapping[str, bytes
     if len(new.messages) != len(old.messages) or not _same(new.messages, old.messages):
         _check_replaceable(loaded, "messages")
         lists["messages"] = document.array_of(_new_texts(loaded, old.messages, new.messages))
-    return set_keys(reading.outline(loaded), {**values, **lists})
+    return set_keys(outline_of(loaded), {**values, **lists})
 
 
 _ABSENT = object()
@@ -288,7 +282,7 @@ _ABSENT = object()
 def _check_replaceable(loaded: Loaded, key: str) -> None:
     member = document.find(loaded.members, key)
     if member and not loaded.data.startswith((b"[", b"null"), member.value):
-        raise Unreadable(loaded.path, f"{key} is no list")
+        raise Unreadable(loaded.path, f"{key} is not a list")
 
 
 def _new_texts(loaded: Loaded, old: Sequence[Any], new: Sequence[Any]) -> Iterator[bytes | memoryview]:
@@ -297,7 +291,7 @@ def _new_texts(loaded: Loaded, old: Sequence[Any], new: Sequence[Any]) -> Iterat
         if index < len(old) and _same(message, old[index]):
             yield texts[index]
         else:
-            yield document.encode(message, f"messages[{index}]", depth=2)
+            yield json_text.encode(message, f"messages[{index}]", depth=2)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -325,12 +319,12 @@ def kept_tool_calls(source: Outline, keep: int) -> dict[str, bytes]:
     text = source.read(*place) if place else b""
     if not text.startswith(b"["):
         return {}
-    with reading.unreadable(source.path):
+    with unreadable(source.path):
         texts = document.item_texts(text, Span(0, len(text)))
     kept = [each for each in texts if _belongs(source, each, keep)]
     return {} if len(kept) == len(texts) else {"tool_calls": document.array_of(kept)}
 
 
 def _belongs(source: Outline, card: memoryview, keep: int) -> bool:
-    index = message_of_card(reading.decode(source, card))
+    index = message_of_card(source.decoded(card))
     return index is None or index < keep

@@ -8,17 +8,18 @@ from typing import Any
 from .. import files, json_text
 from ..errors import storing
 from ..model import Signature
-from . import reading
+
+BACKUP = ".json.bak"
 
 
 def scan(folder: Path) -> dict[str, Signature]:
     """Return the version of every file in `folder` that could be a session's, by its name, reading none."""
     with storing("cannot list the sessions"):
-        return {name: _entry_signature(entry) for name, entry in _entries(folder)}
+        return {name: _version(entry) for name, entry in _entries(folder)}
 
 
 def scan_inodes(folder: Path) -> dict[str, int]:
-    """Return the inode of every file that `scan` would find, as the folder itself tells it."""
+    """Return the inode of every file that `scan` would find, as the folder itself states it."""
     with storing("cannot list the sessions"):
         return {name: entry.inode() for name, entry in _entries(folder)}
 
@@ -29,40 +30,36 @@ def _entries(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
             name = entry.name
             if name.endswith(".json") and not name.startswith(("_", ".")):
                 stem = name.removesuffix(".json")
-                yield (stem if stem.isascii() else _readable(stem)), entry
+                yield (stem if stem.isascii() else _printable(stem)), entry
 
 
-def _readable(name: str) -> str:
-    """Return a file's name as text that can be shown and stored: bytes that are no UTF-8 become `\\xff`."""
+def _printable(name: str) -> str:
+    """Return a file's name as text that can be shown and stored: bytes that are not UTF-8 become `\\xff`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _entry_signature(entry: os.DirEntry[str]) -> Signature:
+def _version(entry: os.DirEntry[str]) -> Signature:
     try:
         return files.signature_of(entry.stat())
-    except OSError:  # gone since, or a link to nowhere: whoever reads it will say
+    except OSError:  # removed since, or a link to nowhere: whoever reads it reports it
         return Signature(0, 0, 0)
 
 
-def _named(folder: Path, part: str) -> list[Path]:
-    names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
-    return [folder / name for name in sorted(names) if part in name]
-
-
 def backups(folder: Path) -> list[Path]:
-    """Return the backups of shortened sessions."""
-    with storing("cannot look for backups"):
-        return [path for path in _named(folder, ".json.bak") if path.name.endswith(".json.bak")]
+    """Return the backups of shortened sessions, by name."""
+    with storing("cannot list the backups"):
+        names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
+    return [folder / name for name in sorted(names) if name.endswith(BACKUP)]
 
 
-def backup(folder: Path, session_id: str) -> Path | None:
-    """Return where the backup of a shortened session is, None without one."""
-    path = reading.path_of(folder, session_id).with_suffix(".json.bak")
-    with storing(f"cannot look at the backup of session {session_id}"):
-        return path if path.exists() else None
+def backup_of(path: Path) -> Path | None:
+    """Return where the backup of a shortened session is, None without one; `path` is the session's."""
+    backup = path.with_suffix(BACKUP)
+    with storing(f"cannot read the backup of session {path.stem}"):
+        return backup if backup.exists() else None
 
 
-def write_list(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+def write_index_file(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
     """Write `_index.json`, the list that the web UI reads first; `entries` are its list entries."""
     text = json_text.encode(entries, "_index.json")
     with storing("cannot write _index.json"):

@@ -1,75 +1,173 @@
-"""What lies where in a whole document: its members, the marks of its messages, and how many they are.
+"""What lies where in a document: its members, its lists, and the count and marks of its messages.
 
-A document that is in memory is surveyed at once; one that is too large for that is read piece by piece, and
-only the message at hand and a quarter of a megabyte are held.
+A document in memory is surveyed at once. One that is too large for that is read piece by piece, and only the
+message at hand and a quarter of a megabyte are held.
+
+In the usual layout, which the web UI and this library write, one pass finds the places and reads the values
+as well. Nothing is taken on trust there: what lies before and behind the lists is laid out again and
+compared, and a list ends where its text is a whole list. So the result is that of the members, one by one.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..json_text import Malformed, decode
 from . import document, marks
 from .document import BOM, Member, Span
 
 Read = Callable[[int, int], bytes]
+LARGEST_AT_ONCE = 1 << 20
 PIECE = 1 << 18
+# The longest text before or behind the lists of the usual layout: all of its values fit into the index.
+LONGEST = 4096
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(document.KEY.pattern.decode())
 _BETWEEN_OBJECTS = "},\n    {"
 _BEHIND_VALUES = tuple(",]} \t\r\n")
+_MESSAGES, _TOOL_CALLS = b'\n  "messages": ', b',\n  "tool_calls": '
+_LIST_BEGIN, _BETWEEN_ITEMS, _LIST_END = b"[\n    ", b",\n    ", b"\n  ]"
 
 
 class Survey(NamedTuple):
-    """The members of a document, the marks of its messages, and their count."""
+    """Where the lists of a document lie, None without one, and the count and marks of its messages.
 
-    members: tuple[Member, ...]
-    marks: bytes
+    `members` are its members. They are empty if it has the usual layout, where `values` are those beside the
+    lists, and `texts` those of the messages.
+    """
+
+    transcript: Span | None
+    tool_calls: Span | None
     total: int
+    marks: bytes
+    members: tuple[Member, ...] = ()
+    values: Mapping[str, Any] | None = None
+    texts: Sequence[bytes | memoryview] | None = None
 
 
-def whole(data: bytes) -> Survey:
-    """Survey a document that is in memory; raise `Malformed`."""
-    return of_members(data, document.members(data))
+def survey(read: Read, size: int) -> Survey:
+    """Survey a document of `size` bytes, of which `read` returns a range; raise `Malformed`."""
+    if size > LARGEST_AT_ONCE:
+        return survey_pieces(read, size)
+    data = read(0, size)
+    return survey_usual(data) or survey_members(data, document.members(data))
 
 
-def of_members(data: bytes, found: tuple[Member, ...]) -> Survey:
-    """Survey a document whose members are known; raise `Malformed`."""
-    array = document.list_of(data, found, "messages")
+def survey_members(data: bytes, members: tuple[Member, ...]) -> Survey:
+    """Survey a document in memory whose members are known; raise `Malformed`."""
+    array = document.list_of(data, members, "messages")
     if array is None:
-        return Survey(found, b"", 0)
+        return _survey(members, b"", 0)
     if array.end - array.start <= marks.STEP:
-        return Survey(found, b"", len(document.item_texts(data, array)))
-    return Survey(found, *_marked(document.items(data, array), array.start))
+        return _survey(members, b"", len(document.item_texts(data, array)))
+    return _survey(members, *_marked(document.items(data, array), array.start))
 
 
-def piecewise(read: Read, size: int, piece: int = PIECE) -> Survey:
-    """Survey a document of `size` bytes, `piece` or more of them read at a time; raise `Malformed`."""
-    text = _Text(read, size, piece)
-    found: list[Member] = []
-    marked = b"", 0
-    text.open()
-    while not text.closes("}"):
-        key, start, value = text.key()
-        if text.peek() != "[":
-            end = text.value().end
-        elif key == "messages":
-            marked = _marked(text.items(), value)
-            end = text.at
-        else:
-            end = text.skip_items()
-        found.append(Member(key, start, value, end))
-        text.separator("}")
-    text.finish()
-    document.check_unique(found)
-    return Survey(tuple(found), *marked)
+def _survey(members: tuple[Member, ...], marked: bytes, total: int) -> Survey:
+    transcript, tool_calls = (document.span_of(members, key) for key in ("messages", "tool_calls"))
+    return Survey(transcript, tool_calls, total, marked, members)
 
 
 def _marked(messages: Iterable[Span], begin: int) -> tuple[bytes, int]:
     return marks.extended(b"", 0, (Span(start - begin, end - begin) for start, end in messages))
 
 
-class _Text:
+# ---- the usual layout -----------------------------------------------------------------------------------
+
+
+def survey_usual(data: bytes) -> Survey | None:
+    """Survey a document in one pass, None for one in another layout; raise `Malformed` for invalid UTF-8."""
+    document.check_utf8(data)
+    start = data.find(_MESSAGES, 0, LONGEST) + len(_MESSAGES)
+    head = _small_object(data[:start] + b"null\n}") if start >= len(_MESSAGES) else None
+    if head is None:
+        return None
+    transcript = Span(start, _end_of_messages(data, start))
+    texts = document.list_texts(memoryview(data)[start : transcript.end])
+    lists = None if texts is None else _tool_calls(data, transcript.end)
+    if texts is None or lists is None:
+        return None
+    tool_calls, at = lists
+    tail = _tail(data, at)
+    if tail is None or not head.keys().isdisjoint(tail) or "tool_calls" in head or "tool_calls" in tail:
+        return None
+    del head["messages"]
+    marked = _usual_marks(data, transcript, texts)
+    return Survey(transcript, tool_calls, len(texts), marked, values=head | tail, texts=texts)
+
+
+def _small_object(text: bytes) -> dict[str, Any] | None:
+    """Return a short object of this layout in which no key comes twice, else None."""
+    found = document.object_laid_out(text) if len(text) <= LONGEST else None
+    # In this layout, a key begins a line at this depth and nothing else does.
+    return found if found is not None and text.count(b'\n  "') == len(found) else None
+
+
+def _end_of_messages(data: bytes, start: int) -> int:
+    """Return where they should end: searched from behind, since what lies there is short."""
+    end = data.rfind(_LIST_END + _TOOL_CALLS, start)
+    return end + len(_LIST_END) if end >= 0 else _end_of_list(data, start)
+
+
+def _end_of_list(data: bytes, start: int) -> int:
+    return start + 2 if data.startswith(b"[]", start) else data.find(_LIST_END, start) + len(_LIST_END)
+
+
+def _tool_calls(data: bytes, at: int) -> tuple[Span | None, int] | None:
+    """Return where the list of tool calls lies that may come at `at`, and where the rest begins."""
+    if not data.startswith(_TOOL_CALLS, at):
+        return None, at
+    start = at + len(_TOOL_CALLS)
+    end = _end_of_list(data, start)
+    text = memoryview(data)[start:end]
+    # A small one is decoded as all small values are, and refused as they are.
+    if document.list_texts(text) is None or (end - start <= LONGEST and not document.is_plain(text)):
+        return None
+    return Span(start, end), end
+
+
+def _tail(data: bytes, at: int) -> dict[str, Any] | None:
+    if data.startswith(b",", at):
+        return _small_object(b"{" + data[at + 1 :]) if len(data) - at <= LONGEST else None
+    return {} if data[at:] == b"\n}" else None
+
+
+def _usual_marks(data: bytes, transcript: Span, texts: Sequence[bytes | memoryview]) -> bytes:
+    start, end = transcript
+    if end - start <= marks.STEP:
+        return b""
+    if data.startswith(_LIST_BEGIN + _BETWEEN_ITEMS.join(texts) + _LIST_END, start):
+        lengths = list(map(len, texts))
+        return marks.laid_out(lengths, len(_LIST_BEGIN), len(_BETWEEN_ITEMS))
+    return _marked(document.items(data, transcript), start)[0]
+
+
+# ---- piece by piece -------------------------------------------------------------------------------------
+
+
+def survey_pieces(read: Read, size: int, piece: int = PIECE) -> Survey:
+    """Survey a document of `size` bytes, `piece` or more of them read at a time; raise `Malformed`."""
+    cursor = _Cursor(read, size, piece)
+    members: list[Member] = []
+    marked = b"", 0
+    cursor.open()
+    while not cursor.closes("}"):
+        key, start, value = cursor.key()
+        if cursor.peek() != "[":
+            end = cursor.value().end
+        elif key == "messages":
+            marked = _marked(cursor.items(), value)
+            end = cursor.at
+        else:
+            end = cursor.skip_items()
+        members.append(Member(key, start, value, end))
+        cursor.separator("}")
+    cursor.finish()
+    document.check_unique(members)
+    return _survey(tuple(members), *marked)
+
+
+class _Cursor:
     """A cursor over a text that is read as it moves on, and checked to be UTF-8.
 
     In Latin-1 every byte is one character, so positions in the text are positions in the file.
@@ -92,7 +190,7 @@ class _Text:
         self.at += 1
 
     def peek(self) -> str:
-        """Return the next character that is no space, "" at the end."""
+        """Return the next character that is not space, "" at the end."""
         while True:
             end = _SPACE.match(self._text, self.at - self._base).end()  # type: ignore[union-attr]  # always
             self.at = self._base + end
@@ -136,12 +234,12 @@ class _Text:
         """Return where each item of the array lies that begins here, and move behind it."""
         self.peek()
         self.at += 1
-        seen = 0
+        tried = 0
         while not self.closes("]"):
             held = self._base + len(self._text)
-            if held > seen:  # once for each piece: where it is of no use, it takes time
+            if held > tried:  # once for each piece: where it finds nothing, it takes time
                 yield from self._items_held()
-                seen = held
+                tried = held
             yield self.value()
             self.separator("]")
         self.at += 1
@@ -168,10 +266,10 @@ class _Text:
 
     def separator(self, closing: str) -> None:
         """Move to the next item or member, or to what closes the last one."""
-        found = self.peek()
-        if found == closing:
+        character = self.peek()
+        if character == closing:
             return
-        if found != ",":
+        if character != ",":
             raise Malformed(f"no comma at byte {self.at}")
         self.at += 1
         if self.peek() == closing:

@@ -14,60 +14,65 @@ from .. import files
 from ..errors import Conflict, NotFound, Unreadable, storing
 from ..fields import check_id
 from ..model import Moved, Stored
-from ..results import Trashed
+from ..results import Trashed, TrashReason
 from . import reading
-from .reading import Written
+from .outline import Written
 
-DELETED, AGENTS, REPLACED, RESCUED = "deleted", "agent", "replaced", "rescued"
-BESIDE = frozenset({REPLACED, RESCUED})  # what lies there although nobody deleted the session
 _NAME = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,128})\.(?P<at>[0-9]{1,20})\.(?P<why>[a-z]+)\.json")
+_REASONS = {reason.value: reason for reason in TrashReason}
 
 
-class Entry(NamedTuple):
+class TrashEntry(NamedTuple):
     """One file in the trash; `deleted_at` in nanoseconds since the epoch."""
 
     path: Path
     session_id: str
     deleted_at: int
-    why: str
+    why: TrashReason
 
 
-def put(folder: Path, session_id: str, trash: Path, why: str = DELETED) -> Written:
+# ---- into the trash -------------------------------------------------------------------------------------
+
+
+def put(path: Path, trash: Path) -> Written:
     """Move a session's file into the trash; raise `NotFound`."""
-    path = reading.path_of(folder, session_id)
+    session_id = path.stem
     with storing(f"cannot delete session {session_id}"):
-        target = _new_path(session_id, trash, why)
-        before = files.folder_time(folder)
+        target = _new_path(session_id, trash, TrashReason.DELETED)
+        before = files.folder_time(path.parent)
         try:
             files.move(path, target)
         except FileNotFoundError:
             raise NotFound(f"no session {session_id}") from None
         with files.made():
-            after = files.folder_time(folder)
+            after = files.folder_time(path.parent)
             return Written(Stored(files.signature_of(target.lstat())), Moved(before, after))
 
 
 def rescue(path: Path, session_id: str, trash: Path) -> None:
-    """Move a version of a session that has no place into the trash."""
+    """Move a version of a session that another program wrote, and that has no place, into the trash."""
     with storing(f"cannot keep a version of session {session_id} in the trash"):
-        files.move_aside(path, _new_path(session_id, trash, RESCUED))
+        files.move_aside(path, _new_path(session_id, trash, TrashReason.RESCUED))
 
 
-def write(session_id: str, text: bytes, trash: Path, why: str = AGENTS) -> None:
-    """Write a session that has no file of its own into the trash."""
+def write(session_id: str, text: bytes, trash: Path, why: TrashReason) -> None:
+    """Write the text of a session into the trash."""
     with storing(f"cannot keep session {session_id} in the trash"):
         target = _new_path(session_id, trash, why)
         files.replace(target, lambda file: file.write(text))
 
 
-def _new_path(session_id: str, trash: Path, why: str) -> Path:
+def _new_path(session_id: str, trash: Path, why: TrashReason) -> Path:
     trash.mkdir(parents=True, exist_ok=True)
     return trash / f"{check_id(session_id)}.{time.time_ns()}.{why}.json"
 
 
-def entries(trash: Path) -> list[Entry]:
-    """Return what lies in the trash, the latest first."""
-    with storing("cannot look into the trash"):
+# ---- what is in the trash -------------------------------------------------------------------------------
+
+
+def entries(trash: Path) -> list[TrashEntry]:
+    """Return what is in the trash, the latest first."""
+    with storing("cannot list the trash"):
         try:
             names = os.listdir(trash)  # noqa: PTH208  # there is no limit to how many there are
         except FileNotFoundError:
@@ -76,45 +81,56 @@ def entries(trash: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: (-entry.deleted_at, entry.session_id))
 
 
-def _entry(path: Path) -> Entry | None:
+def _entry(path: Path) -> TrashEntry | None:
     match = _NAME.fullmatch(path.name)
-    return Entry(path, match["id"], int(match["at"]), match["why"]) if match else None
+    if not match:
+        return None
+    why = _REASONS.get(match["why"], TrashReason.DELETED)  # another version may have more reasons
+    return TrashEntry(path, match["id"], int(match["at"]), why)
 
 
 def ids(trash: Path) -> set[str]:
-    """Return the ids of the sessions that lie in the trash."""
+    """Return the ids of the sessions in the trash."""
     return {entry.session_id for entry in entries(trash)}
 
 
-def newest(session_id: str, trash: Path) -> Entry | None:
+def newest(session_id: str, trash: Path) -> TrashEntry | None:
     """Return what was deleted last of a session, or else rescued; None if nothing of it is in the trash."""
     check_id(session_id)
     found = of_session(session_id, trash)
-    return next((entry for entry in found if entry.why != RESCUED), found[0] if found else None)
+    deleted = (entry for entry in found if entry.why is not TrashReason.RESCUED)
+    return next(deleted, found[0] if found else None)
 
 
-def of_session(session_id: str, trash: Path) -> list[Entry]:
-    """Return what lies in the trash of a session, the latest first."""
+def of_session(session_id: str, trash: Path) -> list[TrashEntry]:
+    """Return what is in the trash of a session, the latest first."""
     return [entry for entry in entries(trash) if entry.session_id == session_id]
 
 
-def describe(entry: Entry) -> Trashed:
-    """Return what an entry holds; one that cannot be read says so as its title."""
-    with storing("cannot look into the trash"):
+def deleted_before(trash: Path, time_ns: int) -> list[TrashEntry]:
+    """Return what was deleted before a time (nanoseconds since the epoch)."""
+    return [entry for entry in entries(trash) if entry.deleted_at < time_ns]
+
+
+def describe(entry: TrashEntry) -> Trashed:
+    """Return what an entry holds; the title of one that cannot be read says so."""
+    with storing("cannot read the trash"):
         size = entry.path.stat().st_size
     try:
-        found, _ = reading.read_summary(entry.path, entry.session_id)
-        title, count = found.title, found.message_count
+        summary, _ = reading.read_summary(entry.path, entry.session_id)
+        title, count = summary.title, summary.message_count
     except Unreadable:
         title, count = "(cannot be read)", 0
     return Trashed(entry.session_id, title, count, entry.deleted_at / 1e9, entry.why, size)
 
 
-def give_back(entry: Entry, folder: Path) -> Written:
-    """Move an entry back among the sessions; raise `Conflict` if there is one of its id."""
-    path = reading.path_of(folder, entry.session_id)
+# ---- out of the trash -----------------------------------------------------------------------------------
+
+
+def move_back(entry: TrashEntry, path: Path) -> Written:
+    """Move an entry to its session's place; raise `Conflict` if there is a session."""
     with storing(f"cannot restore session {entry.session_id}"):
-        before = files.folder_time(folder)
+        before = files.folder_time(path.parent)
         try:
             moved = files.move_new(entry.path, path)
         except FileExistsError:
@@ -122,19 +138,19 @@ def give_back(entry: Entry, folder: Path) -> Written:
         except FileNotFoundError:
             raise NotFound(f"no session {entry.session_id} in the trash") from None
         with files.made():
-            after = files.folder_time(folder)
+            after = files.folder_time(path.parent)
             return Written(Stored(files.signature_of(moved)), Moved(before, after))
 
 
-def purge(trash: Path, before: int) -> Iterator[Entry]:
-    """Erase for good what was deleted before a time (nanoseconds since the epoch), one after the other."""
-    for entry in old(trash, before):
+def purge(trash: Path, time_ns: int) -> Iterator[TrashEntry]:
+    """Delete permanently, one by one, what was deleted before a time (nanoseconds since the epoch)."""
+    for entry in deleted_before(trash, time_ns):
         _erase(entry)
         yield entry
 
 
 def erase(trash: Path, session_id: str) -> int:
-    """Erase for good all that there is of a session; return how many files, or raise `NotFound`."""
+    """Delete permanently what is in the trash of a session; return how many files, or raise `NotFound`."""
     check_id(session_id)
     found = of_session(session_id, trash)
     if not found:
@@ -144,11 +160,6 @@ def erase(trash: Path, session_id: str) -> int:
     return len(found)
 
 
-def _erase(entry: Entry) -> None:
+def _erase(entry: TrashEntry) -> None:
     with storing(f"cannot erase session {entry.session_id}"):
         entry.path.unlink(missing_ok=True)
-
-
-def old(trash: Path, before: int) -> list[Entry]:
-    """Return what was deleted before a time (nanoseconds since the epoch)."""
-    return [entry for entry in entries(trash) if entry.deleted_at < before]

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from hermes_sessions import MessagePage, SessionRepository
 from hermes_sessions.index import database
 from hermes_sessions.json_text import Malformed
-from hermes_sessions.sidecars import document, marks, reading
-from hermes_sessions.sidecars import layout as survey
+from hermes_sessions.sidecars import document, layout, marks, outlined
 from hermes_sessions.sidecars.document import BOM, Span
 
 from ..sidecars.test_document import DOCUMENTS, INDENTS, text_of
@@ -66,13 +65,13 @@ def test_a_transcript_of_more_than_four_gigabytes_is_marked_as_far_as_that() -> 
 @given(DOCUMENTS, INDENTS, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(1, 40))
 def test_piece_by_piece_is_as_at_once(value: Any, indent: Any, ends: str, bom: bool, piece: int) -> None:
     data = text_of(value, indent, ends, bom)
-    assert piecewise(data, piece) == survey.whole(data)
+    assert piecewise(data, piece) == at_once(data)
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=4), INDENTS | st.just(2), st.integers(50, 900))
 def test_many_items_piece_by_piece_are_as_at_once(values: list[Any], indent: Any, piece: int) -> None:
     data = text_of({"messages": values * 20, "title": "é", "odd": values * 3}, indent)
-    assert piecewise(data, piece) == survey.whole(data)
+    assert piecewise(data, piece) == at_once(data)
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])
@@ -82,7 +81,7 @@ def test_what_is_refused_at_once_is_refused_piece_by_piece(name: str, piece: int
     if len(data) > 100_000:
         piece = 100_000
     try:
-        expected: object = survey.whole(data)
+        expected: object = at_once(data)
     except Malformed:
         with pytest.raises(Malformed):
             piecewise(data, piece)
@@ -90,8 +89,12 @@ def test_what_is_refused_at_once_is_refused_piece_by_piece(name: str, piece: int
         assert piecewise(data, piece) == expected
 
 
-def piecewise(data: bytes, piece: int) -> survey.Survey:
-    return survey.piecewise(lambda start, end: data[start:end], len(data), piece)
+def piecewise(data: bytes, piece: int) -> layout.Survey:
+    return layout.survey_pieces(lambda start, end: data[start:end], len(data), piece)
+
+
+def at_once(data: bytes) -> layout.Survey:
+    return layout.survey_members(data, document.members(data))
 
 
 # ---- pages after any writes -------------------------------------------------------------------------------
@@ -192,7 +195,7 @@ def check_marks(sessions: SessionRepository) -> None:
     """Check that the row knows this version of the file, and that its marks are at messages."""
     row = sessions._store.row("one")
     assert row is not None
-    with reading.surveyed(folder_of(sessions) / "one.json", "one") as source:
+    with outlined(folder_of(sessions) / "one.json") as source:
         assert row.stored.marks is not None
         assert row.stored[:2] == source.stored[:2]
         assert row.stored.tool_calls == source.stored.tool_calls

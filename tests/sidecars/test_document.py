@@ -63,6 +63,14 @@ def test_members_are_where_json_sees_them(value: dict[str, Any], indent: Any, en
         assert same(json_text.decode(data[member.value : member.end]), value[member.key])
 
 
+@pytest.mark.parametrize("space", ["", " ", "  ", "\t", "\n "])
+def test_any_space_may_stand_before_a_value(space: str) -> None:
+    data = f'{{\n  "title":{space}"a",\n  "messages":{space}[1]\n}}'.encode()
+    found = document.members(data)
+    assert [json_text.decode(data[each.value : each.end]) for each in found] == ["a", [1]]
+    assert document.head_members(data[: found[-1].value])[:-1] == found[:-1]
+
+
 @given(DOCUMENTS, st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), INDENTS)
 def test_set_keys_changes_those_and_nothing_else(
     value: dict[str, Any], new: dict[str, Any], indent: Any
@@ -70,14 +78,14 @@ def test_set_keys_changes_those_and_nothing_else(
     data = text_of(value, indent)
     found = document.members(data)
     edits = document.set_keys(
-        found, {key: document.encode(item, key) for key, item in new.items()}, data.rindex(b"}")
+        found, {key: json_text.encode(item, key, 1) for key, item in new.items()}, data.rindex(b"}")
     )
     after = apply(data, edits)
     assert same(by_key(json.loads(after)), by_key({**value, **new}))
     assert [key for key in json.loads(after) if key in value] == list(value)
     for member in found:  # what was not set keeps its very bytes, where `moved` says
         if member.key not in new:
-            start, end = document.moved(member.value, edits), document.moved(member.end, edits)
+            start, end = document.moved((member.value, member.end), edits)
             assert after[start:end] == data[member.value : member.end]
 
 
@@ -107,7 +115,7 @@ def test_encode_is_laid_out_as_json_does_and_reads_back(value: Any, depth: int) 
     for _ in range(depth):
         nested = [nested]
     whole = json.dumps(nested, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
-    encoded = document.encode(value, "x", depth)
+    encoded = json_text.encode(value, "x", depth)
     assert encoded in whole
     assert same(json.loads(encoded), value)
 
@@ -154,14 +162,14 @@ def test_an_integer_that_python_will_not_read_is_malformed_only_where_it_is_deco
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", object(), {"a": {("t",): 1}}])
 def test_what_json_does_not_have_is_refused_by_name(value: Any) -> None:
     with pytest.raises(InvalidValue, match="tool_calls cannot be written as JSON"):
-        document.encode(value, "tool_calls")
+        json_text.encode(value, "tool_calls")
 
 
 def test_a_value_that_holds_itself_is_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
     with pytest.raises(InvalidValue, match="Circular"):
-        document.encode(loop, "extra")
+        json_text.encode(loop, "extra")
 
 
 def test_find_without_the_key() -> None:

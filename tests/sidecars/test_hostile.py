@@ -184,7 +184,7 @@ def test_a_transcript_that_is_no_list_is_never_overwritten(
 ) -> None:
     path = write(sessions, "one", f'{{"title": "One", "{key}": {value}}}')
     assert getattr(sessions.get("one"), key) == []
-    with pytest.raises(Unreadable, match=f"{key} is no list"):
+    with pytest.raises(Unreadable, match=f"{key} is not a list"):
         sessions.append("one", [message()], tool_calls=[{"name": "x"}])
     sessions.update("one", title="Two")
     assert f'"{key}": {value}' in path.read_text()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hermes_sessions.errors import Unreadable
 from hermes_sessions.json_text import Malformed
-from hermes_sessions.sidecars import canonical, document, layout, marks, reading
+from hermes_sessions.sidecars import document, layout, load, marks, outline_of, reading
 from hermes_sessions.sidecars.document import BOM, Span
 
 from ..support.efforts import examples
@@ -59,22 +59,22 @@ def texts(draw: st.DrawFn) -> bytes:
 @examples(3)
 @given(texts())
 def test_in_one_pass_the_same_is_told_as_in_general(data: bytes) -> None:
-    laid = told(lambda: canonical.read(data))
+    laid = told(lambda: layout.survey_usual(data))
     event("nothing" if laid is None else "refused" if isinstance(laid, str) else "told")
     if laid is not None:
         assert str(laid) == str(told(lambda: in_general(data)))
 
 
-def in_general(data: bytes) -> canonical.Laid:
-    """Return what `document` and `survey` tell."""
+def in_general(data: bytes) -> layout.Survey:
+    """Return what the members of a document give."""
     members = document.members(data)
-    found = layout.of_members(data, members)
-    transcript, calls = (document.span_of(members, key) for key in ("messages", "tool_calls"))
-    assert transcript
+    survey = layout.survey_members(data, members)
+    assert survey.transcript
     values = document.values(lambda start, end: data[start:end], members)
     del values["messages"]
     values.pop("tool_calls", None)
-    return canonical.Laid(values, transcript, calls, document.item_texts(data, transcript), found.marks)
+    texts = document.item_texts(data, survey.transcript)
+    return survey._replace(members=(), values=values, texts=texts)
 
 
 def told(read: Callable[[], Any]) -> Any:
@@ -84,8 +84,8 @@ def told(read: Callable[[], Any]) -> Any:
     except (Malformed, Unreadable) as error:
         return error.reason if isinstance(error, Unreadable) else str(error)
     return (
-        found._replace(messages=[bytes(text) for text in found.messages])
-        if isinstance(found, canonical.Laid)
+        found._replace(texts=[bytes(text) for text in found.texts or ()])
+        if isinstance(found, layout.Survey)
         else found
     )
 
@@ -95,12 +95,13 @@ def test_a_file_has_the_same_summary_either_way(data: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "one.json")
         path.write_bytes(data)
-        assert str(told(lambda: reading.read_summary(path, "one"))) == str(told(lambda: surveyed(path)))
+        assert str(told(lambda: reading.read_summary(path, "one"))) == str(told(lambda: by_members(path)))
 
 
-def surveyed(path: Path) -> object:
-    with reading.surveyed(path, "one") as source:
-        return reading.summary(source)
+def by_members(path: Path) -> object:
+    if path.stat().st_size > layout.LARGEST_AT_ONCE:  # never by the usual layout, and other words for errors
+        return reading.read_summary(path)
+    return reading.summary(outline_of(load(path)))
 
 
 RESEMBLING = [
@@ -118,6 +119,8 @@ RESEMBLING = [
     b'{\n  "messages": [\n    1\n  ]}',
     b'{\n  "messages": [\n    1\n  ] \n} x',
     b'{\n  "messages": []x\n}',
+    b'{\n  "title":  "two spaces",\n  "messages":  [\n    {}\n  ],\n  "tool_calls":  []\n}',
+    b'{\n  "messages": [\n    {}\n  ],\n  "tool_calls":  [\n    {}\n  ]\n}',
     b'{\n  "messages": [],\n}',
     b'{\n  "messages": [],\n  "tool_calls": ["\\ud800"]\n}',
     b'{\n  "messages": [],\n  "tool_calls": {},\n  "a": 1\n}',
@@ -131,14 +134,14 @@ RESEMBLING = [
 def test_what_only_resembles_the_usual_layout(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "one.json"
     path.write_bytes(data)
-    assert str(told(lambda: reading.read_summary(path, "one"))) == str(told(lambda: surveyed(path)))
+    assert str(told(lambda: reading.read_summary(path, "one"))) == str(told(lambda: by_members(path)))
 
 
 @pytest.mark.parametrize("rest", [{}, {"tool_calls": []}, {"tool_calls": turns(90), "context_messages": [1]}])
 @pytest.mark.parametrize("count", [0, 1, 900])
 def test_the_usual_layout_is_read_in_one_pass(count: int, rest: dict[str, Any]) -> None:
     data = text_of({"title": "é", "messages": turns(count), **rest}, 2)
-    laid = canonical.read(data)
+    laid = layout.survey_usual(data)
     assert laid is not None
     assert str(told(lambda: laid)) == str(told(lambda: in_general(data)))
     assert bool(laid.marks) == (count == 900)
