@@ -86,6 +86,7 @@ from .results import (
     combined_filters,
 )
 from .search import HitOptions, Searcher, message_filter, search_request
+from .settings import last_workspace
 from .sidecars import folder, trash
 
 RETENTION_SECONDS = 30 * 86_400
@@ -248,7 +249,7 @@ class SessionRepository:
         return list_request(filters, self._view(filters), limit, cursor)
 
     def _view(self, filters: Filters) -> View:
-        workspace = configuration.last_workspace(self.config) if filters.agent else ""
+        workspace = last_workspace(self.config) if filters.agent else ""
         return View(self.config.profile, workspace)
 
     # ---- searching ----------------------------------------------------------------------------------------

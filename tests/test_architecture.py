@@ -17,7 +17,18 @@ LONGEST_FILE = 500
 # ---- the tables -------------------------------------------------------------------------------------------
 
 # The modules at the top of the library: everybody may import them. Each may import those named before it.
-VALUES = ("errors", "json_text", "sources", "fields", "times", "model", "files", "results", "config")
+VALUES = (
+    "errors",
+    "json_text",
+    "sources",
+    "fields",
+    "times",
+    "model",
+    "files",
+    "results",
+    "config",
+    "settings",
+)
 
 # One row per package: which packages it may import, beside the modules at the top.
 BELOW_CHANGES = {"messages", "sidecars", "index", "agent"}

@@ -8,12 +8,10 @@ import pytest
 from hermes_sessions import InvalidValue, SessionRepository, Unreadable
 from hermes_sessions.config import (
     Config,
-    last_workspace,
-    read_settings,
-    remember_workspace,
     resolve,
     resolve_server,
 )
+from hermes_sessions.settings import last_workspace, read_settings, remember_workspace
 
 NAMES = """
     HERMES_HOME HERMES_PROFILE HERMES_WEBUI_STATE_DIR HERMES_WEBUI_DEFAULT_WORKSPACE

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from flask import current_app, g
 
-from hermes_sessions.config import read_settings
 from hermes_sessions.errors import StorageError, Unreadable
 from hermes_sessions.repository import SessionRepository
+from hermes_sessions.settings import read_settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 
-from ..config import Config, agent_profiles, last_workspace
+from ..config import Config
 from ..errors import AgentUnavailable, NotFound
 from ..index import MirrorStatus, database, find_conversation
 from ..model import Session, Summary
 from ..results import MessagePage
+from ..settings import agent_profiles, last_workspace
 from ..sidecars import trash
 from . import mirror, mirror_rows
 from .mirror import mirror_warnings, mirrors_are_current

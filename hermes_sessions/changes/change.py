@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..config import remember_workspace
 from ..errors import InvalidValue
 from ..fields import READ_AS
 from ..index import Indexed
 from ..messages import cards_by_message, message_text
 from ..model import Summary
 from ..results import Removed
+from ..settings import remember_workspace
 from ..sidecars import Outline, editing, reading
 from ..times import last_message_at
 from .create import store_new

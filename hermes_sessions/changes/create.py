@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..config import last_workspace
 from ..fields import FIELDS, clean_title, other_keys, read_metadata, suffixed_title
 from ..model import Session, Summary
+from ..settings import last_workspace
 from ..sidecars import editing, load, outline_of, reading
 from ..times import last_message_at
 from .metadata import checked_metadata, encoded_metadata

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from flask import Flask, g, request
 
-from hermes_sessions.config import agent_profiles
 from hermes_sessions.errors import SessionsError, StorageError, Unreadable
 from hermes_sessions.results import Filters, Hit, Project
+from hermes_sessions.settings import agent_profiles
 from hermes_sessions.sources import Source
 
 from .. import request_context

@@ -1,0 +1,83 @@
+"""The files beside the sessions: the web UI's settings, the last workspace, the profiles with an agent."""
+
+import json
+import os
+from typing import Any
+
+from . import files
+from .config import DEFAULT_PROFILE, Config
+from .errors import Unreadable, storing
+
+
+def read_settings(config: Config) -> dict[str, Any]:
+    """Return the web UI's `settings.json`, an empty dict if there is none.
+
+    Raises `Unreadable` if the file does not hold a JSON object, `StorageError`.
+    """
+    path = config.state_dir / "settings.json"
+    with storing("cannot read settings.json"):
+        try:
+            settings = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(path, str(error)) from error
+    if not isinstance(settings, dict):
+        raise Unreadable(path, "it does not hold a JSON object")
+    return settings
+
+
+# ---- the last workspace ---------------------------------------------------------------------------------
+
+
+def last_workspace(config: Config) -> str:
+    """Return the workspace that a new session gets: the last one chosen, if it still exists, or the default.
+
+    Raises `StorageError`.
+    """
+    with storing("cannot read last_workspace.txt"):
+        try:
+            chosen = config.last_workspace_file.read_text("utf-8", "surrogatepass").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
+            chosen = ""
+    exists = os.path.isdir(chosen)  # noqa: PTH112  # false for names that the system refuses, too
+    return chosen if chosen and exists else config.default_workspace
+
+
+def remember_workspace(config: Config, workspace: str) -> None:
+    """Make `workspace` the one that the next new session gets; raise `StorageError`."""
+    text = workspace.encode("utf-8", "surrogatepass")  # a folder's name need not be UTF-8
+    with storing("cannot write last_workspace.txt"):
+        files.replace(config.last_workspace_file, lambda file: file.write(text))
+
+
+# ---- profiles -------------------------------------------------------------------------------------------
+
+
+def agent_profiles(config: Config) -> list[str]:
+    """Return the profiles that have an agent: the active one, and the others with a `state.db`.
+
+    Raises `StorageError` if the folder of profiles cannot be read.
+    """
+    others = {DEFAULT_PROFILE, *_profile_folders(config)} - {config.profile}
+    return [config.profile, *sorted(name for name in others if _has_agent(config, name))]
+
+
+def _profile_folders(config: Config) -> list[str]:
+    with storing("cannot read the folder of profiles"):
+        try:
+            names = os.listdir(config.profiles_dir)  # noqa: PTH208  # at every list; only names are needed
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    return [name for name in names if name != DEFAULT_PROFILE and name.isprintable()]
+
+
+def _has_agent(config: Config, profile: str) -> bool:
+    home = config.hermes_home if profile == DEFAULT_PROFILE else f"{config.profiles_dir}/{profile}"
+    try:
+        os.stat(f"{home}/state.db")  # noqa: PTH116  # at every list
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # a folder without permission: reading the agent reports it
+        return True
+    return True
