@@ -1,4 +1,4 @@
-"""The errors that callers of the library see, and the one place where the system's errors become ours."""
+"""The errors that callers of the library see, and where the errors of the system become them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,38 +6,38 @@ from pathlib import Path
 
 
 class SessionsError(Exception):
-    """Base of every error of this library; its text is for people and names no path."""
+    """Base of every error that leaves the library; its text is for people and contains no paths."""
 
 
 class NotFound(SessionsError, KeyError):
-    """No session or project has this id."""
+    """No session, project or backup has this id or name."""
 
     def __str__(self) -> str:  # KeyError would show the repr of its argument
         return str(self.args[0])
 
 
 class InvalidId(SessionsError, ValueError):
-    """Not an id: 1 to 128 of A-Z a-z 0-9 _ and -."""
+    """An id is not 1 to 128 of the characters A-Z a-z 0-9 _ and -."""
 
 
 class InvalidValue(SessionsError, ValueError):
-    """A value of the wrong type or size; the text names the field and the limit."""
+    """A value is of the wrong type or size, or unknown; the text names it and says what is allowed."""
 
 
 class Conflict(SessionsError):
-    """The session changed since it was read; nothing was written."""
+    """The session or file changed since it was read, so nothing was written. Read it again."""
 
 
 class ReadOnly(SessionsError):
-    """The session is marked read-only and must not be changed here."""
+    """The session is marked read-only, or belongs to the agent until it is imported."""
 
 
 class StorageError(SessionsError):
-    """The disk or the database refused; its own error is the `__cause__`."""
+    """The disk or a database reported an error, which is the `__cause__`."""
 
 
 class AgentUnavailable(SessionsError):
-    """The agent's state.db cannot be read; `absent` is true if there is none."""
+    """The agent's state.db cannot be read; `absent` is true if it does not exist."""
 
     def __init__(self, text: str, *, absent: bool = False) -> None:
         super().__init__(text)
@@ -45,13 +45,13 @@ class AgentUnavailable(SessionsError):
 
 
 class NewerDatabase(StorageError):
-    """The index was written by a newer version of this program; it was left untouched."""
+    """The index was written by a newer version of this program, and was not touched."""
 
 
 class Unreadable(SessionsError):
-    """A file that is not what it should be; it was left exactly as it is.
+    """A file does not hold what it should, and was not touched.
 
-    `path` is where it lies, `reason` why it could not be read.
+    `path` is its path, `reason` says why it cannot be read.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -61,28 +61,28 @@ class Unreadable(SessionsError):
 
 
 class Locked(StorageError):
-    """Somebody else held a lock for too long."""
+    """Another program or thread held a lock for too long."""
 
 
 class Damaged(StorageError):
-    """A database of ours is none any more."""
+    """A database file is corrupt."""
 
 
 class Unconfirmed(OSError):
-    """A change was made, and then the system refused a step that would have made it last or told of it."""
+    """A change was made, but the system failed to confirm that it is on the disk."""
 
 
 @contextmanager
 def storing(action: str) -> Iterator[None]:
-    """Turn an `OSError` of the block into a `StorageError` that says what was being done.
+    """Raise a `StorageError` for an `OSError` of the block.
 
-    `action` is the sentence's start, such as ``"cannot save session ab12"``.
+    `action` begins its text, such as ``"cannot save session ab12"``.
     """
     try:
         yield
     except Unconfirmed as error:
         raise StorageError(
-            f"the change was made, but the disk did not confirm it: {error.strerror}"
+            f"the change was made, but may not survive a power failure: {error.strerror}"
         ) from error
     except OSError as error:
         raise StorageError(f"{action}: {error.strerror or type(error).__name__}") from error

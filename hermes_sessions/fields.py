@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ UNTITLED = "Untitled"
 LONGEST_TITLE = 80  # of a new title; see `clean_title`
 LONGEST_STORED_TITLE = 500  # of a title that a file already has, from another program
 LARGEST_INTEGER = 2**63 - 1
-DEEPEST = 100  # far from where Python stops, about 1,000 levels less the callers: not the same for all calls
+DEEPEST = 100  # Python stops at about 1,000 levels less those of the callers, so not always at the same
 TRANSCRIPT_KEYS = frozenset({"messages", "tool_calls"})
 DERIVED_KEYS = frozenset({"session_id", "message_count", "last_message_at", "is_streaming"})
 
@@ -42,7 +42,7 @@ def is_number(value: object) -> bool:
 
 def is_time(value: object) -> bool:
     """Whether a value can be a time in seconds since the epoch."""
-    return is_number(value) and value >= 0  # type: ignore[operator]  # is_number has seen that it is one
+    return is_number(value) and value >= 0  # type: ignore[operator]  # is_number has checked it
 
 
 def _is_list(value: object) -> bool:
@@ -54,10 +54,14 @@ def _is_names(value: object) -> bool:
 
 
 class Field(NamedTuple):
-    """What a metadata field may hold, and what it reads as when the file holds something else."""
+    """The rule for a metadata field.
 
-    accepts: Any
-    words: str
+    `accepts(value)` says whether it may hold a value, `allowed` says it in words. A file's value that is not
+    accepted reads as `default`. Null is allowed unless `required`; text has at most `longest` characters.
+    """
+
+    accepts: Callable[[object], bool]
+    allowed: str
     default: Any = None
     required: bool = False
     longest: int = 0
@@ -73,7 +77,7 @@ _TIME = Field(is_time, "a time in seconds since the epoch", required=True)
 _OPTIONAL_COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}, or null")
 _ANYTHING = Field(lambda _: True, "any JSON value")
 
-# The web UI's metadata in the order in which its Session.save writes them; `session_id` comes first there.
+# In the order in which the web UI's Session.save writes them, after `session_id`.
 FIELDS: Mapping[str, Field] = {
     "title": Field(
         _is_text,
@@ -112,11 +116,11 @@ FIELDS: Mapping[str, Field] = {
     "enabled_toolsets": Field(_is_names, "a list of names, or null"),
 }
 
-# Where a change notes how a time was read that the file says in some other way, such as in words: that stays
-# as it is, and what it reads as must not move with each write.
+# A file may hold a time in another form, such as text. It is kept, and the first change of the file notes
+# beside it, under these names, which time it was read as: otherwise that would change with each write.
 READ_AS: Mapping[str, str] = {name: f"{name}_read_as" for name in ("created_at", "updated_at")}
 
-# What later releases of the web UI add to a list entry when the sidecar has it.
+# Keys that later releases of the web UI show in a list entry if the sidecar has them.
 LATER_LISTED = frozenset(
     (
         "cache_read_tokens cache_write_tokens compression_anchor_summary pre_compression_snapshot "
@@ -126,7 +130,7 @@ LATER_LISTED = frozenset(
         "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at"
     ).split()
 )
-# What only an open session shows, beside its list entry.
+# Fields that only an open session shows, beside its list entry.
 PENDING_FIELDS = frozenset({"pending_attachments", "pending_started_at"})
 
 
@@ -140,14 +144,14 @@ def is_id(text: str) -> bool:
 
 
 def check_id(session_id: object) -> str:
-    """Return `session_id` if it is an id, else raise `InvalidId`: before any path is built from it."""
+    """Return `session_id` if it is an id, else raise `InvalidId`. Call it before making a path from one."""
     if isinstance(session_id, str) and is_id(session_id):
         return session_id
-    raise InvalidId("session_id must be 1 to 128 of the characters A-Z a-z 0-9 _ -")
+    raise InvalidId("session_id must be 1 to 128 of the characters A-Z a-z 0-9 _ and -")
 
 
 def check_metadata(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes as they are stored; raise `InvalidValue` for the first that cannot be."""
+    """Return the changes as they are stored; raise `InvalidValue` for the first that is not allowed."""
     return {name: _checked(name, value) for name, value in changes.items()}
 
 
@@ -156,9 +160,9 @@ def _checked(name: str, value: Any) -> Any:
         raise InvalidValue(f"{name} cannot be set as metadata")
     rule = FIELDS.get(name, _ANYTHING)
     if not (value is None and not rule.required) and not rule.accepts(value):
-        raise InvalidValue(f"{name} must be {rule.words}")
+        raise InvalidValue(f"{name} must be {rule.allowed}")
     if rule.longest and value is not None and len(value) > rule.longest:
-        raise InvalidValue(f"{name} must be {rule.words}; this one has {len(value):,}")
+        raise InvalidValue(f"{name} must be {rule.allowed}; it has {len(value):,}")
     if not is_shallow(value):
         raise InvalidValue(f"{name} must not be nested deeper than {DEEPEST} levels")
     return _normal(name, value)
@@ -168,7 +172,7 @@ _NESTED = (dict, list, tuple)
 
 
 def is_shallow(value: object, levels: int = DEEPEST) -> bool:
-    """Whether lists and objects are nested no deeper than `levels` in a value."""
+    """Whether the lists and objects of a value are nested at most `levels` deep."""
     if not isinstance(value, _NESTED):
         return True
     inner = value.values() if isinstance(value, dict) else value
@@ -203,7 +207,7 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
 
 
 def check_messages(messages: object, name: str = "messages") -> list[dict[str, Any]]:
-    """Return `messages` as a list of objects, or raise `InvalidValue` that says which one is not."""
+    """Return `messages` as a list of objects; raise `InvalidValue` that names the first that is not one."""
     if not isinstance(messages, list | tuple):
         raise InvalidValue(f"{name} must be a list of objects")
     for index, message in enumerate(messages):
@@ -215,7 +219,7 @@ def check_messages(messages: object, name: str = "messages") -> list[dict[str, A
 def check_seconds(name: str, value: object) -> float:
     """Return `value` if it is a number of seconds, 0 or more, else raise `InvalidValue`."""
     if is_time(value):
-        return float(value)  # type: ignore[arg-type]  # is_time has seen that it is a number
+        return float(value)  # type: ignore[arg-type]  # is_time has checked it
     raise InvalidValue(f"{name} must be a number of seconds, 0 or more")
 
 
@@ -235,30 +239,30 @@ def _normal(name: str, value: Any) -> Any:
 
 
 def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: float) -> dict[str, Any]:
-    """Read the metadata of a sidecar's `document` as arguments of `Summary` or `Session`, less `extra`.
+    """Return the metadata of a sidecar's document as arguments of `Summary` or `Session`, without `extra`.
 
-    A missing or wrong value reads as its default; such a time as what was noted of it at the first change
-    (`READ_AS`), or else as `otherwise_at` (seconds since the epoch).
+    A missing or wrong value reads as its default; a missing or wrong time as the one noted under `READ_AS`,
+    else as `otherwise_at` (seconds since the epoch).
     """
     values: dict[str, Any] = {"session_id": session_id, **_DEFAULTS}
-    for name, value in document.items():  # half of what is usual is null
+    for name, value in document.items():  # in a usual file, half of the values are null
         if value is not None and name in FIELDS and FIELDS[name].accepts(value):
             values[name] = _normal(name, value)
     for name, noted in READ_AS.items():
         if values[name] is None:
-            found = document.get(noted)
-            values[name] = found if is_time(found) else otherwise_at
+            at = document.get(noted)
+            values[name] = at if is_time(at) else otherwise_at
     values["pending_attachments"] = list(values["pending_attachments"])
     values["profile"] = values["profile"] or "default"
     return values
 
 
-_ALWAYS_FIT = frozenset({type(None), bool, int, float})  # nearly all
+_ALWAYS_DISPLAYABLE = frozenset({type(None), bool, int, float})  # most values
 
 
-def fitting(name: str, value: Any) -> Any:
-    """Return a field's value as every database and every screen takes it: see `Summary.displayable`."""
-    if type(value) in _ALWAYS_FIT:
+def displayable(name: str, value: Any) -> Any:
+    """Return a field's value in a form that every database and screen can take; see `Summary.displayable`."""
+    if type(value) in _ALWAYS_DISPLAYABLE:
         return value
     if isinstance(value, str):
         return clean_text(value[: FIELDS[name].longest or None])
@@ -266,21 +270,21 @@ def fitting(name: str, value: Any) -> Any:
 
 
 def other_keys(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `document` holds beside the known metadata, the transcript and what is derived."""
+    """Return the keys of a document that are neither metadata, nor transcript, nor derived from them."""
     return {name: value for name, value in document.items() if name not in _KNOWN_KEYS}
 
 
 def clean_text(text: str) -> str:
-    """Return `text` as every database and every screen takes it: lone surrogates and NUL become U+FFFD."""
+    """Return text that every database and screen can take: NUL and lone surrogates become U+FFFD."""
     if text.isascii() and text.isprintable():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def clean_title(title: object) -> str:
-    """Return a title as it is given to a session: trimmed, at most 80 characters, `Untitled` if empty.
+    """Return the title that a session gets: trimmed, cut to 80 characters, `Untitled` if empty.
 
-    A longer title that a file already has is kept: nothing that reads or saves whole sessions calls this.
+    Not for titles that files already have: reading and saving a whole session keeps a longer one.
     Raises `InvalidValue` for anything but text.
     """
     if not isinstance(title, str):
@@ -294,5 +298,5 @@ def suffixed_title(title: str, suffix: str) -> str:
 
 
 def with_clean_title(changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the changes with their title, if they set one, as `clean_title` returns it."""
+    """Return the changes with their title, if they have one, cleaned by `clean_title`."""
     return {**changes, "title": clean_title(changes["title"])} if "title" in changes else changes

@@ -13,16 +13,16 @@ from .fields import (
     LATER_LISTED,
     PENDING_FIELDS,
     UNTITLED,
-    fitting,
+    displayable,
     is_shallow,
     other_keys,
 )
-from .sources import source_class
+from .sources import Source, source_class
 from .times import last_message_at
 
 
 class Signature(NamedTuple):
-    """The version of a sidecar: what `stat` says of the file. A draft has inode 0 and its own clock."""
+    """The version of a sidecar, from `stat`. A draft has inode 0, and the time when it was changed."""
 
     size: int
     mtime_ns: int
@@ -33,11 +33,12 @@ UNKNOWN_VERSION = Signature(0, 0, 0)  # which no file has
 
 
 class Stored(NamedTuple):
-    """What the index knows of a sidecar beside its summary.
+    """What the index knows about a sidecar, beside its summary.
 
-    Its version; the bytes where the value of `messages` begins and ends (None: unknown, or there is none);
-    when its last message was sent (seconds since the epoch, None if none says); where `tool_calls` lies,
-    as `transcript`; and the marks of its messages, where None says that neither of these is known.
+    `signature` is its version. `transcript` and `tool_calls` are the offsets, in bytes, at which the values
+    of `messages` and `tool_calls` begin and end; None if the key is missing or its place unknown. `sent_at`
+    is when the last message was sent, in seconds since the epoch, None if no message says. `marks` are
+    offsets of some messages, None if neither they nor the place of `tool_calls` is known.
     """
 
     signature: Signature
@@ -47,20 +48,21 @@ class Stored(NamedTuple):
     marks: bytes | None = None
 
 
-class Moved(NamedTuple):
-    """The modification times of the sessions folder around a write of ours, in nanoseconds.
+class FolderTimes(NamedTuple):
+    """The modification times of the sessions folder before and after a write of this program, in nanoseconds.
 
-    `after` is None if others wrote as well.
+    `after` is None if another program changed the folder too.
     """
 
     before: int
     after: int | None
 
 
-class Change(NamedTuple):
-    """A write of ours, from one version of a file (None: there was none) to another (None: deleted).
+class FileChange(NamedTuple):
+    """A change of a session's file by this program.
 
-    `kept` is how many messages at its beginning are as they were, None if that is not known.
+    `before` is the version that was replaced, None for a new file; `after` the new version, None if the file
+    was deleted. `kept` counts the messages at the beginning that did not change, None if that is unknown.
     """
 
     session_id: str
@@ -75,7 +77,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What a session says of itself beside its messages; names as in the web UI's JSON, times in seconds."""
+    """The fields of a session, named as in the web UI's JSON; times are in seconds since the epoch."""
 
     session_id: str
     title: str
@@ -114,18 +116,18 @@ class Metadata:
         return {name: getattr(self, name) for name in ("session_id", *FIELDS)}
 
     @property
-    def source(self) -> str:
-        """The class of the source: webui, cli, cron, tool, api, messaging or other."""
-        tag = self.source_tag or self.extra.get("source") or self.extra.get("raw_source")
+    def source(self) -> Source:
+        """The class of the source."""
         if self.session_id.startswith("cron_"):
-            return "cron"
+            return Source.CRON
+        tag = self.source_tag or self.extra.get("source") or self.extra.get("raw_source")
         if not isinstance(tag, str):
-            return "cli" if self.is_cli_session else "webui"
+            return Source.CLI if self.is_cli_session else Source.WEBUI
         return source_class(tag)
 
     @property
     def waiting(self) -> bool:
-        """Whether an answer is being written or waited for."""
+        """Whether an answer is being written, or a message waits for one."""
         return bool(self.active_stream_id or self.pending_user_message)
 
     def is_interrupted(self, alive: Collection[str] = ()) -> bool:
@@ -136,11 +138,11 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(Metadata):
-    """A session as a list shows it; `extra` holds its other small keys.
+    """A session as lists show it; `extra` holds the other keys of its file that are small.
 
-    `lineage` holds what the agent knows of its place in a chain of segments or of its parent, with the web
-    UI's keys; it is no part of a session's file. `of_agent` is whether only the agent has the session: it can
-    be read, and changed after it was imported.
+    `lineage` holds what the agent knows about its parent, or its place in a chain of segments, under the web
+    UI's keys; it is not in the file. `of_agent` is true if only the agent has the session: it can be read,
+    but must be imported before it can be changed.
     """
 
     message_count: int
@@ -150,31 +152,31 @@ class Summary(Metadata):
 
     @property
     def hidden(self) -> bool:
-        """Whether the sidebar hides it: an empty untitled one, or a scheduled job's."""
+        """Whether the sidebar hides it: an empty session without a title, or one of a scheduled job."""
         empty = self.title == UNTITLED and not self.message_count and not self.waiting
-        return empty or self.source == "cron"
+        return empty or self.source is Source.CRON
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
         """Return the list entry that the web UI's client reads; `active_streams` are ids of live streams."""
         return list_entry(_listed_fields(self), self.extra, self.lineage, active_streams)
 
     def displayable(self) -> Self:
-        """Return this summary as every database and every screen takes it; the file keeps its own.
+        """Return this summary in a form that every database and screen can take.
 
-        Texts are as `clean_text` has them, no longer than they may be; what is nested deeper than 100 levels
-        is left out.
+        Texts are cleaned by `clean_text` and cut to the longest that is allowed. Values nested deeper than
+        100 levels are left out. The file keeps its values.
         """
-        unfit = {}
+        changed: dict[str, Any] = {}
         for name in FIELDS:
             value = getattr(self, name)
-            if (fit := fitting(name, value)) != value:
-                unfit[name] = fit
+            if (shown := displayable(name, value)) != value:
+                changed[name] = shown
         if self.extra and not is_shallow(self.extra, DEEPEST + 1):
-            unfit["extra"] = {name: value for name, value in self.extra.items() if is_shallow(value)}
-        return replace(self, **unfit) if unfit else self
+            changed["extra"] = {name: value for name, value in self.extra.items() if is_shallow(value)}
+        return replace(self, **changed) if changed else self
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """Return this summary after `changes`, checked metadata or derived fields."""
+        """Return this summary with checked changes of its metadata or its derived fields."""
         known = {item.name for item in fields(self)}
         direct = {name: value for name, value in changes.items() if name in known}
         if "profile" in direct:
@@ -185,9 +187,9 @@ class Summary(Metadata):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(Metadata):
-    """A whole session; `signature` is the version that was read, None for one that was never stored.
+    """A whole session; `signature` is the version that was read, None if it was never stored.
 
-    `extra` holds every top-level key that is neither metadata nor `messages` or `tool_calls`.
+    `extra` holds every other top-level key of its file.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -196,17 +198,17 @@ class Session(Metadata):
 
     @property
     def draft(self) -> bool:
-        """Whether it is stored without a file, which it gets with its first message."""
+        """Whether it is stored without a file; it gets a file with its first message."""
         return self.signature is not None and self.signature.inode == 0
 
     @property
     def message_count(self) -> int:
-        """How many messages there are."""
+        """The number of messages."""
         return len(self.messages)
 
     @property
     def last_message_at(self) -> float:
-        """When the last message was sent, else when the session was last changed."""
+        """When the last message was sent, or else when the session was last changed."""
         return last_message_at(reversed(self.messages)) or self.updated_at
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
@@ -215,7 +217,7 @@ class Session(Metadata):
         return entry | pending(self) | {"messages": self.messages, "tool_calls": self.tool_calls}
 
     def summary(self) -> Summary:
-        """Return this session as a list shows it."""
+        """Return this session as lists show it."""
         return Summary(
             **self.metadata(),
             extra=self.extra,
@@ -225,7 +227,7 @@ class Session(Metadata):
 
 
 def pending(session: Metadata) -> dict[str, Any]:
-    """Return what an open session shows of an unanswered message beside its list entry."""
+    """Return what an open session shows about an unanswered message, beside its list entry."""
     return {
         "pending_attachments": session.pending_attachments,
         "pending_started_at": session.pending_started_at,

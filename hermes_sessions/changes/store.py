@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine
 
 from ..config import Config
 from ..errors import NotFound, StorageError
-from ..fields import FIELDS, check_id, fitting, other_keys
+from ..fields import FIELDS, check_id, displayable, other_keys
 from ..files import Locks
 from ..index import Indexed, database, rows
-from ..model import Change, Moved, Session, Signature, Stored, Summary
+from ..model import FileChange, FolderTimes, Session, Signature, Stored, Summary
 from ..sidecars import Loaded, Written, editing, load, path_of, reading
 from .retry import retry_conflicts
 
@@ -31,7 +31,7 @@ class Store:
     """
 
     def __init__(
-        self, config: Config, engine: Engine, locks: Locks, notify: Callable[[Change], None]
+        self, config: Config, engine: Engine, locks: Locks, notify: Callable[[FileChange], None]
     ) -> None:
         self.config, self.engine = config, engine
         self.trash_dir = config.trash_dir
@@ -142,7 +142,7 @@ class Store:
     def record_new(self, summary: Summary, written: Written) -> Summary:
         """Store the row of a file that was written under a new id."""
         recorded = self.record(summary, written)
-        self._notify(Change(recorded.session_id, recorded.title, None, written.stored.signature, 0))
+        self._notify(FileChange(recorded.session_id, recorded.title, None, written.stored.signature, 0))
         return recorded
 
     def record(self, summary: Summary, written: Written) -> Summary:
@@ -169,14 +169,14 @@ class Store:
         session_id, title = new.summary.session_id, new.summary.title
         with self._index_after_file(f"session {session_id} was saved") as connection:
             rows.change(connection, old, new, written.moved)
-        self._notify(Change(session_id, title, old.stored.signature, new.stored.signature, kept))
+        self._notify(FileChange(session_id, title, old.stored.signature, new.stored.signature, kept))
         return new.summary
 
-    def forget(self, session_id: str, moved: Moved | None = None) -> None:
+    def forget(self, session_id: str, moved: FolderTimes | None = None) -> None:
         """Drop the row of a draft, or of a session whose file was moved to the trash."""
         with self._index_after_file(f"session {session_id} was deleted") as connection:
             rows.drop(connection, [session_id], moved)
-        self._notify(Change(session_id, "", None, None, None))
+        self._notify(FileChange(session_id, "", None, None, None))
 
     def _put(self, row: Indexed) -> None:
         with database.writing(self.engine) as connection:
@@ -204,7 +204,7 @@ def session_without_messages(summary: Summary) -> Session:
 
 def _listed_after(old: Summary, changes: Mapping[str, Any], written: Written) -> Summary:
     """Return a listed session after `changes`: only what changed is made fit for a list again."""
-    listed = {name: fitting(name, value) if name in FIELDS else value for name, value in changes.items()}
+    listed = {name: displayable(name, value) if name in FIELDS else value for name, value in changes.items()}
     updated_at = changes.get("updated_at", old.updated_at)
     summary = old.changed({**listed, "last_message_at": written.stored.sent_at or updated_at})
     large = {name for name, value in other_keys(changes).items() if not _is_small(name, value)}

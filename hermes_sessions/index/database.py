@@ -1,6 +1,6 @@
-"""The index's engine: connections, transactions, and the driver's errors as ours. Knows no table.
+"""Database engines: connections, transactions, and the errors of drivers. Knows no table.
 
-SQLite itself is meant in `make_engine`; everything else holds for any database of SQLAlchemy's.
+Only what sets up an engine for SQLite is about SQLite; the rest holds for any database.
 """
 
 import sqlite3
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 
 def make_engine(where: str | Path) -> Engine:
-    """Return an engine of our own for an SQLAlchemy URL or an SQLite file; `InvalidValue` for what is none.
+    """Return a new engine for an SQLAlchemy URL or the path of an SQLite file; raise `InvalidValue`.
 
-    On SQLite: WAL, a busy timeout, foreign keys, and transactions that begin when we say so, for a write
-    with `BEGIN IMMEDIATE`. The listeners are on this engine alone.
+    For SQLite: WAL, a busy timeout, foreign keys, and transactions that begin when asked to, writing ones
+    with `BEGIN IMMEDIATE`. The listeners are those of this engine alone.
     """
     try:
-        # A path is no part of a URL as it stands: "?" and "%" mean something there.
+        # A path cannot be put into a URL unchanged: "?" and "%" have a meaning there.
         parsed = (
             sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
         )
@@ -49,7 +49,7 @@ def make_engine(where: str | Path) -> Engine:
 
 
 _IN_A_FILE: dict[str, Any] = {"pool_size": 8, "max_overflow": 64}
-# There the database is its connection: there is one, and threads wait for it.
+# A database in memory is its connection: there is one, and threads wait for it.
 _IN_MEMORY: dict[str, Any] = {
     "poolclass": QueuePool,
     "pool_size": 1,
@@ -59,17 +59,17 @@ _IN_MEMORY: dict[str, Any] = {
 
 
 def _set_up_connection(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # or the driver would begin transactions behind our back
+    connection.isolation_level = None  # or the driver would begin transactions itself
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     if connection.execute("PRAGMA page_count").fetchone() == (0,):
         _use_wal(connection)
-    # A lost commit after a power cut is drift, which the next sync heals: no fsync per row.
+    # No fsync for each row: a commit that a power failure loses is drift, which the next sync repairs.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; where two do so at once, SQLite refuses one without waiting, so the wait is here."""
+    """Switch to WAL. When two do so at once, SQLite fails one of them without waiting, so this waits."""
     until = time.monotonic() + BUSY_MS / 1000
     while True:
         try:
@@ -86,24 +86,24 @@ def _begin(connection: Connection) -> None:
     driver: Any = connection.connection.driver_connection
     write = connection.get_execution_options().get("write")
     if write and not connection.info.get("wal"):
-        # Only now if the file held something: one of a newer version is looked at and left as it is.
+        # Not before the first write: the file of a newer version of this program is only read.
         _use_wal(driver)
         connection.info["wal"] = True
-    # Not `exec_driver_sql`: its frame around these few microseconds takes ten times as long, at every call.
+    # `exec_driver_sql` would take ten times as long for these few microseconds, at every call.
     driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Give out a connection for reads that see one state; the database's errors become `StorageError`."""
-    with storing_rows(), engine.connect() as connection:
+    """Give out a connection whose reads see one state of the database; raise `StorageError`."""
+    with _errors_of(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Give out a connection in a write transaction, committed at the end of the block unless it raises."""
-    with storing_rows(), engine.connect().execution_options(write=True) as connection, connection.begin():
+    """Give out a connection in a transaction, committed at the end of the block unless that raises."""
+    with _errors_of(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
         yield connection
 
 
@@ -130,19 +130,29 @@ def parameter(prefix: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
 
 
 @contextmanager
-def storing_rows() -> Iterator[None]:
-    """Turn what the database refuses in the block into a `StorageError`; our own mistakes pass."""
+def _errors_of(engine: Engine) -> Iterator[None]:
+    """Turn a database's errors into `StorageError`; errors of this program pass."""
     try:
         yield
     except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
-        raise StorageError(f"the index refused: {_words(error)}") from error
+        raise StorageError(f"{_name(engine)} failed: {_driver_text(error)}") from error
     except (DatabaseError, sqlite3.DatabaseError) as error:
-        if type(error) not in (DatabaseError, sqlite3.DatabaseError):  # a bug of ours, not to be dressed up
+        # SQLite reports a corrupt file as DatabaseError; its subclasses mean a wrong statement.
+        if type(error) not in (DatabaseError, sqlite3.DatabaseError):
             raise
-        raise Damaged(f"the index is damaged: {_words(error)}; delete it, it is made anew") from error
-    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
-        raise Damaged("the index is damaged; delete it, it is made anew") from error
+        raise Damaged(f"{_name(engine)} is corrupt ({_driver_text(error)}). {_REBUILD}") from error
+    except UnicodeDecodeError as error:  # SQLite's message quotes the corrupt bytes
+        raise Damaged(f"{_name(engine)} is corrupt. {_REBUILD}") from error
 
 
-def _words(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)  # the driver's own words
+_REBUILD = "Delete it: it will be rebuilt from the session files"
+
+
+def _name(engine: Engine) -> str:
+    """Return what to call a database in an error: an SQLite file by its name, without folders."""
+    is_file = engine.dialect.name == "sqlite" and engine.url.database
+    return Path(engine.url.database or "").name if is_file else "the database"
+
+
+def _driver_text(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)

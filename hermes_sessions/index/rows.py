@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
 
 from ..fields import PENDING_FIELDS, clean_text
-from ..model import Moved, Signature, Stored, Summary
+from ..model import FolderTimes, Signature, Stored, Summary
 from .database import chunks, parameter
 from .schema import (
     COLUMN_FIELDS,
@@ -263,7 +263,7 @@ _NEXT_AND_MOVED = _NEXT.values(
 )
 
 
-def put(connection: Connection, rows: Sequence[Indexed], moved: Moved | None = None) -> None:
+def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | None = None) -> None:
     """Store these rows, replacing what was known of their files."""
     _forget(connection, [row.summary.session_id for row in rows])
     if rows:
@@ -290,7 +290,7 @@ def _prepared_insert(dialect: sa.Dialect) -> tuple[str, Callable[[Values], tuple
     return str(compiled), itemgetter(*names)
 
 
-def change(connection: Connection, old: Indexed, new: Indexed, moved: Moved | None = None) -> None:
+def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTimes | None = None) -> None:
     """Replace the row `old` by `new`, which was made from it.
 
     Only changed columns are written, and only their indexes: a rename writes two pages, where deleting and
@@ -322,7 +322,7 @@ def put_unreadable(connection: Connection, session_id: str, signature: Signature
     next_generation(connection)
 
 
-def drop(connection: Connection, session_ids: Collection[str], moved: Moved | None = None) -> None:
+def drop(connection: Connection, session_ids: Collection[str], moved: FolderTimes | None = None) -> None:
     """Forget these sessions."""
     _forget(connection, session_ids)
     next_generation(connection, moved)
@@ -362,7 +362,7 @@ def _forget(connection: Connection, session_ids: Collection[str]) -> None:
         connection.execute(sa.delete(UNREADABLE_FILES).where(UNREADABLE_FILES.c.session_id.in_(some)))
 
 
-def next_generation(connection: Connection, moved: Moved | None = None) -> None:
+def next_generation(connection: Connection, moved: FolderTimes | None = None) -> None:
     """Give the index a new version, and note the folder's modification time after a write of this program."""
     if moved is None or moved.after is None:
         connection.execute(_NEXT)

@@ -1,4 +1,4 @@
-"""The schema of the index: which revision it has, and taking it to another, once and after a copy."""
+"""The revision of the index's schema: reading it, and upgrading the index once, after a copy."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _REVISION_FILE = re.compile(r"(?P<revision>\d+)_\w+\.py")
 
 
 def migrations_folder() -> Path:
-    """Return where the migrations were installed."""
+    """Return the folder of the migrations."""
     return Path(str(resources.files("hermes_sessions.migrations")))
 
 
 def revisions(migrations: Path | None = None) -> list[str]:
     """Return the revisions that this program knows, oldest first.
 
-    The names of the files tell them, so that Alembic is loaded only where there is something to upgrade.
+    They are taken from the names of the files, so Alembic is loaded only if there is something to upgrade.
     """
     folder = (migrations or migrations_folder()) / "versions"
     found = map(_REVISION_FILE.fullmatch, (path.name for path in folder.iterdir()))
@@ -43,10 +43,10 @@ def revisions(migrations: Path | None = None) -> list[str]:
 
 
 def revision(config: Config) -> str | None:
-    """Return the revision of the index of `config`, None before its first upgrade."""
+    """Return the revision of the index of `config`, None if it has none yet; raise `StorageError`."""
     with _engine_for(config) as engine:
         if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
-            return None  # looking must not create it
+            return None  # a connection would create the file
         with database.reading(engine) as connection:
             return _revision(connection)
 
@@ -61,10 +61,10 @@ def outdated(config: Config) -> Finding | None:
 
 
 def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> None:
-    """Bring an index to the newest revision, once, however many processes try.
+    """Upgrade an index to the newest revision, once, even if several processes try.
 
-    One that holds rows is first copied beside it. Raises `NewerDatabase` for a revision that is not known,
-    `StorageError`.
+    An SQLite index that holds sessions is first copied beside itself. Raises `NewerDatabase` if the revision
+    is unknown, `StorageError`.
     """
     known = revisions(migrations)
     _create_folders(config)
@@ -76,13 +76,13 @@ def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> N
 
 
 def upgrade_index(config: Config) -> None:
-    """Bring the index of `config` to the newest revision; errors as of `upgrade`."""
+    """Upgrade the index of `config` to the newest revision; raises as `upgrade`."""
     with _engine_for(config) as engine:
         upgrade(config, engine)
 
 
 def downgrade_index(config: Config) -> None:
-    """Take the index of `config` back to nothing; the files stay, and the next open reads them anew."""
+    """Remove all tables from the index of `config`, which the next opening fills from the files again."""
     _create_folders(config)
     with _engine_for(config) as engine, file_lock(_lock(config)):
         _is_newest(engine, revisions())
@@ -112,7 +112,10 @@ def _is_newest(engine: Engine, known: list[str]) -> bool:
     with database.reading(engine) as connection:
         current = _revision(connection)
     if current is not None and current not in known:
-        raise NewerDatabase(f"the index is of revision {current}, newer than this program's {known[-1]}")
+        raise NewerDatabase(
+            f"the index has revision {current}, newer than {known[-1]} of this program. "
+            "Use the newer program, or delete the index: it will be rebuilt from the session files"
+        )
     return current == known[-1]
 
 
@@ -149,18 +152,18 @@ def _migrate(
 
 
 def keep_copy(config: Config, engine: Engine) -> None:
-    """Keep a copy of an SQLite index that holds rows beside it."""
+    """Copy an SQLite index that holds sessions to a file beside it; raise `StorageError`."""
     if engine.dialect.name != "sqlite" or not _holds_rows(engine):
         return
     copy = config.state_dir / f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
     try:
         with database.reading(engine) as connection:
-            # Beneath SQLAlchemy, which begins a transaction whatever the isolation level: VACUUM runs in
-            # none. As bytes, since a folder's name need not be UTF-8.
+            # By the driver: VACUUM cannot run in a transaction, and SQLAlchemy always begins one. The path
+            # as bytes, since a folder's name need not be UTF-8.
             cursor = connection.connection.cursor()
             cursor.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(copy),))
     except BaseException:
-        copy.unlink(missing_ok=True)  # half a copy is none
+        copy.unlink(missing_ok=True)  # it is incomplete
         raise
 
 

@@ -1,6 +1,6 @@
-"""Sessions, messages, tokens and cost added up: by day, model, source, project or profile.
+"""Sums of sessions, messages, tokens and cost, by day, model, source, project or profile.
 
-Adds up what `listing` selects, on a connection that the caller has from `database`; speaks portable SQL.
+Runs portable SQL on a connection that the caller has from `freshness`.
 """
 
 import bisect
@@ -17,7 +17,7 @@ from .list_queries import columns_query
 from .schema import AGENT_CONVERSATIONS, SESSIONS
 
 DAY = 86_400
-# No day is told of a time that is no date of a conversation, such as 0, or milliseconds taken for seconds.
+# Times outside this range get no day: they are wrong, such as 0, or milliseconds instead of seconds.
 EARLIEST, LATEST = DAY, 4_102_444_800
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -27,9 +27,10 @@ _HALF = 2**31
 
 
 def usage(connection: Connection, filters: Filters, since: float | None, by: UsageBy) -> list[Usage]:
-    """Return the sums over the sessions that match and were active at or after `since`, for each key of `by`.
+    """Return the sums over the conversations that match, for each value of `by`.
 
-    Days come in their order, other keys by their tokens, the most first; None is what has no key.
+    Only conversations that were active at or after `since` (seconds since the epoch) count. Days come in
+    order, other keys by their tokens, the most first. The key is None for conversations without the value.
     """
     named = {COLUMNS[by]} if by in COLUMNS else set()
     matching, parameters = columns_query(filters, ["age", "estimated_cost", *_COUNTS, *named])
@@ -46,7 +47,7 @@ def usage(connection: Connection, filters: Filters, since: float | None, by: Usa
 
 
 def _sums(selected: sa.Subquery, key: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    # The key has a query of its own: PostgreSQL does not see that two expressions with parameters are one.
+    # The key has its own query: PostgreSQL does not recognise two expressions with parameters as the same.
     summed = [selected.c[name] for name in ("estimated_cost", *_COUNTS)]
     keyed = sa.select(key.label("key"), *summed).subquery()
     cost = keyed.c.estimated_cost
@@ -56,7 +57,7 @@ def _sums(selected: sa.Subquery, key: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 def _halves(count: sa.ColumnElement[int]) -> Iterator[sa.ColumnElement[int]]:
-    """Return the sums of the upper and of the lower bits: those of two whole numbers could be too large."""
+    """Yield the sums of the upper and of the lower bits: the sum of two whole numbers could be too large."""
     upper = count // sa.literal(_HALF, BigInteger)
     yield sa.func.sum(upper)
     yield sa.func.sum(count - upper * sa.literal(_HALF, BigInteger))
@@ -75,7 +76,7 @@ def _usage(row: Any, by: str) -> Usage:
 
 
 def _day(connection: Connection, age: sa.ColumnElement[float]) -> sa.ColumnElement[Any]:
-    """Return the number of the local day of a last activity since 1970-01-01, NULL if it is no date."""
+    """Return the local day of a last activity, in days since 1970-01-01; NULL for a time that is wrong."""
     first, last = connection.execute(_FIRST_AND_LAST).one()
     if first is None:
         return sa.null()
@@ -84,7 +85,7 @@ def _day(connection: Connection, age: sa.ColumnElement[float]) -> sa.ColumnEleme
     if later:
         changes = ((age <= -at, sa.literal(east, BigInteger)) for at, east in reversed(later))
         offset = sa.case(*changes, else_=offset)
-    # Whole milliseconds: a cast to a whole number cuts on SQLite and rounds on PostgreSQL.
+    # Whole milliseconds first: a cast to a whole number truncates on SQLite and rounds on PostgreSQL.
     passed = sa.cast(-age * 1000, BigInteger) + offset * 1000
     return sa.case((_dated(age), passed // sa.literal(DAY * 1000, BigInteger)))
 
@@ -93,13 +94,13 @@ def _dated(age: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
     return sa.and_(age <= -EARLIEST, age > -LATEST)
 
 
-# Of all that there is: to ask only what matches would look through it a second time.
+# Of all conversations: restricting it to those that match would read these twice.
 _AGES = sa.union_all(sa.select(SESSIONS.c.age), sa.select(AGENT_CONVERSATIONS.c.age)).subquery()
 _FIRST_AND_LAST = sa.select(-sa.func.max(_AGES.c.age), -sa.func.min(_AGES.c.age)).where(_dated(_AGES.c.age))
 
 
 def offsets(first: int, last: int) -> list[tuple[int, int]]:
-    """Return from when on local time was how many seconds east of UTC, from `first` to `last`."""
+    """Return the offsets of local time between two times: (first second, seconds east of UTC), in order."""
     found = [(first, _offset(first))]
     for day in range(first, last, DAY):
         before = _offset(day)

@@ -6,7 +6,7 @@ from ..agent import Agents
 from ..config import Config
 from ..errors import Damaged
 from ..index import Progress, database
-from ..model import Change
+from ..model import FileChange
 from ..results import Hits
 from .hits import HitOptions, make_hits
 from .request import SearchRequest
@@ -27,7 +27,7 @@ class Searcher:
         """Start to index in the background what is missing."""
         self._indexer.start()
 
-    def note(self, change: Change) -> None:
+    def note(self, change: FileChange) -> None:
         """Index one of our own writes in the background."""
         self._indexer.note(change)
 

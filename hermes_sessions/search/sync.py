@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from ..config import Config
 from ..errors import NotFound, StorageError, Unreadable
 from ..index import Progress, database, rows
-from ..model import Change, Signature
+from ..model import FileChange, Signature
 from ..sidecars import Outline, outlined, outlined_as_known, path_of
 from . import tables
 from .index_file import SearchFile
@@ -40,10 +40,10 @@ class SearchIndex:
         self._config, self._index = config, index
         self._file = SearchFile(config)
         self._updating = threading.RLock()
-        self._changes: deque[Change] = deque()
+        self._changes: deque[FileChange] = deque()
         self._missing = 0
 
-    def note(self, change: Change) -> None:
+    def note(self, change: FileChange) -> None:
         """Queue one of our own writes for `apply_changes`."""
         self._changes.append(change)
 
@@ -236,14 +236,14 @@ class SearchIndex:
     def apply_changes(self) -> None:
         """Index the queued writes; several of one session count as one."""
         with self._updating:
-            changes: dict[str, Change] = {}
+            changes: dict[str, FileChange] = {}
             while self._changes:
                 change = self._changes.popleft()
                 changes[change.session_id] = _joined(changes.get(change.session_id), change)
             for change in changes.values():
                 self._apply(change)
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: FileChange) -> None:
         """Index one write; if it does not continue the indexed version, it is left to the comparison."""
         if change.after is None:
             with self._file.writing() as connection:
@@ -271,7 +271,7 @@ class SearchIndex:
         return None
 
     def _index_change(
-        self, connection: Connection, change: Change, messages: Sequence[IndexedMessage]
+        self, connection: Connection, change: FileChange, messages: Sequence[IndexedMessage]
     ) -> None:
         entry = tables.find_entry(connection, change.session_id)
         if change.before != (entry.signature if entry else None) or change.after is None:
@@ -286,7 +286,7 @@ class SearchIndex:
         tables.set_signature(connection, entry, change.after)
 
 
-def _joined(first: Change | None, second: Change) -> Change:
+def _joined(first: FileChange | None, second: FileChange) -> FileChange:
     """Return what two writes of a session amount to, one after the other."""
     if first is None or second.after is None or first.after != second.before:
         return second

@@ -7,7 +7,7 @@ from contextlib import suppress
 from .. import files
 from ..config import Config
 from ..errors import Damaged, Locked, StorageError
-from ..model import Change
+from ..model import FileChange
 from .sync import SearchIndex
 
 # A process that has a home open for less than this, such as most commands, does no work in the background.
@@ -36,7 +36,7 @@ class BackgroundIndexer:
                 self._thread = threading.Thread(target=self._work, name="search-index", daemon=True)
                 self._thread.start()
 
-    def note(self, change: Change) -> None:
+    def note(self, change: FileChange) -> None:
         """Index one of our own writes."""
         self._index.note(change)
         self.start()

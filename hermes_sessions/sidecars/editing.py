@@ -17,7 +17,7 @@ from .. import files, json_text
 from ..errors import Conflict, Unreadable, storing
 from ..files import Replaced
 from ..messages import message_of_card
-from ..model import Moved, Session, Signature, Stored
+from ..model import FolderTimes, Session, Signature, Stored
 from . import document, layout, marks, reading
 from .document import Edit, Member, Span
 from .layout import Read
@@ -148,8 +148,8 @@ def _write(
     return Written(stored._replace(signature=files.signature_of(done.stat)), _moved(done))
 
 
-def _moved(done: Replaced) -> Moved:
-    return Moved(done.folder_before, done.folder_after)
+def _moved(done: Replaced) -> FolderTimes:
+    return FolderTimes(done.folder_before, done.folder_after)
 
 
 def _places_after(known: Stored, edits: Sequence[Edit], count: int) -> Stored:

@@ -16,7 +16,7 @@ from .. import files
 from ..errors import NotFound, Unreadable, storing
 from ..fields import check_id
 from ..json_text import Malformed, decode
-from ..model import Moved, Signature, Stored
+from ..model import FolderTimes, Signature, Stored
 from . import document, layout
 from .document import Member
 from .layout import LARGEST_AT_ONCE, Read, Survey
@@ -67,7 +67,7 @@ class Written(NamedTuple):
     """The version that a write left, and the folder's times around it."""
 
     stored: Stored
-    moved: Moved
+    moved: FolderTimes
 
     def sent(self, at: float | None) -> "Written":
         """Return this with the time at which the last message was sent (seconds since the epoch)."""

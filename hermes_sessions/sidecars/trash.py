@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .. import files
 from ..errors import Conflict, NotFound, Unreadable, storing
 from ..fields import check_id
-from ..model import Moved, Stored
+from ..model import FolderTimes, Stored
 from ..results import Trashed, TrashReason
 from . import reading
 from .outline import Written
@@ -46,7 +46,7 @@ def put(path: Path, trash: Path) -> Written:
             raise NotFound(f"no session {session_id}") from None
         with files.made():
             after = files.folder_time(path.parent)
-            return Written(Stored(files.signature_of(target.lstat())), Moved(before, after))
+            return Written(Stored(files.signature_of(target.lstat())), FolderTimes(before, after))
 
 
 def rescue(path: Path, session_id: str, trash: Path) -> None:
@@ -139,7 +139,7 @@ def move_back(entry: TrashEntry, path: Path) -> Written:
             raise NotFound(f"no session {entry.session_id} in the trash") from None
         with files.made():
             after = files.folder_time(path.parent)
-            return Written(Stored(files.signature_of(moved)), Moved(before, after))
+            return Written(Stored(files.signature_of(moved)), FolderTimes(before, after))
 
 
 def purge(trash: Path, time_ns: int) -> Iterator[TrashEntry]:

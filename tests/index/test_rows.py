@@ -22,7 +22,7 @@ from hermes_sessions.fields import LARGEST_INTEGER, other_keys, read_metadata
 from hermes_sessions.index import database, lists, rows, schema, upgrades
 from hermes_sessions.index.list_queries import ListRequest
 from hermes_sessions.index.rows import Indexed, Place
-from hermes_sessions.model import Moved, Stored
+from hermes_sessions.model import FolderTimes, Stored
 
 VERSION = Signature(10, 20, 30)
 SOURCES = ("webui", "cli", "cron", "telegram")
@@ -495,7 +495,7 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
         rows.state(connection)
         rows.inodes(connection)
         rows.is_empty(connection)
-        rows.put(connection, [indexed("a")], Moved(1, 2))
+        rows.put(connection, [indexed("a")], FolderTimes(1, 2))
         rows.change(connection, indexed("a"), indexed("a", pinned=True))
         rows.note_scan(connection, 1, 2)
         rows.old_drafts(connection, 1)
