@@ -113,9 +113,13 @@ class Message(NamedTuple):
 
     @property
     def pictures(self) -> list[Picture]:
-        """All pictures, in the order of their numbers: those in the texts and results, then the parts."""
-        inside = number_pictures("\n\n".join([*self.texts, *(result.text for result in self.results)]))[1]
-        return inside + self.part_pictures
+        """All pictures in the order of their numbers: in texts, in results of tools, parts of their own."""
+        return number_pictures(self.text)[1] + self.result_pictures + self.part_pictures
+
+    @property
+    def result_pictures(self) -> list[Picture]:
+        """The pictures inside the texts of results."""
+        return [picture for result in self.results for picture in number_pictures(result.text)[1]]
 
     @property
     def part_pictures(self) -> list[Picture]:
@@ -154,15 +158,19 @@ class Message(NamedTuple):
 
     def searchable(self) -> Iterator[str]:
         """Yield the texts in which somebody who looks through a conversation finds the message."""
-        yield number_pictures(self.text)[0]
+        if self.texts:
+            yield number_pictures(self.text)[0]
         yield from self.reasoning
         for call in self.calls:
             yield f"{call.name} {as_text(call.arguments)}"
-            yield call.snippet or ""
+            if call.snippet:
+                yield call.snippet
         for result in self.results:
             yield number_pictures(result.text)[0]
-        yield from self.file_names
-        yield self.unsent
+        if self.attached or self.parts:
+            yield from self.file_names
+        if self.unsent:
+            yield self.unsent
 
 
 # ---- messages -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Holds no lock and knows no database. `editing` writes.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from .. import files
 from ..errors import NotFound, Unreadable, storing
 from ..fields import FIELDS, other_keys, read_metadata
 from ..json_text import Malformed, decode
-from ..messages import Message, cards_by_message, read_message
+from ..messages import Message, RawMessage, cards_by_message, read_message
 from ..model import Session, Signature, Stored, Summary
 from ..results import MessagePage
 from ..times import last_message_at
@@ -219,7 +220,17 @@ def message(source: Outline, index: int) -> Message:
     (text,) = texts_between(source, index, index + 1)
     raw = source.decoded(text)
     found = read_message(raw)
-    return found if found.calls else read_message(raw, cards_by_message(tool_calls(source)).get(index, ()))
+    return found if found.calls else read_message(raw, _cards_of(source, index))
+
+
+def _cards_of(source: Outline, index: int) -> Sequence[RawMessage]:
+    """Return the calls of one message in the session's own list."""
+    place = source.stored.tool_calls
+    text = source.read(*place) if place else b""
+    # Most messages have none there: to decode a megabyte of calls takes six times as long as to search it.
+    if not text or (index and not re.search(rb'"assistant_msg_idx"\s*:\s*%d\b' % index, text)):
+        return ()
+    return cards_by_message(_list(source.decoded(text))).get(index, ())
 
 
 def end_of_message(source: Outline, index: int) -> int:

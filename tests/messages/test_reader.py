@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository, title_from
-from hermes_sessions.messages import message_text, read_message, read_messages
+from hermes_sessions.messages import group_answers, message_text, read_message, read_messages
 from hermes_sessions.messages.content import UNNAMED
 from webapp import create_app
 
@@ -275,6 +275,69 @@ def test_the_sessions_own_calls_count_where_a_message_has_none() -> None:
     names = [[call.name for call in found.calls] for _, found in read_messages(messages, cards)]
     assert names == [["third", "fourth"], ["own"], ["second"]]
     assert [index for index, _ in read_messages(messages[2:], cards, 2)] == [2]
+
+
+CALLS = [
+    {"type": "tool_use", "id": "c1", "name": "read", "input": {}},
+    {"type": "tool_use", "id": "c2", "name": "write", "input": {}},
+]
+ONE, TWO = ({"type": "tool_result", "tool_use_id": f"c{at}", "content": f"answer {at}"} for at in (1, 2))
+GROUPS: dict[str, tuple[list[Any], list[list[int]]]] = {
+    "messages of a tool": (
+        [
+            {"role": "assistant", "content": CALLS},
+            message("a", "tool", tool_call_id="c2"),
+            message("b", "tool"),
+        ],
+        [[0, 1, 2]],
+    ),
+    "parts of one message": (
+        [{"role": "assistant", "content": CALLS}, {"role": "user", "content": [TWO, ONE]}, message("more")],
+        [[0, 1], [2]],
+    ),
+    "parts of two messages": (
+        [
+            {"role": "assistant", "content": CALLS},
+            {"role": "user", "content": [ONE]},
+            {"role": "user", "content": [TWO]},
+        ],
+        [[0, 1, 2]],
+    ),
+    "a text beside the result": (
+        [
+            {"role": "assistant", "content": CALLS},
+            {"role": "user", "content": [ONE, {"type": "text", "text": "a"}]},
+        ],
+        [[0], [1]],
+    ),
+    "the same result twice": (
+        [{"role": "assistant", "content": CALLS}, {"role": "user", "content": [ONE, ONE]}],
+        [[0], [1]],
+    ),
+    "no call": ([{"role": "user", "content": [ONE]}, message("a", "tool")], [[0], [1]]),
+    "no message": ([], []),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_answers_are_grouped_with_their_calls(name: str) -> None:
+    messages, groups = GROUPS[name]
+    found = group_answers(read_messages(messages))
+    assert [[index for index, _ in group] for group in found] == groups
+
+
+def test_the_page_shows_results_among_parts_under_their_calls(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    messages = [{"role": "assistant", "content": CALLS}, {"role": "user", "content": [TWO, ONE]}]
+    write_document(sessions, "s1", title="T", messages=messages)
+    page = client.get("/session/s1/messages").text
+    assert page.count("<article") == 1
+    places = [page.index(text) for text in ("<code>read", "answer 1", "<code>write", "answer 2")]
+    assert places == sorted(places)
+    write_document(sessions, "s2", title="T", messages=messages[1:])
+    page = client.get("/session/s2/messages").text
+    assert (page.count("<article"), page.count('class="fold answer"')) == (1, 2)
 
 
 JOINED: list[tuple[Any, str]] = [

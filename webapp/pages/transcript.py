@@ -117,8 +117,9 @@ def _shown(
     index, message = group[0]
     said, inside = number_pictures(message.text)
     cut = _cut(said, longest, look.mask)
-    last = len(message.part_pictures)
-    addresses = [look.picture(index, number) for number in range(len(message.pictures))]
+    parts = len(message.part_pictures)
+    count = len(inside) + len(message.result_pictures) + parts
+    addresses = [look.picture(index, number) for number in range(count)]
     return Shown(
         index=index,
         last=group[-1][0],
@@ -129,7 +130,7 @@ def _shown(
         reasoning=_reasoning(message, look.mask),
         calls=_calls(group, look.mask),
         results=[_result(index, message, result, names, look.mask) for result in message.results],
-        pictures=addresses[len(addresses) - last :],
+        pictures=addresses[count - parts :],
         attachments=[clean_text(look.mask(name)) for name in message.attachments],
         unsent=_cut(message.unsent, LONGEST_TEXT, look.mask).text,
         at=message.sent_at,
