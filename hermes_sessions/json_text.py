@@ -43,6 +43,8 @@ def encode(value: Any, name: str, depth: int = 0) -> bytes:
     Raises `InvalidValue` that names `name` if JSON cannot hold the value.
     """
     text = encode_line(value, name)
+    if not isinstance(value, dict | list | tuple):  # one line, whatever the depth
+        return text
     try:
         laid_out = _laid_out(b"[" * depth + text + b"]" * depth)
     except (ValueError, RecursionError) as error:

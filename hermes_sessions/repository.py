@@ -592,7 +592,8 @@ class SessionRepository:
     def _checked(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Return metadata that a caller sets as it is stored; raise `InvalidValue`, `NotFound`."""
         checked = checked_metadata(with_clean_title(metadata))
-        self.projects.check(checked.get("project_id"))
+        if checked.get("project_id"):
+            self.projects.check(checked["project_id"])
         return checked
 
     def _own_summary(self, session_id: str) -> Summary:

@@ -4,13 +4,12 @@ from .adopting import delete_everywhere, delete_here, import_agent_session, refu
 from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
 from .create import duplicate_session, fork_session, import_document, new_session
 from .leftovers import Leftovers, find_leftovers, settle_leftovers
-from .metadata import checked_metadata
 from .pages import read_message, read_page
 from .projects import Projects
 from .recovery import is_interrupted
 from .restore import restore_session
 from .save import recover_session, save_session
-from .store import Store
+from .store import Store, checked_metadata
 
 __all__ = [
     "Leftovers",

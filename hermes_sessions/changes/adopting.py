@@ -15,7 +15,7 @@ from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageErro
 from ..fields import check_id
 from ..model import Session
 from ..results import TrashReason
-from ..sidecars import Loaded, editing, reading, trash
+from ..sidecars import Loaded, editing, reading, signature, trash
 from .create import write_new
 from .projects import Projects
 from .restore import delete_session
@@ -54,7 +54,7 @@ def import_agent_session(
 
 
 def _read(store: Store, agents: Agents, session_id: str) -> Session:
-    if reading.signature(store.path_of(session_id)) is None:
+    if signature(store.path_of(session_id)) is None:
         _refuse_trashed(store, session_id)
     with agents.reading_mirrors() as connection:
         return agents.session(connection, agents.summary(connection, session_id))

@@ -6,21 +6,21 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, ReadOnly
 from ..fields import READ_AS
 from ..index import Indexed
 from ..messages import cards_by_message, message_text
-from ..model import Summary
+from ..model import Metadata, Summary
 from ..results import Removed
 from ..settings import remember_workspace
 from ..sidecars import Outline, editing, reading
 from ..times import last_message_at
 from .create import store_new
-from .metadata import encoded_metadata, refuse_read_only, unstated_times
 from .store import Store, session_without_messages
 
 PREVIEW = 80  # characters of a message that was removed
 BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
+FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
 
 
 class _Update(NamedTuple):
@@ -34,7 +34,7 @@ class _Update(NamedTuple):
 
 def update_session(store: Store, session_id: str, values: Mapping[str, Any], *, touch: bool) -> Summary:
     """Set checked metadata, leaving the bytes of the messages alone; `touch` sets `updated_at`."""
-    update = _Update(values, encoded_metadata(values), {}, touch)
+    update = _Update(values, editing.encoded(values), {}, touch)
     summary = store.change(session_id, lambda row: _change(store, row, update))
     if values.get("workspace"):
         remember_workspace(store.config, values["workspace"])
@@ -45,7 +45,7 @@ def append_messages(
     store: Store, session_id: str, lists: Mapping[str, Sequence[Any]], values: Mapping[str, Any]
 ) -> Summary:
     """Add to the ends of `messages` and `tool_calls`, which are not read, and set checked metadata."""
-    update = _Update(values, encoded_metadata(values), lists, touch=True)
+    update = _Update(values, editing.encoded(values), lists, touch=True)
     return store.change(session_id, lambda row: _change(store, row, update))
 
 
@@ -57,13 +57,13 @@ def _change(store: Store, row: Indexed, update: _Update) -> Summary:
         return _change_draft(store, row, {**update.values, **derived}, update.lists)
     messages = update.lists.get("messages", ())
     derived["message_count"] = count = row.summary.message_count + len(messages)
-    texts = {**update.texts, **encoded_metadata(derived)}
+    texts = {**update.texts, **editing.encoded(derived)}
     with _opened(store, row, {*texts, *update.lists, *READ_AS}) as source:
-        noted = unstated_times(source, row.summary, texts)
-        edits = editing.append(source, update.lists, encoded_metadata(noted) | texts)
+        noted = editing.unstated_times(source, row.summary, texts)
+        edits = editing.append(source, update.lists, editing.encoded(noted) | texts)
         written = editing.rewrite(source, edits, count)
-    sent_at = last_message_at(reversed(messages)) or row.stored.sent_at
-    kept = _unchanged_messages(row.summary, update.lists)
+    sent_at = (last_message_at(reversed(messages)) if messages else None) or row.stored.sent_at
+    kept = _unchanged_messages(row.summary, update.lists) if update.lists else row.summary.message_count
     return store.record_change(row, {**noted, **update.values, **derived}, written.sent(sent_at), kept)
 
 
@@ -71,6 +71,12 @@ def _unchanged_messages(summary: Summary, lists: Mapping[str, Sequence[Any]]) ->
     """Return how many messages an append leaves as they are for a search; None if it adds calls to some."""
     cards = cards_by_message(lists.get("tool_calls", ()))
     return None if any(index < summary.message_count for index in cards) else summary.message_count
+
+
+def refuse_read_only(session: Metadata, names: Collection[str], *, transcript: bool) -> None:
+    """Raise `ReadOnly` if a session is marked read-only, and these fields or its transcript are not free."""
+    if session.extra.get("read_only") is True and (transcript or not FREE_IN_READ_ONLY.issuperset(names)):
+        raise ReadOnly(f"session {session.session_id} is read-only; duplicate it to change it")
 
 
 def _change_draft(
@@ -115,9 +121,9 @@ def _shorten(store: Store, row: Indexed, keep: int, emptied: Collection[str] = (
     with _opened(store, row, {*derived, *emptied, *READ_AS, "tool_calls"}) as source:
         present = {member.key for member in source.members}
         empty: dict[str, Any] = {key: [] for key in emptied if key in present}
-        noted = unstated_times(source, row.summary, derived)
-        texts = encoded_metadata(noted) | editing.kept_tool_calls(source, keep)
-        texts |= encoded_metadata({**derived, **empty})
+        noted = editing.unstated_times(source, row.summary, derived)
+        texts = editing.encoded(noted) | editing.kept_tool_calls(source, keep)
+        texts |= editing.encoded({**derived, **empty})
         edits = [*editing.truncated(source, keep), *editing.set_keys(source, texts)]
         sent_at = reading.sent_before(source, keep)
         written = editing.rewrite(source, edits, keep, backup=True)

@@ -11,8 +11,7 @@ from ..model import Session, Summary
 from ..settings import last_workspace
 from ..sidecars import editing, load, outline_of, reading
 from ..times import last_message_at
-from .metadata import checked_metadata, encoded_metadata
-from .store import Store, after_the_file, session_without_messages
+from .store import Store, after_the_file, checked_metadata, session_without_messages
 
 # What a copy does not take over: a running turn, and what belongs to the original alone.
 NOTHING_PENDING: Mapping[str, Any] = {
@@ -68,7 +67,7 @@ def store_new(store: Store, session: Session) -> Session:
     """Store a session that has no file: as a draft while it has no content, else as a file."""
     if session.messages or session.tool_calls or session.waiting:
         return write_new(store, session)
-    encoded_metadata(session.extra)  # what could not be written later is refused now
+    editing.encoded(session.extra)  # what could not be written later is refused now
     return store.put_draft(session)
 
 
@@ -92,7 +91,7 @@ def _copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, 
         return store_new(store, session_without_messages(origin.changed({**changes, "session_id": copy_id})))
     source = outline_of(loaded)
     kept = source.total if keep is None else min(keep, source.total)
-    encoded = encoded_metadata({"session_id": copy_id, **changes, "message_count": kept})
+    encoded = editing.encoded({"session_id": copy_id, **changes, "message_count": kept})
     cut = editing.kept_tool_calls(source, kept) if kept < source.total else {}
     edits = [*editing.truncated(source, kept), *editing.set_keys(source, cut | encoded)]
     store.check_index()

@@ -11,9 +11,9 @@ from ..model import Session, Summary
 from ..sidecars import Loaded, editing, outline_of, reading, trash
 from ..times import last_message_at
 from . import recovery
+from .change import refuse_read_only
 from .create import store_new
-from .metadata import checked_metadata, encoded_metadata, refuse_read_only, unstated_times
-from .store import Store
+from .store import Store, checked_metadata
 
 
 def save_session(store: Store, session: Session, *, touch: bool) -> Session:
@@ -62,10 +62,10 @@ def write_over(
     The caller holds the session's lock. A file that gets shorter is kept as a backup.
     """
     source = outline_of(loaded)
-    noted = unstated_times(source, old, changes)
+    noted = editing.unstated_times(source, old, changes)
     texts = {name: editing.encode(value, name) for name, value in changes.items()}
     texts["message_count"] = editing.encode(session.message_count, "message_count")
-    edits = editing.saved(loaded, old, session, encoded_metadata(noted) | texts)
+    edits = editing.saved(loaded, old, session, editing.encoded(noted) | texts)
     store.check_index()
     shorter = session.message_count < old.message_count
     written = editing.rewrite(source, edits, session.message_count, backup=shorter)

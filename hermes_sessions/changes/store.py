@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Engine
 
 from ..config import Config
 from ..errors import NotFound, StorageError
-from ..fields import FIELDS, check_id, displayable, other_keys
+from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
 from ..files import Locks
 from ..index import Indexed, database, rows
 from ..model import FileChange, FolderTimes, Session, Signature, Stored, Summary
-from ..sidecars import Loaded, Written, editing, load, path_of, reading
+from ..sidecars import Loaded, Written, editing, load, path_of, reading, signature
 from .retry import retry_conflicts
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Store:
         self, config: Config, engine: Engine, locks: Locks, notify: Callable[[FileChange], None]
     ) -> None:
         self.config, self.engine = config, engine
-        self.trash_dir = config.trash_dir
+        self.sessions_dir, self.trash_dir = config.sessions_dir, config.trash_dir
         self._locks, self._notify = locks, notify
 
     def lock(self, session_id: str) -> AbstractContextManager[None]:
@@ -43,7 +43,7 @@ class Store:
 
     def path_of(self, session_id: str) -> Path:
         """Return where a session's file would be; raise `InvalidId`, `NotFound` for a reserved name."""
-        return path_of(self.config.sessions_dir, session_id)
+        return path_of(self.sessions_dir, session_id)
 
     # ---- reading ----------------------------------------------------------------------------------------
 
@@ -66,7 +66,7 @@ class Store:
 
     def summary(self, session_id: str) -> Summary:
         """Return a session without messages; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
-        version = reading.signature(self.path_of(session_id))
+        version = signature(self.path_of(session_id))
         row = self.row(session_id)
         if row and (row.stored.signature == version if version else row.draft):
             return row.summary
@@ -87,7 +87,7 @@ class Store:
 
     def current(self, session_id: str) -> Indexed:
         """Return the row of a session, made anew if it does not match the file; errors as of `summary`."""
-        return self._matching(session_id, self.row(session_id))
+        return self._matching(self.path_of(session_id), self.row(session_id))
 
     def change(self, session_id: str, change: Callable[[Indexed], T]) -> T:
         """Return what `change` does to a session's current row, under the session's lock.
@@ -95,19 +95,19 @@ class Store:
         It is called again if another program, which has no lock, replaced the file in between. Raises
         `StorageError` before a file is touched if the index cannot be written.
         """
-        with self.lock(session_id):
-            return retry_conflicts(lambda: change(self._current_for_change(session_id)))
-
-    def _current_for_change(self, session_id: str) -> Indexed:
-        with database.writing(self.engine) as connection:
-            row = rows.get(connection, session_id)
-        return self._matching(session_id, row)
-
-    def _matching(self, session_id: str, row: Indexed | None) -> Indexed:
         path = self.path_of(session_id)
-        version = reading.signature(path)
+        with self._locks.held(session_id):
+            return retry_conflicts(lambda: change(self._current_for_change(path)))
+
+    def _current_for_change(self, path: Path) -> Indexed:
+        with database.writing(self.engine) as connection:
+            row = rows.get(connection, path.stem)
+        return self._matching(path, row)
+
+    def _matching(self, path: Path, row: Indexed | None) -> Indexed:
+        version = signature(path)
         if version is None and (row is None or not row.draft):
-            raise NotFound(f"no session {session_id}")
+            raise NotFound(f"no session {path.stem}")
         if row is not None and (version is None or row.stored.signature == version):
             return row
         return self._read_anew(path)
@@ -184,8 +184,11 @@ class Store:
 
     @contextmanager
     def _index_after_file(self, done: str) -> Iterator[Connection]:
-        with after_the_file(done), database.writing(self.engine) as connection:
-            yield connection
+        try:
+            with database.writing(self.engine) as connection:
+                yield connection
+        except StorageError as error:
+            raise _after_the_file(done, error) from error
 
 
 @contextmanager
@@ -194,7 +197,22 @@ def after_the_file(done: str) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        raise StorageError(f"{done}, but {error}; the next sync updates the list") from error
+        raise _after_the_file(done, error) from error
+
+
+def _after_the_file(done: str, error: StorageError) -> StorageError:
+    return StorageError(f"{done}, but {error}; the next sync updates the list")
+
+
+def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata in the form in which it is stored, a workspace as an absolute path.
+
+    Raises `InvalidValue` for the first value that a field does not accept.
+    """
+    checked = check_metadata(values)
+    if checked.get("workspace"):
+        checked["workspace"] = reading.resolve_workspace(checked["workspace"])
+    return checked
 
 
 def session_without_messages(summary: Summary) -> Session:

@@ -1,5 +1,7 @@
 """Searches one home: brings its search index up to date, and answers from it and from the agents."""
 
+from collections.abc import Callable
+
 from sqlalchemy import Engine
 
 from ..agent import Agents
@@ -27,9 +29,10 @@ class Searcher:
         """Start to index in the background what is missing."""
         self._indexer.start()
 
-    def note(self, change: FileChange) -> None:
-        """Index one of our own writes in the background."""
-        self._indexer.note(change)
+    @property
+    def note(self) -> Callable[[FileChange], None]:
+        """A function that takes one of our own writes, to be indexed in the background."""
+        return self._indexer.note
 
     def search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
         """Return at most `limit` hits, the first of them at `offset`; raise `StorageError`."""

@@ -11,6 +11,7 @@ from .outline import (
     outlined,
     outlined_as_known,
     path_of,
+    signature,
 )
 from .trash import TrashEntry
 
@@ -28,5 +29,6 @@ __all__ = [
     "outlined_as_known",
     "path_of",
     "reading",
+    "signature",
     "trash",
 ]

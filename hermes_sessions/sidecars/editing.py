@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import files, json_text
-from ..errors import Conflict, Unreadable, storing
+from ..errors import Conflict, InvalidValue, Unreadable, storing
+from ..fields import READ_AS, is_time
 from ..files import Replaced
 from ..messages import message_of_card
-from ..model import FolderTimes, Session, Signature, Stored
+from ..model import FolderTimes, Metadata, Session, Signature, Stored
 from . import document, layout, marks, reading
 from .document import Edit, Member, Span
 from .layout import Read
 from .outline import Loaded, Outline, Written, outline_of, outlined_as_known, stored_of, unreadable
 
 COPY_BYTES = 1 << 20
+LARGEST_METADATA = 1_000_000  # bytes of JSON of one value
 _LIST_KEYS = (b'"messages"', b'"tool_calls"')
 
 # ---- outlines and edits -----------------------------------------------------------------------------------
@@ -57,7 +59,7 @@ def _members_around(read: Read, known: Stored, keys: Collection[str]) -> tuple[M
 
 def set_keys(source: Outline, values: Mapping[str, bytes]) -> list[Edit]:
     """Return the edits that give each key its value in its place, new ones right before `messages`."""
-    closing = 0 if source.members else source.read(0, source.signature.size).rindex(b"}")
+    closing = 0 if source.members else source.read(0, source.stored.signature.size).rindex(b"}")
     return document.set_keys(source.members, values, closing)
 
 
@@ -106,11 +108,11 @@ def rewrite(source: Outline, edits: Sequence[Edit], count: int, *, backup: bool 
     `count` is how many messages it has then. With `backup` the old file stays as `<id>.json.bak`.
     """
     path = source.path
-    keep = partial(_keep_backup, path, source.signature) if backup else None
+    keep = partial(_keep_backup, path, source.stored.signature) if backup else None
 
     def put(write: files.Write) -> Replaced:
         try:
-            return files.replace_version(path, source.signature, write, keep)
+            return files.replace_version(path, source.stored.signature, write, keep)
         except files.Changed:
             raise _changed(path.stem) from None
 
@@ -124,7 +126,7 @@ def copy(source: Outline, edits: Sequence[Edit], count: int, path: Path) -> Writ
 
 def overwrite(source: Outline, text: bytes, count: int) -> Written:
     """Replace a file by another text; arguments and errors as of `rewrite`."""
-    return rewrite(source, [Edit(0, source.signature.size, text)], count)
+    return rewrite(source, [Edit(0, source.stored.signature.size, text)], count)
 
 
 def create(path: Path, text: bytes) -> Written:
@@ -139,7 +141,7 @@ def _write(
     path: Path, source: Outline, edits: Sequence[Edit], count: int, put: Callable[[files.Write], Replaced]
 ) -> Written:
     edits = sorted(edits)
-    bom = source.read(0, min(3, source.signature.size)) == document.BOM
+    bom = source.read(0, min(3, source.stored.signature.size)) == document.BOM
     if bom and not (edits and edits[0].start == 0):  # what replaces the whole file stays as it is
         edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     with storing(f"cannot save session {path.stem}"):
@@ -180,7 +182,7 @@ def _marks_after(marked: bytes, edit: Edit, begin: int, count: int) -> bytes:
 
 
 def _splice(source: Outline, edits: Sequence[Edit], file: IO[bytes]) -> None:
-    size, at = source.signature.size, 0
+    size, at = source.stored.signature.size, 0
     for edit in (*edits, Edit(size, size, b"")):
         if edit.start < at:
             raise ValueError(f"edits overlap at byte {edit.start}")
@@ -230,6 +232,34 @@ def _changed(session_id: str) -> Conflict:
 def encode(value: Any, name: str) -> bytes:
     """Return a value as the JSON text that a key of a sidecar has; raise `InvalidValue` that names `name`."""
     return json_text.encode(value, name, depth=1)
+
+
+def encoded(values: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the JSON text of each value; raise `InvalidValue` for one without, or above a megabyte."""
+    texts = {}
+    for name, value in values.items():
+        texts[name] = text = json_text.encode(value, name, depth=1)
+        if len(text) > LARGEST_METADATA:
+            raise InvalidValue(f"{name} must be at most {LARGEST_METADATA:,} bytes of JSON")
+    return texts
+
+
+def unstated_times(source: Outline, session: Metadata, names: Collection[str]) -> dict[str, float]:
+    """Return what to note in a file of the times, other than `names`, that it does not state as numbers.
+
+    They were taken from the file's modification time, which a write changes. A time that the file states in
+    another way, such as in words, keeps its text: how it was read is noted under another key.
+    """
+    unstated = {}
+    for name, noted_as in READ_AS.items():
+        if name in names:
+            continue
+        member = document.find(source.members, name)
+        if member is None:
+            unstated[name] = getattr(session, name)
+        elif noted_as not in session.extra and not is_time(source.value(member)):
+            unstated[noted_as] = getattr(session, name)
+    return unstated
 
 
 # ---- whole documents ------------------------------------------------------------------------------------

@@ -103,6 +103,15 @@ def path_of(folder: Path, session_id: str) -> Path:
     return folder / f"{session_id}.json"
 
 
+def signature(path: Path) -> Signature | None:
+    """Return the present version of a session's file, None without one."""
+    with storing(f"cannot read session {path.stem}"):
+        try:
+            return files.signature_of(path.stat())
+        except FileNotFoundError:
+            return None
+
+
 @contextmanager
 def opened(path: Path, session_id: str) -> Iterator[Opened]:
     """Open a file for reading; raise `NotFound`, `Unreadable` for anything but a file, `StorageError`."""

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import files
 from ..errors import NotFound, Unreadable, storing
 from ..fields import FIELDS, other_keys, read_metadata
 from ..json_text import Malformed, decode
@@ -24,15 +23,6 @@ from .marks import Stretch
 from .outline import Loaded, Outline, outlined, unreadable
 
 LARGEST_INDEXED = 4096  # bytes of the value of a key that is not a field
-
-
-def signature(path: Path) -> Signature | None:
-    """Return the present version of a session's file, None without one."""
-    with storing(f"cannot read session {path.stem}"):
-        try:
-            return files.signature_of(path.stat())
-        except FileNotFoundError:
-            return None
 
 
 # ---- whole files ----------------------------------------------------------------------------------------
