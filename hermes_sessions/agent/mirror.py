@@ -73,12 +73,12 @@ def _refresh_once(engine: Engine, agent: Agent, full: bool) -> bool:
         return True
     before = before or MirrorState(agent.profile)
     begun = before._replace(versions=versions.encoded, read_at=now, warning=None, failed=False)
-    found = _scan(engine, agent, before, begun, full)
+    result = _scan(engine, agent, before, begun, full)
     with database.reading(engine) as connection:
         if _state_of(connection, agent.profile) != before:
             return False
-        change = _plan(connection, found)
-    return _store(engine, before, found.state, change)
+        change = _plan(connection, result)
+    return _store(engine, before, result.state, change)
 
 
 def _state_of(connection: Connection, profile: str) -> MirrorState:
@@ -136,16 +136,16 @@ def forget(engine: Engine, profile: str) -> None:
 # ---- what a scan changes --------------------------------------------------------------------------------
 
 
-def _plan(connection: Connection, found: AgentScan) -> MirrorChange | None:
+def _plan(connection: Connection, result: AgentScan) -> MirrorChange | None:
     """Return what to change for the sessions that differ and for their families, None if none differs."""
-    profile = found.state.profile
-    known = _known(connection, found)
+    profile = result.state.profile
+    known = _known(connection, result)
     changed = {
         session_id: session
-        for session_id, session in found.sessions.items()
+        for session_id, session in result.sessions.items()
         if session_id not in known or known[session_id].session != session
     }
-    removed = found.removed & known.keys()
+    removed = result.removed & known.keys()
     if not changed and not removed:
         return None
     affected = _affected(connection, profile, changed, removed, known) if known else {}
@@ -153,11 +153,11 @@ def _plan(connection: Connection, found: AgentScan) -> MirrorChange | None:
     return _change(profile, affected, kept | changed)
 
 
-def _known(connection: Connection, found: AgentScan) -> dict[str, MirroredSession]:
+def _known(connection: Connection, result: AgentScan) -> dict[str, MirroredSession]:
     """Return what is mirrored of the sessions that a scan is about."""
-    if found.full:
-        return mirror_rows.all_sessions(connection, found.state.profile)
-    return mirror_rows.sessions(connection, found.state.profile, {*found.sessions, *found.removed})
+    if result.full:
+        return mirror_rows.all_sessions(connection, result.state.profile)
+    return mirror_rows.sessions(connection, result.state.profile, {*result.sessions, *result.removed})
 
 
 def _affected(

@@ -97,8 +97,8 @@ def session_ids(connection: Connection, profile: str) -> set[str]:
 def outline(connection: Connection, profile: str) -> dict[str, tuple[str | None, str | None]]:
     """Return the title and the parent of each session by id."""
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "title", "parent_session_id"))
-    found = database.driver_tuples(connection.execute(sa.select(*columns).where(_is_of(profile))))
-    return {session_id: (title, parent) for session_id, title, parent in found}
+    outlines = database.driver_tuples(connection.execute(sa.select(*columns).where(_is_of(profile))))
+    return {session_id: (title, parent) for session_id, title, parent in outlines}
 
 
 def volatile_ids(connection: Connection, profile: str) -> set[str]:
@@ -146,14 +146,14 @@ def _sessions_where(
     connection: Connection, profile: str, column: sa.ColumnElement[Any], values: Iterable[str]
 ) -> dict[str, MirroredSession]:
     query = sa.select(*_COLUMNS).where(_is_of(profile))
-    found: dict[str, MirroredSession] = {}
+    mirrored: dict[str, MirroredSession] = {}
     for some in database.chunks(values):
-        found |= _by_id(connection.execute(query.where(column.in_(some))).all())
-    return found
+        mirrored |= _by_id(connection.execute(query.where(column.in_(some))).all())
+    return mirrored
 
 
-def _by_id(found: Sequence[sa.Row[Any]]) -> dict[str, MirroredSession]:
-    return {each.session.segment.id: each for each in map(_mirrored, found)}
+def _by_id(rows: Sequence[sa.Row[Any]]) -> dict[str, MirroredSession]:
+    return {each.session.segment.id: each for each in map(_mirrored, rows)}
 
 
 def _mirrored(row: Sequence[Any]) -> MirroredSession:

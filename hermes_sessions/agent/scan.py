@@ -66,10 +66,10 @@ def scan_agent(
         scanner = _Scanner(open_index, snapshot, before, after)
         restart = full or _is_another_file(before, after)
         if restart or _needs_full_scan(before, after):
-            found = _scan_all(scanner, restart=restart)
+            result = _scan_all(scanner, restart=restart)
         else:
-            found = _scan_changes(scanner, agent.job_names())
-    return _storable(found, agent)
+            result = _scan_changes(scanner, agent.job_names())
+    return _storable(result, agent)
 
 
 def _is_another_file(before: MirrorState, after: MirrorState) -> bool:
@@ -163,13 +163,13 @@ def _sum(old: MessageStats, new: MessageStats) -> MessageStats:
 # ---- what the index can hold ----------------------------------------------------------------------------
 
 
-def _storable(found: AgentScan, agent: Agent) -> AgentScan:
+def _storable(result: AgentScan, agent: Agent) -> AgentScan:
     """Return a scan without the sessions that cannot be listed, and with a warning that counts those."""
     job_names = agent.job_names()
-    sessions = {session_id: _cleaned(each, job_names) for session_id, each in found.sessions.items()}
+    sessions = {session_id: _cleaned(each, job_names) for session_id, each in result.sessions.items()}
     listable = {session_id: each for session_id, each in sessions.items() if is_id(session_id)}
-    state = _with_warning(found.state, agent, len(sessions) - len(listable))
-    return found._replace(sessions=listable, state=state)
+    state = _with_warning(result.state, agent, len(sessions) - len(listable))
+    return result._replace(sessions=listable, state=state)
 
 
 def _with_warning(state: MirrorState, agent: Agent, unlistable: int) -> MirrorState:

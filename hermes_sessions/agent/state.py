@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from .. import json_text
 from ..errors import AgentUnavailable, Conflict, StorageError
+from ..index import database
 from . import lineage
 from .lineage import ConversationRow, LineageFields
 from .snapshot import BASIC_KEYS, Schema, Snapshot, read_schema
@@ -41,8 +42,8 @@ class FileVersions(NamedTuple):
 
 def database_inode(encoded: str) -> int | None:
     """Return the inode of `state.db` according to `FileVersions.encoded`, None if there was no such file."""
-    database = json.loads(encoded)[0] if encoded else None
-    return database[2] if database else None
+    state_db = json.loads(encoded)[0] if encoded else None
+    return state_db[2] if state_db else None
 
 
 class Agent:
@@ -125,9 +126,8 @@ class Agent:
                 connection.exec_driver_sql("COMMIT")
                 return deleted
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise StorageError(
-                f"{_capitalized(self.label)} refused to delete session {session_id}: {_driver_message(error)}"
-            ) from error
+            action = f"{_capitalized(self.label)} refused to delete session {session_id}"
+            raise StorageError(f"{action}: {database.driver_text(error)}") from error
         finally:
             engine.dispose()
 
@@ -143,7 +143,7 @@ class Agent:
                 yield Snapshot(connection, self._schema_of(connection))
         except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._schema = None  # another program may have dropped a column
-            raise self._unavailable(_driver_message(error)) from error
+            raise self._unavailable(database.driver_text(error)) from error
 
     def file_versions(self) -> FileVersions:
         """Return the versions of the files, without opening any.
@@ -151,8 +151,8 @@ class Agent:
         An empty `-wal` counts as absent, because every reader leaves one behind. `-shm` is ignored, because
         it changes without a change of content.
         """
-        database, wal, jobs = map(_file_version, self._watched)
-        files = (database, None if wal and not wal[0] else wal, jobs)
+        state_db, wal, jobs = map(_file_version, self._watched)
+        files = (state_db, None if wal and not wal[0] else wal, jobs)
         return FileVersions(json.dumps(files), max((file[1] for file in files if file), default=0))
 
     def job_names(self) -> dict[str, str]:
@@ -212,10 +212,6 @@ def _file_version(path: str) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _driver_message(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)
 
 
 def _capitalized(text: str) -> str:

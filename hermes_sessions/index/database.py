@@ -135,12 +135,12 @@ def _errors_of(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
-        raise StorageError(f"{_name(engine)} failed: {_driver_text(error)}") from error
+        raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
     except (DatabaseError, sqlite3.DatabaseError) as error:
         # SQLite reports a corrupt file as DatabaseError; its subclasses mean a wrong statement.
         if type(error) not in (DatabaseError, sqlite3.DatabaseError):
             raise
-        raise Damaged(f"{_name(engine)} is corrupt ({_driver_text(error)}). {_REBUILD}") from error
+        raise Damaged(f"{_name(engine)} is corrupt ({driver_text(error)}). {_REBUILD}") from error
     except UnicodeDecodeError as error:  # SQLite's message quotes the corrupt bytes
         raise Damaged(f"{_name(engine)} is corrupt. {_REBUILD}") from error
 
@@ -154,5 +154,5 @@ def _name(engine: Engine) -> str:
     return Path(engine.url.database or "").name if is_file else "the database"
 
 
-def _driver_text(error: Exception) -> str:
+def driver_text(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error)

@@ -182,8 +182,8 @@ def _select(
         f"SELECT m.session_id, m.id, {sent_at}, {selection.relevance} FROM {selection.tables} "  # noqa: S608
         f"WHERE {' AND '.join(conditions)} ORDER BY {selection.number} DESC LIMIT :most"
     )
-    found = database.driver_tuples(snapshot.connection.exec_driver_sql(statement, dict(parameters)))
-    return [_match(row) for row in found]
+    rows = database.driver_tuples(snapshot.connection.exec_driver_sql(statement, dict(parameters)))
+    return [_match(row) for row in rows]
 
 
 def _match(row: Sequence[Any]) -> AgentMatch:

@@ -63,11 +63,11 @@ class SearchFile:
     def _prepare(self, engine: Engine) -> None:
         """Create the tables in a new file; replace a file of another format."""
         with database.reading(engine) as connection:
-            found = tables.read_format(connection)
-        if found == tables.FORMAT:
+            file_format = tables.read_format(connection)
+        if file_format == tables.FORMAT:
             return
         with files.file_lock(self._lock_file):
-            if found:
+            if file_format:
                 engine.dispose()
                 _remove(self._path)
             with database.writing(engine) as connection:

@@ -162,10 +162,10 @@ class SearchRun:
                 following[WEB_UI] = matches[-1].number
         for profile, snapshot in snapshots.items():
             if profile in cursors:
-                found = self._agent_matches(snapshot, mode, MatchWindow(size, cursors[profile]))
-                candidates.extend(self._agent_candidates(profile, snapshot, found))
-                if len(found) == size:
-                    following[profile] = found[-1].message_id
+                agent_matches = self._agent_matches(snapshot, mode, MatchWindow(size, cursors[profile]))
+                candidates.extend(self._agent_candidates(profile, snapshot, agent_matches))
+                if len(agent_matches) == size:
+                    following[profile] = agent_matches[-1].message_id
         return candidates, following
 
     def _web_ui_candidates(self, matches: Sequence[MessageMatch]) -> Iterator[Candidate]:
@@ -176,10 +176,10 @@ class SearchRun:
                 yield Candidate(match.session_id, match.session_id, WEB_UI, match.position, good)
 
     def _agent_matches(self, snapshot: Snapshot, mode: MatchMode, window: MatchWindow) -> list[AgentMatch]:
-        found = search_agent(snapshot, self._request.query, mode, self._request.messages, window)
-        if found.warning:
-            self.warnings[found.warning] = None
-        return found.matches
+        result = search_agent(snapshot, self._request.query, mode, self._request.messages, window)
+        if result.warning:
+            self.warnings[result.warning] = None
+        return result.matches
 
     def _agent_candidates(
         self, profile: str, snapshot: Snapshot, matches: Sequence[AgentMatch]
@@ -199,13 +199,13 @@ class SearchRun:
         for _, segment_id, profile, message_id, _ in (match.candidate for match in matches):
             if profile != WEB_UI and message_id is not None:
                 segments.setdefault(profile, {})[message_id] = segment_id
-        found: dict[tuple[str, int], AgentMessage] = {}
+        messages: dict[tuple[str, int], AgentMessage] = {}
         for profile, segment_of in segments.items():
             with self._agents.of_profile(profile).reading() as snapshot:
                 for message_id, message in snapshot.messages_by_id(list(segment_of)).items():
                     position = snapshot.index_of(segment_of[message_id], message_id)
-                    found[profile, message_id] = AgentMessage(position, read_message(message))
-        return found
+                    messages[profile, message_id] = AgentMessage(position, read_message(message))
+        return messages
 
 
 def _is_between(at: float, wanted: MessageFilter) -> bool:

@@ -125,23 +125,23 @@ def set_synced_version(connection: Connection, version: str) -> None:
 
 def all_entries(connection: Connection) -> dict[EntryKey, SearchEntry]:
     """Return every entry by its key."""
-    found = _select(
+    rows = _select(
         connection, "SELECT profile, session_id, number, title, size, mtime_ns, inode FROM entries"
     )
     return {
         (profile, session_id): SearchEntry(number, title, _signature(*version))
-        for profile, session_id, number, title, *version in found
+        for profile, session_id, number, title, *version in rows
     }
 
 
 def find_entry(connection: Connection, session_id: str) -> SearchEntry | None:
     """Return the entry of one of the web UI's sessions, None if there is none."""
-    found = _select(
+    rows = _select(
         connection,
         "SELECT number, title, size, mtime_ns, inode FROM entries WHERE profile = ? AND session_id = ?",
         (WEB_UI, session_id),
     )
-    return SearchEntry(found[0][0], found[0][1], _signature(*found[0][2:])) if found else None
+    return SearchEntry(rows[0][0], rows[0][1], _signature(*rows[0][2:])) if rows else None
 
 
 def _signature(size: int | None, mtime_ns: int | None, inode: int | None) -> Signature | None:
