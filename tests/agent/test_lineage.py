@@ -1,4 +1,4 @@
-"""Which segments continue each other, who is whose child: tables of cases, and what holds of any graph."""
+"""Which segments continue each other and whose children they are: cases, and properties of any graph."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -21,11 +21,11 @@ def seg(
     begun: float | None = None,
     ended: float | None = None,
     *,
-    why: str | None = None,
-    said: int = 1,
+    reason: str | None = None,
+    messages: int = 1,
     **more: Any,
 ) -> Segment:
-    """Return a segment of the command line; `why` is its end's reason, `said` its messages."""
+    """Return a segment from the command line; `reason` is why it ended, `messages` how many it has."""
     return Segment(
         **{
             "id": id,
@@ -33,9 +33,9 @@ def seg(
             "parent_session_id": parent,
             "started_at": begun,
             "ended_at": ended,
-            "end_reason": why,
-            "message_count": said,
-            "last_activity": begun if said else None,
+            "end_reason": reason,
+            "message_count": messages,
+            "last_activity": begun if messages else None,
         }
         | more
     )
@@ -45,13 +45,13 @@ def rows(*segments: Segment) -> Rows:
     return {segment.id: segment for segment in segments}
 
 
-def chained(found: Rows) -> list[list[str]]:
+def chained(segments: Rows) -> list[list[str]]:
     """Return the ids of every chain, the chains in the order of their roots' ids."""
-    return sorted([segment.id for segment in chain.segments] for chain in lineage.chains(found))
+    return sorted([segment.id for segment in chain.segments] for chain in lineage.chains(segments))
 
 
-def shown(found: Rows) -> list[tuple[str, str, int, str | None]]:
-    """Return of every conversation its head, tip, number of segments and parent."""
+def outline(segments: Rows) -> list[tuple[str, str, int, str | None]]:
+    """Return the first segment, latest segment, number of segments and parent of every conversation."""
     return [
         (
             each.head.id,
@@ -59,14 +59,14 @@ def shown(found: Rows) -> list[tuple[str, str, int, str | None]]:
             each.chain_fields().get("_compression_segment_count", 1),
             each.parent_root_id,
         )
-        for each in lineage.conversations(found)
+        for each in lineage.conversations(segments)
     ]
 
 
 # Root, its two continuations.
 CHAIN = rows(
-    seg("a", None, 10, 20, why="compression"),
-    seg("b", "a", 20, 30, why="compression"),
+    seg("a", None, 10, 20, reason="compression"),
+    seg("b", "a", 20, 30, reason="compression"),
     seg("c", "b", 31),
 )
 
@@ -77,21 +77,25 @@ CHAIN = rows(
 @pytest.mark.parametrize(
     ("parent", "child", "goes_on"),
     [
-        pytest.param(seg("a", why="compression", ended=20), seg("b", "a", 20), True, id="at its end"),
-        pytest.param(seg("a", why="compression", ended=20), seg("b", "a", 99), True, id="long after"),
-        pytest.param(seg("a", why="cli_close", ended=20), seg("b", "a", 20), True, id="closed by hand"),
-        pytest.param(seg("a", why="compression", ended=20), seg("b", "a", 19.99), False, id="before its end"),
-        pytest.param(seg("a", why="compression", ended=20), seg("b", "a", None), False, id="start unknown"),
-        pytest.param(seg("a", why="compression"), seg("b", "a", 5), True, id="end unknown"),
-        pytest.param(seg("a", why="compression"), seg("b", "a"), True, id="neither known"),
-        pytest.param(seg("a", why="compression", ended=0.0), seg("b", "a", -1), False, id="end is zero"),
-        pytest.param(seg("a", why="error", ended=20), seg("b", "a", 20), False, id="ended by an error"),
-        pytest.param(seg("a", why="Compression", ended=20), seg("b", "a", 20), False, id="another word"),
+        pytest.param(seg("a", reason="compression", ended=20), seg("b", "a", 20), True, id="at its end"),
+        pytest.param(seg("a", reason="compression", ended=20), seg("b", "a", 99), True, id="long after"),
+        pytest.param(seg("a", reason="cli_close", ended=20), seg("b", "a", 20), True, id="closed by hand"),
+        pytest.param(
+            seg("a", reason="compression", ended=20), seg("b", "a", 19.99), False, id="before its end"
+        ),
+        pytest.param(
+            seg("a", reason="compression", ended=20), seg("b", "a", None), False, id="start unknown"
+        ),
+        pytest.param(seg("a", reason="compression"), seg("b", "a", 5), True, id="end unknown"),
+        pytest.param(seg("a", reason="compression"), seg("b", "a"), True, id="neither known"),
+        pytest.param(seg("a", reason="compression", ended=0.0), seg("b", "a", -1), False, id="end is zero"),
+        pytest.param(seg("a", reason="error", ended=20), seg("b", "a", 20), False, id="ended by an error"),
+        pytest.param(seg("a", reason="Compression", ended=20), seg("b", "a", 20), False, id="another word"),
         pytest.param(seg("a", ended=20), seg("b", "a", 20), False, id="no reason"),
-        pytest.param(seg("a", "a", why="compression"), seg("a", "a"), False, id="itself"),
+        pytest.param(seg("a", "a", reason="compression"), seg("a", "a"), False, id="itself"),
     ],
 )
-def test_a_child_continues_only_what_was_closed_before_it_began(
+def test_a_child_continues_a_parent_that_was_closed_before_it_began(
     parent: Segment, child: Segment, goes_on: bool
 ) -> None:
     assert lineage.continues(parent, child) is goes_on
@@ -112,21 +116,32 @@ def test_a_child_continues_only_what_was_closed_before_it_began(
         ("WebUI", (), True),
     ],
 )
-def test_only_a_source_of_the_agent_s_own_is_listed(
+def test_web_ui_excluded_and_missing_sources_are_not_listed(
     source: str | None, excluded: Iterable[str], listed: bool
 ) -> None:
     assert lineage.is_listed(Segment("a", source), tuple(excluded)) is listed
 
 
-# ---- chains, conversations and metadata by example ------------------------------------------------------
+# ---- chains, conversations and lineage fields by example ------------------------------------------------
 
 
-def test_a_chain_is_one_conversation_with_the_head_s_title_and_the_tip_s_figures() -> None:
-    found = rows(
-        seg("a", None, 10, 20, why="compression", title="Head", model="old", counted=9),
-        seg("b", "a", 20, 40, why="done", title="Tip", model="new", counted=7, said=6, last_activity=35.0),
+def test_a_chain_is_one_conversation_titled_by_its_first_segment_with_the_figures_of_its_last() -> None:
+    segments = rows(
+        seg("a", None, 10, 20, reason="compression", title="Head", model="old", counted=9),
+        seg(
+            "b",
+            "a",
+            20,
+            40,
+            reason="done",
+            title="Tip",
+            model="new",
+            counted=7,
+            messages=6,
+            last_activity=35.0,
+        ),
     )
-    [only] = lineage.conversations(found)
+    [only] = lineage.conversations(segments)
     assert only.as_row() == {
         "id": "b",
         "source": "cli",
@@ -148,32 +163,32 @@ def test_a_chain_is_one_conversation_with_the_head_s_title_and_the_tip_s_figures
     }
 
 
-def test_each_continuation_knows_its_root_and_how_many_segments_reach_to_it() -> None:
+def test_each_continuation_has_its_root_and_its_position_in_the_chain() -> None:
     assert chained(CHAIN) == [["a", "b", "c"]]
-    assert shown(CHAIN) == [("a", "c", 3, None)]
+    assert outline(CHAIN) == [("a", "c", 3, None)]
     assert lineage.lineage_fields(CHAIN) == {
         "b": {"parent_session_id": "a", "_lineage_root_id": "a", "_compression_segment_count": 2},
         "c": {"parent_session_id": "b", "_lineage_root_id": "a", "_compression_segment_count": 3},
     }
 
 
-def test_a_session_alone_has_nothing_to_say_of_its_lineage() -> None:
-    found = rows(seg("a", None, 10))
-    assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.conversations(found)[0].chain_fields() == {}
-    assert lineage.lineage_fields(found) == {}
+def test_a_session_without_relatives_has_no_lineage_fields() -> None:
+    segments = rows(seg("a", None, 10))
+    assert outline(segments) == [("a", "a", 1, None)]
+    assert lineage.conversations(segments)[0].chain_fields() == {}
+    assert lineage.lineage_fields(segments) == {}
 
 
-def test_a_closed_session_taken_up_again_is_one_conversation() -> None:
-    found = rows(seg("a", None, 10, 20, why="cli_close"), seg("b", "a", 500))
-    assert shown(found) == [("a", "b", 2, None)]
+def test_a_closed_session_and_its_continuation_are_one_conversation() -> None:
+    segments = rows(seg("a", None, 10, 20, reason="cli_close"), seg("b", "a", 500))
+    assert outline(segments) == [("a", "b", 2, None)]
 
 
-def test_a_child_that_began_before_its_parent_ended_is_a_session_of_its_own() -> None:
-    found = rows(seg("a", None, 10, 20, why="compression", title="Parent"), seg("b", "a", 15))
-    assert chained(found) == [["a"], ["b"]]
-    assert shown(found) == [("b", "b", 1, "a"), ("a", "a", 1, None)]
-    assert lineage.lineage_fields(found) == {
+def test_a_child_that_began_before_its_parent_ended_is_a_separate_conversation() -> None:
+    segments = rows(seg("a", None, 10, 20, reason="compression", title="Parent"), seg("b", "a", 15))
+    assert chained(segments) == [["a"], ["b"]]
+    assert outline(segments) == [("b", "b", 1, "a"), ("a", "a", 1, None)]
+    assert lineage.lineage_fields(segments) == {
         "b": {
             "relationship_type": "child_session",
             "parent_session_id": "a",
@@ -184,143 +199,143 @@ def test_a_child_that_began_before_its_parent_ended_is_a_session_of_its_own() ->
     }
 
 
-def test_of_several_continuations_the_one_that_began_last_goes_on_and_the_others_are_children() -> None:
-    found = rows(
-        seg("a", None, 10, 20, why="compression"),
+def test_of_several_continuations_the_latest_joins_the_chain_and_the_others_are_children() -> None:
+    segments = rows(
+        seg("a", None, 10, 20, reason="compression"),
         seg("b", "a", 21),
         seg("d", "a", 23),
         seg("c", "a", 22),
     )
-    assert chained(found) == [["a", "d"], ["b"], ["c"]]
-    assert shown(found) == [("a", "d", 2, None), ("c", "c", 1, "a"), ("b", "b", 1, "a")]
-    told = lineage.lineage_fields(found)
-    assert [told[id].get("relationship_type") for id in "bcd"] == ["child_session", "child_session", None]
+    assert chained(segments) == [["a", "d"], ["b"], ["c"]]
+    assert outline(segments) == [("a", "d", 2, None), ("c", "c", 1, "a"), ("b", "b", 1, "a")]
+    fields = lineage.lineage_fields(segments)
+    assert [fields[id].get("relationship_type") for id in "bcd"] == ["child_session", "child_session", None]
 
 
-def test_of_continuations_that_began_together_the_greatest_id_goes_on() -> None:
-    a = seg("a", None, 10, 20, why="compression")
+def test_of_simultaneous_continuations_the_greatest_id_joins_the_chain() -> None:
+    a = seg("a", None, 10, 20, reason="compression")
     for order in (("b", "c"), ("c", "b")):
         assert chained(rows(a, *(seg(id, "a", 25) for id in order))) == [["a", "c"], ["b"]]
 
 
-def test_a_child_of_an_inner_segment_is_shown_under_the_chain_s_root() -> None:
-    found = CHAIN | rows(seg("sub", "b", 25, title="Helper"))
-    assert ("sub", "sub", 1, "a") in shown(found)
-    told = lineage.lineage_fields(found)["sub"]
-    assert (told["parent_session_id"], told["_parent_lineage_root_id"]) == ("b", "a")
+def test_the_child_of_an_inner_segment_is_a_child_of_the_chain_s_root() -> None:
+    segments = CHAIN | rows(seg("sub", "b", 25, title="Helper"))
+    assert ("sub", "sub", 1, "a") in outline(segments)
+    fields = lineage.lineage_fields(segments)["sub"]
+    assert (fields["parent_session_id"], fields["_parent_lineage_root_id"]) == ("b", "a")
 
 
-def test_a_child_of_a_segment_without_title_has_the_root_s() -> None:
+def test_a_child_of_an_untitled_segment_gets_the_root_s_title_as_its_parent_title() -> None:
     titled = {id: each._replace(title="Root" if id == "a" else None) for id, each in CHAIN.items()}
     assert lineage.lineage_fields(titled | rows(seg("sub", "b", 25)))["sub"]["parent_title"] == "Root"
 
 
 def test_a_child_can_have_a_chain_of_its_own() -> None:
-    found = CHAIN | rows(seg("s1", "b", 21, 22, why="compression"), seg("s2", "s1", 23))
-    assert ("s1", "s2", 2, "a") in shown(found)
-    told = lineage.lineage_fields(found)
-    assert told["s1"]["_parent_lineage_root_id"] == "a"
-    assert told["s2"]["_lineage_root_id"] == "s1"
+    segments = CHAIN | rows(seg("s1", "b", 21, 22, reason="compression"), seg("s2", "s1", 23))
+    assert ("s1", "s2", 2, "a") in outline(segments)
+    fields = lineage.lineage_fields(segments)
+    assert fields["s1"]["_parent_lineage_root_id"] == "a"
+    assert fields["s2"]["_lineage_root_id"] == "s1"
 
 
-def test_a_parent_that_is_gone_makes_neither_child_nor_continuation() -> None:
-    found = rows(seg("a", "gone", 10))
-    assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.lineage_fields(found) == {}
-    assert lineage.conversations(found)[0].as_row()["parent_session_id"] == "gone"
+def test_a_missing_parent_makes_neither_a_child_nor_a_continuation() -> None:
+    segments = rows(seg("a", "gone", 10))
+    assert outline(segments) == [("a", "a", 1, None)]
+    assert lineage.lineage_fields(segments) == {}
+    assert lineage.conversations(segments)[0].as_row()["parent_session_id"] == "gone"
 
 
-def test_a_session_without_parent_is_no_child_of_one_with_an_empty_id() -> None:
-    found = rows(seg("", None, 10, 20, why="compression"), seg("a", None, 30), seg("b", "", 30))
-    assert chained(found) == [[""], ["a"], ["b"]]
-    assert lineage.lineage_fields(found) == {}
+def test_a_session_without_a_parent_is_not_a_child_of_one_with_an_empty_id() -> None:
+    segments = rows(seg("", None, 10, 20, reason="compression"), seg("a", None, 30), seg("b", "", 30))
+    assert chained(segments) == [[""], ["a"], ["b"]]
+    assert lineage.lineage_fields(segments) == {}
 
 
 # ---- circles --------------------------------------------------------------------------------------------
 
 
-def test_a_session_that_is_its_own_parent_stands_alone() -> None:
-    found = rows(seg("a", "a", 10, why="compression"))
-    assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.lineage_fields(found) == {}
+def test_a_session_that_is_its_own_parent_has_no_relatives() -> None:
+    segments = rows(seg("a", "a", 10, reason="compression"))
+    assert outline(segments) == [("a", "a", 1, None)]
+    assert lineage.lineage_fields(segments) == {}
 
 
 @pytest.mark.parametrize("order", ["abc", "bca", "cba"])
-def test_a_circle_of_continuations_begins_at_its_earliest(order: str) -> None:
+def test_a_cycle_of_continuations_begins_at_its_earliest_segment(order: str) -> None:
     circle = {
-        "a": seg("a", "c", 12, why="compression"),
-        "b": seg("b", "a", 10, why="compression"),
-        "c": seg("c", "b", 11, why="compression"),
+        "a": seg("a", "c", 12, reason="compression"),
+        "b": seg("b", "a", 10, reason="compression"),
+        "c": seg("c", "b", 11, reason="compression"),
     }
-    found = {id: circle[id] for id in order}
-    assert chained(found) == [["b", "c", "a"]]
-    assert shown(found) == [("b", "a", 3, None)]
-    assert lineage.lineage_fields(found).keys() == {"a", "c"}
+    segments = {id: circle[id] for id in order}
+    assert chained(segments) == [["b", "c", "a"]]
+    assert outline(segments) == [("b", "a", 3, None)]
+    assert lineage.lineage_fields(segments).keys() == {"a", "c"}
 
 
-def test_a_circle_of_two_continuations_is_one_chain() -> None:
-    found = rows(seg("a", "b", 10, why="compression"), seg("b", "a", 11, why="cli_close"))
-    assert shown(found) == [("a", "b", 2, None)]
+def test_a_cycle_of_two_continuations_is_one_chain() -> None:
+    segments = rows(seg("a", "b", 10, reason="compression"), seg("b", "a", 11, reason="cli_close"))
+    assert outline(segments) == [("a", "b", 2, None)]
 
 
-def test_children_in_a_circle_are_each_other_s_children() -> None:
-    found = rows(seg("a", "b", 10), seg("b", "a", 11))
-    assert shown(found) == [("b", "b", 1, "a"), ("a", "a", 1, "b")]
+def test_children_in_a_cycle_are_each_other_s_children() -> None:
+    segments = rows(seg("a", "b", 10), seg("b", "a", 11))
+    assert outline(segments) == [("b", "b", 1, "a"), ("a", "a", 1, "b")]
 
 
-def test_a_tail_on_a_circle_hangs_under_its_beginning() -> None:
-    found = rows(
-        seg("a", "b", 10, why="compression"),
-        seg("b", "a", 11, why="compression"),
-        seg("t1", "b", 5, why="compression"),
+def test_a_tail_on_a_cycle_is_a_child_of_its_beginning() -> None:
+    segments = rows(
+        seg("a", "b", 10, reason="compression"),
+        seg("b", "a", 11, reason="compression"),
+        seg("t1", "b", 5, reason="compression"),
         seg("t2", "t1", 6),
     )
-    assert chained(found) == [["a", "b"], ["t1", "t2"]]
-    assert lineage.lineage_fields(found)["t1"]["_parent_lineage_root_id"] == "a"
-    assert set(lineage.families(found).values()) == {"a"}
+    assert chained(segments) == [["a", "b"], ["t1", "t2"]]
+    assert lineage.lineage_fields(segments)["t1"]["_parent_lineage_root_id"] == "a"
+    assert set(lineage.families(segments).values()) == {"a"}
 
 
-def test_a_parent_within_the_own_chain_makes_no_child() -> None:
+def test_a_parent_within_the_same_chain_makes_no_child() -> None:
     # The root claims its own continuation for a parent, which had not ended.
-    found = rows(seg("a", "b", 10, 20, why="compression"), seg("b", "a", 20))
-    assert chained(found) == [["a", "b"]]
-    assert shown(found) == [("a", "b", 2, None)]
-    assert lineage.lineage_fields(found).keys() == {"b"}
+    segments = rows(seg("a", "b", 10, 20, reason="compression"), seg("b", "a", 20))
+    assert chained(segments) == [["a", "b"]]
+    assert outline(segments) == [("a", "b", 2, None)]
+    assert lineage.lineage_fields(segments).keys() == {"b"}
 
 
 # ---- tips, order, sources -------------------------------------------------------------------------------
 
 
 def test_the_tip_is_the_latest_segment_that_has_messages() -> None:
-    found = CHAIN | {"c": CHAIN["c"]._replace(message_count=0, last_activity=None)}
-    assert shown(found) == [("a", "b", 2, None)]
-    assert lineage.lineage_fields(found)["c"]["_compression_segment_count"] == 3
+    segments = CHAIN | {"c": CHAIN["c"]._replace(message_count=0, last_activity=None)}
+    assert outline(segments) == [("a", "b", 2, None)]
+    assert lineage.lineage_fields(segments)["c"]["_compression_segment_count"] == 3
 
 
-def test_a_chain_whose_only_messages_are_in_its_head_is_shown_by_its_head() -> None:
-    found = {id: each._replace(message_count=int(id == "a")) for id, each in CHAIN.items()}
-    assert shown(found) == [("a", "a", 1, None)]
-    assert lineage.conversations(found)[0].chain_fields() == {}
+def test_a_chain_with_messages_only_in_its_first_segment_has_that_id() -> None:
+    segments = {id: each._replace(message_count=int(id == "a")) for id, each in CHAIN.items()}
+    assert outline(segments) == [("a", "a", 1, None)]
+    assert lineage.conversations(segments)[0].chain_fields() == {}
 
 
 def test_segments_without_messages_before_the_tip_are_counted() -> None:
-    found = {id: each._replace(message_count=int(id == "c")) for id, each in CHAIN.items()}
-    assert shown(found) == [("a", "c", 3, None)]
+    segments = {id: each._replace(message_count=int(id == "c")) for id, each in CHAIN.items()}
+    assert outline(segments) == [("a", "c", 3, None)]
 
 
-def test_a_chain_without_any_message_is_not_shown_but_keeps_its_metadata() -> None:
-    found = {id: each._replace(message_count=0) for id, each in CHAIN.items()}
-    assert shown(found) == []
-    assert lineage.chains(found)[0].tip is None
-    assert lineage.lineage_fields(found) == lineage.lineage_fields(CHAIN)
+def test_a_chain_without_messages_is_no_conversation_but_keeps_its_lineage_fields() -> None:
+    segments = {id: each._replace(message_count=0) for id, each in CHAIN.items()}
+    assert outline(segments) == []
+    assert lineage.chains(segments)[0].tip is None
+    assert lineage.lineage_fields(segments) == lineage.lineage_fields(CHAIN)
 
 
-def test_a_row_s_own_count_of_messages_shows_nothing() -> None:
-    assert shown(rows(seg("a", said=0, counted=5))) == []
+def test_a_stored_count_without_messages_makes_no_conversation() -> None:
+    assert outline(rows(seg("a", messages=0, counted=5))) == []
 
 
 def test_conversations_are_ordered_by_activity_then_start_then_id() -> None:
-    found = rows(
+    segments = rows(
         seg("old", None, 100, last_activity=110.0),
         seg("tie b", None, 50, last_activity=200.0),
         seg("tie a", None, 60, last_activity=200.0),
@@ -328,7 +343,7 @@ def test_conversations_are_ordered_by_activity_then_start_then_id() -> None:
         seg("nothing", None, None, last_activity=None),
         seg("before 1970", None, -5, last_activity=None),
     )
-    assert [each.tip.id for each in lineage.conversations(found)] == [
+    assert [each.tip.id for each in lineage.conversations(segments)] == [
         "tie a",
         "tie b",
         "start only",
@@ -338,14 +353,14 @@ def test_conversations_are_ordered_by_activity_then_start_then_id() -> None:
     ]
 
 
-def test_an_excluded_source_takes_its_segments_out_of_every_chain() -> None:
-    found = {id: each._replace(source="cron" if id == "b" else "cli") for id, each in CHAIN.items()}
-    listed = {id: each for id, each in found.items() if lineage.is_listed(each, ("cron",))}
+def test_segments_from_an_excluded_source_are_left_out_of_their_chain() -> None:
+    segments = {id: each._replace(source="cron" if id == "b" else "cli") for id, each in CHAIN.items()}
+    listed = {id: each for id, each in segments.items() if lineage.is_listed(each, ("cron",))}
     assert chained(listed) == [["a"], ["c"]]
-    assert shown(listed) == [("c", "c", 1, None), ("a", "a", 1, None)]
+    assert outline(listed) == [("c", "c", 1, None), ("a", "a", 1, None)]
 
 
-def test_nothing_in_is_nothing_out() -> None:
+def test_no_segments_have_no_conversations() -> None:
     assert [lineage.chains({}), lineage.conversations({})] == [[], []]
     assert [lineage.lineage_fields({}), lineage.families({})] == [{}, {}]
 
@@ -365,7 +380,7 @@ def test_nothing_in_is_nothing_out() -> None:
         ({"a": "", "b": None}, {"a": "a", "b": "b"}),
     ],
 )
-def test_a_family_is_all_that_hang_together_named_after_the_oldest(
+def test_a_family_is_named_after_its_oldest_ancestor(
     parents: Mapping[str, str | None], named: Mapping[str, str]
 ) -> None:
     assert lineage.families(rows(*(seg(id, parent) for id, parent in parents.items()))) == named
@@ -393,11 +408,11 @@ class Counted(str):
         return str.__lt__(self, other)
 
 
-def counted(parents: Iterable[int | None], why: str | None = "compression", said: int = 1) -> Rows:
+def counted(parents: Iterable[int | None], reason: str | None = "compression", messages: int = 1) -> Rows:
     """Return one segment for each parent by its number, ids of the kind that counts; number = start."""
     return {
         (id := Counted(f"s{number:06}")): seg(
-            id, None if parent is None else Counted(f"s{parent:06}"), number, why=why, said=said
+            id, None if parent is None else Counted(f"s{parent:06}"), number, reason=reason, messages=messages
         )
         for number, parent in enumerate(parents)
     }
@@ -427,13 +442,13 @@ SHAPES: dict[str, Callable[[int], Rows]] = {
         id: each._replace(message_count=int(each.parent_session_id is None))
         for id, each in counted(line(size)).items()
     },
-    "children of children": lambda size: counted(line(size), why=None),
+    "children of children": lambda size: counted(line(size), reason=None),
     "a fan of continuations": lambda size: counted(fan(size)),
-    "a fan of children": lambda size: counted(fan(size), why=None),
+    "a fan of children": lambda size: counted(fan(size), reason=None),
     "a circle of continuations": lambda size: counted(circle(size)),
-    "a circle of children": lambda size: counted(circle(size), why=None),
+    "a circle of children": lambda size: counted(circle(size), reason=None),
     "a tail on a circle": lambda size: counted(tail_on_a_circle(size)),
-    "a tail of children on a circle": lambda size: counted(tail_on_a_circle(size), why=None),
+    "a tail of children on a circle": lambda size: counted(tail_on_a_circle(size), reason=None),
     "themselves": lambda size: counted(range(size)),
     "no parents": lambda size: counted([None] * size),
     "one that is gone": lambda size: counted([size + 1] * size),
@@ -444,9 +459,9 @@ SHAPES: dict[str, Callable[[int], Rows]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_the_rows_are_twice_the_steps(decide: Callable[[Rows], object], shape: str) -> None:
     def steps(size: int) -> int:
-        found = SHAPES[shape](size)
+        segments = SHAPES[shape](size)
         Counted.steps = 0
-        decide(found)
+        decide(segments)
         return Counted.steps
 
     few, many = steps(2_000), steps(4_000)
@@ -458,13 +473,13 @@ def test_twice_the_rows_are_twice_the_steps(decide: Callable[[Rows], object], sh
 @pytest.mark.parametrize(
     ("parents", "heads"), [(line, 1), (fan, 9_999), (circle, 1)], ids=["chain", "fan", "circle"]
 )
-def test_ten_thousand_segments_are_decided(
+def test_ten_thousand_segments_are_grouped(
     parents: Callable[[int], Iterable[int | None]], heads: int
 ) -> None:
-    found = counted(parents(10_000))
-    assert len(lineage.conversations(found)) == heads
-    assert len(lineage.lineage_fields(found)) == 9_999
-    assert set(lineage.families(found).values()) == {"s000000"}
+    segments = counted(parents(10_000))
+    assert len(lineage.conversations(segments)) == heads
+    assert len(lineage.lineage_fields(segments)) == 9_999
+    assert set(lineage.families(segments).values()) == {"s000000"}
 
 
 # ---- any graph ------------------------------------------------------------------------------------------
@@ -490,15 +505,17 @@ THOROUGH = examples(3)
 
 @THOROUGH
 @given(GRAPHS)
-def test_every_segment_is_in_exactly_one_chain(found: Rows) -> None:
-    segments = [segment for chain in lineage.chains(found) for segment in chain.segments]
-    assert sorted(segments, key=lambda each: each.id) == sorted(found.values(), key=lambda each: each.id)
+def test_every_segment_is_in_exactly_one_chain(segments: Rows) -> None:
+    chained_segments = [segment for chain in lineage.chains(segments) for segment in chain.segments]
+    assert sorted(chained_segments, key=lambda each: each.id) == sorted(
+        segments.values(), key=lambda each: each.id
+    )
 
 
 @THOROUGH
 @given(GRAPHS)
-def test_segments_of_a_chain_each_continue_the_one_before(found: Rows) -> None:
-    for chain in lineage.chains(found):
+def test_each_segment_of_a_chain_continues_the_one_before(segments: Rows) -> None:
+    for chain in lineage.chains(segments):
         for parent, child in zip(chain.segments, chain.segments[1:], strict=False):
             assert child.parent_session_id == parent.id
             assert lineage.continues(parent, child)
@@ -506,15 +523,15 @@ def test_segments_of_a_chain_each_continue_the_one_before(found: Rows) -> None:
 
 @THOROUGH
 @given(GRAPHS)
-def test_what_continues_a_segment_goes_on_unless_a_later_one_does(found: Rows) -> None:
+def test_a_continuation_joins_the_chain_unless_a_later_one_does(segments: Rows) -> None:
     following = {
         parent.id: child
-        for chain in lineage.chains(found)
+        for chain in lineage.chains(segments)
         for parent, child in zip(chain.segments, chain.segments[1:], strict=False)
     }
-    roots = {chain.root.id for chain in lineage.chains(found)}
-    for child in found.values():
-        parent = found.get(child.parent_session_id) if child.parent_session_id else None
+    roots = {chain.root.id for chain in lineage.chains(segments)}
+    for child in segments.values():
+        parent = segments.get(child.parent_session_id) if child.parent_session_id else None
         if parent is None or not lineage.continues(parent, child):
             assert child.id in roots
         elif following.get(parent.id) != child:
@@ -525,85 +542,89 @@ def test_what_continues_a_segment_goes_on_unless_a_later_one_does(found: Rows) -
 
 @THOROUGH
 @given(GRAPHS)
-def test_every_chain_with_messages_is_shown_once(found: Rows) -> None:
-    shown = lineage.conversations(found)
-    tips = [chain.tip.id for chain in lineage.chains(found) if chain.tip is not None]
-    assert sorted(each.tip.id for each in shown) == sorted(tips)
-    assert [each.active_at for each in shown] == sorted((each.active_at for each in shown), reverse=True)
-    for each in shown:
+def test_every_chain_with_messages_is_one_conversation(segments: Rows) -> None:
+    conversations = lineage.conversations(segments)
+    tips = [chain.tip.id for chain in lineage.chains(segments) if chain.tip is not None]
+    assert sorted(each.tip.id for each in conversations) == sorted(tips)
+    assert [each.active_at for each in conversations] == sorted(
+        (each.active_at for each in conversations), reverse=True
+    )
+    for each in conversations:
         assert each.head.id != each.parent_root_id
         assert each.as_row().keys() >= each.chain_fields().keys()
 
 
 @THOROUGH
 @given(GRAPHS, st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_decides_nothing(found: Rows, random: Any) -> None:
-    shuffled = list(found.items())
+def test_the_order_of_the_rows_does_not_matter(segments: Rows, random: Any) -> None:
+    shuffled = list(segments.items())
     random.shuffle(shuffled)
     other = dict(shuffled)
-    assert chained(other) == chained(found)
-    assert lineage.conversations(other) == lineage.conversations(found)
-    assert lineage.lineage_fields(other) == lineage.lineage_fields(found)
-    assert lineage.families(other) == lineage.families(found)
+    assert chained(other) == chained(segments)
+    assert lineage.conversations(other) == lineage.conversations(segments)
+    assert lineage.lineage_fields(other) == lineage.lineage_fields(segments)
+    assert lineage.families(other) == lineage.families(segments)
 
 
-def apart(found: Rows) -> dict[str, Rows]:
+def apart(segments: Rows) -> dict[str, Rows]:
     """Return the rows of every family by its name."""
     families: dict[str, Rows] = {}
-    for id, name in lineage.families(found).items():
-        families.setdefault(name, {})[id] = found[id]
+    for id, name in lineage.families(segments).items():
+        families.setdefault(name, {})[id] = segments[id]
     return families
 
 
 @THOROUGH
 @given(GRAPHS)
-def test_a_family_alone_says_what_all_rows_say_of_it(found: Rows) -> None:
-    shown, told = lineage.conversations(found), lineage.lineage_fields(found)
-    for name, family in apart(found).items():
-        assert lineage.lineage_fields(family) == {id: each for id, each in told.items() if id in family}
-        assert lineage.conversations(family) == [each for each in shown if each.head.id in family]
+def test_a_family_has_the_same_lineage_without_the_other_rows(segments: Rows) -> None:
+    conversations, fields = lineage.conversations(segments), lineage.lineage_fields(segments)
+    for name, family in apart(segments).items():
+        assert lineage.lineage_fields(family) == {id: each for id, each in fields.items() if id in family}
+        assert lineage.conversations(family) == [each for each in conversations if each.head.id in family]
         assert set(lineage.families(family).values()) == {name}
 
 
 @THOROUGH
 @given(GRAPHS, st.sets(st.sampled_from(["cron", "cli", "tool"])))
-def test_a_family_alone_says_so_also_where_sources_are_left_out(found: Rows, excluded: set[str]) -> None:
+def test_a_family_has_the_same_conversations_without_the_other_rows_when_sources_are_excluded(
+    segments: Rows, excluded: set[str]
+) -> None:
     def listed(some: Rows) -> Rows:
         return {id: each for id, each in some.items() if lineage.is_listed(each, excluded)}
 
     def by_head(some: Iterable[Conversation]) -> list[Conversation]:
         return sorted(some, key=lambda each: each.head.id)
 
-    families = apart(found).values()
-    alone = [shown for family in families for shown in lineage.conversations(listed(family))]
-    assert by_head(alone) == by_head(lineage.conversations(listed(found)))
+    families = apart(segments).values()
+    alone = [conversations for family in families for conversations in lineage.conversations(listed(family))]
+    assert by_head(alone) == by_head(lineage.conversations(listed(segments)))
 
 
 @THOROUGH
 @given(GRAPHS, GRAPHS, st.sets(st.sampled_from(IDS), max_size=3))
-def test_to_decide_again_the_families_that_a_change_touches_is_enough(
-    found: Rows, changed: Rows, gone: set[str]
+def test_only_the_families_that_a_change_touches_have_to_be_grouped_again(
+    segments: Rows, changed: Rows, gone: set[str]
 ) -> None:
     gone -= changed.keys()
-    after = {id: each for id, each in (found | changed).items() if id not in gone}
-    before = lineage.families(found)
+    after = {id: each for id, each in (segments | changed).items() if id not in gone}
+    before = lineage.families(segments)
     # Of the rows that change or go, of their new parents, and of those who missed a row that is new.
     parents = {each.parent_session_id for each in changed.values() if each.parent_session_id}
     touched = {before[id] for id in {*changed, *gone, *parents} & before.keys()} | changed.keys() | parents
     decided = {id: each for id, each in after.items() if id in changed or before[id] in touched}
     kept = after.keys() - decided.keys()
-    told = lineage.lineage_fields(found)
+    fields = lineage.lineage_fields(segments)
     assert lineage.lineage_fields(after) == lineage.lineage_fields(decided) | {
-        id: each for id, each in told.items() if id in kept
+        id: each for id, each in fields.items() if id in kept
     }
     assert lineage.families(after) == lineage.families(decided) | {id: before[id] for id in kept}
 
 
 @THOROUGH
 @given(GRAPHS)
-def test_rows_that_name_each_other_are_of_one_family(found: Rows) -> None:
-    named = lineage.families(found)
-    assert named.keys() == found.keys()
-    for id, segment in found.items():
+def test_a_row_and_its_parent_are_in_one_family(segments: Rows) -> None:
+    named = lineage.families(segments)
+    assert named.keys() == segments.keys()
+    for id, segment in segments.items():
         if segment.parent_session_id:
             assert named[id] == named.get(segment.parent_session_id, segment.parent_session_id)

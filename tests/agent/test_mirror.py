@@ -47,7 +47,7 @@ Entry = dict[str, Any]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The state.db of the home of `sessions`: a chain of three, a child, a parent that goes on, and more."""
+    """The state.db of the home of `sessions`: a chain of three, a child, an open parent, and more."""
     (tmp_path / "home").mkdir()
     path = filled_state(tmp_path / "home" / "state.db")
     with writing(path) as db:
@@ -63,7 +63,7 @@ def following(path: Path, sessions: SessionRepository) -> SessionRepository:
     return sessions
 
 
-def shown(sessions: SessionRepository) -> dict[str, Entry]:
+def entries(sessions: SessionRepository) -> dict[str, Entry]:
     """Return the entries of one list, by id."""
     return {each.session_id: each.as_dict() for each in sessions.list(agent=True, hidden=True).items}
 
@@ -91,7 +91,7 @@ def drop_message_index(path: Path) -> None:
 
 
 def add_later_sessions(path: Path) -> None:
-    """Add as many as the mirror looks at anew each time, active after all others."""
+    """Add as many sessions as the mirror reads at every scan, active after all others."""
     with writing(path) as db:
         for number in range(mirror_rows.RECENT):
             add_session(db, f"z{number}", "hello", begun=START + 1e6 + number)
@@ -101,7 +101,7 @@ def add_later_sessions(path: Path) -> None:
 
 
 class Change(NamedTuple):
-    """What another program does, and what it changes in the list: keys of entries by id, None if one goes.
+    """What another program does, and the keys of list entries that it changes, by id; None if one is removed.
 
     `announced` is whether a large home shows it at once, `added` whether it takes nothing back.
     """
@@ -179,7 +179,7 @@ def rename_job(path: Path) -> None:
 
 
 def vacuum(path: Path) -> None:
-    """Number the rows anew, which SQLite's documents allow a VACUUM to do."""
+    """Change the numbers of rows, as VACUUM may according to SQLite's documentation."""
     with writing(path) as db:
         db.execute("UPDATE sessions SET rowid = 1000 - rowid")
         db.execute("VACUUM")
@@ -305,7 +305,7 @@ CHANGES: dict[str, Change] = {
         },
         announced=True,
     ),
-    "a session that goes on after it was closed": Change(
+    "a closed session that is opened again": Change(
         sql("UPDATE sessions SET ended_at = NULL, end_reason = NULL WHERE id = 'b'"),
         {
             "b": {
@@ -386,59 +386,59 @@ def check_difference(
         name for name, entry in expected.items() if entry is None
     }
     for name, entry in after.items():
-        told = expected.get(name) or {}
+        new = expected.get(name) or {}
         if name in before:
             changed = {
                 key: entry.get(key) for key in entry | before[name] if entry.get(key) != before[name].get(key)
             }
-            assert changed == {key: value for key, value in told.items() if before[name].get(key) != value}
-        assert {key: entry[key] for key in told} == told
+            assert changed == {key: value for key, value in new.items() if before[name].get(key) != value}
+        assert {key: entry[key] for key in new} == new
 
 
-def check_shown(sessions: SessionRepository, before: Mapping[str, Entry], change: Change) -> None:
+def check_listed(sessions: SessionRepository, before: Mapping[str, Entry], change: Change) -> None:
     """Check that the next list shows a change and nothing else, and that all else agrees with that list."""
-    check_difference(before, shown(sessions), change.shows)
+    check_difference(before, entries(sessions), change.shows)
     page = sessions.list(agent=True, hidden=True)
     assert sessions.count(agent=True, hidden=True) == page.total == len(page.items)
-    for name in change.shows.keys() & shown(sessions).keys():
-        assert sessions.summary(name).as_dict() == shown(sessions)[name]
+    for name in change.shows.keys() & entries(sessions).keys():
+        assert sessions.summary(name).as_dict() == entries(sessions)[name]
     assert agrees(sessions)
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_shows_in_the_next_list(path: Path, following: SessionRepository, name: str) -> None:
-    before, version = shown(following), following.version()
+    before, version = entries(following), following.version()
     CHANGES[name].make(path)
     assert (following.version() != version) is bool(CHANGES[name].shows)
-    check_shown(following, before, CHANGES[name])
+    check_listed(following, before, CHANGES[name])
 
 
-def test_changes_that_a_running_agent_has_only_logged_show_in_the_next_list(
+def test_changes_that_are_only_in_the_agent_s_log_show_in_the_next_list(
     path: Path, following: SessionRepository
 ) -> None:
     with writing(path) as db:
         db.execute("PRAGMA wal_autocheckpoint = 0")
         size = path.stat().st_size
         for name in ("a new message", "a new session", "a parent that ended", "archived", "rewound"):
-            before = shown(following)
+            before = entries(following)
             CHANGES[name].make(path)
             expected = CHANGES[name].shows
             if name == "rewound":  # of the three messages that it has by now
                 expected = {"lone": {"message_count": 2}}
-            check_difference(before, shown(following), expected)
+            check_difference(before, entries(following), expected)
         assert path.stat().st_size == size
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        check_difference(before := shown(following), shown(following), {})
+        check_difference(before := entries(following), entries(following), {})
         assert before["lone"]["message_count"] == 2
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_of_a_large_home_shows_in_the_next_list_or_when_all_is_read_anew(
+def test_a_change_in_a_large_home_shows_in_the_next_list_or_after_the_next_full_scan(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     add_later_sessions(path)
     monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
-    before = shown(sessions)
+    before = entries(sessions)
     CHANGES[name].make(path)
     if not CHANGES[name].announced:
         sessions.list(agent=True)
@@ -446,31 +446,31 @@ def test_a_change_of_a_large_home_shows_in_the_next_list_or_when_all_is_read_ane
     shows = dict(CHANGES[name].shows)
     if name == "another file":
         shows |= {session_id: None for session_id in before if session_id.startswith("z")}
-    check_shown(sessions, before, CHANGES[name]._replace(shows=shows))
+    check_listed(sessions, before, CHANGES[name]._replace(shows=shows))
 
 
 @pytest.mark.parametrize("name", [name for name, change in CHANGES.items() if not change.announced])
-def test_any_change_of_a_session_that_was_active_lately_shows_in_the_next_list_of_a_large_home(
+def test_any_change_of_a_recent_session_shows_in_the_next_list_of_a_large_home(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
-    before = shown(sessions)
+    before = entries(sessions)
     CHANGES[name].make(path)
-    check_shown(sessions, before, CHANGES[name])
+    check_listed(sessions, before, CHANGES[name])
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_shows_without_the_index_of_messages(
+def test_a_change_shows_although_messages_have_no_index(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """What takes messages back shows after a sync, which reads every message: nothing cheaper tells it."""
     drop_message_index(path)
     monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
-    before = shown(sessions)
+    before = entries(sessions)
     CHANGES[name].make(path)
     if not CHANGES[name].added:
         sessions.sync()
-    check_shown(sessions, before, CHANGES[name])
+    check_listed(sessions, before, CHANGES[name])
 
 
 # ---- what a list costs ----------------------------------------------------------------------------------
@@ -513,14 +513,14 @@ def counted(engine: Engine) -> Iterator[Cost]:
 
 
 def age(path: Path) -> None:
-    """Make the agent's files look as if they had not been changed for an hour."""
+    """Set the times of the agent's files to an hour ago."""
     then = time.time_ns() - HOUR_NS
     for each in (path, path.with_name(f"{path.name}-wal")):
         if each.exists():
             os.utime(each, ns=(then, then))
 
 
-def test_reading_twice_asks_nothing_of_the_agent_s_file(path: Path, sessions: SessionRepository) -> None:
+def test_a_second_list_does_not_query_the_agent_s_file(path: Path, sessions: SessionRepository) -> None:
     for name in ("state.db-wal", "state.db-shm"):
         path.with_name(name).unlink()
     age(path)
@@ -530,8 +530,8 @@ def test_reading_twice_asks_nothing_of_the_agent_s_file(path: Path, sessions: Se
         cost.statements.clear()
         cost.connections.clear()
         assert path.with_name("state.db-wal").stat().st_size == 0  # which our own reading left
-        for look in (sessions.list, sessions.count, sessions.version):
-            look()
+        for read in (sessions.list, sessions.count, sessions.version):
+            read()
         sessions.list(agent=True, hidden=True)
         sessions.count(agent=True)
         assert sessions.summary("lone").title == "Lone"
@@ -542,7 +542,7 @@ def test_reading_twice_asks_nothing_of_the_agent_s_file(path: Path, sessions: Se
     assert (cost.statements, cost.connections) == ([], [])
 
 
-def test_another_process_s_reading_is_no_change(path: Path, sessions: SessionRepository) -> None:
+def test_reading_by_another_process_is_not_a_change(path: Path, sessions: SessionRepository) -> None:
     age(path)
     sessions.list(agent=True)
     with (
@@ -554,7 +554,7 @@ def test_another_process_s_reading_is_no_change(path: Path, sessions: SessionRep
     assert (theirs.statements, ours.statements) == ([], [])
 
 
-def test_the_version_is_that_of_what_is_listed(path: Path, following: SessionRepository) -> None:
+def test_the_version_changes_only_with_what_lists_show(path: Path, following: SessionRepository) -> None:
     version = following.version()
     with writing(path) as db:
         for irrelevant in (
@@ -571,7 +571,7 @@ def test_the_version_is_that_of_what_is_listed(path: Path, following: SessionRep
         assert following.version() != version
 
 
-def test_one_message_more_in_a_large_home_is_mirrored_in_proportion(
+def test_one_new_message_in_a_large_home_reads_and_writes_few_rows(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
@@ -596,7 +596,7 @@ def test_one_message_more_in_a_large_home_is_mirrored_in_proportion(
     assert agrees(sessions)
 
 
-def test_a_warning_of_ids_stays_when_another_session_changes_in_a_large_home(
+def test_a_warning_about_ids_stays_when_another_session_changes_in_a_large_home(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
@@ -645,11 +645,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_what_is_known_of_an_agent_that_cannot_be_read_stays_listed(
+def test_conversations_of_an_unreadable_agent_stay_listed_with_a_warning(
     path: Path, sessions: SessionRepository, name: str
 ) -> None:
     own = started(sessions, 2)
-    before = shown(sessions)
+    before = entries(sessions)
     kept = shutil.copy(path, path.with_name("kept.db"))
     damage, reason = DAMAGES[name]
     damage(path)
@@ -676,9 +676,11 @@ def test_what_is_known_of_an_agent_that_cannot_be_read_stays_listed(
     assert agrees(sessions)
 
 
-def test_of_an_agent_that_is_gone_nothing_is_listed(path: Path, sessions: SessionRepository) -> None:
+def test_nothing_is_listed_of_an_agent_whose_file_was_removed(
+    path: Path, sessions: SessionRepository
+) -> None:
     own = started(sessions, 2)
-    before = shown(sessions)
+    before = entries(sessions)
     kept = path.rename(path.with_name("kept.db"))
     page = sessions.list(agent=True, hidden=True)
     assert [each.session_id for each in page.items] == [own]
@@ -689,11 +691,11 @@ def test_of_an_agent_that_is_gone_nothing_is_listed(path: Path, sessions: Sessio
             with pytest.raises(NotFound):
                 ask(session_id)
     kept.rename(path)
-    assert shown(sessions) == before
+    assert entries(sessions) == before
     assert sessions.list(agent=True).warnings == ()
 
 
-def test_without_a_column_source_none_is_listed_and_the_page_says_why(tmp_path: Path) -> None:
+def test_nothing_is_listed_without_a_source_column_and_a_warning_says_why(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     path = filled_state(home / "state.db", without={"sessions.source"})
@@ -711,14 +713,12 @@ def test_without_a_column_source_none_is_listed_and_the_page_says_why(tmp_path: 
         assert agrees(sessions)
 
 
-def test_a_locked_file_is_looked_at_again_after_a_while(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_file_is_read_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
     path = filled_state(home / "state.db", journal="delete")
     with SessionRepository.open(hermes_home=home) as sessions:
-        before = shown(sessions)
+        before = entries(sessions)
         with writing(path) as db:
             db.execute("UPDATE sessions SET title = 'unseen' WHERE id = 'lone'")
         age(path)
@@ -763,7 +763,7 @@ with SessionRepository.open(state, hermes_home=home) as sessions:
 
 
 @pytest.mark.fault
-def test_a_file_of_another_user_is_a_warning(path: Path) -> None:
+def test_a_file_of_another_user_becomes_a_warning(path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("becoming another user takes root")
     with tempfile.TemporaryDirectory() as folder:  # where everybody may go, as not in pytest's own
@@ -777,12 +777,14 @@ def test_a_file_of_another_user_is_a_warning(path: Path) -> None:
     assert ran.stdout.splitlines() == [f"True {reason}", reason]
 
 
-def test_reading_and_failing_write_nothing_to_the_file(path: Path, sessions: SessionRepository) -> None:
+def test_neither_reading_nor_failing_writes_to_the_agent_s_file(
+    path: Path, sessions: SessionRepository
+) -> None:
     def digest() -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     before = digest()
-    shown(sessions)
+    entries(sessions)
     sessions.sync()
     sessions.rebuild()
     sessions.get("lone")
@@ -803,7 +805,7 @@ LAST = "the last"
 
 
 def take_part(home: Path, role: str) -> dict[str, Entry]:
-    """Write to the agent's file, or list until the last change is seen and return that list."""
+    """Write to the agent's file, or list until the last change is listed, and return that list."""
     if role == "write":
         with writing(home / "state.db") as db:
             for number in range(60):
@@ -816,45 +818,43 @@ def take_part(home: Path, role: str) -> dict[str, Entry]:
             add_session(db, "last", "bye", begun=START + 20_000, title=LAST)
         return {}
     with SessionRepository.open(hermes_home=home) as sessions:
-        found: list[dict[str, Entry]] = []
-        threads = [threading.Thread(target=lambda: found.append(follow(sessions))) for _ in range(3)]
+        lists: list[dict[str, Entry]] = []
+        threads = [threading.Thread(target=lambda: lists.append(follow(sessions))) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
-        assert len(found) == 3, "a thread failed or does not end"
-        assert found[0] == found[1] == found[2]
-        return found[0]
+        assert len(lists) == 3, "a thread failed or does not end"
+        assert lists[0] == lists[1] == lists[2]
+        return lists[0]
 
 
 def follow(sessions: SessionRepository) -> dict[str, Entry]:
-    """List until the last change is seen, and return that list."""
+    """List until the last change is listed, and return that list."""
     until = time.monotonic() + 50
     while time.monotonic() < until:
-        entries = shown(sessions)
-        if any(entry["title"] == LAST for entry in entries.values()):
-            return entries
+        listed = entries(sessions)
+        if any(entry["title"] == LAST for entry in listed.values()):
+            return listed
     raise AssertionError("the last change was never listed")
 
 
 @pytest.mark.slow
-def test_processes_and_threads_that_list_while_the_agent_writes_all_see_the_end(path: Path) -> None:
+def test_processes_and_threads_that_list_while_the_agent_writes_all_see_its_last_change(path: Path) -> None:
     home = path.parent
     _, one, two = at_once(take_part, [(home, role) for role in ("write", "list", "list")])
     assert one == two
     assert one["lone"]["message_count"] == 62
     with SessionRepository.open(hermes_home=home) as sessions:
-        assert shown(sessions) == one
+        assert entries(sessions) == one
         assert agrees(sessions)
 
 
-def test_a_look_that_another_process_s_rebuild_overtook_is_taken_anew(
-    path: Path, sessions: SessionRepository
-) -> None:
+def test_a_scan_that_another_process_overtook_is_repeated(path: Path, sessions: SessionRepository) -> None:
     steps: list[object] = []
 
     def overtake(_: object, options: Mapping[str, Any]) -> None:
-        if options.get("write") and len(steps) == 1:  # what the look found is about to be stored
+        if options.get("write") and len(steps) == 1:  # the result of the scan is about to be stored
             steps.append(other.rebuild())
 
     with SessionRepository.open(hermes_home=path.parent) as other:
@@ -862,7 +862,7 @@ def test_a_look_that_another_process_s_rebuild_overtook_is_taken_anew(
         new_child(path)
         event.listen(sessions.agent._engine, "connect", lambda *_: steps.append("looked"))
         event.listen(sessions._engine, "set_connection_execution_options", overtake)
-        assert "new" in shown(sessions)
+        assert "new" in entries(sessions)
         assert len(steps) > 1
     assert agrees(sessions)
 
@@ -870,44 +870,48 @@ def test_a_look_that_another_process_s_rebuild_overtook_is_taken_anew(
 # ---- our own tables -------------------------------------------------------------------------------------
 
 
-def test_the_agent_tables_can_be_emptied_at_any_time(path: Path, following: SessionRepository) -> None:
-    before, version = shown(following), following.version()
+def test_the_mirror_s_tables_can_be_emptied_at_any_time(path: Path, following: SessionRepository) -> None:
+    before, version = entries(following), following.version()
     with database.writing(following._engine) as connection:
         for table in (AGENT_SESSIONS, AGENT_CONVERSATIONS, AGENT_HOMES):
             connection.execute(sa.delete(table))
-    assert shown(following) == before
+    assert entries(following) == before
     assert following.version() != version
     assert agrees(following)
 
 
-def test_a_locked_index_lists_what_did_not_change(path: Path, sessions: SessionRepository) -> None:
+def test_lists_without_changes_work_while_the_index_is_locked(
+    path: Path, sessions: SessionRepository
+) -> None:
     started(sessions, 2)
     age(path)
-    before = shown(sessions)
+    before = entries(sessions)
     for folder in (sessions.config.sessions_dir, sessions.config.trash_dir):
         then = time.time_ns() - HOUR_NS
         os.utime(folder, ns=(then, then))
-    assert shown(sessions) == before
+    assert entries(sessions) == before
     index = sessions.config.state_dir / "sessions.db"
     with locked_elsewhere(index), counted(sessions._engine) as cost:
-        assert shown(sessions) == before
+        assert entries(sessions) == before
         assert sessions.summary("lone").title == "Lone"
         assert sessions.get("c").message_count == 2
         assert not cost.written
 
 
-def test_what_a_profile_had_goes_with_its_folder(path: Path, sessions: SessionRepository) -> None:
-    before = shown(sessions)
+def test_the_conversations_of_a_profile_disappear_with_its_folder(
+    path: Path, sessions: SessionRepository
+) -> None:
+    before = entries(sessions)
     work = path.parent / "profiles" / "work"
     work.mkdir(parents=True)
     with writing(new_state(work / "state.db")) as db:
         add_session(db, "theirs", "hello", title="Theirs")
-    after = shown(sessions)
+    after = entries(sessions)
     check_difference(before, after, {"theirs": {"profile": "work", "title": "Theirs"}})
     version = sessions.version()
     shutil.rmtree(work)
     assert sessions.version() != version
-    assert shown(sessions) == before
+    assert entries(sessions) == before
     assert agrees(sessions)
 
 
@@ -925,13 +929,13 @@ def move(sessions: SessionRepository, revision: str, monkeypatch: pytest.MonkeyP
     return upgrades.revision(sessions.config)
 
 
-def test_an_index_of_the_revision_before_is_upgraded_with_its_rows(
+def test_an_index_of_the_previous_revision_is_upgraded_with_its_rows(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for title in ("one", "two"):
         started(sessions, 3, title=title)
     sessions.delete(started(sessions, 1))
-    before = shown(sessions)
+    before = entries(sessions)
     own = sessions.list()
     sessions.close()
     assert move(sessions, "0001", monkeypatch) == "0001"
@@ -942,13 +946,13 @@ def test_an_index_of_the_revision_before_is_upgraded_with_its_rows(
     with SessionRepository.open(hermes_home=path.parent) as upgraded:
         assert upgrades.revision(upgraded.config) == upgrades.revisions()[-1]
         assert upgraded.list() == own
-        assert shown(upgraded) == before
+        assert entries(upgraded) == before
         assert agrees(upgraded)
         upgraded.close()
         assert move(upgraded, "0001", monkeypatch) == "0001"
         assert move(upgraded, "head", monkeypatch) == upgrades.revisions()[-1]
     with SessionRepository.open(hermes_home=path.parent) as again:
-        assert shown(again) == before
+        assert entries(again) == before
 
 
 # ---- any sequence of changes ----------------------------------------------------------------------------
@@ -1015,7 +1019,7 @@ class Program:
         if not mode.indexed:
             for name in ("idx_messages_session", "idx_messages_session_active"):
                 self.db.execute(f"DROP INDEX {name}")
-        if not mode.whole_up_to:  # the latest are looked at anew each time: others shall be meant
+        if not mode.whole_up_to:  # the latest sessions are read at every scan: change others
             for number in range(mirror_rows.RECENT):
                 add_session(self.db, f"z{number}", "hello", begun=START + 1e6 + number)
 
@@ -1033,7 +1037,7 @@ class Program:
         self.db.execute("COMMIT")
 
     def new_session(self, name: str, *given: Any) -> None:
-        parent, begun, end, source, title, said = given
+        parent, begun, end, source, title, messages = given
         if self.db.execute("SELECT 1 FROM sessions WHERE id = ?", [self.id(name)]).fetchone():
             return
         if not self.mode.reused:
@@ -1044,7 +1048,7 @@ class Program:
         add_session(
             self.db,
             str(self.id(name)),
-            *["text"] * said,
+            *["text"] * messages,
             begun=START + begun,
             parent_session_id=self.id(parent),
             source=source,
@@ -1059,7 +1063,7 @@ class Program:
             add_message(self.db, str(self.id(name)), "more", timestamp=sent_at, active=active)
 
     def stays(self, name: str) -> bool:
-        """Whether a session stays where it is: that its parent ended is seen by the child that it got."""
+        """Whether a session must not be moved: the end of its parent shows only through its new child."""
         return not self.mode.whole_up_to and self.id(name) in self.unseen
 
     def delete(self, name: str, orphan: bool) -> None:
@@ -1091,11 +1095,11 @@ class Program:
         closed = "ended_at = ?, end_reason = 'compression' WHERE id = ? AND ended_at IS NULL"
         self.update(closed, START + at, self.id(name))
 
-    def go_on(self, name: str, following: str, at: int, said: int) -> None:
+    def go_on(self, name: str, following: str, at: int, messages: int) -> None:
         """End a session and go on in a new one, at once."""
         if not self.db.execute("SELECT 1 FROM sessions WHERE id = ?", [self.id(following)]).fetchone():
             self.end_of(name, at)
-            self.new_session(following, name, at, None, "cli", None, said)
+            self.new_session(following, name, at, None, "cli", None, messages)
 
     def end(self, name: str, end: Any) -> None:
         reason, at = end or (None, None)
@@ -1123,11 +1127,11 @@ class Program:
 
 
 class Pair(NamedTuple):
-    """A program that changes `state.db`, a repository that follows it, and one that begins anew each time."""
+    """A program that changes `state.db`, a repository that follows it, and one that is rebuilt each time."""
 
     program: Program
     following: SessionRepository
-    anew: SessionRepository
+    rebuilt: SessionRepository
 
 
 @pytest.fixture(scope="module", params=MODES)
@@ -1139,16 +1143,16 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with (
         pytest.MonkeyPatch.context() as patched,
         SessionRepository.open(folder / "following", hermes_home=folder / "home") as following,
-        SessionRepository.open(folder / "anew", hermes_home=folder / "home") as anew,
+        SessionRepository.open(folder / "rebuilt", hermes_home=folder / "home") as rebuilt,
         program.stack,
     ):
         patched.setattr(scan, "FULL_SCAN_UP_TO", mode.whole_up_to)
-        yield Pair(program, following, anew)
+        yield Pair(program, following, rebuilt)
 
 
 @examples(0.2)
 @given(data=st.data())
-def test_what_was_renewed_in_part_is_what_is_read_from_nothing(pair: Pair, data: st.DataObject) -> None:
+def test_a_mirror_updated_in_steps_equals_one_built_from_nothing(pair: Pair, data: st.DataObject) -> None:
     pair.program.reset()
     pair.following.rebuild()
     steps = [
@@ -1159,15 +1163,15 @@ def test_what_was_renewed_in_part_is_what_is_read_from_nothing(pair: Pair, data:
             pair.program.carry_out(*change)
         pair.following.list(agent=True)
         pair.program.unseen.clear()
-        pair.anew.rebuild()
-        assert mirrored(pair.following) == mirrored(pair.anew)
+        pair.rebuilt.rebuild()
+        assert mirrored(pair.following) == mirrored(pair.rebuilt)
 
 
 def damage_messages(path: Path) -> None:
     """Overwrite the table of messages and its indexes: the file opens, and a query fails on its way."""
     with writing(path) as db:
-        found = db.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'messages' AND rootpage > 0")
-        pages = [page for (page,) in found]
+        roots = db.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'messages' AND rootpage > 0")
+        pages = [page for (page,) in roots]
         (size,) = db.execute("PRAGMA page_size").fetchone()
     with path.open("r+b") as file:
         for page in pages:
@@ -1175,14 +1179,14 @@ def damage_messages(path: Path) -> None:
             file.write(b"\xff" * size)
 
 
-def test_damage_that_a_query_meets_on_its_way_is_the_agent_s_not_ours(
+def test_corruption_that_a_query_meets_later_is_blamed_on_the_agent_s_file(
     path: Path, following: SessionRepository
 ) -> None:
-    before = shown(following)
+    before = entries(following)
     damage_messages(path)
     page = following.list(agent=True)
     (warning,) = page.warnings
     assert "state.db cannot be read: database disk image is malformed" in warning
-    assert shown(following) == before
+    assert entries(following) == before
     with pytest.raises(AgentUnavailable, match="malformed"):
         following.agent.sessions()

@@ -86,8 +86,8 @@ def file_of(sessions: SessionRepository, session_id: str) -> Path:
 
 def in_trash(sessions: SessionRepository) -> list[tuple[str, list[Any]]]:
     """Return the id and the texts of each file in the trash."""
-    found = [json.loads(each.read_bytes()) for each in sessions.config.trash_dir.glob("*.json")]
-    return sorted((each["session_id"], texts(each["messages"])) for each in found)
+    documents = [json.loads(each.read_bytes()) for each in sessions.config.trash_dir.glob("*.json")]
+    return sorted((each["session_id"], texts(each["messages"])) for each in documents)
 
 
 def in_state(path: Path) -> Counter[str]:
@@ -103,7 +103,7 @@ def in_state(path: Path) -> Counter[str]:
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-def test_a_conversation_is_summed_up_as_it_is_listed(path: Path, sessions: SessionRepository) -> None:
+def test_the_summary_of_a_conversation_is_its_list_entry(path: Path, sessions: SessionRepository) -> None:
     listed = sessions.list(agent=True, hidden=True).items
     assert [each.session_id for each in listed] == ["cron_daily_1", "lone", "rich", "c", "sub"]
     for each in listed:
@@ -113,9 +113,8 @@ def test_a_conversation_is_summed_up_as_it_is_listed(path: Path, sessions: Sessi
         assert whole.metadata() == each.metadata()
 
 
-def test_messages_have_all_that_the_agent_keeps(path: Path, sessions: SessionRepository) -> None:
-    found = sessions.get("rich").messages
-    assert found == [
+def test_messages_have_everything_that_the_agent_stores(path: Path, sessions: SessionRepository) -> None:
+    assert sessions.get("rich").messages == [
         {"role": "user", "content": "do it", "timestamp": START + 500},
         {
             "role": "assistant",
@@ -138,7 +137,9 @@ def test_messages_have_all_that_the_agent_keeps(path: Path, sessions: SessionRep
 
 
 @pytest.mark.parametrize("indexed", [True, False])
-def test_a_page_of_messages_is_a_part_of_all(path: Path, sessions: SessionRepository, indexed: bool) -> None:
+def test_a_page_of_messages_is_a_part_of_all_messages(
+    path: Path, sessions: SessionRepository, indexed: bool
+) -> None:
     if not indexed:
         with writing(path) as db:
             for name in ("idx_messages_session", "idx_messages_session_active"):
@@ -156,19 +157,19 @@ def test_a_page_of_messages_is_a_part_of_all(path: Path, sessions: SessionReposi
 
 
 @pytest.mark.parametrize(
-    ("session_id", "title", "said"),
+    ("session_id", "title", "contents"),
     [("a", "Chain", ["one", "two"]), ("b", "Chain", ["three"]), ("c", "Chain", ["four", "five"])],
 )
 def test_each_segment_is_read_by_its_own_id(
-    path: Path, sessions: SessionRepository, session_id: str, title: str, said: list[str]
+    path: Path, sessions: SessionRepository, session_id: str, title: str, contents: list[str]
 ) -> None:
     assert sessions.summary(session_id).title == title
-    assert sessions.summary(session_id).message_count == len(said)
-    assert texts(sessions.get(session_id).messages) == said
-    assert texts(sessions.messages(session_id, limit=1).messages) == said[-1:]
+    assert sessions.summary(session_id).message_count == len(contents)
+    assert texts(sessions.get(session_id).messages) == contents
+    assert texts(sessions.messages(session_id, limit=1).messages) == contents[-1:]
 
 
-def test_the_agent_s_copy_of_a_web_session_is_read_where_the_web_ui_has_none(
+def test_the_agent_s_copy_of_a_web_session_is_read_if_the_web_ui_has_no_file(
     path: Path, sessions: SessionRepository
 ) -> None:
     assert "web" not in ids(sessions, hidden=True)
@@ -176,7 +177,7 @@ def test_the_agent_s_copy_of_a_web_session_is_read_where_the_web_ui_has_none(
     assert sessions.summary("web").message_count == 1
 
 
-def test_a_session_without_a_message_is_none(path: Path, sessions: SessionRepository) -> None:
+def test_a_session_without_messages_does_not_exist(path: Path, sessions: SessionRepository) -> None:
     with writing(path) as db:
         add_session(db, "empty")
     for ask in (sessions.summary, sessions.get, sessions.messages, sessions.export):
@@ -187,7 +188,7 @@ def test_a_session_without_a_message_is_none(path: Path, sessions: SessionReposi
             ask("no/id")
 
 
-def test_an_export_can_be_imported_as_a_session_of_its_own(path: Path, sessions: SessionRepository) -> None:
+def test_an_export_can_be_imported_as_a_new_session(path: Path, sessions: SessionRepository) -> None:
     masked = sessions.export("rich")
     assert SECRET not in masked
     whole = json.loads(sessions.export("rich", redact=False))
@@ -203,7 +204,7 @@ def test_an_export_can_be_imported_as_a_session_of_its_own(path: Path, sessions:
 
 
 @pytest.mark.parametrize("session_id", ["rich", "c", "sub", "a", "web", "cron_daily_1"])
-def test_an_import_keeps_what_the_agent_says(
+def test_an_import_keeps_the_agent_s_messages_and_metadata(
     path: Path, sessions: SessionRepository, session_id: str
 ) -> None:
     before, agent_file = sessions.get(session_id), digest(path)
@@ -256,7 +257,7 @@ def test_a_second_import_changes_nothing(path: Path, sessions: SessionRepository
     assert file_of(sessions, "rich").stat() == stored
 
 
-def test_an_import_again_adds_what_the_agent_wrote_since(path: Path, sessions: SessionRepository) -> None:
+def test_importing_again_adds_what_the_agent_wrote_since(path: Path, sessions: SessionRepository) -> None:
     sessions.import_agent_session("rich")
     sessions.update("rich", title="Ours", pinned=True, theirs={"kept": [1]})
     before = sessions.get("rich").messages
@@ -289,7 +290,7 @@ def change_a_message(sessions: SessionRepository) -> None:
     ],
     ids=["a message more", "a message edited", "more messages than the agent's"],
 )
-def test_what_was_changed_here_is_left_as_it_is(
+def test_importing_again_leaves_a_session_changed_here_as_it_is(
     path: Path, sessions: SessionRepository, change: Callable[[SessionRepository], object]
 ) -> None:
     sessions.import_agent_session("lone")
@@ -311,7 +312,7 @@ def test_what_was_changed_here_is_left_as_it_is(
         "UPDATE messages SET active = 0 WHERE content = 'hello'",
     ],
 )
-def test_what_was_changed_there_does_not_undo_an_import(
+def test_importing_again_keeps_messages_that_the_agent_changed_or_deleted(
     path: Path, sessions: SessionRepository, change: str
 ) -> None:
     sessions.import_agent_session("lone")
@@ -322,7 +323,9 @@ def test_what_was_changed_there_does_not_undo_an_import(
     assert file_of(sessions, "lone").read_bytes() == before
 
 
-def test_a_read_only_import_grows_and_stays_read_only(path: Path, sessions: SessionRepository) -> None:
+def test_a_read_only_import_gets_new_messages_and_stays_read_only(
+    path: Path, sessions: SessionRepository
+) -> None:
     sessions.import_agent_session("lone")
     sessions.update("lone", read_only=True)
     with writing(path) as db:
@@ -334,13 +337,13 @@ def test_a_read_only_import_grows_and_stays_read_only(path: Path, sessions: Sess
         sessions.append("lone", [message()])
 
 
-def test_scheduled_jobs_go_into_one_project(path: Path, sessions: SessionRepository) -> None:
+def test_imports_of_scheduled_jobs_go_into_one_project(path: Path, sessions: SessionRepository) -> None:
     with writing(path) as db:
         add_session(db, "cron_daily_2", "tock", source="cron")
-    found = [sessions.import_agent_session(name)[0] for name in ("cron_daily_1", "cron_daily_2")]
+    imported = [sessions.import_agent_session(name)[0] for name in ("cron_daily_1", "cron_daily_2")]
     (project,) = sessions.projects.list()
     assert (project.name, project.color) == ("Cron Jobs", "#6366f1")
-    assert {session.project_id for session in found} == {project.project_id}
+    assert {session.project_id for session in imported} == {project.project_id}
     assert sorted(ids(sessions, project_id=project.project_id, hidden=True)) == [
         "cron_daily_1",
         "cron_daily_2",
@@ -351,7 +354,7 @@ def test_scheduled_jobs_go_into_one_project(path: Path, sessions: SessionReposit
 
 
 @pytest.mark.parametrize("session_id", ["lone", "cron_daily_1"])
-def test_what_is_in_the_trash_is_not_imported(
+def test_a_session_in_the_trash_is_not_imported(
     path: Path, sessions: SessionRepository, session_id: str
 ) -> None:
     sessions.import_agent_session(session_id)
@@ -364,7 +367,7 @@ def test_what_is_in_the_trash_is_not_imported(
     assert sessions.projects.list() == []
 
 
-def test_an_import_of_nothing(path: Path, sessions: SessionRepository) -> None:
+def test_importing_a_session_that_does_not_exist(path: Path, sessions: SessionRepository) -> None:
     own = started(sessions, 2)
     for session_id in ("nobody", own):
         with pytest.raises(NotFound, match=f"no session {session_id}"):
@@ -379,7 +382,7 @@ def test_an_import_of_nothing(path: Path, sessions: SessionRepository) -> None:
         sessions.import_agent_session("lone")
 
 
-def test_of_two_profiles_the_session_that_was_active_last_is_imported(
+def test_of_a_session_in_two_profiles_the_one_active_last_is_imported(
     path: Path, sessions: SessionRepository
 ) -> None:
     work = path.parent / "profiles" / "work"
@@ -407,7 +410,7 @@ REFUSED: dict[str, Callable[[SessionRepository, str], object]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_change_without_an_import_is_refused_with_what_to_do(
+def test_changing_an_agent_s_session_is_refused_with_advice_to_import_it(
     path: Path, sessions: SessionRepository, name: str
 ) -> None:
     before, files = digest(path), list(sessions.config.sessions_dir.iterdir())
@@ -427,7 +430,7 @@ def test_a_change_without_an_import_is_refused_with_what_to_do(
 # ---- deleting here --------------------------------------------------------------------------------------
 
 
-def test_a_deleted_conversation_is_hidden_and_every_segment_of_it_is_in_the_trash(
+def test_a_deleted_conversation_is_hidden_with_every_segment_in_the_trash(
     path: Path, sessions: SessionRepository
 ) -> None:
     before = digest(path)
@@ -445,7 +448,7 @@ def test_a_deleted_conversation_is_hidden_and_every_segment_of_it_is_in_the_tras
     assert digest(path) == before
 
 
-def test_a_copy_in_the_trash_says_all_that_the_session_said(path: Path, sessions: SessionRepository) -> None:
+def test_a_copy_in_the_trash_is_complete(path: Path, sessions: SessionRepository) -> None:
     session = sessions.get("rich")
     sessions.delete("rich")
     (kept,) = sessions.config.trash_dir.glob("rich.*.json")
@@ -465,7 +468,7 @@ def test_a_deleted_import_hides_the_agent_s_copy_too(path: Path, sessions: Sessi
 
 
 @pytest.mark.parametrize("delete", [SessionRepository.delete, SessionRepository.delete_everywhere])
-def test_what_nobody_has_cannot_be_deleted(
+def test_a_session_that_does_not_exist_cannot_be_deleted(
     path: Path, sessions: SessionRepository, delete: Callable[[SessionRepository, str], None]
 ) -> None:
     before = digest(path)
@@ -488,29 +491,31 @@ def test_what_nobody_has_cannot_be_deleted(
 # ---- deleting everywhere --------------------------------------------------------------------------------
 
 
-def test_a_conversation_deleted_everywhere_is_in_the_trash_before_it_goes(
+def test_a_conversation_is_in_the_trash_before_it_is_deleted_everywhere(
     path: Path, sessions: SessionRepository
 ) -> None:
-    seen: list[list[tuple[str, list[Any]]]] = []
+    in_trash_before: list[list[tuple[str, list[Any]]]] = []
 
-    def look(_: object, __: object, statement: str, *___: object) -> None:
+    def note(_: object, __: object, statement: str, *___: object) -> None:
         if statement.startswith(("DELETE FROM messages", "DELETE FROM sessions WHERE sessions.id")):
-            seen.append(in_trash(sessions))
+            in_trash_before.append(in_trash(sessions))
 
-    event.listen(sa.Engine, "before_cursor_execute", look)
+    event.listen(sa.Engine, "before_cursor_execute", note)
     try:
         sessions.delete_everywhere("c")
     finally:
-        event.remove(sa.Engine, "before_cursor_execute", look)
+        event.remove(sa.Engine, "before_cursor_execute", note)
     kept = [("a", ["one", "two"]), ("b", ["three"]), ("c", ["four", "five"])]
     assert in_trash(sessions) == kept
-    assert seen == [kept, kept]
+    assert in_trash_before == [kept, kept]
     assert in_state(path) == {"sub": 1, "lone": 2, "rich": 5, "cron_daily_1": 1, "web": 1}
     assert ids(sessions) == ["lone", "rich", "sub"]
     assert sessions.summary("sub").lineage["_parent_lineage_root_id"] is None
 
 
-def test_of_an_import_with_all_messages_one_copy_is_kept(path: Path, sessions: SessionRepository) -> None:
+def test_of_a_complete_import_only_one_copy_goes_to_the_trash(
+    path: Path, sessions: SessionRepository
+) -> None:
     sessions.import_agent_session("lone")
     sessions.append("lone", [message("ours")])
     sessions.delete_everywhere("lone")
@@ -519,7 +524,9 @@ def test_of_an_import_with_all_messages_one_copy_is_kept(path: Path, sessions: S
     assert not file_of(sessions, "lone").exists()
 
 
-def test_what_only_the_agent_has_of_an_import_is_kept(path: Path, sessions: SessionRepository) -> None:
+def test_messages_that_only_the_agent_has_of_an_import_go_to_the_trash(
+    path: Path, sessions: SessionRepository
+) -> None:
     sessions.import_agent_session("c")
     sessions.truncate("c", 1)
     sessions.append("c", [message("ours")])
@@ -536,7 +543,9 @@ def test_what_only_the_agent_has_of_an_import_is_kept(path: Path, sessions: Sess
     assert "c" not in ids(sessions)
 
 
-def test_the_agent_s_copy_of_a_web_session_goes_with_it(path: Path, sessions: SessionRepository) -> None:
+def test_deleting_a_web_session_everywhere_deletes_the_agent_s_copy(
+    path: Path, sessions: SessionRepository
+) -> None:
     sessions.import_agent_session("web")
     sessions.delete_everywhere("web")
     assert "web" not in in_state(path)
@@ -545,7 +554,9 @@ def test_the_agent_s_copy_of_a_web_session_goes_with_it(path: Path, sessions: Se
     assert [name for name, _ in in_trash(sessions)] == sorted(["web", own])
 
 
-def test_only_the_profile_that_shows_a_session_loses_it(path: Path, sessions: SessionRepository) -> None:
+def test_a_session_in_two_profiles_is_deleted_only_where_it_is_listed(
+    path: Path, sessions: SessionRepository
+) -> None:
     work = path.parent / "profiles" / "work"
     work.mkdir(parents=True)
     with writing(new_state(work / "state.db")) as db:
@@ -558,7 +569,9 @@ def test_only_the_profile_that_shows_a_session_loses_it(path: Path, sessions: Se
     assert "lone" not in ids(sessions), "what is in the trash is hidden, whoever has it"
 
 
-def test_without_an_agent_a_session_goes_to_the_trash(sessions: SessionRepository) -> None:
+def test_deleting_everywhere_without_an_agent_moves_a_session_to_the_trash(
+    sessions: SessionRepository,
+) -> None:
     own = started(sessions, 2)
     sessions.delete_everywhere(own)
     assert [name for name, _ in in_trash(sessions)] == [own]
@@ -566,7 +579,7 @@ def test_without_an_agent_a_session_goes_to_the_trash(sessions: SessionRepositor
         sessions.delete_everywhere(own)
 
 
-def test_a_refused_delete_says_what_was_done_and_what_was_not(
+def test_an_error_while_deleting_says_what_was_done_and_what_was_not(
     path: Path, sessions: SessionRepository
 ) -> None:
     before = in_state(path)
@@ -582,7 +595,7 @@ def test_a_refused_delete_says_what_was_done_and_what_was_not(
     assert "lone" not in ids(sessions)
 
 
-def test_nothing_is_lost_where_a_lock_ends_between_the_copy_and_the_delete(tmp_path: Path) -> None:
+def test_nothing_is_lost_when_a_lock_ends_between_the_copy_and_the_delete(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     path = filled_state(tmp_path / "home" / "state.db", journal="delete")
     with SessionRepository.open(hermes_home=path.parent) as sessions, ExitStack() as lock:
@@ -604,7 +617,7 @@ def test_nothing_is_lost_where_a_lock_ends_between_the_copy_and_the_delete(tmp_p
         assert {"a", "b", "c"} <= kept
 
 
-def test_saving_what_only_the_agent_has_is_refused_too(may: Path) -> None:
+def test_saving_a_session_that_only_the_agent_has_is_refused(may: Path) -> None:
     with SessionRepository.open(hermes_home=may) as sessions:
         session = sessions.get("resumed")
         with pytest.raises(ReadOnly, match="import"):
@@ -612,7 +625,7 @@ def test_saving_what_only_the_agent_has_is_refused_too(may: Path) -> None:
         assert sessions.summary("resumed").of_agent
 
 
-def test_what_the_agent_writes_during_a_delete_is_copied_too(may: Path) -> None:
+def test_messages_that_the_agent_writes_during_a_delete_are_copied_too(may: Path) -> None:
     path = may / "state.db"
     with SessionRepository.open(hermes_home=may) as sessions:
         written = False

@@ -53,7 +53,7 @@ READINGS: dict[str, Reading] = {
 
 
 def read(agent: Agent, query: Callable[[Snapshot], Any]) -> Any:
-    """Return what a query finds in one state of the file."""
+    """Return the result of a query over one state of the file."""
     with agent.reading() as snapshot:
         return query(snapshot)
 
@@ -75,8 +75,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def agent(path: Path) -> Iterator[Agent]:
     """The agent of that file."""
-    with closing(Agent(path)) as found:
-        yield found
+    with closing(Agent(path)) as opened_agent:
+        yield opened_agent
 
 
 def opened(path: Path, **values: Any) -> Any:
@@ -93,7 +93,7 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_sessions_are_the_reference_s_field_by_field_and_in_order(may: Path, name: str) -> None:
+def test_sessions_equal_those_of_the_reference_in_every_field_and_in_order(may: Path, name: str) -> None:
     theirs = expected("may", name)
     for row in theirs:
         if row["source"] == "matrix":  # which that release did not know
@@ -102,17 +102,17 @@ def test_the_sessions_are_the_reference_s_field_by_field_and_in_order(may: Path,
         assert agent.sessions(**CALLS[name]) == theirs
 
 
-def test_the_lineage_is_the_reference_s(may: Path) -> None:
+def test_lineage_equals_that_of_the_reference(may: Path) -> None:
     with writing(may / "state.db") as db:
         every = [session_id for (session_id,) in db.execute("SELECT id FROM sessions")]
     with opened(may / "state.db") as agent:
         assert agent.lineage(every) == expected("may", "lineage")
         assert agent.lineage([*every, "unknown"]) == expected("may", "lineage")
-        for session_id, told in expected("may", "lineage").items():
-            assert agent.lineage([session_id]) == {session_id: told}
+        for session_id, fields in expected("may", "lineage").items():
+            assert agent.lineage([session_id]) == {session_id: fields}
 
 
-def test_messages_are_the_reference_s(sample: Path) -> None:
+def test_messages_equal_those_of_the_reference(sample: Path) -> None:
     month = "may" if (sample / "webui/sessions/0089b5292e96.json").exists() else "aug"
     with opened(sample / "state.db") as agent:
         for session_id, theirs in expected(month, "agent_messages").items():
@@ -121,7 +121,9 @@ def test_messages_are_the_reference_s(sample: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_later_sessions_are_the_same_but_for_those_of_the_web_ui(tmp_path: Path, name: str) -> None:
+def test_sessions_of_the_later_sample_equal_the_reference_s_except_the_web_ui_s(
+    tmp_path: Path, name: str
+) -> None:
     theirs = [row for row in expected("aug", name) if row["source"] != "webui"]
     with opened(copy_sample("aug", tmp_path) / "state.db") as agent:
         ours = agent.sessions(**CALLS[name])
@@ -132,7 +134,7 @@ def test_the_later_sessions_are_the_same_but_for_those_of_the_web_ui(tmp_path: P
     assert left_out == (name == "agent_rows_all_sources")
 
 
-def test_messages_of_tools_keep_all_that_the_agent_says_of_them(tmp_path: Path) -> None:
+def test_messages_of_tools_keep_everything_that_the_agent_stores(tmp_path: Path) -> None:
     with opened(copy_sample("aug", tmp_path) / "state.db") as agent:
         for session_id, theirs in expected("aug", "agent_messages").items():
             with agent.reading() as snapshot:
@@ -141,7 +143,7 @@ def test_messages_of_tools_keep_all_that_the_agent_says_of_them(tmp_path: Path) 
                 assert {key: message[key] for key in wanted} == wanted
 
 
-def test_an_early_release_s_file_is_read(tmp_path: Path) -> None:
+def test_the_file_of_an_early_release_is_read(tmp_path: Path) -> None:
     path = Path(shutil.copyfile(SAMPLES / "agent-0.13" / "state.db", tmp_path / "state.db"))
     with writing(path) as db:
         stored = db.execute(
@@ -149,9 +151,9 @@ def test_an_early_release_s_file_is_read(tmp_path: Path) -> None:
         ).fetchall()
         sources = dict(db.execute("SELECT id, source FROM sessions"))
     with opened(path) as agent:
-        shown = agent.sessions(limit=None, exclude_sources=None)
-        assert shown
-        assert {row["source"] for row in shown} == set(sources.values()) - {"webui"}
+        listed = agent.sessions(limit=None, exclude_sources=None)
+        assert listed
+        assert {row["source"] for row in listed} == set(sources.values()) - {"webui"}
         for session_id in sources:
             wanted = [tuple(row[1:]) for row in stored if row[0] == session_id]
             assert [tuple(message.values()) for message in agent.messages(session_id)] == wanted
@@ -177,7 +179,7 @@ TOLD_BY: dict[str, set[str]] = {
 
 
 @pytest.mark.parametrize("column", OPTIONAL)
-def test_without_a_column_the_rest_is_read(tmp_path: Path, path: Path, column: str) -> None:
+def test_if_a_column_is_missing_the_rest_is_read(tmp_path: Path, path: Path, column: str) -> None:
     lacking = filled_state(tmp_path / "lacking.db", without={column})
     with opened(path) as whole, opened(lacking) as agent:
         messages = {"messages.role": "role", "messages.content": "content", "messages.timestamp": "timestamp"}
@@ -199,7 +201,7 @@ def counted(column: str) -> dict[str, Any]:
     return {"message_count": 0} if column == "sessions.message_count" else {}
 
 
-def test_without_parents_every_segment_is_a_session_of_its_own(tmp_path: Path) -> None:
+def test_without_a_parent_column_every_segment_is_a_separate_session(tmp_path: Path) -> None:
     path = filled_state(tmp_path / "state.db", without={"sessions.parent_session_id"})
     with opened(path) as agent:
         assert ids(agent.sessions()) == ["lone", "c", "b", "sub", "a"]
@@ -221,7 +223,7 @@ def test_without_any_index_the_answers_are_the_same(tmp_path: Path, path: Path) 
             assert snapshot.message_ids("c", (first, last)) == snapshot.message_ids("c") == [first, last]
 
 
-def test_an_index_over_some_messages_only_is_none(path: Path, agent: Agent) -> None:
+def test_an_index_over_only_some_messages_is_not_used(path: Path, agent: Agent) -> None:
     with writing(path) as db:
         db.execute("DROP INDEX idx_messages_session")
         db.execute("DROP INDEX idx_messages_session_active")
@@ -246,7 +248,7 @@ def test_a_column_that_a_live_writer_adds_is_read_at_once(tmp_path: Path) -> Non
         assert [message["content"] for message in agent.messages("lone")] == ["hello"]
 
 
-def test_a_column_that_a_live_writer_drops_is_missed_at_once(path: Path, agent: Agent) -> None:
+def test_a_column_that_a_live_writer_drops_is_no_longer_read(path: Path, agent: Agent) -> None:
     assert agent.sessions()[0]["model"] == "hermes-4"
     with writing(path) as db:
         db.execute("ALTER TABLE sessions DROP COLUMN model")
@@ -256,7 +258,7 @@ def test_a_column_that_a_live_writer_drops_is_missed_at_once(path: Path, agent: 
         assert len(agent.messages("lone")) == 2
 
 
-def test_another_file_in_its_place_is_read_by_its_own_columns(tmp_path: Path) -> None:
+def test_a_file_that_replaces_another_is_read_by_its_own_columns(tmp_path: Path) -> None:
     path = filled_state(tmp_path / "state.db", without={"sessions.title"}, journal="delete")
     other = filled_state(tmp_path / "other.db", without={"sessions.cwd"}, journal="delete", indexed=True)
     with writing(other) as db:
@@ -278,21 +280,21 @@ def test_another_file_in_its_place_is_read_by_its_own_columns(tmp_path: Path) ->
 # ---- values ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("active", "told"), [(1, True), (0, False), (None, True), (2, True), ("x", True)])
-def test_only_a_message_that_was_taken_back_is_left_out(
-    path: Path, agent: Agent, active: Any, told: bool
+@pytest.mark.parametrize(("active", "kept"), [(1, True), (0, False), (None, True), (2, True), ("x", True)])
+def test_only_messages_that_are_not_active_are_left_out(
+    path: Path, agent: Agent, active: Any, kept: bool
 ) -> None:
     with writing(path) as db:
         add_message(db, "lone", "again", timestamp=START + 9_000, active=active)
     assert [message["content"] for message in agent.messages("lone")] == ["hello", "world", "again"][
-        : 3 if told else 2
+        : 3 if kept else 2
     ]
     lone = agent.sessions()[0]
-    assert lone["actual_message_count"] == (3 if told else 2)
-    assert lone["last_activity"] == (START + 9_000 if told else START + 1_010)
+    assert lone["actual_message_count"] == (3 if kept else 2)
+    assert lone["last_activity"] == (START + 9_000 if kept else START + 1_010)
 
 
-def test_a_session_of_which_all_was_taken_back_is_not_listed(path: Path, agent: Agent) -> None:
+def test_a_session_without_active_messages_is_not_listed(path: Path, agent: Agent) -> None:
     with writing(path) as db:
         db.execute("UPDATE messages SET active = 0 WHERE session_id IN ('lone', 'c')")
     rows = agent.sessions()
@@ -306,7 +308,7 @@ PARTS = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"
 
 
 @pytest.mark.parametrize(
-    ("stored", "told"),
+    ("stored", "content"),
     [
         ("\0json:" + json.dumps(PARTS), PARTS),
         ("\0json:null", None),
@@ -322,24 +324,24 @@ PARTS = [{"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"
         (b"\xff bytes", "\ufffd bytes"),
     ],
 )
-def test_content_is_a_text_or_the_parts_that_the_agent_marked(
-    path: Path, agent: Agent, stored: Any, told: Any
+def test_content_is_a_text_or_the_parts_that_the_agent_encoded(
+    path: Path, agent: Agent, stored: Any, content: Any
 ) -> None:
     with writing(path) as db:
         add_session(db, "parts")
         add_message(db, "parts", stored)
-    assert agent.messages("parts") == [{"role": "user", "content": told, "timestamp": START}]
+    assert agent.messages("parts") == [{"role": "user", "content": content, "timestamp": START}]
 
 
-def test_every_key_that_says_something_is_told_of_a_message(path: Path, agent: Agent) -> None:
+def test_a_message_has_every_key_with_a_value(path: Path, agent: Agent) -> None:
     calls = [{"id": "call_1", "function": {"name": "grep", "arguments": "{}"}}]
     with writing(path) as db:
         add_session(db, "tools")
         add_message(db, "tools", "", "assistant", tool_calls=json.dumps(calls), reasoning="hm")
         add_message(db, "tools", "found", "tool", tool_call_id="call_1", tool_name="grep")
         add_message(db, "tools", "odd", tool_calls="{broken", reasoning_details="[1]")
-    told = read(agent, lambda snapshot: snapshot.messages(snapshot.message_ids("tools")))
-    assert told == [
+    messages = read(agent, lambda snapshot: snapshot.messages(snapshot.message_ids("tools")))
+    assert messages == [
         {"role": "assistant", "content": "", "timestamp": START, "tool_calls": calls, "reasoning": "hm"},
         {
             "role": "tool",
@@ -380,7 +382,9 @@ ODD = [
 @pytest.mark.parametrize(
     "column", [*(f"sessions.{name}" for name in SESSIONS), *OPTIONAL[len(SESSIONS) - 1 :]]
 )
-def test_a_value_of_any_type_harms_no_other_session(path: Path, agent: Agent, column: str) -> None:
+def test_a_value_of_an_unexpected_type_affects_no_other_session(
+    path: Path, agent: Agent, column: str
+) -> None:
     table, name = column.split(".")
     key = "id" if table == "sessions" else "session_id"
     others = [row for row in agent.sessions(exclude_sources=None) if row["id"] != "lone"]
@@ -420,14 +424,14 @@ def all_rows(agent: Agent) -> list[AgentSession]:
     return rows
 
 
-def test_the_last_activity_is_the_latest_time_that_is_one(path: Path, agent: Agent) -> None:
+def test_the_last_activity_ignores_values_that_are_not_times(path: Path, agent: Agent) -> None:
     with writing(path) as db:
         db.execute("UPDATE messages SET timestamp = 'noon' WHERE content = 'hello'")
     [lone] = [row for row in agent.sessions() if row["id"] == "lone"]
     assert lone["last_activity"] in (None, START + 1_010)
 
 
-def test_children_whose_ids_are_no_texts_are_left_out_of_a_family(tmp_path: Path) -> None:
+def test_children_whose_ids_are_not_text_are_left_out(tmp_path: Path) -> None:
     path = new_state(tmp_path / "state.db")
     with writing(path) as db:
         add_session(db, "a", "one", end_reason="compression")
@@ -441,7 +445,7 @@ def test_children_whose_ids_are_no_texts_are_left_out_of_a_family(tmp_path: Path
 
 
 @pytest.mark.parametrize("unknown", ["", "nobody", "a' OR 1=1 --", "%", "a\0", "🙂", "x" * 100_000])
-def test_an_id_that_is_none_has_no_messages_and_no_lineage(path: Path, agent: Agent, unknown: str) -> None:
+def test_an_unknown_id_has_no_messages_and_no_lineage(path: Path, agent: Agent, unknown: str) -> None:
     before = dump(path)
     assert agent.messages(unknown) == []
     assert agent.lineage([unknown]) == {}
@@ -453,7 +457,7 @@ def test_an_id_that_is_none_has_no_messages_and_no_lineage(path: Path, agent: Ag
 # ---- lists ----------------------------------------------------------------------------------------------
 
 
-def test_sessions_are_those_of_the_agent_the_newest_first(agent: Agent) -> None:
+def test_sessions_are_those_of_the_agent_newest_first(agent: Agent) -> None:
     assert ids(agent.sessions()) == ["lone", "c", "sub"]
     assert ids(agent.sessions(exclude_sources=None)) == ["cron_daily_1", "lone", "c", "sub"]
     assert ids(agent.sessions(exclude_sources=("cron", "tool"))) == ["lone", "c"]
@@ -465,7 +469,7 @@ def test_the_limit_counts_conversations(agent: Agent, limit: int | None, count: 
     assert len(agent.sessions(limit=limit)) == count
 
 
-def test_by_itself_a_list_has_two_hundred_sessions(tmp_path: Path) -> None:
+def test_by_default_at_most_two_hundred_sessions_are_listed(tmp_path: Path) -> None:
     path = new_state(tmp_path / "state.db")
     with writing(path) as db:
         db.execute("BEGIN")
@@ -489,15 +493,15 @@ def test_lineage_of_more_ids_than_one_statement_takes(tmp_path: Path) -> None:
         every = [f"s{number:04}" for number in range(2_500)]
         sizes = []
         sa.event.listen(agent._engine, "before_cursor_execute", lambda *about: sizes.append(len(about[3])))
-        told = agent.lineage(every)
-        assert list(told) == every
+        fields = agent.lineage(every)
+        assert list(fields) == every
         assert max(sizes) <= 999  # what a SQLite of before 2020 takes
-        assert {each["_parent_lineage_root_id"] for each in told.values()} == {"root"}
+        assert {each["_parent_lineage_root_id"] for each in fields.values()} == {"root"}
         assert agent.lineage([f"unknown {number}" for number in range(2_500)]) == {}
         assert agent.lineage([]) == {}
 
 
-def test_a_long_chain_and_a_circle_in_the_file_are_read(tmp_path: Path) -> None:
+def test_a_long_chain_with_a_cycle_is_read(tmp_path: Path) -> None:
     path = new_state(tmp_path / "state.db")
     with writing(path) as db:
         db.execute("BEGIN")
@@ -544,10 +548,10 @@ def test_a_writer_in_a_transaction_is_read_up_to_its_last_commit(path: Path, age
         assert ids(agent.sessions()) == ["new", "lone", "c", "sub"]
 
 
-def test_one_reading_sees_one_state_and_does_not_stop_the_writer(path: Path, agent: Agent) -> None:
+def test_one_reading_sees_one_state_and_does_not_block_the_writer(path: Path, agent: Agent) -> None:
     with writing(path) as db, agent.reading() as snapshot:
         before = snapshot.message_stats()
-        add_message(db, "lone", "meanwhile")
+        add_message(db, "lone", "later")
         db.execute("DELETE FROM messages WHERE session_id = 'a'")
         assert snapshot.message_stats() == before
         assert snapshot.message_stats_since(0) == before
@@ -555,7 +559,7 @@ def test_one_reading_sees_one_state_and_does_not_stop_the_writer(path: Path, age
     assert agent.messages("a") == []
 
 
-def test_what_was_said_since_a_message_is_that_alone(path: Path, agent: Agent) -> None:
+def test_stats_since_a_message_count_only_later_messages(path: Path, agent: Agent) -> None:
     with agent.reading() as snapshot:
         assert snapshot.message_stats_since(0) == snapshot.message_stats()
         last = snapshot.last_message()
@@ -563,12 +567,12 @@ def test_what_was_said_since_a_message_is_that_alone(path: Path, agent: Agent) -
     with writing(path) as db:
         add_message(db, "lone", "new", timestamp=START + 7)
     with agent.reading() as snapshot:
-        said = snapshot.message_stats_since(last)
-        assert said == {"lone": MessageStats(1, START + 7, last + 1, last + 1)}
+        stats = snapshot.message_stats_since(last)
+        assert stats == {"lone": MessageStats(1, START + 7, last + 1, last + 1)}
         assert snapshot.last_message() == last + 1
 
 
-def test_threads_that_share_an_agent_do_not_disturb_each_other(agent: Agent) -> None:
+def test_threads_that_share_an_agent_do_not_interfere(agent: Agent) -> None:
     wanted = ids(agent.sessions())
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -600,11 +604,13 @@ def stored(path: Path) -> tuple[set[str], dict[str, str | None], dict[str, int]]
     return set(parents), parents, counts
 
 
-def test_deleting_a_conversation_by_its_latest_segment_deletes_all_of_it(path: Path, agent: Agent) -> None:
+def test_deleting_a_conversation_by_its_latest_segment_deletes_every_segment(
+    path: Path, agent: Agent
+) -> None:
     assert agent.conversation("c") == ["a", "b", "c"]
     assert agent.delete("c") is True
-    found, parents, counts = stored(path)
-    assert found == {"sub", "lone", "cron_daily_1", "web"}
+    present, parents, counts = stored(path)
+    assert present == {"sub", "lone", "cron_daily_1", "web"}
     assert parents["sub"] is None  # a child that is no segment stays
     assert counts == {"sub": 1, "lone": 2, "cron_daily_1": 1, "web": 1}
     assert ids(agent.sessions()) == ["lone", "sub"]
@@ -612,17 +618,19 @@ def test_deleting_a_conversation_by_its_latest_segment_deletes_all_of_it(path: P
 
 
 @pytest.mark.parametrize("one", ["a", "b"])
-def test_deleting_an_inner_segment_deletes_it_alone(path: Path, agent: Agent, one: str) -> None:
+def test_deleting_an_inner_segment_deletes_only_that(path: Path, agent: Agent, one: str) -> None:
     before = stored(path)
     assert agent.conversation(one) == [one]
     assert agent.delete(one) is True
-    found, parents, counts = stored(path)
-    assert found == before[0] - {one}
+    present, parents, counts = stored(path)
+    assert present == before[0] - {one}
     assert parents == {id: None if parent == one else parent for id, parent in before[1].items() if id != one}
     assert counts == {id: count for id, count in before[2].items() if id != one}
 
 
-def test_a_conversation_goes_with_the_segments_after_its_latest_message(path: Path, agent: Agent) -> None:
+def test_deleting_a_conversation_deletes_the_empty_segments_after_its_latest_message(
+    path: Path, agent: Agent
+) -> None:
     with writing(path) as db:
         db.execute("UPDATE sessions SET end_reason = 'compression' WHERE id = 'c'")
         add_session(db, "empty", parent_session_id="c", begun=START + 900)
@@ -632,11 +640,11 @@ def test_a_conversation_goes_with_the_segments_after_its_latest_message(path: Pa
     assert stored(path)[0] == {"sub", "lone", "cron_daily_1", "web"}
 
 
-def test_what_lists_show_is_what_a_delete_takes_from_them(path: Path, agent: Agent) -> None:
-    shown = ids(agent.sessions(exclude_sources=None))
-    while shown:
-        assert agent.delete(shown.pop())
-        assert ids(agent.sessions(exclude_sources=None)) == shown
+def test_a_delete_removes_exactly_one_conversation_from_the_list(path: Path, agent: Agent) -> None:
+    listed = ids(agent.sessions(exclude_sources=None))
+    while listed:
+        assert agent.delete(listed.pop())
+        assert ids(agent.sessions(exclude_sources=None)) == listed
     assert stored(path)[0] == {"web"}
 
 
@@ -646,7 +654,7 @@ def test_deleting_an_unknown_session_changes_nothing(path: Path, agent: Agent) -
     assert dump(path) == before
 
 
-def test_deleting_from_a_real_file_keeps_its_search_index_whole(may: Path) -> None:
+def test_deleting_from_a_real_file_keeps_its_search_index_intact(may: Path) -> None:
     path = may / "state.db"
     with writing(path) as db:
         db.execute("INSERT INTO session_model_usage (session_id, model) VALUES ('chain1_seg1', 'm')")
@@ -654,8 +662,8 @@ def test_deleting_from_a_real_file_keeps_its_search_index_whole(may: Path) -> No
         before = ids(agent.sessions())
         assert agent.delete("chain1_seg2")
         assert ids(agent.sessions()) == [id for id in before if id != "chain1_seg2"]
-    found, parents, counts = stored(path)
-    assert not {id for id in found if id.startswith("chain1_")}
+    present, parents, counts = stored(path)
+    assert not {id for id in present if id.startswith("chain1_")}
     assert parents["child_of_chain1"] is None
     with writing(path) as db:
         for table in ("messages_fts", "messages_fts_trigram"):
@@ -686,7 +694,9 @@ def test_a_locked_file_refuses_the_delete_and_keeps_everything(
         assert agent.delete("c")
 
 
-def test_nobody_writes_between_what_a_delete_reads_and_what_it_deletes(path: Path, agent: Agent) -> None:
+def test_no_other_program_writes_between_the_reads_and_the_deletes_of_a_delete(
+    path: Path, agent: Agent
+) -> None:
     refused = []
 
     def write(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -716,7 +726,7 @@ def test_a_delete_that_fails_midway_keeps_everything(path: Path, agent: Agent) -
     assert dump(path) == before
 
 
-def test_nothing_is_deleted_where_there_is_no_file(tmp_path: Path) -> None:
+def test_deleting_without_a_file_creates_nothing(tmp_path: Path) -> None:
     with opened(tmp_path / "state.db") as agent, pytest.raises(AgentUnavailable) as raised:
         agent.delete("a")
     assert raised.value.absent
@@ -740,7 +750,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_name_of_a_folder_is_read_and_nothing_is_made_beside_it(tmp_path: Path, name: str) -> None:
+def test_a_folder_of_any_name_works_and_no_other_is_created(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
     # Python's own SQLite takes no name that is not UTF-8.
@@ -858,7 +868,7 @@ def test_a_file_cut_short_says_so(tmp_path: Path, size: float) -> None:
     check_unavailable(path, None)
 
 
-def test_a_file_locked_whole_says_so(impatient: None, tmp_path: Path) -> None:
+def test_an_exclusively_locked_file_says_so(impatient: None, tmp_path: Path) -> None:
     path = filled_state(tmp_path / "state.db", journal="delete")
     with locked_elsewhere(path, "BEGIN EXCLUSIVE"):
         check_unavailable(path, "database is locked")
@@ -866,7 +876,7 @@ def test_a_file_locked_whole_says_so(impatient: None, tmp_path: Path) -> None:
         assert ids(agent.sessions()) == ["lone", "c", "sub"]
 
 
-def test_a_file_that_goes_while_it_is_read_says_so(path: Path, agent: Agent) -> None:
+def test_a_file_that_is_removed_while_it_is_read_says_so(path: Path, agent: Agent) -> None:
     @sa.event.listens_for(agent._engine, "begin")
     def lose(connection: Connection) -> None:
         for each in path.parent.glob("state.db*"):
@@ -879,7 +889,7 @@ def test_a_file_that_goes_while_it_is_read_says_so(path: Path, agent: Agent) -> 
     assert handles() == before
 
 
-def test_messages_without_numbers_cannot_be_read(tmp_path: Path) -> None:
+def test_messages_without_ids_cannot_be_read(tmp_path: Path) -> None:
     path = filled_state(tmp_path / "state.db", without={"messages.id"})
     with opened(path) as agent:
         for name in ("sessions", "messages"):
@@ -928,7 +938,7 @@ with os.scandir("/proc/self/fd") as found:
 def test_a_file_of_another_user_says_so(folder_mode: int, file_mode: int, reason: str) -> None:
     if os.geteuid() != 0:
         pytest.skip("becoming another user takes root")
-    # Not in `tmp_path`, into which nobody else can look.
+    # Not in `tmp_path`, which no other user can read.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "hermes-home-of-somebody"
         folder.mkdir()
@@ -965,7 +975,7 @@ UNNOTICED = {
 
 
 @pytest.mark.parametrize("change", NOTICED)
-def test_the_fingerprint_changes_with(path: Path, agent: Agent, change: str) -> None:
+def test_the_fingerprint_changes(path: Path, agent: Agent, change: str) -> None:
     before = fingerprint(agent)
     with writing(path) as db:
         db.execute(NOTICED[change])
@@ -973,7 +983,7 @@ def test_the_fingerprint_changes_with(path: Path, agent: Agent, change: str) -> 
 
 
 @pytest.mark.parametrize("change", UNNOTICED)
-def test_the_fingerprint_does_not_change_with(path: Path, agent: Agent, change: str) -> None:
+def test_the_fingerprint_does_not_change(path: Path, agent: Agent, change: str) -> None:
     before = fingerprint(agent)
     with writing(path) as db:
         db.execute(UNNOTICED[change])
@@ -984,7 +994,7 @@ def fingerprint(agent: Agent) -> str:
     return str(read(agent, lambda snapshot: snapshot.fingerprint()))
 
 
-def test_the_fingerprint_tells_titles_that_end_in_digits_from_each_other(tmp_path: Path) -> None:
+def test_the_fingerprint_distinguishes_titles_that_end_in_digits(tmp_path: Path) -> None:
     path = new_state(tmp_path / "state.db")
     with writing(path) as db:
         for number in range(1, 22):
@@ -996,7 +1006,7 @@ def test_the_fingerprint_tells_titles_that_end_in_digits_from_each_other(tmp_pat
             assert fingerprint(agent) != before
 
 
-def test_the_outline_is_what_the_rows_say(may: Path) -> None:
+def test_the_outline_agrees_with_the_rows(may: Path) -> None:
     with opened(may / "state.db") as agent:
         outline = read(agent, lambda snapshot: snapshot.outline())
         rows = all_rows(agent)
@@ -1004,12 +1014,12 @@ def test_the_outline_is_what_the_rows_say(may: Path) -> None:
     assert outline == {row.segment.id: (row.segment.title, row.segment.parent_session_id) for row in rows}
 
 
-def test_rows_of_some_ids_are_those_of_all(may: Path) -> None:
+def test_the_sessions_of_some_ids_are_the_same_as_among_all(may: Path) -> None:
     with opened(may / "state.db") as agent, agent.reading() as snapshot:
         rows = {row.segment.id: row for row in snapshot.sessions(snapshot.message_stats())}
         for some in (["resumed"], ["chain0_seg0", "nobody", "chain0_seg1"], list(rows), []):
-            found = {row.segment.id: row for row in snapshot.sessions(snapshot.message_stats(some), some)}
-            assert found == {id: row for id, row in rows.items() if id in some}
+            chosen = {row.segment.id: row for row in snapshot.sessions(snapshot.message_stats(some), some)}
+            assert chosen == {id: row for id, row in rows.items() if id in some}
             assert snapshot.message_stats(some) == {
                 id: s for id, s in snapshot.message_stats().items() if id in some
             }
@@ -1036,7 +1046,7 @@ QUERIES: dict[str, tuple[Callable[[Snapshot], object], str]] = {
 
 @pytest.mark.parametrize("name", QUERIES)
 @pytest.mark.parametrize("indexed", ["may", "made"])
-def test_a_hot_query_goes_by_an_index(tmp_path: Path, name: str, indexed: str) -> None:
+def test_a_frequent_query_uses_an_index(tmp_path: Path, name: str, indexed: str) -> None:
     path = copy_sample("may", tmp_path) / "state.db" if indexed == "may" else filled_state(tmp_path / "s.db")
     query, wanted = QUERIES[name]
     statements: list[tuple[str, Any]] = []
@@ -1058,10 +1068,10 @@ def test_a_hot_query_goes_by_an_index(tmp_path: Path, name: str, indexed: str) -
     assert [step for step in scans if "COVERING INDEX" not in step] == []
 
 
-# ---- seen, and the names of jobs ------------------------------------------------------------------------
+# ---- file versions, and the names of jobs ---------------------------------------------------------------
 
 
-def test_what_is_seen_changes_with_a_write_and_not_with_a_reading(path: Path, agent: Agent) -> None:
+def test_file_versions_change_with_a_write_and_not_with_a_read(path: Path, agent: Agent) -> None:
     before = agent.file_versions()
     for reading in READINGS.values():
         reading(agent)
@@ -1072,7 +1082,7 @@ def test_what_is_seen_changes_with_a_write_and_not_with_a_reading(path: Path, ag
     assert len({before, during, agent.file_versions()}) == 3
 
 
-def test_what_is_seen_of_no_file_is_nothing(tmp_path: Path) -> None:
+def test_file_versions_without_a_file(tmp_path: Path) -> None:
     with opened(tmp_path / "state.db") as agent:
         assert agent.file_versions().modified_at == 0
         before = agent.file_versions()
@@ -1080,7 +1090,7 @@ def test_what_is_seen_of_no_file_is_nothing(tmp_path: Path) -> None:
         assert agent.file_versions() != before
 
 
-def test_what_is_seen_changes_with_the_names_of_jobs(path: Path, agent: Agent) -> None:
+def test_file_versions_change_with_the_names_of_jobs(path: Path, agent: Agent) -> None:
     before = agent.file_versions()
     (path.parent / "cron").mkdir()
     (path.parent / "cron" / "jobs.json").write_text("[]")
@@ -1103,7 +1113,7 @@ def test_what_is_seen_changes_with_the_names_of_jobs(path: Path, agent: Agent) -
         (None, {}),
     ],
 )
-def test_names_of_jobs_are_those_that_can_be_read(
+def test_job_names_are_those_that_can_be_read(
     path: Path, agent: Agent, stored: str | None, names: dict[str, str]
 ) -> None:
     if stored is not None:

@@ -1,4 +1,4 @@
-"""What is typed, as terms and expressions; words of texts; and what of a text is shown."""
+"""Parsing queries, the expressions made of them, the words of texts, and snippets."""
 
 import re
 import sqlite3
@@ -58,7 +58,7 @@ PARSED = {
 
 
 @pytest.mark.parametrize("text", PARSED)
-def test_what_is_typed_becomes_terms(text: str) -> None:
+def test_a_query_is_parsed_into_terms(text: str) -> None:
     wanted, unwanted = PARSED[text]
     assert parse(text) == Query(tuple(wanted), tuple(unwanted))
 
@@ -69,7 +69,7 @@ def test_a_query_that_is_too_long_is_refused_with_the_limit() -> None:
         parse("x" * (LONGEST_QUERY + 1))
 
 
-# ---- as FTS5 finds it -------------------------------------------------------------------------------------
+# ---- FTS5 -------------------------------------------------------------------------------------------------
 
 TEXTS = {
     "english": "The quarterly budget review was moved to Friday.",
@@ -141,25 +141,25 @@ def texts() -> Iterator[sqlite3.Connection]:
 def matching(texts: sqlite3.Connection, text: str, mode: MatchMode) -> set[str]:
     """Return the names of the texts that a query finds."""
     names = list(TEXTS)
-    found = texts.execute("SELECT rowid FROM t WHERE t MATCH ?", (fts_expression(parse(text), mode, {}),))
-    return {names[number] for (number,) in found}
+    rows = texts.execute("SELECT rowid FROM t WHERE t MATCH ?", (fts_expression(parse(text), mode, {}),))
+    return {names[number] for (number,) in rows}
 
 
 @pytest.mark.parametrize(
     ("typed", "mode", "expected"),
     [
-        *((typed, MatchMode.WORD, found) for typed, found in (FOUND | STARRED).items()),
-        *((typed, MatchMode.PREFIX, found) for typed, found in BEGUN.items()),
+        *((typed, MatchMode.WORD, names) for typed, names in (FOUND | STARRED).items()),
+        *((typed, MatchMode.PREFIX, names) for typed, names in BEGUN.items()),
     ],
 )
-def test_sqlite_finds_what_was_meant(
+def test_sqlite_finds_the_texts_that_match(
     texts: sqlite3.Connection, typed: str, mode: MatchMode, expected: set[str]
 ) -> None:
     assert matching(texts, typed, mode) == expected
 
 
 @given(st.text(max_size=60) | st.text("\"'*-^()[]{}:+~|&!\\ab会 \n", max_size=60))
-def test_whatever_is_typed_is_a_search_and_never_an_error(typed: str) -> None:
+def test_every_text_is_a_valid_query(typed: str) -> None:
     query = parse(typed)
     if not query.required:
         return
@@ -171,12 +171,12 @@ def test_whatever_is_typed_is_a_search_and_never_an_error(typed: str) -> None:
             assert not db.execute("SELECT * FROM w WHERE w MATCH ?", (text,)).fetchall()
             match_pattern(query, mode).search("some text")
         short = {text: ["abc", 'a"c'] for text in short_texts(query)}
-        found = trigram_expression(query, short)
-        assert not found or not db.execute("SELECT * FROM p WHERE p MATCH ?", (found,)).fetchall()
+        parts = trigram_expression(query, short)
+        assert not parts or not db.execute("SELECT * FROM p WHERE p MATCH ?", (parts,)).fetchall()
 
 
 @given(st.text("会话数据库列a b", min_size=1, max_size=30), st.data())
-def test_any_part_of_a_text_without_spaces_is_found_in_it(text: str, data: st.DataObject) -> None:
+def test_any_part_of_a_text_without_spaces_is_found(text: str, data: st.DataObject) -> None:
     runs = re.findall("[会话数据库列]+", text)
     if not runs:
         return
@@ -186,22 +186,22 @@ def test_any_part_of_a_text_without_spaces_is_found_in_it(text: str, data: st.Da
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE VIRTUAL TABLE t USING fts5 (x, content = '', tokenize = 'unicode61')")
         db.execute("INSERT INTO t (rowid, x) VALUES (1, ?)", (split_unspaced(text),))
-        found = db.execute(
+        count = db.execute(
             "SELECT count(*) FROM t WHERE t MATCH ?", (fts_expression(parse(part), MatchMode.WORD, {}),)
         )
-        assert found.fetchone() == (1,)
+        assert count.fetchone() == (1,)
 
 
 # ---- words ------------------------------------------------------------------------------------------------
 
 
 @given(st.text())
-def test_folding_leaves_every_character_in_its_place(text: str) -> None:
+def test_folding_keeps_every_character_at_its_position(text: str) -> None:
     composed = unicodedata.normalize("NFC", text)
     assert len(fold(composed)) == len(composed)
 
 
-def test_the_words_of_a_text_are_told_in_any_case_and_without_accents() -> None:
+def test_words_are_folded_and_each_occurs_once() -> None:
     assert distinct_words("get_cli_Sessions, SessionRepository") == {
         "get",
         "cli",
@@ -235,14 +235,14 @@ MESSAGES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_what_of_a_message_is_searched(name: str) -> None:
-    said, text = MESSAGES[name]
-    assert indexed_text(read_message(said)).text == text
+def test_the_indexed_text_of_a_message(name: str) -> None:
+    message, text = MESSAGES[name]
+    assert indexed_text(read_message(message)).text == text
 
 
-# ---- shown ------------------------------------------------------------------------------------------------
+# ---- snippets ---------------------------------------------------------------------------------------------
 
-SHOWN = {
+SNIPPETS = {
     ("budget", "The Budget, the budgets"): "The <Budget>, the budgets",
     ("budg*", "The Budget, the budgets"): "The <Budg>et, the <budg>ets",
     ("cli_sess*", "get_cli_sessions"): "get_<cli_sess>ions",
@@ -256,26 +256,26 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize(("typed", "text"), SHOWN)
-def test_what_matches_is_marked(typed: str, text: str) -> None:
-    found = make_snippet(text, match_pattern(parse(typed), MatchMode.WORD), str)
-    assert found.replace(MATCH_START, "<").replace(MATCH_END, ">") == SHOWN[typed, text]
+@pytest.mark.parametrize(("typed", "text"), SNIPPETS)
+def test_matches_are_marked(typed: str, text: str) -> None:
+    snippet = make_snippet(text, match_pattern(parse(typed), MatchMode.WORD), str)
+    assert snippet.replace(MATCH_START, "<").replace(MATCH_END, ">") == SNIPPETS[typed, text]
 
 
-def test_a_snippet_is_short_whole_words_and_around_the_match() -> None:
+def test_a_snippet_is_short_and_begins_with_a_whole_word_near_the_match() -> None:
     text = "before " * 500 + "needle " + "after " * 500
-    found = make_snippet(text, match_pattern(parse("needle"), MatchMode.WORD), str)
-    assert found.startswith("…before ")
-    assert f"{MATCH_START}needle{MATCH_END} after" in found
-    assert found.endswith("…")
-    assert len(found) < 250
+    snippet = make_snippet(text, match_pattern(parse("needle"), MatchMode.WORD), str)
+    assert snippet.startswith("…before ")
+    assert f"{MATCH_START}needle{MATCH_END} after" in snippet
+    assert snippet.endswith("…")
+    assert len(snippet) < 250
 
 
-def test_what_is_masked_is_masked_before_anything_is_cut_or_marked() -> None:
+def test_text_is_masked_before_it_is_cut_and_marked() -> None:
     secret = "sk-" + "a1B2" * 12
-    found = make_snippet(
+    snippet = make_snippet(
         f"the key {secret} here",
         match_pattern(parse("a1B2*"), MatchMode.SUBSTRING),
         lambda text: text.replace(secret, "***"),
     )
-    assert found == "the key *** here"
+    assert snippet == "the key *** here"

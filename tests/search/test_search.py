@@ -1,4 +1,4 @@
-"""The search as its callers see it: both stores, fresh after every change by anybody, mended when broken."""
+"""Search as its callers see it: both stores, current after every change, repaired when broken."""
 
 import gc
 import os
@@ -35,18 +35,18 @@ from ..support.make import message, started, turns, write, write_document
 START = 1_777_000_000.0
 
 
-def found(sessions: SessionRepository, text: str, **how: Any) -> list[str]:
-    """Return the ids that a search finds, as soon as one says that all was searchable."""
+def find(sessions: SessionRepository, text: str, **how: Any) -> list[str]:
+    """Return the ids that a search finds once everything is indexed."""
     until = time.monotonic() + 60
     hits = sessions.search(text, **how)
-    while hits.missing and time.monotonic() < until:  # the background is busy with it
+    while hits.missing and time.monotonic() < until:  # the background is indexing
         hits = sessions.search(text, **how)
     assert not hits.partial, (hits.missing, hits.warnings)
     return [hit.session_id for hit in hits]
 
 
-def said(sessions: SessionRepository, *texts: str, **metadata: Any) -> str:
-    """Store a session with these messages, of user and assistant in turn, and return its id."""
+def write_session(sessions: SessionRepository, *texts: str, **metadata: Any) -> str:
+    """Store a session with these messages, from user and assistant in turn, and return its id."""
     session = sessions.new(**metadata)
     roles = ("user", "assistant")
     messages = [message(text, roles[at % 2], START + 60 * at) for at, text in enumerate(texts)]
@@ -60,12 +60,12 @@ def only(hits: list[Hit]) -> Hit:
     return hit
 
 
-# ---- what is found ----------------------------------------------------------------------------------------
+# ---- what matches, and in which order ---------------------------------------------------------------------
 
 
-def test_a_message_is_found_with_its_place_and_what_stands_around_it(sessions: SessionRepository) -> None:
-    chosen = said(sessions, "hello", "the quarterly budget review is due", title="Meeting")
-    said(sessions, "of something else")
+def test_a_hit_has_the_message_s_position_and_the_text_around_the_match(sessions: SessionRepository) -> None:
+    chosen = write_session(sessions, "hello", "the quarterly budget review is due", title="Meeting")
+    write_session(sessions, "of something else")
     hit = only(sessions.search("Budget"))
     assert (hit.session_id, hit.segment_id, hit.title) == (chosen, chosen, "Meeting")
     assert (hit.match, hit.message_index, hit.source) == ("content", 1, "webui")
@@ -74,42 +74,44 @@ def test_a_message_is_found_with_its_place_and_what_stands_around_it(sessions: S
 
 
 def test_titles_come_first_then_whole_words_then_beginnings_then_parts(sessions: SessionRepository) -> None:
-    part = said(sessions, "the xbudgetary thing")
-    begins = said(sessions, "budgeting is hard")
-    word = said(sessions, "our budget")
-    title_begins = said(sessions, "hello", title="Budgets of all")
-    title = said(sessions, "hello", title="The budget")
-    title_part = said(sessions, "hello", title="Xbudgetx")
-    assert found(sessions, "budget") == [title, title_begins, word, begins, title_part, part]
+    part = write_session(sessions, "the xbudgetary thing")
+    begins = write_session(sessions, "budgeting is hard")
+    word = write_session(sessions, "our budget")
+    title_begins = write_session(sessions, "hello", title="Budgets of all")
+    title = write_session(sessions, "hello", title="The budget")
+    title_part = write_session(sessions, "hello", title="Xbudgetx")
+    assert find(sessions, "budget") == [title, title_begins, word, begins, title_part, part]
     scores = [hit.score for hit in sessions.search("budget")]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_a_conversation_is_one_hit_with_its_best_message(sessions: SessionRepository) -> None:
     long = "padding " * 300
-    chosen = said(sessions, f"needle {long}", "needle needle", f"{long} needle {long}")
+    chosen = write_session(sessions, f"needle {long}", "needle needle", f"{long} needle {long}")
     hit = only(sessions.search("needle"))
     assert (hit.session_id, hit.message_index) == (chosen, 1)
 
 
-def test_of_two_equal_messages_the_newer_comes_first(sessions: SessionRepository) -> None:
+def test_equal_messages_come_newest_first(sessions: SessionRepository) -> None:
     ids = []
     for at in (START, START + 40 * 86_400, START + 20 * 86_400):
         session = sessions.new()
         sessions.append(session.session_id, [message("the same words", at=at)])
         ids.append(session.session_id)
-    assert found(sessions, "same words") == [ids[1], ids[2], ids[0]]
+    assert find(sessions, "same words") == [ids[1], ids[2], ids[0]]
 
 
 @pytest.mark.parametrize(
     "typed",
     ["数据", "数据库", "检索", "検索", "검색", "get_cli_sess", "li_sessi", "ession", "CAFÉ", "vergrö"],
 )
-def test_scripts_parts_of_identifiers_and_accents(sessions: SessionRepository, typed: str) -> None:
+def test_unspaced_scripts_parts_of_identifiers_and_accents_are_found(
+    sessions: SessionRepository, typed: str
+) -> None:
     text = "数据库检索 検索する 검색합니다 get_cli_sessions() cafe Vergrößerung"
-    chosen = said(sessions, text)
-    said(sessions, "nothing of that")
-    assert found(sessions, typed) == [chosen]
+    chosen = write_session(sessions, text)
+    write_session(sessions, "nothing of that")
+    assert find(sessions, typed) == [chosen]
     assert "\x02" in only(sessions.search(typed)).snippet
 
 
@@ -126,13 +128,13 @@ def test_words_of_tools_reasoning_and_attachments_are_found(sessions: SessionRep
     )
     for word, index in {"zebra": 0, "giraffe": 1, "walrus": 1, "run_shell": 1, "pelican": 2}.items():
         assert only(sessions.search(word)).message_index == index
-    assert found(sessions, "toucan") == []  # behind the first 4,000 characters of a tool's answer
+    assert find(sessions, "toucan") == []  # behind the first 4,000 characters of a tool's answer
 
 
-def test_nothing_typed_finds_nothing(sessions: SessionRepository) -> None:
+def test_a_query_without_words_finds_nothing(sessions: SessionRepository) -> None:
     started(sessions)
     for typed in ("", "  ", '"', "***", "- -"):
-        assert found(sessions, typed) == []
+        assert find(sessions, typed) == []
 
 
 BAD: list[dict[str, Any]] = [
@@ -148,14 +150,14 @@ BAD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("given_", BAD)
-def test_a_bad_argument_is_named(sessions: SessionRepository, given_: dict[str, Any]) -> None:
+def test_the_error_names_the_invalid_argument(sessions: SessionRepository, given_: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue, match=[*given_][-1]):
         sessions.search(**given_)
 
 
 def test_credentials_are_masked_in_title_and_snippet(sessions: SessionRepository) -> None:
     secret = "sk-" + "abcdefgh" * 4
-    said(sessions, f"needle API_KEY={secret} here", title=f"needle {secret}")
+    write_session(sessions, f"needle API_KEY={secret} here", title=f"needle {secret}")
     for scope in ("title", "content"):
         hit = only(sessions.search("needle", scope=scope))
         assert secret not in hit.snippet + hit.title
@@ -166,101 +168,101 @@ def test_credentials_are_masked_in_title_and_snippet(sessions: SessionRepository
 # ---- filters and pages ------------------------------------------------------------------------------------
 
 
-def test_filters_leave_what_the_list_would_leave(sessions: SessionRepository) -> None:
+def test_filters_are_those_of_lists(sessions: SessionRepository) -> None:
     project = sessions.projects.create("Atlas").project_id
-    plain = said(sessions, "needle")
-    work = said(sessions, "needle", profile="work")
-    filed = said(sessions, "needle", project_id=project)
-    old = said(sessions, "needle", archived=True)
-    cron = said(sessions, "needle", source_tag="cron")
+    plain = write_session(sessions, "needle")
+    work = write_session(sessions, "needle", profile="work")
+    filed = write_session(sessions, "needle", project_id=project)
+    old = write_session(sessions, "needle", archived=True)
+    cron = write_session(sessions, "needle", source_tag="cron")
     everything = {plain, work, filed, old}
-    assert set(found(sessions, "needle")) == everything
-    assert set(found(sessions, "needle", hidden=True)) == everything | {cron}
-    assert found(sessions, "needle", profile="work") == [work]
-    assert found(sessions, "needle", project_id=project) == [filed]
-    assert found(sessions, "needle", archived=True) == [old]
-    assert set(found(sessions, "needle", archived=False)) == everything - {old}
-    assert found(sessions, "needle", source="cli") == []
+    assert set(find(sessions, "needle")) == everything
+    assert set(find(sessions, "needle", hidden=True)) == everything | {cron}
+    assert find(sessions, "needle", profile="work") == [work]
+    assert find(sessions, "needle", project_id=project) == [filed]
+    assert find(sessions, "needle", archived=True) == [old]
+    assert set(find(sessions, "needle", archived=False)) == everything - {old}
+    assert find(sessions, "needle", source="cli") == []
 
 
-def test_role_time_and_depth_are_of_the_message(sessions: SessionRepository) -> None:
-    chosen = said(sessions, "needle one", "needle two", "needle three")
+def test_role_time_and_depth_select_messages(sessions: SessionRepository) -> None:
+    chosen = write_session(sessions, "needle one", "needle two", "needle three")
     assert only(sessions.search("needle", role="assistant")).message_index == 1
     assert only(sessions.search("needle", since=START + 100)).message_index == 2
     assert only(sessions.search("needle", until=START + 60)).message_index == 0
     assert only(sessions.search("three", depth=3)).session_id == chosen
-    assert found(sessions, "three", depth=2) == []
-    assert found(sessions, "three", depth=0) == [chosen]
+    assert find(sessions, "three", depth=2) == []
+    assert find(sessions, "three", depth=0) == [chosen]
 
 
-def test_pages_put_together_are_the_whole(sessions: SessionRepository) -> None:
+def test_all_pages_together_are_the_whole_result(sessions: SessionRepository) -> None:
     for number in range(25):
-        said(sessions, f"needle {number}", title="needle too" if number % 3 == 0 else "Other")
-    whole = found(sessions, "needle", limit=100)
+        write_session(sessions, f"needle {number}", title="needle too" if number % 3 == 0 else "Other")
+    whole = find(sessions, "needle", limit=100)
     assert len(set(whole)) == 25
-    paged = [found(sessions, "needle", limit=4, offset=offset) for offset in range(0, 28, 4)]
+    paged = [find(sessions, "needle", limit=4, offset=offset) for offset in range(0, 28, 4)]
     assert [each for page in paged for each in page] == whole
 
 
-def test_more_matches_than_are_ranked_at_once_are_all_found(sessions: SessionRepository) -> None:
-    lone = said(sessions, "needle")
+def test_more_matches_than_one_window_are_all_found(sessions: SessionRepository) -> None:
+    lone = write_session(sessions, "needle")
     busy = sessions.new()
     sessions.append(busy.session_id, [message(f"needle {number}") for number in range(2_500)])
-    assert sorted(found(sessions, "needle", limit=10)) == sorted([lone, busy.session_id])
+    assert sorted(find(sessions, "needle", limit=10)) == sorted([lone, busy.session_id])
 
 
-# ---- fresh ------------------------------------------------------------------------------------------------
+# ---- changes ----------------------------------------------------------------------------------------------
 
 
-def test_every_change_of_ours_shows_in_the_next_search(sessions: SessionRepository) -> None:
-    chosen = said(sessions, "first", "second")
-    assert found(sessions, "second") == [chosen]
+def test_every_change_made_here_shows_in_the_next_search(sessions: SessionRepository) -> None:
+    chosen = write_session(sessions, "first", "second")
+    assert find(sessions, "second") == [chosen]
     sessions.append(chosen, [message("third")])
     assert only(sessions.search("third")).message_index == 2
     sessions.update(chosen, title="Renamed thing")
     assert only(sessions.search("renamed")).match == "title"
     sessions.truncate(chosen, 2)
-    assert found(sessions, "third") == []
+    assert find(sessions, "third") == []
     sessions.append(chosen, [message("fourth")])
     assert only(sessions.search("fourth")).message_index == 2
     session = sessions.get(chosen)
     session.messages[0]["content"] = "zeroth"
     sessions.save(session)
-    assert (found(sessions, "first"), found(sessions, "zeroth")) == ([], [chosen])
+    assert (find(sessions, "first"), find(sessions, "zeroth")) == ([], [chosen])
     assert only(sessions.search("fourth")).message_index == 2
     copy = sessions.duplicate(chosen).session_id
-    assert set(found(sessions, "zeroth")) == {chosen, copy}
+    assert set(find(sessions, "zeroth")) == {chosen, copy}
     sessions.clear(chosen)
-    assert found(sessions, "zeroth") == [copy]
+    assert find(sessions, "zeroth") == [copy]
 
 
-def test_what_lies_in_the_trash_is_not_found_until_it_is_restored(sessions: SessionRepository) -> None:
-    chosen = said(sessions, "needle", title="Pin")
-    assert found(sessions, "needle") == [chosen]
+def test_a_session_in_the_trash_is_not_found_until_it_is_restored(sessions: SessionRepository) -> None:
+    chosen = write_session(sessions, "needle", title="Pin")
+    assert find(sessions, "needle") == [chosen]
     sessions.delete(chosen)
-    assert (found(sessions, "needle"), found(sessions, "pin")) == ([], [])
+    assert (find(sessions, "needle"), find(sessions, "pin")) == ([], [])
     sessions.restore(chosen)
-    assert (found(sessions, "needle"), found(sessions, "pin")) == ([chosen], [chosen])
+    assert (find(sessions, "needle"), find(sessions, "pin")) == ([chosen], [chosen])
 
 
-def test_what_another_program_writes_is_found(sessions: SessionRepository) -> None:
+def test_changes_by_another_program_are_found(sessions: SessionRepository) -> None:
     write_document(sessions, "foreign", title="Foreign", messages=turns(3))
-    assert found(sessions, '"message 2"') == ["foreign"]
+    assert find(sessions, '"message 2"') == ["foreign"]
     write_document(sessions, "foreign", title="Foreign", messages=[*turns(3), message("the new one")])
     assert only(sessions.search("new")).message_index == 3
     (sessions.config.sessions_dir / "foreign.json").unlink()
     started(sessions)
-    assert found(sessions, "new") == []
+    assert find(sessions, "new") == []
 
 
-def test_what_another_repository_writes_is_found_and_the_other_way_round(sessions: SessionRepository) -> None:
+def test_two_repositories_find_each_other_s_changes(sessions: SessionRepository) -> None:
     with SessionRepository.open(hermes_home=sessions.config.hermes_home) as other:
-        one, two = said(sessions, "alpha"), said(other, "beta")
-        assert (found(sessions, "beta"), found(other, "alpha")) == ([two], [one])
+        one, two = write_session(sessions, "alpha"), write_session(other, "beta")
+        assert (find(sessions, "beta"), find(other, "alpha")) == ([two], [one])
         other.append(one, [message("gamma")])
         sessions.append(one, [message("delta")])
         for repository in (sessions, other):
-            assert [found(repository, word) for word in ("alpha", "gamma", "delta")] == [[one]] * 3
+            assert [find(repository, word) for word in ("alpha", "gamma", "delta")] == [[one]] * 3
 
 
 WORDS = ("alpha", "beta", "gamma", "数据库", "delta")
@@ -275,11 +277,11 @@ STEPS = st.lists(
 
 @examples(0.25, shares_fixtures=True)
 @given(STEPS)
-def test_after_any_sequence_of_changes_exactly_what_is_there_is_found(
+def test_after_any_sequence_of_changes_exactly_the_present_text_is_found(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
     with SessionRepository.open(hermes_home=tmp_path_factory.mktemp("home")) as sessions:
-        said(sessions, WORDS[0], title="Begun")
+        write_session(sessions, WORDS[0], title="Begun")
         for act, number in steps:
             _act(sessions, act, WORDS[number])
             everything = [sessions.get(each.session_id) for each in sessions.list(hidden=True).items]
@@ -287,15 +289,15 @@ def test_after_any_sequence_of_changes_exactly_what_is_there_is_found(
                 expected = {
                     each.session_id
                     for each in everything
-                    if word in each.title or any(word in str(said["content"]) for said in each.messages)
+                    if word in each.title or any(word in str(sent["content"]) for sent in each.messages)
                 }
-                assert set(found(sessions, f'"{word}"', hidden=True)) == expected, (act, word)
+                assert set(find(sessions, f'"{word}"', hidden=True)) == expected, (act, word)
 
 
 def _act(sessions: SessionRepository, act: str, word: str) -> None:
     listed = [each.session_id for each in sessions.list(hidden=True).items]
     if act == "new" or not listed:
-        said(sessions, word, title=f"New {word}")
+        write_session(sessions, word, title=f"New {word}")
         return
     chosen = min(listed)
     session = sessions.get(chosen)
@@ -315,7 +317,7 @@ def _with(session: Any, word: str) -> Any:
     return session
 
 
-# ---- built, broken, mended --------------------------------------------------------------------------------
+# ---- building and repairing the index ---------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -324,22 +326,22 @@ def large(tmp_path: Path) -> Path:
     home = tmp_path / "large"
     with SessionRepository.open(hermes_home=home) as sessions:
         for number in range(INLINE_FILES + 30):
-            said_ = [message(f"needle{number}")]
-            write_document(sessions, f"s{number:03}", title=f"Title {number}", messages=said_)
+            messages = [message(f"needle{number}")]
+            write_document(sessions, f"s{number:03}", title=f"Title {number}", messages=messages)
     for name in ("search.db", "search.db-wal", "search.db-shm"):
         (home / "webui" / name).unlink(missing_ok=True)
     return home
 
 
-def test_a_first_search_says_that_it_is_partial_and_a_complete_one_does_not(large: Path) -> None:
+def test_a_search_is_partial_until_everything_is_indexed(large: Path) -> None:
     with SessionRepository.open(hermes_home=large) as sessions:
         hits = sessions.search("title", limit=200)  # titles are there at once
         assert len(hits) == INLINE_FILES + 30
-        told: list[tuple[int, int]] = []
-        assert sessions.complete_search(progress=lambda done, total: told.append((done, total))) == 0
-        assert told == sorted(told)
-        assert all(done <= total for done, total in told)
-        assert found(sessions, "needle7") == ["s007", *found(sessions, "needle7")[1:]]
+        calls: list[tuple[int, int]] = []
+        assert sessions.complete_search(progress=lambda done, total: calls.append((done, total))) == 0
+        assert calls == sorted(calls)
+        assert all(done <= total for done, total in calls)
+        assert find(sessions, "needle7") == ["s007", *find(sessions, "needle7")[1:]]
         assert not sessions.search("needle42").partial
 
 
@@ -351,13 +353,13 @@ sessions.complete_search(progress=lambda done, total: done and os.kill(os.getpid
 """
 
 
-def test_a_killed_build_goes_on_where_it_was(large: Path) -> None:
+def test_a_killed_build_continues_where_it_stopped(large: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(large)], check=False)
     assert killed.returncode in (0, -signal.SIGKILL)  # 0 if the background was faster
     with SessionRepository.open(hermes_home=large) as sessions:
         assert sessions.complete_search() == 0
         for number in range(0, INLINE_FILES + 30, 9):
-            assert f"s{number:03}" in found(sessions, f"needle{number}")
+            assert f"s{number:03}" in find(sessions, f"needle{number}")
 
 
 _WRITES = """
@@ -375,7 +377,7 @@ for number in range(100_000):
 
 @pytest.mark.fault
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.0])
-def test_after_a_kill_among_writes_the_search_agrees_with_the_files(large: Path, seconds: float) -> None:
+def test_after_a_kill_during_writes_search_agrees_with_the_files(large: Path, seconds: float) -> None:
     killed = subprocess.run([sys.executable, "-c", _WRITES, str(large), str(seconds)], check=False)
     assert killed.returncode == -signal.SIGKILL
     with SessionRepository.open(hermes_home=large) as sessions:
@@ -385,11 +387,11 @@ def test_after_a_kill_among_writes_the_search_agrees_with_the_files(large: Path,
             for index, text in enumerate(each["content"] for each in session.messages):
                 hits = sessions.search(f'"{text}"', scope="content")
                 assert [(hit.session_id, hit.message_index) for hit in hits] == [(session.session_id, index)]
-            assert session.session_id in found(sessions, f'"{session.title}"')
+            assert session.session_id in find(sessions, f'"{session.title}"')
 
 
 def spoil(path: Path, name: str) -> None:
-    """Do to the index's file what a disk or an old version could."""
+    """Damage the index's file as a failing disk or another version could."""
     if name == "removed":
         path.unlink()
     elif name == "no database":
@@ -406,50 +408,50 @@ def spoil(path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["removed", "no database", "torn", "another format"])
-def test_an_index_that_cannot_be_used_is_made_anew(sessions: SessionRepository, name: str) -> None:
-    chosen = said(sessions, "needle")
-    assert found(sessions, "needle") == [chosen]
+def test_an_unusable_index_is_replaced(sessions: SessionRepository, name: str) -> None:
+    chosen = write_session(sessions, "needle")
+    assert find(sessions, "needle") == [chosen]
     home = sessions.config.hermes_home
     sessions.close()
     spoil(sessions.config.search_file, name)
-    with SessionRepository.open(hermes_home=home) as anew:
-        assert found(anew, "needle") == [chosen]
-        anew.append(chosen, [message("thread")])
-        assert found(anew, "thread") == [chosen]
+    with SessionRepository.open(hermes_home=home) as reopened:
+        assert find(reopened, "needle") == [chosen]
+        reopened.append(chosen, [message("thread")])
+        assert find(reopened, "thread") == [chosen]
 
 
-def test_an_index_that_is_removed_under_us_is_made_anew(sessions: SessionRepository) -> None:
-    chosen = said(sessions, "needle")
-    assert found(sessions, "needle") == [chosen]
+def test_an_index_that_is_removed_while_open_is_replaced(sessions: SessionRepository) -> None:
+    chosen = write_session(sessions, "needle")
+    assert find(sessions, "needle") == [chosen]
     for path in sessions.config.state_dir.glob("search.db*"):
         path.unlink()
-    assert found(sessions, "needle") == [chosen]
+    assert find(sessions, "needle") == [chosen]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
-def test_nothing_stays_open_after_searches_beside_the_thread(tmp_path: Path) -> None:
+def test_no_file_stays_open_after_searches_beside_the_thread(tmp_path: Path) -> None:
     gc.disable()  # or it closes what was forgotten
     try:
         with SessionRepository.open(hermes_home=tmp_path / "home") as sessions:
-            chosen = said(sessions, "needle")
+            chosen = write_session(sessions, "needle")
             for number in range(50):
                 sessions.append(chosen, [message(f"thread {number}")])
-                assert found(sessions, "needle") == [chosen]
+                assert find(sessions, "needle") == [chosen]
         assert not [each for each in all_handles() if "search.db" in each]
     finally:
         gc.enable()
 
 
 def test_a_rebuilt_index_of_sessions_finds_the_same(sessions: SessionRepository) -> None:
-    chosen = said(sessions, "needle")
-    assert found(sessions, "needle") == [chosen]
+    chosen = write_session(sessions, "needle")
+    assert find(sessions, "needle") == [chosen]
     sessions.rebuild()
-    assert found(sessions, "needle") == [chosen]
+    assert find(sessions, "needle") == [chosen]
 
 
-def test_a_search_looks_messages_up_and_sorts_nothing(sessions: SessionRepository) -> None:
-    said(sessions, "needle")
-    assert found(sessions, "needle")
+def test_a_search_uses_primary_keys_and_sorts_nothing(sessions: SessionRepository) -> None:
+    write_session(sessions, "needle")
+    assert find(sessions, "needle")
     with closing(sqlite3.connect(sessions.config.search_file)) as db:
         plan = db.execute(
             "EXPLAIN QUERY PLAN SELECT e.session_id FROM texts "
@@ -458,9 +460,9 @@ def test_a_search_looks_messages_up_and_sorts_nothing(sessions: SessionRepositor
             "WHERE texts MATCH ? AND texts.rowid < ? ORDER BY texts.rowid DESC LIMIT 10",
             ("needle", 1 << 62),
         ).fetchall()
-    told = "\n".join(row[-1] for row in plan)
-    assert told.count("USING INTEGER PRIMARY KEY") == 2
-    assert "TEMP B-TREE" not in told
+    steps = "\n".join(row[-1] for row in plan)
+    assert steps.count("USING INTEGER PRIMARY KEY") == 2
+    assert "TEMP B-TREE" not in steps
 
 
 NEEDLE = '{"role": "user", "content": "needle", "timestamp": 1777000000}'
@@ -476,29 +478,29 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_message_stands_in_the_way_of_no_other(sessions: SessionRepository, name: str) -> None:
-    chosen = said(sessions, "needle")
+def test_an_odd_message_does_not_hide_others(sessions: SessionRepository, name: str) -> None:
+    chosen = write_session(sessions, "needle")
     write(sessions, "odd", f'{{"title": "Odd", "messages": [{ODD[name]}, {NEEDLE}]}}')
-    assert set(found(sessions, "needle")) == {chosen, "odd"}
+    assert set(find(sessions, "needle")) == {chosen, "odd"}
 
 
-def test_a_file_that_cannot_be_read_is_missing_and_the_rest_is_found(sessions: SessionRepository) -> None:
+def test_an_unreadable_file_counts_as_missing_and_the_rest_is_found(sessions: SessionRepository) -> None:
     write_document(sessions, "closed", title="Closed", messages=[message("needle")])
     assert sessions.count(hidden=True) == 1
     path = sessions.config.sessions_dir / "closed.json"
     path.chmod(0)
-    chosen = said(sessions, "needle")
+    chosen = write_session(sessions, "needle")
     hits = sessions.search("needle")
     if os.geteuid():
         assert ([hit.session_id for hit in hits], hits.missing) == ([chosen], 1)
     path.chmod(0o600)
-    assert set(found(sessions, "needle")) == {chosen, "closed"}
+    assert set(find(sessions, "needle")) == {chosen, "closed"}
 
 
-def test_a_file_that_was_torn_is_said_and_stops_no_search(sessions: SessionRepository) -> None:
+def test_a_truncated_file_is_a_warning_and_the_rest_is_found(sessions: SessionRepository) -> None:
     write_document(sessions, "torn", title="Torn", messages=[message("needle")])
-    whole = said(sessions, "needle")
-    assert set(found(sessions, "needle")) == {"torn", whole}
+    whole = write_session(sessions, "needle")
+    assert set(find(sessions, "needle")) == {"torn", whole}
     path = sessions.config.sessions_dir / "torn.json"
     path.write_bytes(path.read_bytes()[:-1])
     hits = sessions.search("needle")
@@ -511,7 +513,7 @@ def test_a_file_that_was_torn_is_said_and_stops_no_search(sessions: SessionRepos
     assert hits.warnings[0].startswith("torn.json cannot be read")
 
 
-# ---- the agent's ------------------------------------------------------------------------------------------
+# ---- the agent's conversations ----------------------------------------------------------------------------
 
 
 def agent_home(home: Path, *tables: str) -> Path:
@@ -541,22 +543,22 @@ def agents(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SessionRe
         yield sessions
 
 
-def test_the_agents_conversations_are_found_whatever_it_keeps(agents: SessionRepository) -> None:
+def test_the_agent_s_conversations_are_found_with_any_full_text_tables(agents: SessionRepository) -> None:
     before = dump(agents.config.hermes_home / "state.db")
-    assert found(agents, "walrus") == ["lone", "b"]
-    assert set(found(agents, "pelican")) == {"lone", "b"}
+    assert find(agents, "walrus") == ["lone", "b"]
+    assert set(find(agents, "pelican")) == {"lone", "b"}
     for typed in ("数据", "数据库", "日本"):
-        assert found(agents, typed) == ["b"], typed
+        assert find(agents, typed) == ["b"], typed
     for typed in ("予算", "get_cli_sess", "li_sessi", "cli_sessions"):
-        assert found(agents, typed) == ["lone"], typed
-    assert found(agents, "toucan") == []
-    assert found(agents, "pelican -again") == ["b"]
-    assert found(agents, "walrus", agent=False) == []
+        assert find(agents, typed) == ["lone"], typed
+    assert find(agents, "toucan") == []
+    assert find(agents, "pelican -again") == ["b"]
+    assert find(agents, "walrus", agent=False) == []
     assert dump(agents.config.hermes_home / "state.db") == before
     assert not [each for each in handles() if "state.db" in each]
 
 
-def test_a_chain_is_one_hit_that_names_the_segment(agents: SessionRepository) -> None:
+def test_a_chain_is_one_hit_that_names_its_segment(agents: SessionRepository) -> None:
     hit = only(agents.search("early walrus"))
     assert (hit.session_id, hit.segment_id, hit.message_index, hit.title) == ("b", "a", 0, "Chain")
     assert hit.snippet.replace("\x02", "").replace("\x03", "") == "an early walrus"
@@ -564,15 +566,15 @@ def test_a_chain_is_one_hit_that_names_the_segment(agents: SessionRepository) ->
     assert again[0]["content"] == "an early walrus"
 
 
-def test_an_agents_conversation_in_the_trash_is_not_found(agents: SessionRepository) -> None:
+def test_an_agent_s_conversation_in_the_trash_is_not_found(agents: SessionRepository) -> None:
     agents.delete("lone")
-    assert found(agents, "pelican") == ["b"]
+    assert find(agents, "pelican") == ["b"]
     agents.restore("lone")
-    assert set(found(agents, "pelican")) == {"lone", "b"}
+    assert set(find(agents, "pelican")) == {"lone", "b"}
 
 
-def test_an_agent_that_cannot_be_read_is_said_and_the_rest_is_found(sessions: SessionRepository) -> None:
-    chosen = said(sessions, "walrus")
+def test_an_unreadable_agent_is_a_warning_and_the_rest_is_found(sessions: SessionRepository) -> None:
+    chosen = write_session(sessions, "walrus")
     (sessions.config.hermes_home / "state.db").write_bytes(b"no database" * 1000)
     hits = sessions.search("walrus")
     assert [hit.session_id for hit in hits] == [chosen]
