@@ -155,4 +155,5 @@ def _name(engine: Engine) -> str:
 
 
 def driver_text(error: Exception) -> str:
+    """Return the text of a driver's error, without what SQLAlchemy adds to it."""
     return str(getattr(error, "orig", None) or error)
