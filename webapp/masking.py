@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hermes_sessions.messages import mask_all
+from hermes_sessions.messages import mask_all, may_hold_credential
 
 from .request_context import settings
 
@@ -36,6 +36,10 @@ def mask_entries(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return entries
     written = [(place, key) for place, entry in enumerate(entries) for key in WRITTEN_KEYS if entry.get(key)]
     values = [entries[place][key] for place, key in written]
+    texts = [value for value in values if isinstance(value, str)]
+    # One question about all texts of a page of 50 sessions saves 100 calls: most pages hold no credential.
+    if len(texts) == len(values) and not may_hold_credential("\n".join(texts)):
+        return entries
     masked = mask_all(values)
     if masked == values:
         return entries

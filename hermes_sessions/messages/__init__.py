@@ -18,7 +18,7 @@ from .content import (
 )
 from .export import check_format, export_session
 from .pictures import number_pictures
-from .redact import mask, mask_all
+from .redact import mask, mask_all, may_hold_credential
 from .rendering import markdown_renderer
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "markdown_renderer",
     "mask",
     "mask_all",
+    "may_hold_credential",
     "message_of_card",
     "message_text",
     "number_pictures",

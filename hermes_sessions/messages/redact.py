@@ -51,7 +51,7 @@ def mask(text: str) -> str:
 
     The latter from 18 characters on.
     """
-    if not _may_hold_secret(text):
+    if not may_hold_credential(text):
         return text
     text = _PRIVATE_KEY.sub(r"\1 *** \3", text)
     text = _BEARER.sub(lambda match: match[1] + _masked(match[2]), text)
@@ -59,7 +59,8 @@ def mask(text: str) -> str:
     return _TOKEN.sub(lambda match: _masked(match[0]), text)
 
 
-def _may_hold_secret(text: str) -> bool:
+def may_hold_credential(text: str) -> bool:
+    """Whether `mask` has to look closer at a text, or at any part of it; false for most texts."""
     for rare in _RARE:  # a loop takes half the time of `any`
         if rare in text:
             return _HINT.search(text) is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_sessions.messages.redact import mask, mask_all
+from hermes_sessions.messages.redact import mask, mask_all, may_hold_credential
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc==\n-----END RSA PRIVATE KEY-----"
 
@@ -53,6 +53,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc==\n-----END RSA PR
 def test_credentials(text: str, expected: str) -> None:
     assert mask(text) == expected
     assert mask(f"Use {text}\nthen go on.").startswith(f"Use {expected.rstrip()}")
+    assert may_hold_credential(f"One title\n{text}\nAnother title"), "asked about many texts at once"
 
 
 @pytest.mark.parametrize(

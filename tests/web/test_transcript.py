@@ -21,11 +21,11 @@ from ..support.web import KEY, check_inert
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PICTURE = f"data:image/png;base64,{PNG}"
-LOOK = transcript.Look(mask_all, lambda index, number: f"/session/s/messages/{index}/pictures/{number}")
+VIEW = transcript.View(mask_all, lambda index, number: f"/session/s/messages/{index}/pictures/{number}")
 
 
-def shown(*messages: Any, beside: Sequence[Any] = ()) -> list[transcript.Shown]:
-    return list(transcript.shown(messages, 0, LOOK, beside))
+def shown(*messages: Any, beside: Sequence[Any] = ()) -> list[transcript.ShownMessage]:
+    return list(transcript.shown_messages(messages, 0, VIEW, beside))
 
 
 def call(name: str = "terminal", arguments: Any = '{"command": "ls"}', call_id: str = "c1") -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_calls_that_only_the_session_keeps_are_shown_too() -> None:
     beside = [{"name": "read", "tid": "c1", "assistant_msg_idx": 0, "args": {"path": "a"}, "snippet": "text"}]
     first, last = shown(message("", "assistant"), answer(), beside=beside)
     assert first.calls[0].arguments.text == '{\n  "path": "a"\n}'
-    assert first.calls[0].result == transcript.Result(None, "", transcript.Cut("text"), None)
+    assert first.calls[0].result == transcript.ShownResult(None, "", transcript.Excerpt("text"), None)
     assert [result.name for result in last.results] == ["read"]
 
 
@@ -190,7 +190,7 @@ def test_a_page_of_long_messages_stays_bearable() -> None:
     lengths = [len(each.html) for each in found]
     assert lengths[0] > transcript.LONGEST_TEXT
     assert lengths[-1] < 4 * transcript.SHORTEST_CUT
-    assert sum(lengths) < 4 * transcript.FORMATTED_A_PAGE
+    assert sum(lengths) < 4 * transcript.MOST_TEXT_A_PAGE
     assert all(each.total for each in found)
 
 

@@ -148,11 +148,11 @@ def _messages_values(session: Summary) -> dict[str, Any]:
     """Return the values of the template of messages, for the window that the query asks for."""
     version = transcript_version.of(session)  # before they are read: a later message was not shown
     window = read_window(session.session_id, request.args)
-    view = transcript.Look(masker(), _picture_address(session.session_id))
+    view = transcript.View(masker(), _picture_address(session.session_id))
     return {
         "session": session,
         "window": window,
-        "messages": transcript.shown(window.messages, window.offset, view, window.tool_calls),
+        "messages": transcript.shown_messages(window.messages, window.offset, view, window.tool_calls),
         "interrupted": session.is_interrupted(),
         "version": version,
         "at": whole_number(request.args, "at"),
