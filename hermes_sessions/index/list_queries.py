@@ -222,11 +222,11 @@ def summary_of(row: Any) -> Summary:
 
 def entry_of(row: tuple[Any, ...], active_streams: Collection[str]) -> dict[str, Any]:
     """Return the list entry of a row of a list, given as the driver's own tuple."""
-    other, lineage = _json(row[_OTHER]), _json(row[_LINEAGE])
+    other, lineage = row[_OTHER], row[_LINEAGE]
+    if isinstance(other, str):  # some drivers decode JSON themselves
+        other = decode(other)
     if other is None:  # an agent's conversation
         other = {"raw_source": row[_SOURCE_TAG]}
+    if isinstance(lineage, str):
+        lineage = decode(lineage)
     return list_entry(entry_values(row), other, lineage or {}, active_streams)
-
-
-def _json(column: Any) -> Any:
-    return decode(column) if isinstance(column, str) else column  # some drivers decode JSON themselves
