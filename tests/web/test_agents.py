@@ -1,4 +1,4 @@
-"""The agents' conversations over HTTP and on the pages, and what a server holds open of their databases."""
+"""The agents' conversations over HTTP and on the pages, and which of their files a server holds open."""
 
 import hashlib
 import json
@@ -49,7 +49,7 @@ def digest(home: Path) -> str:
 # ---- the API --------------------------------------------------------------------------------------------
 
 
-def test_the_list_has_the_agents_sessions_if_the_settings_say_so(
+def test_the_settings_decide_whether_the_list_includes_agents(
     repository: SessionRepository, client: FlaskClient
 ) -> None:
     own = reply(client.get("/api/sessions"))
@@ -67,7 +67,7 @@ def test_the_list_has_the_agents_sessions_if_the_settings_say_so(
         assert {key: agents[entry["session_id"]][key] for key in kept} == kept
 
 
-def test_a_request_can_ask_for_agents_or_not(repository: SessionRepository, client: FlaskClient) -> None:
+def test_a_request_can_include_or_exclude_agents(repository: SessionRepository, client: FlaskClient) -> None:
     assert reply(client.get("/api/sessions?agent=1"))["total"] == 88
     settings(repository, '{"show_cli_sessions": true}')
     assert reply(client.get("/api/sessions?agent=0"))["total"] == 47
@@ -88,7 +88,7 @@ def test_an_unchanged_list_is_not_sent_again_until_the_agent_or_the_settings_cha
     assert client.get("/api/sessions", headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_an_agents_session_is_answered_from_its_database(client: FlaskClient) -> None:
+def test_an_agent_session_is_read_from_the_agents_database(client: FlaskClient) -> None:
     for session_id, messages in expected("may", "agent_messages").items():
         session = reply(client.get(f"/api/session?session_id={session_id}"))["session"]
         assert session["is_cli_session"] is True
@@ -119,7 +119,7 @@ def test_an_import_says_whether_it_is_new(may: Path, client: FlaskClient) -> Non
     error(client.post("/api/session/import_cli", json={"session_id": "nobody"}), 404)
 
 
-def test_a_change_of_an_agents_session_is_refused_with_what_to_do(may: Path, client: FlaskClient) -> None:
+def test_changing_an_agent_session_is_refused_with_a_remedy(may: Path, client: FlaskClient) -> None:
     before = digest(may)
     for path, values in (
         ("rename", {"title": "x"}),
@@ -135,7 +135,7 @@ def test_a_change_of_an_agents_session_is_refused_with_what_to_do(may: Path, cli
     assert digest(may) == before
 
 
-def test_a_deleted_conversation_goes_from_the_agent_too_and_all_of_it_is_in_the_trash(
+def test_delete_removes_a_conversation_from_the_agent_and_keeps_all_of_it_in_the_trash(
     may: Path, client: FlaskClient
 ) -> None:
     assert reply(client.post("/api/session/delete", json={"session_id": CHAIN[-1]})) == {"ok": True}
@@ -151,7 +151,7 @@ def test_a_deleted_conversation_goes_from_the_agent_too_and_all_of_it_is_in_the_
     assert reply(client.post("/api/session/delete", json={"session_id": CHAIN[-1]})) == {"ok": True}
 
 
-def test_a_delete_that_the_agents_database_refuses_is_no_ok(may: Path, client: FlaskClient) -> None:
+def test_a_delete_that_the_agents_database_refuses_is_an_error(may: Path, client: FlaskClient) -> None:
     reply(client.post("/api/session/import_cli", json={"session_id": "resumed"}))
     with closing(sqlite3.connect(may / "state.db", isolation_level=None)) as agent:
         agent.execute("BEGIN IMMEDIATE")
@@ -161,7 +161,7 @@ def test_a_delete_that_the_agents_database_refuses_is_no_ok(may: Path, client: F
     assert "resumed" not in ids(reply(client.get("/api/sessions?agent=1"))), "no ghost"
 
 
-def test_an_unreadable_database_of_an_agent_is_said(may: Path, client: FlaskClient) -> None:
+def test_an_unreadable_agent_database_is_reported(may: Path, client: FlaskClient) -> None:
     (may / "state.db").write_bytes(b"this is no database" * 100)
     body = reply(client.get("/api/sessions?agent=1"))
     assert set(ids(reply(client.get("/api/sessions")))) <= set(ids(body))
@@ -176,7 +176,7 @@ def test_an_unreadable_database_of_an_agent_is_said(may: Path, client: FlaskClie
 # ---- pages ----------------------------------------------------------------------------------------------
 
 
-def test_the_list_page_has_the_agents_unless_the_settings_say_no(
+def test_the_list_page_includes_agents_unless_the_settings_exclude_them(
     repository: SessionRepository, client: FlaskClient
 ) -> None:
     page = client.get("/").text
@@ -186,7 +186,7 @@ def test_the_list_page_has_the_agents_unless_the_settings_say_no(
     assert "Closed by hand" not in client.get("/").text
 
 
-def test_a_conversations_page_leads_to_its_segments_and_parents(client: FlaskClient) -> None:
+def test_a_conversation_page_links_to_its_segments_and_parents(client: FlaskClient) -> None:
     page = client.get(f"/session/{CHAIN[-1]}").text
     check_inert(page)
     assert related(page) == [("Continued from", CHAIN[-2])]
@@ -203,7 +203,7 @@ def related(page: str) -> list[tuple[str, str]]:
     return re.findall(r'<p class="related">([^<]*) <a href="/session/([^"]*)">', page)
 
 
-def test_an_import_on_the_page_leads_to_what_can_be_changed(client: FlaskClient) -> None:
+def test_importing_on_the_page_opens_an_editable_conversation(client: FlaskClient) -> None:
     answer = client.post("/session/resumed/import", follow_redirects=True)
     assert "Imported" in answer.text
     assert "/rename" in answer.text
@@ -227,7 +227,7 @@ def held(pid: int) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
-def test_five_hundred_requests_leave_nothing_open(may: Path) -> None:
+def test_five_hundred_requests_leave_no_file_open(may: Path) -> None:
     (may / "webui/settings.json").write_text(json.dumps({"show_cli_sessions": True}))
     before = digest(may)
     server = start(may, "--port", "0")

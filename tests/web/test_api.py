@@ -1,4 +1,4 @@
-"""The HTTP API through its WSGI interface: every route and every refusal."""
+"""The JSON API through its WSGI interface: every route and every error."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ from ..support.web import KEY, POSTS, error, reply, settings
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-def test_the_list_is_the_reference_s_field_by_field_and_in_order(filled: FlaskClient) -> None:
+def test_the_list_equals_the_web_uis_in_fields_and_order(filled: FlaskClient) -> None:
     body = reply(filled.get("/api/sessions"))
 
     assert body["sessions"] == expected("may", "all_sessions")
@@ -45,7 +45,7 @@ def test_the_list_is_the_reference_s_field_by_field_and_in_order(filled: FlaskCl
     assert re.fullmatch(r"[+-]\d{4}", body["server_tz"])
 
 
-def test_the_pages_of_the_list_make_up_the_list(filled: FlaskClient) -> None:
+def test_all_pages_together_are_the_whole_list(filled: FlaskClient) -> None:
     whole = reply(filled.get("/api/sessions"))["sessions"]
     found: list[Any] = []
     cursor: str | None = ""
@@ -91,7 +91,7 @@ def test_the_list_is_filtered(filled: FlaskClient, query: str, count: int) -> No
         ("hidden=2", "hidden"),
     ],
 )
-def test_a_wrong_query_of_the_list_is_refused(filled: FlaskClient, query: str, named: str) -> None:
+def test_an_invalid_query_of_the_list_is_refused(filled: FlaskClient, query: str, named: str) -> None:
     assert named in error(filled.get(f"/api/sessions?{query}"), 400)
 
 
@@ -101,9 +101,7 @@ def test_agent_made_sessions_are_counted(sessions: SessionRepository, client: Fl
     assert reply(client.get("/api/sessions"))["cli_count"] == 1
 
 
-def test_an_unreadable_file_is_named_beside_the_list(
-    sessions: SessionRepository, client: FlaskClient
-) -> None:
+def test_an_unreadable_file_is_named_in_a_warning(sessions: SessionRepository, client: FlaskClient) -> None:
     started(sessions)
     write(sessions, "broken", "{")
 
@@ -134,7 +132,7 @@ def test_an_unchanged_list_is_not_sent_again(sessions: SessionRepository, client
     assert status() == 200
 
 
-def test_the_tag_changes_with_a_file_that_another_program_writes(
+def test_the_etag_changes_when_another_program_writes_a_file(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     tag = client.get("/api/sessions").headers["ETag"]
@@ -143,7 +141,7 @@ def test_the_tag_changes_with_a_file_that_another_program_writes(
     assert [entry["title"] for entry in reply(answer)["sessions"]] == ["From elsewhere"]
 
 
-def test_the_tag_changes_with_the_settings(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_the_etag_changes_with_the_settings(sessions: SessionRepository, client: FlaskClient) -> None:
     started(sessions, title=f"Uses {KEY}")
     tag = client.get("/api/sessions").headers["ETag"]
     settings(sessions, '{"api_redact_enabled": false}')
@@ -229,7 +227,7 @@ def test_a_page_of_messages(filled: FlaskClient, may: Path, query: str, wanted: 
     assert session["message_count"] == 98
 
 
-def test_a_page_of_messages_decodes_no_other(
+def test_a_page_of_messages_decodes_no_other_messages(
     sessions: SessionRepository, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = started(sessions, 40)
@@ -252,7 +250,7 @@ def test_a_page_of_messages_decodes_no_other(
         ("session_id=df8748bd091c&messages=some", 400, "messages"),
     ],
 )
-def test_a_wrong_query_of_a_session_is_refused(
+def test_an_invalid_query_of_a_session_is_refused(
     filled: FlaskClient, query: str, status: int, words: str
 ) -> None:
     assert words in error(filled.get(f"/api/session?{query}"), status)
@@ -269,7 +267,7 @@ def test_status_and_usage(filled: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/session/status", "/api/session/usage", "/api/session/export"])
-def test_routes_of_one_session_refuse_what_is_none(client: FlaskClient, path: str) -> None:
+def test_routes_of_one_session_refuse_unknown_and_invalid_ids(client: FlaskClient, path: str) -> None:
     error(client.get(path), 400)
     error(client.get(f"{path}?session_id=a/b"), 400)
     error(client.get(f"{path}?session_id=nobody"), 404)
@@ -338,7 +336,7 @@ def test_rename(sessions: SessionRepository, client: FlaskClient, title: str, st
     assert json.loads((folder_of(sessions) / f"{session_id}.json").read_bytes())["title"] == stored
 
 
-def test_update_changes_what_is_given(
+def test_update_changes_only_the_fields_that_are_sent(
     sessions: SessionRepository, client: FlaskClient, tmp_path: Path
 ) -> None:
     session_id = started(sessions, model="old", model_provider="one")
@@ -351,7 +349,7 @@ def test_update_changes_what_is_given(
 
 
 @pytest.mark.parametrize(("name", "field"), [("pin", "pinned"), ("archive", "archived")])
-def test_pin_and_archive_are_no_activity(
+def test_pin_and_archive_do_not_count_as_activity(
     sessions: SessionRepository, client: FlaskClient, name: str, field: str
 ) -> None:
     session_id = started(sessions)
@@ -385,7 +383,7 @@ def test_toolsets(sessions: SessionRepository, client: FlaskClient) -> None:
         assert answer == {"ok": True, "enabled_toolsets": toolsets}
 
 
-def test_delete_moves_to_the_trash_and_is_content_with_what_is_gone(
+def test_delete_moves_to_the_trash_and_succeeds_for_a_deleted_session(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     body = {"session_id": started(sessions)}
@@ -436,7 +434,7 @@ def test_retry_and_undo(sessions: SessionRepository, client: FlaskClient) -> Non
         ({"messages": [message()], "pinned": "yes"}, "pinned"),
     ],
 )
-def test_a_wrong_import_is_refused(
+def test_an_invalid_import_is_refused(
     sessions: SessionRepository, client: FlaskClient, body: Any, named: str
 ) -> None:
     assert named in error(client.post("/api/session/import", json=body), 400)
@@ -468,14 +466,16 @@ def test_projects_are_created_renamed_and_deleted(sessions: SessionRepository, c
         ({"name": "a", "color": '#fff" onload="alert(1)'}, "color"),
     ],
 )
-def test_a_wrong_project_is_refused(
+def test_an_invalid_project_is_refused(
     sessions: SessionRepository, client: FlaskClient, body: Any, named: str
 ) -> None:
     assert named in error(client.post("/api/projects/create", json=body), 400)
     assert sessions.projects.list() == []
 
 
-def test_cleanup_takes_what_is_empty_and_no_draft(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_cleanup_deletes_empty_sessions_but_no_drafts(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
     draft = sessions.new().session_id
     write_document(sessions, "untitled", title="Untitled", messages=[])
     write_document(sessions, "named", title="Named", messages=[])
@@ -532,7 +532,7 @@ RIGHT = {"title": "t", "project_id": "", "toolsets": None, "keep_count": 1, "nam
 @pytest.mark.parametrize(
     ("path", "field"), [(path, field) for path, fields in WRONG.items() for field in fields]
 )
-def test_a_wrong_field_is_named_and_changes_nothing(
+def test_an_invalid_field_is_named_and_changes_nothing(
     sessions: SessionRepository, client: FlaskClient, path: str, field: str
 ) -> None:
     right = {**RIGHT, "session_id": started(sessions)}
@@ -567,7 +567,7 @@ def test_a_body_over_20_mb_is_refused(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_what_writes_is_not_read(client: FlaskClient, path: str) -> None:
+def test_routes_that_write_refuse_get(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     error(response, 405)
     assert "POST" in response.headers["Allow"]
@@ -620,7 +620,7 @@ def test_a_bug_is_logged_and_not_shown(app: Flask, caplog: pytest.LogCaptureFixt
     assert "at /secret/place" in caplog.text
 
 
-def test_a_read_only_session(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_changing_a_read_only_session_is_refused(sessions: SessionRepository, client: FlaskClient) -> None:
     write_document(sessions, "locked", title="Kept", read_only=True, messages=turns(2))
     error(client.post("/api/session/rename", json={"session_id": "locked", "title": "x"}), 403)
     reply(client.post("/api/session/pin", json={"session_id": "locked"}))
@@ -637,9 +637,7 @@ def test_unreadable_projects_are_an_error_and_stay(sessions: SessionRepository, 
     assert sessions.config.projects_file.read_text() == "{"
 
 
-def test_a_list_that_cannot_be_read_is_no_empty_list(
-    sessions: SessionRepository, client: FlaskClient
-) -> None:
+def test_a_list_that_cannot_be_read_is_an_error(sessions: SessionRepository, client: FlaskClient) -> None:
     started(sessions)
     sessions.config.sessions_dir.rename(sessions.config.state_dir / "unmounted")
     words = error(client.get("/api/sessions"), 503)
@@ -671,7 +669,7 @@ ODD = """{"session_id": "odd", "title": "half \\ud83d", "estimated_cost": NaN, "
 "timestamp": 12345678901234567890123456789012345}]}"""
 
 
-def test_odd_messages_neither_break_the_api_nor_the_page(
+def test_odd_messages_break_neither_the_api_nor_the_page(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     write(sessions, "odd", ODD)
@@ -690,13 +688,13 @@ def test_odd_messages_neither_break_the_api_nor_the_page(
     assert "/home/me" not in page.text
 
 
-def test_numbers_and_texts_are_encoded_as_browsers_read_them() -> None:
+def test_encoded_numbers_and_texts_are_valid_for_browsers() -> None:
     value = {"a": [float("nan"), float("inf")], "b\ud83d": "\ud83d\ude00 \ude00", "c": 10**30}
     decoded = json.loads(encoding.encode(value), parse_constant=pytest.fail)
     assert decoded == {"a": [None, None], "b\ufffd": "😀 \ufffd", "c": 10**30}
 
 
-def test_an_export_is_json_that_browsers_read(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_an_export_is_valid_json_for_browsers(sessions: SessionRepository, client: FlaskClient) -> None:
     write(
         sessions, "nan", '{"session_id": "nan", "messages": [{"role": "user", "content": "NaN", "at": NaN}]}'
     )
@@ -704,9 +702,7 @@ def test_an_export_is_json_that_browsers_read(sessions: SessionRepository, clien
     assert exported["messages"] == [{"role": "user", "content": "NaN", "at": None}]
 
 
-def test_an_export_of_half_a_surrogate_pair_is_lossless(
-    sessions: SessionRepository, client: FlaskClient
-) -> None:
+def test_an_export_of_a_lone_surrogate_is_lossless(sessions: SessionRepository, client: FlaskClient) -> None:
     write(
         sessions, "half", r'{"session_id": "half", "messages": [{"role": "user", "content": "\ud83d half"}]}'
     )

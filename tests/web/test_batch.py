@@ -1,4 +1,4 @@
-"""Several sessions at once over HTTP: each result says what was done, or why not; no `ok` hides a refusal."""
+"""Changing several sessions at once over HTTP, purging and repairing: each result is reported."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def batch(client: FlaskClient, action: str, *session_ids: str, **more: Any) -> A
     [("archive", "archived", True), ("unarchive", "archived", False), ("pin", "pinned", True),
      ("unpin", "pinned", False)],
 )  # fmt: skip
-def test_flags_are_set_and_the_time_stays(
+def test_flags_are_set_without_changing_the_time(
     action: str, flag: str, value: bool, sessions: SessionRepository, client: FlaskClient
 ) -> None:
     ids = [started(sessions, **{flag: not value}) for _ in range(3)]
@@ -38,7 +38,7 @@ def test_flags_are_set_and_the_time_stays(
         assert sessions.summary(session_id).updated_at == old.updated_at
 
 
-def test_all_are_moved_or_none_if_there_is_no_such_project(
+def test_nothing_is_moved_if_the_project_does_not_exist(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     ids = [started(sessions), started(sessions)]
@@ -53,7 +53,9 @@ def test_all_are_moved_or_none_if_there_is_no_such_project(
     assert sessions.count(project_id=project) == 0
 
 
-def test_what_is_deleted_comes_back_by_the_same_ids(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_deleted_sessions_are_restored_with_the_same_ids(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
     ids = [started(sessions, title=f"{number} {KEY}") for number in range(3)]
     files = snapshot(sessions)
     deleted = batch(client, "delete", *ids)
@@ -65,7 +67,7 @@ def test_what_is_deleted_comes_back_by_the_same_ids(sessions: SessionRepository,
     assert snapshot(sessions) == files
 
 
-def test_one_refusal_leaves_the_others_done_and_is_told(
+def test_one_failure_does_not_stop_the_others_and_is_reported(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     first, last = started(sessions), started(sessions)
@@ -84,7 +86,7 @@ def test_one_refusal_leaves_the_others_done_and_is_told(
     assert str(sessions.config.state_dir) not in str(body)
 
 
-def test_a_second_delete_is_no_ok(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_deleting_twice_is_reported_as_a_failure(sessions: SessionRepository, client: FlaskClient) -> None:
     session_id = started(sessions)
     assert batch(client, "delete", session_id)["ok"]
     again = batch(client, "delete", session_id)
@@ -110,7 +112,7 @@ def test_an_agent_s_conversation_must_be_imported_before_it_is_changed(filled: F
         ({"session_ids": ["a"], "action": "move", "project_id": 1}, "project_id must be text"),
     ],
 )
-def test_what_cannot_be_done_at_all_is_refused_as_a_whole(
+def test_an_invalid_batch_is_refused_as_a_whole(
     given: dict[str, Any], words: str, client: FlaskClient
 ) -> None:
     assert words in error(client.post("/api/sessions/batch", json=given), 400)
@@ -119,7 +121,7 @@ def test_what_cannot_be_done_at_all_is_refused_as_a_whole(
 # ---- the trash, and mending -----------------------------------------------------------------------------
 
 
-def test_one_session_is_erased_from_the_trash_with_all_its_copies(
+def test_purging_one_session_deletes_all_its_versions(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     for _ in range(2):
@@ -136,7 +138,7 @@ def test_one_session_is_erased_from_the_trash_with_all_its_copies(
 @pytest.mark.parametrize(
     "given", [{}, {"all": False}, {"all": True, "session_id": "s"}, {"session_id": None}]
 )
-def test_nothing_is_erased_without_being_named(
+def test_purge_requires_an_id_or_all(
     given: dict[str, Any], sessions: SessionRepository, client: FlaskClient
 ) -> None:
     sessions.delete(started(sessions))
@@ -147,7 +149,7 @@ def test_nothing_is_erased_without_being_named(
     assert sessions.trash() == []
 
 
-def test_repair_says_first_and_does_it_when_told(may: Path, filled: FlaskClient) -> None:
+def test_repair_changes_something_only_with_apply(may: Path, filled: FlaskClient) -> None:
     debris = may / "webui/sessions/x.json.tmp.1.1"
     debris.write_text("half")
     os.utime(debris, (0, 0))

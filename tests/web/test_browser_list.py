@@ -1,4 +1,4 @@
-"""The list in a real browser: 20,000 sessions, filters, search as one types, news."""
+"""The list in a real browser: 20,000 sessions, filters, search while typing, live updates."""
 
 import re
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def go_further(page: Page) -> None:
 
 
 @pytest.mark.slow
-def test_the_end_of_twenty_thousand_is_as_the_beginning(browser: Browser, large: Path) -> None:
+def test_scrolling_through_twenty_thousand_sessions(browser: Browser, large: Path) -> None:
     with served(large) as url, strict_page(browser, url) as page:
         page.goto("/")
         expect(page.locator("#total")).to_have_text("20,000 conversations")
@@ -125,7 +125,7 @@ def test_filters_are_kept_in_the_address(page: Page) -> None:
 # ---- search ---------------------------------------------------------------------------------------------
 
 
-def test_search_as_one_types_and_a_hit_opens_at_its_message(page: Page, home: Path) -> None:
+def test_search_while_typing_and_open_a_hit_at_its_message(page: Page, home: Path) -> None:
     said = [message(f"message {number}", at=1_777_000_000.0 + number) for number in range(300)]
     said[40] = message("the zebrafish swims", at=1_777_000_040.0)
     put_session(home, "deep", title="A long one", messages=said)
@@ -147,12 +147,12 @@ def test_search_as_one_types_and_a_hit_opens_at_its_message(page: Page, home: Pa
     expect(page.locator("#total")).to_contain_text("conversations")
 
 
-def test_search_says_that_nothing_was_found(page: Page) -> None:
+def test_a_search_without_matches_says_so(page: Page) -> None:
     page.goto("/?q=qqqqqqqq")
     expect(page.locator("#list")).to_contain_text("No matches.")
 
 
-def test_search_reads_without_javascript(browser: Browser, url: str, home: Path) -> None:
+def test_search_and_paging_work_without_javascript(browser: Browser, url: str, home: Path) -> None:
     put_session(home, "plain", title="Axolotl in the pond")
     with strict_page(browser, url, java_script_enabled=False) as page:
         page.goto("/")
@@ -190,7 +190,7 @@ def test_new_and_changed_sessions_appear_in_every_tab(browser: Browser, url: str
 
 
 @pytest.mark.slow
-def test_quick_reloads_use_up_no_streams(browser: Browser, tmp_path: Path) -> None:
+def test_quick_reloads_do_not_use_up_the_streams(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "webui/sessions").mkdir(parents=True)
     put_session(tmp_path, "first")
     with served(tmp_path) as url, strict_page(browser, url) as page:
@@ -202,9 +202,7 @@ def test_quick_reloads_use_up_no_streams(browser: Browser, tmp_path: Path) -> No
         expect(page.locator('.row[data-id="reloaded"]')).to_have_count(1)
 
 
-def test_a_page_that_finds_no_room_to_listen_asks_now_and_then_and_listens_later(
-    browser: Browser, may: Path
-) -> None:
+def test_a_page_without_a_stream_polls_and_gets_a_stream_later(browser: Browser, may: Path) -> None:
     with served(may) as url, strict_page(browser, url, allowed=FULL) as page:
         with ExitStack() as opened:
             for _ in range(MOST_STREAMS):
@@ -227,7 +225,7 @@ def test_a_page_that_finds_no_room_to_listen_asks_now_and_then_and_listens_later
         expect(page.locator('.row[data-id="told"]')).to_have_count(1)
 
 
-def test_what_is_looked_at_stays_in_place_when_the_list_grows(page: Page, home: Path) -> None:
+def test_the_visible_rows_stay_in_place_when_the_list_grows(page: Page, home: Path) -> None:
     page.goto("/")
     page.locator("#list").evaluate("element => element.scrollTo(0, 900)")
     row = page.locator(".row").nth(20)
@@ -244,7 +242,7 @@ def test_what_is_looked_at_stays_in_place_when_the_list_grows(page: Page, home: 
     expect(same.locator(".row-title")).to_be_focused()
 
 
-def test_a_lost_server_is_said_and_found_again(browser: Browser, tmp_path: Path) -> None:
+def test_a_lost_connection_is_shown_until_the_server_is_back(browser: Browser, tmp_path: Path) -> None:
     home = copy_sample("may", tmp_path)
     server = start(home, "--port", "0")
     url = address(server)
@@ -268,7 +266,7 @@ def test_a_lost_server_is_said_and_found_again(browser: Browser, tmp_path: Path)
             stop(again)
 
 
-def test_a_lost_server_is_said_on_a_phone_beside_what_is_read(browser: Browser, may: Path) -> None:
+def test_a_lost_connection_is_shown_on_a_phone(browser: Browser, may: Path) -> None:
     server = start(may, "--port", "0")
     look = {"viewport": {"width": 390, "height": 844}, "allowed": "Failed to load resource: net::"}
     with strict_page(browser, address(server), **look) as page:

@@ -1,4 +1,4 @@
-"""The conversation and the usage page in a real browser: reading, finding, changing; nothing runs."""
+"""The conversation and the usage page in a real browser: reading, finding, changing, safety."""
 
 import json
 import re
@@ -125,7 +125,7 @@ def indexes(page: Page) -> list[int]:
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-def test_a_conversation_opens_at_its_end_and_older_messages_keep_the_place(page: Page) -> None:
+def test_a_conversation_opens_at_its_end_and_loading_older_messages_keeps_the_position(page: Page) -> None:
     page.goto("/session/long")
     expect(page.locator(f"#m{LONG - 1}")).to_be_in_viewport()
     for _ in range(3):
@@ -136,7 +136,7 @@ def test_a_conversation_opens_at_its_end_and_older_messages_keep_the_place(page:
         assert abs(position(page, before) - place) < 1
 
 
-def test_the_page_holds_what_is_near_and_the_rest_comes_back_as_it_was(page: Page) -> None:
+def test_far_messages_are_unloaded_and_come_back_unchanged(page: Page) -> None:
     page.goto("/session/long")
     page.locator("#m4991 summary", has_text="Reasoning").click()
     last = page.locator(f"#m{LONG - 1}")
@@ -162,7 +162,7 @@ def test_the_page_holds_what_is_near_and_the_rest_comes_back_as_it_was(page: Pag
     expect(page.get_by_text("because of this")).to_be_visible()
 
 
-def test_what_is_selected_stays(page: Page) -> None:
+def test_selected_text_is_not_unloaded(page: Page) -> None:
     page.goto("/session/long")
     page.evaluate("getSelection().selectAllChildren(document.querySelector('#m4999 .text'))")
     while (before := indexes(page)[0]) > 4_700:
@@ -171,7 +171,7 @@ def test_what_is_selected_stays(page: Page) -> None:
     assert page.evaluate("String(getSelection())") == "message 4999"
 
 
-def test_from_the_middle_both_ends_can_be_reached(page: Page) -> None:
+def test_both_ends_can_be_reached_from_the_middle(page: Page) -> None:
     page.goto("/session/long?at=2500#m2500")
     expect(page.locator("#m2500")).to_be_in_viewport()
     expect(page.locator("#m2500")).to_have_class(re.compile(r"\bat\b"))
@@ -225,7 +225,7 @@ def test_a_link_to_a_tools_answer_unfolds_it(page: Page) -> None:
     expect(page.locator("#m2")).to_be_in_viewport()
 
 
-def test_a_very_long_message_is_cut_and_can_be_had_whole(page: Page) -> None:
+def test_a_very_long_message_is_shortened_and_can_be_opened_whole(page: Page) -> None:
     page.goto("/session/huge?at=0")
     assert len(page.locator("#m0").inner_text()) < 25_000
     with page.expect_popup() as opened:
@@ -237,7 +237,7 @@ def test_a_very_long_message_is_cut_and_can_be_had_whole(page: Page) -> None:
 # ---- find -----------------------------------------------------------------------------------------------
 
 
-def test_find_goes_to_messages_that_are_not_loaded(page: Page) -> None:
+def test_find_scrolls_to_messages_that_are_not_loaded(page: Page) -> None:
     page.goto("/session/long")
     expect(page.locator(f"#m{LONG - 1}")).to_be_in_viewport()  # the page's script has begun
     page.keyboard.press("f")
@@ -272,7 +272,7 @@ def test_find_takes_any_text_also_while_the_list_is_filtered(
     assert page.evaluate("[...CSS.highlights.get('found')].map(String)") == ["well-known [bracket] ("]
 
 
-def test_find_looks_into_what_is_folded(page: Page) -> None:
+def test_find_unfolds_calls_and_results(page: Page) -> None:
     page.goto("/session/rich?find=needle")
     expect(page.locator(".find .count")).to_have_text("1 found")
     page.get_by_role("button", name="Next match").click()
@@ -282,7 +282,7 @@ def test_find_looks_into_what_is_folded(page: Page) -> None:
 # ---- changing -------------------------------------------------------------------------------------------
 
 
-def test_forking_here(page: Page, repository: SessionRepository) -> None:
+def test_fork_from_a_message(page: Page, repository: SessionRepository) -> None:
     page.goto("/session/fork")
     page.get_by_label("Actions for message 3").click()
     page.get_by_role("button", name="Fork from here").click()
@@ -295,7 +295,9 @@ def test_forking_here(page: Page, repository: SessionRepository) -> None:
     expect(page.locator(".message")).to_have_count(8)
 
 
-def test_truncating_here_asks_first_and_can_be_undone(page: Page, repository: SessionRepository) -> None:
+def test_removing_later_messages_asks_first_and_can_be_undone(
+    page: Page, repository: SessionRepository
+) -> None:
     page.goto("/session/cut")
     page.get_by_label("Actions for message 5").click()
     page.get_by_role("link", name="Remove later messages").click()
@@ -313,7 +315,7 @@ def test_truncating_here_asks_first_and_can_be_undone(page: Page, repository: Se
     assert repository.summary("cut").message_count == 8
 
 
-def test_taking_the_last_turn_back_shows_its_text(page: Page, repository: SessionRepository) -> None:
+def test_removing_the_last_turn_shows_its_text(page: Page, repository: SessionRepository) -> None:
     page.goto("/session/back")
     page.get_by_role("button", name="Remove last turn").last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Last turn removed")
@@ -323,7 +325,7 @@ def test_taking_the_last_turn_back_shows_its_text(page: Page, repository: Sessio
     expect(page.locator(".message")).to_have_count(6)
 
 
-def test_an_interrupted_turn_is_closed(page: Page, repository: SessionRepository) -> None:
+def test_an_interrupted_turn_can_be_closed(page: Page, repository: SessionRepository) -> None:
     page.goto("/session/torn")
     expect(page.locator(".pending")).to_contain_text("and then?")
     expect(page.get_by_text("typed before sk-abc...wxyz")).to_be_visible()
@@ -355,7 +357,7 @@ def fork(page: Page) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False])
 @pytest.mark.parametrize("act", [truncate, take_back, retry, fork])
-def test_what_somebody_else_changed_is_refused_and_shown_anew(
+def test_a_form_for_an_outdated_transcript_is_refused_and_the_page_can_be_reloaded(
     browser: Browser, url: str, repository: SessionRepository, act: Callable[[Page], None], scripts: bool
 ) -> None:
     name = f"raced-{act.__name__}-{scripts}"
@@ -387,7 +389,7 @@ def test_what_somebody_else_changed_is_refused_and_shown_anew(
         assert repository.count() == repository.count(source="webui")
 
 
-def test_a_dialog_that_waits_cuts_nothing_that_came_meanwhile(
+def test_an_open_dialog_does_not_remove_messages_that_arrived_later(
     browser: Browser, url: str, repository: SessionRepository
 ) -> None:
     write_document(repository, "waits", title="Waits", messages=turns(4))
@@ -403,7 +405,7 @@ def test_a_dialog_that_waits_cuts_nothing_that_came_meanwhile(
         assert repository.summary("waits").message_count == 6
 
 
-def test_what_came_while_the_page_was_open_may_be_taken_back(
+def test_a_turn_that_arrived_while_the_page_was_open_can_be_removed(
     page: Page, repository: SessionRepository
 ) -> None:
     write_document(repository, "grows", title="Grows", messages=turns(4))
@@ -428,7 +430,7 @@ def filters_of(page: Page) -> str:
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_moving_in_a_conversation_keeps_the_filters_of_the_list(
+def test_navigating_in_a_conversation_keeps_the_filters_of_the_list(
     browser: Browser, url: str, scripts: bool
 ) -> None:
     with strict_page(browser, url, java_script_enabled=scripts) as page:
@@ -451,7 +453,7 @@ def test_moving_in_a_conversation_keeps_the_filters_of_the_list(
         assert filters_of(page) == BESIDE
 
 
-def test_filters_that_are_chosen_later_are_kept_too(page: Page) -> None:
+def test_filters_set_while_a_conversation_is_open_are_kept(page: Page) -> None:
     page.goto("/session/long?at=2000&source=webui")
     with page.expect_response("**/sidebar?*q=message*"):
         page.locator("#q").fill("message")
@@ -492,7 +494,7 @@ def head_ends(page: Page) -> float:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_head_stays_and_hides_nothing_that_is_gone_to(browser: Browser, url: str, width: int) -> None:
+def test_the_sticky_head_does_not_cover_the_target_of_a_link(browser: Browser, url: str, width: int) -> None:
     with strict_page(browser, url, viewport={"width": width, "height": 844}) as page:
         page.goto("/session/long?at=2500#m2500")
         expect(page.locator("#m2500")).to_be_in_viewport()
@@ -522,9 +524,7 @@ def test_the_head_stays_and_hides_nothing_that_is_gone_to(browser: Browser, url:
             assert top >= head_ends(page)
 
 
-def test_code_reads_from_the_left_also_in_a_message_that_does_not(
-    page: Page, repository: SessionRepository
-) -> None:
+def test_code_is_left_to_right_in_a_right_to_left_message(page: Page, repository: SessionRepository) -> None:
     text = "الخطة الأولى أرخص.\n\n```python\nx = 1\n```"
     write_document(repository, "rtl", title="الخطة", messages=[message(text, "assistant")])
     page.goto("/session/rtl")
@@ -536,7 +536,7 @@ def test_code_reads_from_the_left_also_in_a_message_that_does_not(
 # ---- safety and looks -----------------------------------------------------------------------------------
 
 
-def test_no_payload_runs(browser: Browser, url: str) -> None:
+def test_messages_do_not_run_as_scripts(browser: Browser, url: str) -> None:
     # Without the pages' policy, which would stop what was let through.
     with strict_page(browser, url, bypass_csp=True) as page:
         page.add_init_script("window.pwned = () => { window.ran = true; document.title = 'pwned'; }")
@@ -558,7 +558,7 @@ def test_no_payload_runs(browser: Browser, url: str) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing(browser: Browser, url: str, theme: str) -> None:
+def test_conversation_and_usage_pages_are_accessible(browser: Browser, url: str, theme: str) -> None:
     options = {"color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
     with strict_page(browser, url, **options) as page:
         for path in (

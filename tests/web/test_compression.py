@@ -1,4 +1,4 @@
-"""Compressed answers: the same content and the same tag, and only where it pays."""
+"""Compressed answers: the same content and entity tag, and only where it saves time."""
 
 import gzip
 import json
@@ -59,13 +59,15 @@ def test_a_large_answer_is_compressed_as_asked(long_list: FlaskClient, accepted:
 
 
 @pytest.mark.parametrize("accepted", [None, "", "identity", "compress", "gzip;q=0", "br;q=0.0, *;q=0"])
-def test_whoever_does_not_ask_gets_it_plain(long_list: FlaskClient, accepted: str | None) -> None:
+def test_a_client_that_accepts_no_encoding_gets_it_uncompressed(
+    long_list: FlaskClient, accepted: str | None
+) -> None:
     answer = ask(long_list, accepted)
     assert "Content-Encoding" not in answer.headers
     assert len(listed(answer.data)) == 5
 
 
-def test_every_form_has_one_weak_tag_which_is_good_for_all(long_list: FlaskClient) -> None:
+def test_all_encodings_share_one_weak_etag(long_list: FlaskClient) -> None:
     answers = [ask(long_list, accepted) for accepted in (None, *DECODERS)]
     assert {answer.headers["ETag"] for answer in answers} == {answers[0].headers["ETag"]}
     assert answers[0].headers["ETag"].startswith('W/"')
@@ -77,17 +79,17 @@ def test_every_form_has_one_weak_tag_which_is_good_for_all(long_list: FlaskClien
     assert all("Accept-Encoding" in answer.headers["Vary"] for answer in answers)
 
 
-def test_a_small_answer_is_left_as_it_is(client: FlaskClient) -> None:
+def test_a_small_answer_is_not_compressed(client: FlaskClient) -> None:
     assert "Content-Encoding" not in ask(client, "gzip").headers
 
 
-def test_events_are_left_as_they_are(client: FlaskClient) -> None:
+def test_events_are_not_compressed(client: FlaskClient) -> None:
     with client.get("/api/sessions/gateway/stream", headers={"Accept-Encoding": "gzip"}) as stream:
         assert stream.mimetype == "text/event-stream"
         assert "Content-Encoding" not in stream.headers
 
 
-def test_a_page_is_compressed_and_keeps_its_protection(long_list: FlaskClient) -> None:
+def test_a_compressed_page_keeps_its_security_headers(long_list: FlaskClient) -> None:
     plain, packed = (long_list.get("/", headers={"Accept-Encoding": how}) for how in ("identity", "gzip"))
     assert packed.headers["Content-Encoding"] == "gzip"
     names = {"Content-Encoding", "Content-Length", "Date"}

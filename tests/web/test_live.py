@@ -1,4 +1,4 @@
-"""The live list: the watch by itself, its route, and streams of a really served home."""
+"""Live updates: the watcher by itself, its route, and the streams of a served home."""
 
 import itertools
 import json
@@ -143,7 +143,7 @@ def news_where(blocks: Iterator[bytes], wanted: Callable[[Any], bool]) -> Any:
 # ---- the watch by itself --------------------------------------------------------------------------------
 
 
-def test_the_watch_begins_with_the_first_listener_and_ends_with_the_last(store: Store, watch: Watch) -> None:
+def test_watching_starts_with_the_first_listener_and_ends_with_the_last(store: Store, watch: Watch) -> None:
     watcher = watch(poll_seconds=NEVER)
 
     def running() -> tuple[bool, int]:
@@ -163,7 +163,7 @@ def test_the_watch_begins_with_the_first_listener_and_ends_with_the_last(store: 
     assert store.looks == 1
 
 
-def test_the_watch_begins_anew_after_the_last_listener_left(store: Store, watch: Watch) -> None:
+def test_watching_restarts_after_the_last_listener_left(store: Store, watch: Watch) -> None:
     watcher = watch()
     for round_ in range(3):
         store.give(f"{round_} before")
@@ -175,7 +175,7 @@ def test_the_watch_begins_anew_after_the_last_listener_left(store: Store, watch:
         end_of_threads()
 
 
-def test_all_listeners_share_one_look_and_one_event(store: Store, watch: Watch) -> None:
+def test_all_listeners_share_one_poll_and_one_event(store: Store, watch: Watch) -> None:
     watcher = watch()
     store.give("1")
     streams = [joined(watcher)[1] for _ in range(10)]
@@ -187,7 +187,7 @@ def test_all_listeners_share_one_look_and_one_event(store: Store, watch: Watch) 
         assert (store.looks, store.listed) == (1 + at, at)
 
 
-def test_an_unchanged_version_tells_nothing(store: Store, watch: Watch) -> None:
+def test_an_unchanged_version_sends_no_event(store: Store, watch: Watch) -> None:
     watcher = watch()
     store.give("1")
     _, events = joined(watcher)
@@ -197,7 +197,7 @@ def test_an_unchanged_version_tells_nothing(store: Store, watch: Watch) -> None:
     assert (store.looks, store.listed) == (7, 2)
 
 
-def test_a_silence_is_broken_by_comments(store: Store, watch: Watch) -> None:
+def test_keep_alive_comments_are_sent_while_nothing_changes(store: Store, watch: Watch) -> None:
     store.give("1")
     _, events = joined(watch(keep_alive_seconds=0.01))
     assert [next(events), next(events)] == [KEEP_ALIVE, KEEP_ALIVE]
@@ -205,7 +205,7 @@ def test_a_silence_is_broken_by_comments(store: Store, watch: Watch) -> None:
     assert news(next(block for block in events if block != KEEP_ALIVE)) == [{"title": "2"}]
 
 
-def test_a_later_listener_is_told_of_later_changes_only(store: Store, watch: Watch) -> None:
+def test_a_later_listener_gets_only_later_changes(store: Store, watch: Watch) -> None:
     watcher = watch()
     store.give("1")
     _, first = joined(watcher)
@@ -216,7 +216,7 @@ def test_a_later_listener_is_told_of_later_changes_only(store: Store, watch: Wat
     assert [news(next(events)) for events in (first, later)] == [[{"title": "3"}]] * 2
 
 
-def test_a_listener_is_let_in_only_when_the_watch_knows_the_version() -> None:
+def test_a_listener_joins_only_after_the_first_version_is_known() -> None:
     let_in = threading.Event()
     too_early: list[bool] = []
 
@@ -234,7 +234,7 @@ def test_a_listener_is_let_in_only_when_the_watch_knows_the_version() -> None:
     assert too_early == [False, False]
 
 
-def test_a_change_before_the_second_look_is_told(store: Store, watch: Watch) -> None:
+def test_a_change_before_the_second_poll_is_sent(store: Store, watch: Watch) -> None:
     watcher = watch()
     with ThreadPoolExecutor(2) as pool:
         joining = [pool.submit(joined, watcher) for _ in range(2)]
@@ -256,7 +256,7 @@ def test_a_slow_listener_skips_to_the_newest_event(store: Store, watch: Watch) -
     assert next(slow) == KEEP_ALIVE
 
 
-def test_errors_are_logged_once_each_and_the_watch_goes_on(
+def test_each_error_is_logged_once_and_watching_continues(
     store: Store, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watcher = watch()
@@ -270,7 +270,7 @@ def test_errors_are_logged_once_each_and_the_watch_goes_on(
     assert said == [f"the list cannot be watched: {words}" for words in ("no disk", "no index", "a bug")]
 
 
-def test_a_list_that_could_not_be_read_is_told_later(
+def test_a_list_that_could_not_be_read_is_sent_later(
     store: Store, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watcher = watch()
@@ -283,7 +283,7 @@ def test_a_list_that_could_not_be_read_is_told_later(
     assert "locked" in caplog.text
 
 
-def test_too_many_are_not_let_in(store: Store, watch: Watch) -> None:
+def test_too_many_listeners_are_refused(store: Store, watch: Watch) -> None:
     watcher = watch(poll_seconds=NEVER, most=2)
     store.give("1")
     first, _ = joined(watcher)
@@ -294,7 +294,7 @@ def test_too_many_are_not_let_in(store: Store, watch: Watch) -> None:
     assert watcher.join() is None
 
 
-def test_a_listener_whose_client_went_gives_its_place_and_its_stream_ends(store: Store, watch: Watch) -> None:
+def test_a_listener_whose_client_is_gone_makes_room_and_its_stream_ends(store: Store, watch: Watch) -> None:
     watcher = watch(poll_seconds=NEVER, most=2)
     store.give("1")
     went = threading.Event()
@@ -325,7 +325,7 @@ def test_closing_ends_every_stream(store: Store, watch: Watch) -> None:
     assert threads() == []
 
 
-def test_no_listener_misses_a_change_however_they_come_and_go() -> None:
+def test_no_listener_misses_a_change_while_others_come_and_go() -> None:
     changes = itertools.count()
     watcher = Watcher(lambda: str(next(changes)), list, LOGGER, poll_seconds=0, keep_alive_seconds=LONG)
 
@@ -360,7 +360,7 @@ def app(sessions: SessionRepository) -> Iterator[Flask]:
     end_of_threads()
 
 
-def test_a_probe_tells_whether_the_watch_runs_and_does_not_start_it(client: FlaskClient) -> None:
+def test_a_probe_reports_watching_without_starting_it(client: FlaskClient) -> None:
     quiet = {"ok": True, "watcher_running": False, "fallback_poll_ms": 30_000}
     for _ in range(2):
         assert reply(client.get(f"{PATH}?probe=1")) == quiet
@@ -372,7 +372,7 @@ def test_a_probe_tells_whether_the_watch_runs_and_does_not_start_it(client: Flas
     assert "probe" in error(client.get(f"{PATH}?probe=maybe"), 400)
 
 
-def test_a_stream_is_for_browsers_and_kept_by_nobody(client: FlaskClient) -> None:
+def test_a_stream_is_an_event_stream_that_nobody_caches(client: FlaskClient) -> None:
     with client.get(PATH) as response:
         assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-cache"
@@ -383,13 +383,13 @@ def test_a_stream_is_for_browsers_and_kept_by_nobody(client: FlaskClient) -> Non
         assert place(greeting)
 
 
-def test_asking_for_the_head_of_a_stream_opens_none(client: FlaskClient, app: Flask) -> None:
+def test_a_head_request_opens_no_stream(client: FlaskClient, app: Flask) -> None:
     with client.head(PATH) as response:
         assert response.mimetype == "text/event-stream"
         assert not watcher_of(app).running
 
 
-def test_an_event_holds_the_beginning_of_the_list_as_the_api_gives_it(
+def test_an_event_contains_the_first_entries_of_the_list(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     ids = [started(sessions) for _ in range(live.ENTRIES_AN_EVENT + 1)]
@@ -419,13 +419,13 @@ def test_one_stream_too_many_is_refused_until_one_ends(client: FlaskClient) -> N
             assert response.status_code == 200
 
 
-def test_a_stream_asks_for_the_password(sessions: SessionRepository) -> None:
+def test_a_stream_requires_a_login(sessions: SessionRepository) -> None:
     app = create_app(sessions, password="p")
     error(app.test_client().get(PATH), 401)
     assert not watcher_of(app).running
 
 
-def test_streams_leave_no_descriptor(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_streams_leave_no_descriptor_open(sessions: SessionRepository, client: FlaskClient) -> None:
     def open_descriptors() -> int:
         return len(handles())
 
@@ -494,7 +494,7 @@ def first_is(title: str) -> Callable[[Any], bool]:
 
 
 @pytest.mark.slow
-def test_a_change_by_another_process_arrives(may: Path) -> None:
+def test_a_change_by_another_process_is_sent(may: Path) -> None:
     with served(may) as url, closing(Stream(url)) as stream:
         session_id = newest(url)
         with SessionRepository.open(hermes_home=may) as other:
@@ -508,7 +508,7 @@ def test_a_change_by_another_process_arrives(may: Path) -> None:
 
 
 @pytest.mark.slow
-def test_who_comes_back_is_told_what_it_missed_also_by_a_later_process(may: Path) -> None:
+def test_a_returning_client_gets_what_it_missed_also_from_a_restarted_server(may: Path) -> None:
     with served(may) as url, closing(Stream(url)) as stream:
         left_at = stream.place
     with SessionRepository.open(hermes_home=may) as other:
@@ -525,7 +525,7 @@ def test_who_comes_back_is_told_what_it_missed_also_by_a_later_process(may: Path
 
 
 @pytest.mark.slow
-def test_twenty_streams_beside_requests_are_all_answered(may: Path) -> None:
+def test_twenty_streams_and_requests_at_once_are_all_answered(may: Path) -> None:
     with served(may) as url, ExitStack() as opened:
         streams = [opened.enter_context(closing(Stream(url))) for _ in range(20)]
         ids = [entry["session_id"] for entry in fetch(f"{url}/api/sessions")["sessions"]]
@@ -546,7 +546,7 @@ def check_full(url: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_server_answers_beside_as_many_streams_as_it_takes(may: Path) -> None:
+def test_the_server_answers_requests_while_all_streams_are_open(may: Path) -> None:
     with served(may) as url, ExitStack() as opened:
         streams = [opened.enter_context(closing(Stream(url))) for _ in range(live.MOST_STREAMS)]
         check_full(url)
@@ -559,7 +559,7 @@ def test_the_server_answers_beside_as_many_streams_as_it_takes(may: Path) -> Non
 
 
 @pytest.mark.slow
-def test_streams_whose_clients_went_hold_no_place_and_no_thread(may: Path) -> None:
+def test_streams_of_gone_clients_free_their_places_and_threads(may: Path) -> None:
     with served(may) as url, ExitStack() as opened:
         witness = opened.enter_context(closing(Stream(url)))
         for _ in range(200):  # twice the server's threads: one that stayed with its stream would be missed
@@ -585,7 +585,7 @@ def test_the_server_stops_with_streams_open(may: Path, kind: signal.Signals) -> 
     assert "Traceback" not in said
 
 
-def test_a_worker_without_its_master_ends_its_streams(may: Path) -> None:
+def test_a_worker_that_lost_its_master_ends_its_streams(may: Path) -> None:
     server = start(may, "--port", "0")
     with closing(Stream(address(server))) as stream:
         server.kill()

@@ -1,4 +1,4 @@
-"""What the server's memory is bounded by: the page that is shown, not the session that it is of."""
+"""The server's memory is bounded by the page that is shown, not by the size of the session."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def resident(process: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells what a process has in memory")
-def test_a_large_session_leaves_the_server_as_small_as_it_was(may: Path) -> None:
+def test_the_server_returns_the_memory_of_a_large_session(may: Path) -> None:
     text = json.dumps({"messages": [message("x" * 9000) for _ in range(SESSION_BYTES // 9000)]})
     server = start(may, "--port", "0")
     try:

@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: schemathesis asks all that it describes, and finds no other answer."""
+"""The OpenAPI document is correct: schemathesis finds no answer that it does not describe."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-STREAM = "/api/sessions/gateway/stream"  # an answer without an end: test_webapp_live holds it
+STREAM = "/api/sessions/gateway/stream"  # an answer without an end: test_live covers it
 EXAMPLES = 15
 # What it is sent compressed schemathesis does not unpack.
 HOSTS = {"Host": "localhost", "Accept-Encoding": "identity"}
@@ -67,7 +67,7 @@ IDS = [entry["session_id"] for entry in expected("may", "all_sessions")]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("path", "method", "mode"), OPERATIONS)
-def test_every_answer_is_one_that_was_declared(
+def test_every_answer_matches_the_document(
     path: str, method: str, mode: GenerationMode, described: Any
 ) -> None:
     @seed(6)
@@ -102,7 +102,7 @@ def test_the_document_has_every_route_of_the_api(app: Flask) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_the_document_is_served_and_tells_what_a_signature_says(app: Flask) -> None:
+def test_the_document_is_served_and_matches_the_signatures(app: Flask) -> None:
     body = reply(app.test_client().get("/api/openapi.json"))
     assert body == json.loads(json.dumps(document()))
     assert body["openapi"] == "3.1.0"

@@ -53,13 +53,13 @@ def test_the_list_page_filters_and_keeps_the_filters(filled: FlaskClient) -> Non
         assert filled.get(f"/?{query}").status_code == 400
 
 
-def test_the_last_page_leads_nowhere(filled: FlaskClient) -> None:
+def test_the_last_page_has_no_next_page(filled: FlaskClient) -> None:
     first = filled.get("/?archived=all&source=webui").text
     assert len(titles(first)) == 47
     assert 'rel="next"' not in first
 
 
-def test_pages_of_the_list_page(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_all_pages_of_the_list_page_are_linked(sessions: SessionRepository, client: FlaskClient) -> None:
     for number in range(120):
         write_document(sessions, f"s{number:03}", title="t", updated_at=number, messages=turns(1, number))
     found: list[str] = []
@@ -88,7 +88,7 @@ FORMS: list[tuple[str, dict[str, str], str, Any]] = [
 
 
 @pytest.mark.parametrize("case", FORMS, ids=str)
-def test_the_forms_of_a_session(
+def test_the_forms_that_change_one_field(
     sessions: SessionRepository, client: FlaskClient, case: tuple[str, dict[str, str], str, Any]
 ) -> None:
     name, form, field, wanted = case
@@ -160,6 +160,6 @@ def test_masking_follows_the_settings(sessions: SessionRepository, app: Flask) -
             assert masker()(KEY) == wanted
 
 
-def test_a_page_of_a_deleted_session_is_told_that_nothing_is_new(client: FlaskClient) -> None:
+def test_the_page_of_a_deleted_session_gets_no_new_messages(client: FlaskClient) -> None:
     assert client.get("/session/gone/messages?after=3").status_code == 204
     assert client.get("/session/gone/messages?before=3").status_code == 404

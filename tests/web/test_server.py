@@ -1,4 +1,4 @@
-"""The production server as it runs: in a process of its own, with real sockets, stopped by signals."""
+"""The production server in a process of its own, with real sockets, stopped by signals."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def test_a_home_is_served_on_a_free_port_until_it_is_stopped(may: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_starts_erases_what_was_deleted_long_ago(may: Path) -> None:
+def test_a_starting_server_purges_the_old_trash(may: Path) -> None:
     trash = may / "webui/trash"
     trash.mkdir()
     day = 86_400_000_000_000
@@ -60,7 +60,7 @@ def test_a_server_that_starts_erases_what_was_deleted_long_ago(may: Path) -> Non
 
 
 @pytest.mark.slow
-def test_many_requests_at_once_all_write(may: Path) -> None:
+def test_many_simultaneous_writes_all_succeed(may: Path) -> None:
     with served(may) as url:
         ids = [entry["session_id"] for entry in fetch(f"{url}/api/sessions")["sessions"]]
 
@@ -78,7 +78,7 @@ def test_many_requests_at_once_all_write(may: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_body_that_is_too_large_gets_its_answer(may: Path) -> None:
+def test_a_body_that_is_too_large_is_answered_with_an_error(may: Path) -> None:
     with served(may) as url:
         request = urllib.request.Request(
             f"{url}/api/session/import", b" " * (21 * 1024 * 1024), {"Content-Type": "application/json"}
@@ -92,7 +92,7 @@ def test_a_body_that_is_too_large_gets_its_answer(may: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_password_of_the_environment_is_asked_for(may: Path) -> None:
+def test_the_password_of_the_environment_is_required(may: Path) -> None:
     with served(may, HERMES_WEBUI_PASSWORD="p") as url, pytest.raises(urllib.error.HTTPError) as refused:
         fetch(f"{url}/api/sessions")
     with refused.value as answer:
@@ -100,7 +100,7 @@ def test_the_password_of_the_environment_is_asked_for(may: Path) -> None:
 
 
 @pytest.mark.slow
-def test_other_machines_need_a_password(may: Path) -> None:
+def test_listening_for_other_machines_requires_a_password(may: Path) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
         with pytest.raises(InvalidValue, match="HERMES_WEBUI_PASSWORD"):
             serve(resolve(hermes_home=may, environ={}), ServerConfig(host, 0, None))
@@ -112,7 +112,7 @@ def test_other_machines_need_a_password(may: Path) -> None:
     assert "Traceback" not in said
 
 
-def test_a_port_that_is_taken_is_said_at_once(may: Path) -> None:
+def test_a_port_in_use_is_reported_at_once(may: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StorageError, match=f"cannot listen on 127.0.0.1 port {port}"):
@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_said_at_once(may: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_password_that_was_set_once_lets_a_server_listen_for_others(may: Path) -> None:
+def test_a_stored_password_allows_listening_for_other_machines(may: Path) -> None:
     state_dir = may / "webui"
     command = [sys.executable, "-c", PROGRAM, "--hermes-home", str(may), "serve", "--set-password"]
     done = subprocess.run(command, input="correct horse\n", capture_output=True, text=True, check=True)
@@ -141,7 +141,7 @@ def test_a_password_that_was_set_once_lets_a_server_listen_for_others(may: Path)
 
 
 @pytest.mark.slow
-def test_a_proxy_s_name_is_served_if_it_is_named(may: Path) -> None:
+def test_the_host_name_of_a_proxy_is_answered_if_configured(may: Path) -> None:
     def status(url: str, host: str) -> int:
         request = urllib.request.Request(f"{url}/health", headers={"Host": host})
         try:
@@ -241,5 +241,5 @@ def test_the_access_log_has_a_line_for_each_request_and_no_query(may: Path, tmp_
         ("localhost.example", False),
     ],
 )
-def test_what_only_this_machine_reaches(host: str, own: bool) -> None:
+def test_loopback_addresses(host: str, own: bool) -> None:
     assert is_loopback(host) is own

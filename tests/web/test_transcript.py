@@ -1,4 +1,4 @@
-"""The conversation's page without a browser: what messages become, parts of it, and find."""
+"""The conversation's page without a browser: how messages are shown, its parts, and find."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def answer(text: str = "a file", call_id: str = "c1", **more: Any) -> dict[str, 
 # ---- messages -------------------------------------------------------------------------------------------
 
 
-def test_an_answer_stands_under_its_call() -> None:
+def test_a_result_is_shown_under_its_call() -> None:
     asked = message("", "assistant", tool_calls=[call(), call("read", '{"path": "a", "limit": 2}', "c2")])
     found = shown(asked, answer("two", "c2"), answer("one", "c1"), message("done", "assistant"))
     assert [(each.index, each.last) for each in found] == [(0, 2), (3, 3)]
@@ -51,20 +51,20 @@ def test_an_answer_stands_under_its_call() -> None:
     assert second.result.index == 1
 
 
-def test_answers_that_belong_to_no_call_before_them_stand_alone() -> None:
+def test_results_without_a_preceding_call_are_shown_alone() -> None:
     asked = message("", "assistant", tool_calls=[call()])
     found = shown(asked, answer("other", "c9", name="read"), answer("late"), answer("again"))
     assert [each.index for each in found] == [0, 1, 2, 3]
     assert [[result.name for result in each.results] for each in found] == [[], ["read"], [""], [""]]
 
 
-def test_an_answer_without_an_id_answers_the_first_call() -> None:
+def test_a_result_without_an_id_belongs_to_the_first_call() -> None:
     asked = message("", "assistant", tool_calls=[call(), call(call_id="c2")])
     (found,) = shown(asked, message("one", "tool"), message("two", "tool"))
     assert [each.result and each.result.text.text for each in found.calls] == ["one", "two"]
 
 
-def test_calls_that_only_the_session_keeps_are_shown_too() -> None:
+def test_calls_stored_only_in_the_session_are_shown() -> None:
     beside = [{"name": "read", "tid": "c1", "assistant_msg_idx": 0, "args": {"path": "a"}, "snippet": "text"}]
     first, last = shown(message("", "assistant"), answer(), beside=beside)
     assert first.calls[0].arguments.text == '{\n  "path": "a"\n}'
@@ -90,7 +90,7 @@ CONTENTS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_whatever_the_content_is(name: str) -> None:
+def test_any_content_is_shown(name: str) -> None:
     value, wanted = CONTENTS[name]
     (found,) = shown({"role": "assistant", "content": value})
     assert wanted in found.html
@@ -99,14 +99,14 @@ def test_whatever_the_content_is(name: str) -> None:
 @pytest.mark.parametrize(
     "value", [None, 7, "text", ["a"], {}, {"role": ["x"], "tool_calls": 7}, {"role": "x"}]
 )
-def test_whatever_a_message_is(value: Any) -> None:
+def test_any_message_is_shown(value: Any) -> None:
     (found,) = shown(value)
     assert found.role == "other"
     assert found.author in ("Unknown", "x")
 
 
 @pytest.mark.parametrize("arguments", [None, "", "no JSON", "[1", 7, NESTED, '{"a": ' * 5000, {"a": "b"}])
-def test_whatever_the_arguments_are(arguments: Any) -> None:
+def test_any_arguments_are_shown(arguments: Any) -> None:
     (found,) = shown(message("", "assistant", tool_calls=[call(arguments=arguments), 7, {"function": 8}]))
     assert [each.name for each in found.calls] == ["terminal", "tool", "tool"]
 
@@ -144,7 +144,7 @@ def test_pictures_have_an_address() -> None:
     assert found.attachments == []
 
 
-def test_a_picture_from_elsewhere_or_of_another_kind_is_named_only() -> None:
+def test_remote_and_unsupported_pictures_are_only_named() -> None:
     urls = ["https://a.example/b.png", "data:image/svg+xml;base64,PHN2Zz4=", "javascript:x", ""]
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     (found,) = shown({"role": "user", "content": parts})
@@ -152,7 +152,7 @@ def test_a_picture_from_elsewhere_or_of_another_kind_is_named_only() -> None:
     assert found.attachments == ["image_url"] * 4
 
 
-def test_credentials_are_masked_wherever_they_are() -> None:
+def test_credentials_are_masked_everywhere_in_a_message() -> None:
     said = f"use {KEY}"
     arguments = json.dumps({"command": f"export X\n{KEY}"})
     found = shown(
@@ -168,7 +168,7 @@ def test_credentials_are_masked_wherever_they_are() -> None:
 # ---- long ones ------------------------------------------------------------------------------------------
 
 
-def test_what_is_long_is_cut_and_says_how_long_it_is() -> None:
+def test_long_texts_are_shortened_and_their_length_is_shown() -> None:
     long = "*word* and\n" * 100_000
     asked = message(long, "assistant", reasoning=long, tool_calls=[call(arguments={"a": long})])
     (found,) = shown(asked, answer(long))
@@ -185,7 +185,7 @@ def test_what_is_long_is_cut_and_says_how_long_it_is() -> None:
 
 
 @pytest.mark.slow
-def test_a_page_of_long_messages_stays_bearable() -> None:
+def test_a_page_of_long_messages_is_limited() -> None:
     found = shown(*[message("*word* and\n" * 100_000)] * 50)
     lengths = [len(each.html) for each in found]
     assert lengths[0] > transcript.LONGEST_TEXT
@@ -194,7 +194,7 @@ def test_a_page_of_long_messages_stays_bearable() -> None:
     assert all(each.total for each in found)
 
 
-def test_a_picture_does_not_make_a_text_long() -> None:
+def test_pictures_do_not_count_as_text() -> None:
     large = f"data:image/png;base64,{PNG[:-2]}{'A' * 1_000_002}"
     (found,) = shown(message(f"a ![b]({large}) c"))
     assert found.total is None
@@ -208,7 +208,7 @@ def indexes(page: str) -> list[int]:
     return [int(index) for index in re.findall(r'id="m(\d+)"', page)]
 
 
-def test_the_page_shows_the_last_messages_and_leads_to_the_others(
+def test_the_page_shows_the_last_messages_and_links_to_the_others(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     path = f"/session/{started(sessions, 250)}"
@@ -238,7 +238,7 @@ def test_the_page_shows_the_last_messages_and_leads_to_the_others(
         assert client.get(f"{path}/messages?at={wrong}").status_code == 400
 
 
-def test_a_part_begins_with_the_call_whose_answer_it_would_begin_with(
+def test_a_page_that_would_begin_with_a_result_begins_with_its_call(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     turn = [message("go"), message("", "assistant", tool_calls=[call()]), answer()]
@@ -250,7 +250,7 @@ def test_a_part_begins_with_the_call_whose_answer_it_would_begin_with(
     assert indexes(client.get("/session/s1/messages?after=1").text)[:3] == [1, 2, 3]
 
 
-def test_the_message_that_was_asked_for_is_marked(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_the_requested_message_is_marked(sessions: SessionRepository, client: FlaskClient) -> None:
     write_document(
         sessions, "s1", messages=[message("", "assistant", tool_calls=[call()]), answer(), *turns(2)]
     )
@@ -270,7 +270,7 @@ def test_every_session_of_the_samples_has_a_page(sample: Path) -> None:
             check_inert(page.text)
 
 
-def test_what_a_message_shows(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_the_parts_of_a_message_on_the_page(sessions: SessionRepository, client: FlaskClient) -> None:
     session_id = started(sessions, 0, title="t")
     sessions.append(
         session_id,
@@ -296,7 +296,7 @@ def test_what_a_message_shows(sessions: SessionRepository, client: FlaskClient) 
         assert markup in page, markup
 
 
-def test_a_session_that_waits_shows_what_for(filled: FlaskClient) -> None:
+def test_a_pending_message_is_shown(filled: FlaskClient) -> None:
     page = filled.get("/session/6e9160d23644").text
     assert "not answered yet" in page
     assert "Rotate the staging keys, please." in page
@@ -318,7 +318,7 @@ def test_a_message_as_plain_text(sessions: SessionRepository, client: FlaskClien
     assert client.get(f"/session/{session_id}/messages/{'9' * 30}").status_code == 400
 
 
-def test_a_picture_is_served_if_it_is_one(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_only_real_pictures_are_served(sessions: SessionRepository, client: FlaskClient) -> None:
     lie = f"data:image/png;base64,{base64.b64encode(b'<script>').decode()}"
     session_id = started(sessions, 0)
     sessions.append(session_id, [message(f"![a]({PICTURE}) ![b]({lie}) ![c](data:image/png;base64,A)")])
@@ -350,7 +350,7 @@ def test_the_kinds_of_pictures(kind: str, file: bytes, shown: bool) -> None:
 # ---- find -----------------------------------------------------------------------------------------------
 
 
-def test_find_looks_through_the_whole_transcript(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_find_searches_the_whole_transcript(sessions: SessionRepository, client: FlaskClient) -> None:
     said = turns(1200)
     for index in (0, 499, 500, 1199):
         said[index]["content"] = f"before\nthe {'Needle' if index else 'NEEDLE'} in it <b>after</b>"
@@ -387,5 +387,5 @@ FOUND: list[tuple[Any, str, bool]] = [
 
 
 @pytest.mark.parametrize(("said", "words", "wanted"), FOUND)
-def test_what_is_found(said: Any, words: str, wanted: bool) -> None:
+def test_which_messages_find_matches(said: Any, words: str, wanted: bool) -> None:
     assert [hit.index for hit in find.hits([said], 7, words, mask_all)] == ([7] if wanted else [])

@@ -1,4 +1,4 @@
-"""The usage page: its charts as pure functions, and its figures beside those of the list."""
+"""The usage page: its charts as pure functions, and its figures compared with the list."""
 
 import itertools
 import re
@@ -53,7 +53,7 @@ SPANS: list[tuple[str, list[str], date | None, int, tuple[str, str]]] = [
 
 
 @pytest.mark.parametrize("case", SPANS, ids=[case[0] for case in SPANS])
-def test_days_become_bars(case: tuple[str, list[str], date | None, int, tuple[str, str]]) -> None:
+def test_days_are_grouped_into_bars(case: tuple[str, list[str], date | None, int, tuple[str, str]]) -> None:
     _, days, begin, count, ends = case
     spans = charts.spans_of([*map(day, days), day(None)], begin, NOW)
     assert len(spans) == count
@@ -76,7 +76,7 @@ def test_charts_have_a_round_scale_and_show_the_smallest_use() -> None:
 @pytest.mark.parametrize(
     ("value", "scale"), [(0, 1), (1, 1), (1.2, 1.5), (99, 100), (101, 150), (0.031, 0.04), (7e12, 8e12)]
 )
-def test_scales(value: float, scale: float) -> None:
+def test_scales_end_with_a_round_number(value: float, scale: float) -> None:
     assert charts.rounded_up(value) == pytest.approx(scale)
 
 
@@ -84,12 +84,12 @@ def test_scales(value: float, scale: float) -> None:
     ("count", "words"),
     [(0, "0"), (999, "999"), (1000, "1k"), (12_345, "12.3k"), (999_999, "1M"), (5e15, "5,000T")],
 )
-def test_tokens_in_words(count: float, words: str) -> None:
+def test_numbers_of_tokens_as_text(count: float, words: str) -> None:
     assert charts.format_tokens(count) == words
 
 
 @pytest.mark.parametrize(("amount", "words"), [(0, "$0.00"), (0.0042, "$0.0042"), (1234.5, "$1,234.50")])
-def test_money_in_words(amount: float, words: str) -> None:
+def test_amounts_of_money_as_text(amount: float, words: str) -> None:
     assert charts.format_money(amount) == words
 
 
@@ -99,7 +99,7 @@ def sums(page: str) -> list[list[str]]:
     return [re.findall(r'<td class="number">([^<]*)', row) for row in rows]
 
 
-def test_the_sums_of_all_tables_are_those_of_the_list(
+def test_the_sums_of_every_table_equal_those_of_the_list(
     filled: FlaskClient, sessions: SessionRepository
 ) -> None:
     page = filled.get("/usage?days=all").text
@@ -117,7 +117,7 @@ def test_the_sums_of_all_tables_are_those_of_the_list(
     assert f"The list shows {repository.count(agent=True)} of these {len(listed)}." in page
 
 
-def test_a_range_leaves_out_what_is_older(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_a_range_excludes_older_sessions(sessions: SessionRepository, client: FlaskClient) -> None:
     now = time.time()
     for number, age in enumerate((0, 5, 20, 60, 200)):
         messages = turns(2, now - age * 86_400)
@@ -137,7 +137,9 @@ def test_an_empty_range_says_so(sessions: SessionRepository, client: FlaskClient
     assert "/usage?days=all" in page
 
 
-def test_names_are_shown_safely(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_names_on_the_usage_page_are_escaped_and_masked(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
     project = sessions.projects.create(f"<b>{KEY}")
     started(sessions, model="<img src=x onerror=alert(1)>", profile="work")
     moved = started(sessions)

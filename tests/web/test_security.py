@@ -1,4 +1,4 @@
-"""What the web front end keeps from whom: hosts and origins, the password, credentials, text that acts."""
+"""Hosts and origins, passwords and logins, masked credentials, and texts that could be markup."""
 
 import json
 import os
@@ -51,13 +51,13 @@ def client(sessions: SessionRepository) -> FlaskClient:
         ("", 403),
     ],
 )
-def test_only_our_hosts_are_answered(client: FlaskClient, host: str, status: int) -> None:
+def test_only_own_host_names_are_answered(client: FlaskClient, host: str, status: int) -> None:
     for path in ("/health", "/api/sessions", "/", "/static/app.css", "/login"):
         with client.get(path, environ_overrides={"HTTP_HOST": host}) as response:
             assert response.status_code == (303 if (path, status) == ("/login", 200) else status)
 
 
-def test_other_hosts_are_answered_if_they_are_named(sessions: SessionRepository) -> None:
+def test_configured_host_names_are_answered(sessions: SessionRepository) -> None:
     def status(host: str, *hosts: str) -> int:
         return (
             create_app(sessions, hosts=hosts).test_client().get("/health", headers={"Host": host}).status_code
@@ -92,7 +92,7 @@ def test_other_hosts_are_answered_if_they_are_named(sessions: SessionRepository)
         ({"Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"}, 403),
     ],
 )
-def test_only_our_pages_write(
+def test_only_own_pages_can_write(
     sessions: SessionRepository, client: FlaskClient, headers: dict[str, str], status: int
 ) -> None:
     session_id = started(sessions)
@@ -111,7 +111,7 @@ def test_only_our_pages_write(
 @pytest.mark.parametrize(
     "path", ["/", "/api/sessions", "/nothing", "/api/nothing", "/health", "/static/app.css"]
 )
-def test_every_answer_binds_the_browser(client: FlaskClient, path: str) -> None:
+def test_every_answer_has_security_headers(client: FlaskClient, path: str) -> None:
     for host in ("localhost", "evil.example"):
         with client.get(path, headers={"Host": host}) as response:
             headers = response.headers
@@ -137,7 +137,7 @@ def log_in(client: FlaskClient, password: str = "correct horse", **more: str) ->
     return client.post("/login", data={"password": password, **more})
 
 
-def test_without_the_password_there_is_nothing(guarded: FlaskClient, sessions: SessionRepository) -> None:
+def test_nothing_is_answered_without_the_password(guarded: FlaskClient, sessions: SessionRepository) -> None:
     session_id = started(sessions, title="Private")
     for path in ("/api/sessions", f"/api/session?session_id={session_id}", "/api/nothing", "/api/projects"):
         error(guarded.get(path), 401)
@@ -175,7 +175,7 @@ def test_the_cookie_is_secure_where_the_connection_is(guarded: FlaskClient) -> N
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\nb", ""]
 )
-def test_a_login_leads_to_a_page_of_ours(guarded: FlaskClient, target: str) -> None:
+def test_a_login_redirects_only_to_local_pages(guarded: FlaskClient, target: str) -> None:
     assert log_in(guarded, next=target).headers["Location"] == "/"
 
 
@@ -220,14 +220,14 @@ def test_the_wait_doubles_up_to_a_minute_and_ends_with_success(tmp_path: Path) -
     assert len(json.loads((tmp_path / "web.tries").read_bytes())) == LoginThrottle.ADDRESSES
 
 
-def test_a_hundred_guesses_at_once_at_several_workers_are_four(tmp_path: Path) -> None:
+def test_of_a_hundred_simultaneous_guesses_only_four_are_compared(tmp_path: Path) -> None:
     workers = [LoginThrottle(tmp_path, lambda: 0.0) for _ in range(4)]
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(lambda at: workers[at % 4].attempt("10.0.0.1"), range(100)))
     assert sorted(waits)[:5] == [0, 0, 0, 0, 1]
 
 
-def test_a_clock_that_was_set_back_or_a_spoiled_file_keeps_nobody_out(tmp_path: Path) -> None:
+def test_a_clock_set_back_or_a_damaged_file_does_not_lock_the_owner_out(tmp_path: Path) -> None:
     for _ in range(8):
         LoginThrottle(tmp_path, lambda: 5e9).attempt("a")
     assert LoginThrottle(tmp_path, lambda: 1e9).attempt("a") == 0
@@ -235,7 +235,7 @@ def test_a_clock_that_was_set_back_or_a_spoiled_file_keeps_nobody_out(tmp_path: 
     assert LoginThrottle(tmp_path, lambda: 1e9).attempt("a") == 0
 
 
-def test_the_addresses_of_one_network_wait_together(tmp_path: Path) -> None:
+def test_the_addresses_of_one_ipv6_network_wait_together(tmp_path: Path) -> None:
     slow = LoginThrottle(tmp_path, lambda: 0.0)
     for number in range(4):
         assert slow.attempt(f"2001:db8::{number}") == 0
@@ -247,7 +247,7 @@ def test_the_addresses_of_one_network_wait_together(tmp_path: Path) -> None:
 # ---- the password that is kept --------------------------------------------------------------------------
 
 
-def test_a_password_that_was_set_is_asked_for_and_kept_as_a_hash(sessions: SessionRepository) -> None:
+def test_a_stored_password_is_required_and_stored_as_a_hash(sessions: SessionRepository) -> None:
     state_dir = sessions.config.state_dir
     set_password(state_dir, "correct horse")
     kept = (state_dir / "web.password").read_text()
@@ -276,13 +276,13 @@ def test_a_password_that_was_set_is_asked_for_and_kept_as_a_hash(sessions: Sessi
 
 
 @pytest.mark.parametrize("password", ["", "seven77", "x" * 1001])
-def test_a_password_that_is_too_short_or_long_is_not_kept(sessions: SessionRepository, password: str) -> None:
+def test_a_password_that_is_too_short_or_long_is_refused(sessions: SessionRepository, password: str) -> None:
     with pytest.raises(InvalidValue, match="8 to 1,000 characters"):
         set_password(sessions.config.state_dir, password)
     assert stored_password(sessions.config.state_dir) is None
 
 
-def test_a_login_that_was_ended_is_worth_nothing_anywhere(
+def test_logging_out_invalidates_the_login_everywhere(
     sessions: SessionRepository, guarded: FlaskClient
 ) -> None:
     log_in(guarded)
@@ -305,7 +305,7 @@ def test_a_login_that_was_ended_is_worth_nothing_anywhere(
     assert file not in folder.iterdir()
 
 
-def test_a_cookie_of_another_password_key_or_age_is_worth_nothing(
+def test_a_cookie_of_another_password_key_or_age_is_invalid(
     sessions: SessionRepository, guarded: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log_in(guarded)
@@ -329,7 +329,7 @@ def test_a_cookie_of_another_password_key_or_age_is_worth_nothing(
     assert status(guarded.application, cookie.value) == 401
 
 
-def test_a_login_takes_no_cookie_that_was_there_before(guarded: FlaskClient) -> None:
+def test_a_login_always_gives_a_new_cookie(guarded: FlaskClient) -> None:
     guarded.set_cookie("hermes_login", "planted")
     log_in(guarded)
     first = guarded.get_cookie("hermes_login")
@@ -340,7 +340,7 @@ def test_a_login_takes_no_cookie_that_was_there_before(guarded: FlaskClient) -> 
     assert len({"planted", first.value, second.value}) == 3
 
 
-def test_the_key_is_private_and_made_once(sessions: SessionRepository) -> None:
+def test_the_signing_key_is_private_and_created_once(sessions: SessionRepository) -> None:
     state_dir = sessions.config.state_dir
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(signing_key, [state_dir] * 8))
@@ -350,7 +350,7 @@ def test_the_key_is_private_and_made_once(sessions: SessionRepository) -> None:
     assert [path.name for path in state_dir.glob("web.key*")] == ["web.key"]
 
 
-def test_a_login_page_without_a_password_leads_to_the_list(client: FlaskClient) -> None:
+def test_the_login_page_of_a_server_without_a_password_redirects_to_the_list(client: FlaskClient) -> None:
     for response in (client.get("/login"), log_in(client)):
         assert (response.status_code, response.headers["Location"]) == (303, "/")
 
@@ -395,13 +395,15 @@ def test_credentials_are_masked_everywhere(sessions: SessionRepository, client: 
         assert KEY in client.get(path).text, path
 
 
-def test_an_id_that_looks_like_a_credential_stays(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_an_id_that_looks_like_a_credential_is_not_masked(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
     write_document(sessions, KEY, title="Odd id", model=KEY, messages=turns(2))
     entry = reply(client.get("/api/sessions"))["sessions"][0]
     assert (entry["session_id"], entry["model"]) == (KEY, KEY)
 
 
-def test_broken_settings_mask_and_are_told(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_unreadable_settings_mask_and_are_reported(sessions: SessionRepository, client: FlaskClient) -> None:
     started(sessions, title=f"Uses {KEY}")
     settings(sessions, "{")
     body = reply(client.get("/api/sessions"))
@@ -460,7 +462,7 @@ def test_no_text_becomes_markup(sessions: SessionRepository, client: FlaskClient
     check_inert(create_app(sessions, password="p").test_client().get(f"/login?next={payload}").text)
 
 
-def test_a_colour_from_the_file_is_only_a_colour(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_an_invalid_project_colour_is_not_used(sessions: SessionRepository, client: FlaskClient) -> None:
     colors = ['#fff"/><script>', "red;background:url(//x)", "#12345", "#22c55e"]
     entries = [{"project_id": f"p{at}", "name": f"n{at}", "color": color} for at, color in enumerate(colors)]
     sessions.config.projects_file.write_text(json.dumps(entries))

@@ -1,4 +1,4 @@
-"""Every act of the pages in a real browser: by form, by menu, by key, for several, and what is said of it."""
+"""Every action of the pages in a real browser: by form, menu and key, for one and for several."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def use_menu(page: Page, session_id: str, item: str) -> None:
     ],
     ids=str,
 )
-def test_an_act_by_key_and_by_menu_and_back(
+def test_an_action_by_key_and_by_menu_can_be_undone(
     page: Page, home: Path, case: tuple[str, str, str | None, str]
 ) -> None:
     key, item, field, words = case
@@ -87,7 +87,7 @@ def test_an_act_by_key_and_by_menu_and_back(
         expect(row(page, session_id)).to_have_count(1)
 
 
-def test_a_title_is_changed_in_its_row_and_on_its_page(page: Page, home: Path) -> None:
+def test_renaming_in_the_row_changes_the_page_too(page: Page, home: Path) -> None:
     session_id = put_session(home, "rename-me")
     page.goto(f"/session/{session_id}")
     row(page, session_id).locator(".row-title").focus()
@@ -107,7 +107,7 @@ def test_a_title_is_changed_in_its_row_and_on_its_page(page: Page, home: Path) -
     assert stored(home, session_id)["title"] == session_id
 
 
-def test_a_session_moves_to_a_project_that_is_made_for_it(page: Page, home: Path) -> None:
+def test_moving_to_an_existing_and_to_a_new_project(page: Page, home: Path) -> None:
     session_id = put_session(home, "move-me")
     page.goto("/")
     row(page, session_id).locator(".row-title").focus()
@@ -126,7 +126,7 @@ def test_a_session_moves_to_a_project_that_is_made_for_it(page: Page, home: Path
     expect(row(page, session_id).locator(".row-title")).to_be_focused()
 
 
-def test_several_at_once(page: Page, home: Path) -> None:
+def test_actions_for_several_conversations(page: Page, home: Path) -> None:
     ids = [put_session(home, f"many-{number}") for number in range(4)]
     page.goto("/")
     row(page, ids[0]).locator(".row-title").focus()
@@ -154,7 +154,7 @@ def test_several_at_once(page: Page, home: Path) -> None:
     assert [stored(home, each).get("project_id") for each in ids[:2]] == [None, None]
 
 
-def test_a_range_is_selected_and_escape_leaves_it(page: Page, home: Path) -> None:
+def test_shift_click_selects_a_range_and_escape_ends_the_selection(page: Page, home: Path) -> None:
     ids = [put_session(home, f"range-{number}", updated_at=1_900_000_000 - number) for number in range(5)]
     page.goto("/")
     page.get_by_role("button", name="Select conversations").click()
@@ -199,7 +199,7 @@ def refused(browser: Browser, url: str) -> Iterator[Page]:
         yield page
 
 
-def test_a_refused_change_says_why_and_changes_nothing(refused: Page, home: Path) -> None:
+def test_a_refused_change_is_explained_and_changes_nothing(refused: Page, home: Path) -> None:
     page, session_id = refused, put_session(home, "gone")
     page.goto(f"/session/{session_id}")
     (home / f"webui/sessions/{session_id}.json").unlink()
@@ -228,7 +228,7 @@ def test_export_and_import(page: Page, home: Path, tmp_path: Path) -> None:
     assert stored(home, new_id)["messages"] == stored(home, session_id)["messages"]
 
 
-def test_a_file_that_is_no_conversation_is_refused(refused: Page, tmp_path: Path) -> None:
+def test_importing_a_file_that_is_not_a_conversation_is_refused(refused: Page, tmp_path: Path) -> None:
     file = tmp_path / "list.json"
     file.write_text("[]")
     refused.goto("/import")
@@ -250,7 +250,7 @@ def test_a_conflict_offers_to_reload(refused: Page, home: Path) -> None:
     expect(row(refused, session_id)).to_contain_text("Came again")
 
 
-def test_projects_are_made_named_coloured_and_deleted(page: Page, home: Path) -> None:
+def test_create_rename_recolour_and_delete_a_project(page: Page, home: Path) -> None:
     page.goto("/projects")
     page.get_by_placeholder("Name of the project").fill("Attic")
     page.get_by_role("button", name="Create").first.click()
@@ -269,7 +269,7 @@ def test_projects_are_made_named_coloured_and_deleted(page: Page, home: Path) ->
     assert stored(home, session_id)["project_id"] is None
 
 
-def test_the_trash_gives_back_and_is_emptied(page: Page, home: Path) -> None:
+def test_restore_from_the_trash_and_empty_it(page: Page, home: Path) -> None:
     session_id = put_session(home, "thrown")
     page.goto(f"/session/{session_id}")
     page.keyboard.press("#")
@@ -288,7 +288,7 @@ def test_the_trash_gives_back_and_is_emptied(page: Page, home: Path) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_one_of_several_is_erased_from_the_trash(browser: Browser, may: Path, script: bool) -> None:
+def test_delete_one_conversation_of_several_permanently(browser: Browser, may: Path, script: bool) -> None:
     now = time.time()
     trash = may / "webui/trash"
     with SessionRepository.open(hermes_home=may) as sessions:
@@ -327,7 +327,7 @@ def test_one_of_several_is_erased_from_the_trash(browser: Browser, may: Path, sc
         assert len(list(trash.iterdir())) == 2
 
 
-def test_findings_are_shown_and_mended(page: Page, home: Path) -> None:
+def test_problems_are_shown_and_repaired(page: Page, home: Path) -> None:
     debris = home / "webui/sessions/x.json.tmp.1.1"
     debris.write_text("{")
 
@@ -343,14 +343,14 @@ def test_findings_are_shown_and_mended(page: Page, home: Path) -> None:
     said(page, "Nothing to mend without asking, 2 left: interrupted turn.")
 
 
-def test_an_interrupted_turn_is_closed(page: Page, home: Path) -> None:
+def test_an_interrupted_turn_can_be_closed(page: Page, home: Path) -> None:
     page.goto("/session/6e9160d23644")
     page.get_by_role("button", name="Stop waiting").click()
     said(page, "Interrupted turn closed.")
     assert stored(home, "6e9160d23644")["pending_user_message"] is None
 
 
-def test_the_keys_are_shown(page: Page) -> None:
+def test_keyboard_shortcuts_are_listed_and_work(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Next or previous conversation")

@@ -11,9 +11,7 @@ from ..support.make import started
 from ..support.web import KEY, check_inert, error, reply
 
 
-def test_what_was_deleted_is_listed_masked_and_given_back(
-    sessions: SessionRepository, client: FlaskClient
-) -> None:
+def test_the_trash_is_listed_masked_and_restored(sessions: SessionRepository, client: FlaskClient) -> None:
     session_id = started(sessions, 3, title=f"key {KEY}")
     reply(client.post("/api/session/delete", json={"session_id": session_id}))
     (kept,) = reply(client.get("/api/trash"))["trash"]
@@ -25,7 +23,9 @@ def test_what_was_deleted_is_listed_masked_and_given_back(
     error(client.post("/api/session/restore", json={"session_id": session_id}), 404)
 
 
-def test_nothing_is_restored_over_a_session(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_restore_does_not_overwrite_an_existing_session(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
     session_id = started(sessions, 3)
     path = sessions.config.sessions_dir / f"{session_id}.json"
     text = path.read_bytes()
@@ -34,7 +34,7 @@ def test_nothing_is_restored_over_a_session(sessions: SessionRepository, client:
     assert session_id in error(client.post("/api/session/restore", json={"session_id": session_id}), 409)
 
 
-def test_an_interrupted_turn_is_closed_when_asked(filled: FlaskClient) -> None:
+def test_recover_closes_an_interrupted_turn(filled: FlaskClient) -> None:
     answer = reply(filled.post("/api/session/recover", json={"session_id": "6e9160d23644"}))
     assert (answer["recovered"], answer["session"]["message_count"]) == (True, 2)
     again = reply(filled.post("/api/session/recover", json={"session_id": "6e9160d23644"}))
@@ -42,7 +42,7 @@ def test_an_interrupted_turn_is_closed_when_asked(filled: FlaskClient) -> None:
     error(filled.post("/api/session/recover", json={"session_id": "nobody"}), 404)
 
 
-def test_findings_name_no_path_of_the_server(may: Path, filled: FlaskClient) -> None:
+def test_findings_reveal_no_path_of_the_server(may: Path, filled: FlaskClient) -> None:
     (may / "webui/sessions/broken.json").write_text("{")
     filled.get("/api/sessions")
     findings = reply(filled.get("/api/check?deep=1"))["findings"]
@@ -50,7 +50,7 @@ def test_findings_name_no_path_of_the_server(may: Path, filled: FlaskClient) -> 
     assert str(may) not in str(findings)
 
 
-def test_the_trash_page_gives_back(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_restore_on_the_trash_page(sessions: SessionRepository, client: FlaskClient) -> None:
     assert "The trash is empty" in client.get("/trash").text
     session_id = started(sessions, 3, title="<b>Rent</b>")
     client.post(f"/session/{session_id}/delete")

@@ -1,4 +1,4 @@
-"""The pages in a real browser, over a really served home."""
+"""The pages in a real browser, over a served copy of the sample home."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def listed() -> list[str]:
     return [entry["title"] for entry in expected("may", "all_sessions") if not entry["archived"]]
 
 
-def test_a_session_is_found_opened_and_renamed(page: Page, home: Path) -> None:
+def test_find_open_and_rename_a_session(page: Page, home: Path) -> None:
     page.goto("/?source=webui")
     titles = page.locator(".row-title")
     expect(titles).to_have_text(listed())
@@ -70,7 +70,7 @@ def test_a_session_is_found_opened_and_renamed(page: Page, home: Path) -> None:
     assert sidecar["title"] == "Costs of the spring"
 
 
-def test_every_form_of_a_session(page: Page, home: Path) -> None:
+def test_every_form_of_a_conversation_page(page: Page, home: Path) -> None:
     page.goto("/session/99c859cb54b3")
     for act, mark in (("Pin", "Pinned"), ("Archive", "Archived")):
         page.get_by_role("button", name=act, exact=True).click()

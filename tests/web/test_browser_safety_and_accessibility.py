@@ -1,4 +1,4 @@
-"""Held on every page in a real browser: no text runs as a script, and axe finds nobody kept out."""
+"""Every page in a real browser: no text runs as a script, and axe finds no barrier."""
 
 import json
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_page_keeps_anybody_out(browser: Browser, url: str, theme: str, width: int) -> None:
+def test_every_page_is_accessible(browser: Browser, url: str, theme: str, width: int) -> None:
     look = {"color_scheme": theme, "viewport": {"width": width, "height": 844}, "reduced_motion": "reduce"}
     with strict_context(browser, url, allowed=REFUSED, **look) as context:
         context.add_init_script(path=AXE)
@@ -85,7 +85,7 @@ def test_no_page_keeps_anybody_out(browser: Browser, url: str, theme: str, width
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_nothing_that_opens_keeps_anybody_out(browser: Browser, url: str, theme: str) -> None:
+def test_menus_and_dialogs_are_accessible(browser: Browser, url: str, theme: str) -> None:
     with strict_context(browser, url, color_scheme=theme, reduced_motion="reduce") as context:
         context.add_init_script(path=AXE)
         page = context.new_page()
@@ -117,7 +117,7 @@ def test_nothing_that_opens_keeps_anybody_out(browser: Browser, url: str, theme:
         assert found == []
 
 
-def test_logging_in_keeps_nobody_out(browser: Browser, tmp_path: Path) -> None:
+def test_the_login_page_is_accessible(browser: Browser, tmp_path: Path) -> None:
     home = copy_sample("may", tmp_path)
     with served(home, HERMES_WEBUI_PASSWORD="correct horse") as url:
         for theme in THEMES:
@@ -180,7 +180,7 @@ def is_clean(page: Page) -> None:
     assert page.locator("script:not([src^='/static/'])").count() == 0
 
 
-def test_no_title_project_label_or_model_runs(trapped: Page) -> None:
+def test_titles_projects_labels_and_models_do_not_run_as_scripts(trapped: Page) -> None:
     for path in ("/?archived=all", "/projects", "/check", "/usage"):
         trapped.goto(path)
         is_clean(trapped)
@@ -193,7 +193,7 @@ def test_no_title_project_label_or_model_runs(trapped: Page) -> None:
     is_clean(trapped)
 
 
-def test_no_text_runs_in_menus_fields_and_dialogs(trapped: Page) -> None:
+def test_texts_in_menus_fields_and_dialogs_do_not_run_as_scripts(trapped: Page) -> None:
     trapped.goto("/")
     for title in trapped.locator(".row-title").all()[:12]:
         title.focus()
@@ -207,7 +207,7 @@ def test_no_text_runs_in_menus_fields_and_dialogs(trapped: Page) -> None:
     is_clean(trapped)
 
 
-def test_no_search_text_and_no_snippet_runs(trapped: Page) -> None:
+def test_search_texts_and_snippets_do_not_run_as_scripts(trapped: Page) -> None:
     trapped.goto("/?q=needle")
     expect(trapped.locator(".row-snippet").first).to_be_visible()
     is_clean(trapped)
@@ -220,7 +220,7 @@ def test_no_search_text_and_no_snippet_runs(trapped: Page) -> None:
     is_clean(trapped)
 
 
-def test_what_is_done_with_hostile_names_runs_nothing(trapped: Page, tmp_path: Path) -> None:
+def test_actions_on_hostile_names_run_no_script(trapped: Page, tmp_path: Path) -> None:
     trapped.goto("/")
     for text in PAYLOADS[:: len(PAYLOADS) // 6]:
         trapped.locator(".row:not([data-agent]) .row-title").nth(20).focus()
@@ -242,7 +242,7 @@ def test_what_is_done_with_hostile_names_runs_nothing(trapped: Page, tmp_path: P
     is_clean(trapped)
 
 
-def test_no_address_runs(browser: Browser, hostile_url: str) -> None:
+def test_addresses_do_not_run_as_scripts(browser: Browser, hostile_url: str) -> None:
     with strict_page(browser, hostile_url, allowed=REFUSED) as page:
         page.context.add_init_script(TRAP)
         for text in PAYLOADS[::8]:

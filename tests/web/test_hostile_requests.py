@@ -52,7 +52,7 @@ SIMPLE_TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/fo
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_no_write_comes_from_another_site(
+def test_writes_from_other_sites_are_refused(
     headers: dict[str, str], sessions: SessionRepository, client: FlaskClient
 ) -> None:
     """Cross-site forms and scripts, opaque origins, and names pointed at this machine (rebinding)."""
@@ -74,7 +74,7 @@ def test_no_write_comes_from_another_site(
 
 
 @pytest.mark.parametrize("kind", SIMPLE_TYPES)
-def test_a_type_that_needs_no_leave_of_the_browser_is_no_json(
+def test_content_types_that_need_no_preflight_are_not_accepted_as_json(
     kind: str, sessions: SessionRepository, client: FlaskClient
 ) -> None:
     session_id = started(sessions)
@@ -86,7 +86,7 @@ def test_a_type_that_needs_no_leave_of_the_browser_is_no_json(
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_another_site_cannot_hold_the_streams_open_or_read(site: str, client: FlaskClient) -> None:
+def test_another_site_can_neither_read_nor_hold_streams_open(site: str, client: FlaskClient) -> None:
     for path in ("/api/sessions/gateway/stream", "/api/sessions", "/api/check?deep=1", "/api/openapi.json"):
         error(client.get(path, headers={"Sec-Fetch-Site": site}), 403)
     assert reply(client.get("/api/sessions/gateway/stream?probe=1"))["watcher_running"] is False
@@ -115,7 +115,7 @@ def cookie_of(client: FlaskClient) -> str:
     return str(found.value)
 
 
-def test_a_cookie_that_was_changed_anywhere_is_worth_nothing(guarded: FlaskClient) -> None:
+def test_a_cookie_with_any_changed_character_is_invalid(guarded: FlaskClient) -> None:
     good = cookie_of(guarded)
     tampered = [
         good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :] for at in range(0, len(good) - 1, 3)
@@ -135,7 +135,9 @@ def test_a_cookie_that_was_changed_anywhere_is_worth_nothing(guarded: FlaskClien
     reply(plain.get("/api/sessions", headers={"Cookie": f"hermes_login={good}"}))
 
 
-def test_a_name_of_a_login_s_file_is_no_cookie(sessions: SessionRepository, guarded: FlaskClient) -> None:
+def test_the_name_of_a_login_file_is_not_a_valid_cookie(
+    sessions: SessionRepository, guarded: FlaskClient
+) -> None:
     cookie_of(guarded)
     (file,) = (sessions.config.state_dir / "logins").iterdir()
     for value in (file.name, f"{file.name}.0.0", f"../logins/{file.name}"):
@@ -143,7 +145,7 @@ def test_a_name_of_a_login_s_file_is_no_cookie(sessions: SessionRepository, guar
         error(guarded.get("/api/sessions"), 401)
 
 
-def test_guesses_are_slowed_down_whatever_the_client_says_of_itself(guarded: FlaskClient) -> None:
+def test_headers_of_the_client_do_not_evade_the_login_throttle(guarded: FlaskClient) -> None:
     found = [
         guarded.post(
             "/login",
@@ -166,7 +168,7 @@ def test_guesses_are_slowed_down_whatever_the_client_says_of_itself(guarded: Fla
         "/api//sessions",
     ],
 )
-def test_what_is_open_to_all_leads_to_nothing_else(
+def test_pages_without_login_reveal_nothing_else(
     path: str, sessions: SessionRepository, guarded: FlaskClient
 ) -> None:
     started(sessions, title="Private")
@@ -196,7 +198,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_no_id_is_a_path(name: str, sessions: SessionRepository, client: FlaskClient) -> None:
+def test_no_id_is_used_as_a_path(name: str, sessions: SessionRepository, client: FlaskClient) -> None:
     (sessions.config.state_dir / "settings.json").write_text('{"secret": "hunter2"}')
     for path in ("/api/session?session_id=", "/api/session/export?session_id=", "/session/"):
         for ending in ("", "&format=html", "&format=markdown") if "export" in path else ("",):
@@ -218,14 +220,14 @@ def test_no_id_is_a_path(name: str, sessions: SessionRepository, client: FlaskCl
 @pytest.mark.parametrize(
     "name", ["../api.py", "..%2fapi.py", "%2e%2e/app.py", "//etc/passwd", "vendor/../../app.py", "%00"]
 )
-def test_static_files_are_all_that_static_has(name: str, client: FlaskClient) -> None:
+def test_only_static_files_are_served_below_static(name: str, client: FlaskClient) -> None:
     answer = client.get(f"/static/{name}")
     assert answer.status_code in (308, 404)
     assert "import" not in answer.text
     answer.close()
 
 
-def test_a_deep_or_odd_body_is_refused_in_words(client: FlaskClient) -> None:
+def test_a_deeply_nested_or_odd_body_is_refused_with_a_message(client: FlaskClient) -> None:
     bodies = [
         b"[" * 200_000,
         b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
@@ -267,7 +269,7 @@ def raw(url: str, *pieces: bytes) -> bytes:
 
 
 @pytest.mark.slow
-def test_on_the_wire(may: Path) -> None:
+def test_malformed_http_is_answered_and_the_server_survives(may: Path) -> None:
     """What no client library sends: two hosts, none, a chunked body without an end, a whole address."""
     head = b"POST /api/session/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with served(may) as url:

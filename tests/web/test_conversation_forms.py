@@ -1,4 +1,4 @@
-"""The forms and links of a conversation's page without a browser: what they change, refuse, and lead to."""
+"""The forms and links of a conversation's page without a browser: changes, refusals, redirects."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def seen(client: FlaskClient, session_id: str) -> str:
     return found[1]
 
 
-def test_fork_truncate_and_take_back(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_fork_truncate_and_remove_the_last_turn(sessions: SessionRepository, client: FlaskClient) -> None:
     session_id = started(sessions, 6, title="Trip")
     path = f"/session/{session_id}"
     form = {"keep": "3", "seen": seen(client, session_id)}
@@ -55,7 +55,7 @@ CHANGES: dict[str, Callable[[SessionRepository, str], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("act", ["truncate", "retry", "undo", "recover", "fork"])
-def test_what_is_not_as_it_was_shown_is_not_changed(
+def test_a_form_for_an_outdated_transcript_changes_nothing(
     sessions: SessionRepository, client: FlaskClient, act: str, change: str
 ) -> None:
     session_id = started(sessions, 4)
@@ -74,7 +74,7 @@ def test_what_is_not_as_it_was_shown_is_not_changed(
     assert sessions.get(session_id) == before
 
 
-def test_a_new_title_is_no_other_conversation(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_a_new_title_does_not_outdate_a_form(sessions: SessionRepository, client: FlaskClient) -> None:
     messages = [message(f"say {index}", at=None) for index in range(4)]
     session_id = sessions.save(replace(sessions.new(), messages=messages)).session_id
     form = {"seen": seen(client, session_id)}
@@ -82,7 +82,7 @@ def test_a_new_title_is_no_other_conversation(sessions: SessionRepository, clien
     assert client.post(f"/session/{session_id}/undo", data=form).status_code == 303
 
 
-def test_asking_to_cut_what_changed_meanwhile_is_refused(
+def test_confirming_removal_in_an_outdated_transcript_is_refused(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     session_id = started(sessions, 4)
@@ -94,7 +94,7 @@ def test_asking_to_cut_what_changed_meanwhile_is_refused(
     assert client.get(asked).status_code == 409
 
 
-def test_a_turn_that_is_not_interrupted_is_not_closed(
+def test_closing_a_turn_that_is_not_interrupted_is_refused(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
     session_id = started(sessions, 4)
@@ -133,7 +133,7 @@ def test_every_link_and_form_keeps_the_filters_of_the_list(
         assert {name: fields.get(name) for name in FILTERS} == FILTERS
 
 
-def test_what_a_form_leads_to_keeps_the_filters(sessions: SessionRepository, client: FlaskClient) -> None:
+def test_redirects_after_forms_keep_the_filters(sessions: SessionRepository, client: FlaskClient) -> None:
     session_id = started(sessions, 8)
     for act, form in (
         ("fork", {"keep": "3"}),
@@ -151,7 +151,9 @@ def test_what_a_form_leads_to_keeps_the_filters(sessions: SessionRepository, cli
 
 
 @pytest.mark.parametrize("keep", ["", "x", "-1", "9" * 20])
-def test_a_place_to_cut_must_be_one(sessions: SessionRepository, client: FlaskClient, keep: str) -> None:
+def test_an_invalid_number_of_messages_is_refused(
+    sessions: SessionRepository, client: FlaskClient, keep: str
+) -> None:
     session_id = started(sessions)
     for answer in (
         client.post(f"/session/{session_id}/fork", data={"keep": keep}),
