@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -15,8 +16,8 @@ else:  # the name under which it is installed: `mkdocs` does not search the chec
 INTRODUCTION = """# HTTP API
 
 Arguments of a `GET` are in the query; those of a `POST` are the fields of a JSON object. A running server
-gives this description as an OpenAPI 3.1 document at `/api/openapi.json`. [The web front end](../web.md)
-explains errors, logins and live updates.
+gives this description as an OpenAPI 3.1 document at `/api/openapi.json`.
+[The web front end](../web.md#the-http-api) explains the statuses, logins and live updates.
 
 """
 
@@ -71,7 +72,7 @@ def describe(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[s
         yield "\n".join(["| argument | type | |", "|---|---|---|", *rows, ""])
     for status, response in operation["responses"].items():
         if status == "200":
-            yield f"Answer: {' or '.join(answers(response))}\n"
+            yield f"Answer: {' or '.join(answers(response))}. {response['description']}\n"
     failures = [status for status in operation["responses"] if status != "200"]
     yield f"Other statuses: {', '.join(failures)}\n"
 
@@ -102,7 +103,7 @@ def describe_shape(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     """Yield the Markdown of one shape that answers have: its fields and their types."""
     yield f"### {name}\n"
     if text := schema.get("description"):
-        yield f"{text}\n"
+        yield f"{cleandoc(text)}\n"
     rows = [f"| `{field}` | {type_of(kind)} |" for field, kind in schema.get("properties", {}).items()]
     if rows:
         yield "\n".join(["| field | type |", "|---|---|", *rows, ""])
@@ -116,7 +117,7 @@ def type_of(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(map(type_of, schema["anyOf"]))
     if "enum" in schema:
-        return " ".join(f"`{value}`" for value in schema["enum"])
+        return " ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {type_of(schema.get('items', {}))}"
     return str(schema.get("type", "any"))
