@@ -325,9 +325,9 @@ def _pictures_within(part: RawMessage) -> Iterator[RawMessage]:
 
 def _results_of_tool(message: RawMessage, content: _ContentParts) -> tuple[Result, ...]:
     """Return what a tool's message answers: its text, and the results among its parts."""
-    name = one_line(message.get("name")) or one_line(message.get("tool_name"))
     if content.results and not content.texts:
         return content.results
+    name = one_line(message.get("name") or message.get("tool_name"))
     answer = Result(_string(message.get("tool_call_id")), name, "\n\n".join(content.texts))
     return (answer, *content.results)
 
@@ -335,21 +335,34 @@ def _results_of_tool(message: RawMessage, content: _ContentParts) -> tuple[Resul
 def _reasoning(message: RawMessage, content: _ContentParts) -> tuple[str, ...]:
     """Return what a model thought before it answered, each text once: some programs write it twice."""
     thoughts = [as_text(value) for key in REASONING if (value := message.get(key))]
-    return tuple(dict.fromkeys([*thoughts, *content.reasoning])) if thoughts else content.reasoning
+    thoughts += content.reasoning
+    return tuple(thoughts) if len(thoughts) < 2 else tuple(dict.fromkeys(thoughts))
 
 
 def _calls(message: RawMessage, content: _ContentParts) -> tuple[Call, ...]:
-    listed = _list(message.get("tool_calls"))
-    calls = (_read_call(call) if isinstance(call, dict) else Call("", "", call) for call in listed)
-    return (*calls, *content.calls) if listed else content.calls
+    listed = message.get("tool_calls")
+    if not listed or not isinstance(listed, list):
+        return content.calls
+    calls = [_read_call(call) if isinstance(call, dict) else Call("", "", call) for call in listed]
+    return (*calls, *content.calls)
 
 
 def _read_call(call: RawMessage, snippet: str | None = None) -> Call:
     function = call.get("function")
     function = function if isinstance(function, dict) else call
-    call_id = next((call[key] for key in CALL_IDS if isinstance(call.get(key), str)), "")
-    given = (holder[key] for holder in (function, call) for key in ARGUMENTS if holder.get(key) is not None)
-    return Call(call_id, one_line(function.get("name")), next(given, None), snippet)
+    call_id = next((value for key in CALL_IDS if isinstance(value := call.get(key), str)), "")
+    given = _arguments(function)
+    if given is None and function is not call:
+        given = _arguments(call)
+    return Call(call_id, one_line(function.get("name")), given, snippet)
+
+
+def _arguments(holder: RawMessage) -> Any:
+    for key in ARGUMENTS:
+        given = holder.get(key)
+        if given is not None:
+            return given
+    return None
 
 
 def _file_name(attachment: Any) -> str:

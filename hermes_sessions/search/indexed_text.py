@@ -27,7 +27,8 @@ def indexed_text(message: Message) -> IndexedText:
     parts = [*message.texts, *message.reasoning]
     for call in message.calls:
         parts += (call.name, _arguments(call), call.snippet or "")
-    parts += (result.text[:LONGEST_TOOL] for result in message.results)
+    for result in message.results:
+        parts.append(result.text[:LONGEST_TOOL])
     if message.attached or message.parts:
         parts += message.file_names
     if message.unsent:
