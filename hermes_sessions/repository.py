@@ -1,75 +1,22 @@
-"""The repository: every conversation through one object, files as the truth and the index beside them.
-
-Owns what callers see: arguments checked, lists, single sessions. `writing` changes files, `indexing` heals.
-"""
+"""The repository: one object for every conversation of a home, which checks arguments and delegates."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 
-from . import config as configuration
-from . import files
-from .agent import Agent, Agents
-from .care import Report, backup, checks, why
-from .changes import (
-    Projects,
-    Store,
-    append_messages,
-    checked_metadata,
-    clear_session,
-    delete_everywhere,
-    delete_here,
-    duplicate_session,
-    fork_session,
-    import_agent_session,
-    import_document,
-    new_session,
-    read_message,
-    read_page,
-    recover_session,
-    refuse_agent_session,
-    remove_last_turn,
-    restore_session,
-    save_session,
-    settle_leftovers,
-    truncate_session,
-    update_session,
-)
-from .config import Config
-from .errors import InvalidId, InvalidValue, NotFound
-from .fields import (
-    check_choice,
-    check_document,
-    check_id,
-    check_messages,
-    check_seconds,
-    check_whole,
-    with_clean_title,
-)
-from .index import (
-    LARGEST_PAGE,
-    Entries,
-    Freshness,
-    ListRequest,
-    Lists,
-    Progress,
-    View,
-    database,
-    list_request,
-    lists,
-    sync,
-    upgrades,
-    usage,
-)
-from .messages import check_format, export_session, mask
+from . import changes, fields
+from .agent import Agent
+from .config import Config, resolve
+from .errors import InvalidId, InvalidValue
+from .home import OpenHome
+from .index import LARGEST_PAGE, Entries, Progress, upgrades, usage
+from .messages import export_session
 from .model import Session, Summary
 from .results import (
+    ExportFormat,
     FilterFields,
     Filters,
     Finding,
@@ -85,32 +32,26 @@ from .results import (
     Verification,
     combined_filters,
 )
-from .search import HitOptions, Searcher, message_filter, search_request
-from .settings import last_workspace
+from .search import message_filter, search_request
 from .sidecars import folder, trash
+
+if TYPE_CHECKING:
+    from .care import Report  # at run time only where it is used: most programs never do
+
+__all__ = ["SessionRepository", "upgrades"]
 
 RETENTION_SECONDS = 30 * 86_400
 T = TypeVar("T")
 
 
 class SessionRepository:
-    """Every conversation of one Hermes home. Thread-safe; any number of processes may have one home open."""
+    """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""
 
     def __init__(self, config: Config) -> None:
-        """Create or upgrade the index of `config`, without comparing it with the files; `open` does both."""
+        """Create or upgrade the index of a home, without reading the files; `open` does both."""
         self.config = config
-        self._engine = database.make_engine(config.index)
-        self._agents = Agents(config, self._engine)
-        self._searcher = Searcher(config, self._engine, self._agents)
-        self._store = Store(config, self._engine, files.Locks(config.locks_dir), self._searcher.note)
-        self._freshness = Freshness(self._engine, config.sessions_dir, config.trash_dir, self._agents)
-        self._lists = Lists()
-        self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
-        try:
-            upgrades.upgrade(config, self._engine)
-        except BaseException:
-            self.close()
-            raise
+        self._home = OpenHome(config)
+        self.projects = self._home.projects
 
     @classmethod
     def open(
@@ -122,48 +63,35 @@ class SessionRepository:
         database_url: str | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Open a home, creating and upgrading its index and bringing it up to date with the files.
+        """Open a home: create or upgrade its index, and bring it in line with the files.
 
         Defaults: `HERMES_WEBUI_STATE_DIR` or `<hermes home>/webui`; `HERMES_HOME` or `~/.hermes`;
-        `sqlite:///<state dir>/sessions.db`. `progress(done, total)` is called with counts of files while a
-        first import reads them. Raises `StorageError`, `NewerDatabase`, `InvalidValue` (the URL).
+        `sqlite:///<state dir>/sessions.db`. `progress(done, total)` counts the files that the first opening
+        reads. Raises `StorageError`, `NewerDatabase`, `InvalidValue`.
         """
-        config = configuration.resolve(
-            state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url
-        )
+        config = resolve(state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url)
         repository = cls(config)
         try:
-            repository._start(progress)
+            repository._home.start(progress)
         except BaseException:
             repository.close()
             raise
         return repository
 
-    def _start(self, progress: Progress | None) -> None:
-        sync.expect_folder(self._engine, self.config.sessions_dir)
-        self._freshness.catch_up(progress)
-        settle_leftovers(self._store)
-        sync.drop_unused_drafts(self._engine)
-        self._searcher.start()
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close every connection. The repository must not be used afterwards."""
-        self._searcher.close()
-        self._agents.close()
-        self._engine.dispose()
+        self._home.close()
 
     @property
     def agent(self) -> Agent:
         """The agent of the active profile."""
-        return self._agents.active
+        return self._home.agents.active
 
     # ---- lists ------------------------------------------------------------------------------------------
 
@@ -174,7 +102,7 @@ class SessionRepository:
         limit: int | None = None,
         cursor: str | None = None,
         unless: Callable[[str], bool] | None = None,
-        **fields: Unpack[FilterFields],
+        **keywords: Unpack[FilterFields],
     ) -> Page[Summary]:
         """Return the conversations that match, pinned ones first, then by latest activity.
 
@@ -184,11 +112,9 @@ class SessionRepository:
         page is empty and `unchanged`. An agent that cannot be read is among the page's warnings. Raises
         `InvalidValue`, `StorageError`.
         """
-        request = self._request(combined_filters(filters, fields), limit, cursor)
-        with self._freshness.current() as index:
-            if unless is not None and unless(index.version):
-                return Page.not_modified(index.version)
-            return self._lists.summaries(index, request)
+        request = self._home.list_request(combined_filters(filters, keywords), limit, cursor)
+        with self._home.freshness.current() as index:
+            return self._home.lists.summaries(index, request, unless)
 
     def entries(
         self,
@@ -199,7 +125,7 @@ class SessionRepository:
         cursor: str | None = None,
         unless: Callable[[str], bool] | None = None,
         active_streams: Collection[str] = (),
-        **fields: Unpack[FilterFields],
+        **keywords: Unpack[FilterFields],
     ) -> Page[T]:
         """Return a page of what `make` returns for the list entries, of which it gets some hundred at a time.
 
@@ -207,17 +133,15 @@ class SessionRepository:
         third of the time; `make` may change and keep them. It is called while the index is being read, so it
         should only compute. The other arguments and the errors are those of `list`.
         """
-        request = self._request(combined_filters(filters, fields), limit, cursor)
-        with self._freshness.current() as index:
-            if unless is not None and unless(index.version):
-                return Page.not_modified(index.version)
-            return self._lists.entries(index, request, make, active_streams)
+        request = self._home.list_request(combined_filters(filters, keywords), limit, cursor)
+        with self._home.freshness.current() as index:
+            return self._home.lists.entries(index, request, unless, make, active_streams)
 
-    def count(self, filters: Filters | None = None, **fields: Unpack[FilterFields]) -> int:
+    def count(self, filters: Filters | None = None, **keywords: Unpack[FilterFields]) -> int:
         """Return how many conversations `list` returns for the same filters; errors as of `list`."""
-        chosen = combined_filters(filters, fields)
-        with self._freshness.current() as index:
-            return self._lists.count(index, chosen)
+        chosen = combined_filters(filters, keywords)
+        with self._home.freshness.current() as index:
+            return self._home.lists.count(index, chosen)
 
     def usage(
         self,
@@ -225,7 +149,7 @@ class SessionRepository:
         since: float | None = None,
         by: UsageBy = "day",
         filters: Filters | None = None,
-        **fields: Unpack[FilterFields],
+        **keywords: Unpack[FilterFields],
     ) -> Sequence[Usage]:
         """Return sums of sessions, messages, tokens and cost by day, model, source, project or profile.
 
@@ -234,23 +158,17 @@ class SessionRepository:
         was at or after `since` (seconds since the epoch). Days come in order, other keys by their tokens,
         the most first. Raises `InvalidValue`, `StorageError`.
         """
-        chosen = combined_filters(filters, fields, default=Filters(agent=True, hidden=True))
-        check_choice("by", by, get_args(UsageBy))
-        begin = None if since is None else check_seconds("since", since)
-        with self._freshness.current() as index:
-            return usage.usage(index.connection, chosen, begin, by)
+        chosen = combined_filters(filters, keywords, default=Filters(agent=True, hidden=True))
+        fields.check_choice("by", by, get_args(UsageBy))
+        if since is not None:
+            fields.check_seconds("since", since)
+        with self._home.freshness.current() as index:
+            return usage.usage(index.connection, chosen, since, by)
 
     def version(self) -> str:
         """Return an opaque text that changes whenever a list could have changed; raise `StorageError`."""
-        with self._freshness.current() as index:
+        with self._home.freshness.current() as index:
             return index.version
-
-    def _request(self, filters: Filters, limit: int | None, cursor: str | None) -> ListRequest:
-        return list_request(filters, self._view(filters), limit, cursor)
-
-    def _view(self, filters: Filters) -> View:
-        workspace = last_workspace(self.config) if filters.agent else ""
-        return View(self.config.profile, workspace)
 
     # ---- searching ----------------------------------------------------------------------------------------
 
@@ -267,7 +185,7 @@ class SessionRepository:
         until: float | None = None,
         depth: int | None = None,
         redact: bool = True,
-        **fields: Unpack[FilterFields],
+        **keywords: Unpack[FilterFields],
     ) -> Hits:
         """Return the conversations that contain these words, one hit for each, the best first.
 
@@ -277,174 +195,150 @@ class SessionRepository:
         limit the messages that match, `depth` how many messages at the beginning of a session are searched.
         Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
         """
-        chosen = combined_filters(filters, fields, default=Filters(agent=True))
+        chosen = combined_filters(filters, keywords, default=Filters(agent=True))
         wanted = message_filter(role, since, until, depth)
         request = search_request(text, scope, chosen, wanted)
-        check_whole("limit", limit, 1, LARGEST_PAGE)
-        check_whole("offset", offset)
+        fields.check_whole("limit", limit, 1, LARGEST_PAGE)
+        fields.check_whole("offset", offset)
         if request.is_empty:
             return Hits()
-        options = HitOptions(partial(read_message, self._store), mask if redact else str, self._view(chosen))
-        with self._freshness.current() as current:
-            unreadable = current.warnings(agents=False)
-        hits = self._searcher.search(request, options, offset, limit)
-        return Hits(hits, hits.missing, (*unreadable, *hits.warnings))
+        return self._home.search(request, redact, offset, limit)
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
-        """Make every message searchable now, and return how many sessions could not be read.
+        """Index every message now, not in the background; return how many sessions could not be read.
 
-        Otherwise this is done in the background. `progress(done, total)` counts sessions. Raises
-        `StorageError`.
+        `progress(done, total)` counts sessions. Raises `StorageError`.
         """
-        with self._freshness.current():
+        with self._home.freshness.current():
             pass
-        return self._searcher.complete(progress)
+        return self._home.searcher.complete(progress)
 
     # ---- one session ------------------------------------------------------------------------------------
 
     def summary(self, session_id: str) -> Summary:
-        """Return a session without messages, the web UI's or an agent's.
+        """Return a session without its messages, the web UI's or an agent's.
 
         Raises `NotFound`, `InvalidId`, `Unreadable`, `StorageError`, `AgentUnavailable`.
         """
-        try:
-            return self._store.summary(session_id)
-        except NotFound:
-            with self._agents.reading_mirrors() as connection:
-                return self._agents.summary(connection, session_id)
+        return self._home.summary(session_id)
 
     def get(self, session_id: str) -> Session:
-        """Return a whole session, the web UI's or an agent's; errors as of `summary`."""
-        try:
-            return self._store.session(session_id)
-        except NotFound:
-            with self._agents.reading_mirrors() as connection:
-                return self._agents.session(connection, self._agents.summary(connection, session_id))
+        """Return a whole session, the web UI's or an agent's; raises as `summary`."""
+        return self._home.session(session_id)
 
     def messages(
         self, session_id: str, *, before: int | None = None, limit: int | None = None
     ) -> MessagePage:
-        """Return the `limit` messages that end before index `before`; None is all of them, and the end.
+        """Return the last `limit` messages before index `before`; None is no limit, and the end.
 
-        Where they are in the file is known beside the row: little more than their own bytes is read.
-        Errors as of `get`, and `InvalidValue`.
+        Reads little more than these messages from the file. Raises as `summary`, and `InvalidValue`.
         """
         if before is not None:
-            check_whole("before", before)
+            fields.check_whole("before", before)
         if limit is not None:
-            check_whole("limit", limit)
-        with suppress(NotFound):
-            return read_page(self._store, session_id, before, limit)
-        if self._store.draft(session_id) is not None:
-            return MessagePage([], 0, 0)
-        with self._agents.reading_mirrors() as connection:
-            summary = self._agents.summary(connection, session_id)
-            return self._agents.page(connection, summary, before, limit)
+            fields.check_whole("limit", limit)
+        return self._home.messages(session_id, before, limit)
 
     def segments(self, session_id: str) -> Sequence[str]:
-        """Return the ids of the agent's segments of the conversation that a session belongs to, oldest first.
+        """Return the ids of the agent's segments of a session's conversation, oldest first.
 
-        Empty for a session that is no part of a chain, or of which no agent knows.
+        Empty if it has fewer than two segments, or if no agent knows it.
         """
-        return self._agents.segment_ids(session_id)
+        return self._home.agents.segment_ids(session_id)
 
-    def export(self, session_id: str, format: str = "json", *, redact: bool = True) -> str:  # fixed name
-        """Return a session as text to keep elsewhere, credentials masked unless `redact=False`.
+    def export(self, session_id: str, format: ExportFormat = "json", *, redact: bool = True) -> str:
+        """Return a session as text, with credentials masked unless `redact=False`.
 
-        `format` is ``"json"`` (every key of the sidecar, as `import_document` takes it), ``"markdown"``, or
-        ``"html"``: one file that fetches nothing and runs nothing. Errors as of `get`, `InvalidValue`, and
-        `SessionsError` for HTML without the libraries of the extra ``web``.
+        ``"json"`` has every key of the sidecar, as `import_document` takes it; ``"html"`` is one file that
+        loads nothing and runs nothing. Raises as `summary`, `InvalidValue`, and `SessionsError` for HTML if
+        the libraries of the extra ``web`` are missing.
         """
-        name = check_format(format)
-        return export_session(self.get(session_id), name, redact)
+        fields.check_choice("format", format, get_args(ExportFormat))
+        return export_session(self.get(session_id), format, redact)
 
     # ---- creating ---------------------------------------------------------------------------------------
 
     def new(
         self,
         *,
-        title: str = "Untitled",
+        title: str = fields.UNTITLED,
         workspace: str | None = None,
         model: str | None = None,
         model_provider: str | None = None,
         profile: str | None = None,
         **metadata: Any,
     ) -> Session:
-        """Return a new draft: hidden, without a file until it has a message, dropped after an unused day.
+        """Return a new draft: hidden, without a file until it has a message, forgotten after an unused day.
 
-        The title is trimmed and cut to 80 characters. Raises `InvalidValue` for a field, `NotFound` for a
-        project that does not exist, `StorageError`.
+        The title is trimmed and cut to 80 characters. Raises `InvalidValue` for a field, `NotFound` for the
+        project, `StorageError`.
         """
-        given = {
-            "title": title,
-            "workspace": workspace,
-            "model": model,
-            "model_provider": model_provider,
-            "profile": profile,
-        }
-        return new_session(self._store, self._checked(given | metadata))
+        given = {"title": title, "workspace": workspace, "model": model, "profile": profile}
+        given |= {"model_provider": model_provider}
+        return changes.new_session(self._home.store, self._home.checked_metadata(given | metadata))
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
         """Store a JSON export as a new session with a new id; raise `InvalidValue`, `StorageError`.
 
-        An interrupted session stays one. A missing time reads as now.
+        A missing time becomes the current time. An interrupted turn stays interrupted.
         """
-        doc = check_document(doc)
-        check_messages(doc.get("messages"))
-        check_messages(doc.get("tool_calls") or [], "tool_calls")
-        return import_document(self._store, doc)
+        document = fields.check_document(doc)
+        fields.check_messages(document.get("messages"))
+        fields.check_messages(document.get("tool_calls") or [], "tool_calls")
+        return changes.import_document(self._home.store, document)
 
     def fork(self, session_id: str, *, keep: int | None = None, title: str | None = None) -> Session:
-        """Store a new session with the first `keep` messages of another (None: all), its parent from now on.
+        """Store a new session with the first `keep` messages of another (None: all), which is its parent.
 
-        Its title is, unless given, the other's with " (fork)". Raises `NotFound`, `InvalidId`,
-        `InvalidValue`, `Unreadable`, `StorageError`.
+        Without a title it gets that of its parent and " (fork)". Raises as `summary`, `InvalidValue`.
         """
         if keep is not None:
-            check_whole("keep", keep)
-        return fork_session(self._store, self._own_summary(session_id), keep, title)
+            fields.check_whole("keep", keep)
+        return changes.fork_session(self._home.store, self._home.web_ui_summary(session_id), keep, title)
 
     def duplicate(self, session_id: str) -> Session:
-        """Store a copy, titled "... (copy)", neither pinned nor archived; errors as of `fork`."""
-        return duplicate_session(self._store, self._own_summary(session_id))
+        """Store a copy, titled "... (copy)", neither pinned nor archived; raises as `fork`."""
+        return changes.duplicate_session(self._home.store, self._home.web_ui_summary(session_id))
 
     def import_agent_session(self, session_id: str) -> tuple[Session, bool]:
-        """Store an agent's session as one of ours, with its id, and return it and whether it is new.
+        """Store an agent's session as a sidecar under its id; return it, and whether it is new here.
 
-        One that was imported before gets what the agent has added since, unless it was changed here. A
-        scheduled job's goes into the project of those. Raises `NotFound`, `AgentUnavailable`, `Conflict` for
-        one that is in the trash, `StorageError`.
+        One that was imported before gets the messages that the agent added since, unless it was changed
+        here. Sessions of scheduled jobs are put into the project for those. Raises `NotFound`,
+        `AgentUnavailable`, `Conflict` if the session is in the trash, `StorageError`.
         """
-        return import_agent_session(self._store, self._agents, self.projects, session_id)
+        return changes.import_agent_session(self._home.store, self._home.agents, self.projects, session_id)
 
     # ---- changing ---------------------------------------------------------------------------------------
 
     def save(self, session: Session, *, touch: bool = True) -> Session:
-        """Store a whole session over the version that it was read from, and return it with its new version.
+        """Store a whole session over the version that was read, and return it with its new version.
 
-        `touch` sets `updated_at`. A key of the file that `session.extra` lacks stays. Raises `Conflict` if
-        the file changed or went since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`, `StorageError`.
+        `touch` sets `updated_at`. Keys of the file that `session.extra` lacks are kept. Raises `Conflict` if
+        the file was changed or deleted since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`,
+        `StorageError`.
         """
         if not isinstance(session, Session):
-            raise InvalidValue("save takes a Session")
-        if check_id(session.session_id).startswith("_"):
+            raise InvalidValue("session must be a Session")
+        if fields.check_id(session.session_id).startswith("_"):
             raise InvalidId("session_id must not begin with _")
-        check_messages(session.messages)
-        check_messages(session.tool_calls, "tool_calls")
+        fields.check_messages(session.messages)
+        fields.check_messages(session.tool_calls, "tool_calls")
         if session.signature is None and session.is_cli_session:
-            refuse_agent_session(self._agents, session.session_id)
-        return save_session(self._store, session, touch=touch)
+            changes.refuse_agent_session(self._home.agents, session.session_id)
+        return changes.save_session(self._home.store, session, touch=touch)
 
     def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
-        """Set metadata, known or not, leaving the messages' bytes as they are; `touch` sets `updated_at`.
+        """Set metadata, known fields or not, without changing a byte of the messages.
 
-        A title is trimmed and cut to 80 characters; an empty one becomes `Untitled`. `project_id` None or
-        "" takes the session out of its project. Raises `InvalidValue` for a field, `NotFound` for the
-        session or the project, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
+        `touch` sets `updated_at`. The title is trimmed and cut to 80 characters, and an empty one becomes
+        `Untitled`. `project_id` None or "" takes the session out of its project. Raises `InvalidValue` for a
+        field, `NotFound` for the session or the project, `InvalidId`, `ReadOnly`, `Unreadable`,
+        `StorageError`.
         """
-        changes = self._checked(metadata)
-        with self._agents_refused(session_id):
-            return update_session(self._store, session_id, changes, touch=touch)
+        values = self._home.checked_metadata(metadata)
+        with self._home.web_ui_only(session_id) as store:
+            return changes.update_session(store, session_id, values, touch=touch)
 
     def append(
         self,
@@ -454,219 +348,153 @@ class SessionRepository:
         tool_calls: Sequence[dict[str, Any]] | None = None,
         **metadata: Any,
     ) -> Summary:
-        """Add messages, and entries of `tool_calls`, to the end, and set metadata; errors as of `update`.
-
-        The messages already there are not read.
-        """
-        lists = {"messages": check_messages(messages)}
+        """Add messages, and entries of `tool_calls`, without reading the others; set metadata as `update`."""
+        added = {"messages": fields.check_messages(messages)}
         if tool_calls:
-            lists["tool_calls"] = check_messages(tool_calls, "tool_calls")
-        changes = self._checked(metadata)
-        with self._agents_refused(session_id):
-            return append_messages(self._store, session_id, lists, changes)
+            added["tool_calls"] = fields.check_messages(tool_calls, "tool_calls")
+        values = self._home.checked_metadata(metadata)
+        with self._home.web_ui_only(session_id) as store:
+            return changes.append_messages(store, session_id, added, values)
 
     def truncate(self, session_id: str, keep: int) -> Summary:
-        """Keep the first `keep` messages and leave the old file as a backup; errors as of `update`."""
-        check_whole("keep", keep)
-        with self._agents_refused(session_id):
-            return truncate_session(self._store, session_id, keep)
+        """Keep the first `keep` messages, and the old file as a backup; raises as `update`."""
+        fields.check_whole("keep", keep)
+        with self._home.web_ui_only(session_id) as store:
+            return changes.truncate_session(store, session_id, keep)
 
     def clear(self, session_id: str) -> Summary:
-        """Remove every message and what belongs to them, leaving a backup; errors as of `update`."""
-        with self._agents_refused(session_id):
-            return clear_session(self._store, session_id)
+        """Remove all messages and what belongs to them, and keep a backup; raises as `update`."""
+        with self._home.web_ui_only(session_id) as store:
+            return changes.clear_session(store, session_id)
 
     def undo(self, session_id: str) -> Removed:
-        """Drop the last user message and all after it, leaving a backup; `InvalidValue` if there is none."""
-        with self._agents_refused(session_id):
-            return remove_last_turn(self._store, session_id)
+        """Remove the last message of the user and all that follow it, and keep a backup.
+
+        Raises as `update`, and `InvalidValue` if the user has sent no message.
+        """
+        with self._home.web_ui_only(session_id) as store:
+            return changes.remove_last_turn(store, session_id)
 
     def retry(self, session_id: str) -> Removed:
-        """Do as `undo`, for whoever sends the text of the dropped message again."""
+        """Do the same as `undo`, so that the caller can send the text of the removed message again."""
         return self.undo(session_id)
+
+    def recover(self, session_id: str, *, alive: Collection[str] = ()) -> Summary | None:
+        """Close an interrupted turn; return None if there is none, or its stream is among those `alive`.
+
+        A session without messages gets the transcript of the agent's core, or else the message that waits
+        for its answer. Raises `NotFound`, `InvalidId`, `Unreadable`, `ReadOnly`, `StorageError`.
+        """
+        return changes.recover_session(self._home.store, session_id, alive)
+
+    # ---- deleting ---------------------------------------------------------------------------------------
 
     def delete(self, session_id: str) -> None:
         """Move a session to the trash; raise `NotFound`, `InvalidId`, `StorageError`, `AgentUnavailable`.
 
-        Of an agent's conversation a copy goes there, which hides it: `agent.delete` removes the original.
+        For an agent's conversation a copy is moved there, which hides the original; see `agent.delete`.
         """
-        delete_here(self._store, self._agents, session_id)
+        changes.delete_here(self._home.store, self._home.agents, session_id)
 
     def delete_everywhere(self, session_id: str) -> None:
-        """Move a session to the trash and delete the agent's copy of it; errors as of `delete`.
+        """Move a session to the trash, and delete the agent's copy of it; raises as `delete`.
 
-        What only the agent has of it, such as earlier segments of a conversation, goes to the trash first.
+        What only the agent has, such as earlier segments, is copied to the trash first.
         """
-        delete_everywhere(self._store, self._agents, session_id)
-
-    def trash(self) -> Sequence[Trashed]:
-        """Return what lies in the trash, the latest first; raise `StorageError`."""
-        return [trash.describe(entry) for entry in trash.entries(self.config.trash_dir)]
+        changes.delete_everywhere(self._home.store, self._home.agents, session_id)
 
     def restore(self, session_id: str) -> Summary:
-        """Give back a deleted session, or the backup of one that was shortened, which goes to the trash.
+        """Restore a deleted session, or else the backup of one that was shortened, which goes to the trash.
 
-        Raises `NotFound` if there is neither, `Conflict` if a session of that id came since, `Unreadable`,
+        Raises `NotFound` if there is neither, `Conflict` if the id is in use again, `Unreadable`,
         `StorageError`.
         """
-        return restore_session(self._store, session_id)
+        return changes.restore_session(self._home.store, session_id)
+
+    def trash(self) -> Sequence[Trashed]:
+        """Return the sessions in the trash, latest first; raise `StorageError`."""
+        return [trash.describe(entry) for entry in trash.entries(self.config.trash_dir)]
 
     def purge(self, *, older_than: float | None = None) -> int:
-        """Erase for good what was deleted more than `older_than` seconds ago (None: 30 days).
+        """Delete permanently what has been in the trash for `older_than` seconds (None: 30 days).
 
-        Returns how many; raises `InvalidValue`, `StorageError`.
+        Returns how many files; raises `InvalidValue`, `StorageError`.
         """
         return sum(1 for _ in trash.purge(self.config.trash_dir, _before(older_than)))
 
-    def erase(self, session_id: str) -> int:
-        """Erase for good all that lies in the trash of one session, however new; return how many files.
+    def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
+        """Return what `purge` would delete; raises as `purge`."""
+        old = trash.deleted_before(self.config.trash_dir, _before(older_than))
+        return [trash.describe(entry) for entry in old]
 
-        Raises `NotFound` if that is nothing, `InvalidId`, `StorageError`.
+    def erase(self, session_id: str) -> int:
+        """Delete permanently whatever the trash has of a session, and return how many files.
+
+        Raises `NotFound` if it has nothing, `InvalidId`, `StorageError`.
         """
         return trash.erase(self.config.trash_dir, session_id)
 
-    def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
-        """Return what `purge` would erase."""
-        return [
-            trash.describe(entry)
-            for entry in trash.deleted_before(self.config.trash_dir, _before(older_than))
-        ]
-
-    def recover(self, session_id: str, *, alive: Collection[str] = ()) -> Summary | None:
-        """Close an interrupted turn, unless its stream is among those `alive`; None if there is none.
-
-        An empty session gets the transcript of the agent's core, else the message that waited. Raises
-        `NotFound`, `InvalidId`, `Unreadable`, `ReadOnly`, `StorageError`.
-        """
-        return recover_session(self._store, session_id, alive)
-
-    # ---- looking after a home ---------------------------------------------------------------------------
+    # ---- care -------------------------------------------------------------------------------------------
 
     def backup(self, folder: str | Path, *, progress: Progress | None = None) -> Report:
-        """Copy everything into `folder`, new or empty, while others may go on writing; all of it or nothing.
+        """Copy the home into a new or empty folder, completely or not at all, while others may write to it.
 
         `progress(done, total)` counts files. Raises `InvalidValue` for the folder, `StorageError`.
         """
-        return backup.create(self.config, self._engine, Path(folder), progress)
+        from .care import backup
+
+        return backup.create(self.config, self._home.engine, Path(folder), progress)
 
     @staticmethod
     def verify_backup(folder: str | Path) -> Verification:
-        """Read a backup made by `backup`, and return what is wrong with it."""
-        problems = backup.verify(Path(folder))
-        return Verification(tuple(problems), () if problems else tuple(backup.notes(Path(folder))))
+        """Return what is wrong with a backup that `backup` made."""
+        from .care import backup
+
+        problems = tuple(backup.verify(Path(folder)))
+        return Verification(problems, () if problems else tuple(backup.notes(Path(folder))))
 
     def why(self, session_id: str) -> Sequence[str]:
-        """Return in words where a session is, whether the lists show it, and which rule hides it."""
-        return why.why(self._store, self._agents, session_id)
+        """Return sentences that say where a session is, whether lists show it, and which rule hides it."""
+        from .care import why
+
+        return why.why(self._home.store, self._home.agents, session_id)
 
     def check(self, *, deep: bool = False) -> Sequence[Finding]:
-        """Return what is wrong, changing nothing; `deep` also reads and parses every file."""
-        return checks.findings(self._store, self._agents, self.projects, _before(None), deep=deep)
+        """Return what is wrong with the home, changing nothing; `deep` also reads and parses every file."""
+        from .care import checks
+
+        return checks.findings(self._home.store, self._home.agents, self.projects, _before(None), deep=deep)
 
     def repair(self, *, apply: bool = False) -> Sequence[Finding]:
-        """Return what could be mended without asking; with `apply` mend it and return what is still wrong.
+        """Return what can be repaired safely; with `apply` repair it, and return what is still wrong.
 
-        Only the index and debris are touched, after a copy of the index. Raises `StorageError`.
+        Changes only the index, after a copy of it, and files left by interrupted writes. Raises
+        `StorageError`.
         """
+        from .care import checks
+
         mendable = [finding for finding in self.check(deep=True) if checks.is_mendable(finding)]
         if not apply:
             return mendable
-        checks.mend(self._store, mendable)
+        checks.mend(self._home.store, mendable)
         return self.check(deep=True)
 
     def write_web_ui_index(self) -> int:
-        """Write the web UI's own `_index.json`, for going back to it; return how many sessions it lists."""
-        summaries = sorted(self.list(hidden=True).items, key=lambda summary: -summary.updated_at)
+        """Write the web UI's `_index.json`, for a return to it; return how many sessions it lists."""
+        summaries = sorted(self.list(hidden=True), key=lambda summary: -summary.updated_at)
         folder.write_index_file(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
 
-    @contextmanager
-    def _agents_refused(self, session_id: str) -> Iterator[None]:
-        """Raise `ReadOnly` if the block does not find a session because only an agent has it."""
-        try:
-            yield
-        except NotFound:
-            refuse_agent_session(self._agents, session_id)
-            raise
-
-    def _checked(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Return metadata that a caller sets as it is stored; raise `InvalidValue`, `NotFound`."""
-        checked = checked_metadata(with_clean_title(metadata))
-        if checked.get("project_id"):
-            self.projects.check(checked["project_id"])
-        return checked
-
-    def _own_summary(self, session_id: str) -> Summary:
-        summary = self.summary(session_id)
-        if summary.of_agent:
-            refuse_agent_session(self._agents, session_id)
-        return summary
-
-    def _unassign_project(self, project_id: str) -> None:
-        self._freshness.catch_up()
-        with database.reading(self._engine) as connection:
-            assigned = lists.ids(connection, Filters(project_id=project_id, hidden=True))
-        for session_id in assigned:
-            with suppress(NotFound):  # deleted since: it is in no project
-                self.update(session_id, touch=False, project_id=None)
-
-    # ---- the schema of the index ------------------------------------------------------------------------
-
-    # These take the configuration of a home that is not open, since opening it upgrades the index.
-
-    @staticmethod
-    def revisions() -> Sequence[str]:
-        """Return the revisions of the schema that this program knows, oldest first."""
-        return upgrades.revisions()
-
-    @staticmethod
-    def revision(config: Config) -> str | None:
-        """Return the revision of the index of a home, None if there is no index; raise `StorageError`."""
-        return upgrades.revision(config)
-
-    @staticmethod
-    def upgrade(config: Config) -> None:
-        """Upgrade the index of a home to the newest revision; raise `NewerDatabase`, `StorageError`."""
-        upgrades.upgrade_index(config)
-
-    @staticmethod
-    def downgrade(config: Config) -> None:
-        """Remove all tables from the index of a home, which the next opening fills from the files again.
-
-        Raises `NewerDatabase`, `StorageError`.
-        """
-        upgrades.downgrade_index(config)
-
-    @staticmethod
-    def outdated(config: Config) -> Finding | None:
-        """Return a finding if the index of a home has an older revision than the newest, else None.
-
-        `check` and `repair` need an index of the newest revision. Raises `StorageError`.
-        """
-        return upgrades.outdated(config)
-
-    # ---- the index --------------------------------------------------------------------------------------
-
     def sync(self, *, progress: Progress | None = None) -> SyncReport:
-        """Make the index agree with the files; raise `StorageError`, also if every file seems gone."""
-        sync.expect_folder(self._engine, self.config.sessions_dir)
-        report = sync.sync(self._engine, self.config.sessions_dir, progress)
-        settle_leftovers(self._store)
-        sync.sync_trash(self._engine, self.config.trash_dir)
-        self._agents.refresh(full=True)
-        return report
+        """Bring the index in line with the files; raise `StorageError`, also if every file is gone."""
+        return self._home.sync(progress)
 
     def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
-        """Read every file anew and forget what has no file; `progress` as of `open`."""
-        sync.create_folder(self.config.sessions_dir)
-        report = sync.rebuild(self._engine, self.config.sessions_dir, progress)
-        sync.sync_trash(self._engine, self.config.trash_dir)
-        self._agents.rebuild()
-        self._searcher.rebuild()
-        return report
+        """Read every file again, and forget sessions without one; raise `StorageError`."""
+        return self._home.rebuild(progress)
 
 
 def _before(older_than: float | None) -> int:
-    """Return the time so many seconds ago, in nanoseconds since the epoch."""
-    seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
+    """Return the time so many seconds ago (None: 30 days), in nanoseconds since the epoch."""
+    seconds = fields.check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
     return time.time_ns() - int(seconds * 1e9) + 1

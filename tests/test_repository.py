@@ -601,8 +601,9 @@ def test_an_export_masks_secrets_unless_told_otherwise(sessions: SessionReposito
     assert (
         json.loads(sessions.export(session_id, redact=False))["messages"][1]["content"] == f"API_KEY={secret}"
     )
-    with pytest.raises(InvalidValue, match="format"):
-        sessions.export(session_id, format="pdf")
+    unknown: Any = "pdf"
+    with pytest.raises(InvalidValue, match="format must be one of json, markdown, html"):
+        sessions.export(session_id, format=unknown)
 
 
 # ---- changing -------------------------------------------------------------------------------------------

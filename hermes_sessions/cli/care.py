@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..repository import SessionRepository
+from ..repository import SessionRepository, upgrades
 from ..results import Finding, mended, told_repair
 from .base import exit_with, id_argument, json_option
 from .home import SelectedHome
@@ -27,7 +27,7 @@ def check(home: SelectedHome, deep: bool, as_json: bool) -> None:
 
     Exits with 1 if there are any.
     """
-    outdated = SessionRepository.outdated(home.config())
+    outdated = upgrades.outdated(home.config())
     if outdated:
         print_findings([outdated], as_json)
         return
@@ -43,7 +43,7 @@ def check(home: SelectedHome, deep: bool, as_json: bool) -> None:
 @click.pass_obj
 def repair(home: SelectedHome, apply: bool, as_json: bool) -> None:
     """Report problems that can be repaired, or repair them."""
-    outdated = None if apply else SessionRepository.outdated(home.config())
+    outdated = None if apply else upgrades.outdated(home.config())
     if outdated:
         print_findings([outdated], as_json)
         return

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from ..repository import SessionRepository
+from ..repository import upgrades
 from ..results import SyncReport
 from .base import exit_with, json_option
 from .groups import OrderedGroup
@@ -77,7 +77,7 @@ def db() -> None:
 @click.pass_obj
 def upgrade_index(home: SelectedHome, as_json: bool) -> None:
     """Upgrade the index to the newest revision, as opening it does."""
-    SessionRepository.upgrade(home.config())
+    upgrades.upgrade_index(home.config())
     report_revision(home, as_json)
 
 
@@ -86,7 +86,7 @@ def upgrade_index(home: SelectedHome, as_json: bool) -> None:
 @click.pass_obj
 def downgrade_index(home: SelectedHome, as_json: bool) -> None:
     """Remove all tables of the index; opening it reads the files again."""
-    SessionRepository.downgrade(home.config())
+    upgrades.downgrade_index(home.config())
     report_revision(home, as_json)
 
 
@@ -102,11 +102,11 @@ def current_revision(home: SelectedHome, as_json: bool) -> None:
 @json_option
 def revision_history(as_json: bool) -> None:
     """Print the revisions that this program knows, oldest first."""
-    known = SessionRepository.revisions()
+    known = upgrades.revisions()
     report({"revisions": known}, "\n".join(known), as_json)
 
 
 def report_revision(home: SelectedHome, as_json: bool) -> None:
     """Print the revision of the index."""
-    revision = SessionRepository.revision(home.config())
+    revision = upgrades.revision(home.config())
     report({"revision": revision}, revision or "none", as_json)

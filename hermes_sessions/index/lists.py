@@ -25,6 +25,7 @@ LARGEST_PAGE = 100_000
 ROWS_AT_ONCE = 500  # of a whole list, in memory beside what is made of them
 MOST_TOTALS = 100  # counts kept for one version of the index
 
+Unless: TypeAlias = Callable[[str], bool]
 Entries: TypeAlias = list[dict[str, Any]]
 T = TypeVar("T")
 
@@ -46,8 +47,12 @@ class Lists:
     def __init__(self) -> None:
         self._totals: tuple[str, dict[Filters, int]] = ("", {})
 
-    def summaries(self, index: CurrentIndex, request: ListRequest) -> Page[Summary]:
-        """Return a page of summaries."""
+    def summaries(
+        self, index: CurrentIndex, request: ListRequest, unless: Unless | None = None
+    ) -> Page[Summary]:
+        """Return a page of summaries, an empty one if `unless(version)` is true for the index's version."""
+        if unless is not None and unless(index.version):
+            return Page.not_modified(index.version)
         found = read_summaries(index.connection, _with_one_more(request))
         items = found[: request.limit]
         next_cursor = _cursor(rows.place_of(items[-1])) if len(items) < len(found) else None
@@ -57,10 +62,16 @@ class Lists:
         self,
         index: CurrentIndex,
         request: ListRequest,
+        unless: Unless | None,
         make: Callable[[Entries], T],
         active_streams: Collection[str],
     ) -> Page[T]:
-        """Return a page of what `make` returns for the list entries, which it gets some hundred at a time."""
+        """Return a page of what `make` returns for the list entries, which it gets some hundred at a time.
+
+        Empty if `unless(version)` is true for the index's version.
+        """
+        if unless is not None and unless(index.version):
+            return Page.not_modified(index.version)
         blocks = read_entries(index.connection, _with_one_more(request), active_streams)
         items, next_cursor = _made(blocks, request.limit, make)
         return self._page(index, request.filters, items, next_cursor)

@@ -70,7 +70,7 @@ def entries(sessions: SessionRepository) -> dict[str, Entry]:
 
 def mirrored(sessions: SessionRepository) -> dict[str, list[tuple[Any, ...]]]:
     """Return what the mirror holds, table by table."""
-    with database.reading(sessions._engine) as connection:
+    with database.reading(sessions._home.engine) as connection:
         return {
             table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
             for table in (AGENT_SESSIONS, AGENT_CONVERSATIONS)
@@ -584,13 +584,13 @@ def test_one_new_message_in_a_large_home_reads_and_writes_few_rows(
         db.execute("COMMIT")
     sessions.list(agent=True)
     new_message(path)
-    with counted(sessions.agent._engine) as read, counted(sessions._engine) as stored:
+    with counted(sessions.agent._engine) as read, counted(sessions._home.engine) as stored:
         assert sessions.list(agent=True, limit=1).items[0].message_count == 3
     assert len(read.rows) < 200
     assert len(read.statements) < 20
     assert sum(stored.written) < 20
     new_segment(path)
-    with counted(sessions._engine) as stored:
+    with counted(sessions._home.engine) as stored:
         sessions.list(agent=True)
     assert sum(stored.written) < 40
     assert agrees(sessions)
@@ -861,7 +861,7 @@ def test_a_scan_that_another_process_overtook_is_repeated(path: Path, sessions: 
         other.rebuild()  # so that it has stored the mirror once, as it will have again
         new_child(path)
         event.listen(sessions.agent._engine, "connect", lambda *_: steps.append("looked"))
-        event.listen(sessions._engine, "set_connection_execution_options", overtake)
+        event.listen(sessions._home.engine, "set_connection_execution_options", overtake)
         assert "new" in entries(sessions)
         assert len(steps) > 1
     assert agrees(sessions)
@@ -872,7 +872,7 @@ def test_a_scan_that_another_process_overtook_is_repeated(path: Path, sessions: 
 
 def test_the_mirror_s_tables_can_be_emptied_at_any_time(path: Path, following: SessionRepository) -> None:
     before, version = entries(following), following.version()
-    with database.writing(following._engine) as connection:
+    with database.writing(following._home.engine) as connection:
         for table in (AGENT_SESSIONS, AGENT_CONVERSATIONS, AGENT_HOMES):
             connection.execute(sa.delete(table))
     assert entries(following) == before
@@ -891,7 +891,7 @@ def test_lists_without_changes_work_while_the_index_is_locked(
         os.utime(folder, ns=(then, then))
     assert entries(sessions) == before
     index = sessions.config.state_dir / "sessions.db"
-    with locked_elsewhere(index), counted(sessions._engine) as cost:
+    with locked_elsewhere(index), counted(sessions._home.engine) as cost:
         assert entries(sessions) == before
         assert sessions.summary("lone").title == "Lone"
         assert sessions.get("c").message_count == 2

@@ -193,7 +193,7 @@ def same(one: MessagePage, other: MessagePage) -> bool:
 
 def check_marks(sessions: SessionRepository) -> None:
     """Check that the row knows this version of the file, and that its marks are at messages."""
-    row = sessions._store.row("one")
+    row = sessions._home.store.row("one")
     assert row is not None
     with outlined(folder_of(sessions) / "one.json") as source:
         assert row.stored.marks is not None
@@ -296,7 +296,7 @@ def test_a_page_reads_a_page(sessions: SessionRepository, traced: Any, name: str
 def test_a_row_of_an_older_version_gets_its_marks_at_the_first_read(sessions: SessionRepository) -> None:
     messages = large(sessions)
     sessions.sync()
-    with sessions._engine.begin() as connection:  # as the migration leaves it
+    with sessions._home.engine.begin() as connection:  # as the migration leaves it
         connection.exec_driver_sql(
             "UPDATE sessions SET marks = NULL, tool_calls_start = NULL, tool_calls_end = NULL"
         )
@@ -319,7 +319,7 @@ def test_messages_are_read_while_the_index_takes_no_write(sessions: SessionRepos
     sessions.sync()
     messages = [*turns(3), message("x" * 40_000)]
     write_document(sessions, "one", messages=messages)
-    with database.writing(sessions._engine):
+    with database.writing(sessions._home.engine):
         assert sessions.messages("one", limit=2).messages == messages[-2:]
 
 

@@ -260,7 +260,7 @@ def _filters() -> Iterator[Filters]:
 def plan(sessions: SessionRepository, filters: Filters, after: Place | None, limit: int | None) -> list[str]:
     """Return SQLite's plan of a list."""
     seen: list[tuple[str, Any]] = []
-    engine = sessions._engine
+    engine = sessions._home.engine
 
     def see(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
         seen.append((statement, parameters))

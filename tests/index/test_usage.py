@@ -127,13 +127,13 @@ def test_days_come_in_order_and_the_rest_by_its_tokens(full: SessionRepository) 
 def test_it_reads_each_table_once(full: SessionRepository) -> None:
     statements: list[tuple[str, Any]] = []
     keep = lambda _c, _cursor, statement, parameters, *_: statements.append((statement, parameters))  # noqa: E731
-    event.listen(full._engine, "before_cursor_execute", keep)
+    event.listen(full._home.engine, "before_cursor_execute", keep)
     for by in BY:
         full.usage(by=by)
-    event.remove(full._engine, "before_cursor_execute", keep)
+    event.remove(full._home.engine, "before_cursor_execute", keep)
     sums = [each for each in statements if "GROUP BY" in each[0]]
     assert len(sums) == len(BY)
-    with full._engine.connect() as connection:
+    with full._home.engine.connect() as connection:
         for statement, parameters in sums:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
             steps = [row.detail for row in plan]

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import InvalidValue, SessionRepository
 from hermes_sessions.cli.main import main
+from hermes_sessions.results import ExportFormat
 
 from ..support.make import message, started, write_document
 from ..support.payloads import PAYLOADS
@@ -77,7 +78,9 @@ def conversation(sessions: SessionRepository) -> str:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_credentials_are_masked_unless_said_otherwise(format: str, sessions: SessionRepository) -> None:
+def test_credentials_are_masked_unless_said_otherwise(
+    format: ExportFormat, sessions: SessionRepository
+) -> None:
     session_id = conversation(sessions)
     assert KEY not in sessions.export(session_id, format)
     assert "sk-abc...wxyz" in sessions.export(session_id, format)
@@ -165,7 +168,7 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_whatever_a_file_holds_can_be_exported(format: str, sessions: SessionRepository) -> None:
+def test_whatever_a_file_holds_can_be_exported(format: ExportFormat, sessions: SessionRepository) -> None:
     write_document(sessions, "odd", title="\ud83d", messages=ODD, tool_calls=[5, {"assistant_msg_idx": 3}])
     assert sessions.export("odd", format).encode("utf-8", "surrogatepass")
     write_document(sessions, "long", messages=[message("*a* " * 60_000), message("x" * 300_000, "tool")])
@@ -176,7 +179,9 @@ def test_whatever_a_file_holds_can_be_exported(format: str, sessions: SessionRep
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_samples_conversations_of_web_ui_and_agents_are_exported(format: str, sample: Path) -> None:
+def test_the_samples_conversations_of_web_ui_and_agents_are_exported(
+    format: ExportFormat, sample: Path
+) -> None:
     with SessionRepository.open(hermes_home=sample) as sessions:
         for summary in sessions.list(agent=True, hidden=True).items:
             text = sessions.export(summary.session_id, format)
@@ -219,7 +224,9 @@ with SessionRepository.open({str(sessions.config.state_dir)!r}) as sessions:
         ("html", "html", "text/html"),
     ],
 )
-def test_the_api_sends_an_attachment(format: str, ending: str, media: str, filled: FlaskClient) -> None:
+def test_the_api_sends_an_attachment(
+    format: ExportFormat, ending: str, media: str, filled: FlaskClient
+) -> None:
     answer = filled.get(f"/api/session/export?session_id=51f22612416e&format={format}")
     assert answer.status_code == 200
     assert answer.mimetype == media
@@ -230,7 +237,7 @@ def test_the_api_sends_an_attachment(format: str, ending: str, media: str, fille
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_command_line_writes_a_file(format: str, may: Path, tmp_path: Path) -> None:
+def test_the_command_line_writes_a_file(format: ExportFormat, may: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
     words = ["--hermes-home", str(may), "export", "51f22612416e", "--format", format]
     result = CliRunner().invoke(main, [*words, "-o", str(target)], catch_exceptions=False)

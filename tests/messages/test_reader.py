@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from hermes_sessions import SessionRepository, title_from
 from hermes_sessions.messages import group_answers, message_text, read_message, read_messages
 from hermes_sessions.messages.content import UNNAMED
+from hermes_sessions.results import ExportFormat
 from webapp import create_app
 
 from ..cli.running import done
@@ -201,7 +202,7 @@ def test_show_prints(name: str, home: Path) -> None:
 
 @each_form
 @pytest.mark.parametrize("format", ["markdown", "html"])
-def test_an_export_has(name: str, format: str, forms: SessionRepository) -> None:
+def test_an_export_has(name: str, format: ExportFormat, forms: SessionRepository) -> None:
     assert WORDS[name] in forms.export(id_of(name), format)
 
 

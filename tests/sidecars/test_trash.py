@@ -224,7 +224,7 @@ def drop_row(sessions: SessionRepository) -> None:
 
 def execute(sessions: SessionRepository, statement: str) -> None:
     """Change the index behind the repository's back."""
-    with sessions._engine.begin() as connection:
+    with sessions._home.engine.begin() as connection:
         connection.exec_driver_sql(statement)
 
 

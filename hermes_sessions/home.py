@@ -1,0 +1,166 @@
+"""An open home: its index, sessions, projects, agents and search, which are opened and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from . import changes
+from .agent import Agents
+from .changes import Projects, Store
+from .config import Config
+from .errors import NotFound
+from .fields import with_clean_title
+from .files import Locks
+from .index import (
+    Freshness,
+    ListRequest,
+    Lists,
+    Progress,
+    View,
+    database,
+    list_request,
+    lists,
+    sync,
+    upgrades,
+)
+from .messages import mask
+from .model import Session, Summary
+from .results import Filters, Hits, MessagePage, SyncReport
+from .search import HitOptions, Searcher, SearchRequest
+from .settings import last_workspace
+
+
+class OpenHome:
+    """The parts of one home that the calls of a repository work on. Thread-safe."""
+
+    def __init__(self, config: Config) -> None:
+        """Create or upgrade the index of a home; `start` brings it in line with the files."""
+        self.config = config
+        self.engine = database.make_engine(config.index)
+        self.agents = Agents(config, self.engine)
+        self.searcher = Searcher(config, self.engine, self.agents)
+        self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
+        self.freshness = Freshness(self.engine, config.sessions_dir, config.trash_dir, self.agents)
+        self.lists = Lists()
+        self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
+        try:
+            upgrades.upgrade(config, self.engine)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, progress: Progress | None) -> None:
+        """Bring the index in line with the files, tidy up, and begin to index in the background."""
+        sync.expect_folder(self.engine, self.config.sessions_dir)
+        self.freshness.catch_up(progress)
+        changes.settle_leftovers(self.store)
+        sync.drop_unused_drafts(self.engine)
+        self.searcher.start()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.searcher.close()
+        self.agents.close()
+        self.engine.dispose()
+
+    # ---- the index --------------------------------------------------------------------------------------
+
+    def view(self, filters: Filters) -> View:
+        """Return what lists with these filters show from outside the index."""
+        workspace = last_workspace(self.config) if filters.agent else ""
+        return View(self.config.profile, workspace)
+
+    def list_request(self, filters: Filters, limit: int | None, cursor: str | None) -> ListRequest:
+        """Return the checked request for a part of a list; raise `InvalidValue`."""
+        return list_request(filters, self.view(filters), limit, cursor)
+
+    def search(self, request: SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
+        """Return the hits of a search, with the files that it cannot show among the warnings."""
+        read_message = partial(changes.read_message, self.store)
+        options = HitOptions(read_message, mask if redact else str, self.view(request.filters))
+        with self.freshness.current() as index:
+            unreadable = index.warnings(agents=False)
+        hits = self.searcher.search(request, options, offset, limit)
+        return Hits(hits, hits.missing, (*unreadable, *hits.warnings))
+
+    def sync(self, progress: Progress | None) -> SyncReport:
+        """Bring the index in line with the files, the trash and the agents, even if it seems current."""
+        sync.expect_folder(self.engine, self.config.sessions_dir)
+        report = sync.sync(self.engine, self.config.sessions_dir, progress)
+        changes.settle_leftovers(self.store)
+        sync.sync_trash(self.engine, self.config.trash_dir)
+        self.agents.refresh(full=True)
+        return report
+
+    def rebuild(self, progress: Progress | None) -> SyncReport:
+        """Read every file again, and build the mirrors of the agents and the search index again."""
+        sync.create_folder(self.config.sessions_dir)
+        report = sync.rebuild(self.engine, self.config.sessions_dir, progress)
+        sync.sync_trash(self.engine, self.config.trash_dir)
+        self.agents.rebuild()
+        self.searcher.rebuild()
+        return report
+
+    # ---- one session, wherever it is --------------------------------------------------------------------
+
+    def summary(self, session_id: str) -> Summary:
+        """Return a session of the web UI, or else of an agent."""
+        try:
+            return self.store.summary(session_id)
+        except NotFound:
+            with self.agents.reading_mirrors() as connection:
+                return self.agents.summary(connection, session_id)
+
+    def session(self, session_id: str) -> Session:
+        """Return a whole session of the web UI, or else of an agent."""
+        try:
+            return self.store.session(session_id)
+        except NotFound:
+            with self.agents.reading_mirrors() as connection:
+                return self.agents.session(connection, self.agents.summary(connection, session_id))
+
+    def messages(self, session_id: str, before: int | None, limit: int | None) -> MessagePage:
+        """Return some messages of a session of the web UI, or else of an agent."""
+        with suppress(NotFound):
+            return changes.read_page(self.store, session_id, before, limit)
+        if self.store.draft(session_id) is not None:
+            return MessagePage([], 0, 0)
+        with self.agents.reading_mirrors() as connection:
+            summary = self.agents.summary(connection, session_id)
+            return self.agents.page(connection, summary, before, limit)
+
+    # ---- what changes need ------------------------------------------------------------------------------
+
+    @contextmanager
+    def web_ui_only(self, session_id: str) -> Iterator[Store]:
+        """Give out the store for a change; raise `ReadOnly` for a session that only an agent has."""
+        try:
+            yield self.store
+        except NotFound:
+            changes.refuse_agent_session(self.agents, session_id)
+            raise
+
+    def web_ui_summary(self, session_id: str) -> Summary:
+        """Return a session of the web UI; raise `ReadOnly` for one that only an agent has."""
+        with self.web_ui_only(session_id) as store:
+            return store.summary(session_id)
+
+    def checked_metadata(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Return metadata that a caller sets as it is stored.
+
+        Raises `InvalidValue` for a field, `NotFound` for a project that does not exist.
+        """
+        checked = changes.checked_metadata(with_clean_title(metadata))
+        self.projects.check(checked.get("project_id"))
+        return checked
+
+    def _unassign_project(self, project_id: str) -> None:
+        self.freshness.catch_up()
+        with database.reading(self.engine) as connection:
+            assigned = lists.ids(connection, Filters(project_id=project_id, hidden=True))
+        for session_id in assigned:
+            with suppress(NotFound):  # deleted since
+                changes.update_session(self.store, session_id, {"project_id": None}, touch=False)
