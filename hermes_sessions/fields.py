@@ -12,6 +12,7 @@ from .errors import InvalidId, InvalidValue
 
 UNTITLED = "Untitled"
 LONGEST_TITLE = 80  # of a new title; see `clean_title`
+LONGEST_PROJECT_NAME = 128
 LONGEST_STORED_TITLE = 500  # of a title that a file already has, from another program
 LARGEST_INTEGER = 2**63 - 1
 DEEPEST = 100  # Python stops at about 1,000 levels less those of the callers, so not always at the same

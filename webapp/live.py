@@ -263,5 +263,5 @@ def _event(version: str, entries: Entries) -> bytes:
 def _entries(app: Flask) -> Entries:
     """Return the first entries of the list as the API answers them."""
     with app.app_context():
-        page = sessions().list(limit=ENTRIES_AN_EVENT, agent=settings().show_agents is True)
+        page = sessions().list(limit=ENTRIES_AN_EVENT, agent=settings().includes_agents(None))
         return mask_entries([summary.as_dict() for summary in page.items])

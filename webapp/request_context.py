@@ -21,6 +21,10 @@ class WebUISettings:
     show_agents: bool | None = None
     problem: str | None = None
 
+    def includes_agents(self, asked: bool | None) -> bool:
+        """Whether an API's list includes the agents' conversations: as asked, else by the settings."""
+        return self.show_agents is True if asked is None else asked
+
 
 def sessions() -> SessionRepository:
     """Return the repository of this application."""

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast
 
 from .. import files, json_text
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
+from ..fields import LONGEST_PROJECT_NAME
 from ..model import Signature
 from ..results import Project
 from .retry import retry_conflicts
 
-LONGEST_NAME = 128
 CRON_NAME, CRON_COLOR = "Cron Jobs", "#6366f1"
 _COLOR = re.compile(r"#[0-9a-fA-F]{3,8}")
 _UNCHANGED: Any = object()
@@ -182,8 +182,8 @@ def _find(records: _Records, project_id: str) -> _Record:
 
 def _checked_name(name: object) -> str:
     text = name.strip() if isinstance(name, str) else ""
-    if not 1 <= len(text) <= LONGEST_NAME:
-        raise InvalidValue(f"name must be text of 1 to {LONGEST_NAME} characters")
+    if not 1 <= len(text) <= LONGEST_PROJECT_NAME:
+        raise InvalidValue(f"name must be text of 1 to {LONGEST_PROJECT_NAME} characters")
     return text
 
 

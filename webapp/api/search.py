@@ -45,7 +45,7 @@ def search_sessions(
         project_id=project_id,
         source=source,
         archived=archived,
-        agent=settings().show_agents is True if agent is None else agent,
+        agent=settings().includes_agents(agent),
         hidden=hidden,
     )
     limit = limit or HITS_A_PAGE

@@ -70,7 +70,7 @@ def list_sessions(
         project_id=project_id,
         source=source,
         archived=archived,
-        agent=settings().show_agents is True if agent is None else agent,
+        agent=settings().includes_agents(agent),
         hidden=hidden,
     )
     agent_count = 0

@@ -1,4 +1,4 @@
-"""Addresses of pages. Those beside the sidebar keep its filters, so that it stays as it is."""
+"""Addresses of pages. Those of pages beside the sidebar keep its filters."""
 
 from typing import Any
 

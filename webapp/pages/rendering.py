@@ -8,6 +8,9 @@ from typing import Any
 from flask import Flask, Response, current_app, render_template
 from markupsafe import Markup, escape
 
+from hermes_sessions.fields import LONGEST_PROJECT_NAME, LONGEST_TITLE
+from hermes_sessions.repository import RETENTION_SECONDS
+
 from ..masking import masker
 
 DEFAULT_COLOR = "#8a8f98"
@@ -35,7 +38,12 @@ def register(app: Flask) -> None:
         counted=counted,
         sentence=sentence,
     )
-    app.jinja_env.globals["has_password"] = lambda: current_app.extensions["hermes_login"] is not None
+    app.jinja_env.globals.update(
+        has_password=lambda: current_app.extensions["hermes_login"] is not None,
+        longest_title=LONGEST_TITLE,
+        longest_project_name=LONGEST_PROJECT_NAME,
+        retention_days=RETENTION_SECONDS // 86_400,
+    )
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:

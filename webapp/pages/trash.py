@@ -57,7 +57,7 @@ def erase(session_id: str) -> Response:
 
 @blueprint.post("/trash/purge")
 def purge() -> Response:
-    """Delete permanently what is older than 30 days, with `all=1` everything."""
+    """Delete permanently what is older than the retention time, with `all=1` everything."""
     sessions().purge(older_than=0.0 if request.form.get("all") == "1" else None)
     return rendering.see_other(url_for("pages.trash.show", done="purge"))
 
