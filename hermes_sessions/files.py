@@ -1,8 +1,8 @@
-"""Files on disk: atomic replacement, folders made durable, and locks between threads and processes.
+"""Files on disk: atomic replacement, durable renames, and locks between threads and between processes.
 
-Knows nothing of sessions. The sequence is the usual one: a temporary file in the same folder, `fsync`,
-rename, `fsync` of the folder. Where a version is stated, old and new file change places instead, so that
-what was replaced can be looked at before it goes.
+Knows nothing of sessions. A file is replaced as usual: a temporary file in the same folder, `fsync`, rename,
+`fsync` of the folder. If the caller states which version it replaces, the old and the new file are exchanged
+instead, so that the old one can be checked before it is deleted.
 """
 
 import ctypes
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 STRIPES = 64
 LOCK_SECONDS = 30.0
 COPY_BYTES = 1 << 20
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # of a disk without second names
-NO_FLAGS = (*NO_LINKS, errno.EINVAL)  # of a kernel or a disk whose rename can only replace
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # a disk without hard links
+NO_FLAGS = (*NO_LINKS, errno.EINVAL)  # or a rename that cannot exchange files
 
 Write = Callable[[IO[bytes]], object]
 
 
 class Changed(Exception):
-    """The file is not of the version that was stated; it was left as it is."""
+    """The file is not the stated version, and was not changed."""
 
 
 class Replaced(NamedTuple):
-    """What a write did: the new file's `stat`, and the folder's modification times around it.
+    """The `stat` of a file that was written, and the folder's modification times before and after, in ns.
 
-    `folder_after` is None when somebody else changed the folder meanwhile, as far as its times tell.
+    `folder_after` is None if its times say that another program changed the folder in between.
     """
 
     stat: os.stat_result
@@ -51,16 +51,16 @@ class Replaced(NamedTuple):
 
 
 class _Draft(NamedTuple):
-    """A new file, whole and on the disk, under its temporary name."""
+    """A new file, complete and on the disk, under its temporary name."""
 
     path: Path
     stat: os.stat_result
     folder_before: int
-    undisturbed: bool
+    folder_unchanged: bool
 
 
 def signature_of(status: os.stat_result) -> Signature:
-    """Return the version that a `stat` stands for."""
+    """Return the version of a file from its `stat`."""
     return Signature(status.st_size, status.st_mtime_ns, status.st_ino & LARGEST_INTEGER)
 
 
@@ -68,9 +68,9 @@ def signature_of(status: os.stat_result) -> Signature:
 
 
 def replace(path: Path, write: Write) -> Replaced:
-    """Replace `path`, whatever it holds, with what `write` writes, or leave it as it is.
+    """Replace a file by what `write` writes, whatever it holds; if anything fails, leave it unchanged.
 
-    An error of `write` or of the system passes through after the temporary file is gone.
+    Errors of `write` and of the system are raised after the temporary file has been deleted.
     """
     with _drafted(path, write) as draft:
         draft.path.replace(path)
@@ -78,7 +78,7 @@ def replace(path: Path, write: Write) -> Replaced:
 
 
 def create(path: Path, write: Write) -> Replaced:
-    """Do as `replace`, but raise `FileExistsError` if anything has that name."""
+    """Write a new file as `replace` does; raise `FileExistsError` if something has its name."""
     with _drafted(path, write) as draft:
         _rename_new(draft.path, path)
         return _confirmed(path.parent, draft)
@@ -87,10 +87,10 @@ def create(path: Path, write: Write) -> Replaced:
 def replace_version(
     path: Path, known: Signature, write: Write, prepare: Callable[[], None] | None = None
 ) -> Replaced:
-    """Do as `replace`, but raise `Changed` if `path` is not the version `known`.
+    """Replace a file as `replace` does; raise `Changed` if it is not the version `known`.
 
-    Not even a version that another program puts there within the call is overwritten unseen. The caller
-    holds a lock against whoever else uses this. `prepare` runs just before the change.
+    Even a version that another program writes during the call is not lost. The caller holds a lock against
+    other callers. `prepare` is called just before the change.
     """
     with _drafted(path, write) as draft:
         _expect(path, known)
@@ -102,7 +102,7 @@ def replace_version(
 
 @contextmanager
 def _drafted(path: Path, write: Write) -> Iterator[_Draft]:
-    """Write a temporary file beside `path`; it stays open, so that nothing else gets its inode meanwhile."""
+    """Write a temporary file beside `path`, and keep it open, so that no other file gets its inode."""
     folder = path.parent
     temporary = folder / f"{path.stem}.tmp.{os.getpid()}.{threading.get_ident()}"
     before = folder_time(folder)
@@ -127,80 +127,80 @@ def _keep_mode(path: Path, file: IO[bytes]) -> None:
 
 
 def _confirmed(folder: Path, draft: _Draft) -> Replaced:
-    with made():
+    with confirming():
         after = folder_time(folder)
         sync_folder(folder)
-        return Replaced(draft.stat, draft.folder_before, after if draft.undisturbed else None)
+        return Replaced(draft.stat, draft.folder_before, after if draft.folder_unchanged else None)
 
 
 @contextmanager
-def made() -> Iterator[None]:
-    """Turn an `OSError` of the block into `Unconfirmed`: what the block is about was done before it."""
+def confirming() -> Iterator[None]:
+    """Raise `Unconfirmed` for an `OSError` of the block, which comes after the change itself."""
     try:
         yield
     except OSError as error:
         raise Unconfirmed(error.errno, error.strerror or type(error).__name__) from error
 
 
-# ---- changing places --------------------------------------------------------------------------------------
+# ---- exchanging files -------------------------------------------------------------------------------------
 
 
 class Aside(NamedTuple):
-    """A file beside `<stem>.json` that took part in a change of places: how it can be told what it is.
+    """A file set aside beside `<stem>.json` by an exchange. Its name says how to tell what it is.
 
-    `ours` is the inode of the new file, `known` the version that it was to replace. What is neither is a
-    version of another program that nobody here has seen.
+    `new_inode` is the inode of the new file, and `known` the version that was to be replaced. If it is
+    neither, it is a version that another program wrote.
 
-    Its name has no `.tmp.`: the web UI erases such files when they are an hour old, by the time of their last
-    change, which of an old version is long ago.
+    The name does not contain `.tmp.`: the web UI deletes such files when they are an hour old, and an old
+    version was last changed long ago.
     """
 
     path: Path
     stem: str
-    ours: int
+    new_inode: int
     known: Signature
 
-    def is_unseen(self) -> bool:
-        """Whether this may be the only copy of another program's version; raise `OSError` without a file.
+    def is_foreign(self) -> bool:
+        """Whether this may be the only copy of another program's version; raise `OSError` if it is gone.
 
-        Sound while nobody changes places under this name: inodes are told apart, and the new file's is not
-        given to another while `replace_version` has it open.
+        Reliable unless files are exchanged under this name again: while `replace_version` has the new file
+        open, no other file gets its inode.
         """
-        found = signature_of(self.path.stat())
-        return found.inode != self.ours and found != self.known
+        version = signature_of(self.path.stat())
+        return version.inode != self.new_inode and version != self.known
 
 
-_ASIDE = re.compile(r"(?P<stem>[A-Za-z0-9_-]{1,128})\.swap\.\d+\.(?P<ours>\d+)\.(\d+)\.(-?\d+)\.(\d+)")
+_ASIDE = re.compile(r"(?P<stem>[A-Za-z0-9_-]{1,128})\.swap\.\d+\.(?P<new_inode>\d+)\.(\d+)\.(-?\d+)\.(\d+)")
 
 
-def aside_of(path: Path) -> Aside | None:
-    """Return what a file's name says of the change of places that it was left by, None for another name."""
+def parse_aside(path: Path) -> Aside | None:
+    """Return what the name of a file set aside by an exchange says, None for any other name."""
     match = _ASIDE.fullmatch(path.name)
     if not match:
         return None
-    return Aside(path, match["stem"], int(match["ours"]), Signature(*map(int, match.groups()[2:])))
+    return Aside(path, match["stem"], int(match["new_inode"]), Signature(*map(int, match.groups()[2:])))
 
 
-def _new_aside(path: Path, ours: int, known: Signature) -> Aside:
-    numbers = (time.time_ns(), ours, *known)  # the time: no name comes twice
+def _new_aside(path: Path, new_inode: int, known: Signature) -> Aside:
+    numbers = (time.time_ns(), new_inode, *known)  # the time makes the name unique
     name = ".".join([path.stem, "swap", *map(str, numbers)])
-    return Aside(path.with_name(name), path.stem, ours, known)
+    return Aside(path.with_name(name), path.stem, new_inode, known)
 
 
 def _expect(path: Path, known: Signature) -> None:
     try:
-        found = signature_of(path.stat())
+        version = signature_of(path.stat())
     except FileNotFoundError:
         raise Changed from None
-    if found != known:
+    if version != known:
         raise Changed
 
 
 def _swap_in(draft: _Draft, path: Path, known: Signature) -> None:
     """Put a new file in the place of the version `known`, or raise `Changed`.
 
-    Killed anywhere in here, it leaves what lies aside under a name that says what it may be, so a version
-    that nobody has seen is not taken for a temporary file: `leftovers` keeps it.
+    If the process is killed in here, a file is left aside whose name says what it may be. So another
+    program's version is never taken for a temporary file: `changes.leftovers` keeps it.
     """
     aside = _new_aside(path, signature_of(draft.stat).inode, known)
     draft.path.rename(aside.path)
@@ -208,26 +208,26 @@ def _swap_in(draft: _Draft, path: Path, known: Signature) -> None:
         _rename(aside.path, path, EXCHANGE)
     except OSError as error:
         if error.errno in NO_FLAGS:
-            _replace_looking(aside, path)
+            _replace_if_known(aside, path)
             return
         _discard(aside)
         if error.errno == errno.ENOENT:
             raise Changed from None
         raise
     try:
-        unseen = aside.is_unseen()
+        foreign = aside.is_foreign()
     except OSError:
         _swap_back(aside, path)
         raise
-    if unseen:
+    if foreign:
         _swap_back(aside, path)
         raise Changed
-    with suppress(OSError):  # it stays as debris, and `leftovers` knows it
+    with suppress(OSError):  # a file that stays is deleted by `changes.leftovers`
         aside.path.unlink()
 
 
-def _replace_looking(aside: Aside, path: Path) -> None:
-    """Replace `path` right after a look at it: all that can be done where files cannot change places."""
+def _replace_if_known(aside: Aside, path: Path) -> None:
+    """Replace a file right after checking its version: the best that is possible without an exchange."""
     try:
         _expect(path, aside.known)
         aside.path.replace(path)
@@ -237,24 +237,24 @@ def _replace_looking(aside: Aside, path: Path) -> None:
 
 
 def _swap_back(aside: Aside, path: Path) -> None:
-    """Give another program's version its place again.
+    """Put another program's version back in its place.
 
-    If that program came once more meanwhile, its newest gets the place, and the one before stays aside. If it
-    removed the file, its version stays aside too. `leftovers` keeps both.
+    If that program wrote again in between, its newest version is kept in place, and the earlier one stays
+    aside. If it deleted the file, its version stays aside too. `changes.leftovers` keeps both.
     """
-    with made(), suppress(FileNotFoundError):
+    with confirming(), suppress(FileNotFoundError):
         _rename(aside.path, path, EXCHANGE)
     with suppress(OSError):
-        if aside.is_unseen():
+        if aside.is_foreign():
             _rename(aside.path, path, EXCHANGE)
         else:
             aside.path.unlink()
 
 
 def _discard(aside: Aside) -> None:
-    """Remove a new file that did not get its place, if that is what lies there."""
+    """Delete a new file that was not put in place, unless it is another program's version."""
     with suppress(OSError):
-        if not aside.is_unseen():
+        if not aside.is_foreign():
             aside.path.unlink()
 
 
@@ -266,9 +266,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _rename(path: Path, target: Path, how: str) -> None:
-    """Rename as `os.rename` cannot: both names change places, or `FileExistsError` if the target is there.
+    """Exchange two files, or rename one to a new name, which `os.rename` cannot do.
 
-    Raises an `OSError` of `NO_FLAGS` where the system or the disk cannot.
+    Raises `FileExistsError` if the new name exists, and an `OSError` of `NO_FLAGS` if the system or the disk
+    cannot do it.
     """
     one, other = os.fsencode(path), os.fsencode(target)
     try:
@@ -276,7 +277,7 @@ def _rename(path: Path, target: Path, how: str) -> None:
             failed = _libc.renamex_np(one, other, _MACOS[how])
         else:
             failed = _libc.renameat2(_AT_CWD, one, _AT_CWD, other, _LINUX[how])
-    except AttributeError:  # a C library of before 2018
+    except AttributeError:  # a C library from before 2018
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
     if failed:
         code = ctypes.get_errno()
@@ -287,10 +288,10 @@ def _rename(path: Path, target: Path, how: str) -> None:
 
 
 def move(path: Path, target: Path) -> None:
-    """Move a file to a name that does not exist yet, durably; to another disk by copy.
+    """Move a file durably to a name that does not exist, by copying it if that is on another disk.
 
-    What `path` names goes from there at once, whatever it holds by then. Killed while it is copied, it lies
-    aside: `leftovers` ends the move.
+    Whatever `path` names at that moment is moved. If the process is killed while it copies, the file is left
+    aside, and `changes.leftovers` completes the move.
     """
     try:
         path.rename(target)
@@ -298,7 +299,7 @@ def move(path: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         _move_by_copy(path, target)
-    with made():
+    with confirming():
         sync_folder(target.parent)
         sync_folder(path.parent)
 
@@ -308,18 +309,18 @@ def _move_by_copy(path: Path, target: Path) -> None:
     path.rename(aside.path)
     try:
         move_aside(aside.path, target)
-    except Unconfirmed:  # the copy is there, but perhaps not to stay
+    except Unconfirmed:  # it was copied, but perhaps not durably
         raise
     except BaseException:
-        with suppress(FileExistsError):  # another is there since: this one stays aside
+        with suppress(FileExistsError):  # a new file has its name: this one stays aside
             _rename_new(aside.path, path)
         raise
 
 
 def move_aside(path: Path, target: Path) -> None:
-    """Move what lies aside to a name that does not exist yet, durably.
+    """Move a file that is aside durably to a name that does not exist.
 
-    Killed between copy and removal it is in both places, and is known as a copy the next time.
+    If the process is killed between copying and deleting, it is in both places, and recognised as a copy.
     """
     try:
         path.rename(target)
@@ -327,16 +328,17 @@ def move_aside(path: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         copy(path, target)
-        with suppress(OSError):  # it stays as debris, and `leftovers` knows it
+        with suppress(OSError):  # a file that stays is deleted by `changes.leftovers`
             path.unlink()
-    with made():
+    with confirming():
         sync_folder(target.parent)
 
 
 def move_new(path: Path, target: Path) -> os.stat_result:
-    """Move a file to a name that nothing has, durably, and return its `stat`; else `FileExistsError`.
+    """Move a file durably to a new name, and return its `stat`; raise `FileExistsError` if the name exists.
 
-    To another disk by copy, and killed after that it is in both places: `leftovers` ends the move.
+    To another disk it is copied. If the process is killed after that, it is in both places, and
+    `changes.leftovers` completes the move.
     """
     moved = path.stat()
     elsewhere = moved.st_dev != target.parent.stat().st_dev
@@ -344,7 +346,7 @@ def move_new(path: Path, target: Path) -> os.stat_result:
         moved = copy(path, target)
     else:
         _rename_new(path, target)
-    with made():
+    with confirming():
         sync_folder(target.parent)
         if elsewhere:
             path.unlink(missing_ok=True)
@@ -353,7 +355,7 @@ def move_new(path: Path, target: Path) -> os.stat_result:
 
 
 def _rename_new(path: Path, target: Path) -> None:
-    """Rename a file unless something has the new name; by a second name where there is no such rename."""
+    """Rename a file unless the new name exists; by a hard link where the system has no such rename."""
     try:
         _rename(path, target, NEW_NAME)
     except OSError as error:
@@ -365,7 +367,7 @@ def _rename_new(path: Path, target: Path) -> None:
 
 
 def _link(path: Path, target: Path) -> None:
-    """Give a file a second name, or where the disk has none that name alone."""
+    """Give a file a second name, or rename it where the disk has no hard links."""
     try:
         os.link(path, target)
     except OSError as error:
@@ -377,7 +379,7 @@ def _link(path: Path, target: Path) -> None:
 
 
 def copy(path: Path, target: Path) -> os.stat_result:
-    """Copy a file and its permissions to a name that nothing has; return the copy's `stat`."""
+    """Copy a file and its permissions to a new name; return the `stat` of the copy."""
     with path.open("rb") as source:
         return create(target, lambda file: _copy(source, file)).stat
 
@@ -388,7 +390,7 @@ def _copy(source: IO[bytes], file: IO[bytes]) -> None:
 
 
 def is_same(path: Path, other: Path) -> bool:
-    """Whether two files hold the same bytes; raise `OSError` for what cannot be read."""
+    """Whether two files hold the same bytes; raise `OSError` if one cannot be read."""
     with path.open("rb") as one, other.open("rb") as two:
         while (chunk := one.read(COPY_BYTES)) == two.read(COPY_BYTES):
             if not chunk:
@@ -400,12 +402,12 @@ def is_same(path: Path, other: Path) -> bool:
 
 
 def folder_time(folder: Path) -> int:
-    """Return when an entry of `folder` was last added, replaced or removed, in nanoseconds."""
+    """Return when a file of the folder was last added, replaced or deleted, in nanoseconds."""
     return folder.stat().st_mtime_ns
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames within `folder` durable."""
+    """Make the renames within a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -414,7 +416,7 @@ def sync_folder(folder: Path) -> None:
 
 
 class Locks:
-    """A fixed set of locks, each held against threads by a mutex and against processes by a locked file."""
+    """A fixed number of locks, each a mutex against threads and a locked file against processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -422,11 +424,11 @@ class Locks:
 
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
-        """Hold the lock that `name` falls on; `StorageError` after half a minute of waiting."""
+        """Hold the lock that belongs to a name; raise `StorageError` after waiting for 30 seconds."""
         stripe = zlib.crc32(name.encode()) % STRIPES
         mutex = self._mutexes[stripe]
         if not mutex.acquire(timeout=LOCK_SECONDS):
-            raise StorageError("locked too long by another thread")
+            raise StorageError("another thread has held the lock for 30 seconds. Try again")
         try:
             with file_lock(self._folder / f"{stripe:02}.lock"):
                 yield
@@ -436,15 +438,17 @@ class Locks:
 
 @contextmanager
 def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold the lock file `path` against every other holder; `StorageError` after `seconds` of waiting."""
+    """Hold a lock file against every other holder; raise `Locked` after waiting for some seconds."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path, timeout=seconds, poll_interval=0.005)
-    with storing("cannot lock"):
+    with storing(f"cannot lock {path.name}"):
         try:
             lock.acquire()
-        except Timeout as error:  # an OSError too
-            raise Locked("locked too long by another program") from error
+        except Timeout as error:  # which is an OSError
+            raise Locked(
+                f"another program has held {path.name} for {seconds:.0f} seconds. Try again"
+            ) from error
     try:
         yield
     finally:
@@ -452,7 +456,7 @@ def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
 
 
 def _release(lock: "FileLock") -> None:
-    """Give a lock back; if the system refuses that, once more, which closes the file and so ends the lock."""
+    """Release a lock. If that fails, force it, which closes the file and so ends the lock."""
     try:
         lock.release()
     except OSError:

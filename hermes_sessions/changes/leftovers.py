@@ -110,7 +110,7 @@ def _modified_before(path: Path, limit: float) -> bool:
 
 def _asides(folder: Path, names: list[str]) -> Iterator[Aside]:
     for name in names:
-        if ".swap." in name and (aside := files.aside_of(folder / name)) is not None:
+        if ".swap." in name and (aside := files.parse_aside(folder / name)) is not None:
             yield aside
 
 
@@ -134,7 +134,7 @@ def _settle(store: Store, aside: Aside) -> None:
 def _is_only_copy(store: Store, aside: Aside) -> bool:
     entries = trash.of_session(aside.stem, store.trash_dir)
     others = (aside.path.with_name(f"{aside.stem}.json"), *(entry.path for entry in entries))
-    return aside.is_unseen() and not any(_is_same(aside.path, other) for other in others)
+    return aside.is_foreign() and not any(_is_same(aside.path, other) for other in others)
 
 
 def _is_same(path: Path, other: Path) -> bool:

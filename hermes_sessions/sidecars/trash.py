@@ -44,7 +44,7 @@ def put(path: Path, trash: Path) -> Written:
             files.move(path, target)
         except FileNotFoundError:
             raise NotFound(f"no session {session_id}") from None
-        with files.made():
+        with files.confirming():
             after = files.folder_time(path.parent)
             return Written(Stored(files.signature_of(target.lstat())), FolderTimes(before, after))
 
@@ -137,7 +137,7 @@ def move_back(entry: TrashEntry, path: Path) -> Written:
             raise Conflict(f"there is a session {entry.session_id}: delete or fork it first") from None
         except FileNotFoundError:
             raise NotFound(f"no session {entry.session_id} in the trash") from None
-        with files.made():
+        with files.confirming():
             after = files.folder_time(path.parent)
             return Written(Stored(files.signature_of(moved)), FolderTimes(before, after))
 

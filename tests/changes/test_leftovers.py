@@ -296,7 +296,7 @@ def test_without_an_exchange_what_comes_before_the_last_look_is_kept(home: Path)
 def test_a_name_says_what_may_be_erased(tmp_path: Path) -> None:
     known = Signature(3, 4, 5)
     name = tmp_path / "one-_2.swap.1.2.3.4.5"
-    assert files.aside_of(name) == files.Aside(name, "one-_2", 2, known)
+    assert files.parse_aside(name) == files.Aside(name, "one-_2", 2, known)
     for other in (
         "one.json",
         "one.tmp.1.2",
@@ -304,7 +304,7 @@ def test_a_name_says_what_may_be_erased(tmp_path: Path) -> None:
         "a.b.swap.1.2.3.4.5",
         "one.swap.1.2.3.4.5.6",
     ):
-        assert files.aside_of(tmp_path / other) is None
+        assert files.parse_aside(tmp_path / other) is None
 
 
 def test_what_lies_aside_goes_or_stays_by_its_name(sessions: SessionRepository) -> None:
