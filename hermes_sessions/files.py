@@ -446,9 +446,8 @@ def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:  # which is an OSError
-            raise Locked(
-                f"another program has held {path.name} for {seconds:.0f} seconds. Try again"
-            ) from error
+            problem = f"another program has held the lock {path.name} for {seconds:.0f} seconds. Try again"
+            raise Locked(problem) from error
     try:
         yield
     finally:
