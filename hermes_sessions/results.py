@@ -109,9 +109,9 @@ class Page(Sequence[Item]):
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
-    """Some messages of a session: the first has index `offset`; `total` counts all of them.
+    """Some messages of a session: the first has the index `offset`; `total` counts all messages.
 
-    `tool_calls` is the session's whole list beside the messages, which refers to them by index.
+    `tool_calls` is the session's complete list of calls, which refers to messages by their index.
     """
 
     messages: list[dict[str, Any]]
@@ -142,19 +142,19 @@ class Hit:
     summary: Summary = field(repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it, without the summary."""
+        """Return the fields for JSON, without the summary."""
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "summary"}
 
 
 class Hits(list[Hit]):
-    """What a search found, the best first.
+    """The hits of a search, the best first.
 
-    `missing` counts sessions whose messages are not searchable yet, so that more may be found in a while;
-    `warnings` says in words what could not be searched.
+    `missing` counts sessions whose messages are not indexed yet, so that a later search may have more hits.
+    `warnings` says what could not be searched.
     """
 
-    def __init__(self, found: Iterable[Hit] = (), missing: int = 0, warnings: tuple[str, ...] = ()) -> None:
-        super().__init__(found)
+    def __init__(self, hits: Iterable[Hit] = (), missing: int = 0, warnings: tuple[str, ...] = ()) -> None:
+        super().__init__(hits)
         self.missing, self.warnings = missing, warnings
 
     @property
@@ -165,7 +165,10 @@ class Hits(list[Hit]):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A named group of sessions; `color` is `#` and hex digits or None, `created_at` in seconds."""
+    """A named group of sessions.
+
+    `color` is `#` and 3 to 8 hex digits, or None; `created_at` is in seconds since the epoch.
+    """
 
     project_id: str
     name: str
@@ -179,7 +182,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What `undo` or `retry` took away: how many messages, a preview, and the whole text of the user's."""
+    """What `undo` or `retry` removed: how many messages, and the user's text, whole and as a preview."""
 
     count: int
     preview: str
@@ -188,9 +191,9 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the sessions of one key (a day, a model, ...; None: they have none) amount to.
+    """The sums over the sessions of one `key`: a day, a model, and so on; None for sessions without one.
 
-    `estimated_cost` is the sum over the `priced` sessions whose cost is known; None if that is none of them.
+    `estimated_cost` sums the `priced` sessions, whose cost is known; None if no session has a known cost.
     """
 
     key: str | None
@@ -203,18 +206,18 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        """Input and output together."""
+        """The sum of input and output tokens."""
         return self.input_tokens + self.output_tokens
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the fields for JSON."""
         return {item.name: getattr(self, item.name) for item in fields(self)} | {
             "total_tokens": self.total_tokens
         }
 
 
 def total_usage(parts: Iterable[Usage]) -> Usage:
-    """Return the sum of several, whose key is None."""
+    """Return the sums over several results, with the key None."""
     all_parts = list(parts)
     costs = [part.estimated_cost for part in all_parts if part.estimated_cost is not None]
     return Usage(
@@ -254,7 +257,7 @@ class Trashed:
     size: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the fields for JSON."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
@@ -283,7 +286,7 @@ class Finding:
     note: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the fields for JSON."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
@@ -303,7 +306,7 @@ def told_repair(count: int, left: Iterable[Finding]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """How many sessions a sync added to the index, renewed, dropped; and how many files it could not read."""
+    """How many sessions a sync added, updated, and removed, and how many files it could not read."""
 
     added: int
     changed: int

@@ -1,4 +1,4 @@
-"""Runs the revisions on the connection it is given, or on the database of HERMES_SESSIONS_DATABASE_URL."""
+"""Runs the revisions, on the connection that the caller passes or on HERMES_SESSIONS_DATABASE_URL."""
 
 import os
 
@@ -9,7 +9,7 @@ from hermes_sessions.index import make_engine, models, writing
 
 
 def run(connection: Connection) -> None:
-    """Run the revisions within the connection's transaction: all of them, or none."""
+    """Run the revisions in the connection's transaction: all of them, or none."""
     context.configure(
         connection=connection,
         target_metadata=models.Base.metadata,

@@ -1,4 +1,4 @@
-"""The sessions of the web UI, the files that could not be read, and how far the index is."""
+"""The sessions of the web UI, the files that could not be read, and the state of the index."""
 
 import uuid
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take the index to this revision."""
+    """Upgrade the index to this revision."""
     op.create_table(
         "sessions",
         sa.Column("session_id", sa.String(128), primary_key=True),
@@ -74,7 +74,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the index back to nothing."""
+    """Remove the tables of the index."""
     op.drop_table("index_state")
     op.drop_table("unreadable_files")
     op.drop_table("sessions")

@@ -1,4 +1,4 @@
-"""The agents' sessions and conversations, how far each agent's mirror is, and what lies in the trash."""
+"""The agents' sessions and conversations, the state of each agent's mirror, and the sessions in the trash."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take the index to this revision."""
+    """Upgrade the index to this revision."""
     op.create_table(
         "agent_sessions",
         sa.Column("session_id", sa.String(128), primary_key=True),
@@ -87,7 +87,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the index back to revision 0001."""
+    """Downgrade the index to revision 0001."""
     with op.batch_alter_table("index_state") as index_state:
         index_state.drop_column("trash_time")
     op.drop_table("trashed_sessions")

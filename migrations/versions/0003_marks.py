@@ -1,4 +1,4 @@
-"""Where the messages of a session lie in its file, so that a page of them is read alone."""
+"""The offsets of messages in a session's file, so that a page of them can be read alone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,14 +10,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Take the index to this revision; what is not known of a file is found when it is read."""
+    """Upgrade the index to this revision; the offsets are stored when a file is read next."""
     op.add_column("sessions", sa.Column("tool_calls_start", sa.BigInteger))
     op.add_column("sessions", sa.Column("tool_calls_end", sa.BigInteger))
     op.add_column("sessions", sa.Column("marks", sa.LargeBinary))
 
 
 def downgrade() -> None:
-    """Take the index back to revision 0002."""
+    """Downgrade the index to revision 0002."""
     with op.batch_alter_table("sessions") as sessions:
         sessions.drop_column("marks")
         sessions.drop_column("tool_calls_end")
