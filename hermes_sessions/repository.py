@@ -16,6 +16,7 @@ from .index import LARGEST_PAGE, Entries, Progress, upgrades, usage
 from .messages import export_session
 from .model import Session, Summary
 from .results import (
+    BackupReport,
     ExportFormat,
     FilterFields,
     Filters,
@@ -24,6 +25,7 @@ from .results import (
     MessagePage,
     Page,
     Removed,
+    RepairReport,
     Scope,
     SyncReport,
     Trashed,
@@ -36,7 +38,7 @@ from .search import message_filter, search_request
 from .sidecars import folder, trash
 
 if TYPE_CHECKING:
-    from .care import Report  # at run time only where it is used: most programs never do
+    from .care import Checks  # at run time only where it is used: most programs never do
 
 __all__ = ["SessionRepository", "upgrades"]
 
@@ -436,48 +438,46 @@ class SessionRepository:
 
     # ---- care -------------------------------------------------------------------------------------------
 
-    def backup(self, folder: str | Path, *, progress: Progress | None = None) -> Report:
+    def backup(self, folder: str | Path, *, progress: Progress | None = None) -> BackupReport:
         """Copy the home into a new or empty folder, completely or not at all, while others may write to it.
 
         `progress(done, total)` counts files. Raises `InvalidValue` for the folder, `StorageError`.
         """
-        from .care import backup
+        from .care import create_backup
 
-        return backup.create(self.config, self._home.engine, Path(folder), progress)
+        return create_backup(self.config, self._home.engine, Path(folder), progress)
 
     @staticmethod
     def verify_backup(folder: str | Path) -> Verification:
         """Return what is wrong with a backup that `backup` made."""
-        from .care import backup
+        from .care import verify_backup
 
-        problems = tuple(backup.verify(Path(folder)))
-        return Verification(problems, () if problems else tuple(backup.notes(Path(folder))))
+        return verify_backup(Path(folder))
 
     def why(self, session_id: str) -> Sequence[str]:
         """Return sentences that say where a session is, whether lists show it, and which rule hides it."""
-        from .care import why
+        from .care import explain_session
 
-        return why.why(self._home.store, self._home.agents, session_id)
+        return explain_session(self._home.store, self._home.agents, session_id)
 
     def check(self, *, deep: bool = False) -> Sequence[Finding]:
         """Return what is wrong with the home, changing nothing; `deep` also reads and parses every file."""
-        from .care import checks
+        return self._checks().all(deep=deep)
 
-        return checks.findings(self._home.store, self._home.agents, self.projects, _before(None), deep=deep)
-
-    def repair(self, *, apply: bool = False) -> Sequence[Finding]:
-        """Return what can be repaired safely; with `apply` repair it, and return what is still wrong.
+    def repair(self, *, apply: bool = False) -> RepairReport:
+        """Report what can be repaired without a decision, and with `apply` repair it.
 
         Changes only the index, after a copy of it, and files left by interrupted writes. Raises
         `StorageError`.
         """
-        from .care import checks
+        from .care import apply_repair, plan_repair
 
-        mendable = [finding for finding in self.check(deep=True) if checks.is_mendable(finding)]
-        if not apply:
-            return mendable
-        checks.mend(self._home.store, mendable)
-        return self.check(deep=True)
+        return apply_repair(self._checks()) if apply else plan_repair(self._checks())
+
+    def _checks(self) -> Checks:
+        from .care import Checks
+
+        return Checks(self._home.store, self._home.agents, self.projects, _before(None))
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's `_index.json`, for a return to it; return how many sessions it lists."""

@@ -11,7 +11,7 @@ from ..model import Summary
 from ..sidecars import folder, load, reading, trash
 
 
-def why(store: Store, agents: Agents, session_id: str) -> list[str]:
+def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
     """Return what is known of a session, a sentence each; raise `InvalidId`."""
     check_id(session_id)
     agents.refresh()

@@ -6,7 +6,6 @@ from .create import duplicate_session, fork_session, import_document, new_sessio
 from .leftovers import Leftovers, find_leftovers, settle_leftovers
 from .pages import read_message, read_page
 from .projects import Projects
-from .recovery import is_interrupted
 from .restore import restore_session
 from .save import recover_session, save_session
 from .store import Store, checked_metadata
@@ -25,7 +24,6 @@ __all__ = [
     "fork_session",
     "import_agent_session",
     "import_document",
-    "is_interrupted",
     "new_session",
     "read_message",
     "read_page",

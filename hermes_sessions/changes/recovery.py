@@ -6,16 +6,11 @@ from typing import Any
 
 from ..fields import FIELDS
 from ..messages import message_text
-from ..model import Metadata, Session
+from ..model import Session
 
 INCOMPLETE = "**Previous turn did not complete.**"
 UNSENT = "unsent_message"
 _FIGURES = ("input_tokens", "output_tokens", "estimated_cost")
-
-
-def is_interrupted(session: Metadata, alive: Collection[str] = ()) -> bool:
-    """Whether a message waits for the answer of a stream that is not among those `alive`."""
-    return session.is_interrupted(alive)
 
 
 def recovered(
@@ -28,7 +23,7 @@ def recovered(
     in a user message, else in the last message's `_unsent`, or in `extra["unsent_message"]` after a takeover.
     """
     text = session.pending_user_message
-    if text is None or not is_interrupted(session, alive):
+    if text is None or not session.is_interrupted(alive):
         return None
     closed = replace(
         session,

@@ -91,7 +91,7 @@ def recover_session(store: Store, session_id: str, alive: Collection[str]) -> Su
                 raise NotFound(f"no session {session_id}")
             return None
         session = reading.session(loaded)
-        if not recovery.is_interrupted(session, alive):
+        if not session.is_interrupted(alive):
             return None
         core = None if session.messages else _core_transcript(store, session)
         closed = recovery.recovered(session, core, time.time(), alive)

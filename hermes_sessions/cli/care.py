@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..repository import SessionRepository, upgrades
-from ..results import Finding, mended, told_repair
+from ..results import Finding
 from .base import exit_with, id_argument, json_option
 from .home import SelectedHome
 from .terminal import Bar, print_json, report, visible, warn
@@ -48,11 +48,10 @@ def repair(home: SelectedHome, apply: bool, as_json: bool) -> None:
         print_findings([outdated], as_json)
         return
     with home.open_without_sync() as sessions:
-        mendable = sessions.repair()
-        findings = sessions.repair(apply=True) if apply else mendable
+        repaired = sessions.repair(apply=apply)
     if apply and not as_json:
-        click.echo(told_repair(mended(mendable, findings), findings))
-    print_findings(findings, as_json)
+        click.echo(repaired.text)
+    print_findings(repaired.left if apply else repaired.repairable, as_json)
 
 
 def print_findings(findings: Sequence[Finding], as_json: bool) -> None:

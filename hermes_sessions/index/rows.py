@@ -197,6 +197,15 @@ def signatures(connection: Connection, session_ids: Collection[str] | None = Non
     }
 
 
+def message_counts(connection: Connection) -> dict[str, tuple[Signature, int]]:
+    """Return the indexed version of each session and how many messages it has, by id."""
+    columns = (SESSIONS.c[name] for name in ("session_id", "message_count", *Signature._fields))
+    return {
+        session_id: (Signature(*version), count)
+        for session_id, count, *version in connection.execute(sa.select(*columns)).all()
+    }
+
+
 def inodes(connection: Connection) -> dict[str, int]:
     """Return the indexed inode of each file, readable or not, by id."""
     return dict(tuple(row) for row in connection.execute(_INODES))

@@ -7,6 +7,7 @@ is left to whoever changed it.
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from .. import files
 from ..errors import InvalidId, NotFound, StorageError, Unreadable, storing
-from ..model import UNKNOWN_VERSION, Signature
+from ..model import UNKNOWN_VERSION, Signature, Stored, Summary
 from ..results import SyncReport
 from ..sidecars import folder as folders
 from ..sidecars import path_of, reading, trash
@@ -30,6 +31,7 @@ FILES_PER_COMMIT = 500
 DRAFT_SECONDS = 86_400  # after which an unused draft is dropped
 
 Progress = Callable[[int, int], None]
+ReadSummary = Callable[[Path], tuple[Summary, Stored]]  # raises as `reading.read_summary`
 
 
 class _Scan(NamedTuple):
@@ -50,6 +52,9 @@ class _UnreadableFile(NamedTuple):
     session_id: str
     signature: Signature
     reason: str
+
+
+_ReadFile = Callable[[str, Signature], Indexed | _UnreadableFile | None]
 
 
 # ---- the sessions folder --------------------------------------------------------------------------------
@@ -151,19 +156,31 @@ def sync_trash(engine: Engine, folder: Path) -> None:
             rows.put_trashed(connection, present, settled_at)
 
 
-def sync(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
-    """Read the files that changed, and forget those that are gone.
+def sync(
+    engine: Engine,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    read: ReadSummary = reading.read_summary,
+    also: Collection[str] = (),
+) -> SyncReport:
+    """Read the files that changed, and those of the sessions `also`, and forget those that are gone.
 
-    `progress(done, total)` counts files. Raises `StorageError`, also if every file is gone.
+    `progress(done, total)` counts files, and `read` reads one. Raises `StorageError`, also if every file is
+    gone.
     """
     scan = _scan(engine, folder)
-    return _apply(engine, folder, scan, drift.plan_sync(scan.files, scan.rows), progress)
+    plan = drift.plan_sync(scan.files, scan.rows)
+    more = (scan.files.keys() & set(also)).difference(plan.added, plan.changed)
+    plan = plan._replace(changed=(*plan.changed, *more))
+    return _apply(engine, scan, plan, progress, partial(_read, folder, read))
 
 
 def rebuild(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
     """Read every file, and forget those that are gone; `progress` as of `sync`. Raises `StorageError`."""
     scan = _scan(engine, folder)
-    return _apply(engine, folder, scan, drift.plan_rebuild(scan.files, scan.rows), progress)
+    plan = drift.plan_rebuild(scan.files, scan.rows)
+    return _apply(engine, scan, plan, progress, partial(_read, folder, reading.read_summary))
 
 
 def _scan(engine: Engine, folder: Path) -> _Scan:
@@ -180,12 +197,12 @@ def _folder_time(folder: Path) -> int:
 
 
 def _apply(
-    engine: Engine, folder: Path, scan: _Scan, plan: SyncPlan, progress: Progress | None
+    engine: Engine, scan: _Scan, plan: SyncPlan, progress: Progress | None, read: _ReadFile
 ) -> SyncReport:
     ids, stored = plan.added + plan.changed, set[str]()
     for at, some in enumerate(database.chunks(ids, FILES_PER_COMMIT)):
-        read = [_read(folder, session_id, scan.files[session_id]) for session_id in some]
-        stored.update(_store(engine, scan, read))
+        found = [read(session_id, scan.files[session_id]) for session_id in some]
+        stored.update(_store(engine, scan, found))
         if progress:
             progress(at * FILES_PER_COMMIT + len(some), len(ids))
     removed = _forget(engine, scan, plan.removed)
@@ -202,9 +219,11 @@ def _note_scan(engine: Engine, folder_time: int, scanned_at: int) -> None:
         rows.note_scan(connection, folder_time, scanned_at)
 
 
-def _read(folder: Path, session_id: str, signature: Signature) -> Indexed | _UnreadableFile | None:
+def _read(
+    folder: Path, read: ReadSummary, session_id: str, signature: Signature
+) -> Indexed | _UnreadableFile | None:
     try:
-        summary, stored = reading.read_summary(path_of(folder, session_id))
+        summary, stored = read(path_of(folder, session_id))
     except NotFound:  # deleted since the scan
         return None
     except Unreadable as error:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from ..config import Config
 from ..errors import NewerDatabase, storing
 from ..files import file_lock
-from ..results import Finding
+from ..results import Finding, FindingKind
 from . import database
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def outdated(config: Config) -> Finding | None:
     if current in (None, newest):
         return None
     meaning = f"the index has revision {current}, this program needs {newest}; nothing else was checked"
-    return Finding("old revision", None, meaning, "hermes-sessions db upgrade")
+    return Finding(FindingKind.OLD_REVISION, None, meaning, "hermes-sessions db upgrade")
 
 
 def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> None:

@@ -17,23 +17,33 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hermes_sessions import InvalidValue, NotFound, SessionRepository, StorageError, Unreadable
-from hermes_sessions.care import backup
-from hermes_sessions.care.backup import Progress, Report
-from hermes_sessions.index import database
+from hermes_sessions import InvalidValue, NotFound, SessionRepository, StorageError
+from hermes_sessions.care import create_backup, verify_backup
+from hermes_sessions.index import Progress, database
+from hermes_sessions.results import BackupReport
 
 from ..support.make import folder_of, message, snapshot, started, turns, write, write_document
 
 DAY = 86_400 * 10**9
 
 
-def made(sessions: SessionRepository, folder: Path, progress: Progress | None = None) -> Report:
+def made(sessions: SessionRepository, folder: Path, progress: Progress | None = None) -> BackupReport:
     """Back up a repository's state folder."""
     engine = database.make_engine(sessions.config.index)
     try:
-        return backup.create(sessions.config, engine, folder, progress)
+        return create_backup(sessions.config, engine, folder, progress)
     finally:
         engine.dispose()
+
+
+def verify(folder: Path) -> list[str]:
+    """Return what is wrong with a backup."""
+    return list(verify_backup(folder).problems)
+
+
+def notes(folder: Path) -> list[str]:
+    """Return what a backup without a problem lacks."""
+    return list(verify_backup(folder).notes)
 
 
 def names(folder: Path) -> set[str]:
@@ -89,13 +99,13 @@ def test_a_backup_holds_what_is_the_users(full: SessionRepository, tmp_path: Pat
     single = {"projects.json", "last_workspace.txt", "settings.json", "sessions.db"}
     wanted = {*(f"sessions/{name}" for name in sidecars), f"trash/{trashed}", *single}
     assert names(folder) == {*wanted, "manifest.json"}
-    assert report == Report(
+    assert report == BackupReport(
         len(wanted), sum((folder / name).stat().st_size for name in wanted), (), index=True
     )
     for name in wanted - {"sessions.db"}:
         assert (folder / name).read_bytes() == (full.config.state_dir / name).read_bytes()
-    assert backup.verify(folder) == []
-    assert backup.notes(folder) == []
+    assert verify(folder) == []
+    assert notes(folder) == []
 
 
 def test_the_manifest_says_what_each_file_is(good: Path) -> None:
@@ -136,7 +146,7 @@ def test_a_backup_that_is_copied_back_gives_the_same_lists(sample: Path, tmp_pat
             each.session_id: sessions.get(each.session_id).messages for each in sessions.list().items
         }
         made(sessions, tmp_path / "backup")
-    assert backup.verify(tmp_path / "backup") == []
+    assert verify(tmp_path / "backup") == []
     shutil.rmtree(state)
     shutil.copytree(tmp_path / "backup", state)
     if not index:
@@ -153,7 +163,7 @@ def test_a_home_without_anything_is_backed_up(sessions: SessionRepository, tmp_p
     sessions.config.trash_dir.rmdir()
     report = made(sessions, tmp_path / "backup")
     assert (report.files, report.index) == (1, True)
-    assert backup.verify(tmp_path / "backup") == []
+    assert verify(tmp_path / "backup") == []
 
 
 def test_a_missing_sessions_folder_is_a_disk_not_mounted(full: SessionRepository, tmp_path: Path) -> None:
@@ -165,11 +175,11 @@ def test_a_missing_sessions_folder_is_a_disk_not_mounted(full: SessionRepository
 
 def test_another_database_is_not_copied(full: SessionRepository, tmp_path: Path) -> None:
     other = sa.create_engine("mysql+pymysql://", module=sqlite3)  # which nothing connects to
-    report = backup.create(full.config, other, tmp_path / "backup")
+    report = create_backup(full.config, other, tmp_path / "backup")
     assert not report.index
     assert "sessions.db" not in names(tmp_path / "backup")
-    assert backup.verify(tmp_path / "backup") == []
-    assert backup.notes(tmp_path / "backup") == ["the index was not copied: another database holds it"]
+    assert verify(tmp_path / "backup") == []
+    assert notes(tmp_path / "backup") == ["the index was not copied: another database holds it"]
 
 
 def test_an_index_that_lies_elsewhere_is_copied(tmp_path: Path) -> None:
@@ -177,9 +187,9 @@ def test_an_index_that_lies_elsewhere_is_copied(tmp_path: Path) -> None:
     with SessionRepository.open(tmp_path / "state", database_url=url) as sessions:
         started(sessions, 2)
         engine = database.make_engine(url)
-        assert backup.create(sessions.config, engine, tmp_path / "backup").index
+        assert create_backup(sessions.config, engine, tmp_path / "backup").index
         engine.dispose()
-    assert backup.verify(tmp_path / "backup") == []
+    assert verify(tmp_path / "backup") == []
 
 
 def test_progress_counts_the_files(full: SessionRepository, tmp_path: Path) -> None:
@@ -197,7 +207,7 @@ def test_a_file_is_never_held_as_a_whole(full: SessionRepository, tmp_path: Path
     tracemalloc.start()
     try:
         made(full, tmp_path / "backup")
-        assert backup.verify(tmp_path / "backup") == []
+        assert verify(tmp_path / "backup") == []
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -214,7 +224,7 @@ def test_a_new_or_empty_folder_is_taken(full: SessionRepository, tmp_path: Path,
         folder.mkdir()
         folder.chmod(0o700)
     made(full, folder)
-    assert backup.verify(folder) == []
+    assert verify(folder) == []
     if existing:
         assert folder.stat().st_mode & 0o777 == 0o700
 
@@ -224,7 +234,7 @@ def test_a_link_to_an_empty_folder_is_followed(full: SessionRepository, tmp_path
     (tmp_path / "link").symlink_to("real")
     made(full, tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
-    assert backup.verify(tmp_path / "real") == []
+    assert verify(tmp_path / "real") == []
 
 
 BAD_FOLDERS: dict[str, Callable[[SessionRepository, Path], Path]] = {
@@ -270,7 +280,7 @@ def test_the_root_of_a_disk_is_refused(full: SessionRepository, disk: Path) -> N
     with pytest.raises(InvalidValue, match="name a new folder in it"):
         made(full, disk)
     made(full, disk / "backup")
-    assert backup.verify(disk / "backup") == []
+    assert verify(disk / "backup") == []
 
 
 def test_a_second_backup_into_the_same_folder_is_refused(full: SessionRepository, good: Path) -> None:
@@ -278,7 +288,7 @@ def test_a_second_backup_into_the_same_folder_is_refused(full: SessionRepository
     with pytest.raises(InvalidValue, match="new or empty"):
         made(full, good)
     assert manifest(good) == before
-    assert backup.verify(good) == []
+    assert verify(good) == []
 
 
 def test_two_at_once_leave_one_whole(full: SessionRepository, tmp_path: Path) -> None:
@@ -291,7 +301,7 @@ def test_two_at_once_leave_one_whole(full: SessionRepository, tmp_path: Path) ->
     with pytest.raises(StorageError, match="not empty"):
         made(full, folder, another)
     assert leftovers(folder) == ["backup"]
-    assert backup.verify(folder) == []
+    assert verify(folder) == []
 
 
 def test_what_progress_raises_passes_and_nothing_is_left(full: SessionRepository, tmp_path: Path) -> None:
@@ -323,7 +333,7 @@ def test_what_is_deleted_meanwhile_is_in_the_trash_of_the_backup(
             many.delete(f"s{9 - done}")
 
     made(many, tmp_path / "backup", delete)
-    assert backup.verify(tmp_path / "backup") == []
+    assert verify(tmp_path / "backup") == []
     kept = {path.name.partition(".")[0] for path in (tmp_path / "backup").glob("*/*")}
     assert kept == {f"s{number}" for number in range(10)}
 
@@ -338,7 +348,7 @@ def test_what_is_taken_out_of_the_trash_meanwhile_is_among_the_sessions(
             path.rename(folder_of(many) / "s4.json")
 
     made(many, tmp_path / "backup", take_out)
-    assert backup.verify(tmp_path / "backup") == []
+    assert verify(tmp_path / "backup") == []
     assert {path.stem for path in (tmp_path / "backup" / "sessions").iterdir()} == {
         f"s{n}" for n in range(10)
     }
@@ -404,8 +414,8 @@ def test_beside_a_program_that_writes_each_session_is_one_whole_version(
         assert writer.poll() is None
     for number in range(8):
         folder = tmp_path / f"backup{number}"
-        assert backup.verify(folder) == []
-        assert backup.notes(folder) == []
+        assert verify(folder) == []
+        assert notes(folder) == []
         copies = {path.name: path.read_bytes() for path in (folder / "sessions").glob("*.json")}
         assert untouched.items() <= copies.items()
         assert {"grows.json", "grows-too.json"} <= copies.keys()
@@ -450,8 +460,8 @@ def test_what_is_no_file_is_skipped_and_named(
     report = made(many, tmp_path / "backup")
     assert report.skipped == (place,)
     assert report.files == 11
-    assert backup.verify(tmp_path / "backup") == []
-    assert backup.notes(tmp_path / "backup") == [f"{place} was not copied: not a file"]
+    assert verify(tmp_path / "backup") == []
+    assert notes(tmp_path / "backup") == [f"{place} was not copied: not a file"]
 
 
 def test_a_link_to_a_file_is_copied_as_one(many: SessionRepository, tmp_path: Path) -> None:
@@ -461,7 +471,7 @@ def test_a_link_to_a_file_is_copied_as_one(many: SessionRepository, tmp_path: Pa
     copy = tmp_path / "backup" / "sessions" / "linked.json"
     assert not copy.is_symlink()
     assert copy.read_text() == '{"title": "Linked"}'
-    assert backup.verify(tmp_path / "backup") == []
+    assert verify(tmp_path / "backup") == []
 
 
 @pytest.mark.parametrize("name", ["no-utf8-\udcff", "new\nline", "ü", "-rf", ".hidden", "a b", "x" * 250])
@@ -469,9 +479,9 @@ def test_any_name_is_copied(many: SessionRepository, tmp_path: Path, name: str) 
     (folder_of(many) / f"{name}.json").write_text("{}")
     assert made(many, tmp_path / "backup").files == 12
     copy = tmp_path / "backup" / "sessions" / f"{name}.json"
-    assert backup.verify(tmp_path / "backup") == []
+    assert verify(tmp_path / "backup") == []
     copy.write_text("{ }")
-    (fault,) = backup.verify(tmp_path / "backup")
+    (fault,) = verify(tmp_path / "backup")
     assert fault.encode()  # it can be shown
     assert fault.endswith("has 3 bytes instead of 2")
 
@@ -483,13 +493,13 @@ def test_a_session_that_could_not_be_read_before_is_only_noted(
     for name, text in {"broken": b'{"title": "Bro', "empty": b"", "_index": b"nonsense"}.items():
         write(many, name, text)
     made(many, folder)
-    assert backup.verify(folder) == []
-    assert backup.notes(folder) == [
+    assert verify(folder) == []
+    assert notes(folder) == [
         f"sessions/{name}.json could not be read as a session when it was copied either"
         for name in ("broken", "empty")
     ]
     (folder / "sessions" / "broken.json").write_bytes(b'{"title": "bro')
-    assert backup.verify(folder) == ["sessions/broken.json has another checksum"]
+    assert verify(folder) == ["sessions/broken.json has another checksum"]
 
 
 # ---- what is wrong with one -------------------------------------------------------------------------------
@@ -627,19 +637,19 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "a folder that is a link": (
         link_the_trash,
-        ["trash is no part of the backup", "trash/gone."],
+        ["trash is not part of the backup", "trash/gone."],
     ),
     "a file more": (
         lambda folder: (folder / "sessions" / "three.json").write_text("{}"),
-        ["sessions/three.json is no part of the backup"],
+        ["sessions/three.json is not part of the backup"],
     ),
     "a folder more": (
         lambda folder: (folder / "sessions" / "deep" / "deeper").mkdir(parents=True),
-        ["sessions/deep is no part of the backup"],
+        ["sessions/deep is not part of the backup"],
     ),
     "a journal beside the index": (
         lambda folder: (folder / "sessions.db-wal").write_bytes(b"x"),
-        ["sessions.db-wal is no part of the backup"],
+        ["sessions.db-wal is not part of the backup"],
     ),
     "a cut file": (
         lambda folder: os.truncate(folder / "projects.json", 5),
@@ -683,7 +693,7 @@ def test_damage_is_found(good: Path, name: str) -> None:
     damage, wanted = DAMAGE[name]
     damage(good)
     before = names(good)
-    faults = backup.verify(good)
+    faults = verify(good)
     assert len(faults) == len(wanted), faults
     for fault, start in zip(faults, wanted, strict=True):
         assert fault.startswith(start)
@@ -696,22 +706,19 @@ def test_a_flip_of_any_page_of_the_index_is_found(good: Path) -> None:
     whole = index.read_bytes()
     for at in range(0, len(whole), 1021):
         flip(index, at)
-        assert "sessions.db has another checksum" in backup.verify(good), at
+        assert "sessions.db has another checksum" in verify(good), at
         index.write_bytes(whole)
-    assert backup.verify(good) == []
+    assert verify(good) == []
 
 
 def test_verifying_what_is_no_backup(full: SessionRepository, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        backup.verify(tmp_path / "missing")
+        verify(tmp_path / "missing")
     with pytest.raises(InvalidValue):
-        backup.verify(full.config.state_dir / "projects.json")
-    assert backup.verify(full.config.state_dir) == ["manifest.json is missing"]
-    with pytest.raises(NotFound):
-        backup.notes(tmp_path / "missing")
+        verify(full.config.state_dir / "projects.json")
+    assert verify(full.config.state_dir) == ["manifest.json is missing"]
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(Unreadable):
-        backup.notes(tmp_path)
+    assert verify(tmp_path) == ["manifest.json cannot be read: not of a format that this version knows"]
 
 
 # ---- faults -----------------------------------------------------------------------------------------------
@@ -747,11 +754,11 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from hermes_sessions import StorageError, config
-from hermes_sessions.care import backup
+from hermes_sessions.care import create_backup
 from hermes_sessions.index import database
 found = config.resolve(sys.argv[1])
 try:
-    backup.create(found, database.make_engine(found.index), Path(sys.argv[2]))
+    create_backup(found, database.make_engine(found.index), Path(sys.argv[2]))
 except StorageError:
     sys.exit(3)
 """
@@ -788,7 +795,7 @@ def test_a_fault_at_any_call_leaves_a_whole_backup_or_none(
         ended = with_fault(sessions, folder, call, f"{fault}:when={step}")
         assert snapshot(sessions) == before
         whole = folder.exists()
-        assert not whole or backup.verify(folder) == []
+        assert not whole or verify(folder) == []
         if ended == REFUSED:
             assert leftovers(folder) == [folder.name] * whole
         if ended == DONE:

@@ -151,7 +151,7 @@ def test_killed_with_their_version_aside_it_is_in_the_trash_whole(home: Path, se
         assert finding.session_id == "one"
         assert aside.read_bytes() == theirs, "a check changes nothing"
         if settle == "repair":
-            assert [each.kind for each in sessions.repair()] == ["stale row", "unseen version"]
+            assert [each.kind for each in sessions.repair().repairable] == ["stale row", "unseen version"]
             sessions.repair(apply=True)
         elif settle == "sync":
             sessions.sync()
@@ -462,7 +462,7 @@ def test_what_is_in_both_places_is_told_and_dropped_from_the_trash(two_disks: Pa
         sessions.list()
         (finding,) = [each for each in sessions.check() if each.kind == "copy in the trash"]
         assert finding.session_id == "deleted"
-        assert [each.kind for each in sessions.repair()] == ["copy in the trash"]
+        assert [each.kind for each in sessions.repair().repairable] == ["copy in the trash"]
         assert len(sessions.trash()) == 1, "saying is not doing"
         sessions.repair(apply=True)
         assert sessions.trash() == []
@@ -476,6 +476,6 @@ def test_temporary_files_in_the_trash_go_after_an_hour(sessions: SessionReposito
     path.write_text("{")
     at = path.stat().st_mtime - hours * 3600
     os.utime(path, (at, at))
-    assert [each.kind for each in sessions.repair()] == (["debris"] if hours > 1 else [])
+    assert [each.kind for each in sessions.repair().repairable] == (["debris"] if hours > 1 else [])
     sessions.sync()
     assert path.exists() is (hours < 1)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import Session, SessionRepository
-from hermes_sessions.changes.recovery import is_interrupted, recovered
+from hermes_sessions.changes.recovery import recovered
 from hermes_sessions.fields import FIELDS, check_messages, check_metadata, read_metadata
 from hermes_sessions.messages import message_text
 
@@ -75,8 +75,8 @@ def test_a_turn_is_interrupted_when_its_message_waits_for_a_stream_that_is_gone(
     pending: str | None, stream: str | None, alive: Any, wanted: bool
 ) -> None:
     session = interrupted(pending_user_message=pending, active_stream_id=stream)
-    assert is_interrupted(session, alive) is wanted
-    assert is_interrupted(session.summary(), alive) is wanted
+    assert session.is_interrupted(alive) is wanted
+    assert session.summary().is_interrupted(alive) is wanted
     assert (recovered(session, None, NOW, alive) is None) is not wanted
 
 
@@ -291,7 +291,7 @@ def test_only_an_interrupted_turn_is_recovered_and_only_once(
     before = repr((session, core))
     found = recovered(session, core, now, alive)
     assert repr((session, core)) == before
-    assert (found is not None) is is_interrupted(session, alive)
+    assert (found is not None) is session.is_interrupted(alive)
     assert found is None or (recovered(found, core, now, alive) is None and not found.waiting)
 
 

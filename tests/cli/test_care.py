@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 
 from hermes_sessions.index import upgrades
-from hermes_sessions.results import Finding, told_repair
+from hermes_sessions.results import Finding, FindingKind, repair_text
 
 from .running import done, parsed, run
 
@@ -31,7 +31,7 @@ def test_repair_says_first_and_then_does(may: Path) -> None:
     assert said.exit_code == 1
     assert "row without file: 51f22612416e" in said.stdout
     after = run(may, "repair", "--apply")
-    assert after.stdout.splitlines()[0] == "1 mended, 2 left: interrupted turn"
+    assert after.stdout.splitlines()[0] == "1 repaired, 2 left: interrupted turn"
     assert "row without file" not in after.stdout
     assert "interrupted turn: " in after.stdout
     assert list((may / "webui").glob("sessions.db.*.bak")), "a copy of the index"
@@ -40,15 +40,16 @@ def test_repair_says_first_and_then_does(may: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "kinds", "words"),
     [
-        (0, [], "nothing to mend without asking, nothing left"),
-        (1200, [], "1,200 mended, nothing left"),
-        (1, ["b", "a", "b"], "1 mended, 3 left: a, b"),
-        (0, ["a"], "nothing to mend without asking, 1 left: a"),
+        (0, [], "nothing to repair, nothing left"),
+        (1200, [], "1,200 repaired, nothing left"),
+        (1, ["old revision", "id differs", "old revision"], "1 repaired, 3 left: id differs, old revision"),
+        (0, ["id differs"], "nothing to repair, 1 left: id differs"),
     ],
 )
 def test_what_a_repair_did_is_said_in_a_line(count: int, kinds: list[str], words: str) -> None:
-    left = [Finding(kind, str(number), "", "") for number, kind in enumerate(kinds)]
-    assert told_repair(count, [*left, Finding("c", None, "", "", note=True)]) == words
+    left = [Finding(FindingKind(kind), str(number), "", "") for number, kind in enumerate(kinds)]
+    note = Finding(FindingKind.OLD_TRASH, None, "", "", note=True)
+    assert repair_text(count, [*left, note]) == words
 
 
 def test_why_tells_where_a_session_is(may: Path) -> None:

@@ -214,7 +214,7 @@ def test_a_profile_is_no_way_out_of_the_home(sessions: SessionRepository, profil
 
 def kinds(sessions: SessionRepository, *, deep: bool = False) -> set[str]:
     """Return the kinds of what `check` finds, less what a home without an agent always has."""
-    return {finding.kind for finding in sessions.check(deep=deep)} - {"agent unavailable"}
+    return {str(finding.kind) for finding in sessions.check(deep=deep)} - {"agent unavailable"}
 
 
 def drop_row(sessions: SessionRepository) -> None:
@@ -356,10 +356,15 @@ def test_check_finds_what_is_wrong_and_repair_mends_what_it_may(
     assert all(finding.meaning and finding.remedy for finding in found)
     assert snapshot(sessions) == files, "a check changes nothing"
 
-    assert {finding.kind for finding in sessions.repair()} == ({kind} if mendable else set())
+    planned = sessions.repair()
+    assert {finding.kind for finding in planned.repairable} == ({kind} if mendable else set())
+    assert (planned.applied, planned.repaired, planned.left) == (False, (), planned.found)
     assert kinds(sessions, deep=True) == {kind}, "saying is not doing"
-    sessions.repair(apply=True)
+    report = sessions.repair(apply=True)
     assert kinds(sessions, deep=True) == (set() if mendable else {kind})
+    assert (report.applied, report.found) == (True, planned.found)
+    assert report.repaired == planned.repairable
+    assert report.left == tuple(sessions.check(deep=True))
     kept = {name: text for name, text in files.items() if ".tmp." not in name}
     assert snapshot(sessions) == kept, "no session's file is touched"
 
@@ -370,8 +375,10 @@ def test_a_home_that_was_never_opened_is_said_to_be_once(may: Path) -> None:
         assert [finding.kind for finding in found] == ["no index yet"]
         files = len([path for path in folder_of(sessions).glob("*.json") if path.name[0] != "_"])
         assert found[0].meaning == f"none of the {files} files is in the index"
-        assert "no index yet" in {finding.kind for finding in sessions.repair()}
-        assert "no index yet" not in {finding.kind for finding in sessions.repair(apply=True)}
+        assert "no index yet" in {finding.kind for finding in sessions.repair().repairable}
+        report = sessions.repair(apply=True)
+        assert [finding.kind for finding in report.repaired] == ["no index yet"]
+        assert report.left == tuple(sessions.check(deep=True))
 
 
 def test_a_shortened_session_with_a_rescued_version_gets_its_messages_back(

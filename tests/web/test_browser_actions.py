@@ -335,7 +335,7 @@ def test_problems_are_shown_and_repaired(page: Page, home: Path) -> None:
     page.goto("/check")
     expect(page.locator("main")).to_contain_text("Debris")
     page.get_by_role("button", name="Repair").click()
-    said(page, "1 mended, 2 left: interrupted turn.")
+    said(page, "1 repaired, 2 left: interrupted turn.")
     assert "mended" not in page.url, "a reload does not say it again"
     assert not debris.exists()
     expect(page.locator("main")).to_contain_text("Interrupted turn")

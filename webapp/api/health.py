@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import Blueprint
 
-from hermes_sessions.results import Finding, mended
+from hermes_sessions.results import Finding
 
 from ..request_context import sessions
 from . import routing, schemas
@@ -30,9 +30,9 @@ def repair_home(apply: bool = False) -> schemas.RepairResult:
 
     Only the index and what interrupted writes left behind is changed, never a conversation.
     """
-    fixable = sessions().repair()
-    findings = sessions().repair(apply=True) if apply else fixable
-    return {"applied": apply, "mended": mended(fixable, findings), "findings": _entries(findings)}
+    report = sessions().repair(apply=apply)
+    findings = report.left if apply else report.repairable
+    return {"applied": report.applied, "mended": len(report.repaired), "findings": _entries(findings)}
 
 
 def _entries(findings: Iterable[Finding]) -> list[schemas.Finding]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, request, url_for
 
-from hermes_sessions.results import Finding, mended, told_repair
+from hermes_sessions.results import Finding, repair_text
 
 from ..query_values import whole_number
 from ..request_context import sessions
@@ -37,7 +37,7 @@ def show() -> Response:
     return rendering.page(
         "health.html",
         deep=deep,
-        notice=None if fixed is None else rendering.sentence(told_repair(fixed, findings)),
+        notice=None if fixed is None else rendering.sentence(repair_text(fixed, findings)),
         problems=[group for group in groups if not group.note],
         notes=[group for group in groups if group.note],
     )
@@ -46,9 +46,8 @@ def show() -> Response:
 @blueprint.post("/check/repair")
 def repair() -> Response:
     """Fix what needs no decision, then show how much that was and what remains."""
-    fixable = sessions().repair()
-    fixed = mended(fixable, sessions().repair(apply=True))
-    return rendering.see_other(url_for("pages.health.show", deep="1", mended=fixed))
+    report = sessions().repair(apply=True)
+    return rendering.see_other(url_for("pages.health.show", deep="1", mended=len(report.repaired)))
 
 
 def finding_groups(findings: Sequence[Finding]) -> list[FindingGroup]:

@@ -1,0 +1,60 @@
+"""Repair of a home: what needs no decision is fixed, and each session file is read once."""
+
+from collections.abc import Collection
+
+from ..changes import settle_leftovers
+from ..index import sync, upgrades
+from ..results import REPAIRED_IN_FOLDERS, REPAIRED_IN_INDEX, Finding, FindingKind, RepairReport
+from .checks import Checks
+from .contents import Contents
+
+# For these, a sync reads the session's file.
+UNSYNCED = frozenset({FindingKind.FILE_WITHOUT_ROW, FindingKind.STALE_ROW})
+
+
+def plan_repair(checks: Checks) -> RepairReport:
+    """Return what a repair would find, changing nothing."""
+    found = tuple(checks.all(deep=True))
+    return RepairReport(applied=False, found=found, repaired=(), left=found)
+
+
+def apply_repair(checks: Checks) -> RepairReport:
+    """Fix what needs no decision, and return what was found, what of it was repaired, and what is left.
+
+    Only the index and what interrupted writes left are changed, after a copy of the index. The files that the
+    index lacks are examined while it is synced, so that none is read twice.
+    """
+    contents = Contents(checks.store)
+    files, leftovers, others = list(checks.files()), list(checks.leftovers()), list(checks.others())
+    contents.read_all(_synced(checks.session_ids(), files))
+    wrong = list(contents.index_findings())
+    _apply(checks, contents, [*files, *wrong, *leftovers])
+    unchanged = [*contents.findings, *checks.backups(contents)]
+    found = [*files, *wrong, *leftovers, *unchanged, *others]
+    left = [
+        *checks.files(),
+        *contents.index_findings(),
+        *checks.leftovers(),
+        *unchanged,
+        *checks.others(),
+    ]
+    repaired = tuple(finding for finding in found if finding.kind.is_repairable and finding not in left)
+    return RepairReport(applied=True, found=tuple(found), repaired=repaired, left=tuple(left))
+
+
+def _synced(session_ids: Collection[str], findings: Collection[Finding]) -> list[str]:
+    """Return the sessions whose files a sync does not read."""
+    if any(finding.kind is FindingKind.NO_INDEX for finding in findings):
+        return []
+    unsynced = {finding.session_id for finding in findings if finding.kind in UNSYNCED}
+    return [session_id for session_id in session_ids if session_id not in unsynced]
+
+
+def _apply(checks: Checks, contents: Contents, findings: Collection[Finding]) -> None:
+    store, kinds = checks.store, {finding.kind for finding in findings}
+    upgrades.keep_copy(store.config, store.engine)
+    if kinds & REPAIRED_IN_INDEX:
+        wrong = contents.wrongly_indexed
+        sync.sync(store.engine, store.sessions_dir, read=contents.read_summary, also=wrong)
+    if kinds & REPAIRED_IN_FOLDERS:
+        settle_leftovers(store)
