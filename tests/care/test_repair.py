@@ -47,7 +47,7 @@ def test_a_repair_reads_each_file_once(sessions: SessionRepository, how: str) ->
         write_document(sessions, name, title=name, messages=turns(4))
     sessions.sync()
     sessions.truncate("shortened", 2)  # which leaves a backup to be compared with
-    with database.writing(sessions._engine) as connection:
+    with database.writing(sessions._home.engine) as connection:
         row = rows.get(connection, "miscounted")
         assert row is not None
         summary = row.summary.changed({"message_count": 40})
