@@ -3,8 +3,9 @@
 The public names load their modules when they are first used: SQLAlchemy with `SessionRepository`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .loading import load_on_use
 
 if TYPE_CHECKING:
     from .errors import (
@@ -78,15 +79,8 @@ _NAMES = {
     "results": "Filters Finding Hit Hits MessagePage Page Project Removed SyncReport Trashed Usage",
     "sources": "Source",
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers would accept any name
+    __getattr__ = load_on_use(__name__, _NAMES)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from . import changes
+from . import changes, messages, search
 from .agent import Agents
 from .changes import Projects, Store
 from .config import Config
@@ -26,10 +26,8 @@ from .index import (
     sync,
     upgrades,
 )
-from .messages import mask
 from .model import Session, Summary
 from .results import Filters, Hits, MessagePage, SyncReport
-from .search import HitOptions, Searcher, SearchRequest
 from .settings import last_workspace
 
 
@@ -41,7 +39,7 @@ class OpenHome:
         self.config = config
         self.engine = database.make_engine(config.index)
         self.agents = Agents(config, self.engine)
-        self.searcher = Searcher(config, self.engine, self.agents)
+        self.searcher = search.Searcher(config, self.engine, self.agents)
         self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
         self.freshness = Freshness(self.engine, config.sessions_dir, config.trash_dir, self.agents)
         self.lists = Lists()
@@ -77,10 +75,12 @@ class OpenHome:
         """Return the checked request for a part of a list; raise `InvalidValue`."""
         return list_request(filters, self.view(filters), limit, cursor)
 
-    def search(self, request: SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
+    def search(self, request: search.SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
         """Return the hits of a search, with the files that it cannot show among the warnings."""
         read_message = partial(changes.read_message, self.store)
-        options = HitOptions(read_message, mask if redact else str, self.view(request.filters))
+        options = search.HitOptions(
+            read_message, messages.mask if redact else str, self.view(request.filters)
+        )
         with self.freshness.current() as index:
             unreadable = index.warnings(agents=False)
         hits = self.searcher.search(request, options, offset, limit)

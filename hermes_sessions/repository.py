@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 
-from . import changes, fields
+from . import changes, fields, messages, search
 from .agent import Agent
 from .config import Config, resolve
 from .errors import InvalidId, InvalidValue
 from .home import OpenHome
 from .index import LARGEST_PAGE, Entries, Progress, upgrades, usage
-from .messages import export_session
 from .model import Session, Summary
 from .results import (
     BackupReport,
@@ -34,7 +33,6 @@ from .results import (
     Verification,
     combined_filters,
 )
-from .search import message_filter, search_request
 from .sidecars import folder, trash
 
 if TYPE_CHECKING:
@@ -198,8 +196,8 @@ class SessionRepository:
         Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True))
-        wanted = message_filter(role, since, until, depth)
-        request = search_request(text, scope, chosen, wanted)
+        wanted = search.message_filter(role, since, until, depth)
+        request = search.search_request(text, scope, chosen, wanted)
         fields.check_whole("limit", limit, 1, LARGEST_PAGE)
         fields.check_whole("offset", offset)
         if request.is_empty:
@@ -256,7 +254,7 @@ class SessionRepository:
         the libraries of the extra ``web`` are missing.
         """
         fields.check_choice("format", format, get_args(ExportFormat))
-        return export_session(self.get(session_id), format, redact)
+        return messages.export_session(self.get(session_id), format, redact)
 
     # ---- creating ---------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ LONGEST_FILE = 500
 
 # The modules at the top of the library: everybody may import them. Each may import those named before it.
 VALUES = (
+    "loading",
     "errors",
     "json_text",
     "sources",

@@ -1,14 +1,19 @@
 """One change to one session: its file, then its row; and projects."""
 
-from .adopting import delete_everywhere, delete_here, import_agent_session, refuse_agent_session
-from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
-from .create import duplicate_session, fork_session, import_document, new_session
-from .leftovers import Leftovers, find_leftovers, settle_leftovers
-from .pages import read_message, read_page
-from .projects import Projects
-from .restore import restore_session
-from .save import recover_session, save_session
-from .store import Store, checked_metadata
+from typing import TYPE_CHECKING
+
+from ..loading import load_on_use
+
+if TYPE_CHECKING:
+    from .adopting import delete_everywhere, delete_here, import_agent_session, refuse_agent_session
+    from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
+    from .create import duplicate_session, fork_session, import_document, new_session
+    from .leftovers import Leftovers, find_leftovers, settle_leftovers
+    from .pages import read_message, read_page
+    from .projects import Projects
+    from .restore import restore_session
+    from .save import recover_session, save_session
+    from .store import Store, checked_metadata
 
 __all__ = [
     "Leftovers",
@@ -36,3 +41,17 @@ __all__ = [
     "truncate_session",
     "update_session",
 ]
+
+_NAMES = {
+    "adopting": "delete_everywhere delete_here import_agent_session refuse_agent_session",
+    "change": "append_messages clear_session remove_last_turn truncate_session update_session",
+    "create": "duplicate_session fork_session import_document new_session",
+    "leftovers": "Leftovers find_leftovers settle_leftovers",
+    "pages": "read_message read_page",
+    "projects": "Projects",
+    "restore": "restore_session",
+    "save": "recover_session save_session",
+    "store": "Store checked_metadata",
+}
+if not TYPE_CHECKING:  # type checkers would accept any name
+    __getattr__ = load_on_use(__name__, _NAMES)

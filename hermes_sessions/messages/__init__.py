@@ -1,25 +1,30 @@
 """What a message says: the one reader of messages, masked credentials, Markdown, exports."""
 
-from .answers import answered, group_answers
-from .content import (
-    Call,
-    Message,
-    RawMessage,
-    Result,
-    as_text,
-    cards_by_message,
-    message_of_card,
-    message_text,
-    one_line,
-    read_message,
-    read_messages,
-    title_from,
-    tool_names,
-)
-from .export import check_format, export_session
-from .pictures import number_pictures
-from .redact import mask, mask_all, may_hold_credential
-from .rendering import markdown_renderer
+from typing import TYPE_CHECKING
+
+from ..loading import load_on_use
+
+if TYPE_CHECKING:
+    from .answers import answered, group_answers
+    from .content import (
+        Call,
+        Message,
+        RawMessage,
+        Result,
+        as_text,
+        cards_by_message,
+        message_of_card,
+        message_text,
+        one_line,
+        read_message,
+        read_messages,
+        title_from,
+        tool_names,
+    )
+    from .export import check_format, export_session
+    from .pictures import number_pictures
+    from .redact import mask, mask_all, may_hold_credential
+    from .rendering import markdown_renderer
 
 __all__ = [
     "Call",
@@ -45,3 +50,17 @@ __all__ = [
     "title_from",
     "tool_names",
 ]
+
+_NAMES = {
+    "answers": "answered group_answers",
+    "content": (
+        "Call Message RawMessage Result as_text cards_by_message message_of_card message_text "
+        "one_line read_message read_messages title_from tool_names"
+    ),
+    "export": "check_format export_session",
+    "pictures": "number_pictures",
+    "redact": "mask mask_all may_hold_credential",
+    "rendering": "markdown_renderer",
+}
+if not TYPE_CHECKING:  # type checkers would accept any name
+    __getattr__ = load_on_use(__name__, _NAMES)

@@ -1,6 +1,13 @@
-"""Searches one home: brings its search index up to date, and answers from it and from the agents."""
+"""Searches one home: brings its search index up to date, and answers from it and from the agents.
+
+Imports the rest of the package when the index is first used: most commands open a home without searching it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -10,20 +17,26 @@ from ..errors import Damaged
 from ..index import Progress, database
 from ..model import FileChange
 from ..results import Hits
-from .hits import HitOptions, make_hits
-from .request import SearchRequest
-from .run import SearchRun
-from .sync import SearchIndex
 from .worker import BackgroundIndexer
+
+if TYPE_CHECKING:
+    from .hits import HitOptions
+    from .request import SearchRequest
+    from .sync import SearchIndex
 
 
 class Searcher:
     """The search of one home, with its index and the thread that updates it. Thread-safe."""
 
     def __init__(self, config: Config, index: Engine, agents: Agents) -> None:
-        self._index, self._agents = index, agents
-        self._search_index = SearchIndex(config, index)
-        self._indexer = BackgroundIndexer(config, self._search_index)
+        self._config, self._index, self._agents = config, index, agents
+        self._indexer = BackgroundIndexer(config, lambda: self._search_index)
+
+    @cached_property
+    def _search_index(self) -> SearchIndex:
+        from .sync import SearchIndex
+
+        return SearchIndex(self._config, self._index)
 
     def start(self) -> None:
         """Start to index in the background what is missing."""
@@ -43,6 +56,9 @@ class Searcher:
             return self._search(request, options, offset, limit)
 
     def _search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
+        from .hits import make_hits
+        from .run import SearchRun
+
         missing = self._search_index.catch_up()  # reads files, and so comes before any transaction
         if missing:
             self._indexer.complete()
@@ -64,4 +80,5 @@ class Searcher:
     def close(self) -> None:
         """Stop the thread, and close every connection."""
         self._indexer.close()
-        self._search_index.close()
+        if "_search_index" in self.__dict__:
+            self._search_index.close()

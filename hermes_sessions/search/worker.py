@@ -1,14 +1,20 @@
 """Updates the search index in a background thread, which starts when it is needed and stops at once."""
 
+from __future__ import annotations
+
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from .. import files
 from ..config import Config
 from ..errors import Damaged, Locked, StorageError
 from ..model import FileChange
-from .sync import SearchIndex
+
+if TYPE_CHECKING:
+    from .sync import SearchIndex
 
 # A process that has a home open for less than this, such as most commands, does no work in the background.
 DELAY_SECONDS = 0.5
@@ -21,11 +27,13 @@ class BackgroundIndexer:
     `problem` says why the index could not be updated, None if it could.
     """
 
-    def __init__(self, config: Config, index: SearchIndex) -> None:
+    def __init__(self, config: Config, index: Callable[[], SearchIndex]) -> None:
+        """Update the index that `index` returns; it is not called before there is something to do."""
         self._index, self._lock_file = index, config.locks_dir / "search.lock"
         self._starting = threading.Lock()
         self._wake, self._requested, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._noted = False
         self.problem: str | None = None
 
     def start(self) -> None:
@@ -38,7 +46,8 @@ class BackgroundIndexer:
 
     def note(self, change: FileChange) -> None:
         """Index one of our own writes."""
-        self._index.note(change)
+        self._index().note(change)
+        self._noted = True
         self.start()
         self._wake.set()
 
@@ -60,29 +69,32 @@ class BackgroundIndexer:
         while not self._stopping.is_set():
             self._wake.wait(max(0.0, due - time.monotonic()) if due < float("inf") else None)
             self._wake.clear()
+            if self._stopping.is_set():
+                break
             if time.monotonic() >= due:
                 due = float("inf")
                 self._requested.set()
             self._update()
-        with suppress(StorageError):
-            self._index.apply_changes()
+        if self._noted:
+            with suppress(StorageError):
+                self._index().apply_changes()
 
     def _update(self) -> None:
         """Do the work that is waiting; searches report what prevents it."""
         try:
-            self._index.apply_changes()
+            self._index().apply_changes()
             if self._requested.is_set() and not self._stopping.is_set():
                 self._requested.clear()
                 self._complete()
             self.problem = None
         except Damaged:
-            self._index.replace()
+            self._index().replace()
             self.complete()
         except StorageError as error:
             self.problem = f"The search index cannot be updated: {error}"
 
     def _complete(self) -> None:
         """Index all that is missing, unless another process is doing so."""
-        if self._index.is_behind():
+        if self._index().is_behind():
             with suppress(Locked), files.file_lock(self._lock_file, seconds=0):
-                self._index.complete(keep_going=lambda: not self._stopping.is_set())
+                self._index().complete(keep_going=lambda: not self._stopping.is_set())

@@ -15,7 +15,11 @@ from .running import PROGRAM
 # What takes long to import and only some verbs need. SQLAlchemy itself imports asyncio.
 HEAVY = {"alembic", "flask", "rich", "filelock", "jinja2", "pygments", "markdown_it", "gunicorn", "zoneinfo"}
 HEAVIER = {*HEAVY, "sqlalchemy", "msgspec", "sqlite3", "asyncio", "json", "pathlib", "dataclasses"}
-CLI = {f"hermes_sessions.cli{name}" for name in ("", ".main", ".groups", ".home")}
+# Parts of the library that a list can do without.
+UNNEEDED = ("care", "demo", "webapp", "search.sync", "search.run", "changes.change", "changes.adopting")
+CLI = {f"hermes_sessions.cli{name}" for name in ("", ".main", ".groups", ".home")} | {
+    "hermes_sessions.loading"
+}
 
 
 def loaded(home: Path, *words: str) -> set[str]:
@@ -72,5 +76,5 @@ def test_a_list_loads_only_what_it_needs(sessions: SessionRepository) -> None:
 
     assert packages(modules) & HEAVY == set()
     assert "sqlalchemy" in modules
-    unneeded = ("sqlalchemy.orm", "hermes_sessions.demo", "hermes_sessions.webapp")
+    unneeded = ("sqlalchemy.orm", *(f"hermes_sessions.{name}" for name in UNNEEDED))
     assert not [name for name in modules if name.startswith(unneeded)]
