@@ -1,4 +1,4 @@
-"""Where things are: an argument before the environment, the environment before the default."""
+"""Tests the configuration: arguments come before the environment, and that before defaults; settings."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ NAMES = """
 
 @pytest.fixture(autouse=True)
 def person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A person's home folder, in an environment that names nothing of ours."""
+    """A home folder, in an environment without variables of this program."""
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "person"))

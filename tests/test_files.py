@@ -1,4 +1,4 @@
-"""Files: replaced whole or not at all, moved without loss, locked against threads and processes."""
+"""Tests files: replaced completely or not at all, moved without loss, locked against other programs."""
 
 import os
 import stat
@@ -17,12 +17,12 @@ from .support.processes import at_once
 
 
 def writes(data: bytes) -> Callable[[IO[bytes]], object]:
-    """Return what `replace` takes to write `data`."""
+    """Return a function that writes `data`, as `replace` takes it."""
     return lambda file: file.write(data)
 
 
 def names(folder: Path) -> list[str]:
-    """Return what is in a folder."""
+    """Return the names in a folder."""
     return [path.name for path in folder.iterdir()]
 
 
@@ -41,7 +41,7 @@ def test_replace_creates_and_replaces(tmp_path: Path) -> None:
 
 
 class Stopped(BaseException):
-    """Like Ctrl-C: not an `Exception`."""
+    """An error that is not an `Exception`, as from Ctrl-C."""
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), OSError(28, "No space left on device"), Stopped()])
@@ -69,7 +69,7 @@ def test_a_failed_replacement_changes_nothing(tmp_path: Path, error: BaseExcepti
 
 @pytest.mark.parametrize("error", [ValueError("no"), OSError(28, "No space left on device"), Stopped()])
 @pytest.mark.parametrize("make", [files.replace, files.create])
-def test_a_failed_write_makes_nothing(
+def test_a_failed_write_creates_nothing(
     tmp_path: Path, error: BaseException, make: Callable[..., object]
 ) -> None:
     def write(file: IO[bytes]) -> None:
@@ -82,7 +82,7 @@ def test_a_failed_write_makes_nothing(
     assert names(tmp_path) == []
 
 
-def test_replace_shows_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
     seen = []
@@ -106,7 +106,7 @@ def test_replace_keeps_the_mode(tmp_path: Path, mode: int) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-def test_replace_tells_when_somebody_else_wrote_meanwhile(tmp_path: Path) -> None:
+def test_replace_reports_that_another_program_changed_the_folder(tmp_path: Path) -> None:
     os.utime(tmp_path, ns=(0, 0))
 
     def write(file: IO[bytes]) -> None:
@@ -116,7 +116,7 @@ def test_replace_tells_when_somebody_else_wrote_meanwhile(tmp_path: Path) -> Non
     assert files.replace(tmp_path / "a.json", write).folder_after is None
 
 
-def test_create_overwrites_nothing_that_comes_meanwhile(tmp_path: Path) -> None:
+def test_create_overwrites_no_file_that_another_program_creates(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
 
     def write(file: IO[bytes]) -> None:
@@ -135,7 +135,7 @@ def test_create_overwrites_nothing_that_comes_meanwhile(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("theirs", [b"theirs", None])
-def test_a_version_that_comes_while_the_new_one_is_written_stays(
+def test_a_version_written_by_another_program_during_the_call_is_kept(
     tmp_path: Path, theirs: bytes | None
 ) -> None:
     path = tmp_path / "a.json"
@@ -231,7 +231,7 @@ def test_a_lock_excludes_threads(tmp_path: Path) -> None:
 
 
 def count_up(folder: Path, counter: Path, times: int) -> None:
-    """Add to a number in a file, which loses steps unless the lock excludes."""
+    """Count up in a file, which loses steps unless a lock excludes others."""
     locks = files.Locks(folder)
     for _ in range(times):
         with locks.held("counter"):
@@ -269,7 +269,7 @@ def test_different_stripes_are_held_together(tmp_path: Path) -> None:
         stack.enter_context(locks.held("b"))
 
 
-def test_a_lock_held_too_long_is_said_to_be(tmp_path: Path) -> None:
+def test_waiting_too_long_for_a_lock_raises(tmp_path: Path) -> None:
     with (
         files.file_lock(tmp_path / "a.lock"),
         pytest.raises(StorageError, match=r"another program has held the lock a\.lock for 0 seconds"),
@@ -278,7 +278,7 @@ def test_a_lock_held_too_long_is_said_to_be(tmp_path: Path) -> None:
         pass
 
 
-def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_lock_file_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with (
         pytest.raises(StorageError, match=r"cannot lock a\.lock: "),
@@ -302,7 +302,7 @@ def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
         ("tmp.json", DEBRIS_SECONDS * 24, True),
     ],
 )
-def test_debris_goes_after_an_hour(
+def test_temporary_files_are_deleted_after_an_hour(
     tmp_path: Path, sessions: SessionRepository, name: str, age: float, stays: bool
 ) -> None:
     path = sessions.config.sessions_dir / name

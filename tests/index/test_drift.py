@@ -1,4 +1,4 @@
-"""Drift: the pure decisions as tables of cases, and other programs' changes as the list shows them."""
+"""Tests drift: its decisions as tables of cases, and changes by other programs in lists."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ WHOLE = 1_777_000_000 * SECOND
         (WHOLE, WHOLE, WHOLE + 3 * SECOND, WHOLE + 9 * SECOND, True),
     ],
 )
-def test_when_one_stat_says_nothing_new(
+def test_the_time_of_the_folder_tells_whether_the_index_is_current(
     folder: int, known: int | None, scanned: int, now: int, current: bool
 ) -> None:
     assert drift.is_current(folder, known, scanned, now) is current
@@ -50,7 +50,7 @@ FOLDERS = st.dictionaries(st.text("abc", min_size=1, max_size=2), VERSIONS, max_
 
 
 @given(FOLDERS, FOLDERS)
-def test_a_plan_carried_out_makes_the_rows_the_files(
+def test_a_plan_makes_the_rows_equal_to_the_files(
     files: dict[str, Signature], rows: dict[str, Signature]
 ) -> None:
     if rows and not files:
@@ -88,7 +88,7 @@ def test_a_file_added_replaced_removed_restored_shows_in_the_next_list(
     assert titles(sessions) == ["kept", "replaced"]
 
 
-def test_every_foreign_change_between_our_own_writes_shows(sessions: SessionRepository) -> None:
+def test_every_change_by_another_program_between_two_writes_is_listed(sessions: SessionRepository) -> None:
     mine = started(sessions, 1, title="mine")
     for step in range(20):
         sessions.append(mine, [message(str(step))])
@@ -97,7 +97,7 @@ def test_every_foreign_change_between_our_own_writes_shows(sessions: SessionRepo
         assert f"other {step}" in titles(sessions)
 
 
-def test_a_foreign_change_within_the_tick_of_our_own_write_shows_once_the_folder_is_confirmed(
+def test_a_change_by_another_program_within_a_clock_tick_is_listed_after_the_grace_time(
     sessions: SessionRepository,
 ) -> None:
     mine = started(sessions, 1, title="mine")
@@ -111,7 +111,7 @@ def test_a_foreign_change_within_the_tick_of_our_own_write_shows_once_the_folder
     assert "other" in titles(sessions)
 
 
-def test_a_total_that_was_counted_once_is_counted_anew_after_any_other_s_write(
+def test_a_total_is_counted_again_after_a_write_by_another_program(
     sessions: SessionRepository,
 ) -> None:
     write_document(sessions, "one", title="one", profile="work")
@@ -127,7 +127,7 @@ def test_a_total_that_was_counted_once_is_counted_anew_after_any_other_s_write(
     assert (sessions.count(), sessions.list(limit=1).total) == (3, 3)
 
 
-def test_one_session_is_checked_against_its_file_even_if_the_folder_looks_the_same(
+def test_a_session_is_compared_with_its_file_even_if_the_folder_is_unchanged(
     sessions: SessionRepository,
 ) -> None:
     path = write_document(sessions, "one", title="one")
@@ -155,9 +155,7 @@ def test_a_sync_reports_what_it_did(sessions: SessionRepository) -> None:
     assert sessions.sync() == SyncReport(added=0, changed=1, removed=0, unreadable=0)
 
 
-def test_a_folder_that_looks_empty_is_refused_and_the_index_kept(
-    sessions: SessionRepository, tmp_path: Path
-) -> None:
+def test_an_empty_folder_raises_and_the_index_is_kept(sessions: SessionRepository, tmp_path: Path) -> None:
     write_document(sessions, "one", title="one")
     before = sessions.list()
     folder = folder_of(sessions)
@@ -176,7 +174,7 @@ def test_a_folder_that_looks_empty_is_refused_and_the_index_kept(
     assert sessions.list() == before
 
 
-def test_rebuild_believes_an_empty_folder(sessions: SessionRepository) -> None:
+def test_a_rebuild_of_an_empty_folder_forgets_every_session(sessions: SessionRepository) -> None:
     path = write_document(sessions, "one", title="one")
     draft = sessions.new()
     sessions.list()
@@ -186,7 +184,7 @@ def test_rebuild_believes_an_empty_folder(sessions: SessionRepository) -> None:
     assert sessions.get(draft.session_id) == draft
 
 
-def test_a_home_restored_from_a_copy_with_its_index_is_read_anew(
+def test_a_home_restored_from_a_copy_with_its_index_is_read_again(
     sessions: SessionRepository, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
@@ -200,7 +198,7 @@ def test_a_home_restored_from_a_copy_with_its_index_is_read_anew(
         assert restored.update("one", title="on").title == "on"
 
 
-def test_debris_of_a_crash_goes_after_an_hour(sessions: SessionRepository) -> None:
+def test_temporary_files_of_a_crash_are_deleted_after_an_hour(sessions: SessionRepository) -> None:
     for folder in (folder_of(sessions), sessions.config.state_dir):
         old, young = folder / "one.tmp.1.2", folder / "two.tmp.1.2"
         for path in (old, young):
@@ -212,7 +210,7 @@ def test_debris_of_a_crash_goes_after_an_hour(sessions: SessionRepository) -> No
         assert sorted(path.name for path in folder.glob("*.tmp.*")) == ["two.tmp.1.2"]
 
 
-def test_another_process_sees_every_write_and_its_writes_are_seen(sessions: SessionRepository) -> None:
+def test_two_processes_list_the_writes_of_each_other(sessions: SessionRepository) -> None:
     session_id = started(sessions, 1, title="one")
     program = (
         "import sys; from hermes_sessions import SessionRepository\n"
@@ -228,7 +226,7 @@ def test_another_process_sees_every_write_and_its_writes_are_seen(sessions: Sess
 
 
 class TwoPrograms(RuleBasedStateMachine):
-    """Our repository and a program without our locks change one folder; every list tells the truth."""
+    """A repository and a program without its locks change one folder; every list equals the files."""
 
     names = st.sampled_from(["a", "b", "c"])
 
@@ -313,7 +311,7 @@ SessionRepository.open(hermes_home=sys.argv[1], progress=progress).close()
 
 
 @pytest.mark.fault
-def test_a_first_import_that_is_killed_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_first_import_that_was_killed_is_continued(tmp_path: Path) -> None:
     home, count = tmp_path / "home", 2 * FILES_PER_COMMIT + 10
     with SessionRepository.open(hermes_home=home) as sessions:
         for number in range(count):

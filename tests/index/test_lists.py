@@ -1,4 +1,4 @@
-"""One list over the web UI's sessions and the agents' conversations: complete, in one order, off indexes."""
+"""Tests lists of the web UI's sessions and the agents' conversations: complete, ordered, read off indexes."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ from ..support.make import folder_of, message, started, write_document
 
 
 class Made(NamedTuple):
-    """A session of the home below, as a list must show it."""
+    """A session of the home below, as lists should show it."""
 
     session_id: str
     profile: str
@@ -35,7 +35,7 @@ class Made(NamedTuple):
 
     @property
     def place(self) -> tuple[bool, float, str]:
-        """Where it stands in the order."""
+        """Its position in lists."""
         return not self.pinned, -self.at, self.session_id
 
 
@@ -44,7 +44,7 @@ TRASHED = ("both6", "a12")
 
 
 def own(number: int) -> Made:
-    """Return a session of the web UI; every third has an id that an agent has as well."""
+    """Return a session of the web UI; every third has the id of an agent's session."""
     tag = ("webui", "cli", "telegram", "cron")[number % 4]
     return Made(
         f"both{number}" if number % 3 == 0 else f"o{number}",
@@ -59,7 +59,7 @@ def own(number: int) -> Made:
 
 
 def told(number: int, profile: str) -> Made:
-    """Return an agent's conversation; `both` are known to the web UI, `shared` to two profiles' agents."""
+    """Return an agent's conversation: `both` are also the web UI's, `shared` those of two profiles."""
     tag = list(TAGS)[number % 4]
     name = {0: "both", 1: "shared"}.get(number % 3, profile[0])
     return Made(
@@ -83,7 +83,7 @@ def expected(
     *, agent: bool, hidden: bool, profile: str | None, project_id: str | None, source: str | None,
     archived: bool | None,
 ) -> list[str]:  # fmt: skip
-    """Return the ids that a list must have, in order."""
+    """Return the ids that a list should have, in order."""
     known = {each.session_id for each in OWN} | set(TRASHED)
     latest: dict[str, Made] = {}
     for each in sorted(TOLD, key=lambda each: (-each.at, each.profile)):
@@ -154,7 +154,7 @@ FILTERS = [
 
 @pytest.mark.parametrize("agent", [False, True])
 @pytest.mark.parametrize("hidden", [False, True])
-def test_every_list_is_the_union_in_order_and_is_counted_as_it_is_shown(
+def test_a_list_is_the_ordered_union_of_both_stores_and_its_count_agrees(
     full: SessionRepository, agent: bool, hidden: bool
 ) -> None:
     for filters in FILTERS:
@@ -168,7 +168,7 @@ def test_every_list_is_the_union_in_order_and_is_counted_as_it_is_shown(
 
 
 @pytest.mark.parametrize("how", [{}, {"hidden": True}, {"profile": "work"}, {"source": "cli"}])
-def test_pages_of_any_size_give_each_session_once(full: SessionRepository, how: dict[str, Any]) -> None:
+def test_pages_of_any_size_have_each_session_once(full: SessionRepository, how: dict[str, Any]) -> None:
     whole = full.list(agent=True, **how)
     for size in range(1, whole.total + 2):
         paged: list[Any] = []
@@ -205,7 +205,7 @@ def entries_of(page: Page[list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 
 def same_page(sessions: SessionRepository, **how: Any) -> str | None:
-    """Hold a page of entries to the page of summaries, and return the cursor behind both."""
+    """Check that a page of entries equals the page of summaries, and return the cursor behind them."""
     streams = how.pop("active_streams", ())
     page, entries = sessions.list(**how), sessions.entries(list, active_streams=streams, **how)
     shown = [summary.as_dict(streams) for summary in page.items]
@@ -218,7 +218,7 @@ def same_page(sessions: SessionRepository, **how: Any) -> str | None:
 
 @pytest.mark.parametrize("how", [{}, {"hidden": True}, {"profile": "work"}, {"source": "cli"}])
 @pytest.mark.parametrize("agent", [False, True])
-def test_entries_are_the_list_s_at_any_size_and_from_any_place(
+def test_entries_equal_the_summaries_at_any_size_and_cursor(
     full: SessionRepository, how: dict[str, Any], agent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lists, "ROWS_AT_ONCE", 7)  # so that pages end within a block, and at its end
@@ -228,14 +228,14 @@ def test_entries_are_the_list_s_at_any_size_and_from_any_place(
             cursor = same_page(full, limit=size, cursor=cursor, agent=agent, **how)
 
 
-def test_entries_of_the_samples_are_the_list_s(sample: Path) -> None:
+def test_entries_of_the_samples_equal_the_summaries(sample: Path) -> None:
     with SessionRepository.open(hermes_home=sample) as sessions:
         streams = [each.active_stream_id for each in sessions.list(hidden=True).items]
         for active in ((), streams):
             same_page(sessions, agent=True, hidden=True, active_streams=active)
 
 
-def test_entries_of_whatever_a_sidecar_holds_are_the_list_s(sessions: SessionRepository) -> None:
+def test_entries_of_unusual_sidecars_equal_the_summaries(sessions: SessionRepository) -> None:
     keys = sorted({*FIELDS, *LATER_LISTED, "unknown", "last_message_at"})
     for number, (key, value) in enumerate(itertools.product(keys, VALUES)):
         write_document(sessions, f"s{number}", **{key: value}, messages=[message()])
@@ -258,7 +258,7 @@ def _filters() -> Iterator[Filters]:
 
 
 def plan(sessions: SessionRepository, filters: Filters, after: Place | None, limit: int | None) -> list[str]:
-    """Return SQLite's plan of a list."""
+    """Return SQLite's query plan for a list."""
     seen: list[tuple[str, Any]] = []
     engine = sessions._home.engine
 
@@ -313,7 +313,9 @@ def ids(sessions: SessionRepository, **how: Any) -> list[str]:
     return [each.session_id for each in sessions.list(agent=True, **how).items]
 
 
-def test_what_both_know_is_shown_once_as_the_web_ui_has_it(path: Path, sessions: SessionRepository) -> None:
+def test_a_conversation_of_both_stores_is_listed_once_as_the_web_ui_has_it(
+    path: Path, sessions: SessionRepository
+) -> None:
     assert ids(sessions) == ["lone", "c", "sub"]
     write_document(sessions, "lone", title="Ours", archived=True, messages=[message(at=START)])
     assert ids(sessions) == ["c", "sub", "lone"]
@@ -327,7 +329,7 @@ def test_what_both_know_is_shown_once_as_the_web_ui_has_it(path: Path, sessions:
     assert sessions.summary("lone").of_agent
 
 
-def test_what_is_in_the_trash_is_not_shown_until_it_leaves_it(
+def test_a_conversation_in_the_trash_is_not_listed_until_it_leaves_the_trash(
     path: Path, sessions: SessionRepository
 ) -> None:
     trash = sessions.config.trash_dir
@@ -350,7 +352,7 @@ def test_what_is_in_the_trash_is_not_shown_until_it_leaves_it(
     assert ids(sessions) == before
 
 
-def test_a_copied_profile_s_session_is_shown_once_as_it_was_active_last(
+def test_a_session_of_copied_profiles_is_listed_once_from_the_one_active_last(
     path: Path, sessions: SessionRepository
 ) -> None:
     work = path.parent / "profiles" / "work"
@@ -373,7 +375,7 @@ def test_a_copied_profile_s_session_is_shown_once_as_it_was_active_last(
         assert tied.profile == "default"
 
 
-def test_conversations_without_a_message_and_those_of_the_web_ui_are_not_shown(
+def test_agents_conversations_without_messages_and_of_the_web_ui_are_not_listed(
     path: Path, sessions: SessionRepository
 ) -> None:
     with writing(path) as db:
@@ -404,7 +406,7 @@ def test_profiles_are_those_that_have_a_state_db(path: Path, sessions: SessionRe
 
 
 @pytest.mark.parametrize("named", ["by an argument", "by the environment"])
-def test_the_active_profile_s_agent_tells_the_lineage(
+def test_lineage_comes_from_the_agent_of_the_active_profile(
     path: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     work = path.parent / "profiles" / "work"
@@ -438,7 +440,7 @@ def test_the_active_profile_s_agent_tells_the_lineage(
             assert {"lone", "sub", "root"} < set(ids(sessions)), "the agents of all profiles are listed"
 
 
-def test_an_active_profile_without_an_agent_is_a_warning_of_its_own(path: Path) -> None:
+def test_an_active_profile_without_an_agent_is_a_warning(path: Path) -> None:
     with SessionRepository.open(hermes_home=path.parent, profile="new") as sessions:
         page = sessions.list(agent=True)
         assert [each.session_id for each in page.items] == ["lone", "c", "sub"]
@@ -449,7 +451,7 @@ def test_an_active_profile_without_an_agent_is_a_warning_of_its_own(path: Path) 
 # ---- what is shown --------------------------------------------------------------------------------------
 
 
-def test_a_conversation_without_a_workspace_has_the_one_chosen_last(
+def test_a_conversation_without_a_workspace_gets_the_last_one_chosen(
     path: Path, sessions: SessionRepository, tmp_path: Path
 ) -> None:
     def workspaces() -> dict[str, str | None]:
@@ -475,7 +477,7 @@ def reference(month: str, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_agents_conversations_are_the_reference_s_key_by_key(may: Path) -> None:
+def test_the_agents_conversations_equal_those_of_the_reference(may: Path) -> None:
     theirs = reference("may", "cli_sessions")
     for entry in theirs:
         if entry["source_tag"] == "matrix":  # which that release did not know

@@ -1,4 +1,4 @@
-"""The index: its engine, rows that come back as they went in, and queries that never sort or scan a table."""
+"""Tests the engine of the index, rows that are read as they were stored, and queries read off indexes."""
 
 import itertools
 import os
@@ -75,7 +75,7 @@ def _pragma(connection: Connection, name: str) -> Any:
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
-def test_pragmas_on_each_of_our_connections(index: Engine) -> None:
+def test_every_connection_has_the_pragmas(index: Engine) -> None:
     with index.connect() as one, index.connect() as two, database.writing(index) as three:
         for connection in (one, two, three):
             assert _pragma(connection, "journal_mode") == "wal"
@@ -84,7 +84,7 @@ def test_pragmas_on_each_of_our_connections(index: Engine) -> None:
             assert _pragma(connection, "foreign_keys") == 1
 
 
-def test_another_engine_of_the_process_is_left_alone(index: Engine, tmp_path: Path) -> None:
+def test_other_engines_of_the_process_are_not_changed(index: Engine, tmp_path: Path) -> None:
     statements = []
     other = sa.create_engine(f"sqlite:///{tmp_path / 'other.db'}")
     event.listen(other, "before_cursor_execute", lambda *args: statements.append(args[2]))
@@ -97,7 +97,7 @@ def test_another_engine_of_the_process_is_left_alone(index: Engine, tmp_path: Pa
     assert not any("BEGIN" in statement for statement in statements)
 
 
-def test_a_file_in_another_journal_mode_becomes_wal_at_the_first_write(tmp_path: Path) -> None:
+def test_a_file_in_another_journal_mode_is_switched_to_wal_by_the_first_write(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with sqlite3.connect(path) as own:
         own.execute("CREATE TABLE t (a)")
@@ -173,7 +173,7 @@ def test_a_second_writer_waits(index: Engine) -> None:
         assert lists.count(connection, Filters()) == 80
 
 
-def test_an_error_takes_the_write_back(index: Engine) -> None:
+def test_an_error_rolls_the_write_back(index: Engine) -> None:
     def fail() -> None:
         with database.writing(index) as connection:
             rows.put(connection, [indexed("a")])
@@ -185,12 +185,12 @@ def test_an_error_takes_the_write_back(index: Engine) -> None:
         assert lists.count(connection, Filters()) == 0
 
 
-def test_what_the_database_refuses_is_a_storage_error(index: Engine) -> None:
+def test_an_error_of_the_database_becomes_a_storage_error(index: Engine) -> None:
     with pytest.raises(StorageError, match="no such table: nowhere"), database.reading(index) as connection:
         connection.exec_driver_sql("SELECT * FROM nowhere")
 
 
-def test_a_mistake_of_ours_passes(index: Engine) -> None:
+def test_a_wrong_statement_does_not_become_a_storage_error(index: Engine) -> None:
     with pytest.raises(sa.exc.IntegrityError), database.writing(index) as connection:
         connection.exec_driver_sql("INSERT INTO sessions (session_id) VALUES ('a')")
 
@@ -254,7 +254,7 @@ def _round_trip(engine: Engine, row: Indexed) -> Indexed:
         {"other": {"a": 1}, "unpinned": 7, "size": "their key, not our column"},
     ],
 )
-def test_a_row_comes_back_as_it_was(engine: Engine, values: dict[str, Any]) -> None:
+def test_a_row_is_read_as_it_was_stored(engine: Engine, values: dict[str, Any]) -> None:
     row = indexed("a", **values)
     assert _round_trip(engine, row) == row
     with database.reading(engine) as connection:
@@ -270,7 +270,7 @@ def test_a_row_comes_back_as_it_was(engine: Engine, values: dict[str, Any]) -> N
     ],
 )
 @pytest.mark.parametrize("draft", [True, False])
-def test_what_is_known_of_the_file_comes_back(engine: Engine, stored: Stored, draft: bool) -> None:
+def test_the_data_about_a_file_is_read_as_it_was_stored(engine: Engine, stored: Stored, draft: bool) -> None:
     row = indexed("a", stored=stored, draft=draft)
     assert _round_trip(engine, row)[1:] == (stored, draft)
 
@@ -285,7 +285,7 @@ def test_what_is_known_of_the_file_comes_back(engine: Engine, stored: Stored, dr
         ("😀\u2028\x1b", "😀\u2028\x1b"),
     ],
 )
-def test_text_that_no_database_takes(engine: Engine, text: str, kept: str) -> None:
+def test_text_that_databases_do_not_take_is_replaced(engine: Engine, text: str, kept: str) -> None:
     row = indexed("a", title=text, workspace=text, profile=text, project_id=text)
     fill(engine, [row._replace(summary=row.summary.displayable())])
     with database.reading(engine) as connection:
@@ -297,7 +297,7 @@ def test_text_that_no_database_takes(engine: Engine, text: str, kept: str) -> No
         Filters(source=text)
 
 
-def test_more_ids_than_any_database_takes_parameters(engine: Engine) -> None:
+def test_more_ids_than_databases_take_parameters(engine: Engine) -> None:
     many = [f"id-{number}" for number in range(40_001)]
     fill(engine, [indexed("first"), indexed("last"), indexed("stays")])
     with database.writing(engine) as connection:
@@ -309,7 +309,7 @@ def test_more_ids_than_any_database_takes_parameters(engine: Engine) -> None:
         assert rows.unreadable(connection) == []
 
 
-def test_a_file_is_either_readable_or_not(engine: Engine) -> None:
+def test_a_file_is_stored_as_readable_or_as_unreadable(engine: Engine) -> None:
     fill(engine, [])
     with database.writing(engine) as connection:
         for _ in range(2):
@@ -387,7 +387,7 @@ def _matches(row: Indexed, filters: Filters) -> bool:
 
 
 def _executed(engine: Engine, work: Callable[[Connection], object]) -> list[tuple[str, Any]]:
-    """Return the statements and parameters that the database saw."""
+    """Return the statements that were executed, with their parameters."""
     seen: list[tuple[str, Any]] = []
 
     def see(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
@@ -465,7 +465,9 @@ _ROWS = st.lists(
 
 
 @given(sample=_ROWS, size=st.integers(1, 13))
-def test_pages_make_the_whole_list(engine: Engine, sample: list[tuple[str, float, bool]], size: int) -> None:
+def test_pages_together_are_the_whole_list(
+    engine: Engine, sample: list[tuple[str, float, bool]], size: int
+) -> None:
     """`engine` is of the module: each example replaces its rows."""
     fill(engine, [indexed(session_id, at=at, pinned=pinned) for session_id, at, pinned in sample])
     expected = [row[0] for row in sorted(sample, key=lambda row: (not row[2], -row[1], row[0]))]
@@ -514,7 +516,7 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
     assert not [text for text in texts if "PRAGMA" in text or "?" in text]
 
 
-def test_a_change_states_the_row_it_was_made_from(index: Engine) -> None:
+def test_a_change_replaces_only_the_row_it_was_made_from(index: Engine) -> None:
     old, new = indexed("a", title="old"), indexed("a", title="new", pinned=True)
     theirs = Indexed(indexed("a", title="theirs", model="theirs").summary, Stored(Signature(9, 9, 9)), False)
     fill(index, [theirs])

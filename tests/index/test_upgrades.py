@@ -1,4 +1,4 @@
-"""The schema: made once by however many processes, taken on after a copy, left alone when it is newer."""
+"""Tests the schema: created once by several processes, upgraded after a copy, not touched if it is newer."""
 
 import io
 import json
@@ -82,7 +82,7 @@ def with_revision(tmp_path: Path, text: str) -> Path:
 
 
 def upgrade_with(config: Config, migrations: Path) -> str | None:
-    """Upgrade the index with other migrations than ours, and return its revision."""
+    """Upgrade the index with other migrations, and return its revision."""
     engine = database.make_engine(config.index)
     try:
         upgrades.upgrade(config, engine, migrations)
@@ -92,14 +92,14 @@ def upgrade_with(config: Config, migrations: Path) -> str | None:
 
 
 def rename(config: Config, session_id: str) -> str:
-    """Rename a session through a repository of its own, and return the title that a list then shows."""
+    """Rename a session in a new repository, and return the title in its list."""
     with SessionRepository.open(config.state_dir) as sessions:
         sessions.update(session_id, title="new")
         return next(one.title for one in sessions.list().items if one.session_id == session_id)
 
 
 def copies(config: Config) -> list[Path]:
-    """Return the copies that upgrades left."""
+    """Return the copies made by upgrades."""
     return list(config.state_dir.glob("sessions.db.*.bak"))
 
 
@@ -113,7 +113,7 @@ def dump(path: Path) -> list[str]:
 
 
 def query(path: Path, sql: str) -> list[Any]:
-    """Return the first column of what a query finds."""
+    """Return the first column of a query's rows."""
     connection = sqlite3.connect(path)
     try:
         return [row[0] for row in connection.execute(sql).fetchall()]
@@ -123,7 +123,7 @@ def query(path: Path, sql: str) -> list[Any]:
 
 
 def index_of(config: Config) -> Path:
-    """Return where the index is."""
+    """Return the path of the index."""
     return config.state_dir / "sessions.db"
 
 
@@ -155,7 +155,7 @@ def test_processes_that_open_a_new_home_at_once(config: Config, count: int) -> N
 
 @pytest.mark.slow
 def test_processes_that_write_to_an_index_in_another_journal_mode(config: Config) -> None:
-    """As one is that was restored from a copy: `VACUUM INTO` writes no WAL."""
+    """A restored copy has another journal mode: `VACUUM INTO` does not write WAL."""
     write_sidecars(config.sessions_dir, 8)
     listed = open_and_list(config)
     query(index_of(config), "PRAGMA journal_mode = DELETE")
@@ -164,7 +164,7 @@ def test_processes_that_write_to_an_index_in_another_journal_mode(config: Config
 
 
 @pytest.mark.slow
-def test_alembic_is_loaded_only_where_there_is_something_to_upgrade(config: Config) -> None:
+def test_alembic_is_loaded_only_for_an_upgrade(config: Config) -> None:
     code = (
         "import sys; from hermes_sessions import SessionRepository\n"
         "with SessionRepository.open(sys.argv[1]) as sessions: sessions.list()\n"
@@ -297,7 +297,7 @@ def test_upgrade_of_an_index(config: Config) -> None:
 @pytest.mark.parametrize(
     "call", [open_and_list, upgrades.upgrade_index, upgrades.downgrade_index], ids=lambda call: call.__name__
 )
-def test_a_newer_database_is_refused_untouched(config: Config, journal_mode: str, call: Any) -> None:
+def test_a_newer_database_is_refused_and_not_touched(config: Config, journal_mode: str, call: Any) -> None:
     open_and_list(config)
     query(index_of(config), "UPDATE alembic_version SET version_num = '9999'")
     query(index_of(config), f"PRAGMA journal_mode = {journal_mode}")
@@ -323,7 +323,7 @@ def test_a_database_that_a_later_program_upgraded_is_refused(config: Config, tmp
     [b"not a database at all " * 500, bytes(8192), b"SQLite format 3\0" + b"\xff" * 8000],
     ids=["text", "zeros", "header"],
 )
-def test_a_file_that_is_no_database(config: Config, garbage: bytes) -> None:
+def test_a_file_that_is_not_a_database(config: Config, garbage: bytes) -> None:
     index_of(config).write_bytes(garbage)
     with pytest.raises(StorageError, match=r"is corrupt \(.*\)\. Delete it"):
         open_and_list(config)
@@ -332,7 +332,7 @@ def test_a_file_that_is_no_database(config: Config, garbage: bytes) -> None:
     assert open_and_list(config) == ["s002", "s001", "s000"]
 
 
-def test_somebody_else_s_database_keeps_its_content(config: Config, tmp_path: Path) -> None:
+def test_a_database_of_another_program_keeps_its_content(config: Config, tmp_path: Path) -> None:
     theirs = tmp_path / "state.db"
     query(theirs, "CREATE TABLE sessions (id TEXT PRIMARY KEY, source TEXT)")
     query(theirs, "INSERT INTO sessions VALUES ('a', 'cli')")
@@ -368,7 +368,7 @@ def _as_alembic_sees(folder: Path) -> list[str]:
     return [revision.revision for revision in walked][::-1]
 
 
-def test_the_files_names_tell_the_revisions(tmp_path: Path) -> None:
+def test_revisions_are_read_from_file_names(tmp_path: Path) -> None:
     assert upgrades.revisions() == _as_alembic_sees(upgrades.migrations_folder())
     longer = with_revision(tmp_path, ADDS_A_COLUMN)
     assert upgrades.revisions(longer) == _as_alembic_sees(longer) == [*upgrades.revisions(), "9998"]

@@ -1,4 +1,4 @@
-"""Usage: sums that agree with the list's, whatever they are told apart by, on local days, off one scan."""
+"""Tests usage: sums by any key that agree with lists, local days, one scan of each table."""
 
 import time
 from collections import defaultdict
@@ -41,7 +41,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def key_of(summary: Summary, by: str) -> str | None:
-    """Return what a session is counted under."""
+    """Return the key that a session counts for."""
     if by == "day":
         return datetime.fromtimestamp(summary.last_message_at, UTC).astimezone().date().isoformat()
     return getattr(summary, {"project": "project_id"}.get(by, by))  # type: ignore[no-any-return]  # by name
@@ -66,7 +66,7 @@ def added_up(summaries: list[Summary], by: str) -> dict[str | None, tuple[Any, .
 
 
 def told(sessions: SessionRepository, by: UsageBy, **how: Any) -> dict[str | None, tuple[Any, ...]]:
-    """Return what the library adds up, in the form of `added_up`."""
+    """Return the sums of the library, in the form of `added_up`."""
     found = sessions.usage(by=by, **how)
     assert len({each.key for each in found}) == len(found)
     assert all((each.estimated_cost is None) == (each.priced == 0) for each in found)
@@ -107,7 +107,7 @@ def test_the_sums_are_those_of_the_list(
         assert told(full, by, agent=agent, hidden=hidden, since=middle) == added_up(late, by)
 
 
-def test_without_a_word_it_is_all_that_there_is(full: SessionRepository) -> None:
+def test_usage_without_filters_counts_every_session(full: SessionRepository) -> None:
     totals = [total_usage(full.usage(by=by)) for by in BY]
     assert totals[0].sessions == full.count(agent=True, hidden=True)
     for total in totals[1:]:
@@ -116,7 +116,7 @@ def test_without_a_word_it_is_all_that_there_is(full: SessionRepository) -> None
     assert full.usage() == full.usage(by="day")
 
 
-def test_days_come_in_order_and_the_rest_by_its_tokens(full: SessionRepository) -> None:
+def test_days_come_in_order_and_other_keys_by_their_tokens(full: SessionRepository) -> None:
     days = [each.key or "" for each in full.usage(by="day")]
     assert days == sorted(days)
     assert len(days) > 3
@@ -124,7 +124,7 @@ def test_days_come_in_order_and_the_rest_by_its_tokens(full: SessionRepository) 
     assert tokens == sorted(tokens, reverse=True)
 
 
-def test_it_reads_each_table_once(full: SessionRepository) -> None:
+def test_usage_reads_each_table_once(full: SessionRepository) -> None:
     statements: list[tuple[str, Any]] = []
     keep = lambda _c, _cursor, statement, parameters, *_: statements.append((statement, parameters))  # noqa: E731
     event.listen(full._home.engine, "before_cursor_execute", keep)
@@ -147,7 +147,7 @@ def test_it_reads_each_table_once(full: SessionRepository) -> None:
 # ---- what files can say ---------------------------------------------------------------------------------
 
 
-def test_numbers_larger_than_the_database_adds_up_are_added_up(sessions: SessionRepository) -> None:
+def test_sums_may_be_larger_than_the_integers_of_the_database(sessions: SessionRepository) -> None:
     for number in range(3):
         write_document(
             sessions,
@@ -177,7 +177,7 @@ TIMES = {
 
 
 @pytest.mark.parametrize("zone", ["UTC"], indirect=True)
-def test_what_is_no_date_has_no_day_and_counts(zone: str, sessions: SessionRepository) -> None:
+def test_sessions_with_a_wrong_time_count_without_a_day(zone: str, sessions: SessionRepository) -> None:
     for name, (at, _) in TIMES.items():
         write_document(sessions, name, title=name, messages=[message(at=at)], created_at=0, updated_at=0)
     found = {each.key: each.sessions for each in sessions.usage()}
@@ -209,7 +209,7 @@ def test_a_day_ends_at_local_midnight_also_where_the_clock_changes(
 
 
 @pytest.mark.parametrize("zone", ZONES, indirect=True)
-def test_offsets_are_those_of_the_time_zone(zone: str) -> None:
+def test_offsets_equal_those_of_the_time_zone(zone: str) -> None:
     @examples(0.4)
     @given(st.integers(86_400, 2_000_000_000), st.integers(0, 86_400 * 3000), st.data())
     def holds(first: int, length: int, data: st.DataObject) -> None:
@@ -226,7 +226,7 @@ def test_offsets_are_those_of_the_time_zone(zone: str) -> None:
     holds()
 
 
-def test_an_empty_home_adds_up_to_nothing(sessions: SessionRepository) -> None:
+def test_the_usage_of_an_empty_home_is_empty(sessions: SessionRepository) -> None:
     assert [sessions.usage(by=by) for by in BY] == [[]] * len(BY)
     total = total_usage([])
     assert (total.sessions, total.total_tokens, total.estimated_cost) == (0, 0, None)
@@ -244,9 +244,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("given", "words"), BAD)
-def test_what_cannot_be_asked_is_refused_by_name(
-    given: dict[str, Any], words: str, sessions: SessionRepository
-) -> None:
+def test_a_wrong_argument_is_named(given: dict[str, Any], words: str, sessions: SessionRepository) -> None:
     with pytest.raises(InvalidValue, match=words):
         sessions.usage(**given)
 
@@ -254,7 +252,7 @@ def test_what_cannot_be_asked_is_refused_by_name(
 # ---- the faces ------------------------------------------------------------------------------------------
 
 
-def test_the_api_gives_the_sums_and_their_total(filled: FlaskClient) -> None:
+def test_the_api_answers_with_the_sums_and_their_total(filled: FlaskClient) -> None:
     body = reply(filled.get("/api/usage?by=source"))
     assert body.keys() == {"by", "since", "usage", "total"}
     assert (body["by"], body["since"]) == ("source", None)
