@@ -1,17 +1,15 @@
 """The agent's `state.db`: reading it, the lineage of its sessions, and their mirror in the index."""
 
 from .agents import Agents
-from .mirror_rows import MirrorState, find_agent_session, mirror_states
+from .mirror_rows import find_agent_session, mirror_states
 from .snapshot import MESSAGE_COLUMNS, SESSION_COLUMNS, Snapshot
-from .state import Agent, FileVersions
+from .state import Agent
 
 __all__ = [
     "MESSAGE_COLUMNS",
     "SESSION_COLUMNS",
     "Agent",
     "Agents",
-    "FileVersions",
-    "MirrorState",
     "Snapshot",
     "find_agent_session",
     "mirror_states",

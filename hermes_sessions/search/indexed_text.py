@@ -1,4 +1,4 @@
-"""Which text of a message is indexed."""
+"""The text of a message that the search index contains."""
 
 import re
 from typing import NamedTuple
@@ -6,13 +6,13 @@ from typing import NamedTuple
 from ..fields import clean_text
 from ..messages import Call, Message
 
-# As much of a message is indexed as fills a book; of a tool's arguments and results, a page.
+# Characters that are indexed: of a message, as much as fills a book; of a tool's arguments or result, a page.
 LONGEST_MESSAGE, LONGEST_TOOL = 1_000_000, 4_000
 _ENCODED = re.compile(r";base64,[A-Za-z0-9+/=_-]*+")  # the data of a `data:` URL, which holds no words
 
 
 class IndexedText(NamedTuple):
-    """What the index holds of one message; `sent_at` in seconds since the epoch, None if it does not say."""
+    """What is indexed of one message; `sent_at` is in seconds since the epoch, None if unknown."""
 
     role: str
     text: str
@@ -23,7 +23,7 @@ NO_TEXT = IndexedText("", "", None)
 
 
 def indexed_text(message: Message) -> IndexedText:
-    """Return what is indexed of a message: what it says and thinks, and the beginnings of what tools said."""
+    """Return the text, reasoning and file names of a message, and the beginnings of arguments and results."""
     parts = [*message.texts, *message.reasoning]
     for call in message.calls:
         parts += (call.name, _arguments(call), call.snippet or "")
@@ -40,20 +40,20 @@ def indexed_text(message: Message) -> IndexedText:
 
 
 def _arguments(call: Call) -> str:
-    """Return the beginning of a call's arguments, without the escapes of JSON that would join words."""
+    """Return the beginning of a call's arguments without JSON's escapes, which would run into words."""
     text = call.arguments_line
-    if "\\u" in text:  # characters beyond ASCII, mostly
+    if "\\u" in text:  # mostly characters beyond ASCII
         text = call._replace(given=call.arguments).arguments_line
     text = text[:LONGEST_TOOL]
     if "\\" not in text:
         return text
-    # A backslash itself is set aside, or the n of a folder \\new would be taken for the end of a line.
+    # Escaped backslashes are replaced first: in C:\\new, as JSON has it, \n is not the end of a line.
     text = text.replace("\\\\", "\0").replace('\\"', '"')
     return text.replace("\\n", "\n").replace("\\r", "\r").replace("\\t", "\t").replace("\0", "\\")
 
 
 def _storable(text: str) -> str:
-    """Return a text as a database takes it; `clean_text` of all texts would take as long as to index them."""
+    """Return a text that a database accepts; calling `clean_text` on every one takes as long as indexing."""
     if text.isascii():
         return text.replace("\0", " ")
     try:

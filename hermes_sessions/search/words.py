@@ -1,4 +1,4 @@
-"""How a text becomes words.
+"""How a text is divided into words, and how words are compared.
 
 Words are those of SQLite's `unicode61`: runs of letters and digits, whatever their case and accents. Scripts
 without spaces between words (Chinese, Japanese, Thai), and Korean, become pairs of neighbours.
