@@ -22,8 +22,7 @@ from hermes_sessions.errors import (
     StorageError,
     Unreadable,
 )
-from hermes_sessions.index import Freshness
-from hermes_sessions.index.lists import Lists
+from hermes_sessions.index import Freshness, lists
 from webapp.api import encoding
 
 from ..interop.test_samples import expected
@@ -154,7 +153,7 @@ def test_an_unchanged_list_is_not_read(
 ) -> None:
     started(sessions)
     tag = client.get("/api/sessions").headers["ETag"]
-    monkeypatch.setattr(Lists, "entries", lambda *_: pytest.fail("the list was read"))
+    monkeypatch.setattr(lists, "read_entries", lambda *_: pytest.fail("the list was read"))
     assert client.get("/api/sessions", headers={"If-None-Match": tag}).status_code == 304
 
 
