@@ -340,7 +340,7 @@ def test_problems_are_shown_and_repaired(page: Page, home: Path) -> None:
     assert not debris.exists()
     expect(page.locator("main")).to_contain_text("Interrupted turn")
     page.get_by_role("button", name="Repair").click()
-    said(page, "Nothing to mend without asking, 2 left: interrupted turn.")
+    said(page, "Nothing to repair, 2 left: interrupted turn.")
 
 
 def test_an_interrupted_turn_can_be_closed(page: Page, home: Path) -> None:
