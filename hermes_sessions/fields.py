@@ -258,12 +258,12 @@ def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: fl
     return values
 
 
-_ALWAYS_DISPLAYABLE = frozenset({type(None), bool, int, float})  # most values
+ALWAYS_DISPLAYABLE = frozenset({type(None), bool, int, float})  # most values
 
 
 def displayable(name: str, value: Any) -> Any:
     """Return a field's value in a form that every database and screen can take; see `Summary.displayable`."""
-    if type(value) in _ALWAYS_DISPLAYABLE:
+    if type(value) in ALWAYS_DISPLAYABLE:
         return value
     if isinstance(value, str):
         return clean_text(value[: FIELDS[name].longest or None])

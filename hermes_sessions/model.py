@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 from .fields import (
+    ALWAYS_DISPLAYABLE,
     DEEPEST,
     FIELDS,
     LATER_LISTED,
@@ -169,7 +170,7 @@ class Summary(Metadata):
         changed: dict[str, Any] = {}
         for name in FIELDS:
             value = getattr(self, name)
-            if (shown := displayable(name, value)) != value:
+            if type(value) not in ALWAYS_DISPLAYABLE and (shown := displayable(name, value)) != value:
                 changed[name] = shown
         if self.extra and not is_shallow(self.extra, DEEPEST + 1):
             changed["extra"] = {name: value for name, value in self.extra.items() if is_shallow(value)}

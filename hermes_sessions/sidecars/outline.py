@@ -55,8 +55,10 @@ class Outline(NamedTuple):
 
     def decoded(self, text: bytes | memoryview) -> Any:
         """Return the value of a piece of the file; raise `Unreadable`."""
-        with unreadable(self.path):
+        try:
             return decode(text)
+        except Malformed as error:
+            raise Unreadable(self.path, str(error)) from error
 
     def value(self, member: Member) -> Any:
         """Return the value of a member; raise `Unreadable`."""
@@ -168,13 +170,20 @@ def outlined(path: Path, session_id: str | None = None) -> Iterator[Outline]:
     """Outline a file by reading it once, a large one piece by piece; arguments and errors as of `load`."""
     name = session_id or path.stem
     with opened(path, name) as file:
-        size, read = file.signature.size, file.read
-        if size <= LARGEST_AT_ONCE:
-            data = file.read_all()
-            size, read = len(data), partial(_part, data)
-        with unreadable(path):
-            survey = layout.survey(read, size)
-        yield _outline(name, path, file.signature, survey, read)
+        yield outline_opened(file, path, name)
+
+
+def outline_opened(file: Opened, path: Path, session_id: str) -> Outline:
+    """Outline an open file, which is read into memory unless it is large; raise `Unreadable`."""
+    size, read = file.signature.size, file.read
+    if size <= LARGEST_AT_ONCE:
+        data = file.read_all()
+        size, read = len(data), partial(_part, data)
+    try:
+        survey = layout.survey(read, size)
+    except Malformed as error:
+        raise Unreadable(path, str(error)) from error
+    return _outline(session_id, path, file.signature, survey, read)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ..times import last_message_at
 from . import document, marks
 from .document import Member, Span
 from .marks import Stretch
-from .outline import Loaded, Outline, outlined, unreadable
+from .outline import Loaded, Outline, opened, outline_opened, unreadable
 
 LARGEST_INDEXED = 4096  # bytes of the value of a key that is not a field
 
@@ -92,24 +92,26 @@ def read_summary(path: Path, session_id: str | None = None) -> tuple[Summary, St
 
     Raises `NotFound`, `Unreadable` or `StorageError`.
     """
-    with outlined(path, session_id) as source:
-        return summary(source)
+    name = session_id or path.stem
+    with opened(path, name) as file:
+        return summary(outline_opened(file, path, name))
 
 
 def summary(source: Outline) -> tuple[Summary, Stored]:
     """Return what a list shows of a file, and what the index keeps beside it; raise `Unreadable`."""
-    stored = source.stored._replace(sent_at=sent_before(source, source.total))
+    sent_at = sent_before(source, source.total)
+    version, transcript, _, tool_calls, marked = source.stored
     values = source.values
     if values is None:
         values = _values(source.path, source.read, filter(_is_indexed, source.members))
-    metadata = _metadata(source.session_id, stored.signature, values)
+    metadata = _metadata(source.session_id, version, values)
     shown = Summary(
         **metadata,
         extra=other_keys(values),
         message_count=source.total,
-        last_message_at=stored.sent_at or metadata["updated_at"],
+        last_message_at=sent_at or metadata["updated_at"],
     )
-    return shown.displayable(), stored
+    return shown.displayable(), Stored(version, transcript, sent_at, tool_calls, marked)
 
 
 def _is_indexed(member: Member) -> bool:
