@@ -1,4 +1,4 @@
-"""Where a session is, whether the lists show it, and which rule hides it: in words."""
+"""Explanations, in sentences, of where a session is, whether lists show it, and which rule hides it."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from ..sidecars import folder, load, reading, trash
 
 
 def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
-    """Return what is known of a session, a sentence each; raise `InvalidId`."""
+    """Return sentences about a session; raise `InvalidId`."""
     check_id(session_id)
     agents.refresh()
     with database.reading(store.engine) as connection:
@@ -25,7 +25,7 @@ def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
         *_of_files(store, session_id),
         *_of_row(row),
         *_of_agent(segment),
-        *(f"not known for sure: {problem}" for problem in problems),
+        *(f"not certain: {problem}" for problem in problems),
         *_of_lists(row, conversation, segment, in_trash),
     ]
 
@@ -36,7 +36,7 @@ def _of_files(store: Store, session_id: str) -> Iterator[str]:
         count = reading.message_count(load(path))
         yield f"file: sessions/{session_id}.json, {count} messages"
     except NotFound:
-        yield f"file: there is no sessions/{session_id}.json"
+        yield f"file: sessions/{session_id}.json does not exist"
     except (Unreadable, StorageError) as error:
         yield f"file: {error}"
     backup = None if session_id.startswith("_") else folder.backup_of(store.path_of(session_id))
@@ -58,35 +58,31 @@ def _of_row(row: Indexed | None) -> Iterator[str]:
 
 def _of_agent(segment: Summary | None) -> Iterator[str]:
     if segment is None:
-        yield "agent: no session of this id"
+        yield "agent: no session with this id"
     else:
         where = f"profile {segment.profile}, source {segment.source_tag}"
-        yield f"agent: a session of {where}, with {segment.message_count} messages"
+        yield f"agent: a session ({where}) with {segment.message_count} messages"
 
 
 def _of_lists(
     row: Indexed | None, conversation: Summary | None, segment: Summary | None, in_trash: bool
 ) -> Iterator[str]:
-    """Tell which list shows the session, or what hides it."""
+    """Say which lists show the session, or which rule hides it."""
     if row is not None:
         rule = _hiding_rule(row)
-        yield f"lists: hidden, {rule}; with hidden they show it" if rule else "lists: shown"
+        yield f"lists: hidden, because {rule}; shown with `hidden`" if rule else "lists: shown"
         if row.summary.archived:
-            yield "lists: among the archived ones only, where they are asked for apart"
+            yield "lists: not among the active sessions, because it is archived"
     elif in_trash:
-        yield "lists: hidden, it lies in the trash; restore gives it back"
+        yield "lists: hidden, because it is in the trash; `restore` brings it back"
+    elif conversation is not None and conversation.hidden:
+        yield "lists: hidden, because a scheduled job wrote it; shown with `agent` and `hidden`"
     elif conversation is not None:
-        hidden = conversation.hidden
-        words = (
-            "hidden, it is a scheduled job's; with agent and hidden they show it"
-            if hidden
-            else "shown with agent"
-        )
-        yield f"lists: {words}"
+        yield "lists: shown with `agent`"
     elif segment is not None:
-        yield f"lists: hidden, {_agents_rule(segment)}"
+        yield f"lists: hidden, because {_agents_rule(segment)}"
     else:
-        yield "lists: no list shows it, for it is nowhere"
+        yield "lists: not shown, because there is no such session"
 
 
 def _hiding_rule(row: Indexed) -> str | None:
@@ -95,13 +91,13 @@ def _hiding_rule(row: Indexed) -> str | None:
     if not row.summary.hidden:
         return None
     if row.summary.source == "cron":
-        return "it is a scheduled job's"
-    return f"it has no message and no title but {UNTITLED}"
+        return "a scheduled job wrote it"
+    return f"it has no message and is titled {UNTITLED}"
 
 
 def _agents_rule(segment: Summary) -> str:
     if segment.source_tag == "webui":
-        return "it is the agent's copy of a web session, whose file is gone; an import brings it back"
+        return "it is the agent's copy of a web session without a file; `agent import` brings it back"
     if not segment.message_count:
         return "it has no message"
-    return "it is an earlier segment of a conversation, which the list shows by its latest"
+    return "it is an earlier segment of a conversation, which lists show by its latest segment"

@@ -76,7 +76,7 @@ def _unchanged_messages(summary: Summary, lists: Mapping[str, Sequence[Any]]) ->
 def refuse_read_only(session: Metadata, names: Collection[str], *, transcript: bool) -> None:
     """Raise `ReadOnly` if a session is marked read-only, and these fields or its transcript are not free."""
     if session.extra.get("read_only") is True and (transcript or not FREE_IN_READ_ONLY.issuperset(names)):
-        raise ReadOnly(f"session {session.session_id} is read-only; duplicate it to change it")
+        raise ReadOnly(f"session {session.session_id} is read-only: duplicate it, and change the copy")
 
 
 def _change_draft(
@@ -135,7 +135,7 @@ def _remove_last_turn(store: Store, row: Indexed) -> Removed:
     row = store.with_marks(row)
     last = None if row.draft else _last_user_message(store, row)
     if last is None:
-        raise InvalidValue("there is no user message to go back to")
+        raise InvalidValue("the session has no user message, so there is no turn to remove")
     index, message = last
     _shorten(store, row, index)
     text = message_text(message)

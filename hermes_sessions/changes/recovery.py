@@ -1,4 +1,4 @@
-"""What becomes of a turn that was interrupted: its stream is gone, the message still waits for an answer."""
+"""How an interrupted turn is closed: its stream has ended, and its message still waits. Only decides."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -16,11 +16,11 @@ _FIGURES = ("input_tokens", "output_tokens", "estimated_cost")
 def recovered(
     session: Session, core: Mapping[str, Any] | None, now: float, alive: Collection[str] = ()
 ) -> Session | None:
-    """Return the session with its interrupted turn closed, None if it has none; `session` stays as it is.
+    """Return the session with its interrupted turn closed, None if it has none; `session` is not changed.
 
-    `core` is the agent's own transcript, which a session without messages takes over; one that is no object
-    with a list of messages counts as none. `now` is in seconds since the epoch. What the user typed is then
-    in a user message, else in the last message's `_unsent`, or in `extra["unsent_message"]` after a takeover.
+    A session without messages takes over `core`, the agent's own transcript, if that is an object with a list
+    of messages. `now` is in seconds since the epoch. The text that the user typed is kept in a user message,
+    or in `_unsent` of the last message, or after a takeover in `extra["unsent_message"]`.
     """
     text = session.pending_user_message
     if text is None or not session.is_interrupted(alive):
@@ -33,7 +33,7 @@ def recovered(
         pending_started_at=None,
     )
     if session.messages:
-        unsent = {} if _is_said(text, session.messages) else {"_unsent": text}
+        unsent = {} if _is_sent(text, session.messages) else {"_unsent": text}
         return replace(closed, messages=[*session.messages, {**_incomplete(now), **unsent}])
     if isinstance(core, Mapping) and (messages := _objects(core.get("messages"))):
         return _taken_over(closed, core, messages, text)
@@ -47,18 +47,18 @@ def _taken_over(
     taken: dict[str, Any] = {name: core[name] for name in _FIGURES if _is_valid(name, core.get(name))}
     if isinstance(core.get("tool_calls"), list):
         taken["tool_calls"] = _objects(core["tool_calls"])
-    if not _is_said(text, messages):
+    if not _is_sent(text, messages):
         taken["extra"] = {**closed.extra, UNSENT: _with_earlier(closed.extra.get(UNSENT), text)}
     return replace(closed, messages=messages, **taken)
 
 
 def _with_earlier(earlier: object, text: str) -> str:
-    """Return the text after what an earlier interruption left, which nobody may have sent yet."""
+    """Return the text after that of an earlier interruption, which may not have been sent either."""
     return f"{earlier}\n\n{text}" if isinstance(earlier, str) and earlier else text
 
 
 def _objects(items: object) -> list[dict[str, Any]]:
-    """Return the objects of a list: nothing else could be stored as a message."""
+    """Return the objects of a list, since only an object can be stored as a message."""
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
@@ -66,14 +66,14 @@ def _is_valid(name: str, value: object) -> bool:
     return value is not None and bool(FIELDS[name].accepts(value))
 
 
-def _is_said(text: str, messages: Sequence[Any]) -> bool:
+def _is_sent(text: str, messages: Sequence[Any]) -> bool:
     """Whether the text is that of one of the user's messages."""
-    said = (message for message in messages if isinstance(message, dict) and message.get("role") == "user")
-    return any(isinstance(each.get("content"), str | list) and message_text(each) == text for each in said)
+    sent = (message for message in messages if isinstance(message, dict) and message.get("role") == "user")
+    return any(isinstance(each.get("content"), str | list) and message_text(each) == text for each in sent)
 
 
 def _sent_again(session: Session, text: str, now: float) -> dict[str, Any]:
-    """Return the message that waited, as of when it was sent."""
+    """Return the message that waited for an answer, with the time at which it was sent."""
     started_at = session.pending_started_at
     known = started_at if _is_valid("pending_started_at", started_at) else None
     message = {"role": "user", "content": text, "timestamp": int(known or now), "_recovered": True}

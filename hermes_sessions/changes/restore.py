@@ -36,7 +36,7 @@ def restore_session(store: Store, session_id: str) -> Summary:
         if backup is not None and (entry is None or entry.why.is_version):
             return _restore_backup(store, session_id, backup)
         if entry is None:
-            raise NotFound(f"nothing to restore of session {session_id}")
+            raise NotFound(f"nothing to restore for session {session_id}, in the trash or as a backup")
         summary, stored = reading.read_summary(entry.path, session_id)
         store.check_index()
         written = trash.move_back(entry, path)

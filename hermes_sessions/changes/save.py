@@ -23,7 +23,7 @@ def save_session(store: Store, session: Session, *, touch: bool) -> Session:
         if loaded is None:
             return _save_without_file(store, session, touch=touch)
         if session.signature != loaded.signature:
-            raise Conflict(f"session {session.session_id} was changed since it was read")
+            raise Conflict(f"session {session.session_id} was changed since it was read; nothing was saved")
         return _save_over(store, loaded, session, touch=touch)
 
 

@@ -1,7 +1,7 @@
-"""The JSON text of a sidecar: where each key and message lies in it, and edits that leave the rest as it is.
+"""The JSON text of a sidecar: the positions of its keys and messages, and edits that keep all other bytes.
 
-Bytes in, positions and edits out; no file is touched here. Syntax is RFC 8259, and what Python's `json` also
-reads: NaN, Infinity, lone surrogates.
+Takes bytes and returns positions and edits; touches no file. The syntax is RFC 8259 and what Python's `json`
+accepts beyond it: NaN, Infinity, lone surrogates.
 """
 
 import codecs
@@ -19,15 +19,15 @@ from ..json_text import Malformed, decode
 
 BOM = codecs.BOM_UTF8
 _SPACE = re.compile(rb"[ \t\r\n]*")
-# Possessive: to go back is of no use here, and to be able to took 130 bytes of memory for each of a key.
+# Possessive quantifiers: backtracking finds nothing here, and took 130 bytes of memory per byte of a key.
 KEY = re.compile(rb'[ \t\r\n]*("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*:[ \t\r\n]*')
 _MEMBER = re.compile(rb"[ \t\r\n]*[{,]" + KEY.pattern)
-# Small: a step is widened as a whole to what its widest character needs, and most have none beyond ASCII. In
-# steps of 64 kB ordinary sessions take a quarter longer, in steps of a megabyte 50 MB three times as long.
+# Small, because Python stores a whole step in the width of its widest character, and most steps are ASCII.
+# Ordinary sessions take a quarter longer in steps of 64 kB, and 50 MB three times as long in steps of 1 MB.
 _UTF8_STEP = 1 << 13
 _BETWEEN_ITEMS = b",\n    "
 _SMALL, _LONGEST_LEAD = 4096, 64
-# Made once: to look up what a type decodes as takes longer than to decode a small value.
+# Created once: looking up a type takes longer than decoding a small value.
 _MEMBERS, _ITEMS = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -40,7 +40,7 @@ class Span(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A top-level key: where its opening quote, its value and its value's end are."""
+    """A top-level key: the positions of its opening quote, its value, and the end of its value."""
 
     key: str
     start: int
@@ -65,7 +65,7 @@ def members(data: bytes) -> tuple[Member, ...]:
     opening = _opening(data)
     try:
         members = _members_fast(data, opening)
-    except msgspec.DecodeError:  # what only `json` reads, or what nobody reads
+    except msgspec.DecodeError:  # `json` accepts more; the scan finds out
         members = list(_scan(data, opening + 1))
     except RecursionError:
         raise Malformed("nested too deeply") from None
@@ -136,13 +136,13 @@ def items(data: bytes, array: Span) -> list[Span]:
 
 
 def located(data: bytes, at: int, texts: Iterable[bytes]) -> list[Span]:
-    """Return where these items' texts lie, the first of them at `at` or behind the space there."""
+    """Return the spans of consecutive items; the first begins at `at`, or after the space there."""
     spans: list[Span] = []
     start = _skip_space(data, at)
     for text in texts:
         end = start + len(text)
         spans.append(Span(start, end))
-        if data.startswith(_BETWEEN_ITEMS, end):  # as all but the last are laid out
+        if data.startswith(_BETWEEN_ITEMS, end):  # the usual layout
             start = end + len(_BETWEEN_ITEMS)
         else:
             start = _skip_space(data, _skip_space(data, end) + 1)
@@ -150,7 +150,7 @@ def located(data: bytes, at: int, texts: Iterable[bytes]) -> list[Span]:
 
 
 def item_texts(data: bytes, array: Span) -> list[memoryview]:
-    """Return the text of each item of the array at `array`, twice as fast as `items` tells their places."""
+    """Return the text of each item of the array at `array`, in half the time that `items` takes."""
     view = memoryview(data)
     if data[array.start : array.start + 1] == b"[":
         with suppress(msgspec.DecodeError, RecursionError):  # which `items` explains
@@ -193,7 +193,7 @@ def list_texts(text: bytes | memoryview) -> list[msgspec.Raw] | None:
 
 
 def is_plain(text: bytes | memoryview) -> bool:
-    """Whether msgspec decodes this value: `json`, slower, reads a little more."""
+    """Whether msgspec can decode this value; `json` is slower and accepts a little more."""
     try:
         msgspec.json.decode(text)
     except _REFUSED:
@@ -227,7 +227,7 @@ def _members_fast(data: bytes, opening: int) -> list[Member]:
         else:
             match = _MEMBER.match(data, at)
             start, value = (match.start(1), match.end()) if match else (at, at)
-        # A repeated key shows here: msgspec keeps its first place and its last value.
+        # A repeated key is noticed here: msgspec keeps its first position and its last value.
         if not data.startswith(view, value):
             raise Malformed("a key occurs twice")
         at = value + len(view)
@@ -239,7 +239,7 @@ def _members_fast(data: bytes, opening: int) -> list[Member]:
 
 @functools.lru_cache(1024)
 def _lead(key: str) -> bytes | None:
-    """Return what stands between a brace or comma and a member's value, as all programs lay it out.
+    """Return the text between a brace or comma and a member's value in the usual layout.
 
     None for a key that is written with escapes.
     """
@@ -276,7 +276,7 @@ def _items_slow(data: bytes, at: int) -> list[Span]:
 
 
 def _nothing(_: str) -> None:
-    """Stand in for a number whose value does not matter here, however long it is."""
+    """Return nothing for a number, whose value does not matter here, however many digits it has."""
 
 
 _POSITIONS = json.JSONDecoder(parse_int=_nothing, parse_float=_nothing)
@@ -314,7 +314,7 @@ def check_utf8(data: bytes) -> None:
 
 
 def whole_characters(data: bytes, *, final: bool) -> int:
-    """Return how many bytes of UTF-8 are whole characters: less than all only where more is to come.
+    """Return how many bytes are whole characters of UTF-8; fewer than all only if they are not `final`.
 
     Raises `Malformed` for bytes that are not UTF-8.
     """

@@ -1,6 +1,6 @@
-"""Edits of one sidecar: what to change in its text, and the file written anew with all else as it was.
+"""Edits of one sidecar: which bytes of its text to change, and the file written with all others unchanged.
 
-Holds no lock and knows no database. Every write states the version that it replaces.
+Holds no lock and knows no database. Every write names the version that it replaces.
 """
 
 import marshal
@@ -33,7 +33,7 @@ _LIST_KEYS = (b'"messages"', b'"tool_calls"')
 
 @contextmanager
 def opened(path: Path, known: Stored, count: int, keys: Collection[str]) -> Iterator[Outline]:
-    """Outline a file for setting `keys`, its transcript unread; `Conflict` if it is not the version known.
+    """Outline a file in order to set `keys`, with its transcript unread; `Conflict` for another version.
 
     `count` is how many messages that version has.
     """
@@ -64,7 +64,7 @@ def set_keys(source: Outline, values: Mapping[str, bytes]) -> list[Edit]:
 
 
 def append(source: Outline, lists: Mapping[str, Sequence[Any]], values: Mapping[str, bytes]) -> list[Edit]:
-    """Return the edits that add to the end of `lists` and set `values`; `Unreadable` for what is no list."""
+    """Return the edits that add to the end of `lists` and set `values`; `Unreadable` if one is not a list."""
     edits, new_lists = [], {}
     for key, items in lists.items():
         texts = _item_texts(key, items)
@@ -95,7 +95,7 @@ def _end_of_items(source: Outline, member: Member) -> int | None:
     if not beginning.startswith(b"["):
         raise Unreadable(source.path, f"{member.key} is not a list")
     closing, start, text = member.end - 1, member.end - 1, b""
-    while not text:  # the space before `]` is a few bytes in any file that a program wrote
+    while not text:  # programs write only a few bytes of space before `]`
         start = max(member.value, start - 64)
         text = source.read(start, closing).rstrip()
     last = start + len(text)
@@ -103,7 +103,7 @@ def _end_of_items(source: Outline, member: Member) -> int | None:
 
 
 def rewrite(source: Outline, edits: Sequence[Edit], count: int, *, backup: bool = False) -> Written:
-    """Replace a file by itself with `edits`; raise `Conflict` if it is no longer the version outlined.
+    """Apply `edits` to a file; raise `Conflict` if it is no longer the version that was outlined.
 
     `count` is how many messages it has then. With `backup` the old file stays as `<id>.json.bak`.
     """
@@ -142,7 +142,7 @@ def _write(
 ) -> Written:
     edits = sorted(edits)
     bom = source.read(0, min(3, source.stored.signature.size)) == document.BOM
-    if bom and not (edits and edits[0].start == 0):  # what replaces the whole file stays as it is
+    if bom and not (edits and edits[0].start == 0):  # a text for the whole file is written as it is
         edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     with storing(f"cannot save session {path.stem}"):
         done = put(partial(_splice, source, edits))
@@ -155,7 +155,7 @@ def _moved(done: Replaced) -> FolderTimes:
 
 
 def _places_after(known: Stored, edits: Sequence[Edit], count: int) -> Stored:
-    """Return where messages and tool calls lie after the edits; no marks where an edit adds such a list."""
+    """Return where messages and tool calls are after the edits; no marks if an edit adds such a list."""
     transcript, marked = known.transcript, known.marks
     places = dict(zip(_LIST_KEYS, (transcript, known.tool_calls), strict=True))
     unknown = [key for key, place in places.items() if place is None]
@@ -169,12 +169,12 @@ def _places_after(known: Stored, edits: Sequence[Edit], count: int) -> Stored:
 
 
 def _marks_after(marked: bytes, edit: Edit, begin: int, count: int) -> bytes:
-    """Return the marks after an edit of a transcript's end, or of all of it, that leaves `count` messages."""
+    """Return the marks after an edit of a transcript, or of its end, that leaves `count` messages."""
     distance = edit.start - begin
     kept = marks.before(marked, distance)
     if not edit.text:
         return kept
-    # What is added to a list that has items begins with a comma, where a whole list has its bracket.
+    # Items that are added begin with a comma, a whole list with its bracket.
     array = edit.text if edit.text.startswith(b"[") else b"[" + edit.text[1:] + b"]"
     spans = document.items(array, Span(0, len(array)))
     added = [Span(start + distance, end + distance) for start, end in spans]
@@ -200,9 +200,9 @@ def _create(path: Path, write: files.Write) -> Replaced:
 
 
 def _keep_backup(path: Path, version: Signature) -> None:
-    """Keep this version of a file as its backup; raise `Changed`, and leave the backup before this one."""
+    """Keep this version of a file as its backup; for another version raise `Changed`, and keep nothing."""
     temporary = path.with_suffix(f".tmp.bak.{os.getpid()}.{threading.get_ident()}")
-    temporary.unlink(missing_ok=True)  # of a crashed process that had the same number
+    temporary.unlink(missing_ok=True)  # left by a process with the same number that crashed
     try:
         if _second(path, temporary) != version:
             raise files.Changed
@@ -213,7 +213,7 @@ def _keep_backup(path: Path, version: Signature) -> None:
 
 
 def _second(path: Path, name: Path) -> Signature:
-    """Give a file a second name, or a copy where the disk has none; return the version that has it."""
+    """Give a file a second name, or a copy if the disk has no links; return the version that got it."""
     try:
         os.link(path, name)
     except OSError as error:
@@ -295,7 +295,7 @@ def changed_keys(old: Session, new: Session) -> dict[str, Any]:
 
 
 def saved(loaded: Loaded, old: Session, new: Session, values: Mapping[str, bytes]) -> list[Edit]:
-    """Return the edits that set `values` and the transcript of `new`; what is unchanged keeps its bytes."""
+    """Return the edits that set `values` and the transcript of `new`; unchanged messages keep their bytes."""
     lists: dict[str, bytes] = {}
     if not _same(new.tool_calls, old.tool_calls):
         _check_replaceable(loaded, "tool_calls")
@@ -325,15 +325,15 @@ def _new_texts(loaded: Loaded, old: Sequence[Any], new: Sequence[Any]) -> Iterat
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: unlike `==`, 1 is not true, nor 1.0, and NaN is NaN."""
+    """Whether two values are the same JSON: unlike with `==`, 1 differs from true and 1.0, and NaN is NaN."""
     try:
         return marshal.dumps(one, 2) == marshal.dumps(other, 2)
-    except ValueError:  # something that JSON does not have; `encode` will name it
+    except ValueError:  # JSON has no such value; `encode` names it
         return False
 
 
 def truncated(source: Outline, keep: int) -> list[Edit]:
-    """Return the edit that keeps the first `keep` messages, none if there are no more."""
+    """Return the edit that keeps the first `keep` messages, or no edit if there are no more."""
     place = source.stored.transcript
     if place is None or keep >= source.total:
         return []
@@ -344,7 +344,7 @@ def truncated(source: Outline, keep: int) -> list[Edit]:
 
 
 def kept_tool_calls(source: Outline, keep: int) -> dict[str, bytes]:
-    """Return `tool_calls` without what belongs to a message from index `keep` on; nothing if all stays."""
+    """Return `tool_calls` without the calls of messages from index `keep` on, or nothing if all stay."""
     place = source.stored.tool_calls
     text = source.read(*place) if place else b""
     if not text.startswith(b"["):

@@ -1,10 +1,10 @@
-"""What lies where in a document: its members, its lists, and the count and marks of its messages.
+"""The layout of a document: where its members and lists are, and the count and marks of its messages.
 
 A document in memory is surveyed at once. One that is too large for that is read piece by piece, and only the
 message at hand and a quarter of a megabyte are held.
 
 In the usual layout, which the web UI and this library write, one pass finds the places and reads the values
-as well. Nothing is taken on trust there: what lies before and behind the lists is laid out again and
+as well. Nothing is taken on trust there: the text before and after the lists is laid out again and
 compared, and a list ends where its text is a whole list. So the result is that of the members, one by one.
 """
 
@@ -19,7 +19,7 @@ from .document import BOM, Member, Span
 Read = Callable[[int, int], bytes]
 LARGEST_AT_ONCE = 1 << 20
 PIECE = 1 << 18
-# The longest text before or behind the lists of the usual layout: all of its values fit into the index.
+# The longest text before or after the lists of the usual layout: all of its values fit into the index.
 LONGEST = 4096
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(document.KEY.pattern.decode())
@@ -30,7 +30,7 @@ _LIST_BEGIN, _BETWEEN_ITEMS, _LIST_END = b"[\n    ", b",\n    ", b"\n  ]"
 
 
 class Survey(NamedTuple):
-    """Where the lists of a document lie, None without one, and the count and marks of its messages.
+    """Where the lists of a document are, None for a missing one, and the count and marks of its messages.
 
     `members` are its members. They are empty if it has the usual layout, where `values` are those beside the
     lists, and `texts` those of the messages.
@@ -97,14 +97,14 @@ def survey_usual(data: bytes) -> Survey | None:
 
 
 def _small_object(text: bytes) -> dict[str, Any] | None:
-    """Return a short object of this layout in which no key comes twice, else None."""
+    """Return a short object of this layout in which no key occurs twice, else None."""
     found = document.object_laid_out(text) if len(text) <= LONGEST else None
     # In this layout, a key begins a line at this depth and nothing else does.
     return found if found is not None and text.count(b'\n  "') == len(found) else None
 
 
 def _end_of_messages(data: bytes, start: int) -> int:
-    """Return where they should end: searched from behind, since what lies there is short."""
+    """Return where the messages should end, searched from the end of the text, which is near."""
     end = data.rfind(_LIST_END + _TOOL_CALLS, start)
     return end + len(_LIST_END) if end >= 0 else _end_of_list(data, start)
 
@@ -114,7 +114,7 @@ def _end_of_list(data: bytes, start: int) -> int:
 
 
 def _tool_calls(data: bytes, at: int) -> tuple[Span | None, int] | None:
-    """Return where the list of tool calls lies that may come at `at`, and where the rest begins."""
+    """Return where the list of tool calls is, if it begins at `at`, and where the rest begins."""
     if not data.startswith(_TOOL_CALLS, at):
         return None, at
     start = at + len(_TOOL_CALLS)
@@ -168,7 +168,7 @@ def survey_pieces(read: Read, size: int, piece: int = PIECE) -> Survey:
 
 
 class _Cursor:
-    """A cursor over a text that is read as it moves on, and checked to be UTF-8.
+    """A cursor over a text that is read as the cursor moves, and checked to be UTF-8.
 
     In Latin-1 every byte is one character, so positions in the text are positions in the file.
     """
@@ -177,7 +177,7 @@ class _Cursor:
         self.at = 0
         self._read, self._size, self._piece = read, size, piece
         self._base, self._text = 0, ""
-        self._cut = b""  # the beginning of a character whose end is not read yet
+        self._cut = b""  # the first bytes of a character that is not completely read
 
     def open(self) -> None:
         """Move to the first member."""
@@ -202,7 +202,7 @@ class _Cursor:
         return self.peek() == closing
 
     def key(self) -> tuple[str, int, int]:
-        """Return a key, where it begins and where its value does, and move there."""
+        """Return a key and the positions of the key and its value, and move to the value."""
         self.peek()
         while True:
             match = _KEY.match(self._text, self.at - self._base)
@@ -215,7 +215,7 @@ class _Cursor:
         return key, start, self.at
 
     def value(self) -> Span:
-        """Return where the value lies that begins here, and move behind it."""
+        """Return the span of the value that begins here, and move past it."""
         self.peek()
         while True:
             try:
@@ -224,14 +224,14 @@ class _Cursor:
                 if not self._more():
                     raise
                 continue
-            # What is read of a number can be one itself: 1 of 1e5.
+            # A number can continue in the next piece: 1 of 1e5.
             if self._text.startswith(_BEHIND_VALUES, end - self._base) or not self._more():
                 break
         start, self.at = self.at, end
         return Span(start, end)
 
     def items(self) -> Iterator[Span]:
-        """Return where each item of the array lies that begins here, and move behind it."""
+        """Return the span of each item of the array that begins here, and move past the array."""
         self.peek()
         self.at += 1
         tried = 0
@@ -245,7 +245,7 @@ class _Cursor:
         self.at += 1
 
     def _items_held(self) -> Sequence[Span]:
-        """Return where the objects lie that are laid out as usual and held, all but the last, and move on.
+        """Return the spans of the objects in memory, all but the last, and move past them.
 
         Three times as fast as one by one. None are returned in any other layout.
         """
@@ -259,7 +259,7 @@ class _Cursor:
         return [Span(begin + each.start, begin + each.end) for each in document.located(data, 1, texts)]
 
     def skip_items(self) -> int:
-        """Move behind the array that begins here, and return where that is."""
+        """Move past the array that begins here, and return the position."""
         for _ in self.items():
             continue
         return self.at
@@ -276,13 +276,13 @@ class _Cursor:
             raise Malformed(f"a comma too many at byte {self.at}")
 
     def finish(self) -> None:
-        """Expect nothing more behind the object."""
+        """Raise `Malformed` if anything follows the object."""
         self.at += 1
         if self.peek():
             raise Malformed(f"more text after the object, at byte {self.at}")
 
     def _more(self) -> bool:
-        """Read on, as much again as is still held, and drop what lies behind; False at the end."""
+        """Read as much again as is still needed, and drop what was passed; False at the end."""
         end = self._base + len(self._text)
         held = self._text[self.at - self._base :]
         data = self._read(end, min(self._size, end + max(self._piece, len(held))))

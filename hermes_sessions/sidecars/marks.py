@@ -1,10 +1,10 @@
-"""Sparse byte offsets of a transcript's messages, packed to lie beside the session's row.
+"""Sparse byte offsets of a transcript's messages, packed into one column of the session's row.
 
-A mark is the index of a message and its distance from where the transcript begins, which a change of
-metadata leaves as it is. Between two marks lie at most `STEP` bytes or one message, so that a page costs its
-own bytes and at most twice `STEP`, whatever the sizes. Eight bytes of fixed width each: found by bisection
-with the rest left packed, more messages add to their end, fewer cut it. A transcript of 50 MB has 9 to 25 kB
-of them, and one of less than `STEP` none.
+A mark is the index of a message and its distance from the start of the transcript, which a change of metadata
+does not alter. Between two marks are at most `STEP` bytes or one message, so a page costs its own bytes and
+at most twice `STEP`, whatever the sizes. Each mark has eight bytes: bisection finds it without unpacking the
+others, appended messages extend the end, and removed messages cut it. A transcript of 50 MB has 9 to 25 kB of
+marks, one shorter than `STEP` has none.
 """
 
 import struct
@@ -17,11 +17,11 @@ from .document import Span
 
 STEP = 1 << 15
 _MARK = struct.Struct("<II")
-_FARTHEST = 2**32 - 1  # what comes behind it is not marked, only slower
+_FARTHEST = 2**32 - 1  # messages beyond it get no marks, and are only slower to read
 
 
 class Stretch(NamedTuple):
-    """The messages between two marks: the index of the first, how many, and where their bytes are."""
+    """The messages between two marks: the index of the first, their number, and where their bytes are."""
 
     first: int
     total: int
@@ -30,32 +30,32 @@ class Stretch(NamedTuple):
 
 
 def extended(packed: bytes, index: int, messages: Iterable[Span]) -> tuple[bytes, int]:
-    """Return the marks with those of the messages from `index` on, and how many messages there are then.
+    """Return the marks with those of more messages, the first of which has `index`, and the new count.
 
-    `messages` are distances from where the transcript begins.
+    `messages` are distances from the start of the transcript.
     """
     first, begun = _last(packed)
-    found = bytearray(packed)
+    marks = bytearray(packed)
     number = index
     for start, end in messages:
         if end - begun > STEP and number > first and start <= _FARTHEST:
-            found += _MARK.pack(number, start)
+            marks += _MARK.pack(number, start)
             first, begun = number, start
         number += 1
-    return bytes(found), number
+    return bytes(marks), number
 
 
 def laid_out(lengths: Iterable[int], begin: int, between: int) -> bytes:
     """Return the marks of messages of these lengths, `between` bytes apart, the first at distance `begin`."""
     starts = list(accumulate((length + between for length in lengths), initial=begin))
-    found, first, begun = bytearray(), 0, 0
+    marks, first, begun = bytearray(), 0, 0
     while True:
-        # The first that ends more than a step behind the last mark, if that is not the marked one itself.
+        # The first message that ends more than a step after the last mark, unless it is the marked one.
         number = max(first + 1, bisect_right(starts, begun + STEP + between) - 1)
         if number >= len(starts) - 1 or starts[number] > _FARTHEST:
-            return bytes(found)
+            return bytes(marks)
         first, begun = number, starts[number]
-        found += _MARK.pack(first, begun)
+        marks += _MARK.pack(first, begun)
 
 
 def _last(packed: bytes) -> tuple[int, int]:
@@ -73,7 +73,7 @@ def before(packed: bytes, distance: int) -> bytes:
 
 
 def around(packed: bytes, start: int, end: int, count: int, length: int) -> Stretch:
-    """Return the least that the marks can tell of the messages from index `start` up to `end`.
+    """Return the shortest stretch between marks that holds the messages from index `start` up to `end`.
 
     `count` and `length` are those of the whole transcript, in messages and bytes; `start` is less than `end`.
     """

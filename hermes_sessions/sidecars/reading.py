@@ -129,7 +129,7 @@ def _metadata(session_id: str, signature: Signature, values: Mapping[str, Any]) 
 def resolve_workspace(workspace: str) -> str:
     """Return the folder's absolute path, `~` expanded; one that cannot be resolved stays as it is."""
     try:
-        # Not by `Path`, in which a third of the time to index a small session went into this line.
+        # Not with `Path`, which took a third of the time of indexing a small session.
         expanded = os.path.expanduser(workspace)  # noqa: PTH111
         return workspace if expanded.startswith("~") else os.path.realpath(expanded)
     except (OSError, ValueError):  # the working folder was removed, or a NUL
@@ -235,7 +235,7 @@ def end_of_message(source: Outline, index: int) -> int:
 
 
 def _texts_around(source: Outline, start: int, end: int) -> tuple[int, Sequence[bytes | memoryview]]:
-    """Return the least texts to read that hold messages `start` to `end`, and the index of the first."""
+    """Return the fewest texts that include messages `start` to `end`, and the index of the first."""
     if source.texts is not None:
         return 0, source.texts
     _, stretch, text = _array_around(source, start, end)
@@ -246,14 +246,14 @@ def _texts_around(source: Outline, start: int, end: int) -> tuple[int, Sequence[
 
 
 def _array_around(source: Outline, start: int, end: int) -> tuple[int, Stretch, bytes]:
-    """Return a stretch of messages as an array of its own, and where in the file that would begin."""
+    """Return a stretch of messages as an array, and where in the file the array would begin."""
     if not source.stored.transcript or source.stored.marks is None:
         raise ValueError("the outline does not say where its messages are")
     begin, behind = source.stored.transcript
     stretch = marks.around(source.stored.marks, start, end, source.total, behind - begin)
     text = source.read(begin + stretch.start, begin + stretch.end)
     end = len(text)
-    while end and text[end - 1] in b", \t\r\n":  # in place: a page is often a third of a megabyte
+    while end and text[end - 1] in b", \t\r\n":  # not `rstrip`, which would copy a third of a megabyte
         end -= 1
     array = b"".join((b"[", memoryview(text)[:end], b"]"))
     return begin + stretch.start - 1, stretch, array

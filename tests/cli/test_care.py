@@ -53,7 +53,7 @@ def test_what_a_repair_did_is_said_in_a_line(count: int, kinds: list[str], words
 
 
 def test_why_tells_where_a_session_is(may: Path) -> None:
-    assert "shown with agent" in done(may, "why", "resumed")
+    assert "shown with `agent`" in done(may, "why", "resumed")
     assert parsed(may, "why", "nobody")["session_id"] == "nobody"
     assert run(may, "why", "../x").exit_code == 2
 
