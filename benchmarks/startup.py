@@ -6,6 +6,7 @@ neither can hide the other.
 """
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 from hermes_sessions.demo import write_home
 
 PROGRAM = str(Path(sys.executable).with_name("hermes-sessions"))
+# With compiled modules on the disk, as in any installation, whatever the shell says.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _fastest(ours: Sequence[str], floor: Sequence[str], runs: int) -> tuple[floa
 def _seconds(command: Sequence[str]) -> float:
     """Return the wall-clock time and the processor time of a command, together."""
     before, began = _processor_seconds(), time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began + _processor_seconds() - before
 
 

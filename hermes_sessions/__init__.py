@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Page,
         Project,
         Removed,
+        RepairReport,
         SyncReport,
         Trashed,
         Usage,
@@ -54,6 +55,7 @@ __all__ = [
     "Project",
     "ReadOnly",
     "Removed",
+    "RepairReport",
     "Session",
     "SessionRepository",
     "SessionsError",
@@ -76,7 +78,9 @@ _NAMES = {
     "messages": "title_from",
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
-    "results": "Filters Finding Hit Hits MessagePage Page Project Removed SyncReport Trashed Usage",
+    "results": (
+        "Filters Finding Hit Hits MessagePage Page Project Removed RepairReport SyncReport Trashed Usage"
+    ),
     "sources": "Source",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name

@@ -88,7 +88,7 @@ class Page(Sequence[Item]):
     next_cursor: str | None
     total: int
     warnings: tuple[str, ...] = ()
-    version: str = field(default="", compare=False)
+    version: str = field(default="", compare=False, repr=False)
     unchanged: bool = False
 
     @classmethod

@@ -1,5 +1,6 @@
 """Fixtures: fresh homes, copies of the samples, and the rule that CI skips nothing."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from flask.testing import FlaskClient
 from hermes_sessions import SessionRepository
 from webapp import create_app
 
-from .support import efforts, figures, schedule
+from .support import compiled, efforts, figures, schedule
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parent / "samples"
 
 efforts.register()
+Flask.jinja_options = {"bytecode_cache": compiled.Templates()}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker of pytest-xdist measured."""
     figures.receive(node.config, getattr(node, "workeroutput", {}))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what was collected: 5,000 tests, which live as long as the run."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -128,6 +136,14 @@ def client(app: Flask) -> FlaskClient:
 def filled(may: Path) -> Iterator[FlaskClient]:
     """A client of the application over the sample of May."""
     with SessionRepository.open(hermes_home=may) as repository:
+        yield create_app(repository).test_client()
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """A client of the application over the sample of May, one for all tests that only read."""
+    home = copy_sample("may", tmp_path_factory.mktemp("read"))
+    with SessionRepository.open(hermes_home=home) as repository:
         yield create_app(repository).test_client()
 
 

@@ -579,6 +579,7 @@ def test_deleting_everywhere_without_an_agent_moves_a_session_to_the_trash(
         sessions.delete_everywhere(own)
 
 
+@pytest.mark.slow
 def test_an_error_while_deleting_says_what_was_done_and_what_was_not(
     path: Path, sessions: SessionRepository
 ) -> None:

@@ -314,6 +314,7 @@ def test_a_page_of_a_version_that_the_index_does_not_know(sessions: SessionRepos
     check_marks(sessions)
 
 
+@pytest.mark.slow
 def test_messages_are_read_while_the_index_takes_no_write(sessions: SessionRepository) -> None:
     large(sessions)
     sessions.sync()

@@ -22,12 +22,20 @@ CLI = {f"hermes_sessions.cli{name}" for name in ("", ".main", ".groups", ".home"
 }
 
 
+# Runs the program, and prints which modules it has loaded when it ends.
+RUN = """
+import atexit, sys
+program, sys.argv = sys.argv[1], sys.argv[1:]
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+exec(compile(open(program).read(), program, "exec"))
+"""
+
+
 def loaded(home: Path, *words: str) -> set[str]:
     """Return the modules that the installed program imports for a verb, in a process of its own."""
-    command = [sys.executable, "-X", "importtime", str(PROGRAM), "--hermes-home", str(home), *words]
+    command = [sys.executable, "-c", RUN, str(PROGRAM), "--hermes-home", str(home), *words]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    rows = (line.rpartition("|") for line in result.stderr.splitlines() if line.startswith("import time:"))
-    return {name.strip() for _, _, name in rows}
+    return set(result.stderr.splitlines()[-1].split())
 
 
 def at_start() -> set[str]:

@@ -252,22 +252,22 @@ def test_a_wrong_argument_is_named(given: dict[str, Any], words: str, sessions: 
 # ---- the faces ------------------------------------------------------------------------------------------
 
 
-def test_the_api_answers_with_the_sums_and_their_total(filled: FlaskClient) -> None:
-    body = reply(filled.get("/api/usage?by=source"))
+def test_the_api_answers_with_the_sums_and_their_total(reader: FlaskClient) -> None:
+    body = reply(reader.get("/api/usage?by=source"))
     assert body.keys() == {"by", "since", "usage", "total"}
     assert (body["by"], body["since"]) == ("source", None)
     assert sum(each["sessions"] for each in body["usage"]) == body["total"]["sessions"]
-    listed = reply(filled.get("/api/sessions?agent=1&hidden=1"))["sessions"]
+    listed = reply(reader.get("/api/sessions?agent=1&hidden=1"))["sessions"]
     assert body["total"]["input_tokens"] == sum(each["input_tokens"] for each in listed)
-    shown = reply(filled.get("/api/sessions?agent=0"))["sessions"]
-    narrow = reply(filled.get("/api/usage?agent=0&hidden=0"))["total"]
+    shown = reply(reader.get("/api/sessions?agent=0"))["sessions"]
+    narrow = reply(reader.get("/api/usage?agent=0&hidden=0"))["total"]
     assert narrow["total_tokens"] == sum(each["input_tokens"] + each["output_tokens"] for each in shown)
-    late = reply(filled.get("/api/usage?since=1777000000.5"))
+    late = reply(reader.get("/api/usage?since=1777000000.5"))
     assert 0 < late["total"]["sessions"] < body["total"]["sessions"]
-    assert "by must be one of" in error(filled.get("/api/usage?by=hour"), 400)
+    assert "by must be one of" in error(reader.get("/api/usage?by=hour"), 400)
     for since in ("-1", "nan", "inf", "x", "1e30"):
         assert (
-            error(filled.get(f"/api/usage?since={since}"), 400)
+            error(reader.get(f"/api/usage?since={since}"), 400)
             == "since must be a number, 0 or more, or null"
         )
 

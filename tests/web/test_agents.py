@@ -151,6 +151,7 @@ def test_delete_removes_a_conversation_from_the_agent_and_keeps_all_of_it_in_the
     assert reply(client.post("/api/session/delete", json={"session_id": CHAIN[-1]})) == {"ok": True}
 
 
+@pytest.mark.slow
 def test_a_delete_that_the_agents_database_refuses_is_an_error(may: Path, client: FlaskClient) -> None:
     reply(client.post("/api/session/import_cli", json={"session_id": "resumed"}))
     with closing(sqlite3.connect(may / "state.db", isolation_level=None)) as agent:

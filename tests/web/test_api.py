@@ -32,8 +32,8 @@ from ..support.web import KEY, POSTS, error, reply, settings
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-def test_the_list_equals_the_web_uis_in_fields_and_order(filled: FlaskClient) -> None:
-    body = reply(filled.get("/api/sessions"))
+def test_the_list_equals_the_web_uis_in_fields_and_order(reader: FlaskClient) -> None:
+    body = reply(reader.get("/api/sessions"))
 
     assert body["sessions"] == expected("may", "all_sessions")
     assert body["cli_count"] == sum(entry["is_cli_session"] for entry in body["sessions"])
@@ -44,12 +44,12 @@ def test_the_list_equals_the_web_uis_in_fields_and_order(filled: FlaskClient) ->
     assert re.fullmatch(r"[+-]\d{4}", body["server_tz"])
 
 
-def test_all_pages_together_are_the_whole_list(filled: FlaskClient) -> None:
-    whole = reply(filled.get("/api/sessions"))["sessions"]
+def test_all_pages_together_are_the_whole_list(reader: FlaskClient) -> None:
+    whole = reply(reader.get("/api/sessions"))["sessions"]
     found: list[Any] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = reply(filled.get("/api/sessions", query_string={"limit": 10, "cursor": cursor}))
+        page = reply(reader.get("/api/sessions", query_string={"limit": 10, "cursor": cursor}))
         found += page["sessions"]
         cursor = page["next_cursor"]
     assert found == whole
@@ -72,8 +72,8 @@ def test_all_pages_together_are_the_whole_list(filled: FlaskClient) -> None:
         ("unknown=1", 47),
     ],
 )
-def test_the_list_is_filtered(filled: FlaskClient, query: str, count: int) -> None:
-    body = reply(filled.get(f"/api/sessions?{query}"))
+def test_the_list_is_filtered(reader: FlaskClient, query: str, count: int) -> None:
+    body = reply(reader.get(f"/api/sessions?{query}"))
     assert (len(body["sessions"]), body["total"]) == (count, count)
 
 
@@ -90,8 +90,8 @@ def test_the_list_is_filtered(filled: FlaskClient, query: str, count: int) -> No
         ("hidden=2", "hidden"),
     ],
 )
-def test_an_invalid_query_of_the_list_is_refused(filled: FlaskClient, query: str, named: str) -> None:
-    assert named in error(filled.get(f"/api/sessions?{query}"), 400)
+def test_an_invalid_query_of_the_list_is_refused(reader: FlaskClient, query: str, named: str) -> None:
+    assert named in error(reader.get(f"/api/sessions?{query}"), 400)
 
 
 def test_agent_made_sessions_are_counted(sessions: SessionRepository, client: FlaskClient) -> None:
@@ -180,10 +180,10 @@ def test_a_list_asks_once_whether_the_index_is_current(
 # ---- one session ----------------------------------------------------------------------------------------
 
 
-def test_a_whole_session_is_its_sidecar(filled: FlaskClient, may: Path) -> None:
+def test_a_whole_session_is_its_sidecar(reader: FlaskClient, may: Path) -> None:
     for path in sorted((may / "webui/sessions").glob("[!_]*.json")):
         sidecar = json.loads(path.read_bytes())
-        session = reply(filled.get(f"/api/session?session_id={path.stem}"))["session"]
+        session = reply(reader.get(f"/api/session?session_id={path.stem}"))["session"]
         for key in (
             "session_id",
             "messages",
@@ -197,8 +197,8 @@ def test_a_whole_session_is_its_sidecar(filled: FlaskClient, may: Path) -> None:
         assert (session["_messages_truncated"], session["_messages_offset"]) == (False, 0)
 
 
-def test_a_session_without_its_messages(filled: FlaskClient) -> None:
-    session = reply(filled.get("/api/session?session_id=df8748bd091c&messages=0"))["session"]
+def test_a_session_without_its_messages(reader: FlaskClient) -> None:
+    session = reply(reader.get("/api/session?session_id=df8748bd091c&messages=0"))["session"]
     assert session["message_count"] == 98
     assert session["pending_attachments"] == []
     assert "messages" not in session
@@ -217,9 +217,9 @@ def test_a_session_without_its_messages(filled: FlaskClient) -> None:
         ("msg_limit=10&msg_before=0", slice(0, 0), 0),
     ],
 )
-def test_a_page_of_messages(filled: FlaskClient, may: Path, query: str, wanted: slice, offset: int) -> None:
+def test_a_page_of_messages(reader: FlaskClient, may: Path, query: str, wanted: slice, offset: int) -> None:
     whole = json.loads((may / "webui/sessions/df8748bd091c.json").read_bytes())
-    session = reply(filled.get(f"/api/session?session_id=df8748bd091c&{query}"))["session"]
+    session = reply(reader.get(f"/api/session?session_id=df8748bd091c&{query}"))["session"]
     assert session["messages"] == whole["messages"][wanted]
     assert session["tool_calls"] == whole["tool_calls"]
     assert (session["_messages_offset"], session["_messages_truncated"]) == (offset, offset > 0)
@@ -250,17 +250,17 @@ def test_a_page_of_messages_decodes_no_other_messages(
     ],
 )
 def test_an_invalid_query_of_a_session_is_refused(
-    filled: FlaskClient, query: str, status: int, words: str
+    reader: FlaskClient, query: str, status: int, words: str
 ) -> None:
-    assert words in error(filled.get(f"/api/session?{query}"), status)
+    assert words in error(reader.get(f"/api/session?{query}"), status)
 
 
-def test_status_and_usage(filled: FlaskClient) -> None:
-    status = reply(filled.get("/api/session/status?session_id=40da32ec6de1"))
+def test_status_and_usage(reader: FlaskClient) -> None:
+    status = reply(reader.get("/api/session/status?session_id=40da32ec6de1"))
     assert status["session_id"] == "40da32ec6de1"
     assert (status["title"], status["model"], status["profile"]) == ("Untitled", "hermes-4-70b", "default")
     assert (status["message_count"], status["agent_running"]) == (24, False)
-    usage = reply(filled.get("/api/session/usage?session_id=40da32ec6de1"))
+    usage = reply(reader.get("/api/session/usage?session_id=40da32ec6de1"))
     assert (usage["input_tokens"], usage["output_tokens"]) == (131704, 35858)
     assert (usage["total_tokens"], usage["estimated_cost"]) == (131704 + 35858, 0.091272)
 
@@ -283,14 +283,14 @@ def test_an_export_is_an_attachment_that_imports_again(filled: FlaskClient) -> N
     assert "format" in error(filled.get("/api/session/export?session_id=df8748bd091c&format=exe"), 400)
 
 
-def test_projects_are_listed(filled: FlaskClient) -> None:
-    projects = reply(filled.get("/api/projects"))["projects"]
+def test_projects_are_listed(reader: FlaskClient) -> None:
+    projects = reply(reader.get("/api/projects"))["projects"]
     assert [project["name"] for project in projects] == ["Atlas", "Kitchen", "Büro / 事務所"]
     assert projects[0].keys() == {"project_id", "name", "color", "created_at"}
 
 
-def test_health(filled: FlaskClient) -> None:
-    body = reply(filled.get("/health"))
+def test_health(reader: FlaskClient) -> None:
+    body = reply(reader.get("/health"))
     assert (body["status"], body["sessions"]) == ("ok", 47)
     assert body["uptime_seconds"] >= 0
 

@@ -1,13 +1,13 @@
 """The list in a real browser: 20,000 sessions, filters, search while typing, live updates."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 from webapp.live import MOST_STREAMS
 
@@ -202,25 +202,39 @@ def test_quick_reloads_do_not_use_up_the_streams(browser: Browser, tmp_path: Pat
         expect(page.locator('.row[data-id="reloaded"]')).to_have_count(1)
 
 
+def pass_half_minutes(page: Page, done: Callable[[], bool]) -> None:
+    """Move the page's clock on until something is done: a poll is timed only when the last was answered."""
+    for _ in range(100):
+        page.clock.fast_forward(30_000)
+        page.wait_for_timeout(300)
+        if done():
+            return
+    pytest.fail("the page did not do it")
+
+
 def test_a_page_without_a_stream_polls_and_gets_a_stream_later(browser: Browser, may: Path) -> None:
+    answers: list[Response] = []
+
+    def keep(response: Response) -> None:
+        answers.append(response)
+
+    def answered(path: str) -> list[Response]:
+        return [each for each in answers if each.url.endswith(path)]
+
     with served(may) as url, strict_page(browser, url, allowed=FULL) as page:
+        page.on("response", keep)
         with ExitStack() as opened:
             for _ in range(MOST_STREAMS):
                 opened.enter_context(urlopen(f"{url}/api/sessions/gateway/stream"))
             page.clock.install()
-            with page.expect_response("**/sidebar?limit=1") as asked:
-                page.goto("/")
-            tag = asked.value.headers["etag"]
-            with page.expect_request("**/sidebar?limit=1") as again:
-                page.clock.fast_forward(30_000)
-            assert again.value.headers["if-none-match"] == tag
+            page.goto("/")
+            pass_half_minutes(page, lambda: len(answered("/sidebar?limit=1")) > 1)
+            first, second = answered("/sidebar?limit=1")[:2]
+            assert second.request.headers["if-none-match"] == first.headers["etag"]
             put_session(may, "polled", title="Asked for")
-            page.clock.fast_forward(30_000)
-            expect(page.locator('.row[data-id="polled"]')).to_have_count(1)
+            pass_half_minutes(page, lambda: page.locator('.row[data-id="polled"]').count() == 1)
             expect(page.locator("#offline")).to_be_hidden()
-        with page.expect_response("**/stream") as listening:
-            page.clock.fast_forward(30_000)
-        assert listening.value.ok
+        pass_half_minutes(page, lambda: any(each.ok for each in answered("/stream")))
         put_session(may, "told", title="Told of")
         expect(page.locator('.row[data-id="told"]')).to_have_count(1)
 

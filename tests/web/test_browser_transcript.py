@@ -299,6 +299,7 @@ def test_removing_later_messages_asks_first_and_can_be_undone(
     page: Page, repository: SessionRepository
 ) -> None:
     page.goto("/session/cut")
+    expect(page.locator(".latest")).to_be_attached()  # the page's script has begun
     page.get_by_label("Actions for message 5").click()
     page.get_by_role("link", name="Remove later messages").click()
     dialog = page.get_by_role("dialog")
@@ -337,6 +338,7 @@ def test_an_interrupted_turn_can_be_closed(page: Page, repository: SessionReposi
 
 
 def truncate(page: Page) -> None:
+    expect(page.locator(".latest")).to_be_attached()  # the page's script has begun
     page.get_by_label("Actions for message 2").click()
     page.get_by_role("link", name="Remove later messages").click()
 

@@ -585,6 +585,7 @@ def test_the_server_stops_with_streams_open(may: Path, kind: signal.Signals) -> 
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_worker_that_lost_its_master_ends_its_streams(may: Path) -> None:
     server = start(may, "--port", "0")
     with closing(Stream(address(server))) as stream:

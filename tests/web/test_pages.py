@@ -25,36 +25,36 @@ def titles(page: str) -> list[str]:
     return re.findall(r'class="row-title" dir="auto" href="/session/([^"?]+)["?]', page)
 
 
-def test_the_list_page_shows_the_sessions_in_order(filled: FlaskClient) -> None:
+def test_the_list_page_shows_the_sessions_in_order(reader: FlaskClient) -> None:
     query = "/api/sessions?archived=0&agent=1&limit=50"
-    wanted = [entry["session_id"] for entry in reply(filled.get(query))["sessions"]]
-    page = filled.get("/")
+    wanted = [entry["session_id"] for entry in reply(reader.get(query))["sessions"]]
+    page = reader.get("/")
     assert page.status_code == 200
     assert titles(page.text) == wanted
-    page = filled.get("/?source=webui")
+    page = reader.get("/?source=webui")
     assert titles(page.text) == [
-        entry["session_id"] for entry in reply(filled.get("/api/sessions?archived=0"))["sessions"]
+        entry["session_id"] for entry in reply(reader.get("/api/sessions?archived=0"))["sessions"]
     ]
     for words in ("Pinned", "Interrupted", "98 messages", "months ago", "gpt-5.4-mini", "Büro / 事務所"):
         assert words in page.text
 
 
-def test_the_list_page_filters_and_keeps_the_filters(filled: FlaskClient) -> None:
-    assert len(titles(filled.get("/?archived=1").text)) == 5
-    assert len(titles(filled.get("/?project_id=c7fdec99108d").text)) == 4
-    page = filled.get("/?profile=work&source=webui").text
+def test_the_list_page_filters_and_keeps_the_filters(reader: FlaskClient) -> None:
+    assert len(titles(reader.get("/?archived=1").text)) == 5
+    assert len(titles(reader.get("/?project_id=c7fdec99108d").text)) == 4
+    page = reader.get("/?profile=work&source=webui").text
     assert len(titles(page)) == 14
     assert 'href="/?source=webui"' in page
     assert 'href="/?profile=work"' in page
     assert re.search(r'href="/session/\w+\?profile=work&amp;source=webui"', page)
-    assert len(titles(filled.get("/?profile=work&source=cli").text)) == 5
-    assert "No conversation matches" in filled.get("/?profile=nobody").text
+    assert len(titles(reader.get("/?profile=work&source=cli").text)) == 5
+    assert "No conversation matches" in reader.get("/?profile=nobody").text
     for query in ("archived=x", "cursor=x"):
-        assert filled.get(f"/?{query}").status_code == 400
+        assert reader.get(f"/?{query}").status_code == 400
 
 
-def test_the_last_page_has_no_next_page(filled: FlaskClient) -> None:
-    first = filled.get("/?archived=all&source=webui").text
+def test_the_last_page_has_no_next_page(reader: FlaskClient) -> None:
+    first = reader.get("/?archived=all&source=webui").text
     assert len(titles(first)) == 47
     assert 'rel="next"' not in first
 

@@ -296,8 +296,8 @@ def test_the_parts_of_a_message_on_the_page(sessions: SessionRepository, client:
         assert markup in page, markup
 
 
-def test_a_pending_message_is_shown(filled: FlaskClient) -> None:
-    page = filled.get("/session/6e9160d23644").text
+def test_a_pending_message_is_shown(reader: FlaskClient) -> None:
+    page = reader.get("/session/6e9160d23644").text
     assert "not answered yet" in page
     assert "Rotate the staging keys, please." in page
 
