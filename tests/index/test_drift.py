@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -242,23 +244,30 @@ class TwoPrograms(RuleBasedStateMachine):
         self.sessions.close()
         shutil.rmtree(self.home)
 
+    @contextmanager
+    def foreign_change(self) -> Iterator[None]:
+        """Take turns as two programs do: a file system in memory fits a change of each into one tick."""
+        wait_for_tick(self.home)
+        yield
+        wait_for_tick(self.home)
+
     @rule(name=names, title=st.sampled_from(["x", "y"]), count=st.integers(0, 2))
     def foreign_write(self, name: str, title: str, count: int) -> None:
-        write_document(self.sessions, name, title=title, messages=turns(count))
+        with self.foreign_change():
+            write_document(self.sessions, name, title=title, messages=turns(count))
         self.truth[name] = (title, count)
-        wait_for_tick(self.home)
 
     @rule(name=names)
     def foreign_delete(self, name: str) -> None:
-        (folder_of(self.sessions) / f"{name}.json").unlink(missing_ok=True)
+        with self.foreign_change():
+            (folder_of(self.sessions) / f"{name}.json").unlink(missing_ok=True)
         self.truth.pop(name, None)
-        wait_for_tick(self.home)
 
     @rule(name=names)
     def foreign_damage(self, name: str) -> None:
-        write(self.sessions, name, '{"title": ')
+        with self.foreign_change():
+            write(self.sessions, name, '{"title": ')
         self.truth[name] = None
-        wait_for_tick(self.home)
 
     @rule(name=names, title=st.sampled_from(["x", "y", "z"]))
     def rename(self, name: str, title: str) -> None:

@@ -299,7 +299,7 @@ def test_removing_later_messages_asks_first_and_can_be_undone(
     page: Page, repository: SessionRepository
 ) -> None:
     page.goto("/session/cut")
-    expect(page.locator(".latest")).to_be_attached()  # the page's script has begun
+    wait_for_script(page)
     page.get_by_label("Actions for message 5").click()
     page.get_by_role("link", name="Remove later messages").click()
     dialog = page.get_by_role("dialog")
@@ -337,8 +337,12 @@ def test_an_interrupted_turn_can_be_closed(page: Page, repository: SessionReposi
     assert repository.summary("torn").pending_user_message is None
 
 
+def wait_for_script(page: Page) -> None:
+    """Wait until the script of a transcript, which is loaded after the page, listens to clicks."""
+    expect(page.locator(".latest")).to_be_attached()
+
+
 def truncate(page: Page) -> None:
-    expect(page.locator(".latest")).to_be_attached()  # the page's script has begun
     page.get_by_label("Actions for message 2").click()
     page.get_by_role("link", name="Remove later messages").click()
 
@@ -375,6 +379,8 @@ def test_a_form_for_an_outdated_transcript_is_refused_and_the_page_can_be_reload
         first.get_by_role("link", name="Remove later messages").click()
         first.get_by_role("button", name="Remove 2 messages").click()
         expect(first.locator(".message")).to_have_count(6)
+        if scripts:
+            wait_for_script(second)
         act(second)
         if scripts:
             refused = second.locator(".toast.bad")
@@ -397,6 +403,7 @@ def test_an_open_dialog_does_not_remove_messages_that_arrived_later(
     write_document(repository, "waits", title="Waits", messages=turns(4))
     with strict_page(browser, url, allowed=REFUSED) as page:
         page.goto("/session/waits")
+        wait_for_script(page)
         truncate(page)
         remove = page.get_by_role("button", name="Remove 2 messages")
         expect(remove).to_be_visible()
