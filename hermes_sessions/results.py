@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Literal, TypedDict, TypeVar, overload
+from typing import Any, ClassVar, Literal, TypedDict, TypeVar, overload
 
 from .errors import InvalidValue
 from .fields import check_choice, check_flag, check_text
@@ -22,6 +22,17 @@ ExportFormat = Literal["json", "markdown", "html"]
 
 # `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
 MATCH_START, MATCH_END = "\x02", "\x03"
+
+
+class _AsDict:
+    """A dataclass that becomes a JSON object."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON, by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 class FilterFields(TypedDict, total=False):
@@ -164,7 +175,7 @@ class Hits(list[Hit]):
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class Project(_AsDict):
     """A named group of sessions.
 
     `color` is `#` and 3 to 8 hex digits, or None; `created_at` is in seconds since the epoch.
@@ -174,10 +185,6 @@ class Project:
     name: str
     color: str | None
     created_at: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the project as the web UI's client reads it."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +197,7 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(_AsDict):
     """The sums over the sessions of one `key`: a day, a model, and so on; None for sessions without one.
 
     `estimated_cost` sums the `priced` sessions, whose cost is known; None if no session has a known cost.
@@ -210,10 +217,8 @@ class Usage:
         return self.input_tokens + self.output_tokens
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return {item.name: getattr(self, item.name) for item in fields(self)} | {
-            "total_tokens": self.total_tokens
-        }
+        """Return the fields for JSON, and the total of the tokens."""
+        return {**_AsDict.as_dict(self), "total_tokens": self.total_tokens}
 
 
 def total_usage(parts: Iterable[Usage]) -> Usage:
@@ -246,7 +251,7 @@ class TrashReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trashed:
+class Trashed(_AsDict):
     """A session in the trash: when (seconds since the epoch) and why it was deleted, its size in bytes."""
 
     session_id: str
@@ -255,10 +260,6 @@ class Trashed:
     deleted_at: float
     why: TrashReason
     size: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +331,7 @@ REPAIRED_IN_FOLDERS = frozenset({FindingKind.DEBRIS, FindingKind.UNSEEN_VERSION,
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(_AsDict):
     """A problem that `check` found: its kind, the session it is about, what it means, and what fixes it.
 
     A `note` is worth knowing, and not a problem.
@@ -341,10 +342,6 @@ class Finding:
     meaning: str
     remedy: str
     note: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

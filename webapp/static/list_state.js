@@ -113,7 +113,7 @@ export class ListState {
     const last = this.chunks.findLastIndex((chunk) => visible.includes(chunk));
     const rows = this.chunks.slice(0, last + 1).reduce((sum, chunk) => sum + chunk.count, 0);
     if (isSearch(this.filters) || (last > 0 && rows > MAX_ROWS)) {
-      this.stale = true;
+      this.stale = !this.chunks[0] || !visible.includes(this.chunks[0]);
       return { scope: "chunks", chunks: this.chunks.filter((chunk) => chunk.loaded && visible.includes(chunk)) };
     }
     return { scope: "beginning", limit: Math.max(FIRST_ROWS, rows), replaced: last + 1 };
