@@ -427,7 +427,7 @@ def test_a_stream_requires_a_login(sessions: SessionRepository) -> None:
 
 def test_streams_leave_no_descriptor_open(sessions: SessionRepository, client: FlaskClient) -> None:
     def open_descriptors() -> int:
-        sessions._home.engine.dispose()  # the pool keeps as many connections as were in use at once: one or two
+        sessions._home.engine.dispose()  # its pool keeps as many as were in use at once: one or two
         return len(handles())
 
     def come_and_go() -> None:
