@@ -112,8 +112,8 @@ def resolve(
         state_dir=state,
         database_url=database_url,
         profile=_checked_profile(profile or environ.get("HERMES_PROFILE") or DEFAULT_PROFILE),
-        default_workspace=str(_folder(environ.get("HERMES_WEBUI_DEFAULT_WORKSPACE") or "~")),
-        default_model=environ.get("HERMES_WEBUI_DEFAULT_MODEL") or None,
+        default_workspace=str(_folder(_utf8(environ, "HERMES_WEBUI_DEFAULT_WORKSPACE") or "~")),
+        default_model=_utf8(environ, "HERMES_WEBUI_DEFAULT_MODEL") or None,
     )
 
 
@@ -148,6 +148,16 @@ def _checked_profile(name: str) -> str:
     if name in (".", "..") or "/" in name or not name.isprintable():
         raise InvalidValue("profile must be a printable name without /")
     return name
+
+
+def _utf8(environ: Mapping[str, str], name: str) -> str:
+    """Return a variable that sessions store as text; raise `InvalidValue` if its bytes are not UTF-8."""
+    value = environ.get(name, "")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:  # Python decodes other bytes as lone surrogates
+        raise InvalidValue(f"{name} must be UTF-8 text") from error
+    return value
 
 
 def _folder(path: str | Path) -> Path:

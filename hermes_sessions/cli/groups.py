@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from .encoding import accept_only_utf8
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -47,7 +49,7 @@ class LazyGroup(OrderedGroup):
             return None
         module, _, name = self.verbs[cmd_name].place.partition(":")
         command: click.Command = getattr(import_module(f".{module}", __package__), name)
-        return command
+        return accept_only_utf8(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs and their summaries."""

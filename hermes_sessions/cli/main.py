@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
+from .encoding import accept_only_utf8, use_utf8
 from .groups import LazyGroup, Verb
 from .home import SelectedHome
 
@@ -51,6 +52,12 @@ VERBS: Mapping[str, Verb] = {
 class Program(LazyGroup):
     """The whole program: an error of the library ends it with a message and an exit code."""
 
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        """Run the program, by default with the arguments of this process."""
+        if args is None:
+            use_utf8()
+        return super().main(args, *others, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
         from ..errors import InvalidId, InvalidValue, SessionsError
@@ -88,3 +95,6 @@ def main(context: click.Context, state_dir: str | None, hermes_home: str | None,
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper in a program
     context.obj = SelectedHome(state_dir, hermes_home, profile)
+
+
+accept_only_utf8(main)

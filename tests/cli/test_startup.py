@@ -17,7 +17,7 @@ HEAVY = {"alembic", "flask", "rich", "filelock", "jinja2", "pygments", "markdown
 HEAVIER = {*HEAVY, "sqlalchemy", "msgspec", "sqlite3", "asyncio", "json", "pathlib", "dataclasses"}
 # Parts of the library that a list can do without.
 UNNEEDED = ("care", "demo", "webapp", "search.sync", "search.run", "changes.change", "changes.adopting")
-CLI = {f"hermes_sessions.cli{name}" for name in ("", ".main", ".groups", ".home")} | {
+CLI = {f"hermes_sessions.cli{name}" for name in ("", ".main", ".groups", ".home", ".encoding")} | {
     "hermes_sessions.loading"
 }
 
