@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..loading import load_on_use
 
 if TYPE_CHECKING:
-    from .answers import answered, group_answers
+    from .answers import WaitingResults, group_answers
     from .content import (
         Call,
         Message,
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from .export import check_format, export_session
     from .pictures import number_pictures
     from .redact import mask, mask_all, may_hold_credential
-    from .rendering import markdown_renderer
+    from .rendering import STEPS_A_PAGE, STEPS_ON_REQUEST, markdown_renderer
 
 __all__ = [
+    "STEPS_A_PAGE",
+    "STEPS_ON_REQUEST",
     "Call",
     "Message",
     "RawMessage",
     "Result",
-    "answered",
+    "WaitingResults",
     "as_text",
     "cards_by_message",
     "check_format",
@@ -52,7 +54,7 @@ __all__ = [
 ]
 
 _NAMES = {
-    "answers": "answered group_answers",
+    "answers": "WaitingResults group_answers",
     "content": (
         "Call Message RawMessage Result as_text cards_by_message message_of_card message_text "
         "one_line read_message read_messages title_from tool_names"
@@ -60,7 +62,7 @@ _NAMES = {
     "export": "check_format export_session",
     "pictures": "number_pictures",
     "redact": "mask mask_all may_hold_credential",
-    "rendering": "markdown_renderer",
+    "rendering": "STEPS_A_PAGE STEPS_ON_REQUEST markdown_renderer",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name
     __getattr__ = load_on_use(__name__, _NAMES)

@@ -1,5 +1,6 @@
 """A session as text to keep elsewhere: JSON that can be imported, Markdown, or one HTML file by itself."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
@@ -14,7 +15,7 @@ from ..times import local_minute
 from .content import AUTHORS, Message, as_text, read_messages
 from .pictures import Picture, number_pictures
 from .redact import mask_all
-from .rendering import markdown_renderer
+from .rendering import STEPS_AN_EXPORT, markdown_renderer
 
 if TYPE_CHECKING:
     from .markdown import MarkdownRenderer
@@ -140,18 +141,21 @@ def _markdown_message(message: ExportedMessage) -> Iterator[str]:
             yield _fenced(section.text)
 
 
+_NUMBERED = re.compile(r"(data:image/[a-z]+);base64,~([0-9]{1,6})\)")
+
+
 def _with_pictures(message: ExportedMessage) -> str:
-    text = message.text
-    for number, address in enumerate(message.inside):
-        kind = address.partition(";")[0]
-        text = text.replace(f"{kind};base64,~{number})", f"{address})")
-    return text
+    def address(match: re.Match[str]) -> str:
+        number = int(match[2])
+        known = number < len(message.inside) and message.inside[number].startswith(f"{match[1]};")
+        return f"{message.inside[number]})" if known else match[0]
+
+    return _NUMBERED.sub(address, message.text)
 
 
 def _fenced(text: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
+    longest = max((len(match) for match in re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
     return f"{fence}\n{text.rstrip()}\n{fence}"
 
 
@@ -164,7 +168,7 @@ def _line(text: str) -> str:
 
 
 def _html(session: Session, mask: Mask) -> str:
-    renderer = markdown_renderer()
+    renderer = markdown_renderer(STEPS_AN_EXPORT)
     title = escape(mask(session.title))
     facts = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in _facts(session, mask).items())
     messages = "\n".join(_article(message, renderer) for message in _exported(session, mask))
@@ -173,10 +177,10 @@ def _html(session: Session, mask: Mask) -> str:
 
 
 def _article(message: ExportedMessage, renderer: "MarkdownRenderer") -> str:
-    if len(message.text) > LONGEST_FORMATTED:
-        text = f"<pre>{escape(message.text)}</pre>"
-    else:
-        text = str(renderer.html(clean_text(message.text), message.inside))
+    formatted = None
+    if len(message.text) <= LONGEST_FORMATTED:
+        formatted = renderer.html(clean_text(message.text), message.inside)
+    text = f"<pre>{escape(message.text)}</pre>" if formatted is None else str(formatted)
     pictures = "".join(f'<img alt="picture" src="{each}">' for each in message.pictures)
     attached = "".join(f"<p>Attached: {escape(name)}</p>" for name in message.attachments)
     folded = "".join(

@@ -8,14 +8,15 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import nh3
-from linkify_it import LinkifyIt  # type: ignore[import-untyped]  # it comes without types
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup
 from pygments.formatters import HtmlFormatter
@@ -23,6 +24,8 @@ from pygments.lexer import Lexer
 from pygments.lexers import find_lexer_class_by_name
 from pygments.token import STANDARD_TYPES, Text, _TokenType
 from pygments.util import ClassNotFound
+
+from .addresses import LONGEST_ADDRESS, address_at
 
 LONGEST_COLOURED = 10_000  # characters of one block: the worst single token of these takes 0.8 s
 # Processor time. Most code takes 2 microseconds a character, but 20,000 empty lines of C take a minute: code
@@ -42,30 +45,48 @@ _FORMATTER = HtmlFormatter(nowrap=True)
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,~([0-9]{1,6})")
 
 
+class _TooManySteps(Exception):
+    """A text takes more steps than its page has left."""
+
+
 @dataclass(slots=True)
 class MarkdownRenderer:
-    """Renders the texts of one page, which share the time in which code is coloured.
+    """Renders the texts of one page, which share its steps, and the time in which code is coloured.
 
-    `seconds` is how much processor time is left for that.
+    `steps` and `seconds` are how many steps and how much processor time are left.
     """
 
+    steps: int
     seconds: float = SECONDS_TO_COLOUR_A_PAGE
 
-    def html(self, text: str, pictures: Sequence[str] = ()) -> Markup:
-        """Return Markdown as sanitised HTML.
+    def html(self, text: str, pictures: Sequence[str] = ()) -> Markup | None:
+        """Return Markdown as sanitised HTML, None if that takes more steps than are left.
 
         An image `data:image/png;base64,~N` shows the address `pictures[N]`; any other image becomes a link.
         HTML in the text is escaped. Code in a known language is coloured while there is time left.
         """
-        html = _MARKDOWN.render(text, {"rendering": _Rendering(self, pictures)})
+        try:
+            self.take(len(_MARKUP.findall(text)))
+            html = _MARKDOWN.render(text, {"rendering": _Rendering(self, pictures)})
+        except _TooManySteps:
+            return None
         return Markup(_sanitised(html, frozenset(pictures)))  # noqa: S704  # nh3 has just sanitised it
+
+    def take(self, steps: int) -> None:
+        """Use up some steps; raise an error, and use up none, if fewer are left."""
+        if steps > self.steps:
+            raise _TooManySteps
+        self.steps -= steps
+
+
+_MARKUP = re.compile(r"[!\"#$%&'()*+\-.:<=>@\[\\\]^_`{|}~\n]")
 
 
 @dataclass(slots=True)
 class _Rendering:
     """What one text needs while it is rendered: the page's renderer, and the addresses of its pictures."""
 
-    renderer: MarkdownRenderer = field(default_factory=MarkdownRenderer)
+    renderer: MarkdownRenderer
     pictures: Sequence[str] = ()
 
 
@@ -196,11 +217,54 @@ def _step_headings(state: StateCore) -> None:
             token.tag = f"h{level}"
 
 
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Parse a table; each row gets as many cells as the header, so `|\\n` times `|a` would be quadratic."""
+    if silent or not table(state, start, end, True):
+        return table(state, start, end, silent)
+    last = next((line for line in range(start, end) if state.isEmpty(line)), end)
+    columns = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
+    _renderer_of(state.env).take(columns * (last - start))
+    return table(state, start, end, silent)
+
+
+def _address(state: StateInline, silent: bool) -> bool:
+    """Make a link of an address in the text; links need a scheme, `main.py` is rarely meant as an address."""
+    if silent or state.linkLevel > 0 or state.src[state.pos] != ":":
+        return False
+    place = address_at(state.src, state.pos)
+    if place is None or place[1] > state.posMax:
+        return False
+    start, end = place
+    scheme, url = state.src[start : state.pos], state.src[start:end]
+    target = state.md.normalizeLink(url)
+    if not (state.md.validateLink(target) and state.pending.endswith(scheme)):
+        return False
+    state.pending = state.pending[: -len(scheme)]
+    state.push("link_open", "a", 1).attrs = {"href": target}
+    state.push("text", "", 0).content = state.md.normalizeLinkText(url)
+    state.push("link_close", "a", -1)
+    state.pos = end
+    return True
+
+
+def _renderer_of(env: Any) -> MarkdownRenderer:
+    rendering: _Rendering = env["rendering"]
+    return rendering.renderer
+
+
+class _Parser(MarkdownIt):
+    """A parser that makes no link of a very long address: to encode its host takes quadratic time."""
+
+    def normalizeLink(self, url: str) -> str:  # noqa: N802  # markdown-it's name
+        """Return an address as ASCII, one that no link may have if it is too long."""
+        return super().normalizeLink(url) if len(url) <= LONGEST_ADDRESS else "javascript:"
+
+
 def _new_parser() -> MarkdownIt:
-    markdown = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True})
-    markdown.enable(["table", "strikethrough", "linkify"])
-    # Links need a scheme: `main.py` and `a@b.c` are rarely meant as addresses.
-    markdown.linkify = LinkifyIt({}, {"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
+    markdown = _Parser("commonmark", {"html": False, "breaks": True})
+    markdown.enable(["table", "strikethrough"])
+    markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    markdown.inline.ruler.after("text", "address", _address)
     markdown.core.ruler.push("step_headings", _step_headings)
     for name, rule in _RULES.items():
         markdown.add_render_rule(name, _adapted(rule))

@@ -5,9 +5,18 @@ import re
 import pytest
 
 from hermes_sessions.messages.markdown import LANGUAGES, MarkdownRenderer
+from hermes_sessions.messages.rendering import STEPS_A_PAGE
 
 from ..support.payloads import PAYLOADS
 from ..support.web import check_inert
+
+
+def rendered(text: str, renderer: MarkdownRenderer | None = None) -> str:
+    """Return a text as HTML; it must have few enough steps."""
+    html = (renderer or MarkdownRenderer(STEPS_A_PAGE)).html(text)
+    assert html is not None
+    return html
+
 
 REL = 'rel="noopener noreferrer nofollow"'
 RENDERED = {
@@ -19,6 +28,15 @@ RENDERED = {
     "HTML is text": ("<b>a</b>", "<p>&lt;b&gt;a&lt;/b&gt;</p>"),
     "a link": ("[a](https://b.example/)", f'<p><a href="https://b.example/" {REL}>a</a></p>'),
     "an address": ("see https://b.example/?x=1&y", f'href="https://b.example/?x=1&amp;y" {REL}>https'),
+    "an address in a sentence": ("(see https://b.example/x_(y)).", f'href="https://b.example/x_(y)" {REL}>'),
+    "an address in bold": ("**https://b.example**!", f'<strong><a href="https://b.example" {REL}>'),
+    "an address in Chinese": ("见 https://b.example/x。好", f'<a href="https://b.example/x" {REL}>'),
+    "a scheme within a word": ("xhttp://b.example", "<p>xhttp://b.example</p>"),
+    "an address without a host": ("http:// http://.", "<p>http:// http://.</p>"),
+    "a mail address with its scheme": ("mailto:a@b.example.", f'<a href="mailto:a@b.example" {REL}>'),
+    "another scheme": ("ftp://b.example x://y", "<p>ftp://b.example x://y</p>"),
+    "an address inside a link": ("[http://b.example](https://c.example)", f'"https://c.example" {REL}>http'),
+    "an address in code": ("`http://b.example`", "<p><code>http://b.example</code></p>"),
     "a mail address is written as one": ("[a](mailto:a@b.c)", f'<a href="mailto:a@b.c" {REL}>'),
     "a file's name is no address": ("main.py a@b.c", "<p>main.py a@b.c</p>"),
     "a link to this server leads nowhere": ("[a](/logout)", f"<p><a {REL}>a</a></p>"),
@@ -43,35 +61,60 @@ RENDERED = {
 @pytest.mark.parametrize("name", RENDERED)
 def test_markdown_becomes(name: str) -> None:
     text, wanted = RENDERED[name]
-    assert wanted in re.sub(r"<br>\n", "<br>", MarkdownRenderer().html(text))
+    assert wanted in re.sub(r"<br>\n", "<br>", rendered(text))
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_every_language_keeps_the_code(language: str) -> None:
     code = "if (x > 1) { return 'a'; } // b\n\t#include <c>\n\n"
-    html = MarkdownRenderer().html(f"```{language}\n{code}```")
+    html = rendered(f"```{language}\n{code}```")
     text = re.sub(r"<[^>]*>", "", html).replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'")
     assert text.rstrip("\n") == code.rstrip("\n")
 
 
 def test_colouring_ends_with_its_time_and_keeps_the_code() -> None:
     """The lexer of C takes 15 s over 9,000 empty lines."""
-    renderer = MarkdownRenderer()
-    html = renderer.html("```c\n" + "\n" * 9_000 + "int x;\n```")
+    renderer = MarkdownRenderer(STEPS_A_PAGE)
+    html = rendered("```c\n" + "\n" * 9_000 + "int x;\n```", renderer)
     assert renderer.seconds == 0
     assert html.count("\n") > 9_000
     assert "int x;" in html
-    assert "<span" not in renderer.html("```python\nif a: b\n```")
+    assert "<span" not in rendered("```python\nif a: b\n```", renderer)
 
 
 def test_a_long_block_is_not_coloured() -> None:
     code = "if a: b\n" * 3000
-    assert "<span" not in MarkdownRenderer().html(f"```python\n{code}```")
+    assert "<span" not in rendered(f"```python\n{code}```")
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_payload_becomes_an_element_that_acts(payload: str) -> None:
     for text in (payload, f"*{payload}*", f"[{payload}](https://a.example)", f"```{payload}\n{payload}\n```"):
-        html = MarkdownRenderer().html(text)
+        html = rendered(text)
         if "<" in html:
             check_inert(re.sub(r'href="(https?|mailto):[^"]*"', 'href="#"', html))
+
+
+def test_texts_of_a_page_are_rendered_while_there_are_steps_left() -> None:
+    renderer = MarkdownRenderer(steps=100)
+    assert renderer.html("*" * 101) is None
+    assert renderer.html("*a*") == "<p><em>a</em></p>\n"
+    assert renderer.steps == 98
+    assert renderer.html("a" * 1000) is not None, "prose takes no steps"
+    assert renderer.html("|a|b|\n|-|-|\n" + "|\n" * 20) is None, (
+        "the cells that are added to short rows count"
+    )
+
+
+def test_a_table_of_many_short_rows_is_not_filled_up() -> None:
+    columns = 300
+    text = "|a" * columns + "|\n" + "|-" * columns + "|\n" + "|\n" * 1000
+    assert columns * 1000 > STEPS_A_PAGE
+    assert MarkdownRenderer(STEPS_A_PAGE).html(text) is None
+
+
+def test_a_very_long_address_is_no_link() -> None:
+    """To encode a host name of 20,000 letters takes minutes."""
+    host = "\u00e9" * 20_000
+    for text in (f"http://{host}", f"[a](http://{host})", f"<http://{host}>", f"![a](http://{host})"):
+        assert "<a " not in rendered(text)

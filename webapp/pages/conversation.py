@@ -149,10 +149,13 @@ def _messages_values(session: Summary) -> dict[str, Any]:
     version = transcript_version.of(session)  # before they are read: a later message was not shown
     window = read_window(session.session_id, request.args)
     view = transcript.View(masker(), _picture_address(session.session_id))
+    formatted = whole_number(request.args, "formatted")
     return {
         "session": session,
         "window": window,
-        "messages": transcript.shown_messages(window.messages, window.offset, view, window.tool_calls),
+        "messages": transcript.shown_messages(
+            window.messages, window.offset, view, window.tool_calls, formatted
+        ),
         "interrupted": session.is_interrupted(),
         "version": version,
         "at": whole_number(request.args, "at"),

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hermes_sessions.fields import clean_text
 from hermes_sessions.messages import (
+    STEPS_A_PAGE,
+    STEPS_ON_REQUEST,
     Call,
     Message,
     Result,
-    answered,
+    WaitingResults,
     as_text,
     group_answers,
     markdown_renderer,
@@ -64,6 +66,7 @@ class ShownCall:
 class ShownMessage:
     """A message as the page shows it; `index` is its position in the whole transcript.
 
+    `is_plain` says that formatting takes more steps than the page has left: `html` is the text as written.
     The results under its calls are messages too: `last` is the index of the last one. `total` counts the
     characters of the text if `html` shows only its beginning. `pictures` are addresses.
     """
@@ -73,6 +76,7 @@ class ShownMessage:
     role: str
     author: str
     html: Markup
+    is_plain: bool
     total: int | None
     reasoning: Excerpt | None
     calls: Sequence[ShownCall]
@@ -93,24 +97,30 @@ class View:
 
 
 def shown_messages(
-    messages: Sequence[Any], offset: int, view: View, tool_calls: Sequence[Any] = ()
+    messages: Sequence[Any],
+    offset: int,
+    view: View,
+    tool_calls: Sequence[Any] = (),
+    formatted: int | None = None,
 ) -> Iterator[ShownMessage]:
     """Yield messages as a page shows them; the first has index `offset`.
 
-    `tool_calls` is the session's own list of calls.
+    `tool_calls` is the session's own list of calls. The message with index `formatted` is formatted even if
+    that takes more steps than the page has.
     """
-    renderer, left = markdown_renderer(), MOST_TEXT_A_PAGE
+    of_page, left = markdown_renderer(STEPS_A_PAGE), MOST_TEXT_A_PAGE
     names = tool_names(tool_calls)
     for group in group_answers(read_messages(messages, tool_calls, offset)):
         longest = max(SHORTEST_CUT, min(LONGEST_TEXT, left))
         left -= min(len(group[0][1].text), longest)
+        renderer = markdown_renderer(STEPS_ON_REQUEST) if group[0][0] == formatted else of_page
         yield _shown_message(group, view, renderer.html, names, longest=longest)
 
 
 def _shown_message(
     group: Sequence[tuple[int, Message]],
     view: View,
-    render: Callable[[str, Sequence[str]], Markup],
+    render: Callable[[str, Sequence[str]], Markup | None],
     names: Mapping[str, str],
     *,
     longest: int,
@@ -121,12 +131,14 @@ def _shown_message(
     part_count = len(message.part_pictures)
     count = len(inline_pictures) + len(message.result_pictures) + part_count
     addresses = [view.picture_address(index, number) for number in range(count)]
+    html = render(excerpt.text, addresses[: len(inline_pictures)])
     return ShownMessage(
         index=index,
         last=group[-1][0],
         role=message.role,
         author=clean_text(view.mask(message.author)),
-        html=render(excerpt.text, addresses[: len(inline_pictures)]),
+        html=escape(excerpt.text) if html is None else html,
+        is_plain=html is None,
         total=excerpt.total,
         reasoning=_reasoning(message, view.mask),
         calls=_calls(group, view.mask),
@@ -155,24 +167,25 @@ def _reasoning(message: Message, mask: Mask) -> Excerpt | None:
 # ---- calls ----------------------------------------------------------------------------------------------
 
 
+_Answer = tuple[int, Message, Result]
+
+
 def _calls(group: Sequence[tuple[int, Message]], mask: Mask) -> list[ShownCall]:
-    results = [(index, message, result) for index, message in group[1:] for result in message.results]
+    results = WaitingResults[_Answer](
+        (result.call_id, (index, message, result))
+        for index, message in group[1:]
+        for result in message.results
+    )
     return [_shown_call(call, _take_result(results, call, mask), mask) for call in group[0][1].calls]
 
 
-def _take_result(results: list[tuple[int, Message, Result]], call: Call, mask: Mask) -> ShownResult | None:
-    """Remove the result of a call from `results` and return it as it is shown."""
+def _take_result(results: WaitingResults[_Answer], call: Call, mask: Mask) -> ShownResult | None:
+    """Return the result of a call as it is shown, and remove it from `results`."""
     if call.snippet is not None:
-        return (
-            ShownResult(None, "", _excerpt(call.snippet, LONGEST_FOLDED, mask), None)
-            if call.snippet
-            else None
-        )
-    for place, (index, message, result) in enumerate(results):
-        if answered(result.call_id, [call.call_id]) is not None:
-            del results[place]
-            return _shown_result(index, message, result, {}, mask)
-    return None
+        shown = _excerpt(call.snippet, LONGEST_FOLDED, mask)
+        return ShownResult(None, "", shown, None) if call.snippet else None
+    found = results.take(call.call_id)
+    return _shown_result(*found, {}, mask) if found else None
 
 
 def _shown_call(call: Call, result: ShownResult | None, mask: Mask) -> ShownCall:
