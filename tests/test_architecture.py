@@ -69,6 +69,7 @@ ONLY_IN: dict[str, set[str]] = {
     "werkzeug": {"webapp"},
     "jinja2": {"webapp"},
     "gunicorn": {"webapp"},
+    "waitress": {"webapp"},
     "click": {"cli"},
     "rich": {"cli.terminal"},
 }

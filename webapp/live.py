@@ -1,7 +1,6 @@
 """Live updates of the list: one thread watches the store for all open streams of server-sent events."""
 
 import logging
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -220,7 +219,9 @@ def follow_sessions(probe: bool = False) -> schemas.StreamStatus | Response:
         return {"ok": True, "watcher_running": watcher.running, "fallback_poll_ms": FALLBACK_POLL_MS}
     if request.method == "HEAD":  # has no body, and so no end that could be noticed
         return Response(mimetype=EVENTS, headers=HEADERS)
-    listener = watcher.join(partial(_is_closed, request.environ.get("gunicorn.socket")))
+    # Servers that cannot tell notice it at the next write.
+    is_gone = request.environ.get("waitress.client_disconnected", lambda: False)
+    listener = watcher.join(is_gone)
     if listener is None:
         abort(503, "Too many pages are following the list. Fetch the list every 30 seconds instead.")
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy, which the stream outlives
@@ -240,19 +241,6 @@ def _stream(app: Flask, listener: Listener, last_id: str | None) -> Iterator[byt
     if last_id not in (None, version):
         yield _event(version, _entries(app))
     yield from app.extensions["hermes_live"].events(listener)
-
-
-def _is_closed(connection: socket.socket | None) -> bool:
-    """Whether the client closed its connection; False if the server does not offer its socket."""
-    if connection is None:
-        return False
-    try:
-        # Not the method of SSLSocket, which refuses flags: this asks for the end of the bytes below TLS.
-        return not socket.socket.recv(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:  # open: a client of events sends nothing
-        return False
-    except OSError:  # reset, or closed here already
-        return True
 
 
 def _event(version: str, entries: Entries) -> bytes:

@@ -1,16 +1,10 @@
-"""The production server: gunicorn with threads, the repository opened in the worker, never across a fork."""
+"""The production server: gunicorn's master, and workers that open the repository, never across a fork."""
 
-import ctypes
 import socket
 import sys
-from types import FrameType
 from typing import Any
-from urllib.parse import quote
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 
 from hermes_sessions.config import Config, ServerConfig
 from hermes_sessions.errors import InvalidValue, storing
@@ -20,13 +14,11 @@ from . import live
 from .app import create_app
 from .security.hosts import is_loopback
 from .security.passwords import stored_password
+from .worker import Worker, raise_descriptors
 
-# An open stream holds a thread as long as its page is open: 64 of them leave 32 for everything else. Threads
-# are started when they are first needed.
+# An open stream holds a thread as long as its page is open: 64 of them leave 32 for everything else.
 THREADS = live.MOST_STREAMS + 32
 STOP_SECONDS = 10
-LARGE_ANSWER = 8 << 20
-_C_LIBRARY = ctypes.CDLL(None)
 
 
 def serve(config: Config, server: ServerConfig) -> None:
@@ -43,6 +35,7 @@ def serve(config: Config, server: ServerConfig) -> None:
         )
     with _open(config) as sessions:  # before the workers: reports what is wrong, and imports a new home
         sessions.purge()
+    raise_descriptors()
     _Server(config, server, _listen(server)).run()
 
 
@@ -68,50 +61,6 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-class Worker(ThreadWorker):
-    """A worker that ends its streams when it is told to stop; it would wait for them otherwise."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop after the running requests."""
-        self._end_streams()
-        super().handle_exit(sig, frame)
-
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop now."""
-        self._end_streams()
-        super().handle_quit(sig, frame)
-
-    def is_parent_alive(self) -> bool:
-        """Whether the master still runs; a worker stops without it."""
-        alive = super().is_parent_alive()
-        if not alive:
-            self._end_streams()
-        return alive
-
-    def _end_streams(self) -> None:
-        app = getattr(self, "wsgi", None)  # a signal can arrive before the application is made
-        if isinstance(app, Flask):
-            live.close(app)
-
-
-def _return_memory(worker: Worker, request: Any, environ: Any, response: Any) -> None:  # noqa: ARG001  # gunicorn's
-    """Return the memory of a large answer to the system: glibc would keep 150 MB after a session of 50 MB."""
-    trim = getattr(_C_LIBRARY, "malloc_trim", None)  # only glibc has it, and needs it
-    if trim is not None and response.sent > LARGE_ANSWER:
-        trim(0)
-
-
-class AccessLog(Logger):
-    """The log of requests, a line each, without the query: it can contain what was searched for."""
-
-    FORMAT = '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
-
-    def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> Any:
-        """Return the values of the format. The path is quoted: a line break in it could forge a line."""
-        values = dict(super().atoms(resp, req, environ, request_time))
-        return values | {"U": quote(str(values["U"]).encode("latin-1", "replace"))}
-
-
 class _Server(BaseApplication):
     """A gunicorn server: a master that restarts workers that die, and workers with threads."""
 
@@ -130,15 +79,12 @@ class _Server(BaseApplication):
             "workers": self._server.workers,
             "threads": THREADS,
             "accesslog": self._server.access_log,
-            "access_log_format": AccessLog.FORMAT,
-            "logger_class": AccessLog,
             "graceful_timeout": STOP_SECONDS,
             "loglevel": "warning",
             "proc_name": "hermes-sessions",
             "control_socket_disable": True,  # it would be in the user's home
             "when_ready": self._print_address,
             "worker_exit": self._close,
-            "post_request": _return_memory,
         }
         known = self.cfg.settings  # older releases have no control socket
         for name, value in settings.items():
