@@ -12,6 +12,7 @@ from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
 
 from webapp.server import THREADS
+from webapp.worker import Worker
 
 
 def make_app(body: bytes, status: int) -> Flask:
@@ -37,7 +38,7 @@ class Bare(BaseApplication):
         """Set what `serve` sets."""
         settings: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": THREADS,
             "loglevel": "warning",
             "control_socket_disable": True,

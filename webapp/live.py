@@ -23,6 +23,7 @@ POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.5, 30.0
 FALLBACK_POLL_MS = 30_000  # how often a client without a stream should ask
 THREAD = "sessions-watch"
 EVENTS = "text/event-stream"
+EXTENSION = "hermes_live"
 
 CONNECTED, KEEP_ALIVE = b": connected\n", b": keep-alive\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # a proxy must pass on each event at once
@@ -198,12 +199,12 @@ class Watcher:
 def register(app: Flask) -> None:
     """Give `app` its watcher, which does nothing until there is a listener."""
     repository = app.extensions["hermes_sessions"]
-    app.extensions["hermes_live"] = Watcher(repository.version, partial(_entries, app), app.logger)
+    app.extensions[EXTENSION] = Watcher(repository.version, partial(_entries, app), app.logger)
 
 
 def close(app: Flask) -> None:
     """End every stream of `app` at once and for good; a signal handler may call this."""
-    app.extensions["hermes_live"].close()
+    app.extensions[EXTENSION].close()
 
 
 @routing.get(blueprint, "/api/sessions/gateway/stream", media=(JSON, EVENTS))
@@ -214,7 +215,7 @@ def follow_sessions(probe: bool = False) -> schemas.StreamStatus | Response:
     connects again with `Last-Event-ID` gets an event at once if it missed a change. With `probe`, answer as
     JSON whether changes are being watched. The status is 503 if too many streams are open.
     """
-    watcher: Watcher = current_app.extensions["hermes_live"]
+    watcher: Watcher = current_app.extensions[EXTENSION]
     if probe:
         return {"ok": True, "watcher_running": watcher.running, "fallback_poll_ms": FALLBACK_POLL_MS}
     if request.method == "HEAD":  # has no body, and so no end that could be noticed
@@ -240,7 +241,7 @@ def _stream(app: Flask, listener: Listener, last_id: str | None) -> Iterator[byt
     yield CONNECTED + b"id: " + version.encode() + b"\n\n"
     if last_id not in (None, version):
         yield _event(version, _entries(app))
-    yield from app.extensions["hermes_live"].events(listener)
+    yield from app.extensions[EXTENSION].events(listener)
 
 
 def _event(version: str, entries: Entries) -> bytes:

@@ -52,7 +52,7 @@ class Worker(BaseWorker):
 
     def _end_streams(self) -> None:
         app = getattr(self, "wsgi", None)  # a signal can arrive before the application is made
-        if isinstance(app, Flask):
+        if isinstance(app, Flask) and live.EXTENSION in app.extensions:
             live.close(app)
 
     def _log_request(self, entry: LogEntry) -> None:

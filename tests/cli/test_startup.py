@@ -13,7 +13,18 @@ from ..support.make import started
 from .running import PROGRAM
 
 # What takes long to import and only some verbs need. SQLAlchemy itself imports asyncio.
-HEAVY = {"alembic", "flask", "rich", "filelock", "jinja2", "pygments", "markdown_it", "gunicorn", "zoneinfo"}
+HEAVY = {
+    "alembic",
+    "flask",
+    "rich",
+    "filelock",
+    "jinja2",
+    "pygments",
+    "markdown_it",
+    "gunicorn",
+    "waitress",
+    "zoneinfo",
+}
 HEAVIER = {*HEAVY, "sqlalchemy", "msgspec", "sqlite3", "asyncio", "json", "pathlib", "dataclasses"}
 # Parts of the library that a list can do without.
 UNNEEDED = ("care", "demo", "webapp", "search.sync", "search.run", "changes.change", "changes.adopting")
