@@ -9,7 +9,7 @@ from .query import PIECE, MatchMode, Query, Term
 from .words import UNSPACED, fold, is_unspaced
 
 BEFORE, AFTER = 60, 140  # characters of a snippet before and after the match
-SURROUNDINGS = 5_000  # characters around a match that are masked: the longest private keys are shorter
+SURROUNDINGS = 5_000  # characters around a match in which blanks are counted as one
 
 # A word begins and ends where there is no letter beside it, and at the edge of an unspaced script.
 _WORD_START = rf"(?:(?<![^\W_])|(?<=[{UNSPACED}]))"
@@ -33,12 +33,13 @@ def _term_pattern(term: Term, mode: MatchMode) -> str:
 def make_snippet(text: str, pattern: re.Pattern[str], mask: Callable[[str], str]) -> str:
     """Return the part of a text around its first match, on one line, with marks around each match.
 
-    `mask` hides credentials. It is applied before the text is cut, so that no part of one is left.
+    `mask` hides credentials. It is applied to the whole text before it is cut: the lines of a private key are
+    recognised by its first line, however far away that is.
     """
     composed = unicodedata.normalize("NFC", text.replace(MATCH_START, "").replace(MATCH_END, ""))
-    start, end = _first_match(composed, pattern)
-    masked = mask(composed[max(0, start - SURROUNDINGS) : end + SURROUNDINGS])
-    line = " ".join(masked.split())
+    masked = mask(composed)
+    start, end = _first_match(masked, pattern)
+    line = " ".join(masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS].split())
     start, end = _first_match(line, pattern)
     cut_start, cut_end = _word_start(line, start - BEFORE), end + AFTER
     excerpt = "".join(_with_marks(line[cut_start:cut_end], pattern)).strip()

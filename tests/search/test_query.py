@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import InvalidValue
-from hermes_sessions.messages import read_message
+from hermes_sessions.messages import mask, read_message
 from hermes_sessions.results import MATCH_END, MATCH_START
 from hermes_sessions.search.indexed_text import LONGEST_TOOL, indexed_text
 from hermes_sessions.search.query import (
@@ -279,3 +279,11 @@ def test_text_is_masked_before_it_is_cut_and_marked() -> None:
         lambda text: text.replace(secret, "***"),
     )
     assert snippet == "the key *** here"
+
+
+def test_no_line_of_a_long_private_key_is_in_a_snippet() -> None:
+    lines = "\n".join(f"MIIEowIBAAKCAQEA{number:048d}" for number in range(1_000))
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----"
+    for text in (f"{key}\nneedle", f"needle\n{key}", key.replace("0500\n", "0500needle\n")):
+        snippet = make_snippet(text, match_pattern(parse("needle*"), MatchMode.SUBSTRING), mask)
+        assert "MIIEowIBAAKCAQEA" not in snippet
