@@ -81,7 +81,8 @@ class ServerConfig:
     """Where and how `serve` listens.
 
     `hosts` are the other names by which clients reach it. `password` comes from the environment, if it is set
-    there. `access_log` is a path or ``-`` for standard output, None for no log.
+    there. `access_log` is a path or ``-`` for standard output, None for no log. `trusted_proxies` are the IP
+    addresses and networks of proxies that are believed who their clients are.
     """
 
     host: str
@@ -90,6 +91,7 @@ class ServerConfig:
     hosts: tuple[str, ...] = ()
     workers: int = 1
     access_log: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
 
 
 def resolve(
@@ -125,10 +127,12 @@ def resolve_server(
     hosts: Sequence[str] = (),
     workers: int = 1,
     access_log: str | None = None,
+    trusted_proxy: Sequence[str] = (),
 ) -> ServerConfig:
     """Return where to listen: the arguments, else `HERMES_WEBUI_HOST` and `_PORT`, else 127.0.0.1:8787.
 
-    `HERMES_WEBUI_HOSTS` adds names to `hosts`, separated by commas or spaces. Raises `InvalidValue`.
+    `HERMES_WEBUI_HOSTS` adds names to `hosts`, and `HERMES_WEBUI_TRUSTED_PROXIES` addresses to
+    `trusted_proxy`, separated by commas or spaces. Raises `InvalidValue`.
     """
     text = environ.get("HERMES_WEBUI_PORT") or "8787"
     number = port if port is not None else int(text) if text.isdecimal() and len(text) <= 5 else -1
@@ -138,10 +142,15 @@ def resolve_server(
         host=host or environ.get("HERMES_WEBUI_HOST") or "127.0.0.1",
         port=number,
         password=environ.get("HERMES_WEBUI_PASSWORD") or None,
-        hosts=(*hosts, *environ.get("HERMES_WEBUI_HOSTS", "").replace(",", " ").split()),
+        hosts=(*hosts, *_words(environ, "HERMES_WEBUI_HOSTS")),
         workers=workers,
         access_log=access_log,
+        trusted_proxies=(*trusted_proxy, *_words(environ, "HERMES_WEBUI_TRUSTED_PROXIES")),
     )
+
+
+def _words(environ: Mapping[str, str], name: str) -> list[str]:
+    return environ.get(name, "").replace(",", " ").split()
 
 
 def _checked_profile(name: str) -> str:

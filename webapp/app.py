@@ -11,6 +11,7 @@ from hermes_sessions.repository import SessionRepository
 from . import api, error_responses, live, pages
 from .pages import notices, rendering, sidebar, usage
 from .security import headers, hosts, login_pages
+from .security.proxies import BehindProxies
 
 LARGEST_BODY = 20 * 1024 * 1024
 # The 15.2 MB of a list of 20,000 sessions become 1.5 MB in 19 ms by zstd, 1.6 MB in 47 ms by Brotli, 1.9 MB
@@ -26,14 +27,19 @@ COMPRESSION: Mapping[str, Any] = {
 
 
 def create_app(
-    repository: SessionRepository, *, password: str | None = None, hosts: Collection[str] = ()
+    repository: SessionRepository,
+    *,
+    password: str | None = None,
+    hosts: Collection[str] = (),
+    trusted_proxies: Collection[str] = (),
 ) -> Flask:
     """Return the application over an open repository, which the caller closes.
 
     Visitors are asked for `password` if it is given, else for the one that `set_password` stored in the state
     folder, if any. `hosts` are the names that the server is reached by beside 127.0.0.1, localhost and ::1;
-    ``0.0.0.0`` or ``::`` among them stands for every IP address. Raises `StorageError` if there is a password
-    and the key that signs logins can be neither read nor stored.
+    ``0.0.0.0`` or ``::`` among them stands for every IP address. `trusted_proxies` are the IP addresses and
+    networks of proxies that are believed who their clients are. Raises `InvalidValue` for other text there,
+    and `StorageError` if there is a password and the key that signs logins can be neither read nor stored.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
@@ -41,6 +47,7 @@ def create_app(
     app.extensions["hermes_sessions"] = repository
     app.before_request(_remove_refused_encodings)
     Compress(app)  # before the headers: what runs after a request runs in reverse order
+    app.wsgi_app = BehindProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]  # as Flask says
     _protect(app, password, hosts)
     error_responses.register(app)
     live.register(app)

@@ -118,8 +118,9 @@ class _Counting(Task):  # type: ignore[misc]  # waitress comes without types
             super().service()
         finally:
             request, channel = self.request, self.channel
+            environ = getattr(self, "environ", None) or {}  # in which the application corrects the address
             entry = LogEntry(
-                str(channel.addr[0]),
+                str(environ.get("REMOTE_ADDR", channel.addr[0])),
                 getattr(request, "command", "-") or "-",
                 getattr(request, "path", "-") or "-",
                 self.status.partition(" ")[0],

@@ -14,6 +14,7 @@ from . import live
 from .app import create_app
 from .security.hosts import is_loopback
 from .security.passwords import stored_password
+from .security.proxies import parse_network
 from .worker import Worker, raise_descriptors
 
 # An open stream holds a thread as long as its page is open: 64 of them leave 32 for everything else.
@@ -25,8 +26,11 @@ def serve(config: Config, server: ServerConfig) -> None:
     """Serve the home of `config` until SIGTERM or SIGINT, then end the process; port 0 takes a free port.
 
     Prints the address once it listens. Before that, raises `InvalidValue` if other machines can reach the
-    address and there is no password, and `StorageError` if the home or the port cannot be used.
+    address and there is no password, or if a trusted proxy is no address or network, and `StorageError` if the
+    home or the port cannot be used.
     """
+    for each in server.trusted_proxies:
+        parse_network(each)
     password = server.password or stored_password(config.state_dir)
     if password is None and not is_loopback(server.host):
         raise InvalidValue(
@@ -97,7 +101,12 @@ class _Server(BaseApplication):
         hosts = {self._server.host, *self._server.hosts}
         if not is_loopback(self._server.host):
             hosts.add(socket.gethostname())
-        return create_app(self._repository, password=self._server.password, hosts=hosts)
+        return create_app(
+            self._repository,
+            password=self._server.password,
+            hosts=hosts,
+            trusted_proxies=self._server.trusted_proxies,
+        )
 
     def _print_address(self, _arbiter: object) -> None:
         sys.stdout.write(f"Serving on {self._url} (stop with Ctrl+C)\n")

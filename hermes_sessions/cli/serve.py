@@ -22,6 +22,12 @@ from .home import SelectedHome
     help="Another host name of this server, such as a proxy's; repeatable.  [also: $HERMES_WEBUI_HOSTS]",
 )
 @click.option(
+    "--trusted-proxy",
+    multiple=True,
+    metavar="ADDRESS|NETWORK",
+    help="Believe X-Forwarded-For of this proxy; repeatable.  [also: $HERMES_WEBUI_TRUSTED_PROXIES]",
+)
+@click.option(
     "--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Number of processes."
 )
 @click.option("--access-log", metavar="FILE", help="Log requests to this file; - is standard output.")

@@ -2,10 +2,11 @@
 
 import math
 import re
+import threading
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from ..pages import rendering
 from .logins import COOKIE, LOGIN_SECONDS, Logins
@@ -13,6 +14,9 @@ from .passwords import Password, password_of
 from .throttle import LoginThrottle
 
 blueprint = Blueprint("login", __name__)
+
+MOST_AT_ONCE = 16  # logins that are compared or wait for it: each takes about 50 ms, two at once
+_comparing = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 WITHOUT_LOGIN = ("login.show", "login.log_in", "api.health.show_health", "static")
 
@@ -67,6 +71,15 @@ def log_in() -> Response:
     required = _login_required()
     if required is None:
         return rendering.see_other("/")
+    if not _comparing.acquire(blocking=False):  # or visitors who guess could keep every thread busy
+        raise ServiceUnavailable("Many visitors are logging in. Try again in a moment.", retry_after=1)
+    try:
+        return _compare(required)
+    finally:
+        _comparing.release()
+
+
+def _compare(required: LoginRequired) -> Response:
     address = request.remote_addr or ""
     if wait := required.throttle.attempt(address):
         raise TooManyRequests("Wait a minute, then try again.", retry_after=math.ceil(wait))
