@@ -45,8 +45,8 @@ def client_address(sender: str, forwarded: str, trusted: Collection[Network]) ->
     """Return the last address in the chain of proxies that is not trusted: what is before it can be made up.
 
     `sender` is who connected, and `forwarded` the header ``X-Forwarded-For``, to which each proxy appends who
-    connected to it. If every address is trusted, the first one is the client. The chain ends at a text that is
-    no address.
+    connected to it. If every address is trusted, the first one is the client. The chain ends at a text that
+    is no address.
     """
     address = sender
     for each in reversed(forwarded.split(",")):
