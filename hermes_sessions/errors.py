@@ -65,7 +65,11 @@ class Locked(StorageError):
 
 
 class Damaged(StorageError):
-    """A database file is corrupt."""
+    """A database file is corrupt; `file` is its name, without folders."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file} is corrupt ({reason}). Its next use rebuilds it from the session files")
+        self.file = file
 
 
 class Unconfirmed(OSError):

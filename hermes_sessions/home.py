@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from . import changes, messages, search
 from .agent import Agents
 from .changes import Projects, Store
 from .config import Config
-from .errors import NotFound
+from .errors import Damaged, NotFound
 from .fields import with_clean_title
 from .files import Locks
 from .index import (
@@ -20,6 +21,7 @@ from .index import (
     Lists,
     Progress,
     View,
+    damage,
     database,
     list_request,
     lists,
@@ -30,6 +32,12 @@ from .model import Session, Summary
 from .results import Filters, Hits, MessagePage, SyncReport
 from .settings import last_workspace
 
+# The calls of a repository that may be made again after a corrupt index was replaced: they change no session.
+READS = (
+    "list entries count usage version search complete_search summary get messages segments export trash "
+    "would_purge backup why check repair write_web_ui_index sync rebuild"
+).split()
+
 
 class OpenHome:
     """The parts of one home that the calls of a repository work on. Thread-safe."""
@@ -38,6 +46,7 @@ class OpenHome:
         """Create or upgrade the index of a home; `start` brings it in line with the files."""
         self.config = config
         self.engine = database.make_engine(config.index)
+        damage.watch(self.engine)
         self.agents = Agents(config, self.engine)
         self.searcher = search.Searcher(config, self.engine, self.agents)
         self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
@@ -45,13 +54,33 @@ class OpenHome:
         self.lists = Lists()
         self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
         try:
-            upgrades.upgrade(config, self.engine)
+            self._upgrade()
         except BaseException:
             self.close()
             raise
 
+    def _upgrade(self) -> None:
+        try:
+            upgrades.upgrade(self.config, self.engine)
+        except Damaged as error:
+            self.replace_damaged(error)
+            upgrades.upgrade(self.config, self.engine)
+
+    def replace_damaged(self, error: Damaged) -> None:
+        """Begin a new index if it is the index that is corrupt; else raise the error again."""
+        if error.file != Path(self.engine.url.database or "").name:
+            raise error
+        damage.replace(self.config, self.engine)
+
     def start(self, progress: Progress | None) -> None:
         """Bring the index in line with the files, tidy up, and begin to index in the background."""
+        try:
+            self._start(progress)
+        except Damaged as error:
+            self.replace_damaged(error)
+            self._start(progress)
+
+    def _start(self, progress: Progress | None) -> None:
         sync.expect_folder(self.engine, self.config.sessions_dir)
         self.freshness.catch_up(progress)
         changes.settle_leftovers(self.store)

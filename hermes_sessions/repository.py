@@ -11,8 +11,8 @@ from . import changes, fields, messages, search
 from .agent import Agent
 from .config import Config, resolve
 from .errors import InvalidId, InvalidValue
-from .home import OpenHome
-from .index import LARGEST_PAGE, Entries, Progress, upgrades, usage
+from .home import READS, OpenHome
+from .index import LARGEST_PAGE, Entries, Progress, damage, upgrades, usage
 from .model import Session, Summary
 from .results import (
     BackupReport,
@@ -44,6 +44,7 @@ RETENTION_SECONDS = 30 * 86_400
 T = TypeVar("T")
 
 
+@damage.survived(READS)
 class SessionRepository:
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""
 

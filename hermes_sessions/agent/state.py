@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from .. import json_text
@@ -125,7 +124,7 @@ class Agent:
                 deleted = _delete(Snapshot(connection, self._schema_of(connection)), session_id, copied)
                 connection.exec_driver_sql("COMMIT")
                 return deleted
-        except (DatabaseError, sqlite3.DatabaseError) as error:
+        except database.DATABASE_ERRORS as error:
             action = f"{_capitalized(self.label)} refused to delete session {session_id}"
             raise StorageError(f"{action}: {database.driver_text(error)}") from error
         finally:
@@ -137,11 +136,16 @@ class Agent:
     def reading(self) -> Iterator[Snapshot]:
         """Give out one state of the file for the block, on a connection that is closed after it."""
         self._check_file()
+        with self.errors(), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield Snapshot(connection, self._schema_of(connection))
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise `AgentUnavailable` for an error of the database in the block."""
         try:
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
-                yield Snapshot(connection, self._schema_of(connection))
-        except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            yield
+        except (*database.DATABASE_ERRORS, UnicodeDecodeError) as error:
             self._schema = None  # another program may have dropped a column
             raise self._unavailable(database.driver_text(error)) from error
 

@@ -1,6 +1,6 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
-from . import database, lists, rows, sync, upgrades, usage
+from . import damage, database, lists, rows, sync, upgrades, usage
 from .conversations import (
     ListedConversation,
     find_conversation,
@@ -34,6 +34,7 @@ __all__ = [
     "Place",
     "Progress",
     "View",
+    "damage",
     "database",
     "find_conversation",
     "is_settled",

@@ -3,23 +3,33 @@
 Only what sets up an engine for SQLite is about SQLite; the rest holds for any database.
 """
 
+import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DisconnectionError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from .. import json_text
-from ..errors import Damaged, InvalidValue, StorageError
+from ..errors import Damaged, InvalidValue, SessionsError, StorageError
 
 BUSY_MS = 5000
+# What SQLAlchemy and the driver raise for a corrupt file, among others: `OperationalError` is one of them.
+DATABASE_ERRORS = (DatabaseError, sqlite3.DatabaseError)
 IDS_PER_QUERY = 500  # in one `IN (...)`: far below every database's limit on parameters
 
 T = TypeVar("T")
@@ -45,6 +55,8 @@ def make_engine(where: str | Path) -> Engine:
         raise InvalidValue("database_url must be an SQLAlchemy URL whose driver is installed") from error
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
+    if parsed.database and not memory and not parsed.query:
+        _follow_file(engine, parsed.database)
     return engine
 
 
@@ -93,17 +105,53 @@ def _begin(connection: Connection) -> None:
     driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _follow_file(engine: Engine, path: str) -> None:
+    """Let the pool of an engine open its file again after another process put a new one in its place.
+
+    Such a process found the file corrupt. A file that was deleted is used on, as by every other process.
+    """
+
+    def note(_: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["inode"] = _inode(path)
+
+    def compare(_: sqlite3.Connection, record: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
+        inode = _inode(path)
+        if inode is not None and inode != record.info["inode"]:
+            raise DisconnectionError
+
+    event.listen(engine, "connect", note)
+    event.listen(engine, "checkout", compare)
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116  # a Path would take as long as the call
+    except OSError:
+        return None
+
+
+def diagnose_with(engine: Engine, diagnose: Callable[[], str | None]) -> None:
+    """Let `diagnose` say what is wrong with the file of an engine, after an error that damage may explain.
+
+    It returns a reason, None if the file is sound.
+    """
+    _DIAGNOSES[engine] = diagnose
+
+
+_DIAGNOSES: WeakKeyDictionary[Engine, Callable[[], str | None]] = WeakKeyDictionary()
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give out a connection whose reads see one state of the database; raise `StorageError`."""
-    with _errors_of(engine), engine.connect() as connection:
+    with errors_of(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give out a connection in a transaction, committed at the end of the block unless that raises."""
-    with _errors_of(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
+    with errors_of(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
         yield connection
 
 
@@ -130,22 +178,59 @@ def parameter(prefix: str, column: sa.Column[Any]) -> sa.BindParameter[Any]:
 
 
 @contextmanager
-def _errors_of(engine: Engine) -> Iterator[None]:
-    """Turn a database's errors into `StorageError`; errors of this program pass."""
+def errors_of(engine: Engine) -> Iterator[None]:
+    """Turn the errors of a database into `StorageError`; errors of this program pass.
+
+    Around one query of several stores that are read together, it names the store that failed.
+    """
     try:
         yield
-    except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
-        raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        # SQLite reports a corrupt file as DatabaseError; its subclasses mean a wrong statement.
-        if type(error) not in (DatabaseError, sqlite3.DatabaseError):
-            raise
-        raise Damaged(f"{_name(engine)} is corrupt ({driver_text(error)}). {_REBUILD}") from error
-    except UnicodeDecodeError as error:  # SQLite's message quotes the corrupt bytes
-        raise Damaged(f"{_name(engine)} is corrupt. {_REBUILD}") from error
+    except (SessionsError, OSError):
+        raise
+    except Exception as error:
+        reason = _damage(engine, error)
+        if reason is not None:
+            raise Damaged(_name(engine), reason) from error
+        if isinstance(error, OperationalError | PoolTimeout | sqlite3.OperationalError):
+            raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
+        raise
 
 
-_REBUILD = "Delete it: it will be rebuilt from the session files"
+# SQLite's result codes for a file that is no database, or that contradicts itself.
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+# Those that say nothing about the content of the file.
+_PASSING = frozenset(
+    {
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
+        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM),
+    }
+)
+
+
+def _damage(engine: Engine, error: Exception) -> str | None:
+    """Return why the file must be corrupt if an error says so or leads to it, else None.
+
+    A flipped byte in a name of the schema is "no such column", in a value an error of whoever decodes it.
+    """
+    if isinstance(error, UnicodeDecodeError):  # SQLite's message would quote the corrupt bytes
+        return "it contains text that is not UTF-8"
+    if _sqlite_code(error) in _CORRUPT:
+        return driver_text(error)
+    if is_passing(error):
+        return None
+    diagnose = _DIAGNOSES.get(engine)
+    return diagnose() if diagnose else None
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error says nothing about the content of the file: a lock, a full disk, its rights."""
+    return isinstance(error, PoolTimeout) or _sqlite_code(error) in _PASSING
+
+
+def _sqlite_code(error: Exception) -> int | None:
+    """Return SQLite's primary result code, None for an error that is not SQLite's."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _name(engine: Engine) -> str:

@@ -48,7 +48,7 @@ def revision(config: Config) -> str | None:
         if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
             return None  # a connection would create the file
         with database.reading(engine) as connection:
-            return _revision(connection)
+            return read_revision(connection)
 
 
 def outdated(config: Config) -> Finding | None:
@@ -70,7 +70,7 @@ def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> N
     _create_folders(config)
     if _is_newest(engine, known):
         return
-    with file_lock(_lock(config)):
+    with file_lock(lock_file(config)):
         if not _is_newest(engine, known):
             _migrate(config, engine, migrations, _to_newest)
 
@@ -84,7 +84,7 @@ def upgrade_index(config: Config) -> None:
 def downgrade_index(config: Config) -> None:
     """Remove all tables from the index of `config`, which the next opening fills from the files again."""
     _create_folders(config)
-    with _engine_for(config) as engine, file_lock(_lock(config)):
+    with _engine_for(config) as engine, file_lock(lock_file(config)):
         _is_newest(engine, revisions())
         _migrate(config, engine, None, _to_nothing)
 
@@ -104,13 +104,14 @@ def _create_folders(config: Config) -> None:
             folder.mkdir(parents=True, exist_ok=True)
 
 
-def _lock(config: Config) -> Path:
+def lock_file(config: Config) -> Path:
+    """Return the lock of whoever upgrades or replaces the index."""
     return config.locks_dir / "upgrade.lock"
 
 
 def _is_newest(engine: Engine, known: list[str]) -> bool:
     with database.reading(engine) as connection:
-        current = _revision(connection)
+        current = read_revision(connection)
     if current is not None and current not in known:
         raise NewerDatabase(
             f"the index has revision {current}, newer than {known[-1]} of this program. "
@@ -119,7 +120,8 @@ def _is_newest(engine: Engine, known: list[str]) -> bool:
     return current == known[-1]
 
 
-def _revision(connection: Connection) -> str | None:
+def read_revision(connection: Connection) -> str | None:
+    """Return the revision of an index, None if it has none."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     query = sa.select(sa.column("version_num", sa.String)).select_from(sa.table("alembic_version"))

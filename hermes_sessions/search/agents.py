@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from ..agent import Snapshot
 from ..index import database
@@ -69,9 +68,10 @@ def search_agent(
     try:
         text = _trigram_expression(snapshot, query) if by_parts else fts_expression(query, mode, {})
         return AgentMatches([] if text is None else _matches(snapshot, table, text, wanted, window))
-    except OperationalError as error:  # damaged, or made with a tokenizer that this SQLite lacks
+    except database.DATABASE_ERRORS as error:  # damaged, or made with a tokenizer that this SQLite lacks
+        reason = database.driver_text(error)
         matches = _scan(snapshot, query, wanted, window)
-        return matches._replace(warning=f"The agent's search index {table} cannot be used: {error.orig}")
+        return matches._replace(warning=f"The agent's search index {table} cannot be used: {reason}")
 
 
 def full_text_tables(snapshot: Snapshot) -> frozenset[str]:

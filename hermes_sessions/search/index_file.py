@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -9,8 +10,10 @@ from sqlalchemy import Connection, Engine
 from .. import files
 from ..config import Config
 from ..errors import storing
-from ..index import database
+from ..index import damage, database
 from . import tables
+
+MOST_KNOWN_WORDS = 200_000  # in memory
 
 
 class SearchFile:
@@ -32,17 +35,26 @@ class SearchFile:
         """Return a context that gives out a connection in a write transaction."""
         return database.writing(self._open())
 
+    def remember(self, words: set[str], engine: Engine) -> None:
+        """Count words as known that were committed, unless the file was replaced since."""
+        if engine is not self._engine:
+            return
+        if len(self.known_words) + len(words) > MOST_KNOWN_WORDS:
+            self.known_words.clear()
+        self.known_words |= words
+
     def close(self) -> None:
         """Close every connection that is not in use; the next use opens one."""
         if self._engine is not None:
             self._engine.dispose()
 
-    def remove(self) -> None:
-        """Remove the file; the next use creates an empty one."""
-        with self._opening:
+    def replace(self) -> None:
+        """Set a corrupt file aside; the next use creates an empty one. Raises `StorageError`."""
+        with self._opening, files.file_lock(self._lock_file):
             self.close()
             self._engine = None
-            _remove(self._path)
+            if diagnose(self._path) is not None:  # else another process was faster
+                damage.set_aside(self._path)
 
     def _open(self) -> Engine:
         """Return the file's engine, a new one if the file was removed or replaced since the last use."""
@@ -51,6 +63,7 @@ class SearchFile:
                 return self._engine
             self.close()
             engine = database.make_engine(self._path)
+            database.diagnose_with(engine, partial(diagnose, self._path))
             try:
                 self._prepare(engine)
             except BaseException:
@@ -73,6 +86,11 @@ class SearchFile:
             with database.writing(engine) as connection:
                 if tables.read_format(connection) == 0:
                     tables.create_tables(connection)
+
+
+def diagnose(path: Path) -> str | None:
+    """Return what is wrong with a search index, None if nothing is."""
+    return damage.examine(path, tables.faults)
 
 
 def _inode(path: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 
 from ..agent import Agents, Snapshot
 from ..errors import AgentUnavailable
-from ..index import ListedConversation, View, listed_conversations, listed_sessions, listed_summaries
+from ..index import (
+    ListedConversation,
+    View,
+    database,
+    listed_conversations,
+    listed_sessions,
+    listed_summaries,
+)
 from ..messages import Message, read_message
 from ..model import Summary
 from . import tables
@@ -62,7 +69,8 @@ class SearchRun:
         """Return at most `limit` results, the first of them at `offset`."""
         matches = list(islice(self.ranked(), offset, offset + limit))
         ids = [match.candidate.conversation_id for match in matches]
-        summaries = listed_summaries(self._index, view, ids)
+        with self._index_errors():
+            summaries = listed_summaries(self._index, view, ids)
         return RankedPage(matches, self._request, summaries, self._agent_messages(matches))
 
     def ranked(self) -> Iterator[RankedMatch]:
@@ -142,9 +150,14 @@ class SearchRun:
 
     def _listed(self, profile: str, session_ids: Mapping[str, object]) -> dict[str, ListedConversation]:
         """Return, of these sessions, the conversations that pass the filters, by session id."""
-        if profile == WEB_UI:
-            return listed_sessions(self._index, self._request.filters, session_ids)
-        return listed_conversations(self._index, self._request.filters, profile, session_ids)
+        with self._index_errors():
+            if profile == WEB_UI:
+                return listed_sessions(self._index, self._request.filters, session_ids)
+            return listed_conversations(self._index, self._request.filters, profile, session_ids)
+
+    def _index_errors(self) -> AbstractContextManager[None]:
+        """Keep an error of the index from becoming one of the agents whose snapshots are open around it."""
+        return database.errors_of(self._index.engine)
 
     # ---- messages -----------------------------------------------------------------------------------------
 
@@ -162,10 +175,11 @@ class SearchRun:
                 following[WEB_UI] = matches[-1].number
         for profile, snapshot in snapshots.items():
             if profile in cursors:
-                agent_matches = self._agent_matches(snapshot, mode, MatchWindow(size, cursors[profile]))
-                candidates.extend(self._agent_candidates(profile, snapshot, agent_matches))
-                if len(agent_matches) == size:
-                    following[profile] = agent_matches[-1].message_id
+                window = MatchWindow(size, cursors[profile])
+                agent_candidates, following_id = self._agent_window(profile, snapshot, mode, window)
+                candidates.extend(agent_candidates)
+                if following_id is not None:
+                    following[profile] = following_id
         return candidates, following
 
     def _web_ui_candidates(self, matches: Sequence[MessageMatch]) -> Iterator[Candidate]:
@@ -174,6 +188,19 @@ class SearchRun:
             if match.session_id in listed:
                 good = quality(match.relevance, match.sent_at, self._now)
                 yield Candidate(match.session_id, match.session_id, WEB_UI, match.position, good)
+
+    def _agent_window(
+        self, profile: str, snapshot: Snapshot, mode: MatchMode, window: MatchWindow
+    ) -> tuple[list[Candidate], int | None]:
+        """Return an agent's next window, and where the one after it begins; nothing of a corrupt one."""
+        try:
+            with self._agents.of_profile(profile).errors():
+                matches = self._agent_matches(snapshot, mode, window)
+                candidates = list(self._agent_candidates(profile, snapshot, matches))
+        except AgentUnavailable as error:
+            self.warnings[str(error)] = None
+            return [], None
+        return candidates, matches[-1].message_id if len(matches) == window.most else None
 
     def _agent_matches(self, snapshot: Snapshot, mode: MatchMode, window: MatchWindow) -> list[AgentMatch]:
         result = search_agent(snapshot, self._request.query, mode, self._request.messages, window)
@@ -201,11 +228,22 @@ class SearchRun:
                 segments.setdefault(profile, {})[message_id] = segment_id
         messages: dict[tuple[str, int], AgentMessage] = {}
         for profile, segment_of in segments.items():
-            with self._agents.of_profile(profile).reading() as snapshot:
-                for message_id, message in snapshot.messages_by_id(list(segment_of)).items():
-                    position = snapshot.index_of(segment_of[message_id], message_id)
-                    messages[profile, message_id] = AgentMessage(position, read_message(message))
+            try:
+                messages.update(self._messages_of(profile, segment_of))
+            except AgentUnavailable as error:  # corrupt there, or gone since: its hits are left out
+                self.warnings[str(error)] = None
         return messages
+
+    def _messages_of(
+        self, profile: str, segment_of: Mapping[int, str]
+    ) -> dict[tuple[str, int], AgentMessage]:
+        with self._agents.of_profile(profile).reading() as snapshot:
+            return {
+                (profile, message_id): AgentMessage(
+                    snapshot.index_of(segment_of[message_id], message_id), read_message(message)
+                )
+                for message_id, message in snapshot.messages_by_id(list(segment_of)).items()
+            }
 
 
 def _is_between(at: float, wanted: MessageFilter) -> bool:

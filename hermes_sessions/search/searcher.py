@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Engine
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .hits import HitOptions
     from .request import SearchRequest
     from .sync import SearchIndex
+
+T = TypeVar("T")
 
 
 class Searcher:
@@ -49,11 +51,17 @@ class Searcher:
 
     def search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
         """Return at most `limit` hits, the first of them at `offset`; raise `StorageError`."""
+        return self._on_sound_index(lambda: self._search(request, options, offset, limit))
+
+    def _on_sound_index(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns; if the search index is corrupt, begin a new one and call again."""
         try:
-            return self._search(request, options, offset, limit)
-        except Damaged:  # most likely the search index, which can be built again
+            return call()
+        except Damaged as error:
+            if error.file != self._config.search_file.name:
+                raise
             self._search_index.replace()
-            return self._search(request, options, offset, limit)
+            return call()
 
     def _search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
         from .hits import make_hits
@@ -70,11 +78,11 @@ class Searcher:
 
     def complete(self, progress: Progress | None = None) -> int:
         """Index all that is missing now, and return how many sessions could not be read."""
-        return self._search_index.complete(progress)
+        return self._on_sound_index(lambda: self._search_index.complete(progress))
 
     def rebuild(self) -> None:
         """Forget every message, and index all of them again in the background."""
-        self._search_index.clear()
+        self._on_sound_index(self._search_index.clear)
         self._indexer.complete()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ Files are read outside of transactions. What was read is stored only if no other
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
 
@@ -25,7 +25,6 @@ from .transcripts import added_messages, count_unchanged, in_batches, in_chunks,
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
 PATIENCE_SECONDS = 0.25  # how long a search waits for a file that is being indexed
 PASSES = 3
-KNOWN_WORDS = 200_000
 WORN_FROM = 10_000  # removed messages; fewer are never worth building the index again
 
 
@@ -41,6 +40,7 @@ class SearchIndex:
         self._file = SearchFile(config)
         self._updating = threading.RLock()
         self._changes: deque[FileChange] = deque()
+        self._added_words: set[str] = set()  # in the transaction that is open
         self._missing = 0
 
     def note(self, change: FileChange) -> None:
@@ -90,14 +90,14 @@ class SearchIndex:
         return len(stale)
 
     def replace(self) -> None:
-        """Remove the file, which is damaged; the next use begins a new one."""
+        """Set the file aside, which is corrupt; the next use begins a new one. Raises `StorageError`."""
         with self._updating:
-            self._file.remove()
+            self._file.replace()
 
     def clear(self) -> None:
         """Remove every message, so that all are read and indexed again."""
         with self._updating:
-            with self._file.writing() as connection:
+            with self._writing() as connection:
                 tables.clear_messages(connection)
             self._file.known_words.clear()
 
@@ -109,6 +109,17 @@ class SearchIndex:
         """Return a context that gives out a connection to the search index."""
         return self._file.reading()
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Give out a connection in a write transaction; the caller holds `_updating`.
+
+        Words count as known after the commit alone: a full disk takes back those of its transaction.
+        """
+        self._added_words.clear()
+        with self._file.writing() as connection:
+            yield connection
+        self._file.remember(self._added_words, connection.engine)
+
     # ---- what is missing ----------------------------------------------------------------------------------
 
     def _compare(self) -> list[StaleSession]:
@@ -117,7 +128,7 @@ class SearchIndex:
             return []
         # The sessions are listed while no other process can write here: else what it has just added would be
         # removed again.
-        with self._updating, self._file.writing() as connection:
+        with self._updating, self._writing() as connection:
             with database.reading(self._index) as index:
                 version, listed = rows.state(index).version, read_listed(index)
             plan = make_plan(listed, tables.all_entries(connection))
@@ -171,7 +182,7 @@ class SearchIndex:
 
     def _index_small(self, batch: Sequence[tuple[StaleSession, Outline]]) -> None:
         """Index files that are in memory, in one transaction."""
-        with self._file.writing() as connection:
+        with self._writing() as connection:
             first = tables.numbers_before_all(connection, sum(source.total for _, source in batch))
             for stale, source in batch:
                 entry = tables.find_entry(connection, stale.session_id)
@@ -203,7 +214,7 @@ class SearchIndex:
                 return
             digests = tables.message_digests(connection, entry)
         unchanged = count_unchanged(messages_of(source, 0), digests)
-        with self._file.writing() as connection:
+        with self._writing() as connection:
             if tables.find_entry(connection, stale.session_id) != entry:
                 return  # another process was faster
             tables.remove_messages_from(connection, entry, unchanged)
@@ -212,11 +223,11 @@ class SearchIndex:
         for chunk in in_chunks(messages_of(source, unchanged)):
             if not keep_going():
                 return  # the next pass finds these messages indexed and continues after them
-            with self._file.writing() as connection:
+            with self._writing() as connection:
                 number = tables.next_number(connection) if reserved is None else reserved
                 self._add(connection, entry, chunk, number)
             reserved = None if reserved is None else reserved + len(chunk)
-        with self._file.writing() as connection:
+        with self._writing() as connection:
             tables.set_signature(connection, entry, source.stored.signature)
 
     def _add(
@@ -224,12 +235,9 @@ class SearchIndex:
     ) -> None:
         """Store messages, numbered from `first` on, and the words that the file does not have yet."""
         tables.add_messages(connection, entry, chunk, first)
-        known = self._file.known_words
-        new = tables.words_of(chunk) - known
+        new = tables.words_of(chunk) - self._file.known_words - self._added_words
         tables.add_words(connection, new)
-        if len(known) + len(new) > KNOWN_WORDS:
-            known.clear()
-        known |= new
+        self._added_words |= new
 
     # ---- our own writes -----------------------------------------------------------------------------------
 
@@ -246,14 +254,14 @@ class SearchIndex:
     def _apply(self, change: FileChange) -> None:
         """Index one write; if it does not continue the indexed version, it is left to the comparison."""
         if change.after is None:
-            with self._file.writing() as connection:
+            with self._writing() as connection:
                 entry = tables.find_entry(connection, change.session_id)
                 if entry is not None:
                     tables.remove_entry(connection, entry)
         elif change.kept is not None:
             messages = self._added_messages(change.session_id, change.after, change.kept)
             if messages is not None:
-                with self._file.writing() as connection:
+                with self._writing() as connection:
                     self._index_change(connection, change, messages)
 
     def _added_messages(self, session_id: str, version: Signature, kept: int) -> list[IndexedMessage] | None:

@@ -41,6 +41,14 @@ _TABLES = (
     f"CREATE VIRTUAL TABLE titles USING fts5 (title, {_OPTIONS})",
 )
 
+# What fails if a full-text table is corrupt.
+_TRIALS = (
+    "INSERT INTO texts (texts) VALUES ('integrity-check')",
+    "INSERT INTO titles (titles) VALUES ('integrity-check')",
+    "SELECT rowid FROM texts WHERE texts MATCH 'a' LIMIT 1",
+    "SELECT rowid FROM titles WHERE titles MATCH 'a' LIMIT 1",
+)
+
 EntryKey: TypeAlias = tuple[str, str]  # a profile, WEB_UI for the web UI's sessions, and a session id
 
 
@@ -275,6 +283,25 @@ def clear_messages(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+# ---- damage ---------------------------------------------------------------------------------------------
+
+
+def faults(connection: Connection) -> Iterator[str]:
+    """Yield what is wrong with the tables of a file that SQLite calls sound."""
+    if read_format(connection) != FORMAT:
+        return  # an empty file, or one that is replaced
+    stored = {sql for (sql,) in _select(connection, "SELECT sql FROM sqlite_master")}
+    if not stored.issuperset(each for each in _TABLES if each.startswith("CREATE")):
+        yield "its schema is malformed"
+    synced_version(connection)
+    texts = (text for key, entry in all_entries(connection).items() for text in (*key, entry.title))
+    if not all(isinstance(text, str) for text in texts):
+        yield "an entry is malformed"
+    _select(connection, "SELECT word FROM words")
+    for statement in _TRIALS:
+        connection.exec_driver_sql(statement)
+
+
 # ---- queries --------------------------------------------------------------------------------------------
 
 
@@ -328,4 +355,6 @@ def find_words(connection: Connection, pattern: str) -> list[str]:
 def _select(
     connection: Connection, statement: str, parameters: tuple[object, ...] = ()
 ) -> list[tuple[Any, ...]]:
-    return database.driver_tuples(connection.exec_driver_sql(statement, parameters))
+    # Stores are read side by side: an error must not become that of a store whose block surrounds the call.
+    with database.errors_of(connection.engine):
+        return database.driver_tuples(connection.exec_driver_sql(statement, parameters))

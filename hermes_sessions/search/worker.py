@@ -30,6 +30,7 @@ class BackgroundIndexer:
     def __init__(self, config: Config, index: Callable[[], SearchIndex]) -> None:
         """Update the index that `index` returns; it is not called before there is something to do."""
         self._index, self._lock_file = index, config.locks_dir / "search.lock"
+        self._search_file = config.search_file
         self._starting = threading.Lock()
         self._wake, self._requested, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -87,11 +88,18 @@ class BackgroundIndexer:
                 self._requested.clear()
                 self._complete()
             self.problem = None
-        except Damaged:
-            self._index().replace()
-            self.complete()
+        except Damaged as error:
+            self._replace(error)
         except StorageError as error:
             self.problem = f"The search index cannot be updated: {error}"
+
+    def _replace(self, error: Damaged) -> None:
+        """Begin a new search index if it is that which is corrupt, and not the index of sessions."""
+        self.problem = str(error)
+        if error.file == self._search_file.name:
+            with suppress(StorageError):  # the next search reports it
+                self._index().replace()
+                self.complete()
 
     def _complete(self) -> None:
         """Index all that is missing, unless another process is doing so."""

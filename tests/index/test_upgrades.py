@@ -325,11 +325,12 @@ def test_a_database_that_a_later_program_upgraded_is_refused(config: Config, tmp
 )
 def test_a_file_that_is_not_a_database(config: Config, garbage: bytes) -> None:
     index_of(config).write_bytes(garbage)
-    with pytest.raises(StorageError, match=r"is corrupt \(.*\)\. Delete it"):
-        open_and_list(config)
+    with pytest.raises(StorageError, match=r"sessions\.db is corrupt \(.*\)\. Its next use rebuilds"):
+        upgrades.upgrade_index(config)
     assert index_of(config).read_bytes() == garbage
-    index_of(config).unlink()
     assert open_and_list(config) == ["s002", "s001", "s000"]
+    (aside,) = config.state_dir.glob("sessions.db.*.damaged")
+    assert aside.read_bytes() == garbage
 
 
 def test_a_database_of_another_program_keeps_its_content(config: Config, tmp_path: Path) -> None:

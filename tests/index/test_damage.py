@@ -1,0 +1,204 @@
+"""Corrupt databases: each store keeps to itself, and the two indexes are made again without asking."""
+
+import random
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermes_sessions import SessionRepository
+from hermes_sessions.index import damage
+
+from ..support.agent_db import add_session, new_state, writing
+from ..support.efforts import examples
+from ..support.make import message, turns, write_document
+
+WEB = {"one", "two", "three"}
+AGENT = {"lone", "other"}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with sessions of the web UI and of the agent, all indexed."""
+    home = tmp_path_factory.mktemp("sound") / "home"
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for name in sorted(WEB):
+            content = f"marmalade in {name} " + "and some more words " * 40
+            write_document(sessions, name, title=name, messages=[message(content=content), *turns(30)])
+        new_state(home / "state.db")
+        with writing(home / "state.db") as db:
+            for name in sorted(AGENT):
+                add_session(
+                    db, name, f"marmalade of {name}", *(f"answer {at} " * 20 for at in range(30)), title=name
+                )
+        sessions.complete_search()
+        assert listed(sessions) == WEB | AGENT == hits(sessions)
+    return home
+
+
+@pytest.fixture
+def home(sound: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return copy(sound, tmp_path / "home")
+
+
+def copy(home: Path, into: Path) -> Path:
+    shutil.copytree(home, into)
+    return into
+
+
+def listed(sessions: SessionRepository) -> set[str]:
+    return {each.session_id for each in sessions.list(agent=True)}
+
+
+def hits(sessions: SessionRepository) -> set[str]:
+    return {hit.session_id for hit in sessions.search("marmalade", agent=True, limit=50)}
+
+
+def flip(path: Path, places: list[int], seed: int = 0) -> None:
+    """Change the bytes at these places, each to another value."""
+    content, drawn = bytearray(path.read_bytes()), random.Random(seed)
+    for place in places:
+        content[place % len(content)] ^= drawn.randrange(1, 256)
+    path.write_bytes(content)
+
+
+# ---- a corrupt index of sessions or of words ------------------------------------------------------------
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"not a database at all " * 500)
+
+
+def header(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+
+
+def pages(path: Path) -> None:
+    flip(
+        path,
+        [place for start in range(4096, path.stat().st_size, 4096) for place in range(start, start + 60)],
+    )
+
+
+def log(path: Path) -> None:
+    path.with_name(f"{path.name}-wal").write_bytes(b"\x37\x7f\x06\x82" + b"\xff" * 9000)
+    pages(path)
+
+
+def text(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        table, column = ("sessions", "title") if path.name == "sessions.db" else ("entries", "title")
+        db.execute(f"UPDATE {table} SET {column} = CAST(x'c3ff41' AS TEXT)")  # names of this test
+    db.close()
+
+
+def schema(path: Path) -> None:
+    name = b"pinned" if path.name == "sessions.db" else b"position"
+    path.write_bytes(path.read_bytes().replace(name, name.upper()[::-1]))
+
+
+DAMAGES: list[Callable[[Path], None]] = [garbage, header, pages, log, text, schema]
+
+
+@pytest.mark.parametrize("harm", DAMAGES)
+@pytest.mark.parametrize("name", ["sessions.db", "search.db"])
+def test_a_corrupt_index_is_set_aside_and_made_again(
+    home: Path, name: str, harm: Callable[[Path], None]
+) -> None:
+    harm(home / "webui" / name)
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert listed(sessions) == WEB | AGENT
+        sessions.complete_search()
+        assert hits(sessions) == WEB | AGENT
+        assert sessions.search("marmalade", agent=True).warnings == ()
+        assert damage.diagnose(home / "webui/sessions.db") is None
+    aside = list((home / "webui").glob(f"{name}.*.damaged"))
+    assert len(aside) == 1
+    assert stat.S_IMODE(aside[0].stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["sessions.db", "search.db"])
+def test_an_index_that_is_damaged_while_it_is_open_is_made_again(home: Path, name: str) -> None:
+    with (
+        SessionRepository.open(hermes_home=home) as sessions,
+        SessionRepository.open(hermes_home=home) as other,
+    ):
+        assert listed(sessions) == WEB | AGENT == listed(other)
+        with sqlite3.connect(home / "webui" / name) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+        garbage(home / "webui" / name)
+        for each in (sessions, other):
+            assert listed(each) == WEB | AGENT
+            assert hits(each) == WEB | AGENT
+        write_document(other, "four", title="four", messages=[message(content="marmalade")])
+        assert "four" in listed(sessions) & listed(other)
+        assert sessions.append("four", [message()]).message_count == 2
+        assert other.summary("four").message_count == 2
+
+
+def test_drafts_that_can_be_read_survive(home: Path) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        draft = sessions.new(title="Not sent yet")
+    with sqlite3.connect(home / "webui/sessions.db") as db:
+        db.execute("UPDATE sessions SET title = CAST(x'c3ff41' AS TEXT) WHERE session_id = 'one'")
+    db.close()
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert listed(sessions) >= WEB | AGENT
+        assert sessions.get(draft.session_id).title == "Not sent yet"
+
+
+@pytest.mark.parametrize("act", ["check", "repair"])
+def test_check_and_repair_make_a_corrupt_index_again(home: Path, act: str) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        pages(home / "webui/sessions.db")
+        getattr(sessions, act)()
+        assert listed(sessions) == WEB | AGENT
+
+
+def test_a_locked_index_is_not_set_aside(home: Path) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sessions.list()
+        with sqlite3.connect(home / "webui/sessions.db") as db:
+            db.execute("BEGIN IMMEDIATE")
+            assert listed(sessions) == WEB | AGENT
+            db.rollback()
+        db.close()
+    assert not list((home / "webui").glob("*.damaged"))
+
+
+# ---- any byte of any database ---------------------------------------------------------------------------
+
+
+@given(
+    name=st.sampled_from(["webui/sessions.db", "webui/search.db", "state.db"]),
+    places=st.lists(st.integers(0, 2**31), min_size=1, max_size=60),
+)
+@examples(2, shares_fixtures=True)
+def test_flipped_bytes_lose_nothing_of_the_other_stores(
+    sound: Path, tmp_path_factory: pytest.TempPathFactory, name: str, places: list[int]
+) -> None:
+    home = copy(sound, tmp_path_factory.mktemp("flipped") / "home")
+    flip(home / name, places)
+    with SessionRepository.open(hermes_home=home) as sessions:
+        expect_others(sessions, name)
+        sessions.check(deep=True)
+        sessions.repair(apply=True)
+        expect_others(sessions, name)
+    shutil.rmtree(home)
+
+
+def expect_others(sessions: SessionRepository, name: str) -> None:
+    """Expect of lists and searches what the stores other than the flipped one hold."""
+    present, found = listed(sessions), hits(sessions)
+    assert present >= (WEB if name == "state.db" else set())
+    if name == "state.db":
+        assert found >= WEB
+    else:
+        assert found >= AGENT
