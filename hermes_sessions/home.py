@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from .index import (
     upgrades,
 )
 from .model import Session, Summary
+from .origins import segments_of
 from .results import Filters, Hits, MessagePage, SyncReport
 from .settings import last_workspace
 
@@ -160,6 +161,12 @@ class OpenHome:
         with self.agents.reading_mirrors() as connection:
             summary = self.agents.summary(connection, session_id)
             return self.agents.page(connection, summary, before, limit)
+
+    def segments(self, session_id: str) -> Sequence[str]:
+        """Return the agent's segments of a session's conversation, of an agent or as its file names them."""
+        row = self.store.row(session_id)
+        held = segments_of(row.summary.extra) if row is not None else []
+        return self.agents.segment_ids(session_id) or (held if len(held) > 1 else [])
 
     # ---- what changes need ------------------------------------------------------------------------------
 

@@ -243,9 +243,9 @@ class SessionRepository:
     def segments(self, session_id: str) -> Sequence[str]:
         """Return the ids of the agent's segments of a session's conversation, oldest first.
 
-        Empty if it has fewer than two segments, or if no agent knows it.
+        Empty if it has fewer than two segments, or if neither an agent nor its file knows them.
         """
-        return self._home.agents.segment_ids(session_id)
+        return self._home.segments(session_id)
 
     def export(self, session_id: str, format: ExportFormat = "json", *, redact: bool = True) -> str:
         """Return a session as text, with credentials masked unless `redact=False`.

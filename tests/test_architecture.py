@@ -23,6 +23,7 @@ VALUES = (
     "json_text",
     "sources",
     "fields",
+    "origins",
     "times",
     "model",
     "files",
@@ -76,7 +77,7 @@ ONLY_IN: dict[str, set[str]] = {
 
 # Modules that decide and do nothing else: values in, values out.
 PURE = {
-    *("errors", "json_text", "sources", "fields", "model", "results"),
+    *("errors", "json_text", "sources", "fields", "model", "origins", "results"),
     *("messages.content", "messages.answers", "messages.pictures", "messages.redact", "search.indexed_text"),
     *("sidecars.document", "sidecars.marks", "sidecars.layout"),
     *(

@@ -1,6 +1,6 @@
 """The agent's `state.db`: reading it, the lineage of its sessions, and their mirror in the index."""
 
-from .agents import Agents
+from .agents import Agents, WholeConversation
 from .mirror_rows import find_agent_session, mirror_states
 from .snapshot import MESSAGE_COLUMNS, SESSION_COLUMNS, Snapshot
 from .state import Agent
@@ -11,6 +11,7 @@ __all__ = [
     "Agent",
     "Agents",
     "Snapshot",
+    "WholeConversation",
     "find_agent_session",
     "mirror_states",
 ]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -14,13 +15,22 @@ from ..config import Config
 from ..errors import AgentUnavailable, NotFound
 from ..index import MirrorStatus, database, find_conversation
 from ..model import Session, Summary
+from ..origins import COPIED, SEGMENTS, Copied
 from ..results import MessagePage
 from ..settings import agent_profiles, last_workspace
 from ..sidecars import trash
-from . import mirror, mirror_rows
+from . import mirror, mirror_rows, transcripts
 from .mirror import mirror_warnings, mirrors_are_current
 from .mirror_rows import find_agent_session, mirror_states
+from .originals import OriginalSegment, read_originals
 from .state import Agent, FileVersions
+
+
+class WholeConversation(NamedTuple):
+    """A conversation of an agent with the messages of all its segments, and the agent's own rows of it."""
+
+    session: Session
+    originals: list[OriginalSegment]
 
 
 class Agents:
@@ -112,11 +122,17 @@ class Agents:
 
         Raises `NotFound`, or `AgentUnavailable` if an agent that may have the session cannot be read.
         """
+        summary = self._summary(connection, session_id)
+        if not summary.message_count:
+            raise NotFound(f"no session {session_id}")
+        return summary
+
+    def _summary(self, connection: Connection, session_id: str) -> Summary:
         summary = _find(connection, session_id)
         for state in mirror_states(connection).values():
             if state.failed and (summary is None or state.profile == summary.profile):
                 raise AgentUnavailable(str(state.warning))
-        if summary is None or not summary.message_count:
+        if summary is None:
             raise NotFound(f"no session {session_id}")
         return summary if summary.workspace else replace(summary, workspace=last_workspace(self._config))
 
@@ -124,6 +140,24 @@ class Agents:
         """Return a session with its messages; raise `AgentUnavailable`."""
         page = self.page(connection, summary, None, None)
         return Session(**summary.metadata(), extra=summary.extra, messages=page.messages)
+
+    def whole(self, connection: Connection, session_id: str) -> WholeConversation:
+        """Return the whole conversation to which an agent's session belongs, which may be without messages.
+
+        It has the id of its latest segment. Raises `NotFound`, `AgentUnavailable`.
+        """
+        summary = self._summary(connection, session_id)
+        with self.of_profile(summary.profile).reading() as snapshot:
+            latest, ids = snapshot.whole_conversation(session_id)
+            transcript = transcripts.joined(
+                {each: snapshot.messages(snapshot.message_ids(each)) for each in ids}
+            )
+            originals = read_originals(snapshot.connection, ids)
+        if latest != session_id:
+            summary = self._summary(connection, latest)
+        session = Session(**summary.metadata(), messages=transcript.messages)
+        origin = {SEGMENTS: transcript.counts, COPIED: Copied.of(session)._asdict()}
+        return WholeConversation(replace(session, extra={**summary.extra, **origin}), originals)
 
     def page(
         self, connection: Connection, summary: Summary, before: int | None, limit: int | None

@@ -72,6 +72,13 @@ class AgentSession(NamedTuple):
         )
 
 
+class ConversationIds(NamedTuple):
+    """The ids of a conversation: its latest segment with messages, and all its segments, oldest first."""
+
+    latest: str
+    segments: list[str]
+
+
 class Schema(NamedTuple):
     """The file's two tables with their columns, and the columns that the indexes of each begin with."""
 
@@ -175,6 +182,11 @@ class Snapshot:
 
     def conversation(self, session_id: str) -> list[str]:
         """Return the ids of a conversation's segments if `session_id` is its latest, else that id alone."""
+        whole = self.whole_conversation(session_id)
+        return whole.segments if whole.latest == session_id else [session_id]
+
+    def whole_conversation(self, session_id: str) -> ConversationIds:
+        """Return the conversation to which a session belongs, which may be it alone."""
         family = {each.id: each for each in self.family([session_id]).values() if lineage.is_listed(each)}
         stats = self.message_stats(family)
         counted = {
@@ -182,9 +194,10 @@ class Snapshot:
             for key, each in family.items()
         }
         for chain in lineage.chains(counted):
-            if chain.tip is not None and chain.tip.id == session_id:
-                return [segment.id for segment in chain.segments]
-        return [session_id]
+            ids = [segment.id for segment in chain.segments]
+            if chain.tip is not None and session_id in ids:
+                return ConversationIds(chain.tip.id, ids)
+        return ConversationIds(session_id, [session_id])
 
     # ---- what changed in a large file -------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..errors import AgentUnavailable, Conflict, StorageError
 from ..index import database
 from . import lineage
 from .lineage import ConversationRow, LineageFields
+from .originals import OriginalSegment, read_originals
 from .snapshot import BASIC_KEYS, Schema, Snapshot, read_schema
 
 READ_SECONDS, WRITE_SECONDS = 1.0, 5.0  # how long to wait for another program's lock
@@ -107,13 +108,13 @@ class Agent:
         with self.reading() as snapshot:
             return snapshot.conversation(session_id)
 
-    def delete(self, session_id: str, copied: Mapping[str, int] | None = None) -> bool:
+    def delete(self, session_id: str, copied: Sequence[OriginalSegment] | None = None) -> bool:
         """Delete a session and its messages permanently, and return whether it existed.
 
         The id of a conversation, as lists show it, stands for all its segments. Child sessions stay, without
-        a parent. `copied` is the number of messages of each session that were copied before: if there are
-        more now, this raises `Conflict`. Raises `StorageError` if the database refuses. After an error
-        nothing is deleted.
+        a parent. `copied` are the rows that were copied before: if they are not those of the file any more,
+        this raises `Conflict`. Raises `StorageError` if the database refuses. After an error nothing is
+        deleted.
         """
         self._check_file()
         engine = _engine(self.path, "rw", WRITE_SECONDS)
@@ -222,13 +223,11 @@ def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _delete(snapshot: Snapshot, session_id: str, copied: Mapping[str, int] | None) -> bool:
+def _delete(snapshot: Snapshot, session_id: str, copied: Sequence[OriginalSegment] | None) -> bool:
     session_ids = snapshot.conversation(session_id)
-    if copied is not None:
-        stats = snapshot.message_stats(session_ids)
-        if any(stats[each].messages > copied.get(each, 0) for each in session_ids if each in stats):
-            raise Conflict(
-                f"Session {session_id} was not deleted: the agent is still adding messages to it. "
-                "Try again when its turn has ended."
-            )
+    if copied is not None and read_originals(snapshot.connection, session_ids) != list(copied):
+        raise Conflict(
+            f"Session {session_id} was not deleted: the agent is still adding messages to it. "
+            "Try again when its turn has ended."
+        )
     return snapshot.delete(session_ids) > 0

@@ -1,19 +1,22 @@
 """The agent's conversations: imported as sessions here, and deleted here only or from the agent as well.
 
-What *delete* means, for every caller: `delete_here` moves a session to the trash. Of a conversation that only
-the agent has, a copy of each segment goes to the trash, which hides the original. `delete_everywhere` does
-the same and then deletes the conversation from the agent. Either can be undone from the trash.
+A conversation of several segments is one session here, with the messages of all of them. What *delete* means,
+for every caller: `delete_here` moves a session to the trash. Of a conversation that only the agent has, a
+copy goes to the trash, which hides the original. `delete_everywhere` does the same and deletes the
+conversation from the agent, whose rows are kept beside the messages. Either can be undone from the trash.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ..agent import Agents
+from ..agent import Agents, WholeConversation
 from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
 from ..fields import check_id
 from ..model import Session
+from ..origins import COPIED, ORIGINALS, SEGMENTS, Copied, segments_of
 from ..results import TrashReason
 from ..sidecars import Loaded, editing, reading, signature, trash
 from .create import write_new
@@ -37,7 +40,7 @@ def refuse_agent_session(agents: Agents, session_id: str) -> None:
 def import_agent_session(
     store: Store, agents: Agents, projects: Projects, session_id: str
 ) -> tuple[Session, bool]:
-    """Write an agent's session as a file, or add to its file what is new; return whether the file is new.
+    """Write an agent's conversation as a file, or add to its file what is new; return whether it is new.
 
     A scheduled job's session joins the project of those. A file whose messages are not the first of the
     agent's was changed here: it stays as it is. Raises `Conflict` for a session in the trash.
@@ -45,19 +48,32 @@ def import_agent_session(
     session = _read(store, agents, session_id)
     if session.source == "cron":
         session = replace(session, project_id=projects.ensure_cron().project_id)
+    for name in _names_here(session):
+        with store.lock(name):
+            loaded = store.load(name)
+            if loaded is not None:
+                return _extend(store, loaded, session), False
     with store.lock(session.session_id):
-        loaded = store.load(session.session_id)
-        if loaded is not None:
-            return _extend(store, loaded, session), False
         _refuse_trashed(store, session.session_id)
         return write_new(store, session), True
+
+
+def _names_here(session: Session) -> Sequence[str]:
+    """Return the ids under which a conversation may have been imported: one per segment, the latest first."""
+    return [
+        session.session_id,
+        *(each for each in reversed(segments_of(session.extra)) if each != session.session_id),
+    ]
 
 
 def _read(store: Store, agents: Agents, session_id: str) -> Session:
     if signature(store.path_of(session_id)) is None:
         _refuse_trashed(store, session_id)
     with agents.reading_mirrors() as connection:
-        return agents.session(connection, agents.summary(connection, session_id))
+        session = agents.whole(connection, session_id).session
+    if not session.messages:
+        raise NotFound(f"no session {session_id}")
+    return session
 
 
 def _refuse_trashed(store: Store, session_id: str) -> None:
@@ -69,9 +85,26 @@ def _extend(store: Store, loaded: Loaded, session: Session) -> Session:
     old = reading.session(loaded)
     if len(old.messages) >= len(session.messages) or not _begins_with(session.messages, old.messages):
         return old
-    updated_at = max(old.updated_at, session.updated_at)
     longer = [*old.messages, *session.messages[len(old.messages) :]]
-    return write_over(store, loaded, old, replace(old, messages=longer), {"updated_at": updated_at})
+    changes = {"updated_at": max(old.updated_at, session.updated_at), **_grown(old, session)}
+    origin = {name: session.extra[name] for name in (SEGMENTS, COPIED)}
+    new = replace(old, messages=longer, extra={**old.extra, **origin})
+    return write_over(store, loaded, old, new, {**changes, **origin})
+
+
+def _grown(old: Session, session: Session) -> dict[str, Any]:
+    """Return the figures of a session with what the agent has used since they were copied."""
+    before = Copied.read(old.extra)
+    if before is None:
+        return {}
+    cost = session.estimated_cost
+    if cost is not None and old.estimated_cost is not None:
+        cost = old.estimated_cost + max(0.0, cost - (before.estimated_cost or 0.0))
+    return {
+        "input_tokens": old.input_tokens + max(0, session.input_tokens - before.input_tokens),
+        "output_tokens": old.output_tokens + max(0, session.output_tokens - before.output_tokens),
+        "estimated_cost": old.estimated_cost if cost is None else cost,
+    }
 
 
 def _begins_with(messages: Sequence[Any], first: Sequence[Any]) -> bool:
@@ -94,81 +127,101 @@ def delete_here(store: Store, agents: Agents, session_id: str) -> None:
     except NotFound:
         if trash.newest(session_id, store.trash_dir):
             raise
-        _copy_to_trash(store, _segments(agents, session_id))
+        with agents.reading_mirrors() as connection:
+            whole = agents.whole(connection, session_id)
+        if not whole.session.messages:
+            raise
+        _copy_to_trash(store, whole)
 
 
 def delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
     """Move a session and what only an agent has of it to the trash, then delete it from the agent."""
     check_id(session_id)
-    # The agent refuses with `Conflict` if it has written more since the copy was made.
+    # The agent refuses with `Conflict` if its rows changed since they were copied.
     retry_conflicts(lambda: _delete_everywhere(store, agents, session_id))
 
 
 def _delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
-    segments: Sequence[Session] = ()
     try:
-        segments = _segments(agents, session_id)
+        with agents.reading_mirrors() as connection:
+            whole = agents.whole(connection, session_id)
     except AgentUnavailable as error:
         with suppress(NotFound):
             delete_session(store, session_id)
-            raise AgentUnavailable(
-                f"Session {session_id} is in the trash, but not deleted from the agent. {error}"
-            ) from error
+            raise _only_in_trash(session_id, error) from error
         raise
     except NotFound:
-        segments = ()
-    _copy_to_trash(store, segments)
-    was_here = _delete_own(store, session_id)
-    with _after(f"Session {session_id} is in the trash"):
-        was_agents = _delete_from_agent(agents, session_id, segments)
-    if not (was_here or was_agents):
-        raise NotFound(f"no session {session_id}")
-
-
-def _delete_own(store: Store, session_id: str) -> bool:
-    try:
         delete_session(store, session_id)
-    except NotFound:
-        return False
-    return True
+        return
+    name = next(filter(partial(_is_here, store), [session_id, *_names_here(whole.session)]), None)
+    if name is None:
+        _copy_to_trash(store, whole)
+        with _after_the_trash(session_id):
+            _delete_from_agent(agents, whole)
+    elif _stands_for(store, name, whole.session):
+        _delete_with_file(store, agents, name, whole)
+    else:  # the conversation goes on in a later segment, which lists show beside this file
+        delete_session(store, name)
 
 
-def _segments(agents: Agents, session_id: str) -> Sequence[Session]:
-    """Return the segments of a conversation that an agent has, with their messages."""
-    segments = []
-    with agents.reading_mirrors() as connection:
-        summary = agents.summary_of_original(connection, session_id)
-        for name in agents.of_profile(summary.profile).conversation(session_id):
-            with suppress(NotFound):  # a segment without a message
-                segments.append(agents.session(connection, agents.summary_of_original(connection, name)))
-    return segments
+def _is_here(store: Store, session_id: str) -> bool:
+    return signature(store.path_of(session_id)) is not None
 
 
-def _copy_to_trash(store: Store, segments: Sequence[Session]) -> None:
-    """Write to the trash the segments whose messages no file here has."""
-    for segment in segments:
-        loaded = store.load(segment.session_id)
-        own = None if loaded is None else reading.session(loaded).messages
-        if own is None or not _begins_with(own, segment.messages):
-            text = editing.new_text(segment)
-            trash.write(segment.session_id, text, store.trash_dir, TrashReason.AGENT)
+def _stands_for(store: Store, name: str, session: Session) -> bool:
+    """Whether a file is the agent's conversation up to its latest segment, not only an earlier part."""
+    return session.session_id in (name, *segments_of(store.summary(name).extra))
 
 
-def _delete_from_agent(agents: Agents, session_id: str, segments: Sequence[Session]) -> bool:
-    with agents.reading_mirrors() as connection:
-        agent = agents.owner(connection, session_id)
+def _delete_with_file(store: Store, agents: Agents, name: str, whole: WholeConversation) -> None:
+    """Delete a conversation that has a file: it keeps its place until the agent's rows are gone."""
+    if not _keep_rows(store, name, whole):
+        _copy_to_trash(store, whole)
     try:
-        return agent.delete(session_id, {each.session_id: len(each.messages) for each in segments})
+        _delete_from_agent(agents, whole)
+    except (AgentUnavailable, StorageError) as error:
+        delete_session(store, name)
+        raise _only_in_trash(name, error) from error
+    delete_session(store, name)
+
+
+def _keep_rows(store: Store, name: str, whole: WholeConversation) -> bool:
+    """Store the agent's rows in a session's file, and return whether it has all of the agent's messages."""
+    with store.lock(name):
+        loaded = store.load(name)
+        if loaded is None:
+            return False
+        old = reading.session(loaded)
+        rows = {ORIGINALS: whole.originals}
+        write_over(store, loaded, old, replace(old, extra={**old.extra, **rows}), rows)
+        return _begins_with(old.messages, whole.session.messages)
+
+
+def _copy_to_trash(store: Store, whole: WholeConversation) -> None:
+    session = replace(whole.session, extra={**whole.session.extra, ORIGINALS: whole.originals})
+    text = editing.new_text(session)
+    trash.write(session.session_id, text, store.trash_dir, TrashReason.AGENT)
+
+
+def _delete_from_agent(agents: Agents, whole: WholeConversation) -> None:
+    agent = agents.of_profile(whole.session.profile)
+    try:
+        agent.delete(whole.session.session_id, whole.originals)
     except AgentUnavailable as error:
         if not error.absent:
             raise
-        return False
 
 
 @contextmanager
-def _after(done: str) -> Iterator[None]:
-    """Say in an error of the block what was done before it."""
+def _after_the_trash(session_id: str) -> Iterator[None]:
+    """Say in an error of the block that the session is in the trash."""
     try:
         yield
     except (AgentUnavailable, StorageError) as error:
-        raise type(error)(f"{done}, but not deleted from the agent. {error}") from error
+        raise _only_in_trash(session_id, error) from error
+
+
+def _only_in_trash(
+    session_id: str, error: AgentUnavailable | StorageError
+) -> AgentUnavailable | StorageError:
+    return type(error)(f"Session {session_id} is in the trash, but not deleted from the agent. {error}")

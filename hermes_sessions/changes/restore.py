@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from ..errors import Conflict, NotFound, storing
+from ..index import Indexed
 from ..model import Summary
+from ..origins import segments_of
 from ..results import TrashReason
-from ..sidecars import editing, folder, load, outline_of, reading, trash
+from ..sidecars import editing, folder, load, outline_of, reading, signature, trash
 from .store import Store, after_the_file
 
 
@@ -15,7 +17,7 @@ def delete_session(store: Store, session_id: str) -> None:
         store.check_index()
         row = store.row(session_id)
         try:
-            written = trash.put(store.path_of(session_id), store.trash_dir)
+            written = trash.put(store.path_of(session_id), store.trash_dir, _reason(row))
         except NotFound:
             if row is None or not row.draft:
                 raise
@@ -24,11 +26,19 @@ def delete_session(store: Store, session_id: str) -> None:
             store.forget(session_id, written.moved)
 
 
+def _reason(row: Indexed | None) -> TrashReason:
+    """Return why a session is in the trash: one with several of the agent's segments keeps those hidden."""
+    held = segments_of(row.summary.extra) if row is not None else ()
+    return TrashReason.AGENT if len(held) > 1 else TrashReason.DELETED
+
+
 def restore_session(store: Store, session_id: str) -> Summary:
     """Bring back what was deleted last of a session, or else the backup from before it was shortened.
 
-    Raises `NotFound` if there is neither, `Conflict` if the session exists.
+    The id of one of its segments stands for a conversation of the agent. Raises `NotFound` if there is
+    neither, `Conflict` if the session exists.
     """
+    session_id = _deleted_as(store, session_id)
     with store.lock(session_id):
         entry = trash.newest(session_id, store.trash_dir)
         path = store.path_of(session_id)
@@ -42,6 +52,14 @@ def restore_session(store: Store, session_id: str) -> Summary:
         written = trash.move_back(entry, path)
         stored = stored._replace(signature=written.stored.signature)
         return store.record_new(summary, written._replace(stored=stored))
+
+
+def _deleted_as(store: Store, session_id: str) -> str:
+    """Return the id of the session in the trash that holds this one as a segment, else its own."""
+    if signature(store.path_of(session_id)) is not None:
+        return session_id
+    entry = trash.newest(session_id, store.trash_dir)
+    return session_id if entry is None else entry.session_id
 
 
 def _restore_backup(store: Store, session_id: str, backup: Path) -> Summary:

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from ..fields import clean_text
 from ..json_text import decode
 from ..model import Summary, list_entry
+from ..origins import chain_fields
 from ..results import Filters
 from .database import parameter
 from .rows import Place, entry_values, summary
-from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, SESSIONS, SUMMARY_COLUMNS, TRASHED
+from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, HELD_SEGMENTS, SESSIONS, SUMMARY_COLUMNS, TRASHED
 
 # A statement is made once for each shape of a list and takes its values as parameters: building one for each
 # call took three times as long as running it.
@@ -149,11 +150,12 @@ def listed_once(parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]
     """Yield the conditions that keep a list from showing an agent's conversation twice.
 
     A session of the web UI, in its folder or in the trash, takes the place of the agent's conversation of
-    the same id. Where profiles were copied, the copy that was active last is listed.
+    the same id, or of the one whose latest segment it holds. Where profiles were copied, the copy that was
+    active last is listed.
     """
     conversation = AGENT_CONVERSATIONS.c
-    for table in (SESSIONS, TRASHED):
-        yield ~sa.exists().where(table.c.session_id == conversation.session_id)
+    for column in (SESSIONS.c.session_id, TRASHED.c.session_id, HELD_SEGMENTS.c.segment_id):
+        yield ~sa.exists().where(column == conversation.session_id)
     if "profile" not in parameters:
         other = AGENT_CONVERSATIONS.alias("other")
         newer = sa.tuple_(other.c.age, other.c.profile) < sa.tuple_(conversation.age, conversation.profile)
@@ -229,4 +231,4 @@ def entry_of(row: tuple[Any, ...], active_streams: Collection[str]) -> dict[str,
         other = {"raw_source": row[_SOURCE_TAG]}
     if isinstance(lineage, str):
         lineage = decode(lineage)
-    return list_entry(entry_values(row), other, lineage or {}, active_streams)
+    return list_entry(entry_values(row), other, chain_fields(other) or lineage or {}, active_streams)

@@ -33,6 +33,12 @@ class TrashedSessionRow(Base):
     __table__ = schema.TRASHED
 
 
+class HeldSegmentRow(Base):
+    """One of the agent's segments that a session of another id holds."""
+
+    __table__ = schema.HELD_SEGMENTS
+
+
 class AgentSessionRow(Base):
     """One session of the agent as it was last read, by its id and profile."""
 

@@ -14,9 +14,11 @@ from sqlalchemy import BigInteger, Connection
 
 from ..fields import PENDING_FIELDS, clean_text
 from ..model import FolderTimes, Signature, Stored, Summary
+from ..origins import Copied, chain_fields, segments_of
 from .database import chunks, parameter
 from .schema import (
     COLUMN_FIELDS,
+    HELD_SEGMENTS,
     INDEX_STATE,
     OTHER_FIELDS,
     SESSIONS,
@@ -60,6 +62,9 @@ class IndexState(NamedTuple):
 
 Values: TypeAlias = dict[str, Any]
 
+_COPIED_COLUMNS = (  # in the order of `Copied`
+    *("copy_of", "copied_messages", "copied_input_tokens", "copied_output_tokens", "copied_cost"),
+)
 _VERSION_COLUMNS = ("session_id", *Signature._fields)
 _OWN_COLUMNS = ("session_id", *COLUMN_FIELDS)
 _own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*OTHER_FIELDS)
@@ -90,7 +95,13 @@ def _values(indexed: Indexed) -> Values:
         "tool_calls_start": calls_start,
         "tool_calls_end": calls_end,
         "marks": stored.marks,
+        **_copied_values(summary),
     }
+
+
+def _copied_values(summary: Summary) -> Values:
+    copied = Copied.read(summary.extra) or (None,) * len(_COPIED_COLUMNS)
+    return dict(zip(_COPIED_COLUMNS, copied, strict=True))
 
 
 def place_of(summary: Summary) -> Place:
@@ -110,7 +121,7 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
         message_count=message_count,
         last_message_at=sent_at or metadata["updated_at"],
         extra=other,
-        lineage=lineage or {},
+        lineage=chain_fields(other) or lineage or {},
         of_agent=of_agent,
         **metadata,
     )
@@ -277,7 +288,16 @@ def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | No
     _forget(connection, [row.summary.session_id for row in rows])
     if rows:
         _insert(connection, [_values(row) for row in rows])
+    held = [values for row in rows for values in _held_values(row.summary)]
+    if held:
+        connection.execute(sa.insert(HELD_SEGMENTS), held)
     next_generation(connection, moved)
+
+
+def _held_values(summary: Summary) -> Iterator[Values]:
+    """Yield the rows of the segments that a session holds, other than the one whose id it has."""
+    for segment_id in set(segments_of(summary.extra)) - {summary.session_id}:
+        yield {"session_id": summary.session_id, "segment_id": clean_text(segment_id[:128])}
 
 
 def _insert(connection: Connection, rows: Sequence[Values]) -> None:
@@ -368,6 +388,7 @@ def put_trashed(connection: Connection, session_ids: Collection[str], trash_time
 def _forget(connection: Connection, session_ids: Collection[str]) -> None:
     for some in chunks(session_ids):
         connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.session_id.in_(some)))
+        connection.execute(sa.delete(HELD_SEGMENTS).where(HELD_SEGMENTS.c.session_id.in_(some)))
         connection.execute(sa.delete(UNREADABLE_FILES).where(UNREADABLE_FILES.c.session_id.in_(some)))
 
 

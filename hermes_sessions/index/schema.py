@@ -3,6 +3,8 @@
 Core tables, since importing the ORM takes longer than listing sessions; `models` maps them to classes.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -16,11 +18,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from ..fields import FIELDS
 
 METADATA = MetaData()  # Alembic compares it with the database
+
+_COPY = text("copy_of IS NOT NULL")  # few sessions are copies, and no other has an entry in their index
+_WHERE_COPY: dict[str, Any] = {"sqlite_where": _COPY, "postgresql_where": _COPY}
 
 # One session as lists need it; `other` holds the metadata that no list filters, sorts or shows.
 SESSIONS = Table(
@@ -66,6 +72,13 @@ SESSIONS = Table(
     Column("tool_calls_start", BigInteger),
     Column("tool_calls_end", BigInteger),
     Column("marks", LargeBinary),
+    # What it copies, and the figures that both have: see `origins.Copied`. Sums count these once.
+    Column("copy_of", String(128)),
+    Column("copied_messages", BigInteger),
+    Column("copied_input_tokens", BigInteger),
+    Column("copied_output_tokens", BigInteger),
+    Column("copied_cost", Double),
+    Index("ix_sessions_copy_of", "copy_of", **_WHERE_COPY),
     Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
     Index("ix_sessions_all", "unpinned", "age", "session_id"),
     *(
@@ -83,6 +96,15 @@ UNREADABLE_FILES = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
+)
+
+# One of the agent's segments that a session of another id holds: a list shows it there, not as the agent's.
+HELD_SEGMENTS = Table(
+    "held_segments",
+    METADATA,
+    Column("session_id", String(128), primary_key=True),
+    Column("segment_id", String(128), primary_key=True),
+    Index("ix_held_segments_segment_id", "segment_id"),
 )
 
 # A session that lies in the trash: kept so that the agent's copy of it does not come back in a list.

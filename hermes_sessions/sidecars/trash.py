@@ -3,17 +3,19 @@
 `<id>.<nanoseconds since the epoch>.<why>.json`. Holds no lock and knows no database.
 """
 
+import functools
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from .. import files
 from ..errors import Conflict, NotFound, Unreadable, storing
 from ..fields import check_id
 from ..model import FolderTimes, Stored
+from ..origins import segments_of
 from ..results import Trashed, TrashReason
 from . import reading
 from .outline import Written
@@ -34,11 +36,11 @@ class TrashEntry(NamedTuple):
 # ---- into the trash -------------------------------------------------------------------------------------
 
 
-def put(path: Path, trash: Path) -> Written:
+def put(path: Path, trash: Path, why: TrashReason = TrashReason.DELETED) -> Written:
     """Move a session's file into the trash; raise `NotFound`."""
     session_id = path.stem
     with storing(f"cannot delete session {session_id}"):
-        target = _new_path(session_id, trash, TrashReason.DELETED)
+        target = _new_path(session_id, trash, why)
         before = files.folder_time(path.parent)
         try:
             files.move(path, target)
@@ -56,10 +58,14 @@ def rescue(path: Path, session_id: str, trash: Path) -> None:
 
 
 def write(session_id: str, text: bytes, trash: Path, why: TrashReason) -> None:
-    """Write the text of a session into the trash."""
+    """Write the text of a session into the trash, in a file that its owner alone can read."""
+
+    def write_private(file: IO[bytes]) -> None:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+
     with storing(f"cannot keep session {session_id} in the trash"):
-        target = _new_path(session_id, trash, why)
-        files.replace(target, lambda file: file.write(text))
+        files.replace(_new_path(session_id, trash, why), write_private)
 
 
 def _new_path(session_id: str, trash: Path, why: TrashReason) -> Path:
@@ -90,8 +96,20 @@ def _entry(path: Path) -> TrashEntry | None:
 
 
 def ids(trash: Path) -> set[str]:
-    """Return the ids of the sessions in the trash."""
-    return {entry.session_id for entry in entries(trash)}
+    """Return the ids of the sessions in the trash, and of the agent's segments that they hold."""
+    return {held for entry in entries(trash) for held in (entry.session_id, *_segments(entry))}
+
+
+def _segments(entry: TrashEntry) -> Sequence[str]:
+    return _segments_in(entry.path, entry.session_id) if entry.why is TrashReason.AGENT else ()
+
+
+@functools.lru_cache(10_000)  # a file in the trash is never changed, and no two have the same name
+def _segments_in(path: Path, session_id: str) -> Sequence[str]:
+    try:
+        return tuple(segments_of(reading.read_summary(path, session_id)[0].extra))
+    except (NotFound, Unreadable):
+        return ()
 
 
 def newest(session_id: str, trash: Path) -> TrashEntry | None:
@@ -103,8 +121,10 @@ def newest(session_id: str, trash: Path) -> TrashEntry | None:
 
 
 def of_session(session_id: str, trash: Path) -> list[TrashEntry]:
-    """Return what is in the trash of a session, the latest first."""
-    return [entry for entry in entries(trash) if entry.session_id == session_id]
+    """Return what is in the trash of a session, or holds it as a segment, the latest first."""
+    return [
+        entry for entry in entries(trash) if entry.session_id == session_id or session_id in _segments(entry)
+    ]
 
 
 def deleted_before(trash: Path, time_ns: int) -> list[TrashEntry]:

@@ -36,7 +36,7 @@ def test_agent_import_makes_a_session_that_can_be_changed(may: Path) -> None:
     assert parsed(may, "agent", "import", "resumed") == {
         "session_id": "resumed",
         "imported": True,
-        "message_count": 2,
+        "message_count": 4,  # of both segments
     }
     assert "already imported" in done(may, "agent", "import", "resumed")
     done(may, "rename", "resumed", "mine")

@@ -189,12 +189,12 @@ MUTATORS: dict[str, Mutator] = {
     "delete a draft": Mutator(lambda sessions: lambda: sessions.delete("draft"), done=(NotFound,)),
     "delete an agent's": Mutator(
         lambda sessions: lambda: sessions.delete("c"),
-        frozenset({f"trash/{name}.<time>" for name in ("a", "b", "c")}),
+        frozenset({"trash/c.<time>"}),
         (NotFound,),
     ),
     "delete_everywhere": Mutator(
         lambda sessions: lambda: sessions.delete_everywhere("c"),
-        frozenset({f"trash/{name}.<time>" for name in ("a", "b", "c")}),
+        frozenset({"trash/c.<time>"}),
         (NotFound,),
     ),
     "restore": Mutator(
@@ -289,9 +289,15 @@ def sessions_of(files: Files) -> dict[str, tuple[str, int]]:
 
 
 def trash_of(files: Files) -> set[str]:
-    """Return the ids of what lies in the trash."""
-    names = (name.removeprefix("trash/") for name in files if name.startswith("trash/"))
-    return {name.partition(".")[0] for name in names if not DEBRIS.search(name)}
+    """Return the ids of what lies in the trash, with the agent's segments that it holds."""
+    trashed = {
+        name.removeprefix("trash/"): data
+        for name, data in files.items()
+        if name.startswith("trash/") and not DEBRIS.search(name)
+    }
+    copies = (json.loads(data) for name, data in trashed.items() if ".agent." in name)
+    held = {segment for copy in copies for segment in copy["agent_segments"]}
+    return held | {name.partition(".")[0] for name in trashed}
 
 
 def rows_of(home: Path) -> dict[str, list[Any]]:
