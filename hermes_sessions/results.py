@@ -22,6 +22,7 @@ ExportFormat = Literal["json", "markdown", "html"]
 
 # `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
 MATCH_START, MATCH_END = "\x02", "\x03"
+LONGEST_PREVIEW = 80  # characters
 
 
 class _AsDict:
@@ -189,11 +190,15 @@ class Project(_AsDict):
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What `undo` or `retry` removed: how many messages, and the user's text, whole and as a preview."""
+    """What `undo` or `retry` removed: how many messages, and the user's text."""
 
     count: int
-    preview: str
     text: str
+
+    @property
+    def preview(self) -> str:
+        """The beginning of the text on one line, at most 80 characters."""
+        return " ".join(self.text.split())[:LONGEST_PREVIEW]
 
 
 @dataclass(frozen=True, slots=True)

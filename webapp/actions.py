@@ -6,15 +6,30 @@ from typing import Literal
 from hermes_sessions.errors import NotFound
 from hermes_sessions.fields import UNTITLED
 from hermes_sessions.model import Summary
+from hermes_sessions.results import Project
 
+from .masking import typed
 from .request_context import sessions
 
 # Pinning, archiving and filing do not count as activity: they leave `updated_at` as it is.
 
 
 def rename(session_id: str, title: str) -> Summary:
-    """Set the title, which the library cleans."""
-    return sessions().update(session_id, title=title)
+    """Set the title, which the library cleans; if only its mask comes back, it stays."""
+    kept = typed(title, lambda: sessions().summary(session_id).title)
+    return sessions().update(session_id, title=kept)
+
+
+def rename_project(project_id: str, name: str, **color: str | None) -> Project:
+    """Set the name of a project, which stays if only its mask comes back, and the colour if it is given."""
+    kept = typed(name, lambda: project_name(project_id))
+    return sessions().projects.rename(project_id, kept, **color)
+
+
+def project_name(project_id: str) -> str | None:
+    """Return the name of a project, None if it does not exist."""
+    names = {each.project_id: each.name for each in sessions().projects.list()}
+    return names.get(project_id)
 
 
 def pin(session_id: str, pinned: bool) -> Summary:

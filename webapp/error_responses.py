@@ -8,7 +8,7 @@ from hermes_sessions.errors import SessionsError
 
 from .api.encoding import json_response
 from .error_statuses import log_if_internal, status_of
-from .pages.rendering import page
+from .pages.rendering import mask, page
 
 MESSAGES = {
     404: "There is no page at this address.",
@@ -59,4 +59,4 @@ def _unexpected_error(error: Exception) -> Response:
 def _error_response(status: int, message: str) -> Response:
     if request.path.startswith("/api/") or request.path == "/health":
         return json_response({"error": message}, status)
-    return page("error.html", status, message=message, code=status)
+    return page("error.html", status, message=mask(message), code=status)

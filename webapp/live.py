@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request
 
 from .api import routing, schemas
 from .api.encoding import JSON, encode
-from .masking import mask_entries
+from .masking import mask_answer
 from .request_context import sessions, settings
 
 blueprint = Blueprint("live", __name__)
@@ -253,4 +253,5 @@ def _entries(app: Flask) -> Entries:
     """Return the first entries of the list as the API answers them."""
     with app.app_context():
         page = sessions().list(limit=ENTRIES_AN_EVENT, agent=settings().includes_agents(None))
-        return mask_entries([summary.as_dict() for summary in page.items])
+        entries: Entries = mask_answer([summary.as_dict() for summary in page.items])
+        return entries

@@ -1,23 +1,23 @@
-"""Masks credentials in what people and models wrote, unless the web UI's settings turn that off."""
+"""Masks credentials in what people and models wrote, unless the web UI's settings turn that off.
 
-from collections.abc import Callable
+Every answer of the API passes through `api.encoding.masked_json`, so that a new field or key is masked too.
+The pages mask with the filter `mask`, and the library masks exports and, before it cuts them, snippets.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from hermes_sessions.messages import mask_all, may_hold_credential
+from hermes_sessions.messages import is_shown_as, mask_all
 
 from .request_context import settings
 
-# The keys of a session that hold such text. Ids, paths and models are never masked: clients send them back.
-WRITTEN_KEYS = (
-    "title",
-    "parent_title",
-    "pending_user_message",
-    "pending_attachments",
-    "messages",
-    "tool_calls",
-    "composer_draft",
-    "compression_anchor_summary",
+# Never masked in the entry of a session or of a project: ids, because a masked one leads nowhere; models,
+# paths and profiles, because clients send them back, and would store the mask or search for it.
+SENT_BACK = frozenset(
+    "session_id parent_session_id project_id segment_id profile workspace model model_provider".split()
 )
+_ENTRIES = ("session_id", "project_id")
+_NONE: frozenset[str] = frozenset()
 
 
 def masker() -> Callable[[Any], Any]:
@@ -25,25 +25,21 @@ def masker() -> Callable[[Any], Any]:
     return mask_all if settings().mask_credentials else lambda value: value
 
 
-def mask_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON object of a session with the values of `WRITTEN_KEYS` masked."""
-    return mask_entries([entry])[0]
+def mask_answer(value: Any) -> Any:
+    """Return an answer of the API with its credentials masked, but for the values of `SENT_BACK`."""
+    return mask_all(value, _kept) if settings().mask_credentials else value
 
 
-def mask_entries(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the JSON objects of several sessions, each as `mask_entry` returns it."""
-    if not settings().mask_credentials:
-        return entries
-    written = [(place, key) for place, entry in enumerate(entries) for key in WRITTEN_KEYS if entry.get(key)]
-    values = [entries[place][key] for place, key in written]
-    texts = [value for value in values if isinstance(value, str)]
-    # One question about all texts of a page of 50 sessions saves 100 calls: most pages hold no credential.
-    if len(texts) == len(values) and not may_hold_credential("\n".join(texts)):
-        return entries
-    masked = mask_all(values)
-    if masked == values:
-        return entries
-    copies = [entry.copy() for entry in entries]
-    for (place, key), value in zip(written, masked, strict=True):
-        copies[place][key] = value
-    return copies
+def typed(text: str, stored: Callable[[], str | None]) -> str:
+    """Return what was sent to replace a stored text, or that text if only its mask came back.
+
+    Clients and forms show the mask, so it is what they send if nobody typed anything else.
+    """
+    if not (settings().mask_credentials and ("***" in text or "..." in text)):
+        return text
+    known = stored()
+    return known if known is not None and is_shown_as(text, known) else text
+
+
+def _kept(container: Mapping[str, Any]) -> frozenset[str]:
+    return SENT_BACK if any(name in container for name in _ENTRIES) else _NONE

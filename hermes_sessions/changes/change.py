@@ -18,7 +18,6 @@ from ..times import last_message_at
 from .create import store_new
 from .store import Store, session_without_messages
 
-PREVIEW = 80  # characters of a message that was removed
 BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
 
@@ -139,8 +138,7 @@ def _remove_last_turn(store: Store, row: Indexed) -> Removed:
     index, message = last
     _shorten(store, row, index)
     text = message_text(message)
-    preview = " ".join(text.split())[:PREVIEW]
-    return Removed(row.summary.message_count - index, preview, text)
+    return Removed(row.summary.message_count - index, text)
 
 
 def _last_user_message(store: Store, row: Indexed) -> tuple[int, dict[str, Any]] | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from .export import check_format, export_session
     from .pictures import number_pictures
-    from .redact import mask, mask_all, may_hold_credential
+    from .redact import is_shown_as, mask, mask_all, may_hold_credential
     from .rendering import STEPS_A_PAGE, STEPS_ON_REQUEST, markdown_renderer
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "check_format",
     "export_session",
     "group_answers",
+    "is_shown_as",
     "markdown_renderer",
     "mask",
     "mask_all",
@@ -61,7 +62,7 @@ _NAMES = {
     ),
     "export": "check_format export_session",
     "pictures": "number_pictures",
-    "redact": "mask mask_all may_hold_credential",
+    "redact": "is_shown_as mask mask_all may_hold_credential",
     "rendering": "STEPS_A_PAGE STEPS_ON_REQUEST markdown_renderer",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name

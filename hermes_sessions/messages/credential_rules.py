@@ -348,6 +348,7 @@ NAMES: Sequence[Rule] = (
             "password: str | None = None",
             "def login(password: str, token: bytes) -> None:",
             "password: the user's own",
+            "whether it is a credential: `title` is not shown then",
             "Token: A string that names the caller",
             "API_KEY=$API_KEY",
             "token: ${{ secrets.GITHUB_TOKEN }}",

@@ -163,7 +163,9 @@ _CREDENTIAL_WORD = re.compile(
 _VARIABLE = re.compile(rb"[A-Za-z_]{1,40}")
 _NUMBER = re.compile(rb"[+-]?[0-9][0-9_]{0,11}(?:\.[0-9]+)?[a-z]?")  # also of a format: {token:02x}
 _SHORT_NUMBER = re.compile(rb"[0-9]{1,2}")  # HAVE_PASSWD: 1
-_PROSE = re.compile(rb"(?:[a-z]{1,16}|A|An|The|This|Your|See|If|Use|Set)(?:'s)?[,.;:]?[ \t]+[A-Za-z0-9(`\"']")
+_PROSE = re.compile(
+    rb"(?:`?[a-z]{1,16}`?|A|An|The|This|Your|See|If|Use|Set)(?:'s)?[,.;:]?[ \t]+[A-Za-z0-9(`\"']"
+)
 _TYPED = re.compile(rb"[A-Za-z_][\w.]{0,40}(?:\[[^\]\n]{0,60}\])?(?: \| [\w.]{1,40}){0,4} = ")
 
 

@@ -5,7 +5,7 @@ cost 2 ms per MB. Elsewhere the rules decide, each at its own places, and what t
 masked: a text takes linear time, whatever it holds.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any, NamedTuple
@@ -44,11 +44,13 @@ def may_hold_credential(text: str | bytes) -> bool:
     return _may_hold(data, _searched_parts(data))
 
 
-def mask_all(value: Any, kept: AbstractSet[str] = frozenset()) -> Any:
+def mask_all(
+    value: Any, kept: Callable[[Mapping[str, Any]], AbstractSet[str]] = lambda _: frozenset()
+) -> Any:
     """Return a JSON value with credentials masked in every text in it, keys of objects included.
 
-    A text beside a key such as `password` is masked as a whole. The values of the keys in `kept` stay as they
-    are. The value is not changed, and returned itself if it holds nothing to mask.
+    A text beside a key such as `password` is masked as a whole. `kept` returns the keys of an object whose
+    values stay as they are. The value is not changed, and returned itself if it holds nothing to mask.
     """
     if isinstance(value, str):
         return mask(value)
@@ -226,7 +228,7 @@ def _texts(value: Any) -> Iterator[str]:
                     to_read.append(item)
 
 
-def _mask_containers(value: Any, kept: AbstractSet[str]) -> Any:
+def _mask_containers(value: Any, kept: Callable[[Mapping[str, Any]], AbstractSet[str]]) -> Any:
     whole = [value]
     to_mask: list[Any] = [whole]
     while to_mask:
@@ -234,13 +236,20 @@ def _mask_containers(value: Any, kept: AbstractSet[str]) -> Any:
         if isinstance(container, list):
             container[:] = [_masked_item(item, to_mask) for item in container]
             continue
-        items = list(container.items())
+        items, kept_keys = list(container.items()), kept(container)
         container.clear()
         for key, item in items:
-            secret = isinstance(item, str) and is_credential_name(key)
-            masked = _masked_value(key, item) if secret else _masked_item(item, to_mask)
-            container[_unused(mask(key), container)] = item if key in kept else masked
+            if key in kept_keys:
+                container[key] = item
+            else:
+                container[_unused(mask(key), container)] = _masked_member(key, item, to_mask)
     return whole[0]
+
+
+def _masked_member(key: str, item: Any, to_mask: list[Any]) -> Any:
+    if isinstance(item, str) and is_credential_name(key):
+        return _masked_value(key, item)
+    return _masked_item(item, to_mask)
 
 
 def _masked_item(item: Any, to_mask: list[Any]) -> Any:

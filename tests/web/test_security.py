@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hermes_sessions import InvalidValue, SessionRepository
-from webapp import create_app, set_password
+from webapp import create_app, live, set_password
 from webapp.security.logins import signing_key
 from webapp.security.passwords import stored_password
 from webapp.security.throttle import LoginThrottle
@@ -401,6 +401,96 @@ def test_an_id_that_looks_like_a_credential_is_not_masked(
     write_document(sessions, KEY, title="Odd id", model=KEY, messages=turns(2))
     entry = reply(client.get("/api/sessions"))["sessions"][0]
     assert (entry["session_id"], entry["model"]) == (KEY, KEY)
+
+
+def test_no_field_or_key_of_an_answer_leaves_unmasked(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    routing = {
+        "used": {"url": f"postgres://me:{KEY}@db", KEY: 1},
+        "password": "hunter2",
+        "note": f'a "{KEY}"',
+    }
+    write_document(
+        sessions,
+        "odd",
+        title="t",
+        messages=turns(2),
+        gateway_routing=routing,
+        share_token="hunter2",
+        more={KEY: [KEY]},
+    )
+    for path in ("/api/session?session_id=odd", "/api/session?session_id=odd&messages=0", "/api/sessions"):
+        text = client.get(path).text
+        assert KEY not in text, path
+        assert "hunter2" not in text, path
+    assert KEY not in client.get(f"/api/session?session_id={KEY}").text, "an error that repeats an argument"
+    settings(sessions, '{"api_redact_enabled": false}')
+    assert KEY in client.get("/api/session?session_id=odd").text
+
+
+def test_an_event_is_masked(sessions: SessionRepository, app: Flask) -> None:
+    write_document(sessions, "odd", title=f"Uses {KEY}", messages=turns(2), gateway_routing={"key": KEY})
+    assert KEY not in repr(live._entries(app))
+
+
+def test_a_mask_that_is_sent_back_changes_nothing(sessions: SessionRepository, client: FlaskClient) -> None:
+    title, name = f"Uses {KEY}", f"Project {KEY}"
+    session_id = started(sessions, 1, title=title)
+    project = sessions.projects.create(name, "#112233")
+    shown = reply(client.get("/api/sessions"))["sessions"][0]["title"]
+    assert shown == "Uses sk-abc...wxyz"
+    assert (
+        client.post("/api/session/rename", json={"session_id": session_id, "title": shown}).status_code == 200
+    )
+    assert client.post(f"/session/{session_id}/rename", data={"title": shown}).status_code == 303
+    assert sessions.summary(session_id).title == title
+    shown = reply(client.get("/api/projects"))["projects"][0]["name"]
+    body = {"project_id": project.project_id, "name": shown, "color": "#445566"}
+    assert reply(client.post("/api/projects/rename", json=body))["project"]["color"] == "#445566"
+    form = {"name": shown, "color": "#778899"}
+    assert client.post(f"/projects/{project.project_id}/rename", data=form).status_code == 303
+    assert [(each.name, each.color) for each in sessions.projects.list()] == [(name, "#778899")]
+    body["name"] = "Typed...1234"
+    client.post("/api/projects/rename", json=body)
+    assert sessions.projects.list()[0].name == "Typed...1234", "no mask of this name"
+
+
+def test_without_masking_what_looks_like_a_mask_is_stored(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions, 1, title=f"Uses {KEY}")
+    settings(sessions, '{"api_redact_enabled": false}')
+    client.post("/api/session/rename", json={"session_id": session_id, "title": "Uses sk-abc...wxyz"})
+    assert sessions.summary(session_id).title == "Uses sk-abc...wxyz"
+
+
+def test_no_form_is_filled_with_a_mask(sessions: SessionRepository, client: FlaskClient) -> None:
+    title, name = f"Uses {KEY}", f"Project {KEY}"
+    session_id = started(sessions, 1, title=title)
+    plain_id = started(sessions, 1, title="plain")
+    project = sessions.projects.create(name)
+    for path in (f"/session/{session_id}", "/projects"):
+        page = client.get(path).text
+        fields = re.findall(r"<input[^>]*>", page)
+        assert not [field for field in fields if re.search(r'value="[^"]*(\.\.\.|\*\*\*)', field)], path
+        assert [field for field in fields if "placeholder" in field and "sk-abc...wxyz" in field], path
+    assert 'value="plain"' in client.get(f"/session/{plain_id}").text
+    client.post(f"/projects/{project.project_id}/rename", data={"name": "", "keep": "1", "color": "#112233"})
+    client.post(f"/session/{session_id}/rename", data={"title": " ", "keep": "1"})
+    assert [(each.name, each.color) for each in sessions.projects.list()] == [(name, "#112233")]
+    assert sessions.summary(session_id).title == title
+    client.post(f"/session/{session_id}/rename", data={"title": "typed", "keep": "1"})
+    assert sessions.summary(session_id).title == "typed"
+
+
+def test_the_preview_of_a_removed_turn_is_masked_before_it_is_cut(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions, 0, title="t")
+    sessions.append(session_id, [message("x" * 71 + f" {KEY}"), message("ok", "assistant")])
+    preview = reply(client.post("/api/session/undo", json={"session_id": session_id}))["removed_preview"]
+    assert preview == "x" * 71 + " sk-abc.."
 
 
 def test_unreadable_settings_mask_and_are_reported(sessions: SessionRepository, client: FlaskClient) -> None:

@@ -1,6 +1,7 @@
 """JSON routes that change one session."""
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -166,11 +167,12 @@ def truncate_session(session_id: SessionId, keep_count: int) -> schemas.SuccessW
 def retry_turn(session_id: SessionId) -> schemas.RemovedTurn:
     """Remove the last turn and return the user's text, to send it again. `restore` brings the turn back."""
     removed = sessions().retry(session_id)
-    return {"ok": True, "last_user_text": masker()(removed.text), "removed_count": removed.count}
+    return {"ok": True, "last_user_text": removed.text, "removed_count": removed.count}
 
 
 @post("/api/session/undo")
 def undo_turn(session_id: SessionId) -> schemas.UndoneTurn:
     """Remove the last turn: the user's last message and what follows it. `restore` brings it back."""
     removed = sessions().undo(session_id)
-    return {"ok": True, "removed_count": removed.count, "removed_preview": masker()(removed.preview)}
+    shown = replace(removed, text=masker()(removed.text))  # masked before it is cut
+    return {"ok": True, "removed_count": removed.count, "removed_preview": shown.preview}

@@ -7,7 +7,7 @@ from flask import Blueprint
 
 from hermes_sessions.results import Project
 
-from ..masking import masker
+from .. import actions
 from ..request_context import sessions
 from . import routing, schemas
 from .arguments import UNCHANGED
@@ -32,7 +32,7 @@ def create_project(name: str, color: str | None = None) -> schemas.SuccessWithPr
 def rename_project(project_id: str, name: str, color: str | None = UNCHANGED) -> schemas.SuccessWithProject:
     """Set the name of a project, and its colour if `color` is sent; null removes the colour."""
     given = {} if color is UNCHANGED else {"color": color}
-    return {"ok": True, "project": _entry(sessions().projects.rename(project_id, name, **given))}
+    return {"ok": True, "project": _entry(actions.rename_project(project_id, name, **given))}
 
 
 @post("/api/projects/delete")
@@ -43,4 +43,4 @@ def delete_project(project_id: str) -> schemas.Success:
 
 
 def _entry(project: Project) -> schemas.Project:
-    return cast(schemas.Project, project.as_dict() | {"name": masker()(project.name)})
+    return cast(schemas.Project, project.as_dict())

@@ -12,11 +12,10 @@ from flask import Blueprint, Response, request
 from hermes_sessions.model import Summary, pending
 from hermes_sessions.results import ExportFormat, Filters
 
-from ..masking import mask_entries, mask_entry
 from ..request_context import sessions, settings, warnings
 from . import routing, schemas
 from .arguments import SessionId
-from .encoding import JSON, encode, encode_text
+from .encoding import JSON, encode_text, masked_json
 from .entries import list_entry, whole_session
 
 blueprint = Blueprint("sessions", __name__)
@@ -78,7 +77,7 @@ def list_sessions(
     def encoded(entries: list[dict[str, Any]]) -> bytes:
         nonlocal agent_count
         agent_count += sum(map(itemgetter("is_cli_session"), entries))
-        return encode(mask_entries(entries))[1:-1]
+        return masked_json(entries)[1:-1]
 
     page = sessions().entries(encoded, filters, limit=limit, cursor=cursor, unless=_client_has)
     if page.unchanged:
@@ -91,7 +90,7 @@ def list_sessions(
         "total": page.total,
         "warnings": [*page.warnings, *warnings()],
     }
-    body = b'{"sessions":[' + b",".join(page.items) + b"]," + encode(rest)[1:]
+    body = b'{"sessions":[' + b",".join(page.items) + b"]," + masked_json(rest)[1:]
     return _with_etag(Response(body, mimetype=JSON), page.version)
 
 
@@ -134,7 +133,7 @@ def show_session(
 
 
 def _opened(summary: Summary, transcript: dict[str, Any]) -> schemas.WholeSession:
-    return cast(schemas.WholeSession, mask_entry(summary.as_dict() | pending(summary) | transcript))
+    return cast(schemas.WholeSession, summary.as_dict() | pending(summary) | transcript)
 
 
 @get("/api/session/status")

@@ -7,7 +7,6 @@ from flask import Blueprint
 
 from hermes_sessions.errors import InvalidValue
 
-from ..masking import mask_entry
 from ..request_context import sessions
 from . import routing, schemas
 from .arguments import SessionId
@@ -19,7 +18,7 @@ get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
 @get("/api/trash")
 def list_trash() -> schemas.Trash:
     """List what is in the trash, latest first."""
-    versions = [mask_entry(each.as_dict()) for each in sessions().trash()]
+    versions = [each.as_dict() for each in sessions().trash()]
     return {"trash": [cast(schemas.TrashedVersion, version) for version in versions]}
 
 

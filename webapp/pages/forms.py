@@ -29,8 +29,10 @@ def _is_on() -> bool:
 
 @blueprint.post("/session/<session_id>/rename")
 def rename(session_id: str) -> Response:
-    """Set the title."""
-    actions.rename(session_id, request.form.get("title", ""))
+    """Set the title. A form that does not show it, because it is masked, keeps it while nothing is typed."""
+    title = request.form.get("title", "")
+    if title.strip() or "keep" not in request.form:
+        actions.rename(session_id, title)
     return _show(session_id, "rename")
 
 

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, request, url_for
 
+from .. import actions
 from ..request_context import sessions
 from . import rendering
 
@@ -25,9 +26,14 @@ def create() -> Response:
 
 @blueprint.post("/projects/<project_id>/rename")
 def rename(project_id: str) -> Response:
-    """Give a project the name and the colour of the form."""
-    color = request.form.get("color") or None
-    sessions().projects.rename(project_id, request.form.get("name", ""), color=color)
+    """Give a project the name and the colour of the form.
+
+    A form that does not show the name, because it is masked, keeps it while nothing is typed.
+    """
+    name, color = request.form.get("name", ""), request.form.get("color") or None
+    if not name.strip() and "keep" in request.form:
+        name = actions.project_name(project_id) or ""
+    actions.rename_project(project_id, name, color=color)
     return rendering.see_other(url_for("pages.projects.show", done="project-rename"))
 
 

@@ -19,6 +19,7 @@ import { explain, toast } from "./toast.js";
  * @property {boolean} pinned
  * @property {boolean} archived
  * @property {boolean} agent whether it belongs to the agent, and cannot be edited here
+ * @property {boolean} masked whether its title holds a credential: `title` is not what is stored then
  */
 
 /** @type {[format: string, label: string][]} */
@@ -55,9 +56,10 @@ export function subject() {
  * @returns {Session}
  */
 function sessionIn(element) {
-  const { id = "", project = "", pinned, archived, agent } = element.dataset;
+  const { id = "", project = "", ...marks } = element.dataset;
   const title = textOf(element.querySelector(".row-title"));
-  return { id, title, project, pinned: pinned !== undefined, archived: archived !== undefined, agent: agent !== undefined };
+  const is = (/** @type {string} */ name) => name in marks;
+  return { id, title, project, pinned: is("pinned"), archived: is("archived"), agent: is("agent"), masked: is("masked") };
 }
 
 /** Return the element that describes the open session, null if none is open. */
@@ -98,14 +100,14 @@ export async function undoLast() {
  * @param {Session} session
  * @param {() => Promise<unknown>} action
  * @param {string} message
- * @param {() => Promise<unknown>} undo
+ * @param {() => Promise<unknown>} [undo]
  */
 function change({ id }, action, message, undo) {
   const renewing = (/** @type {() => Promise<unknown>} */ work) => async () => {
     await work();
     if (openPage()?.dataset.id === id) renewAroundMessages().catch(() => {}); // the action worked: nothing to report
   };
-  return perform(renewing(action), message, renewing(undo));
+  return perform(renewing(action), message, undo && renewing(undo));
 }
 
 /**
@@ -195,18 +197,24 @@ export function rename(session) {
   const row = closest(document.activeElement, ".row") ?? rowOf(session.id);
   const title = row ? titleOf(row) : pageTitle();
   if (!checkEditable(session) || !title || title.parentElement?.querySelector(".row-edit")) return;
-  const field = titleField(session.title);
+  const field = titleField(session);
   title.before(field);
   title.hidden = true;
   field.select();
   field.focus();
-  edit(field, title, (text) => { if (text.trim() !== session.title) saveTitle(session, text, title); });
+  const shown = field.value;
+  edit(field, title, (text) => { if (text.trim() !== shown) saveTitle(session, text, title); });
 }
 
-/** @param {string} value */
-function titleField(value) {
+/**
+ * Return a field with the title. It is empty where the title is masked: what was saved would be the mask.
+ * @param {Session} session
+ */
+function titleField({ title, masked }) {
   const field = document.createElement("input");
+  const value = masked ? "" : title;
   Object.assign(field, { className: "row-edit", value, maxLength: MAX_TITLE, dir: "auto", autocomplete: "off" });
+  if (masked) field.placeholder = title;
   field.setAttribute("aria-label", "Title");
   return field;
 }
@@ -246,7 +254,8 @@ async function saveTitle(session, text, title) {
   const before = title.textContent;
   title.textContent = text.trim() || "Untitled";
   const set = (/** @type {string} */ value) => post("/api/session/rename", { session_id: session.id, title: value });
-  const done = await change(session, () => set(text), "Renamed.", () => set(session.title));
+  const undo = session.masked ? undefined : () => set(session.title); // of a masked title, only the mask is known
+  const done = await change(session, () => set(text), "Renamed.", undo);
   if (!done) title.textContent = before;
 }
 
