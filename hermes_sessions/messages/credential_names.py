@@ -48,6 +48,7 @@ _SCHEME = re.compile(
     rb"(?:bearer|basic|token|digest|negotiate|api-?key|key|bot|splunk|ssws)(?:[ \t]|\+|%20)[ \t]*",
     re.IGNORECASE,
 )
+_PARAMETER = re.compile(rb"[A-Za-z_-]{1,40}=")
 _QUOTES = (b'"', b"'")
 
 
@@ -170,7 +171,7 @@ def _after_scheme(data: bytes, scheme: re.Match[bytes], value: Value) -> Value:
     if value.quoted:
         return Value(scheme.end(), max(scheme.end(), value.end), quoted=True, certain=value.certain)
     found = value_at(data, scheme.end())
-    is_list = scheme[0].lower().startswith(b"digest") or data[found.end - 1 : found.end + 1] in (b'="', b"='")
+    is_list = scheme[0].lower().startswith(b"digest") or _PARAMETER.fullmatch(data, found.start, found.end)
     return rest_of_line(data, found) if is_list else found  # Digest username="…", response="…"
 
 

@@ -62,7 +62,7 @@ TOKENS: Sequence[Rule] = (
         "glpat-[A-Za-z0-9_-]{16}",
         (("glpat-Xy7_abcdefghijklmnop", "glpat-...mnop"),),
         ("glpat-short",),
-        body="[A-Za-z0-9_.-]",
+        body=r"[A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-])",
     ),
     token_rule(
         "AWS access key",
@@ -386,6 +386,8 @@ NAMES: Sequence[Rule] = (
             ("-H 'Authorization: Token abcdef' -v", "-H 'Authorization: Token ***' -v"),
             ("Proxy-Authorization: Basic dXNlcjpwYXNz", "Proxy-Authorization: Basic ***"),
             ("Authorization: hunter2", "Authorization: ***"),
+            ('Authorization: Digest username="me", response="0a"', "Authorization: Digest ***"),
+            ('Authorization: Token token="0a1b"', "Authorization: Token ***"),
             (r'"{\"Authorization\": \"Bearer short\"}"', r'"{\"Authorization\": \"Bearer ***\"}"'),
             (
                 r'"\\\"Authorization\\\": \\\"Bearer short\\\""',
