@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from . import modes
 from .errors import Locked, StorageError, Unconfirmed, storing
 from .fields import LARGEST_INTEGER
 from .model import UNKNOWN_VERSION, Signature
@@ -107,7 +108,7 @@ def _drafted(path: Path, write: Write) -> Iterator[_Draft]:
     temporary = folder / f"{path.stem}.tmp.{os.getpid()}.{threading.get_ident()}"
     before = folder_time(folder)
     try:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb", opener=modes.create_file) as file:  # the method has no opener
             created = folder_time(folder)
             write(file)
             _keep_mode(path, file)
@@ -122,8 +123,9 @@ def _drafted(path: Path, write: Write) -> Iterator[_Draft]:
 
 
 def _keep_mode(path: Path, file: IO[bytes]) -> None:
+    """Give a new file what the file that it replaces has, if any; never more than its owner needs."""
     with suppress(FileNotFoundError):
-        os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+        os.fchmod(file.fileno(), modes.allowed(path.stat().st_mode))
 
 
 def _confirmed(folder: Path, draft: _Draft) -> Replaced:
@@ -299,6 +301,7 @@ def move(path: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         _move_by_copy(path, target)
+    modes.tighten(target)
     with confirming():
         sync_folder(target.parent)
         sync_folder(path.parent)
@@ -330,6 +333,7 @@ def move_aside(path: Path, target: Path) -> None:
         copy(path, target)
         with suppress(OSError):  # a file that stays is deleted by `changes.leftovers`
             path.unlink()
+    modes.tighten(target)
     with confirming():
         sync_folder(target.parent)
 
@@ -346,6 +350,7 @@ def move_new(path: Path, target: Path) -> os.stat_result:
         moved = copy(path, target)
     else:
         _rename_new(path, target)
+        modes.tighten(target)
     with confirming():
         sync_folder(target.parent)
         if elsewhere:
@@ -385,7 +390,7 @@ def copy(path: Path, target: Path) -> os.stat_result:
 
 
 def _copy(source: IO[bytes], file: IO[bytes]) -> None:
-    os.fchmod(file.fileno(), os.fstat(source.fileno()).st_mode & 0o777)
+    os.fchmod(file.fileno(), modes.allowed(os.fstat(source.fileno()).st_mode))
     shutil.copyfileobj(source, file, COPY_BYTES)
 
 
@@ -441,7 +446,8 @@ def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold a lock file against every other holder; raise `Locked` after waiting for some seconds."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=seconds, poll_interval=0.005)
+    modes.keep_private(path)
+    lock = FileLock(path, timeout=seconds, mode=modes.FILE, poll_interval=0.005)
     with storing(f"cannot lock {path.name}"):
         try:
             lock.acquire()

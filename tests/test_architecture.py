@@ -26,6 +26,7 @@ VALUES = (
     "origins",
     "times",
     "model",
+    "modes",
     "files",
     "results",
     "config",

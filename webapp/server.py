@@ -2,10 +2,12 @@
 
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from hermes_sessions import modes
 from hermes_sessions.config import Config, ServerConfig
 from hermes_sessions.errors import InvalidValue, storing
 from hermes_sessions.repository import SessionRepository
@@ -26,8 +28,8 @@ def serve(config: Config, server: ServerConfig) -> None:
     """Serve the home of `config` until SIGTERM or SIGINT, then end the process; port 0 takes a free port.
 
     Prints the address once it listens. Before that, raises `InvalidValue` if other machines can reach the
-    address and there is no password, or if a trusted proxy is no address or network, and `StorageError` if the
-    home or the port cannot be used.
+    address and there is no password, or if a trusted proxy is no address or network, and `StorageError` if
+    the home or the port cannot be used.
     """
     for each in server.trusted_proxies:
         parse_network(each)
@@ -39,6 +41,8 @@ def serve(config: Config, server: ServerConfig) -> None:
         )
     with _open(config) as sessions:  # before the workers: reports what is wrong, and imports a new home
         sessions.purge()
+    if server.access_log not in (None, "-"):
+        modes.keep_private(Path(str(server.access_log)))
     raise_descriptors()
     _Server(config, server, _listen(server)).run()
 

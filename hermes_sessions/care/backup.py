@@ -8,13 +8,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Engine
 
-from .. import files
+from .. import files, modes
 from ..config import Config
 from ..errors import InvalidValue, storing
 from ..index import Progress, database
@@ -45,12 +44,10 @@ def create_backup(
     """
     with storing("cannot read the backup's folder"):
         target = _check_new(config, folder)
-        mode = (target if target.exists() else config.state_dir).stat().st_mode
     with storing("cannot make the backup"):
         temporary = Path(tempfile.mkdtemp(prefix=f"{target.name}.tmp.{os.getpid()}.", dir=target.parent))
         try:
             report = _fill(_BackupWriter(temporary, progress), config, engine)
-            temporary.chmod(_usable(mode))
             temporary.rename(target)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -77,11 +74,6 @@ def _check_new(config: Config, folder: Path) -> Path:
     return target
 
 
-def _usable(mode: int) -> int:
-    """Return a folder's permissions such that its owner can remove what is in it."""
-    return mode & 0o777 | 0o700
-
-
 def _fill(writer: "_BackupWriter", config: Config, engine: Engine) -> BackupReport:
     """Copy everything, in an order in which nothing that moves is missed.
 
@@ -91,22 +83,13 @@ def _fill(writer: "_BackupWriter", config: Config, engine: Engine) -> BackupRepo
     """
     index = writer.copy_index(engine)
     for name, path in ((SESSIONS, config.sessions_dir), (TRASH, config.trash_dir)):
-        _make_folder(writer.target / name, path)
+        # Without the original's time: the index knows it, and would not scan a folder that was restored.
+        (writer.target / name).mkdir(modes.FOLDER)
         writer.copy_all(name, _listed(path, name))
     writer.copy_all(SESSIONS, _listed(config.sessions_dir, SESSIONS))
     single = (config.projects_file, config.last_workspace_file, config.state_dir / "settings.json")
     writer.copy_all("", single)
     return writer.finish(index=index)
-
-
-def _make_folder(copy: Path, original: Path) -> None:
-    """Make a folder with the permissions of the original.
-
-    Not with its time: the index knows that one, and would not scan a folder that was restored.
-    """
-    copy.mkdir(mode=0o700)
-    with suppress(FileNotFoundError):  # a home need not have a trash
-        copy.chmod(_usable(original.stat().st_mode))
 
 
 def _listed(folder: Path, name: str) -> list[Path]:
@@ -140,6 +123,7 @@ class _BackupWriter:
         if engine.dialect.name != "sqlite":
             return False
         copy = self.target / INDEX
+        modes.keep_private(copy)  # VACUUM takes an empty file
         with database.reading(engine) as connection:
             # Beneath SQLAlchemy and as bytes, for the reasons in `upgrades`.
             cursor = connection.connection.cursor()
@@ -171,7 +155,10 @@ class _BackupWriter:
         if descriptor is None:
             self._skipped.add(name)
             return
-        with os.fdopen(descriptor, "rb") as source, (self.target / name).open("xb") as copy:
+        with (
+            os.fdopen(descriptor, "rb") as source,
+            open(self.target / name, "xb", opener=modes.create_file) as copy,  # for the opener
+        ):
             content = content_of(source, copy)
             copy.flush()
             _keep_status(os.fstat(descriptor), copy)
@@ -194,11 +181,11 @@ class _BackupWriter:
 def _keep_index_mode(engine: Engine, copy: IO[bytes]) -> None:
     original = Path(engine.url.database or "")
     if original.is_file():
-        os.fchmod(copy.fileno(), original.stat().st_mode & 0o777)
+        os.fchmod(copy.fileno(), modes.allowed(original.stat().st_mode))
 
 
 def _keep_status(status: os.stat_result, copy: IO[bytes]) -> None:
-    os.fchmod(copy.fileno(), status.st_mode & 0o777)
+    os.fchmod(copy.fileno(), modes.allowed(status.st_mode))
     os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, get_args
 
 import click
 
-from .. import json_text
+from .. import json_text, modes
 from ..errors import Unreadable, storing
 from ..messages import mask_all
 from ..results import ExportFormat
@@ -42,8 +42,11 @@ def export(
     if output is None:
         click.echo((text if kind == "json" else visible_text(text)).encode(), nl=False)
         return
-    with storing(f"cannot write {output}"):
-        output.write_text(text, "utf-8")
+    with (
+        storing(f"cannot write {output}"),
+        open(output, "w", encoding="utf-8", opener=modes.create_file) as file,  # for the opener
+    ):
+        file.write(text)
 
 
 @click.command("import")

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from .. import modes
 from .sessions import LATEST, SPAN_SECONDS
 from .subjects import MODELS, SUBJECTS
 from .transcript import Document, choose_words, fill, make_transcript
@@ -92,8 +93,10 @@ def _segments(conversation: AgentConversation) -> Iterator[tuple[AgentConversati
 
 def write_agent(home: Path, conversations: Iterable[AgentConversation]) -> None:
     """Write `state.db` and `cron/jobs.json` into a home that has neither."""
-    (home / "cron").mkdir(parents=True)
+    modes.make_folder(home / "cron")
     jobs = {"jobs": [{"id": job, "name": name} for job, name in JOBS.items()]}
+    for name in ("cron/jobs.json", "state.db"):
+        modes.keep_private(home / name)
     (home / "cron" / "jobs.json").write_text(json.dumps(jobs), "utf-8")
     with closing(sqlite3.connect(home / "state.db")) as database:
         database.executescript(f"PRAGMA journal_mode = WAL; {_TABLES}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from .. import modes
 from ..errors import InvalidValue, storing
 from ..fields import other_keys, read_metadata
 from ..model import Summary
@@ -30,7 +31,7 @@ def write_home(folder: Path, *, sessions: int, seed: int = 1, progress: Progress
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InvalidValue(f"{folder} exists and is not an empty folder; name a new one")
         place = folder / "webui" / "sessions"
-        place.mkdir(parents=True)
+        modes.make_folder(place)
         _write(folder / "webui" / "projects.json", make_projects())
         entries = []
         for number, document in enumerate(make_sessions(sessions, seed), 1):
@@ -44,6 +45,7 @@ def write_home(folder: Path, *, sessions: int, seed: int = 1, progress: Progress
 
 def _write(path: Path, value: Any) -> None:
     # The layout of json.dumps(indent=2), which takes much longer.
+    modes.keep_private(path)
     path.write_bytes(msgspec.json.format(json.dumps(value, ensure_ascii=False).encode(), indent=2))
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
-from .. import json_text
+from .. import json_text, modes
 from ..errors import Damaged, InvalidValue, SessionsError, StorageError
 
 BUSY_MS = 5000
@@ -55,6 +55,9 @@ def make_engine(where: str | Path) -> Engine:
         raise InvalidValue("database_url must be an SQLAlchemy URL whose driver is installed") from error
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
+    if parsed.database and not memory and not parsed.query:
+        private = Path(parsed.database)
+        event.listen(engine, "do_connect", lambda *_: modes.keep_private(private))
     if parsed.database and not memory and not parsed.query:
         _follow_file(engine, parsed.database)
     return engine

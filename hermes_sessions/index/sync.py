@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from .. import files
+from .. import files, modes
 from ..errors import InvalidId, NotFound, StorageError, Unreadable, storing
 from ..model import UNKNOWN_VERSION, Signature, Stored, Summary
 from ..results import SyncReport
@@ -75,7 +75,7 @@ def expect_folder(engine: Engine, folder: Path) -> None:
 def create_folder(folder: Path) -> None:
     """Create the sessions folder if it is missing; raise `StorageError`."""
     with storing("cannot create the sessions folder"):
-        folder.mkdir(parents=True, exist_ok=True)
+        modes.make_folder(folder)
 
 
 def drop_unused_drafts(engine: Engine) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from .. import modes
 from ..config import Config
 from ..errors import NewerDatabase, storing
 from ..files import file_lock
@@ -100,8 +101,11 @@ def _engine_for(config: Config) -> Iterator[Engine]:
 
 def _create_folders(config: Config) -> None:
     with storing("cannot create the state folder"):
-        for folder in (config.state_dir, config.trash_dir, config.locks_dir):
-            folder.mkdir(parents=True, exist_ok=True)
+        modes.make_folder(config.state_dir)
+        for folder in (config.trash_dir, config.locks_dir):
+            modes.make_own_folder(folder)
+        for database_file in config.state_dir.glob("se*.db*"):  # also logs and copies of an earlier version
+            modes.tighten(database_file)
 
 
 def lock_file(config: Config) -> Path:
@@ -158,6 +162,7 @@ def keep_copy(config: Config, engine: Engine) -> None:
     if engine.dialect.name != "sqlite" or not _holds_rows(engine):
         return
     copy = config.state_dir / f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
+    modes.keep_private(copy)  # VACUUM takes an empty file
     try:
         with database.reading(engine) as connection:
             # By the driver: VACUUM cannot run in a transaction, and SQLAlchemy always begins one. The path

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from .. import files, json_text
+from .. import files, json_text, modes
 from ..errors import Conflict, InvalidValue, Unreadable, storing
 from ..fields import READ_AS, is_time
 from ..files import Replaced
@@ -222,6 +222,7 @@ def _second(path: Path, name: Path) -> Signature:
         with path.open("rb") as source:
             files.replace(name, lambda file: shutil.copyfileobj(source, file, COPY_BYTES))
             return files.signature_of(os.fstat(source.fileno()))
+    modes.tighten(name)  # the file itself, which is about to be replaced
     return files.signature_of(name.stat())
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from .. import files
+from .. import files, modes
 from ..errors import Conflict, NotFound, Unreadable, storing
 from ..fields import check_id
 from ..model import FolderTimes, Stored
@@ -69,7 +69,7 @@ def write(session_id: str, text: bytes, trash: Path, why: TrashReason) -> None:
 
 
 def _new_path(session_id: str, trash: Path, why: TrashReason) -> Path:
-    trash.mkdir(parents=True, exist_ok=True)
+    modes.make_own_folder(trash)
     return trash / f"{check_id(session_id)}.{time.time_ns()}.{why}.json"
 
 

@@ -120,19 +120,19 @@ def test_the_manifest_says_what_each_file_is(good: Path) -> None:
     assert readable == {"sessions/one.json": True, "sessions/two.json": True}
 
 
-def test_modes_and_times_are_kept(full: SessionRepository, tmp_path: Path) -> None:
+def test_times_are_kept_and_modes_are_the_owners(full: SessionRepository, tmp_path: Path) -> None:
     state, folder = full.config.state_dir, tmp_path / "backup"
     state.chmod(0o750)
     folder_of(full).chmod(0o710)
     (state / "sessions.db").chmod(0o640)
     one = folder_of(full) / "one.json"
-    one.chmod(0o604)
+    one.chmod(0o404)
     os.utime(one, ns=(DAY, 2 * DAY + 123_456_789))
     made(full, folder)
     modes = [(folder / name).stat().st_mode & 0o777 for name in ("", "sessions", "sessions.db")]
-    assert modes == [0o750, 0o710, 0o640]
+    assert modes == [0o700, 0o700, 0o600]
     copy = (folder / "sessions" / "one.json").stat()
-    assert (copy.st_mode & 0o777, copy.st_mtime_ns) == (0o604, 2 * DAY + 123_456_789)
+    assert (copy.st_mode & 0o777, copy.st_mtime_ns) == (0o400, 2 * DAY + 123_456_789)
 
 
 @pytest.mark.parametrize("index", [True, False])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, TimestampSigner
 
+from hermes_sessions import modes
 from hermes_sessions.errors import storing
 
 from .passwords import Password
@@ -37,7 +38,7 @@ class Logins:
         """Return a new token; raise `StorageError`."""
         name = secrets.token_urlsafe(24)
         with storing(f"cannot store the login in {LOGINS_FOLDER}"):
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            modes.make_own_folder(self._folder)
             self._delete_expired()
             self._file(name).touch(mode=0o600)
         return self._signer.sign(name).decode()

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from hermes_sessions import modes
 from hermes_sessions.errors import InvalidValue, storing
 
 from .private_files import write_private
@@ -70,7 +71,7 @@ def set_password(state_dir: Path, password: str) -> None:
         raise InvalidValue(f"the password must have {SHORTEST} to {LONGEST:,} characters")
     hashed = generate_password_hash(_as_hex(password), method="scrypt")
     with storing(f"cannot store the password in {PASSWORD_FILE}"):
-        state_dir.mkdir(parents=True, exist_ok=True)
+        modes.make_folder(state_dir)
         write_private(state_dir / PASSWORD_FILE, hashed.encode())
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 from filelock import FileLock
 
+from hermes_sessions import modes
 from hermes_sessions.errors import storing
 
 from .private_files import write_private
@@ -66,9 +67,11 @@ class LoginThrottle:
     @contextmanager
     def _waits(self) -> Iterator[dict[str, Wait]]:
         """Give out the wait of each network, the latest to try last, and store them when the block ends."""
+        lock = self._path.with_name(f"{TRIES_FILE}.lock")
+        modes.keep_private(lock)
         with (
             storing(f"cannot count wrong passwords in {TRIES_FILE}"),
-            FileLock(self._path.with_name(f"{TRIES_FILE}.lock"), timeout=LOCK_SECONDS),
+            FileLock(lock, timeout=LOCK_SECONDS, mode=modes.FILE),
         ):
             waits = self._read()
             yield waits
