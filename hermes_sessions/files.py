@@ -301,7 +301,6 @@ def move(path: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         _move_by_copy(path, target)
-    modes.tighten(target)
     with confirming():
         sync_folder(target.parent)
         sync_folder(path.parent)
@@ -333,7 +332,6 @@ def move_aside(path: Path, target: Path) -> None:
         copy(path, target)
         with suppress(OSError):  # a file that stays is deleted by `changes.leftovers`
             path.unlink()
-    modes.tighten(target)
     with confirming():
         sync_folder(target.parent)
 
@@ -350,7 +348,6 @@ def move_new(path: Path, target: Path) -> os.stat_result:
         moved = copy(path, target)
     else:
         _rename_new(path, target)
-        modes.tighten(target)
     with confirming():
         sync_folder(target.parent)
         if elsewhere:

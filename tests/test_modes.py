@@ -174,8 +174,9 @@ def test_a_session_that_another_program_shared_becomes_private_when_it_changes(
         assert _mode(path) == wanted
     path.chmod(0o644)
     sessions.delete("shared")
-    [trashed] = sessions.config.trash_dir.iterdir()
-    assert _mode(trashed) == 0o600
+    assert _mode(sessions.config.trash_dir) == 0o700
+    sessions.restore("shared")
+    assert _mode(path) == 0o644, "restored as it was"
 
 
 @pytest.mark.slow
