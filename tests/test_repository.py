@@ -556,11 +556,12 @@ def test_an_export_imports_as_a_new_session_with_the_same_content(sample: Path) 
                 "title",
                 "created_at",
                 "updated_at",
-                "extra",
                 "model",
                 "pinned",
             }
             assert all(getattr(copy, name) == getattr(original, name) for name in same)
+            assert copy.extra.pop("copied_from")["session_id"] == original.session_id
+            assert copy.extra == original.extra
 
 
 @pytest.mark.parametrize(
@@ -752,6 +753,7 @@ def test_tool_calls_go_with_their_messages(sessions: SessionRepository, keep: in
     wanted = [card for card in cards if card.get("assistant_msg_idx", -1) < keep]
     for session in (sessions.get("truncated"), fork):
         assert (session.messages, session.tool_calls) == (turns(3)[:keep], wanted)
+        assert session.extra.pop("copied_from", {"session_id": "forked"})["session_id"] == "forked"
         assert session.extra == {"last": 1}
     sessions.clear("cleared")
     cleared = sessions.get("cleared")

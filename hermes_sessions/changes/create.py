@@ -8,9 +8,11 @@ from typing import Any
 
 from ..fields import FIELDS, clean_title, other_keys, read_metadata, suffixed_title
 from ..model import Session, Summary
+from ..origins import COPIED, NOT_COPIED
 from ..settings import last_workspace
 from ..sidecars import editing, load, outline_of, reading
 from ..times import last_message_at
+from .copies import exported_from, shared_figures
 from .store import Store, after_the_file, checked_metadata, session_without_messages
 
 # What a copy does not take over: a running turn, and what belongs to the original alone.
@@ -48,7 +50,10 @@ def import_document(store: Store, document: Mapping[str, Any]) -> Session:
     known = read_metadata(_new_id(), values, time.time())
     messages, tool_calls = (list(document.get(name) or ()) for name in ("messages", "tool_calls"))
     session = Session(**known, extra=other_keys(document), messages=messages, tool_calls=tool_calls)
-    return write_new(store, session)
+    copied = exported_from(store, session, document.get("session_id"))
+    extra = {name: value for name, value in session.extra.items() if name != COPIED}
+    extra |= {} if copied is None else {COPIED: copied._asdict()}
+    return write_new(store, replace(session, extra=extra))
 
 
 def fork_session(store: Store, origin: Summary, keep: int | None, title: str | None) -> Session:
@@ -84,13 +89,17 @@ def _copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, 
     """Write a copy of a session's file with these values; a draft has none, and is copied as a draft."""
     now, copy_id = time.time(), _new_id()
     fresh = {"pinned": False, "archived": False, "created_at": now, "updated_at": now, **NOTHING_PENDING}
-    unshared = {name: value for name, value in UNSHARED.items() if name in origin.extra}
-    changes = checked_metadata({**fresh, **unshared, **values})
+    private = {name: value for name, value in UNSHARED.items() if name in origin.extra}
+    changes = checked_metadata({**fresh, **private, **values})
     loaded = store.load(origin.session_id)
+    shared = shared_figures(origin, changes)
     if loaded is None:
         return store_new(store, session_without_messages(origin.changed({**changes, "session_id": copy_id})))
     source = outline_of(loaded)
     kept = source.total if keep is None else min(keep, source.total)
+    present = {member.key for member in source.members}
+    changes |= {name: None for name in NOT_COPIED if name in present}
+    changes[COPIED] = shared._replace(message_count=kept)._asdict()
     encoded = editing.encoded({"session_id": copy_id, **changes, "message_count": kept})
     cut = editing.kept_tool_calls(source, kept) if kept < source.total else {}
     edits = [*editing.truncated(source, kept), *editing.set_keys(source, cut | encoded)]

@@ -4,7 +4,7 @@ Makes statements and reads their rows; `lists`, `conversations` and `usage` run 
 """
 
 import functools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
@@ -188,14 +188,22 @@ def _count_statement(with_agents: bool, hidden: bool, parameters: frozenset[str]
     return sa.select(sessions.scalar_subquery() + others.scalar_subquery())
 
 
-def columns_query(filters: Filters, names: Collection[str]) -> tuple[Select, Parameters]:
-    """Return the query of these columns of all that match, in no order, and its parameters."""
-    parameters, columns = filter_parameters(filters), [SESSIONS.c[name] for name in names]
-    sessions = sa.select(*columns).where(*conditions(SESSIONS, filters.hidden, parameters))
+def columns_query(
+    filters: Filters, own: Mapping[str, sa.ColumnElement[Any]], *where: sa.ColumnElement[bool]
+) -> tuple[Select, Parameters]:
+    """Return the query of some columns of all that match, in no order, and its parameters.
+
+    `own` has the columns by name, as they are computed for the web UI's sessions, which must also fulfil
+    `where`; an agent's conversation has the columns of the same names.
+    """
+    parameters = filter_parameters(filters)
+    columns = [column.label(name) for name, column in own.items()]
+    sessions = sa.select(*columns).where(*conditions(SESSIONS, filters.hidden, parameters), *where)
     if not lists_agents(filters):
         return sessions, parameters
     matching = conditions(AGENT_CONVERSATIONS, filters.hidden, parameters)
-    others = sa.select(*map(_conversation_column, columns)).where(*matching, *listed_once(parameters))
+    of_agent = (_conversation_column(SESSIONS.c[name]) for name in own)
+    others = sa.select(*of_agent).where(*matching, *listed_once(parameters))
     return sessions.union_all(others), parameters
 
 

@@ -261,6 +261,12 @@ def project_ids(connection: Connection) -> list[tuple[str, str]]:
     return [(session_id, project_id) for session_id, project_id in connection.execute(query).all()]
 
 
+def copies_of(connection: Connection, session_id: str) -> list[str]:
+    """Return the ids of the sessions that are copies of this one."""
+    query = sa.select(SESSIONS.c.session_id).where(SESSIONS.c.copy_of == session_id)
+    return list(connection.execute(query).scalars())
+
+
 def state(connection: Connection) -> IndexState:
     """Return the state of the index."""
     store_id, generation, *times = connection.execute(_STATE).one()

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
 
 from ..results import Filters, Usage, UsageBy
-from .list_queries import columns_query
+from . import copies
+from .list_queries import columns_query, lists_agents
 from .schema import AGENT_CONVERSATIONS, SESSIONS
 
 DAY = 86_400
@@ -29,11 +30,16 @@ _HALF = 2**31
 def usage(connection: Connection, filters: Filters, since: float | None, by: UsageBy) -> list[Usage]:
     """Return the sums over the conversations that match, for each value of `by`.
 
-    Only conversations that were active at or after `since` (seconds since the epoch) count. Days come in
-    order, other keys by their tokens, the most first. The key is None for conversations without the value.
+    Figures that a copy has in common with another session count once: see `copies`. Only conversations that
+    were active at or after `since` (seconds since the epoch) count. Days come in order, other keys by their
+    tokens, the most first. The key is None for conversations without the value.
     """
-    named = {COLUMNS[by]} if by in COLUMNS else set()
-    matching, parameters = columns_query(filters, ["age", "estimated_cost", *_COUNTS, *named])
+    with_agents = lists_agents(filters)
+    continued = copies.continued_imports(connection) if with_agents else []
+    elsewhere = copies.counted_elsewhere(with_agents=with_agents, continued=continued)
+    columns = {name: SESSIONS.c[name] for name in ("age", *({COLUMNS[by]} if by in COLUMNS else ()))}
+    columns |= copies.own_figures(elsewhere)
+    matching, parameters = columns_query(filters, columns, copies.adds_something(elsewhere))
     rows = matching.subquery()
     query = sa.select(rows)
     if since is not None:
