@@ -73,6 +73,11 @@ class OpenHome:
             raise error
         damage.replace(self.config, self.engine)
 
+    def rebuild_damaged(self, error: Damaged) -> None:
+        """Do the same as `replace_damaged`, and fill the new index from the files."""
+        self.replace_damaged(error)
+        self.freshness.catch_up()
+
     def start(self, progress: Progress | None) -> None:
         """Bring the index in line with the files, tidy up, and begin to index in the background."""
         try:

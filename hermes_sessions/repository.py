@@ -460,7 +460,7 @@ class SessionRepository:
         return explain_session(self._home.store, self._home.agents, session_id)
 
     def check(self, *, deep: bool = False) -> Sequence[Finding]:
-        """Return what is wrong with the home, changing nothing; `deep` also reads and parses every file."""
+        """Return what is wrong with the home, changing nothing; `deep` also reads every file and database."""
         return self._checks().all(deep=deep)
 
     def repair(self, *, apply: bool = False) -> RepairReport:
@@ -476,7 +476,8 @@ class SessionRepository:
     def _checks(self) -> Checks:
         from .care import Checks
 
-        return Checks(self._home.store, self._home.agents, self.projects, _before(None))
+        home = self._home
+        return Checks(home.store, home.agents, self.projects, home.searcher.check, _before(None))
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's `_index.json`, for a return to it; return how many sessions it lists."""

@@ -300,6 +300,8 @@ class FindingKind(StrEnum):
     FILE_WITHOUT_ROW = "file without row"
     STALE_ROW = "stale row"
     WRONG_COUNT_IN_INDEX = "wrong count in the index"
+    WRONG_ROW = "wrong row"
+    WRONG_MIRROR = "wrong mirror"
     WRONG_COUNT_IN_FILE = "wrong count in the file"
     ID_DIFFERS = "id differs"
     DEBRIS = "debris"
@@ -316,6 +318,9 @@ class FindingKind(StrEnum):
     AGENT_NOT_LISTED = "agent's sessions not listed"
     AGENT_COLUMN_MISSING = "agent's column missing"
     AGENT_INDEX_MISSING = "agent's index missing"
+    AGENT_DAMAGED = "agent's database damaged"
+    AGENT_FULL_TEXT_DAMAGED = "agent's full-text table damaged"
+    DAMAGED_INDEX = "damaged index"
     RESCUED_VERSION = "rescued version"
     OLD_TRASH = "trash over its age"
     OLD_REVISION = "old revision"
@@ -330,6 +335,7 @@ REPAIRED_IN_INDEX = frozenset(
     {
         *(FindingKind.NO_INDEX, FindingKind.ROW_WITHOUT_FILE, FindingKind.FILE_WITHOUT_ROW),
         *(FindingKind.STALE_ROW, FindingKind.WRONG_COUNT_IN_INDEX),
+        *(FindingKind.WRONG_ROW, FindingKind.WRONG_MIRROR),
     }
 )
 REPAIRED_IN_FOLDERS = frozenset({FindingKind.DEBRIS, FindingKind.UNSEEN_VERSION, FindingKind.COPY_IN_TRASH})

@@ -82,6 +82,10 @@ class Agents:
         self._forget_all_but(set())
         self.refresh()
 
+    def wrongly_mirrored(self) -> list[Agent]:
+        """Return the agents whose mirrors seem current and differ from what their files hold."""
+        return [agent for agent in self.all() if mirror.is_wrong(self._engine, agent)]
+
     @contextmanager
     def reading_mirrors(self) -> Iterator[Connection]:
         """Give out a connection to the index, with the mirrors up to date."""

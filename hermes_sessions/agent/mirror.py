@@ -126,6 +126,23 @@ def _write(engine: Engine, before: MirrorState, after: MirrorState, change: Mirr
     return True
 
 
+def is_wrong(engine: Engine, agent: Agent) -> bool:
+    """Whether a mirror that seems current differs from what the agent's file holds; reads every session."""
+    versions = agent.file_versions()
+    with database.reading(engine) as connection:
+        state = _state_of(connection, agent.profile)
+    if state.failed or state.versions != versions.encoded:
+        return False
+    try:
+        result = scan.scan_agent(engine, agent, state, state, full=True)
+    except AgentUnavailable:
+        return False  # another check reports it, and the mirror is kept
+    expected = _change(agent.profile, {}, result.sessions)
+    with database.reading(engine) as connection:
+        unchanged = _state_of(connection, agent.profile) == state and agent.file_versions() == versions
+        return unchanged and not mirror_rows.has_just(connection, agent.profile, expected)
+
+
 def forget(engine: Engine, profile: str) -> None:
     """Delete the mirror of a profile, because its folder is gone or because it is to be built again."""
     with database.writing(engine) as connection:

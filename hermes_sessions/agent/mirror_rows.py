@@ -212,6 +212,21 @@ def _conversation_values(summary: Summary) -> Mapping[str, object]:
     return values | {"source": summary.source, "hidden": summary.hidden, **rows.place_of(summary)._asdict()}
 
 
+def has_just(connection: Connection, profile: str, change: MirrorChange) -> bool:
+    """Whether the mirror of a profile holds just what a change inserts, value by value."""
+    sessions = {each.session.segment.id: _session_values(profile, each) for each in change.sessions}
+    conversations = {each.session_id: _conversation_values(each) for each in change.conversations}
+    return (
+        _values_by_id(connection, AGENT_SESSIONS, profile) == sessions
+        and _values_by_id(connection, AGENT_CONVERSATIONS, profile) == conversations
+    )
+
+
+def _values_by_id(connection: Connection, table: sa.Table, profile: str) -> dict[str, dict[str, Any]]:
+    stored = connection.execute(sa.select(table).where(table.c.profile == profile)).mappings()
+    return {row["session_id"]: dict(row) for row in stored}
+
+
 # ---- one session ----------------------------------------------------------------------------------------
 
 

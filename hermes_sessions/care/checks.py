@@ -1,6 +1,6 @@
 """Checks of a home: what is wrong, what it means, and what fixes it. Changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -8,30 +8,44 @@ from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states
 from ..changes import Leftovers, Projects, Store, find_leftovers
 from ..errors import AgentUnavailable, NotFound, Unreadable
 from ..files import Aside
-from ..index import database, rows, upgrades
+from ..index import database, rows, sync, upgrades
 from ..results import Finding, FindingKind, TrashReason
 from ..sidecars import folder, load, reading, trash
-from .contents import Contents
+from . import databases
+from .contents import REPAIR, Contents
 
 SYNC = "hermes-sessions sync"
-REPAIR = "hermes-sessions repair --apply"
 
 
 class Checks:
-    """The checks of one home, a method each. What was deleted before `trash_before` (ns) can be purged."""
+    """The checks of one home, a method each. What was deleted before `trash_before` (ns) can be purged.
 
-    def __init__(self, store: Store, agents: Agents, projects: Projects, trash_before: int) -> None:
-        self.store = store
+    `check_search` sets a damaged search index aside.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        agents: Agents,
+        projects: Projects,
+        check_search: Callable[[], None],
+        trash_before: int,
+    ) -> None:
+        self.store, self.mirrored = store, agents
         self._agents, self._projects, self._trash_before = agents, projects, trash_before
+        self._check_search = check_search
 
     def all(self, *, deep: bool) -> list[Finding]:
-        """Return all findings; `deep` reads and parses every file."""
+        """Return all findings; `deep` reads and parses every file, and every database."""
         contents = Contents(self.store)
+        databases = list(self.databases()) if deep else []
         if deep:
             contents.read_all(self.session_ids())
         return [
+            *databases,
             *self.files(),
             *contents.index_findings(),
+            *(self.copies() if deep else ()),
             *contents.findings,
             *self.leftovers(),
             *self.backups(contents),
@@ -41,6 +55,23 @@ class Checks:
     def session_ids(self) -> list[str]:
         """Return the names of all files that could be a session's, in order."""
         return sorted(folder.scan(self.store.sessions_dir))
+
+    def databases(self) -> Iterator[Finding]:
+        """Read every database to its end; raise `Damaged` for the index of sessions."""
+        yield from databases.index_findings(self.store.config, self._check_search)
+        known = {finding.meaning for finding in self.agents}
+        yield from (each for each in databases.agent_findings(self._agents) if each.meaning not in known)
+
+    def copies(self) -> Iterator[Finding]:
+        """Compare what the index keeps of the agents and of the trash with them."""
+        remedy = f"`{REPAIR}` reads it again"
+        for agent in self._agents.wrongly_mirrored():
+            meaning = f"the index differs from {agent.label}"
+            yield Finding(FindingKind.WRONG_MIRROR, None, meaning, remedy)
+        with database.reading(self.store.engine) as connection:
+            wrong = sync.is_trash_wrong(connection, self.store.trash_dir)
+        if wrong:
+            yield Finding(FindingKind.WRONG_ROW, None, "the index differs from the trash", remedy)
 
     # ---- files and rows ---------------------------------------------------------------------------------
 

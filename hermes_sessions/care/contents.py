@@ -1,17 +1,27 @@
 """The contents of session files, each read once: what is wrong in them, for `check` and `repair`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
+from operator import eq
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..changes import Store
 from ..errors import NotFound, Unreadable
-from ..index import database, rows
-from ..model import Signature, Stored, Summary
+from ..index import Indexed, database, rows
+from ..model import Stored, Summary
 from ..results import Finding, FindingKind
 from ..sidecars import Loaded, load, outline_of, reading
 
-REBUILD = "hermes-sessions rebuild"
+REBUILD, REPAIR = "hermes-sessions rebuild", "hermes-sessions repair --apply"
+
+
+class _Wrong(NamedTuple):
+    """What the row of a session should be, and marks that it has, which are right as well."""
+
+    expected: Indexed
+    right_marks: bytes | None
 
 
 class Contents:
@@ -20,8 +30,8 @@ class Contents:
     def __init__(self, store: Store) -> None:
         self.findings: list[Finding] = []
         self._store = store
-        self._indexed = _message_counts(store)
-        self._counts: dict[str, tuple[Signature, int]] = {}
+        self._counts: dict[str, int] = {}
+        self._wrong: dict[str, _Wrong] = {}
         self._summaries: dict[Path, tuple[Summary, Stored]] = {}
 
     def read_all(self, session_ids: Iterable[str]) -> None:
@@ -43,38 +53,47 @@ class Contents:
     def message_count(self, session_id: str) -> int:
         """Return how many messages a session has, reading its file unless it was; errors as of `load`."""
         if session_id in self._counts:
-            return self._counts[session_id][1]
+            return self._counts[session_id]
         return reading.message_count(load(self._store.path_of(session_id)))
 
     @property
     def wrongly_indexed(self) -> list[str]:
-        """The ids of the sessions that the index has in this version, with another number of messages."""
-        return [session_id for session_id in self._counts if self._is_wrong(session_id)]
+        """The ids of the sessions whose rows differ from what the same version of their files gives."""
+        return list(self._wrong)
 
     def index_findings(self) -> Iterator[Finding]:
-        """Compare the message counts with the index as it is now."""
-        self._indexed = _message_counts(self._store)
-        for session_id in self.wrongly_indexed:
-            known, count = self._indexed[session_id][1], self._counts[session_id][1]
-            meaning = f"the index says {known} messages, the file has {count}"
-            yield Finding(FindingKind.WRONG_COUNT_IN_INDEX, session_id, meaning, REBUILD)
-
-    def _is_wrong(self, session_id: str) -> bool:
-        version, count = self._counts[session_id]
-        known_version, known_count = self._indexed.get(session_id, (None, 0))
-        return known_version == version and known_count != count
+        """Compare the wrong rows with the index as it is now."""
+        for session_id, (expected, right_marks) in self._wrong.items():
+            with database.reading(self._store.engine) as connection:
+                columns = rows.wrong_columns(connection, expected, partial(eq, right_marks))
+            yield from _row_findings(session_id, columns, expected.summary.message_count)
 
     def _examine(self, loaded: Loaded) -> None:
         session_id, count = loaded.session_id, reading.session(loaded).message_count
-        self._counts[session_id] = loaded.signature, count
+        self._counts[session_id] = count
         self.findings.extend(_findings(loaded, count))
-        if self._is_wrong(session_id):  # to be stored again
-            self._summaries[loaded.path] = reading.summary(outline_of(loaded))
+        expected, right_marks = Indexed(*reading.summary(outline_of(loaded)), draft=False), list[bytes]()
+
+        def marks_hold(packed: bytes) -> bool:
+            if reading.marks_hold(loaded, packed):
+                right_marks.append(packed)
+            return bool(right_marks)
+
+        with database.reading(self._store.engine) as connection:
+            wrong = rows.wrong_columns(connection, expected, marks_hold)
+        if wrong:
+            self._wrong[session_id] = _Wrong(expected, right_marks[0] if right_marks else None)
+            self._summaries[loaded.path] = expected.summary, expected.stored  # to be stored again
 
 
-def _message_counts(store: Store) -> dict[str, tuple[Signature, int]]:
-    with database.reading(store.engine) as connection:
-        return rows.message_counts(connection)
+def _row_findings(session_id: str, wrong: Mapping[str, Any], count: int) -> Iterator[Finding]:
+    if "message_count" in wrong:
+        meaning = f"the index says {wrong['message_count']} messages, the file has {count}"
+        yield Finding(FindingKind.WRONG_COUNT_IN_INDEX, session_id, meaning, REBUILD)
+    others = ", ".join(name for name in wrong if name != "message_count")
+    if others:
+        meaning = f"its row in the index differs from the file: {others}"
+        yield Finding(FindingKind.WRONG_ROW, session_id, meaning, f"`{REPAIR}` reads the file again")
 
 
 def _findings(loaded: Loaded, count: int) -> Iterator[Finding]:

@@ -25,15 +25,17 @@ def apply_repair(checks: Checks) -> RepairReport:
     index lacks are examined while it is synced, so that none is read twice.
     """
     contents = Contents(checks.store)
+    databases = list(checks.databases())
     files, leftovers, others = list(checks.files()), list(checks.leftovers()), list(checks.others())
     contents.read_all(_synced(checks.session_ids(), files))
-    wrong = list(contents.index_findings())
+    wrong = [*contents.index_findings(), *checks.copies()]
     _apply(checks, contents, [*files, *wrong, *leftovers])
-    unchanged = [*contents.findings, *checks.backups(contents)]
+    unchanged = [*databases, *contents.findings, *checks.backups(contents)]
     found = [*files, *wrong, *leftovers, *unchanged, *others]
     left = [
         *checks.files(),
         *contents.index_findings(),
+        *checks.copies(),
         *checks.leftovers(),
         *unchanged,
         *checks.others(),
@@ -56,5 +58,8 @@ def _apply(checks: Checks, contents: Contents, findings: Collection[Finding]) ->
     if kinds & REPAIRED_IN_INDEX:
         wrong = contents.wrongly_indexed
         sync.sync(store.engine, store.sessions_dir, read=contents.read_summary, also=wrong)
+        sync.read_trash_again(store.engine, store.trash_dir)
+    if FindingKind.WRONG_MIRROR in kinds:
+        checks.mirrored.rebuild()
     if kinds & REPAIRED_IN_FOLDERS:
         settle_leftovers(store)

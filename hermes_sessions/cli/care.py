@@ -19,11 +19,11 @@ from .terminal import Bar, print_json, report, visible, warn
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="Read and parse every file.")
+@click.option("--deep", is_flag=True, help="Read every file and every database to its end.")
 @json_option
 @click.pass_obj
 def check(home: SelectedHome, deep: bool, as_json: bool) -> None:
-    """Report problems, changing nothing.
+    """Report problems, changing nothing but a corrupt index, which is built again.
 
     Exits with 1 if there are any.
     """

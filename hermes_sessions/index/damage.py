@@ -72,6 +72,15 @@ def _rename(old: Path, new: Path) -> None:
     new.chmod(0o600)
 
 
+def path_of(config: Config) -> Path | None:
+    """Return the file of the index, None if the index is another database or in memory."""
+    engine = database.make_engine(config.index)
+    try:
+        return _path(engine)
+    finally:
+        engine.dispose()
+
+
 def _path(engine: Engine) -> Path | None:
     """Return the file of an engine, None if it is another database or in memory."""
     name = engine.url.database
@@ -171,7 +180,7 @@ def survived(reads: Collection[str]) -> Callable[[C], C]:
     """Return a class decorator: a call that meets a corrupt index begins a new one.
 
     The methods `reads` are then called once more. A change may have been made in part: its caller gets the
-    error. Objects of the class have a `_home` with `replace_damaged(error)`.
+    error. Objects of the class have a `_home` with `rebuild_damaged(error)`.
     """
 
     def decorate(cls: C) -> C:
@@ -189,7 +198,7 @@ def _surviving(call: Callable[..., Any], *, again: bool) -> Callable[..., Any]:
         try:
             return call(self, *args, **keywords)
         except Damaged as error:
-            self._home.replace_damaged(error)
+            self._home.rebuild_damaged(error)
             if not again:
                 raise
         return call(self, *args, **keywords)

@@ -217,6 +217,30 @@ def message_counts(connection: Connection) -> dict[str, tuple[Signature, int]]:
     }
 
 
+def wrong_columns(
+    connection: Connection, indexed: Indexed, marks_hold: Callable[[bytes], bool]
+) -> dict[str, Any]:
+    """Return the columns of a session's row, with their values, that differ from what its file gives.
+
+    Empty without a row of this version of the file. Offsets that are unknown are not wrong, and of several
+    right marks `marks_hold` tells which are.
+    """
+    row = connection.execute(_WHOLE_ROW, {"id": indexed.summary.session_id}).mappings().one_or_none()
+    expected = _values(indexed)
+    if row is None or any(row[name] != expected[name] for name in _VERSION_COLUMNS):
+        return {}
+    differing = {name: row[name] for name, value in expected.items() if row[name] != value}
+    return {
+        name: value
+        for name, value in differing.items()
+        if not (name in _OFFSETS and (value is None or (name == "marks" and marks_hold(value))))
+    }
+
+
+_WHOLE_ROW = sa.select(SESSIONS).where(SESSIONS.c.session_id == sa.bindparam("id"))
+_OFFSETS = ("transcript_start", "transcript_end", "tool_calls_start", "tool_calls_end", "marks")
+
+
 def inodes(connection: Connection) -> dict[str, int]:
     """Return the indexed inode of each file, readable or not, by id."""
     return dict(tuple(row) for row in connection.execute(_INODES))

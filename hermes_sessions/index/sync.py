@@ -156,6 +156,19 @@ def sync_trash(engine: Engine, folder: Path) -> None:
             rows.put_trashed(connection, present, settled_at)
 
 
+def is_trash_wrong(connection: Connection, folder: Path) -> bool:
+    """Whether the index is said to be in line with the trash, and is not."""
+    in_line = rows.state(connection).trash_time == trash_time(folder)
+    return in_line and rows.trashed_ids(connection) != trash.ids(folder)
+
+
+def read_trash_again(engine: Engine, folder: Path) -> None:
+    """Store which sessions are in the trash, even if it seems not to have changed."""
+    present = trash.ids(folder)
+    with database.writing(engine) as connection:
+        rows.put_trashed(connection, present, None)
+
+
 def sync(
     engine: Engine,
     folder: Path,

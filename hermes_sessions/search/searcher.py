@@ -70,6 +70,8 @@ class Searcher:
         missing = self._search_index.catch_up()  # reads files, and so comes before any transaction
         if missing:
             self._indexer.complete()
+        else:
+            self._indexer.problem = None  # what the background met has passed
         with database.reading(self._index) as index, self._search_index.reading() as search_index:
             run = SearchRun(index, search_index, self._agents, request)
             page = run.page(offset, limit, options.view)
@@ -79,6 +81,13 @@ class Searcher:
     def complete(self, progress: Progress | None = None) -> int:
         """Index all that is missing now, and return how many sessions could not be read."""
         return self._on_sound_index(lambda: self._search_index.complete(progress))
+
+    def check(self) -> None:
+        """Read the whole search index; if it is corrupt, set it aside: the next search begins a new one."""
+        from .index_file import diagnose
+
+        if diagnose(self._config.search_file) is not None:
+            self._search_index.replace()
 
     def rebuild(self) -> None:
         """Forget every message, and index all of them again in the background."""

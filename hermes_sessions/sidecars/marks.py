@@ -9,8 +9,8 @@ marks, one shorter than `STEP` has none.
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from .document import Span
@@ -70,6 +70,15 @@ def before(packed: bytes, distance: int) -> bytes:
     count = len(packed) // _MARK.size
     at = bisect_left(range(count), distance, key=lambda at: _MARK.unpack_from(packed, at * _MARK.size)[1])
     return packed[: at * _MARK.size]
+
+
+def hold(packed: bytes, starts: Sequence[int]) -> bool:
+    """Whether each mark is that of a message; `starts` are the distances of all messages."""
+    if len(packed) % _MARK.size:
+        return False
+    marked = list(_MARK.iter_unpack(packed))
+    in_order = all(before < after for before, after in pairwise(marked))
+    return in_order and all(index < len(starts) and starts[index] == start for index, start in marked)
 
 
 def around(packed: bytes, start: int, end: int, count: int, length: int) -> Stretch:

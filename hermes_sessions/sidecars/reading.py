@@ -63,6 +63,16 @@ def message_count(loaded: Loaded) -> int:
     return len(message_texts(loaded))
 
 
+def marks_hold(loaded: Loaded, packed: bytes) -> bool:
+    """Whether these marks are those of messages of the file."""
+    array = document.list_of(loaded.data, loaded.members, "messages")
+    if array is None:
+        return not packed
+    with unreadable(loaded.path):
+        starts = [span.start - array.start for span in document.items(loaded.data, array)]
+    return marks.hold(packed, starts)
+
+
 def message_texts(loaded: Loaded) -> list[memoryview]:
     """Return the text of each message; a value that is not a list reads as an empty one."""
     array = document.list_of(loaded.data, loaded.members, "messages")
