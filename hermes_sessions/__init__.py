@@ -10,6 +10,7 @@ from .loading import load_on_use
 if TYPE_CHECKING:
     from .errors import (
         AgentUnavailable,
+        Closed,
         Conflict,
         InvalidId,
         InvalidValue,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentUnavailable",
+    "Closed",
     "Conflict",
     "Filters",
     "Finding",
@@ -72,8 +74,8 @@ __all__ = [
 
 _NAMES = {
     "errors": (
-        "AgentUnavailable Conflict InvalidId InvalidValue NewerDatabase NotFound ReadOnly SessionsError "
-        "StorageError Unreadable"
+        "AgentUnavailable Closed Conflict InvalidId InvalidValue NewerDatabase NotFound ReadOnly "
+        "SessionsError StorageError Unreadable"
     ),
     "messages": "title_from",
     "model": "Session Signature Summary",

@@ -153,8 +153,15 @@ def _words(environ: Mapping[str, str], name: str) -> list[str]:
     return environ.get(name, "").replace(",", " ").split()
 
 
-def _checked_profile(name: str) -> str:
-    if name in (".", "..") or "/" in name or not name.isprintable():
+def check_path(name: str, path: object) -> Path:
+    """Return the path of a file or folder that a caller names; raise `InvalidValue`."""
+    if isinstance(path, str | Path) and "\0" not in str(path):
+        return Path(path)
+    raise InvalidValue(f"{name} must be a path")
+
+
+def _checked_profile(name: object) -> str:
+    if not isinstance(name, str) or name in (".", "..") or "/" in name or not name.isprintable():
         raise InvalidValue("profile must be a printable name without /")
     return name
 
@@ -171,6 +178,6 @@ def _utf8(environ: Mapping[str, str], name: str) -> str:
 
 def _folder(path: str | Path) -> Path:
     try:
-        return Path(path).expanduser().absolute()
+        return check_path("a folder", path).expanduser().absolute()
     except RuntimeError as error:
         raise InvalidValue(f"{path} begins with the home folder of a user that does not exist") from error

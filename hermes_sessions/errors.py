@@ -72,6 +72,10 @@ class Damaged(StorageError):
         self.file = file
 
 
+class Closed(SessionsError):
+    """The repository was closed before this call."""
+
+
 class Unconfirmed(OSError):
     """A change was made, but the system failed to confirm that it is on the disk."""
 

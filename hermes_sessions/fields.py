@@ -187,11 +187,32 @@ def check_document(document: object) -> dict[str, Any]:
     raise InvalidValue("the document must be a JSON object")
 
 
+def check_extra(extra: object) -> dict[str, Any]:
+    """Return the other keys of a session if they are a JSON object's, else raise `InvalidValue`."""
+    if isinstance(extra, dict) and all(isinstance(name, str) for name in extra):
+        return extra
+    raise InvalidValue("extra must be a dict whose keys are text")
+
+
 def check_text(name: str, value: object) -> str | None:
     """Return `value` if it is text or None, else raise `InvalidValue`."""
     if value is None or isinstance(value, str):
         return value
     raise InvalidValue(f"{name} must be text")
+
+
+def check_bindable(name: str, value: object) -> str:
+    """Return `value` if it is text that a database can compare, else raise `InvalidValue`."""
+    if isinstance(value, str) and (value.isascii() or clean_text(value) == value):
+        return value
+    raise InvalidValue(f"{name} must be text without half characters (lone surrogates)")
+
+
+def check_names(name: str, values: object) -> list[str]:
+    """Return `values` as a list of texts that a database can compare, else raise `InvalidValue`."""
+    if not isinstance(values, Iterable):
+        raise InvalidValue(f"{name} must be a list of texts")
+    return [check_bindable(name, value) for value in values]
 
 
 def check_flag(name: str, value: object) -> None:
@@ -254,8 +275,13 @@ def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: fl
             at = document.get(noted)
             values[name] = at if is_time(at) else otherwise_at
     values["pending_attachments"] = list(values["pending_attachments"])
-    values["profile"] = values["profile"] or "default"
+    values["profile"] = read_profile(values["profile"])
     return values
+
+
+def read_profile(stored: str | None) -> str:
+    """Return the profile that a session is read with: the web UI writes null for the default one."""
+    return stored or "default"
 
 
 ALWAYS_DISPLAYABLE = frozenset({type(None), bool, int, float})  # most values

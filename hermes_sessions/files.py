@@ -439,10 +439,11 @@ class Locks:
 
 
 @contextmanager
-def file_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold a lock file against every other holder; raise `Locked` after waiting for some seconds."""
+def file_lock(path: Path, seconds: float | None = None) -> Iterator[None]:
+    """Hold a lock file against every other holder; raise `Locked` after some seconds (None: 30)."""
     from filelock import FileLock, Timeout
 
+    seconds = LOCK_SECONDS if seconds is None else seconds
     modes.keep_private(path)
     lock = FileLock(path, timeout=seconds, mode=modes.FILE, poll_interval=0.005)
     with storing(f"cannot lock {path.name}"):

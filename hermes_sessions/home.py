@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,10 +14,11 @@ from .agent import Agents
 from .changes import Projects, Store
 from .config import Config
 from .errors import Damaged, NotFound
-from .fields import with_clean_title
+from .fields import check_seconds, with_clean_title
 from .files import Locks
 from .index import (
     Freshness,
+    Lifetime,
     ListRequest,
     Lists,
     Progress,
@@ -33,6 +35,7 @@ from .origins import segments_of
 from .results import Filters, Hits, MessagePage, SyncReport
 from .settings import last_workspace
 
+RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again after a corrupt index was replaced: they change no session.
 READS = (
     "list entries count usage version search complete_search summary get messages segments export trash "
@@ -48,12 +51,15 @@ class OpenHome:
         self.config = config
         self.engine = database.make_engine(config.index)
         damage.watch(self.engine)
-        self.agents = Agents(config, self.engine)
+        self.lifetime = Lifetime()
+        self.agents = Agents(config, self.engine, self.lifetime)
         self.searcher = search.Searcher(config, self.engine, self.agents)
         self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
         self.freshness = Freshness(self.engine, config.sessions_dir, config.trash_dir, self.agents)
         self.lists = Lists()
-        self.projects = Projects(config.projects_file, config.projects_lock, self._unassign_project)
+        self.projects = Projects(
+            config.projects_file, config.projects_lock, self._unassign_project, self.lifetime
+        )
         try:
             self._upgrade()
         except BaseException:
@@ -79,7 +85,17 @@ class OpenHome:
         self.freshness.catch_up()
 
     def start(self, progress: Progress | None) -> None:
-        """Bring the index in line with the files, tidy up, and begin to index in the background."""
+        """Bring the index in line with the files, tidy up, and begin to index in the background.
+
+        After an error the home is closed.
+        """
+        try:
+            self._start_or_replace(progress)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_or_replace(self, progress: Progress | None) -> None:
         try:
             self._start(progress)
         except Damaged as error:
@@ -94,7 +110,8 @@ class OpenHome:
         self.searcher.start()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; from now on public calls raise `Closed`."""
+        self.lifetime.ended = True
         self.searcher.close()
         self.agents.close()
         self.engine.dispose()
@@ -205,3 +222,9 @@ class OpenHome:
         for session_id in assigned:
             with suppress(NotFound):  # deleted since
                 changes.update_session(self.store, session_id, {"project_id": None}, touch=False)
+
+
+def trash_limit(older_than: float | None) -> int:
+    """Return the time so many seconds ago (None: 30 days), in nanoseconds since the epoch."""
+    seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
+    return time.time_ns() - int(seconds * 1e9) + 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
+from .errors import InvalidId, InvalidValue
 from .fields import (
     ALWAYS_DISPLAYABLE,
     DEEPEST,
@@ -14,9 +15,13 @@ from .fields import (
     LATER_LISTED,
     PENDING_FIELDS,
     UNTITLED,
+    check_extra,
+    check_id,
+    check_messages,
     displayable,
     is_shallow,
     other_keys,
+    read_profile,
 )
 from .sources import Source, source_class
 from .times import last_message_at
@@ -181,7 +186,7 @@ class Summary(Metadata):
         known = {item.name for item in fields(self)}
         direct = {name: value for name, value in changes.items() if name in known}
         if "profile" in direct:
-            direct["profile"] = direct["profile"] or "default"
+            direct["profile"] = read_profile(direct["profile"])
         extra = {**self.extra, **other_keys(changes)}
         return replace(self, **direct, extra=extra)
 
@@ -225,6 +230,23 @@ class Session(Metadata):
             message_count=self.message_count,
             last_message_at=self.last_message_at,
         )
+
+
+def check_session(session: object) -> Session:
+    """Return a session whose id, lists, `extra` and `signature` can be stored.
+
+    Raises `InvalidId`, `InvalidValue`. Its metadata are checked by `fields.check_metadata`.
+    """
+    if not isinstance(session, Session):
+        raise InvalidValue("session must be a Session")
+    if check_id(session.session_id).startswith("_"):
+        raise InvalidId("session_id must not begin with _")
+    check_messages(session.messages)
+    check_messages(session.tool_calls, "tool_calls")
+    check_extra(session.extra)
+    if not isinstance(session.signature, Signature | None):
+        raise InvalidValue("signature must be that of a session that was read, or None")
+    return session
 
 
 def pending(session: Metadata) -> dict[str, Any]:

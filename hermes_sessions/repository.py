@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 
 from . import changes, fields, messages, search
 from .agent import Agent
-from .config import Config, resolve
-from .errors import InvalidId, InvalidValue
-from .home import READS, OpenHome
-from .index import LARGEST_PAGE, Entries, Progress, damage, upgrades, usage
-from .model import Session, Summary
+from .config import Config, check_path, resolve
+from .home import READS, RETENTION_SECONDS, OpenHome, trash_limit
+from .index import (
+    LARGEST_PAGE,
+    Entries,
+    Progress,
+    damage,
+    only_sessions_errors,
+    public_calls,
+    upgrades,
+    usage,
+)
+from .model import Session, Summary, check_session
 from .results import (
     BackupReport,
     ExportFormat,
@@ -38,12 +45,12 @@ from .sidecars import folder, trash
 if TYPE_CHECKING:
     from .care import Checks  # at run time only where it is used: most programs never do
 
-__all__ = ["SessionRepository", "upgrades"]
+__all__ = ["RETENTION_SECONDS", "SessionRepository", "upgrades"]
 
-RETENTION_SECONDS = 30 * 86_400
 T = TypeVar("T")
 
 
+@public_calls
 @damage.survived(READS)
 class SessionRepository:
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""
@@ -51,7 +58,9 @@ class SessionRepository:
     def __init__(self, config: Config) -> None:
         """Create or upgrade the index of a home, without reading the files; `open` does both."""
         self.config = config
-        self._home = OpenHome(config)
+        with only_sessions_errors():
+            self._home = OpenHome(config)
+        self._lifetime = self._home.lifetime
         self.projects = self._home.projects
 
     @classmethod
@@ -72,21 +81,19 @@ class SessionRepository:
         """
         config = resolve(state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url)
         repository = cls(config)
-        try:
+        with only_sessions_errors():
             repository._home.start(progress)
-        except BaseException:
-            repository.close()
-            raise
         return repository
 
     def __enter__(self) -> Self:
+        self._lifetime.check()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close every connection. The repository must not be used afterwards."""
+        """Close every connection. Every later call raises `Closed`, but `close` itself."""
         self._home.close()
 
     @property
@@ -245,7 +252,7 @@ class SessionRepository:
 
         Empty if it has fewer than two segments, or if neither an agent nor its file knows them.
         """
-        return self._home.segments(session_id)
+        return self._home.segments(fields.check_bindable("session_id", session_id))
 
     def export(self, session_id: str, format: ExportFormat = "json", *, redact: bool = True) -> str:
         """Return a session as text, with credentials masked unless `redact=False`.
@@ -319,12 +326,7 @@ class SessionRepository:
         the file was changed or deleted since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`,
         `StorageError`.
         """
-        if not isinstance(session, Session):
-            raise InvalidValue("session must be a Session")
-        if fields.check_id(session.session_id).startswith("_"):
-            raise InvalidId("session_id must not begin with _")
-        fields.check_messages(session.messages)
-        fields.check_messages(session.tool_calls, "tool_calls")
+        check_session(session)
         if session.signature is None and session.is_cli_session:
             changes.refuse_agent_session(self._home.agents, session.session_id)
         return changes.save_session(self._home.store, session, touch=touch)
@@ -421,11 +423,11 @@ class SessionRepository:
 
         Returns how many files; raises `InvalidValue`, `StorageError`.
         """
-        return sum(1 for _ in trash.purge(self.config.trash_dir, _before(older_than)))
+        return sum(1 for _ in trash.purge(self.config.trash_dir, trash_limit(older_than)))
 
     def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
         """Return what `purge` would delete; raises as `purge`."""
-        old = trash.deleted_before(self.config.trash_dir, _before(older_than))
+        old = trash.deleted_before(self.config.trash_dir, trash_limit(older_than))
         return [trash.describe(entry) for entry in old]
 
     def erase(self, session_id: str) -> int:
@@ -444,14 +446,15 @@ class SessionRepository:
         """
         from .care import create_backup
 
-        return create_backup(self.config, self._home.engine, Path(folder), progress)
+        return create_backup(self.config, self._home.engine, check_path("folder", folder), progress)
 
     @staticmethod
+    @only_sessions_errors()
     def verify_backup(folder: str | Path) -> Verification:
         """Return what is wrong with a backup that `backup` made."""
         from .care import verify_backup
 
-        return verify_backup(Path(folder))
+        return verify_backup(check_path("folder", folder))
 
     def why(self, session_id: str) -> Sequence[str]:
         """Return sentences that say where a session is, whether lists show it, and which rule hides it."""
@@ -477,7 +480,7 @@ class SessionRepository:
         from .care import Checks
 
         home = self._home
-        return Checks(home.store, home.agents, self.projects, home.searcher.check, _before(None))
+        return Checks(home.store, home.agents, self.projects, home.searcher.check, trash_limit(None))
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's `_index.json`, for a return to it; return how many sessions it lists."""
@@ -492,9 +495,3 @@ class SessionRepository:
     def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
         """Read every file again, and forget sessions without one; raise `StorageError`."""
         return self._home.rebuild(progress)
-
-
-def _before(older_than: float | None) -> int:
-    """Return the time so many seconds ago (None: 30 days), in nanoseconds since the epoch."""
-    seconds = fields.check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
-    return time.time_ns() - int(seconds * 1e9) + 1

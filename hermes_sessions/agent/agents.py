@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from ..config import Config
 from ..errors import AgentUnavailable, NotFound
-from ..index import MirrorStatus, database, find_conversation
+from ..index import Lifetime, MirrorStatus, database, find_conversation
 from ..model import Session, Summary
 from ..origins import COPIED, SEGMENTS, Copied
 from ..results import MessagePage
@@ -36,8 +36,8 @@ class WholeConversation(NamedTuple):
 class Agents:
     """The agents of every profile of one home."""
 
-    def __init__(self, config: Config, engine: Engine) -> None:
-        self._config, self._engine = config, engine
+    def __init__(self, config: Config, engine: Engine, lifetime: Lifetime) -> None:
+        self._config, self._engine, self._lifetime = config, engine, lifetime
         self._refreshing = threading.Lock()
         self._known: dict[str, Agent] = {}
         self.active = self.of_profile(config.profile)
@@ -46,7 +46,8 @@ class Agents:
         """Return the agent of a profile, which need not have a `state.db`."""
         agent = self._known.get(profile)
         if agent is None:
-            agent = self._known.setdefault(profile, Agent(self._config.state_db(profile), profile))
+            agent = Agent(self._config.state_db(profile), profile, self._lifetime)
+            agent = self._known.setdefault(profile, agent)
         return agent
 
     def all(self) -> list[Agent]:

@@ -20,7 +20,8 @@ from sqlalchemy.pool import NullPool
 
 from .. import json_text
 from ..errors import AgentUnavailable, Conflict, StorageError
-from ..index import database
+from ..fields import check_bindable, check_names, check_whole
+from ..index import Lifetime, database, public_calls
 from . import lineage
 from .lineage import ConversationRow, LineageFields
 from .originals import OriginalSegment, read_originals
@@ -46,6 +47,7 @@ def database_inode(encoded: str) -> int | None:
     return state_db[2] if state_db else None
 
 
+@public_calls
 class Agent:
     """The agent of one profile, by its `state.db`.
 
@@ -53,8 +55,9 @@ class Agent:
     readable.
     """
 
-    def __init__(self, path: Path, profile: str = "default") -> None:
+    def __init__(self, path: Path, profile: str = "default", lifetime: Lifetime | None = None) -> None:
         self.path, self.profile = path, profile
+        self._lifetime = lifetime or Lifetime()
         self._jobs = path.parent / "cron" / "jobs.json"
         # As texts: making a Path for each file at every poll of a list took as long as the `stat` calls.
         self._watched = (str(path), f"{path}-wal", str(self._jobs))
@@ -81,7 +84,9 @@ class Agent:
         are left out. The list is empty if the table has no `source` column, because the agent's sessions
         cannot be told from the web UI's then.
         """
-        excluded = exclude_sources or ()
+        if limit is not None:
+            check_whole("limit", limit)
+        excluded = check_names("exclude_sources", exclude_sources or ())
         with self.reading() as snapshot:
             segments = [each.segment for each in snapshot.sessions(snapshot.message_stats())]
         listed = {each.id: each for each in segments if lineage.is_listed(each, excluded)}
@@ -92,19 +97,21 @@ class Agent:
 
         `SessionRepository.messages` also returns what else the agent stores about each message.
         """
+        check_bindable("session_id", session_id)
         with self.reading() as snapshot:
             messages = snapshot.messages(snapshot.message_ids(session_id))
         return [{key: message.get(key) for key in BASIC_KEYS} for message in messages]
 
     def lineage(self, session_ids: Iterable[str]) -> dict[str, LineageFields]:
         """Return by id each session's place in a chain, or its parent; ids with neither are left out."""
-        wanted = set(session_ids)
+        wanted = set(check_names("session_ids", session_ids))
         with self.reading() as snapshot:
             fields = lineage.lineage_fields(snapshot.family(wanted))
         return {session_id: fields[session_id] for session_id in sorted(wanted & fields.keys())}
 
     def conversation(self, session_id: str) -> list[str]:
         """Return the ids of a conversation's segments if `session_id` is its latest, else that id alone."""
+        check_bindable("session_id", session_id)
         with self.reading() as snapshot:
             return snapshot.conversation(session_id)
 
@@ -116,6 +123,7 @@ class Agent:
         this raises `Conflict`. Raises `StorageError` if the database refuses. After an error nothing is
         deleted.
         """
+        check_bindable("session_id", session_id)
         self._check_file()
         engine = _engine(self.path, "rw", WRITE_SECONDS)
         try:

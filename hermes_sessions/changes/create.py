@@ -72,7 +72,7 @@ def store_new(store: Store, session: Session) -> Session:
     """Store a session that has no file: as a draft while it has no content, else as a file."""
     if session.messages or session.tool_calls or session.waiting:
         return write_new(store, session)
-    editing.encoded(session.extra)  # what could not be written later is refused now
+    editing.encoded({**session.metadata(), **session.extra})  # what could not be written later is refused now
     return store.put_draft(session)
 
 

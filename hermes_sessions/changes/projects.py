@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast
 from .. import files, json_text
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
 from ..fields import LONGEST_PROJECT_NAME
+from ..index import Lifetime, public_calls
 from ..model import Signature
 from ..results import Project
 from .retry import retry_conflicts
@@ -38,11 +39,15 @@ _Listed = list[Project]
 _Records = list[_Record]
 
 
+@public_calls
 class Projects:
     """The projects of one state folder; `unassign(project_id)` takes its sessions out of a project."""
 
-    def __init__(self, path: Path, lock: Path, unassign: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, lock: Path, unassign: Callable[[str], None], lifetime: Lifetime | None = None
+    ) -> None:
         self._path, self._lock, self._unassign = path, lock, unassign
+        self._lifetime = lifetime or Lifetime()
 
     def list(self) -> _Listed:
         """Return the projects in the order of the file; raise `Unreadable` if it holds anything else."""

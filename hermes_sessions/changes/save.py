@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import Conflict, InvalidValue, NotFound
-from ..fields import FIELDS, other_keys, read_metadata
+from ..fields import FIELDS, other_keys, read_metadata, read_profile
 from ..model import Session, Summary
 from ..sidecars import Loaded, editing, outline_of, reading, trash
 from ..times import last_message_at
@@ -71,6 +71,8 @@ def write_over(
     written = editing.rewrite(source, edits, session.message_count, backup=shorter)
     known = {name: value for name, value in changes.items() if name in FIELDS}
     extra = {**old.extra, **session.extra, **{name: noted[name] for name in noted.keys() - FIELDS.keys()}}
+    if "profile" in known:
+        known["profile"] = read_profile(known["profile"])
     new = replace(session, **known, extra=extra, signature=written.stored.signature)
     store.record(new.summary(), written.sent(last_message_at(reversed(new.messages))))
     return new

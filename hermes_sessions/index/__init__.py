@@ -1,6 +1,7 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
 from . import damage, database, lists, rows, sync, upgrades, usage
+from .boundary import Lifetime, only_sessions_errors, public_calls
 from .conversations import (
     ListedConversation,
     find_conversation,
@@ -27,6 +28,7 @@ __all__ = [
     "Entries",
     "Freshness",
     "Indexed",
+    "Lifetime",
     "ListRequest",
     "ListedConversation",
     "Lists",
@@ -45,6 +47,8 @@ __all__ = [
     "lists",
     "make_engine",
     "models",
+    "only_sessions_errors",
+    "public_calls",
     "rows",
     "sync",
     "upgrades",

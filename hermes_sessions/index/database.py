@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
     DisconnectionError,
     NoSuchModuleError,
     OperationalError,
+    SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
@@ -28,6 +29,7 @@ from .. import json_text, modes
 from ..errors import Damaged, InvalidValue, SessionsError, StorageError
 
 BUSY_MS = 5000
+DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 # What SQLAlchemy and the driver raise for a corrupt file, among others: `OperationalError` is one of them.
 DATABASE_ERRORS = (DatabaseError, sqlite3.DatabaseError)
 IDS_PER_QUERY = 500  # in one `IN (...)`: far below every database's limit on parameters

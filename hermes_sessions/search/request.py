@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import InvalidValue
-from ..fields import check_choice, check_seconds, check_text, check_whole
+from ..fields import check_bindable, check_choice, check_seconds, check_whole
 from ..results import Filters, MatchedIn, Scope
 from .query import Query, parse
 from .tables import MessageFilter
@@ -44,7 +44,7 @@ def message_filter(role: object, since: object, until: object, depth: object) ->
     Times are seconds since the epoch. A `depth` of 0 is no limit, like None.
     """
     return MessageFilter(
-        check_text("role", role),
+        None if role is None else check_bindable("role", role),
         None if since is None else check_seconds("since", since),
         None if until is None else check_seconds("until", until),
         None if depth is None else check_whole("depth", depth) or None,

@@ -1,0 +1,340 @@
+"""Every public call: which errors leave it when the system or SQLite fails, and after `close`."""
+
+import dataclasses
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hermes_sessions import Closed, InvalidValue, Session, SessionRepository, SessionsError, files
+from hermes_sessions.agent import Agent
+from hermes_sessions.changes import Projects
+
+from .support import figures
+from .support.agent_db import filled_state
+from .support.injected import (
+    DRIVER_FAULTS,
+    ERRNOS,
+    SYSTEM_CALLS,
+    Counter,
+    driver_fault,
+    system_fault,
+)
+from .support.make import message, started, turns
+
+Call = Callable[[SessionRepository, str], object]
+
+# Each call gets a session of four messages, made for it.
+CALLS: dict[str, Call] = {
+    "list": lambda sessions, _: sessions.list(agent=True, hidden=True),
+    "entries": lambda sessions, _: sessions.entries(len, limit=3, agent=True),
+    "count": lambda sessions, _: sessions.count(agent=True),
+    "usage": lambda sessions, _: sessions.usage(by="model"),
+    "version": lambda sessions, _: sessions.version(),
+    "search": lambda sessions, _: sessions.search("message"),
+    "complete_search": lambda sessions, _: sessions.complete_search(),
+    "summary": lambda sessions, one: sessions.summary(one),
+    "get": lambda sessions, one: sessions.get(one),
+    "messages": lambda sessions, one: sessions.messages(one, limit=2),
+    "segments": lambda sessions, _: sessions.segments("c"),
+    "export": lambda sessions, one: sessions.export(one, "markdown"),
+    "new": lambda sessions, _: sessions.new(title="new"),
+    "import_document": lambda sessions, _: sessions.import_document({"messages": turns(2)}),
+    "fork": lambda sessions, one: sessions.fork(one, keep=1),
+    "duplicate": lambda sessions, one: sessions.duplicate(one),
+    "import_agent_session": lambda sessions, _: sessions.import_agent_session("lone"),
+    "save": lambda sessions, one: sessions.save(replace(sessions.get(one), title="saved", messages=turns(1))),
+    "update": lambda sessions, one: sessions.update(one, title="new", workspace="/tmp"),
+    "append": lambda sessions, one: sessions.append(one, turns(2)),
+    "truncate": lambda sessions, one: sessions.truncate(one, 1),
+    "clear": lambda sessions, one: sessions.clear(one),
+    "undo": lambda sessions, one: sessions.undo(one),
+    "retry": lambda sessions, one: sessions.retry(one),
+    "recover": lambda sessions, one: sessions.recover(interrupted(sessions, one)),
+    "delete": lambda sessions, one: sessions.delete(one),
+    "delete_everywhere": lambda sessions, _: sessions.delete_everywhere("lone"),
+    "restore": lambda sessions, one: sessions.restore(deleted(sessions, one)),
+    "trash": lambda sessions, one: (deleted(sessions, one), sessions.trash()),
+    "purge": lambda sessions, one: (deleted(sessions, one), sessions.purge(older_than=0)),
+    "would_purge": lambda sessions, one: (deleted(sessions, one), sessions.would_purge(older_than=0)),
+    "erase": lambda sessions, one: sessions.erase(deleted(sessions, one)),
+    "backup": lambda sessions, one: sessions.backup(sessions.config.hermes_home / f"backup-{one}"),
+    "verify_backup": lambda sessions, _: sessions.verify_backup(sessions.config.hermes_home / "kept"),
+    "why": lambda sessions, one: sessions.why(one),
+    "check": lambda sessions, _: sessions.check(deep=True),
+    "repair": lambda sessions, _: sessions.repair(apply=True),
+    "write_web_ui_index": lambda sessions, _: sessions.write_web_ui_index(),
+    "sync": lambda sessions, _: sessions.sync(),
+    "rebuild": lambda sessions, _: sessions.rebuild(),
+    "projects.list": lambda sessions, _: sessions.projects.list(),
+    "projects.find": lambda sessions, _: sessions.projects.find("kept"),
+    "projects.check": lambda sessions, _: sessions.projects.check(sessions.projects.list()[0].project_id),
+    "projects.create": lambda sessions, one: sessions.projects.create(f"name {one}"),
+    "projects.rename": lambda sessions, _: sessions.projects.rename(
+        sessions.projects.list()[0].project_id, "kept", "#123456"
+    ),
+    "projects.delete": lambda sessions, one: sessions.projects.delete(
+        sessions.projects.create(f"gone {one}").project_id
+    ),
+    "projects.ensure_cron": lambda sessions, _: sessions.projects.ensure_cron(),
+    "agent.sessions": lambda sessions, _: sessions.agent.sessions(),
+    "agent.messages": lambda sessions, _: sessions.agent.messages("c"),
+    "agent.lineage": lambda sessions, _: sessions.agent.lineage(["c"]),
+    "agent.conversation": lambda sessions, _: sessions.agent.conversation("c"),
+    "agent.delete": lambda sessions, _: sessions.agent.delete("sub"),
+    "agent.reading": lambda sessions, _: entered(sessions.agent.reading()),
+    "agent.file_versions": lambda sessions, _: sessions.agent.file_versions(),
+    "agent.job_names": lambda sessions, _: sessions.agent.job_names(),
+}
+SURFACES: dict[str, type] = {"": SessionRepository, "projects.": Projects, "agent.": Agent}
+NO_CALLS = {"close", "open", "agent.close"}  # `open` has a test of its own; `close` is allowed at any time
+WITHOUT_STATE = {"verify_backup"}
+
+
+def interrupted(sessions: SessionRepository, one: str) -> str:
+    """Return the session, with a message that waits for an answer that will not come."""
+    sessions.update(one, pending_user_message="hi", active_stream_id="gone")
+    return one
+
+
+def deleted(sessions: SessionRepository, one: str) -> str:
+    """Return the session, which is in the trash now."""
+    sessions.delete(one)
+    return one
+
+
+def entered(context: Any) -> None:
+    """Enter and leave a context."""
+    with context:
+        pass
+
+
+def public_calls() -> set[str]:
+    """Return the name of every public call, found by introspection."""
+    return {
+        f"{prefix}{name}"
+        for prefix, surface in SURFACES.items()
+        for name, member in inspect.getmembers_static(surface)
+        if not name.startswith("_") and not isinstance(member, property)
+    } - NO_CALLS
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with a project, an agent, a session and a backup."""
+    home = tmp_path / "home"
+    (home / "cron").mkdir(parents=True)
+    (home / "cron/jobs.json").write_text('{"jobs": [{"id": "daily", "name": "Daily"}]}')
+    filled_state(home / "state.db")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        started(sessions, title="kept")
+        sessions.projects.create("kept")
+        sessions.backup(home / "kept")
+    return home
+
+
+@pytest.fixture
+def opened(home: Path) -> Iterator[SessionRepository]:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        yield sessions
+
+
+def test_the_table_has_every_public_call() -> None:
+    assert set(CALLS) == public_calls()
+
+
+def test_every_call_works(opened: SessionRepository) -> None:
+    for name, call in CALLS.items():
+        if name == "agent.delete":
+            opened.agent.delete("web")  # or a row above has deleted everything
+        try:
+            call(opened, started(opened))
+        except SessionsError as error:  # a fault must not find a call that never gets far
+            pytest.fail(f"{name}: {error!r}")
+
+
+def test_after_close_every_call_raises_closed(opened: SessionRepository) -> None:
+    one = started(opened)
+    session, agent, projects = opened.get(one), opened.agent, opened.projects
+    opened.close()
+    opened.close()
+    for name in sorted(public_calls() - WITHOUT_STATE):
+        prefix, _, short = name.rpartition(".")
+        owner = {"": opened, "projects": projects, "agent": agent}[prefix]
+        arguments = _arguments(getattr(owner, short), session)
+        with pytest.raises(Closed, match=r"closed.*SessionRepository\.open"):
+            getattr(owner, short)(*arguments)
+    with pytest.raises(Closed), opened:
+        pass
+    with SessionRepository.open(hermes_home=opened.config.hermes_home) as again:
+        assert again.get(one) == session
+
+
+def _arguments(call: Callable[..., object], session: Session) -> list[object]:
+    """Return something for each argument that must be given."""
+    needed = [
+        each
+        for each in inspect.signature(call).parameters.values()
+        if each.default is inspect.Parameter.empty
+    ]
+    positional = [each for each in needed if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    return [session if each.name == "session" else session.session_id for each in positional]
+
+
+# ---- faults -----------------------------------------------------------------------------------------------
+
+SPARED = (0, 1, 2, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CALLS)
+def test_no_fault_lets_another_error_out(
+    opened: SessionRepository,
+    home: Path,
+    name: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.02)  # a lock that cannot be taken is waited for
+    tried, refused, hit = 0, 0, 0
+    first = list(CALLS).index(name) % len(ERRNOS)  # so that all calls together meet every error everywhere
+    errors = itertools.islice(itertools.cycle(ERRNOS), first, None)
+    texts: list[str] = []
+    contexts: list[tuple[Any, Counter]] = []
+    for spared in SPARED:
+        for call in SYSTEM_CALLS:
+            counter = Counter(spared)
+            contexts.append((system_fault(home, call, next(errors), counter), counter))
+        for fault in DRIVER_FAULTS:
+            counter = Counter(spared)
+            contexts.append((driver_fault(fault, counter), counter))
+    for context, counter in contexts:
+        one = started(opened)
+        with context:
+            try:
+                CALLS[name](opened, one)
+            except SessionsError as error:
+                refused += 1
+                texts.append(str(error))
+        tried, hit = tried + 1, hit + bool(counter.failed)
+    assert hit > 0 or name in WITHOUT_STATE
+    assert [text for text in texts if str(home) in text or not text.strip()] == []
+    opened.sync()
+    assert any(each.title == "kept" for each in opened.list())
+    line = f"public calls times faults: {name}: {tried} tried, {hit} met, {refused} refused, 0 escaped"
+    figures.tell(request.config, [line])
+
+
+# ---- values that cannot be stored -------------------------------------------------------------------------
+
+
+def nested(levels: int) -> list[Any]:
+    """Return a list in a list, so many levels deep."""
+    return [] if levels == 0 else [nested(levels - 1)]
+
+
+VALUES: dict[str, Any] = {
+    "None": None,
+    "true": True,
+    "a number": 7,
+    "a negative number": -1,
+    "a number of 400 digits": 10**400,
+    "a number of 64 bits": 2**63,
+    "NaN": float("nan"),
+    "infinity": float("inf"),
+    "a word": "x",
+    "no text": "",
+    "half a character": "a\ud800b",
+    "NUL": "a\0b",
+    "a list": [1],
+    "a list of half characters": ["\udfff"],
+    "an object": {"a": 1},
+    "an object with a number as key": {1: 2},
+    "a tuple": (1, 2),
+    "a set": {1},
+    "bytes": b"x",
+    "any object": object(),
+    "nested": nested(300),
+}
+FIELDS = [field.name for field in dataclasses.fields(Session)]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_cannot_be_stored_is_refused_before_the_file_is_written(
+    sessions: SessionRepository, field: str
+) -> None:
+    for label, value in VALUES.items():
+        for one in (started(sessions, 1), sessions.new(title="a draft").session_id):
+            path = sessions.config.sessions_dir / f"{one}.json"
+            before = path.read_bytes() if path.exists() else None
+            try:
+                saved = sessions.save(replace(sessions.get(one), **{field: value}))
+            except SessionsError:
+                assert (path.read_bytes() if path.exists() else None) == before, label
+            else:
+                read = sessions.get(saved.session_id)
+                assert sessions.summary(saved.session_id).message_count == read.message_count, label
+                assert read.messages == saved.messages, label
+
+
+def test_a_profile_of_none_is_the_default_one(sessions: SessionRepository) -> None:
+    one = started(sessions, profile="work")
+    saved = sessions.save(replace(sessions.get(one), profile=None))  # type: ignore[arg-type]  # the reference's
+    assert saved.profile == "default"
+    assert sessions.get(one) == saved
+    assert b'"profile": null' in (sessions.config.sessions_dir / f"{one}.json").read_bytes()
+    assert [each.session_id for each in sessions.list(profile="default")] == [one]
+
+
+@pytest.mark.parametrize("extra", [None, 7, "x", [1], {1: 2}])
+def test_other_keys_must_be_an_object(sessions: SessionRepository, extra: Any) -> None:
+    session = sessions.get(started(sessions))
+    with pytest.raises(InvalidValue, match="extra must be"):
+        sessions.save(replace(session, extra=extra))
+    assert sessions.get(session.session_id) == session
+
+
+def test_any_argument_of_any_type_is_refused_with_an_error_of_the_library(opened: SessionRepository) -> None:
+    for value in VALUES.values():
+        for call in argument_calls(opened, value):
+            one = started(opened, 1)
+            with suppress(SessionsError):
+                call(one)
+            opened.list(hidden=True, agent=True)
+
+
+def argument_calls(sessions: SessionRepository, value: Any) -> Iterator[Callable[[str], object]]:
+    """Yield calls that get this value where it need not belong."""
+    yield lambda one: sessions.append(one, [message(value)])
+    yield lambda one: sessions.append(one, [{"role": "user", "content": "x", "zz": value}])
+    yield lambda one: sessions.append(one, [], tool_calls=[{"assistant_msg_idx": value}])
+    yield lambda _: sessions.import_document({"messages": value, "title": value, "zz": value})
+    yield lambda one: sessions.update(one, zz=value)
+    yield lambda one: sessions.update(one, model=value)
+    yield lambda _: sessions.new(title=value)
+    yield lambda _: sessions.list(project_id=value)
+    yield lambda _: sessions.list(limit=value, cursor=value)
+    yield lambda _: sessions.search(value)
+    yield lambda _: sessions.search("x", role=value)
+    yield lambda _: sessions.search("x", since=value)
+    yield lambda _: sessions.usage(by=value)
+    yield lambda _: sessions.segments(value)
+    yield lambda _: sessions.why(value)
+    yield lambda one: sessions.messages(one, before=value, limit=value)
+    yield lambda one: sessions.fork(one, keep=value)
+    yield lambda one: sessions.export(one, value)
+    yield lambda _: sessions.would_purge(older_than=value)
+    yield lambda _: sessions.verify_backup(value)
+    yield lambda _: sessions.projects.create(value, value)
+    yield lambda _: sessions.projects.find(value)
+    yield lambda _: sessions.agent.sessions(value, value)
+    yield lambda _: sessions.agent.messages(value)
+    yield lambda _: sessions.agent.lineage(value)
+    yield lambda _: sessions.agent.lineage([value])
+    yield lambda _: sessions.agent.conversation(value)
+    yield lambda _: sessions.agent.delete(value)
