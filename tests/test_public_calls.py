@@ -208,6 +208,8 @@ def test_no_fault_lets_another_error_out(
     contexts: list[tuple[Any, Counter]] = []
     for spared in SPARED:
         for call in SYSTEM_CALLS:
+            if spared and call == "fcntl.flock":
+                continue  # filelock would lose the descriptor of a lock that it cannot release
             counter = Counter(spared)
             contexts.append((system_fault(home, call, next(errors), counter), counter))
         for fault in DRIVER_FAULTS:

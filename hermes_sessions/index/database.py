@@ -19,7 +19,6 @@ from sqlalchemy.exc import (
     DatabaseError,
     DisconnectionError,
     NoSuchModuleError,
-    OperationalError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -196,7 +195,7 @@ def errors_of(engine: Engine) -> Iterator[None]:
         reason = _damage(engine, error)
         if reason is not None:
             raise Damaged(_name(engine), reason) from error
-        if isinstance(error, OperationalError | PoolTimeout | sqlite3.OperationalError):
+        if isinstance(error, DRIVER_ERRORS):
             raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
         raise
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from .. import files
 from ..config import Config
-from ..errors import Damaged, Locked, StorageError
+from ..errors import Damaged, Locked, SessionsError
+from ..index import only_sessions_errors
 from ..model import FileChange
 
 if TYPE_CHECKING:
@@ -77,27 +78,28 @@ class BackgroundIndexer:
                 self._requested.set()
             self._update()
         if self._noted:
-            with suppress(StorageError):
+            with suppress(SessionsError), only_sessions_errors():
                 self._index().apply_changes()
 
     def _update(self) -> None:
         """Do the work that is waiting; searches report what prevents it."""
         try:
-            self._index().apply_changes()
-            if self._requested.is_set() and not self._stopping.is_set():
-                self._requested.clear()
-                self._complete()
+            with only_sessions_errors():
+                self._index().apply_changes()
+                if self._requested.is_set() and not self._stopping.is_set():
+                    self._requested.clear()
+                    self._complete()
             self.problem = None
         except Damaged as error:
             self._replace(error)
-        except StorageError as error:
+        except SessionsError as error:
             self.problem = f"The search index cannot be updated: {error}"
 
     def _replace(self, error: Damaged) -> None:
         """Begin a new search index if it is that which is corrupt, and not the index of sessions."""
         self.problem = str(error)
         if error.file == self._search_file.name:
-            with suppress(StorageError):  # the next search reports it
+            with suppress(SessionsError):  # the next search reports it
                 self._index().replace()
                 self.complete()
 
