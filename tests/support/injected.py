@@ -6,7 +6,7 @@ import fcntl
 import io
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,11 +137,12 @@ DRIVER_FAULTS = (
 
 
 @contextmanager
-def driver_fault(fault: DriverFault, counter: Counter) -> Iterator[None]:
-    """Let every engine fail in this way."""
+def driver_fault(engines: Collection[Engine], fault: DriverFault, counter: Counter) -> Iterator[None]:
+    """Let these engines fail in this way, and not those that examine a file which they make suspect."""
 
-    def fail(*_: object) -> None:
-        if counter.fails():
+    def fail(*arguments: Any) -> None:
+        of = arguments[0 if fault.at == "begin" else -1].engine
+        if any(of is each for each in engines) and counter.fails():
             raise fault.error
 
     names = (fault.at,) if fault.at == "begin" else ("do_execute", "do_execute_no_params", "do_executemany")
