@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -90,7 +91,8 @@ def test_health_is_answered_beside_500_slow_clients(may: Path, pytestconfig: pyt
                 times = [health(url) for _ in range(20)]
                 time.sleep(1.5)
                 times += [health(url) for _ in range(20)]
-        tell(pytestconfig, [f"/health beside 500 slow clients: {max(times) * 1000:.0f} ms at most"])
+        usual, most = median(times) * 1000, max(times) * 1000
+        tell(pytestconfig, [f"/health beside 500 slow clients: {usual:.0f} ms, {most:.0f} ms at most"])
         assert workers(server) == before
     finally:
         said = stop(server)
