@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .model import Session, Signature, Summary
     from .repository import SessionRepository
     from .results import (
+        AgentShare,
         Filters,
         Finding,
         Hit,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .sources import Source
 
 __all__ = [
+    "AgentShare",
     "AgentUnavailable",
     "Closed",
     "Conflict",
@@ -81,7 +83,8 @@ _NAMES = {
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": (
-        "Filters Finding Hit Hits MessagePage Page Project Removed RepairReport SyncReport Trashed Usage"
+        "AgentShare Filters Finding Hit Hits MessagePage Page Project Removed RepairReport SyncReport "
+        "Trashed Usage"
     ),
     "sources": "Source",
 }

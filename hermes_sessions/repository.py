@@ -22,6 +22,7 @@ from .index import (
 )
 from .model import Session, Summary, check_session
 from .results import (
+    AgentShare,
     BackupReport,
     ExportFormat,
     FilterFields,
@@ -204,8 +205,7 @@ class SessionRepository:
         Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True))
-        wanted = search.message_filter(role, since, until, depth)
-        request = search.search_request(text, scope, chosen, wanted)
+        request = search.search_request(text, scope, chosen, search.message_filter(role, since, until, depth))
         fields.check_whole("limit", limit, 1, LARGEST_PAGE)
         fields.check_whole("offset", offset)
         if request.is_empty:
@@ -309,11 +309,10 @@ class SessionRepository:
         return changes.duplicate_session(self._home.store, self._home.web_ui_summary(session_id))
 
     def import_agent_session(self, session_id: str) -> tuple[Session, bool]:
-        """Store an agent's session as a sidecar under its id; return it, and whether it is new here.
+        """Store an agent's whole conversation as a sidecar; return it, and whether it is new here.
 
-        One that was imported before gets the messages that the agent added since, unless it was changed
-        here. Sessions of scheduled jobs are put into the project for those. Raises `NotFound`,
-        `AgentUnavailable`, `Conflict` if the session is in the trash, `StorageError`.
+        One imported before gets the messages that the agent added since, unless it was changed here. Jobs get
+        their project. Raises `NotFound`, `AgentUnavailable`, `StorageError`, `Conflict` for one in the trash.
         """
         return changes.import_agent_session(self._home.store, self._home.agents, self.projects, session_id)
 
@@ -335,9 +334,8 @@ class SessionRepository:
         """Set metadata, known fields or not, without changing a byte of the messages.
 
         `touch` sets `updated_at`. The title is trimmed and cut to 80 characters, and an empty one becomes
-        `Untitled`. `project_id` None or "" takes the session out of its project. Raises `InvalidValue` for a
-        field, `NotFound` for the session or the project, `InvalidId`, `ReadOnly`, `Unreadable`,
-        `StorageError`.
+        `Untitled`. `project_id` None or "" takes the session out of its project. Raises `InvalidValue`,
+        `NotFound` for the session or the project, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
         """
         values = self._home.checked_metadata(metadata)
         with self._home.web_ui_only(session_id) as store:
@@ -402,15 +400,18 @@ class SessionRepository:
     def delete_everywhere(self, session_id: str) -> None:
         """Move a session to the trash, and delete the agent's copy of it; raises as `delete`.
 
-        What only the agent has, such as earlier segments, is copied to the trash first.
+        What only the agent has, such as earlier segments, is copied to the trash first: see `agent_share`.
         """
         changes.delete_everywhere(self._home.store, self._home.agents, session_id)
+
+    def agent_share(self, session_id: str) -> AgentShare:
+        """Return what `delete_everywhere` would delete from the agent; raise `InvalidId`, `StorageError`."""
+        return changes.agent_share(self._home.store, self._home.agents, session_id)
 
     def restore(self, session_id: str) -> Summary:
         """Restore a deleted session, or else the backup of one that was shortened, which goes to the trash.
 
-        Raises `NotFound` if there is neither, `Conflict` if the id is in use again, `Unreadable`,
-        `StorageError`.
+        Raises `NotFound` if there is neither, `Conflict` if the id is in use, `Unreadable`, `StorageError`.
         """
         return changes.restore_session(self._home.store, session_id)
 

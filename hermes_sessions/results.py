@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, TypedDict, TypeVar, overload
+from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, overload
 
 from .errors import InvalidValue
 from .fields import check_choice, check_flag, check_text
@@ -239,6 +239,13 @@ def total_usage(parts: Iterable[Usage]) -> Usage:
         estimated_cost=math.fsum(costs) if costs else None,
         priced=sum(part.priced for part in all_parts),
     )
+
+
+class AgentShare(NamedTuple):
+    """What an agent has of a conversation: how many segments, with how many messages."""
+
+    segments: int = 0
+    messages: int = 0
 
 
 class TrashReason(StrEnum):

@@ -4,7 +4,7 @@ Writes nothing but the mirrors.
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from ..results import MessagePage
 from ..settings import agent_profiles, last_workspace
 from ..sidecars import trash
 from . import mirror, mirror_rows, transcripts
+from .lineage import Segment
 from .mirror import mirror_warnings, mirrors_are_current
 from .mirror_rows import find_agent_session, mirror_states
 from .originals import OriginalSegment, read_originals
@@ -115,6 +116,12 @@ class Agents:
         with self.reading_mirrors() as connection:
             profile = self.owner(connection, session_id).profile
             return mirror_rows.segment_ids(connection, profile, session_id)
+
+    def chain(self, session_id: str) -> Sequence[Segment]:
+        """Return all segments of a session's conversation, oldest first; none if no agent has it."""
+        with self.reading_mirrors() as connection:
+            profile = self.owner(connection, session_id).profile
+            return mirror_rows.chain_of(connection, profile, session_id)
 
     def summary(self, connection: Connection, session_id: str) -> Summary:
         """Return a session of an agent, unless it is in the trash; raises as `summary_of_original`."""

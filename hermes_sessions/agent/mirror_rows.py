@@ -268,12 +268,17 @@ def segment_ids(connection: Connection, profile: str, session_id: str) -> list[s
 
     The list is empty if there are fewer than two.
     """
+    with_messages = [each.id for each in chain_of(connection, profile, session_id) if each.message_count]
+    return with_messages if len(with_messages) > 1 else []
+
+
+def chain_of(connection: Connection, profile: str, session_id: str) -> Sequence[Segment]:
+    """Return all segments of a session's conversation, oldest first; none if the agent lacks the session."""
     mirrored = sessions(connection, profile, [session_id]).get(session_id)
     if mirrored is None:
-        return []
+        return ()
     family = sessions_of_families(connection, profile, [mirrored.family])
     for chain in lineage.chains({name: each.session.segment for name, each in family.items()}):
         if any(segment.id == session_id for segment in chain.segments):
-            with_messages = [segment.id for segment in chain.segments if segment.message_count]
-            return with_messages if len(with_messages) > 1 else []
-    return []
+            return chain.segments
+    return ()

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 from ..loading import load_on_use
 
 if TYPE_CHECKING:
-    from .adopting import delete_everywhere, delete_here, import_agent_session, refuse_agent_session
+    from .adopting import (
+        agent_share,
+        delete_everywhere,
+        delete_here,
+        import_agent_session,
+        refuse_agent_session,
+    )
     from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
     from .create import duplicate_session, fork_session, import_document, new_session
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
@@ -19,6 +25,7 @@ __all__ = [
     "Leftovers",
     "Projects",
     "Store",
+    "agent_share",
     "append_messages",
     "checked_metadata",
     "clear_session",
@@ -43,7 +50,7 @@ __all__ = [
 ]
 
 _NAMES = {
-    "adopting": "delete_everywhere delete_here import_agent_session refuse_agent_session",
+    "adopting": "agent_share delete_everywhere delete_here import_agent_session refuse_agent_session",
     "change": "append_messages clear_session remove_last_turn truncate_session update_session",
     "create": "duplicate_session fork_session import_document new_session",
     "leftovers": "Leftovers find_leftovers settle_leftovers",

@@ -17,7 +17,7 @@ from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageErro
 from ..fields import check_id
 from ..model import Session
 from ..origins import COPIED, ORIGINALS, SEGMENTS, Copied, segments_of
-from ..results import TrashReason
+from ..results import AgentShare, TrashReason
 from ..sidecars import Loaded, editing, reading, signature, trash
 from .create import write_new
 from .projects import Projects
@@ -132,6 +132,16 @@ def delete_here(store: Store, agents: Agents, session_id: str) -> None:
         if not whole.session.messages:
             raise
         _copy_to_trash(store, whole)
+
+
+def agent_share(store: Store, agents: Agents, session_id: str) -> AgentShare:
+    """Return what `delete_everywhere` would delete from the agent."""
+    segments = agents.chain(check_id(session_id))
+    latest = next((each.id for each in reversed(segments) if each.message_count), session_id)
+    row = store.row(session_id)
+    if row is not None and latest not in (session_id, *segments_of(row.summary.extra)):
+        return AgentShare()  # the conversation goes on in a later segment
+    return AgentShare(len(segments), sum(each.message_count for each in segments))
 
 
 def delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:

@@ -13,7 +13,7 @@ from hermes_sessions import Conflict, NotFound, SessionRepository
 from hermes_sessions.agent.transcripts import joined
 
 from ..support.agent_db import START, add_message, add_session, dump, filled_state, writing
-from ..support.make import message
+from ..support.make import message, started
 
 WHOLE = ["one", "two", "three", "four", "five"]
 COUNTS = {"a": 2, "b": 1, "c": 2}
@@ -182,6 +182,23 @@ def test_an_import_comes_back_with_its_flags_and_the_agent_s_rows(
     assert restored.extra["note"] == [1]
     assert texts(sessions, "c") == [*WHOLE, "ours"]
     assert kept_rows(sessions, "c") == before
+
+
+def test_what_would_be_deleted_from_the_agent_is_known_before(
+    path: Path, sessions: SessionRepository
+) -> None:
+    for session_id in ("a", "c"):
+        assert sessions.agent_share(session_id) == (3, 5)
+    sessions.import_agent_session("c")
+    assert sessions.agent_share("c") == (3, 5)
+    assert sessions.agent_share(started(sessions)) == sessions.agent_share("nobody") == (0, 0)
+    with writing(path) as db:
+        db.execute(
+            "UPDATE sessions SET end_reason = 'compression', ended_at = ? WHERE id = 'c'", [START + 300]
+        )
+        add_session(db, "d", "six", begun=START + 300, parent_session_id="c")
+    assert sessions.agent_share("c") == (0, 0)
+    assert sessions.agent_share("d") == (4, 6)
 
 
 def test_a_file_of_an_earlier_segment_does_not_take_the_conversation_with_it(

@@ -1,6 +1,7 @@
 """The agents' conversations over HTTP and on the pages, and which of their files a server holds open."""
 
 import hashlib
+import html
 import json
 import re
 import sqlite3
@@ -225,6 +226,17 @@ def held(pid: int) -> list[str]:
         with suppress(FileNotFoundError):  # closed since
             targets.append(str(link.readlink()))
     return [target for target in targets if not target.startswith("socket:")]
+
+
+def test_the_button_says_what_is_erased_from_the_agent(may: Path, client: FlaskClient) -> None:
+    words = "The agent's own rows are erased: 3 segments, "
+    page = html.unescape(client.get(f"/session/{CHAIN[-1]}").text)
+    assert words in page
+    assert "Delete here and from the agent" in page
+    client.post(f"/session/{CHAIN[-1]}/import")
+    assert words in html.unescape(client.get(f"/session/{CHAIN[-1]}").text)
+    page = client.get("/session/0089b5292e96").text
+    assert "from the agent" not in page
 
 
 @pytest.mark.slow

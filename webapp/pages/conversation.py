@@ -43,6 +43,7 @@ def show(session_id: str) -> Response:
         "session.html",
         **_messages_values(summary),
         related=related_sessions(summary),
+        agent_share=sessions().agent_share(session_id),
         projects=projects,
         warnings=[*filter(None, [problem]), *request_context.warnings()],
     )

@@ -77,8 +77,8 @@ def fork(session_id: str) -> Response:
 @blueprint.post("/session/<session_id>/import")
 def import_session(session_id: str) -> Response:
     """Import a conversation of the agent, so that it can be changed."""
-    sessions().import_agent_session(session_id)
-    return _show(session_id, "import")
+    session, _ = sessions().import_agent_session(session_id)
+    return _show(session.session_id, "import")
 
 
 @blueprint.post("/session/<session_id>/delete")

@@ -152,7 +152,7 @@ export async function remove(session) {
   const next = neighborOf(rowOf(session.id));
   const done = await perform(
     () => post("/api/session/delete", { session_id: session.id }),
-    "Moved to the trash.",
+    session.agent ? "Deleted here and from the agent. The trash keeps a copy." : "Moved to the trash.",
     () => post("/api/session/restore", { session_id: session.id }),
   );
   if (!done) return;
