@@ -138,3 +138,19 @@ def test_the_pages_fit_in_both_themes(page: Page, width: int, theme: str, tmp_pa
         assert page.evaluate("document.documentElement.scrollWidth") == width
         back = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         assert back == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 25, 27)"}[theme]
+
+
+def test_undo_brings_back_every_segment_of_an_agent_s_conversation(page: Page) -> None:
+    page.goto("/session/chain1_seg2")
+    title = page.locator("main h1").inner_text()
+    acts = page.locator(".actions[data-id]")
+    acts.get_by_text("More").click()
+    expect(acts).to_contain_text("The agent's own rows are erased: 3 segments, ")
+    acts.get_by_role("button", name="Delete here and from the agent").click()
+    expect(page.get_by_role("status")).to_contain_text("Deleted here and from the agent.")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("main h1")).to_have_text(title)
+    expect(page.locator(".session-head")).to_contain_text("3 segments")
+    page.goto("/session/chain1_seg2?at=0")
+    expect(page.locator("#content")).to_contain_text("The upload test fails one run in ten with a timeout.")
+    expect(page.locator("#content")).to_contain_text("Summarise the three CSV files and draw the trend.")

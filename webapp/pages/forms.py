@@ -84,8 +84,10 @@ def import_session(session_id: str) -> Response:
 @blueprint.post("/session/<session_id>/delete")
 def delete(session_id: str) -> Response:
     """Move the conversation to the trash and show the list."""
+    erases = sessions().agent_share(session_id).segments > 0
     actions.delete(session_id)
-    return rendering.see_other(links.list_link(done="delete", undo=session_id))
+    done = "delete-everywhere" if erases else "delete"
+    return rendering.see_other(links.list_link(done=done, undo=session_id))
 
 
 # ---- messages -------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ NOTICES = {
     "recover": "Interrupted turn closed.",
     "restore": "Restored.",
     "delete": "Moved to the trash.",
+    "delete-everywhere": "Deleted here and from the agent. The trash keeps a copy.",
     "purge": "Deleted permanently.",
     "project-create": "Project created.",
     "project-rename": "Project saved.",
