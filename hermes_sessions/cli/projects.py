@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Unreadable
-from .base import json_option
+from ..messages import mask
+from .base import json_option, redact_option
 from .groups import OrderedGroup
 from .home import SelectedHome
-from .terminal import print_json, print_table, report, warn
+from .terminal import masked, print_json, print_table, report, warn
 
 if TYPE_CHECKING:
     from ..repository import SessionRepository
+    from ..results import Project
 
 color_option = click.option("--color", help="Colour as # and 3 to 8 hex digits.")
 
@@ -27,18 +29,23 @@ def projects() -> None:
 
 
 @projects.command("list")
+@redact_option
 @json_option
 @click.pass_obj
-def list_projects(home: SelectedHome, as_json: bool) -> None:
+def list_projects(home: SelectedHome, redact: bool, as_json: bool) -> None:
     """List projects and how many sessions each has."""
     with home.open() as sessions:
         counted = [
             (project, sessions.count(project_id=project.project_id)) for project in sessions.projects.list()
         ]
     if as_json:
-        print_json([project.as_dict() | {"sessions": count} for project, count in counted])
+        entries = [project.as_dict() | {"sessions": count} for project, count in counted]
+        print_json([entry | {"name": masked(entry["name"], redact)} for entry in entries])
         return
-    rows = [(project.project_id, str(count), project.color or "", project.name) for project, count in counted]
+    rows = [
+        (project.project_id, str(count), project.color or "", masked(project.name, redact))
+        for project, count in counted
+    ]
     print_table(("ID", "SESSIONS", "COLOUR", "NAME"), rows)
 
 
@@ -51,7 +58,7 @@ def create_project(home: SelectedHome, name: str, color: str | None, as_json: bo
     """Create a project."""
     with home.open() as sessions:
         project = sessions.projects.create(name, color)
-    report(project.as_dict(), f"{project.project_id}: {project.name}", as_json)
+    report(_entry(project), f"{project.project_id}: {mask(project.name)}", as_json)
 
 
 @projects.command("rename")
@@ -66,7 +73,7 @@ def rename_project(home: SelectedHome, project: str, name: str, color: str | Non
     with home.open() as sessions:
         target = sessions.projects.find(project)
         renamed = sessions.projects.rename(target.project_id, name, **colored)
-    report(renamed.as_dict(), f"{renamed.project_id}: {renamed.name}", as_json)
+    report(_entry(renamed), f"{renamed.project_id}: {mask(renamed.name)}", as_json)
 
 
 @projects.command("delete")
@@ -78,7 +85,11 @@ def delete_project(home: SelectedHome, project: str, as_json: bool) -> None:
     with home.open() as sessions:
         target = sessions.projects.find(project)
         sessions.projects.delete(target.project_id)
-    report({"deleted": target.project_id}, f"{target.project_id}: deleted {target.name}", as_json)
+    report({"deleted": target.project_id}, f"{target.project_id}: deleted {mask(target.name)}", as_json)
+
+
+def _entry(project: Project) -> dict[str, object]:
+    return project.as_dict() | {"name": mask(project.name)}
 
 
 def find_project_id(sessions: SessionRepository, project: str | None) -> str | None:

@@ -82,7 +82,7 @@ def rename(home: SelectedHome, session_id: str, title: str, as_json: bool) -> No
     """Change the title of a session."""
     with home.open() as sessions:
         summary = sessions.update(session_id, title=title)
-    report_change(summary, f"renamed to {summary.title}", as_json)
+    report_change(summary, f"renamed to {mask_all(summary.title)}", as_json)
 
 
 @click.command()

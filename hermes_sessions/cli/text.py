@@ -26,7 +26,7 @@ def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tup
         str(summary.message_count),
         "" if summary.profile == "default" else summary.profile,
         "" if summary.source == "webui" else summary.source,
-        projects.get(summary.project_id or "", summary.project_id or ""),
+        masked(projects.get(summary.project_id or "", summary.project_id or ""), redact),
         " ".join(name for name, holds in states.items() if holds),
         masked(summary.title, redact),
     )

@@ -103,7 +103,7 @@ _KEY_FOLLOWS = re.compile(
 )
 _PUTTY_END = re.compile(rb"Private-(?:MAC|Hash):")
 _IN_KEY = f"{string.ascii_letters}{string.digits}+/=\r\n\\".encode()
-LONGEST_KEY = 20_000  # bytes
+LONGEST_KEY = 100_000  # bytes
 SHORTEST_KEY_LINE = 16
 
 
@@ -129,6 +129,7 @@ def end_of_private_key(data: bytes, place: Match) -> Credential | None:
     """Find the last lines of a private key that began before the text did."""
     start = place.start
     first = max(0, start - LONGEST_KEY)
+    first = max(first, data.rfind(b"-", first, start) + 1)  # no line of a key holds a hyphen
     at = first + len(data[first:start].rstrip(_IN_KEY))
     return Credential(at, start, Shown.FRAME) if start - at >= SHORTEST_KEY_LINE else None
 

@@ -25,6 +25,16 @@ def test_projects(home: Path, sessions: SessionRepository) -> None:
     assert parsed(home, "projects", "list") == []
 
 
+def test_names_of_projects_are_masked(home: Path, sessions: SessionRepository) -> None:
+    secret = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
+    created = run(home, "projects", "create", f"Key {secret}").stdout
+    started(sessions, project_id=sessions.projects.list()[0].project_id)
+    for verb in (("projects", "list"), ("list",)):
+        assert secret not in run(home, *verb).stdout
+        assert secret in run(home, *verb, "--no-redact").stdout
+    assert secret not in created + run(home, "projects", "list", "--json").stdout
+
+
 def test_projects_of_one_name_need_an_id(home: Path, sessions: SessionRepository) -> None:
     first, second = sessions.projects.create("Atlas"), sessions.projects.create("Atlas")
 

@@ -184,6 +184,17 @@ def test_long_texts_are_shortened_and_their_length_is_shown() -> None:
     assert shown("> " * 50_000 + "x")
 
 
+def test_a_long_text_is_masked_before_it_is_cut() -> None:
+    lines = "\n".join(f"MIIEowIBAAKCAQEA{number:048d}" for number in range(1_000))
+    end_of_key = f"{lines}\n-----END RSA PRIVATE KEY-----\n" + "x " * 2_000
+    (found,) = shown(
+        message(end_of_key, "assistant", reasoning="x" * (transcript.LONGEST_FOLDED - 8) + f" {KEY * 60}")
+    )
+    assert "MIIEowIBAAKCAQEA" not in found.html
+    assert found.reasoning is not None
+    assert found.reasoning.text.endswith("x sk-abc.")
+
+
 @pytest.mark.slow
 def test_a_page_of_long_messages_is_limited() -> None:
     found = shown(*[message("*word* and\n" * 100_000)] * 50)

@@ -29,7 +29,7 @@ MOST_TEXT_A_PAGE = 200_000  # after so much, each message is shortened to SHORTE
 SHORTEST_CUT = 2_000
 LONGEST_FOLDED = 10_000
 LONGEST_PREVIEW = 100
-MARGIN = 1_000  # is masked beyond a cut, so that a credential is recognised which the cut divides
+MARGIN = 1_000  # a text that is longer by no more is shown whole
 
 Mask = Callable[[Any], Any]
 
@@ -152,10 +152,13 @@ def _shown_message(
 
 
 def _excerpt(text: str, longest: int, mask: Mask) -> Excerpt:
-    """Return the beginning of a text, masked: about `longest` characters, in whole lines if it has any."""
+    """Return the beginning of a text: about `longest` characters, in whole lines if it has any.
+
+    It is masked before it is cut: a private key is recognised by a line that can be far away.
+    """
     if len(text) <= longest + MARGIN:
         return Excerpt(clean_text(mask(text)))
-    masked = clean_text(mask(text[: longest + MARGIN]))[:-MARGIN]
+    masked = clean_text(mask(text)[:longest])
     return Excerpt(masked[: masked.rfind("\n", len(masked) // 2) + 1] or masked, len(text))
 
 
