@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import sys
 import threading
 import time
@@ -63,6 +64,43 @@ class _Draft(NamedTuple):
 def signature_of(status: os.stat_result) -> Signature:
     """Return the version of a file from its `stat`."""
     return Signature(status.st_size, status.st_mtime_ns, status.st_ino & LARGEST_INTEGER)
+
+
+# ---- reading ----------------------------------------------------------------------------------------------
+
+
+class NotRegular(OSError):
+    """Something else than a file has the name: a folder, a pipe, a socket or a device."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a regular file for reading; raise `NotRegular`, `FileNotFoundError` or another `OSError`.
+
+    A pipe would wait for its other end, for ever.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.EOPNOTSUPP):  # a socket, or a device without a driver
+            raise NotRegular(error.errno, "it is not a regular file") from error
+        raise
+    with os.fdopen(_regular(descriptor), "rb") as file:
+        yield file
+
+
+def _regular(descriptor: int) -> int:
+    """Return the descriptor if it is a regular file's; else close it."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular(errno.EINVAL, "it is not a regular file")
+    return descriptor
+
+
+def read(path: Path) -> bytes:
+    """Return what a regular file holds; raises as `opened`."""
+    with opened(path) as file:
+        return file.read()
 
 
 # ---- writing ----------------------------------------------------------------------------------------------
@@ -382,7 +420,7 @@ def _link(path: Path, target: Path) -> None:
 
 def copy(path: Path, target: Path) -> os.stat_result:
     """Copy a file and its permissions to a new name; return the `stat` of the copy."""
-    with path.open("rb") as source:
+    with opened(path) as source:
         return create(target, lambda file: _copy(source, file)).stat
 
 
@@ -393,7 +431,7 @@ def _copy(source: IO[bytes], file: IO[bytes]) -> None:
 
 def is_same(path: Path, other: Path) -> bool:
     """Whether two files hold the same bytes; raise `OSError` if one cannot be read."""
-    with path.open("rb") as one, other.open("rb") as two:
+    with opened(path) as one, opened(other) as two:
         while (chunk := one.read(COPY_BYTES)) == two.read(COPY_BYTES):
             if not chunk:
                 return True

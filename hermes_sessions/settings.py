@@ -17,7 +17,7 @@ def read_settings(config: Config) -> dict[str, Any]:
     path = config.state_dir / "settings.json"
     with storing("cannot read settings.json"):
         try:
-            settings = json.loads(path.read_bytes())
+            settings = json.loads(files.read(path))
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError) as error:
@@ -37,8 +37,8 @@ def last_workspace(config: Config) -> str:
     """
     with storing("cannot read last_workspace.txt"):
         try:
-            chosen = config.last_workspace_file.read_text("utf-8", "surrogatepass").strip()
-        except (FileNotFoundError, UnicodeDecodeError):
+            chosen = files.read(config.last_workspace_file).decode("utf-8", "surrogatepass").strip()
+        except (FileNotFoundError, files.NotRegular, UnicodeDecodeError):
             chosen = ""
     exists = os.path.isdir(chosen)  # noqa: PTH112  # false for names that the system refuses, too
     return chosen if chosen and exists else config.default_workspace

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import NullPool
 
-from .. import json_text
+from .. import files, json_text
 from ..errors import AgentUnavailable, Conflict, StorageError
 from ..fields import check_bindable, check_names, check_whole
 from ..index import Lifetime, database, public_calls
@@ -171,7 +171,7 @@ class Agent:
     def job_names(self) -> dict[str, str]:
         """Return the names of the scheduled jobs by id, empty if the agent's `jobs.json` cannot be read."""
         with suppress(OSError, json_text.Malformed):
-            content = json_text.decode(self._jobs.read_bytes())
+            content = json_text.decode(files.read(self._jobs))
             jobs = content.get("jobs") if isinstance(content, dict) else content
             named = [job for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
             return {str(job["id"]): str(job["name"]) for job in named if job.get("id") and job.get("name")}

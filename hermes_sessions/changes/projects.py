@@ -135,7 +135,7 @@ class _Read(NamedTuple):
 def _read(path: Path) -> _Read:
     with storing("cannot read the projects"):
         try:
-            with path.open("rb") as file:
+            with files.opened(path) as file:
                 version = files.signature_of(os.fstat(file.fileno()))
                 records = json_text.decode(file.read())
         except FileNotFoundError:

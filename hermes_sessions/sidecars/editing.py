@@ -219,7 +219,7 @@ def _second(path: Path, name: Path) -> Signature:
     except OSError as error:
         if error.errno not in files.NO_LINKS:
             raise
-        with path.open("rb") as source:
+        with files.opened(path) as source:
             files.replace(name, lambda file: shutil.copyfileobj(source, file, COPY_BYTES))
             return files.signature_of(os.fstat(source.fileno()))
     modes.tighten(name)  # the file itself, which is about to be replaced

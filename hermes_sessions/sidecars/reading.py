@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .. import files
 from ..errors import NotFound, Unreadable, storing
 from ..fields import FIELDS, other_keys, read_metadata
 from ..json_text import Malformed, decode
@@ -84,7 +85,7 @@ def read_agent_transcript(path: Path) -> dict[str, Any] | None:
     """Return the JSON object of the agent's own file of a session, None without one; raise `Unreadable`."""
     with storing("cannot read the agent's transcript"):
         try:
-            transcript = decode(path.read_bytes())
+            transcript = decode(files.read(path))
         except FileNotFoundError:
             return None
         except Malformed as error:

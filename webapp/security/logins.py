@@ -13,7 +13,7 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, TimestampSigner
 
-from hermes_sessions import modes
+from hermes_sessions import files, modes
 from hermes_sessions.errors import storing
 
 from .passwords import Password
@@ -76,7 +76,7 @@ def signing_key(state_dir: Path) -> bytes:
     path = state_dir / KEY_FILE
     with storing(f"cannot read or create the key that signs logins, {KEY_FILE}"):
         with suppress(FileNotFoundError):
-            return path.read_bytes()
+            return files.read(path)
         with suppress(FileExistsError):  # of two servers that start at once, the first one's key stays
             write_private(path, secrets.token_bytes(KEY_BYTES), os.link)
-        return path.read_bytes()
+        return files.read(path)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from hermes_sessions import modes
+from hermes_sessions import files, modes
 from hermes_sessions.errors import InvalidValue, storing
 
 from .private_files import write_private
@@ -79,7 +79,7 @@ def stored_password(state_dir: Path) -> StoredPassword | None:
     """Return the password that was set for this home, None if there is none; raise `StorageError`."""
     with storing(f"cannot read the password in {PASSWORD_FILE}"):
         try:
-            return StoredPassword((state_dir / PASSWORD_FILE).read_text("utf-8"))
+            return StoredPassword(files.read(state_dir / PASSWORD_FILE).decode())
         except FileNotFoundError:
             return None
 

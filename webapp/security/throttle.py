@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 from filelock import FileLock
 
-from hermes_sessions import modes
+from hermes_sessions import files, modes
 from hermes_sessions.errors import storing
 
 from .private_files import write_private
@@ -79,7 +79,7 @@ class LoginThrottle:
 
     def _read(self) -> dict[str, Wait]:
         with suppress(FileNotFoundError, msgspec.DecodeError):  # a damaged file must not lock the owner out
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Wait])
+            return msgspec.json.decode(files.read(self._path), type=dict[str, Wait])
         return {}
 
 
