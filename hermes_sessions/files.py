@@ -70,7 +70,7 @@ def signature_of(status: os.stat_result) -> Signature:
 
 
 class NotRegular(OSError):
-    """Something else than a file has the name: a folder, a pipe, a socket or a device."""
+    """Something else than a file has the name: a folder, a pipe or a device."""
 
 
 @contextmanager
@@ -79,22 +79,12 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
     A pipe would wait for its other end, for ever.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in (errno.ENXIO, errno.EOPNOTSUPP):  # a socket, or a device without a driver
-            raise NotRegular(error.errno, "it is not a regular file") from error
-        raise
-    with os.fdopen(_regular(descriptor), "rb") as file:
-        yield file
-
-
-def _regular(descriptor: int) -> int:
-    """Return the descriptor if it is a regular file's; else close it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotRegular(errno.EINVAL, "it is not a regular file")
-    return descriptor
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
 
 
 def read(path: Path) -> bytes:
