@@ -104,7 +104,7 @@ class OpenHome:
 
     def _start(self, progress: Progress | None) -> None:
         sync.expect_folder(self.engine, self.config.sessions_dir)
-        self.freshness.catch_up(progress)
+        self.freshness.catch_up_unless_locked(progress)
         changes.settle_leftovers(self.store)
         sync.drop_unused_drafts(self.engine)
         self.searcher.start()

@@ -5,7 +5,7 @@ No transaction is open while a file is read or written.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from ..config import Config
-from ..errors import NotFound, StorageError
+from ..errors import Locked, NotFound, StorageError
 from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
 from ..files import Locks
 from ..index import Indexed, database, rows
@@ -114,7 +114,9 @@ class Store:
 
     def _read_anew(self, path: Path) -> Indexed:
         row = Indexed(*reading.read_summary(path), draft=False)
-        self._put(row)
+        with suppress(Locked):  # it only spares the next call the reading
+            database.wait_to_write(self.engine)
+            self._put(row)
         return row
 
     def with_marks(self, row: Indexed) -> Indexed:

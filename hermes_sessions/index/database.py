@@ -25,9 +25,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from .. import json_text, modes
-from ..errors import Damaged, InvalidValue, SessionsError, StorageError
+from ..errors import Damaged, InvalidValue, Locked, SessionsError, StorageError
 
-BUSY_MS = 5000
+BUSY_MS, READERS_BUSY_MS = 5000, 1000  # how long changes, and lists, wait for another program's lock
 DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 # What SQLAlchemy and the driver raise for a corrupt file, among others: `OperationalError` is one of them.
 DATABASE_ERRORS = (DatabaseError, sqlite3.DatabaseError)
@@ -159,6 +159,23 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def wait_to_write(engine: Engine) -> None:
+    """Raise `Locked` if another program holds an SQLite file's lock for writes for more than a second.
+
+    For a write that a reader can do without: any other waits for `BUSY_MS`.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with errors_of(engine), engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA busy_timeout = {READERS_BUSY_MS}")
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+            driver.execute("ROLLBACK")
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+
+
 def chunks(values: Iterable[T], size: int = IDS_PER_QUERY) -> Iterator[list[T]]:
     """Yield the values in lists of at most `size`, by default as many as one `IN (...)` may take."""
     ordered = list(values)
@@ -195,6 +212,8 @@ def errors_of(engine: Engine) -> Iterator[None]:
         reason = _damage(engine, error)
         if reason is not None:
             raise Damaged(_name(engine), reason) from error
+        if _sqlite_code(error) in _BUSY:
+            raise Locked(f"{_name(engine)} is locked by another program") from error
         if isinstance(error, DRIVER_ERRORS):
             raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
         raise
@@ -202,10 +221,11 @@ def errors_of(engine: Engine) -> Iterator[None]:
 
 # SQLite's result codes for a file that is no database, or that contradicts itself.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # Those that say nothing about the content of the file.
 _PASSING = frozenset(
     {
-        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
+        *(*_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
         *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM),
     }
 )

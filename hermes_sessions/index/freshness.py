@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from ..errors import Locked
 from . import database, rows, sync
 from .sync import Progress
 
@@ -40,15 +41,20 @@ class AgentMirrors(Protocol[Versions]):
 
 @dataclass(frozen=True, slots=True)
 class CurrentIndex:
-    """A connection to an index that is current, the version of the index, and warnings about the agents."""
+    """A connection to an index that is current, the version of the index, and warnings about the agents.
+
+    `stale` says why the index is not current: another program holds its lock.
+    """
 
     connection: Connection
     version: str
     agent_warnings: tuple[str, ...]
+    stale: tuple[str, ...] = ()
 
     def warnings(self, *, agents: bool) -> tuple[str, ...]:
         """Return what a list of the web UI's sessions, and of the `agents`' conversations, cannot show."""
-        return (*rows.unreadable_warnings(self.connection), *(self.agent_warnings if agents else ()))
+        unreadable = rows.unreadable_warnings(self.connection)
+        return (*self.stale, *unreadable, *(self.agent_warnings if agents else ()))
 
 
 class Freshness(Generic[Versions]):
@@ -75,10 +81,19 @@ class Freshness(Generic[Versions]):
                 if status.current:
                     yield CurrentIndex(connection, state.version, status.warnings)
                     return
-        self.catch_up()
+        stale = self.catch_up_unless_locked()
         with database.reading(self._engine) as connection:
-            version = rows.state(connection).version
-            yield CurrentIndex(connection, version, self._mirrors.status(connection, versions).warnings)
+            version, status = rows.state(connection).version, self._mirrors.status(connection, versions)
+            yield CurrentIndex(connection, version, status.warnings, stale)
+
+    def catch_up_unless_locked(self, progress: Progress | None = None) -> tuple[str, ...]:
+        """Read whatever changed, as `catch_up`; return a warning if another program's lock prevents it."""
+        try:
+            database.wait_to_write(self._engine)
+            self.catch_up(progress)
+        except Locked as error:
+            return (f"The list is as it was last read: {error}. It is renewed when the lock ends.",)
+        return ()
 
     def catch_up(self, progress: Progress | None = None) -> None:
         """Read whatever changed; `progress(done, total)` counts session files. Raises `StorageError`."""

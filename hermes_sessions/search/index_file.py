@@ -31,6 +31,10 @@ class SearchFile:
         """Return a context that gives out a connection for reads."""
         return database.reading(self._open())
 
+    def wait_to_write(self) -> None:
+        """Raise `Locked` if another program writes for more than a second."""
+        database.wait_to_write(self._open())
+
     def writing(self) -> AbstractContextManager[Connection]:
         """Return a context that gives out a connection in a write transaction."""
         return database.writing(self._open())

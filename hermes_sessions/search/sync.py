@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from sqlalchemy import Connection, Engine
 
 from ..config import Config
-from ..errors import NotFound, StorageError, Unreadable
+from ..errors import Locked, NotFound, StorageError, Unreadable
 from ..index import Progress, database, rows
 from ..model import FileChange, Signature
 from ..sidecars import Outline, outlined, outlined_as_known, path_of
@@ -58,6 +58,8 @@ class SearchIndex:
                 for _ in self._index_all(stale):
                     pass
                 stale = self._compare() if stale else stale
+        except Locked:
+            return max(1, self._missing)  # by a program that writes for long
         finally:
             self._updating.release()
         self._missing = len(stale)
@@ -126,6 +128,7 @@ class SearchIndex:
         """Index missing titles, and return the sessions whose messages are missing, oldest first."""
         if self._is_synced():
             return []
+        self._file.wait_to_write()
         # The sessions are listed while no other process can write here: else what it has just added would be
         # removed again.
         with self._updating, self._writing() as connection:
@@ -243,7 +246,10 @@ class SearchIndex:
 
     def apply_changes(self) -> None:
         """Index the queued writes; several of one session count as one."""
+        if not self._changes:
+            return
         with self._updating:
+            self._file.wait_to_write()
             changes: dict[str, FileChange] = {}
             while self._changes:
                 change = self._changes.popleft()

@@ -1,0 +1,81 @@
+"""A program that holds the lock of an index: lists, searches and sessions answer from what is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hermes_sessions import SessionRepository, StorageError
+from webapp import create_app
+
+from ..support.agent_db import locked_elsewhere
+from ..support.make import message, turns, write_document
+
+READS: dict[str, Callable[[SessionRepository], object]] = {
+    "list": lambda sessions: [each.session_id for each in sessions.list()],
+    "count": lambda sessions: sessions.count(),
+    "entries": lambda sessions: len(sessions.entries(dict).items),
+    "version": lambda sessions: sessions.version() != "",
+    "usage": lambda sessions: sessions.usage() is not None,
+    "summary": lambda sessions: sessions.summary("one").message_count,
+    "get": lambda sessions: len(sessions.get("one").messages),
+    "messages": lambda sessions: len(sessions.messages("one").messages),
+}
+ANSWERS = {"list": ["one"], "count": 1, "entries": 1, "summary": 3, "get": 3, "messages": 3}
+
+
+@pytest.fixture
+def waiting(sessions: SessionRepository) -> SessionRepository:
+    """A repository whose index knows a session of two messages, which has three by now."""
+    write_document(sessions, "one", title="One", messages=turns(2))
+    sessions.complete_search()
+    sessions.list()
+    write_document(sessions, "one", title="One", messages=[*turns(2), message(content="quince")])
+    return sessions
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reads_answer_while_the_index_is_locked(waiting: SessionRepository, name: str) -> None:
+    with locked_elsewhere(waiting.config.state_dir / "sessions.db"):
+        assert READS[name](waiting) == ANSWERS.get(name, True)
+
+
+def test_a_list_says_that_it_is_not_current(waiting: SessionRepository) -> None:
+    with locked_elsewhere(waiting.config.state_dir / "sessions.db"):
+        (warning,) = waiting.list().warnings
+        assert "sessions.db is locked by another program" in warning
+        hits = waiting.search("message")
+        assert [hit.session_id for hit in hits] == ["one"]
+        assert warning in hits.warnings
+        answer = create_app(waiting).test_client().get("/api/sessions").get_json()
+        assert warning in answer["warnings"]
+        assert create_app(waiting).test_client().get("/").status_code == 200
+    assert waiting.list().warnings == ()
+    assert waiting.list()[0].message_count == 3
+
+
+def test_a_search_answers_while_its_index_is_locked(waiting: SessionRepository) -> None:
+    with locked_elsewhere(waiting.config.state_dir / "search.db"):
+        hits = waiting.search("message")
+        assert [hit.session_id for hit in hits] == ["one"]
+        assert hits.missing
+    assert waiting.search("quince").missing == 0
+
+
+def test_a_home_opens_while_its_index_is_locked(waiting: SessionRepository, tmp_path: Path) -> None:
+    waiting.close()
+    with (
+        locked_elsewhere(waiting.config.state_dir / "sessions.db"),
+        SessionRepository.open(waiting.config.state_dir) as again,
+    ):
+        assert [each.session_id for each in again.list()] == ["one"]
+
+
+@pytest.mark.slow
+def test_a_change_waits_and_then_says_that_the_index_is_locked(waiting: SessionRepository) -> None:
+    with (
+        locked_elsewhere(waiting.config.state_dir / "sessions.db"),
+        pytest.raises(StorageError, match=r"sessions\.db is locked by another program"),
+    ):
+        waiting.update("one", title="Another")
+    assert waiting.update("one", title="Another").title == "Another"
