@@ -43,6 +43,13 @@ READS = (
 ).split()
 
 
+def existing(config: Config) -> Config:
+    """Return the places of a home; raise `NotFound` if neither the agent nor the web UI has a folder there."""
+    if config.hermes_home.is_dir() or config.state_dir.is_dir():
+        return config
+    raise NotFound(f"no Hermes home at {config.hermes_home}. Check the path, or make the folder")
+
+
 class OpenHome:
     """The parts of one home that the calls of a repository work on. Thread-safe."""
 

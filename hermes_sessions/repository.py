@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 from . import changes, fields, messages, search
 from .agent import Agent
 from .config import Config, check_path, resolve
-from .home import READS, RETENTION_SECONDS, OpenHome, trash_limit
+from .home import READS, RETENTION_SECONDS, OpenHome, existing, trash_limit
 from .index import (
     LARGEST_PAGE,
     Entries,
@@ -46,7 +46,7 @@ from .sidecars import folder, trash
 if TYPE_CHECKING:
     from .care import Checks  # at run time only where it is used: most programs never do
 
-__all__ = ["RETENTION_SECONDS", "SessionRepository", "upgrades"]
+__all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 
 T = TypeVar("T")
 
@@ -72,16 +72,17 @@ class SessionRepository:
         hermes_home: str | Path | None = None,
         profile: str | None = None,
         database_url: str | None = None,
+        create: bool = True,
         progress: Progress | None = None,
     ) -> Self:
         """Open a home: create or upgrade its index, and bring it in line with the files.
 
         Defaults: `HERMES_WEBUI_STATE_DIR` or `<hermes home>/webui`; `HERMES_HOME` or `~/.hermes`;
         `sqlite:///<state dir>/sessions.db`. `progress(done, total)` counts the files that the first opening
-        reads. Raises `StorageError`, `NewerDatabase`, `InvalidValue`.
+        reads. Raises `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home, if not `create`.
         """
         config = resolve(state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url)
-        repository = cls(config)
+        repository = cls(config if create else existing(config))
         with only_sessions_errors():
             repository._home.start(progress)
         return repository

@@ -22,29 +22,41 @@ class SelectedHome(NamedTuple):
     hermes_home: str | None = None
     profile: str | None = None
 
+    @property
+    def is_default(self) -> bool:
+        """Whether no folder was given, so that a missing one is no misspelt one."""
+        return self.state_dir is None and self.hermes_home is None
+
     def config(self) -> Config:
         """Return where everything of this home is."""
         from ..config import resolve
 
         return resolve(self.state_dir, hermes_home=self.hermes_home, profile=self.profile)
 
-    def open(self) -> SessionRepository:
-        """Open the home, with a progress bar while a first import reads its files."""
+    def open(self, *, create: bool = False) -> SessionRepository:
+        """Open the home, with a progress bar while a first import reads its files.
+
+        Raises `NotFound` for a home that does not exist, unless it is to be made.
+        """
         with no_garbage_collection():
             from ..repository import SessionRepository
             from .terminal import Bar
 
         with Bar("Reading sessions") as bar:
             return SessionRepository.open(
-                self.state_dir, hermes_home=self.hermes_home, profile=self.profile, progress=bar
+                self.state_dir,
+                hermes_home=self.hermes_home,
+                profile=self.profile,
+                create=create,
+                progress=bar,
             )
 
     def open_without_sync(self) -> SessionRepository:
         """Open the home without syncing its index first, for verbs that report how it differs."""
         with no_garbage_collection():
-            from ..repository import SessionRepository
+            from ..repository import SessionRepository, existing
 
-        return SessionRepository(self.config())
+        return SessionRepository(existing(self.config()))
 
 
 @contextmanager

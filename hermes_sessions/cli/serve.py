@@ -47,7 +47,8 @@ def serve(
             webapp.set_password(config.state_dir, new_password())
             click.echo("Password set. Restart a server that is running, so that it asks for it.")
             return
-        home.open().close()  # with a progress bar for a first import; the server has none
+        # With a progress bar for a first import; the server has none.
+        home.open(create=home.is_default).close()
         webapp.serve(config, server)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "hermes_sessions":

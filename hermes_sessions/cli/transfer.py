@@ -58,7 +58,7 @@ def import_files(home: SelectedHome, files: Sequence[IO[bytes]], as_json: bool) 
 
     Each gets a new id. A FILE named - is standard input.
     """
-    with home.open() as sessions:
+    with home.open(create=True) as sessions:
         imported, failed = apply_to_each(files, file_name, partial(import_file, sessions))
     text = "\n".join(
         f"{name}: {entry['session_id']} {visible(entry['title'])}" for name, entry in imported.items()

@@ -96,8 +96,20 @@ def test_list_aligns_wide_characters(home: Path, sessions: SessionRepository) ->
 
 
 def test_list_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
     assert done(tmp_path / "new", "list").split() == list(LIST_COLUMNS)
     assert parsed(tmp_path / "new", "list")["sessions"] == []
+
+
+@pytest.mark.parametrize(
+    "words", ["list", "search x", "usage", "check", "sync", "trash list", "projects list", "delete x"]
+)
+def test_a_misspelt_home_is_not_made(tmp_path: Path, words: str) -> None:
+    result = run(tmp_path / "mispelt", *words.split())
+
+    assert result.exit_code == 1
+    assert f"no Hermes home at {tmp_path / 'mispelt'}" in result.stderr
+    assert not (tmp_path / "mispelt").exists()
 
 
 def test_list_says_what_it_cannot_show(home: Path, sessions: SessionRepository) -> None:

@@ -27,8 +27,9 @@ def test_export_and_import_keep_everything(sample: Path, tmp_path: Path) -> None
 
 
 def kept(session: Session) -> Any:
-    """Return what an export carries into another home."""
-    return session.title, session.messages, session.tool_calls, session.extra
+    """Return what an export carries into another home; only a copy beside its original names it."""
+    extra = {name: value for name, value in session.extra.items() if name != "copied_from"}
+    return session.title, session.messages, session.tool_calls, extra
 
 
 def test_export_prints_what_python_reads(home: Path, sessions: SessionRepository) -> None:

@@ -14,7 +14,7 @@ from ..support.make import message, turns, write_document
 READS: dict[str, Callable[[SessionRepository], object]] = {
     "list": lambda sessions: [each.session_id for each in sessions.list()],
     "count": lambda sessions: sessions.count(),
-    "entries": lambda sessions: len(sessions.entries(dict).items),
+    "entries": lambda sessions: len(sessions.entries(list).items),
     "version": lambda sessions: sessions.version() != "",
     "usage": lambda sessions: sessions.usage() is not None,
     "summary": lambda sessions: sessions.summary("one").message_count,
