@@ -44,7 +44,7 @@ READS = (
 
 
 def existing(config: Config) -> Config:
-    """Return the places of a home; raise `NotFound` if neither the agent nor the web UI has a folder there."""
+    """Return the places of a home; raise `NotFound` if neither the agent nor the web UI has one."""
     if config.hermes_home.is_dir() or config.state_dir.is_dir():
         return config
     raise NotFound(f"no Hermes home at {config.hermes_home}. Check the path, or make the folder")

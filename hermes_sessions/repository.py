@@ -79,7 +79,7 @@ class SessionRepository:
 
         Defaults: `HERMES_WEBUI_STATE_DIR` or `<hermes home>/webui`; `HERMES_HOME` or `~/.hermes`;
         `sqlite:///<state dir>/sessions.db`. `progress(done, total)` counts the files that the first opening
-        reads. Raises `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home, if not `create`.
+        reads. Raises `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home if not `create`.
         """
         config = resolve(state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url)
         repository = cls(config if create else existing(config))

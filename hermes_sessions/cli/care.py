@@ -23,7 +23,9 @@ from .terminal import Bar, print_json, report, visible, warn
 @json_option
 @click.pass_obj
 def check(home: SelectedHome, deep: bool, as_json: bool) -> None:
-    """Report problems, changing nothing but a corrupt index, which is built again.
+    """Report problems, changing nothing but a corrupt index.
+
+    That one is built again from the files.
 
     Exits with 1 if there are any.
     """

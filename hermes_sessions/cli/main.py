@@ -39,9 +39,7 @@ VERBS: Mapping[str, Verb] = {
     "rebuild": Verb("index:rebuild", "Rebuild the index from the files."),
     "index-json": Verb("index:index_json", "Write the web UI's own index, _index.json."),
     "db": Verb("index:db", "Show and change the schema revision of the index."),
-    "check": Verb(
-        "care:check", "Report problems, changing nothing but a corrupt index, which is built again."
-    ),
+    "check": Verb("care:check", "Report problems, changing nothing but a corrupt index."),
     "repair": Verb("care:repair", "Report problems that can be repaired, or repair them."),
     "why": Verb("care:why", "Explain where a session is and why lists hide it."),
     "recover": Verb("care:recover", "Close the interrupted turn of a session."),

@@ -102,7 +102,7 @@ def test_list_of_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["list", "search x", "usage", "check", "sync", "trash list", "projects list", "delete x"]
+    "words", ["list", "search x", "usage", "check", "sync", "trash", "projects list", "delete x"]
 )
 def test_a_misspelt_home_is_not_made(tmp_path: Path, words: str) -> None:
     result = run(tmp_path / "mispelt", *words.split())
