@@ -162,13 +162,25 @@ def _readable_drafts(path: Path) -> list[Indexed]:
     drafts: list[Indexed] = []
     try:
         with suppress(Exception), engine.connect() as connection:  # what is malformed can raise anything
-            ids = connection.execute(sa.select(SESSIONS.c.session_id).where(SESSIONS.c.draft == sa.true()))
-            for session_id in ids.scalars().all():
+            for session_id in _readable_draft_ids(connection):
                 with suppress(Exception):
                     drafts.extend(filter(None, [rows.get(connection, session_id)]))
     finally:
         engine.dispose()
     return drafts
+
+
+def _readable_draft_ids(connection: Connection) -> list[str]:
+    """Return the ids up to a corrupt page, and those behind it, from the table and from an index."""
+    ids: dict[str, None] = {}
+    drafts = sa.select(SESSIONS.c.session_id).where(SESSIONS.c.draft == sa.true())
+    places: tuple[sa.ColumnElement[Any], ...] = (sa.literal_column("rowid"), SESSIONS.c.session_id)
+    for column in places:
+        for order in (column.asc(), column.desc()):
+            with suppress(Exception):
+                for session_id in connection.execute(drafts.order_by(order)).scalars():
+                    ids[session_id] = None
+    return list(ids)
 
 
 # ---- calls that meet a corrupt index --------------------------------------------------------------------

@@ -29,10 +29,14 @@ class AgentMatch(NamedTuple):
 
 
 class AgentMatches(NamedTuple):
-    """The newest messages that match, and why there may be more; None if there are no more."""
+    """The newest messages that match, and why there may be more; None if there are no more.
+
+    `unusable` says which full-text table of the file the messages were searched without.
+    """
 
     matches: list[AgentMatch]
     warning: str | None = None
+    unusable: str | None = None
 
 
 class MatchWindow(NamedTuple):
@@ -71,7 +75,7 @@ def search_agent(
     except database.DATABASE_ERRORS as error:  # damaged, or made with a tokenizer that this SQLite lacks
         reason = database.driver_text(error)
         matches = _scan(snapshot, query, wanted, window)
-        return matches._replace(warning=f"The agent's search index {table} cannot be used: {reason}")
+        return matches._replace(unusable=f"its full-text table {table} cannot be used: {reason}")
 
 
 def full_text_tables(snapshot: Snapshot) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """The file of the search index: opened when it is needed, and replaced when it cannot be used."""
 
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -90,6 +91,18 @@ class SearchFile:
             with database.writing(engine) as connection:
                 if tables.read_format(connection) == 0:
                     tables.create_tables(connection)
+
+
+@contextmanager
+def no_search_index() -> Iterator[Connection]:
+    """Give out an empty search index in memory, for a search that cannot use the file."""
+    engine = database.make_engine("sqlite://")
+    try:
+        with database.writing(engine) as connection:
+            tables.create_tables(connection)
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def diagnose(path: Path) -> str | None:

@@ -195,17 +195,21 @@ class SearchRun:
         """Return an agent's next window, and where the one after it begins; nothing of a corrupt one."""
         try:
             with self._agents.of_profile(profile).errors():
-                matches = self._agent_matches(snapshot, mode, window)
+                matches = self._agent_matches(profile, snapshot, mode, window)
                 candidates = list(self._agent_candidates(profile, snapshot, matches))
         except AgentUnavailable as error:
             self.warnings[str(error)] = None
             return [], None
         return candidates, matches[-1].message_id if len(matches) == window.most else None
 
-    def _agent_matches(self, snapshot: Snapshot, mode: MatchMode, window: MatchWindow) -> list[AgentMatch]:
+    def _agent_matches(
+        self, profile: str, snapshot: Snapshot, mode: MatchMode, window: MatchWindow
+    ) -> list[AgentMatch]:
         result = search_agent(snapshot, self._request.query, mode, self._request.messages, window)
         if result.warning:
             self.warnings[result.warning] = None
+        if result.unusable:
+            self.warnings[f"In {self._agents.of_profile(profile).label}, {result.unusable}"] = None
         return result.matches
 
     def _agent_candidates(

@@ -6,6 +6,7 @@ Imports the rest of the package when the index is first used: most commands open
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +14,7 @@ from sqlalchemy import Engine
 
 from ..agent import Agents
 from ..config import Config
-from ..errors import Damaged
+from ..errors import Damaged, StorageError
 from ..index import Progress, database
 from ..model import FileChange
 from ..results import Hits
@@ -65,18 +66,37 @@ class Searcher:
 
     def _search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
         from .hits import make_hits
+        from .index_file import no_search_index
         from .run import SearchRun
 
-        missing = self._search_index.catch_up()  # reads files, and so comes before any transaction
+        missing, problem = self._catch_up()
         if missing:
             self._indexer.complete()
-        else:
-            self._indexer.problem = None  # what the background met has passed
-        with database.reading(self._index) as index, self._search_index.reading() as search_index:
+        with ExitStack() as stack:
+            index = stack.enter_context(database.reading(self._index))
+            try:
+                search_index = stack.enter_context(self._search_index.reading())
+            except Damaged:
+                raise
+            except StorageError as error:  # not readable: the agents are searched without it
+                search_index = stack.enter_context(no_search_index())
+                problem = f"Sessions of the web UI, and titles, cannot be searched: {error}"
             run = SearchRun(index, search_index, self._agents, request)
             page = run.page(offset, limit, options.view)
-        problem = self._indexer.problem
+        problem = problem or self._indexer.problem
         return Hits(make_hits(page, options), missing, (*([problem] if problem else []), *run.warnings))
+
+    def _catch_up(self) -> tuple[int, str | None]:
+        """Return how many sessions the search index lacks, and why it could not be updated."""
+        try:
+            missing = self._search_index.catch_up()  # reads files, and so comes before any transaction
+        except Damaged:
+            raise
+        except StorageError as error:  # a full disk, or a lock: what is indexed is still found
+            return 0, f"The search index cannot be updated: {error}"
+        if not missing:
+            self._indexer.problem = None  # what the background met has passed
+        return missing, None
 
     def complete(self, progress: Progress | None = None) -> int:
         """Index all that is missing now, and return how many sessions could not be read."""

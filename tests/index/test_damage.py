@@ -4,17 +4,19 @@ import random
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_sessions import SessionRepository
+from hermes_sessions import SessionRepository, StorageError
 from hermes_sessions.index import damage
+from hermes_sessions.search.index_file import SearchFile
 
-from ..support.agent_db import add_session, new_state, writing
+from ..support.agent_db import FULL_TEXT, add_session, keep_full_text, new_state, writing
 from ..support.efforts import examples
 from ..support.make import message, turns, write_document
 
@@ -44,7 +46,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(sound: Path, tmp_path: Path) -> Path:
     """A copy of it."""
-    return copy(sound, tmp_path / "home")
+    home = copy(sound, tmp_path / "home")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sessions.sync()  # a copy has other inodes: a later sync would replace the rows that a test damages
+    return home
 
 
 def copy(home: Path, into: Path) -> Path:
@@ -152,6 +157,69 @@ def test_drafts_that_can_be_read_survive(home: Path) -> None:
     with SessionRepository.open(hermes_home=home) as sessions:
         assert listed(sessions) >= WEB | AGENT
         assert sessions.get(draft.session_id).title == "Not sent yet"
+
+
+def test_drafts_on_both_sides_of_a_corrupt_page_survive(home: Path) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for number in range(60):
+            sessions.new(title=f"draft {number} " + "x" * 60, workspace="/" + "w" * 200)
+    path = home / "webui/sessions.db"
+    with writing(path) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"draft 30 ") // 4096 * 4096
+    content[middle : middle + 4096] = bytes(4096)
+    path.write_bytes(content)
+    with SessionRepository.open(hermes_home=home) as sessions:
+        drafts = {each.title.split()[1] for each in sessions.list(hidden=True) if "draft" in each.title}
+        assert {"0", "1", "58", "59"} <= drafts
+        assert "30" not in drafts
+        assert listed(sessions) >= WEB | AGENT
+
+
+@pytest.mark.parametrize("table", FULL_TEXT)
+def test_a_corrupt_full_text_table_of_the_agent_is_named_and_hides_nothing(home: Path, table: str) -> None:
+    with writing(home / "state.db") as db:
+        keep_full_text(db)
+        for each in FULL_TEXT:
+            db.execute(f"INSERT INTO {each} (rowid, content) SELECT id, content FROM messages")
+        db.execute(f"DELETE FROM {table}_data WHERE id > 10")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert hits(sessions) == WEB | AGENT
+        warnings = sessions.search("marmalad", agent=True).warnings
+        assert any("the agent's state.db" in each and table in each for each in warnings)
+
+
+def test_a_search_index_that_cannot_be_opened_hides_nothing_of_the_agent(home: Path) -> None:
+    for each in (home / "webui").glob("search.db*"):
+        each.unlink()
+    (home / "webui/search.db").mkdir()
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert hits(sessions) == AGENT
+        assert any("search.db" in each for each in sessions.search("marmalade", agent=True).warnings)
+
+
+def test_words_of_a_transaction_that_failed_are_stored_by_the_next(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = SearchFile.writing
+
+    @contextmanager
+    def failing(self: SearchFile) -> Iterator[object]:
+        with write(self) as connection:
+            yield connection
+            raise StorageError("search.db failed: database or disk is full")
+
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert hits(sessions) == WEB | AGENT
+        monkeypatch.setattr(SearchFile, "writing", failing)
+        write_document(sessions, "four", title="four", messages=[message("an ornithorhynchus swims")])
+        found = sessions.search("marmalade", agent=True)
+        assert {hit.session_id for hit in found} == WEB | AGENT
+        assert any("disk is full" in each for each in found.warnings)
+        monkeypatch.undo()
+        sessions.complete_search()
+        assert [hit.session_id for hit in sessions.search("nithorhyn")] == ["four"]
 
 
 @pytest.mark.parametrize("act", ["check", "repair"])
