@@ -154,7 +154,7 @@ class Agent:
         """Raise `AgentUnavailable` for an error of the database in the block."""
         try:
             yield
-        except (*database.DATABASE_ERRORS, UnicodeDecodeError) as error:
+        except (*database.DRIVER_ERRORS, UnicodeDecodeError) as error:
             self._schema = None  # another program may have dropped a column
             raise self._unavailable(database.driver_text(error)) from error
 

@@ -18,7 +18,9 @@ from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
     DisconnectionError,
+    IntegrityError,
     NoSuchModuleError,
+    ProgrammingError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -214,11 +216,13 @@ def errors_of(engine: Engine) -> Iterator[None]:
             raise Damaged(_name(engine), reason) from error
         if _sqlite_code(error) in _BUSY:
             raise Locked(f"{_name(engine)} is locked by another program") from error
-        if isinstance(error, DRIVER_ERRORS):
+        if isinstance(error, DRIVER_ERRORS) and not isinstance(error, _WRONG_STATEMENTS):
             raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
         raise
 
 
+# Faults of this program, which no caller can do anything about: they stay what they are until they leave it.
+_WRONG_STATEMENTS = (IntegrityError, ProgrammingError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
 # SQLite's result codes for a file that is no database, or that contradicts itself.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
