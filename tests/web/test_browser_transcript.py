@@ -138,6 +138,7 @@ def test_a_conversation_opens_at_its_end_and_loading_older_messages_keeps_the_po
 
 def test_far_messages_are_unloaded_and_come_back_unchanged(page: Page) -> None:
     page.goto("/session/long")
+    wait_for_script(page)
     page.locator("#m4991 summary", has_text="Reasoning").click()
     last = page.locator(f"#m{LONG - 1}")
     last.focus()
@@ -164,6 +165,7 @@ def test_far_messages_are_unloaded_and_come_back_unchanged(page: Page) -> None:
 
 def test_selected_text_is_not_unloaded(page: Page) -> None:
     page.goto("/session/long")
+    wait_for_script(page)
     page.evaluate("getSelection().selectAllChildren(document.querySelector('#m4999 .text'))")
     while (before := indexes(page)[0]) > 4_700:
         page.evaluate("document.querySelector('.messages > article').scrollIntoView()")
