@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from . import changes, messages, search
@@ -82,7 +81,8 @@ class OpenHome:
 
     def replace_damaged(self, error: Damaged) -> None:
         """Begin a new index if it is the index that is corrupt; else raise the error again."""
-        if error.file != Path(self.engine.url.database or "").name:
+        path = database.file_of(self.engine)
+        if path is None or error.file != path.name:
             raise error
         damage.replace(self.config, self.engine)
 

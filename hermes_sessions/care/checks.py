@@ -58,7 +58,7 @@ class Checks:
 
     def databases(self) -> Iterator[Finding]:
         """Read every database to its end; raise `Damaged` for the index of sessions."""
-        yield from databases.index_findings(self.store.config, self._check_search)
+        yield from databases.index_findings(self.store.config, self.store.engine, self._check_search)
         known = {finding.meaning for finding in self.agents}
         yield from (each for each in databases.agent_findings(self._agents) if each.meaning not in known)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from sqlalchemy import Engine
+
 from ..agent import Agent, Agents, Snapshot
 from ..config import Config
 from ..errors import AgentUnavailable, Damaged, storing
@@ -9,12 +11,12 @@ from ..index import damage, database
 from ..results import Finding, FindingKind
 
 
-def index_findings(config: Config, check_search: Callable[[], None]) -> Iterator[Finding]:
+def index_findings(config: Config, engine: Engine, check_search: Callable[[], None]) -> Iterator[Finding]:
     """Check the two indexes, and yield what is kept of those that were damaged.
 
     `check_search` sets a damaged search index aside. Raises `Damaged` for the index of sessions.
     """
-    path = damage.path_of(config)
+    path = database.file_of(engine)
     reason = None if path is None else damage.diagnose(path)
     if path is not None and reason is not None:
         raise Damaged(path.name, reason)

@@ -31,7 +31,7 @@ _BESIDE = ("-wal", "-shm")  # before the database itself: a new one must not get
 
 def watch(engine: Engine) -> None:
     """Let an error of the engine lead to `Damaged` where the file of an SQLite index explains it."""
-    if path := _path(engine):
+    if path := database.file_of(engine):
         database.diagnose_with(engine, lambda: diagnose(path))
 
 
@@ -41,7 +41,7 @@ def replace(config: Config, engine: Engine) -> bool:
     The next list fills it from the files. The old one stays beside it: `sessions.db.<when>.<number>.damaged`.
     Raises `StorageError`.
     """
-    path = _path(engine)
+    path = database.file_of(engine)
     if path is None:
         return False
     with file_lock(upgrades.lock_file(config)):
@@ -70,22 +70,6 @@ def set_aside(path: Path) -> None:
 def _rename(old: Path, new: Path) -> None:
     old.rename(new)
     new.chmod(0o600)
-
-
-def path_of(config: Config) -> Path | None:
-    """Return the file of the index, None if the index is another database or in memory."""
-    engine = database.make_engine(config.index)
-    try:
-        return _path(engine)
-    finally:
-        engine.dispose()
-
-
-def _path(engine: Engine) -> Path | None:
-    """Return the file of an engine, None if it is another database or in memory."""
-    name = engine.url.database
-    is_file = engine.dialect.name == "sqlite" and name not in (None, "", ":memory:") and not engine.url.query
-    return Path(str(name)) if is_file else None
 
 
 # ---- diagnosis ------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ BUSY_MS, READERS_BUSY_MS = 5000, 1000  # how long changes, and lists, wait for a
 DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 # What SQLAlchemy and the driver raise for a corrupt file, among others: `OperationalError` is one of them.
 DATABASE_ERRORS = (DatabaseError, sqlite3.DatabaseError)
+_MEMORY = (None, "", ":memory:")  # what an SQLite URL calls a database without a file
 IDS_PER_QUERY = 500  # in one `IN (...)`: far below every database's limit on parameters
 
 T = TypeVar("T")
@@ -51,19 +52,23 @@ def make_engine(where: str | Path) -> Engine:
         )
         if parsed.get_backend_name() != "sqlite":
             return sa.create_engine(parsed, pool_pre_ping=True, json_deserializer=json_text.decode)
-        memory = parsed.database in (None, "", ":memory:")
-        options = _IN_MEMORY if memory else _IN_A_FILE
+        options = _IN_MEMORY if parsed.database in _MEMORY else _IN_A_FILE
         engine = sa.create_engine(parsed, json_deserializer=json_text.decode, **options)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise InvalidValue("database_url must be an SQLAlchemy URL whose driver is installed") from error
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
-    if parsed.database and not memory and not parsed.query:
-        private = Path(parsed.database)
-        event.listen(engine, "do_connect", lambda *_: modes.keep_private(private))
-    if parsed.database and not memory and not parsed.query:
-        _follow_file(engine, parsed.database)
+    if path := file_of(engine):
+        event.listen(engine, "do_connect", lambda *_: modes.keep_private(path))
+        _follow_file(engine, str(path))
     return engine
+
+
+def file_of(engine: Engine) -> Path | None:
+    """Return the SQLite file of an engine, None for another database, one in memory, or a URI's."""
+    name, query = engine.url.database, engine.url.query
+    is_file = engine.dialect.name == "sqlite" and name not in _MEMORY and not query
+    return Path(name) if is_file and name else None
 
 
 _IN_A_FILE: dict[str, Any] = {"pool_size": 8, "max_overflow": 64}
