@@ -34,10 +34,16 @@ def public_calls(cls: C) -> C:
 
     Its objects have a `_lifetime`. `close` may be called at any time.
     """
+    return wrap_calls(
+        cls, lambda call: _guarded_steps(call) if inspect.isgeneratorfunction(call) else _guarded(call)
+    )
+
+
+def wrap_calls(cls: C, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> C:
+    """Put what `wrap` returns in the place of every public method of a class but `close`."""
     for name, member in list(vars(cls).items()):
         if inspect.isfunction(member) and not name.startswith("_") and name != "close":
-            steps = inspect.isgeneratorfunction(member)
-            setattr(cls, name, (_guarded_steps if steps else _guarded)(member))
+            setattr(cls, name, wrap(member))
     return cls
 
 

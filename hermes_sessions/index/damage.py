@@ -6,7 +6,6 @@ The sessions come back from their files. Drafts are in the index alone: those th
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 import time
 import uuid
@@ -18,10 +17,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from .. import modes
 from ..config import Config
 from ..errors import Damaged, storing
 from ..files import file_lock
 from . import database, rows, upgrades
+from .boundary import wrap_calls
 from .rows import Indexed
 from .schema import METADATA, SESSIONS
 
@@ -69,7 +70,7 @@ def set_aside(path: Path) -> None:
 
 def _rename(old: Path, new: Path) -> None:
     old.rename(new)
-    new.chmod(0o600)
+    modes.tighten(new)
 
 
 # ---- diagnosis ------------------------------------------------------------------------------------------
@@ -179,13 +180,7 @@ def survived(reads: Collection[str]) -> Callable[[C], C]:
     error. Objects of the class have a `_home` with `rebuild_damaged(error)`.
     """
 
-    def decorate(cls: C) -> C:
-        for name, member in list(vars(cls).items()):
-            if inspect.isfunction(member) and not name.startswith("_") and name != "close":
-                setattr(cls, name, _surviving(member, again=name in reads))
-        return cls
-
-    return decorate
+    return lambda cls: wrap_calls(cls, lambda call: _surviving(call, again=call.__name__ in reads))
 
 
 def _surviving(call: Callable[..., Any], *, again: bool) -> Callable[..., Any]:
