@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import functools
 import re
-import time
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -62,10 +60,10 @@ def set_aside(path: Path) -> None:
     with storing(f"cannot set the corrupt {path.name} aside"):
         for old in path.parent.glob(f"{path.name}.*.damaged*"):
             old.unlink(missing_ok=True)
-        name = f"{path.name}.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.damaged"
+        kept = upgrades.kept_beside(path, "damaged")
         for suffix in (*_BESIDE, ""):
             with suppress(FileNotFoundError):
-                _rename(path.with_name(path.name + suffix), path.with_name(name + suffix))
+                _rename(path.with_name(path.name + suffix), kept.with_name(kept.name + suffix))
 
 
 def _rename(old: Path, new: Path) -> None:

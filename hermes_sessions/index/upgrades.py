@@ -161,7 +161,7 @@ def keep_copy(config: Config, engine: Engine) -> None:
     """Copy an SQLite index that holds sessions to a file beside it; raise `StorageError`."""
     if engine.dialect.name != "sqlite" or not _holds_rows(engine):
         return
-    copy = config.state_dir / f"sessions.db.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.bak"
+    copy = kept_beside(config.state_dir / "sessions.db", "bak")
     modes.keep_private(copy)  # VACUUM takes an empty file
     try:
         with database.reading(engine) as connection:
@@ -172,6 +172,11 @@ def keep_copy(config: Config, engine: Engine) -> None:
     except BaseException:
         copy.unlink(missing_ok=True)  # it is incomplete
         raise
+
+
+def kept_beside(path: Path, why: str) -> Path:
+    """Return a new name for a version of a database that is kept: `<name>.<when>.<number>.<why>`."""
+    return path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%S')}.{uuid.uuid4().hex[:6]}.{why}")
 
 
 def _holds_rows(engine: Engine) -> bool:
