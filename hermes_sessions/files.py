@@ -79,12 +79,17 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
     A pipe would wait for its other end, for ever.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotRegular(errno.EINVAL, "it is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         yield file
+
+
+def open_regular(path: Path, flags: int = 0) -> int:
+    """Return a descriptor of a regular file for reading; raises as `opened`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise NotRegular(errno.EINVAL, "it is not a regular file")
 
 
 def read(path: Path) -> bytes:

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import stat
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -77,15 +76,13 @@ def _parsed(path: Path, text: bytes) -> Manifest:
 def open_regular(path: Path, flags: int = 0) -> int | None:
     """Open a regular file for reading, None for anything else; raise `FileNotFoundError`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)  # or a pipe would wait for its end
+        return files.open_regular(path, flags)
+    except files.NotRegular:
+        return None
     except OSError as error:
         if error.errno == errno.ENXIO or (error.errno in _NOWHERE and path.is_symlink()):
             return None  # a socket, or a link to nowhere
         raise
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    return None
 
 
 def content_of(source: IO[bytes], copy: IO[bytes] | None = None) -> FileContent:
