@@ -87,7 +87,7 @@ class OpenHome:
         damage.replace(self.config, self.engine)
 
     def rebuild_damaged(self, error: Damaged) -> None:
-        """Do the same as `replace_damaged`, and fill the new index from the files."""
+        """Begin a new index as `replace_damaged` does, and fill it from the files."""
         self.replace_damaged(error)
         self.freshness.catch_up()
 

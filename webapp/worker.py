@@ -1,4 +1,4 @@
-"""A worker of gunicorn: serves its connections, and ends its streams when it is told to stop."""
+"""A worker process of gunicorn: serves its connections, and ends its streams when it stops."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ class Worker(BaseWorker):
     _servers: tuple[Server, ...] = ()
 
     def run(self) -> None:
-        """Serve until the worker is told to stop or its master is gone, then let running requests finish."""
+        """Serve until the worker has to stop or its master has ended, then let running requests finish."""
         most = most_connections()
         listeners: list[Any] = self.sockets  # gunicorn's own, each with a socket inside
         self._servers = tuple(

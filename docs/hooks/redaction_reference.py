@@ -10,9 +10,9 @@ from hermes_sessions.messages.credential_rules import NAMES, ORDINARY, TOKENS
 
 INTRODUCTION = """# What is masked
 
-Titles, messages and other texts are masked where they are shown, searched for or exported; what is stored
-stays as it is. Of a credential of 18 characters or more, the first 6 and the last 4 stay visible, of any
-other nothing. Nothing stays visible either where it is not certain where the credential ends, as at a `;`.
+Titles, messages and other texts are masked where they are shown, searched for or exported. What is stored
+does not change. A credential of 18 characters or more keeps its first 6 and its last 4. A shorter one is
+hidden completely, and so is one whose end is uncertain, for example before a `;`.
 
 Every example below is tested: {rules} rules, {masks} texts that are masked, and {leaves} that are not.
 Control characters are written as escapes.

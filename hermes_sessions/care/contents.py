@@ -62,7 +62,7 @@ class Contents:
         return list(self._wrong)
 
     def index_findings(self) -> Iterator[Finding]:
-        """Compare the wrong rows with the index as it is now."""
+        """Read the index again, and yield a finding for each row that differs from its file."""
         for session_id, (expected, right_marks) in self._wrong.items():
             with database.reading(self._store.engine) as connection:
                 columns = rows.wrong_columns(connection, expected, partial(eq, right_marks))

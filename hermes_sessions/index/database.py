@@ -119,7 +119,7 @@ def _begin(connection: Connection) -> None:
 def _follow_file(engine: Engine, path: str) -> None:
     """Let the pool of an engine open its file again after another process put a new one in its place.
 
-    Such a process found the file corrupt. A file that was deleted is used on, as by every other process.
+    Such a process found the file corrupt. A file that was deleted stays in use, as in every other process.
     """
 
     def note(_: sqlite3.Connection, record: ConnectionPoolEntry) -> None:

@@ -142,7 +142,7 @@ def _write(
 ) -> Written:
     edits = sorted(edits)
     bom = source.read(0, min(3, source.stored.signature.size)) == document.BOM
-    if bom and not (edits and edits[0].start == 0):  # a text for the whole file is written as it is
+    if bom and not (edits and edits[0].start == 0):  # an edit of the whole file replaces the mark too
         edits = [Edit(0, 3, b""), *edits]  # or the web UI could not read the file
     with storing(f"cannot save session {path.stem}"):
         done = put(partial(_splice, source, edits))

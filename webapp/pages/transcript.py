@@ -183,7 +183,7 @@ def _calls(group: Sequence[tuple[int, Message]], mask: Mask) -> list[ShownCall]:
 
 
 def _take_result(results: WaitingResults[_Answer], call: Call, mask: Mask) -> ShownResult | None:
-    """Return the result of a call as it is shown, and remove it from `results`."""
+    """Return what the page shows of the result of a call, and remove it from `results`."""
     if call.snippet is not None:
         shown = _excerpt(call.snippet, LONGEST_FOLDED, mask)
         return ShownResult(None, "", shown, None) if call.snippet else None
