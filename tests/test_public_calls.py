@@ -328,6 +328,7 @@ def test_other_keys_must_be_an_object(sessions: SessionRepository, extra: Any) -
     assert sessions.get(session.session_id) == session
 
 
+@pytest.mark.slow
 def test_any_argument_of_any_type_is_refused_with_an_error_of_the_library(opened: SessionRepository) -> None:
     for value in VALUES.values():
         for call in argument_calls(opened, value):

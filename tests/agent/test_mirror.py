@@ -713,6 +713,7 @@ def test_nothing_is_listed_without_a_source_column_and_a_warning_says_why(tmp_pa
         assert agrees(sessions)
 
 
+@pytest.mark.slow
 def test_a_locked_file_is_read_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -593,6 +593,7 @@ def test_an_error_while_deleting_says_what_was_done_and_what_was_not(
     assert "lone" not in ids(sessions)
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_when_a_lock_ends_between_the_copy_and_the_delete(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     path = filled_state(tmp_path / "home" / "state.db", journal="delete")

@@ -211,6 +211,7 @@ def test_a_sound_home_has_no_findings_after_any_change(sample: Path) -> None:
         expect_none()
 
 
+@pytest.mark.slow
 @given(places=st.lists(st.integers(0, 2**31), min_size=1, max_size=8), seed=st.integers(0, 255))
 @examples(1, shares_fixtures=True)
 def test_flipped_bytes_of_the_index_are_found_and_mended(

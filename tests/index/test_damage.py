@@ -244,6 +244,7 @@ def test_a_locked_index_is_not_set_aside(home: Path) -> None:
 # ---- any byte of any database ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(
     name=st.sampled_from(["webui/sessions.db", "webui/search.db", "state.db"]),
     places=st.lists(st.integers(0, 2**31), min_size=1, max_size=60),

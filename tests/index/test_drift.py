@@ -304,7 +304,7 @@ class TwoPrograms(RuleBasedStateMachine):
         assert len(page.warnings) == sum(known is None for known in self.truth.values())
 
 
-TestTwoPrograms = TwoPrograms.TestCase
+TestTwoPrograms = pytest.mark.slow(TwoPrograms.TestCase)
 
 
 IMPORT = """

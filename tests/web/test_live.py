@@ -389,6 +389,7 @@ def test_a_head_request_opens_no_stream(client: FlaskClient, app: Flask) -> None
         assert not watcher_of(app).running
 
 
+@pytest.mark.slow
 def test_an_event_contains_the_first_entries_of_the_list(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:
