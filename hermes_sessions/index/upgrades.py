@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from .. import modes
 from ..config import Config
-from ..errors import NewerDatabase, storing
+from ..errors import Damaged, NewerDatabase, storing
 from ..files import file_lock
 from ..results import Finding, FindingKind
 from . import database
@@ -54,7 +54,10 @@ def revision(config: Config) -> str | None:
 
 def outdated(config: Config) -> Finding | None:
     """Return a finding if the index of `config` has an older revision than the newest, else None."""
-    current, newest = revision(config), revisions()[-1]
+    try:
+        current, newest = revision(config), revisions()[-1]
+    except Damaged:  # opening the index begins a new one
+        return None
     if current in (None, newest):
         return None
     meaning = f"the index has revision {current}, this program needs {newest}; nothing else was checked"

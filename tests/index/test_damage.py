@@ -16,6 +16,7 @@ from hermes_sessions import SessionRepository, StorageError
 from hermes_sessions.index import damage
 from hermes_sessions.search.index_file import SearchFile
 
+from ..cli.running import run
 from ..support.agent_db import FULL_TEXT, add_session, keep_full_text, new_state, writing
 from ..support.efforts import examples
 from ..support.make import message, turns, write_document
@@ -228,6 +229,15 @@ def test_check_and_repair_make_a_corrupt_index_again(home: Path, act: str) -> No
         pages(home / "webui/sessions.db")
         getattr(sessions, act)()
         assert listed(sessions) == WEB | AGENT
+
+
+@pytest.mark.parametrize("words", [["check", "--deep"], ["repair", "--apply"], ["list"], ["sync"]])
+def test_commands_make_a_corrupt_index_again(home: Path, words: list[str]) -> None:
+    garbage(home / "webui/sessions.db")
+
+    assert "corrupt" not in run(home, *words).stderr
+    assert len(list((home / "webui").glob("sessions.db.*.damaged"))) == 1
+    assert damage.diagnose(home / "webui/sessions.db") is None
 
 
 def test_a_locked_index_is_not_set_aside(home: Path) -> None:
