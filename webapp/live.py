@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
 from .api import routing, schemas
-from .api.encoding import JSON, encode
+from .api.encoding import JSON, encode, json_response
 from .masking import mask_answer
 from .request_context import sessions, settings
 
@@ -23,41 +24,45 @@ POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.5, 30.0
 FALLBACK_POLL_MS = 30_000  # how often a client without a stream should ask
 THREAD = "sessions-watch"
 EVENTS = "text/event-stream"
+NAME = "sessions_changed"  # the web UI's clients listen for events of this name alone
+AGENTS_OFF = "The agents' sessions are turned off in the web UI's settings (show_cli_sessions)."
 EXTENSION = "hermes_live"
 
-CONNECTED, KEEP_ALIVE = b": connected\n", b": keep-alive\n\n"
+CONNECTED, KEEP_ALIVE = b": connected\n\n", b": keep-alive\n\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # a proxy must pass on each event at once
 
 Entries = list[dict[str, Any]]
+Change = dict[str, str]  # `session_id` and `profile`, or empty
 
 
 # ---- the watcher ----------------------------------------------------------------------------------------
 
 
 class Event(NamedTuple):
-    """What is sent to every listener; `number` counts the events up to this one."""
+    """What is sent to every listener; `number` counts the events up to this one.
+
+    `version` is that of the store. Both texts hold the list. `change` also names the session that changed
+    since the event before, if it was one; `whole` is for listeners that may not have got that event.
+    """
 
     number: int
-    text: bytes
+    version: str
+    whole: bytes
+    change: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listener:
-    """One open stream.
+    """One open stream. `is_gone` says whether its client closed the connection."""
 
-    `joined_at` is the number of the newest event when it was opened. `is_gone` says whether its client closed
-    the connection.
-    """
-
-    joined_at: int
     is_gone: Callable[[], bool]
 
 
 class Watcher:
     """Tells every listener about changes; one thread polls the store for all of them.
 
-    Only the newest event is kept. It holds the whole list, so a slow listener can skip the ones before it.
-    The lock is never held while the store is read.
+    Only the newest event is kept. It holds the whole list: a slow listener can skip the ones before it, and a
+    new one begins with it. The lock is never held while the store is read.
     """
 
     def __init__(
@@ -78,9 +83,10 @@ class Watcher:
         self._poll, self._keep_alive, self._most = poll_seconds, keep_alive_seconds, most
         self._changed = threading.Condition()
         self._listeners: set[Listener] = set()
-        self._newest = Event(0, KEEP_ALIVE)
+        self._newest: Event | None = None  # None until the store could be read
+        self._published = 0
         self._thread: threading.Thread | None = None
-        self._is_ready = False  # whether the thread knows the version that it compares with
+        self._is_ready = False  # whether the thread has tried to read the store
         self._is_closed = False
         self._logged: set[str] = set()
 
@@ -89,20 +95,29 @@ class Watcher:
         """Whether the store is being polled."""
         return self._thread is not None
 
+    @property
+    def open_streams(self) -> int:
+        """How many listeners there are."""
+        return len(self._listeners)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another listener may join."""
+        with self._changed:
+            return not self._is_closed and self._has_room()
+
     def join(self, is_gone: Callable[[], bool] = lambda: False) -> Listener | None:
-        """Return a new listener, which gets every event from now on; None if there are too many already.
+        """Return a new listener, which gets the list and every change; None if there are too many already.
 
         `is_gone` says whether its client closed the connection. It must return at once and not raise: it is
         asked when the place is needed for another listener.
         """
         with self._changed:
-            if len(self._listeners) >= self._most:
-                self._remove_gone()
-            if len(self._listeners) >= self._most:
+            if not self._has_room():
                 return None
             if self._thread is None and not self._is_closed:
                 self._start()
-            listener = Listener(self._newest.number, is_gone)
+            listener = Listener(is_gone)
             self._listeners.add(listener)
             self._changed.wait_for(lambda: self._is_ready or self._is_closed)
         return listener
@@ -114,12 +129,22 @@ class Watcher:
             if not self._listeners:
                 self._changed.notify_all()
 
-    def events(self, listener: Listener) -> Iterator[bytes]:
-        """Yield what to send to a listener, events and keep-alive comments, until it leaves or `close`."""
-        number = listener.joined_at
-        while (event := self._next(listener, number)) is not None:
-            number = event.number
-            yield event.text
+    def events(self, listener: Listener, known: str | None = None) -> Iterator[bytes]:
+        """Yield what to send to a listener until it leaves or `close`: events, and keep-alive comments.
+
+        The first event is sent at once, unless the client has the list of this version of the store: `known`.
+        """
+        newest = self._newest  # read once: the thread may replace it at any time
+        number = newest.number if newest is not None and newest.version == known else 0
+        while True:
+            event = self._next(listener, number)
+            if self._has_ended(listener):
+                return
+            if event is None:
+                yield KEEP_ALIVE
+            else:
+                yield event.change if event.number == number + 1 else event.whole
+                number = event.number
 
     def close(self) -> None:
         """End every stream at once and for good.
@@ -132,19 +157,27 @@ class Watcher:
             self._changed.notify_all()
 
     def _next(self, listener: Listener, number: int) -> Event | None:
-        def has_ended() -> bool:
-            return self._is_closed or listener not in self._listeners
+        """Return the newest event if it is not the one of this number; None when it is time for a comment."""
+
+        def newest() -> Event | None:
+            return self._newest if self._newest is not None and self._newest.number != number else None
 
         with self._changed:
-            self._changed.wait_for(lambda: has_ended() or self._newest.number != number, self._keep_alive)
-            if has_ended():
-                return None
-            return self._newest if self._newest.number != number else Event(number, KEEP_ALIVE)
+            self._changed.wait_for(lambda: newest() or self._has_ended(listener), self._keep_alive)
+            return newest()
 
-    def _remove_gone(self) -> None:
-        """Remove listeners whose clients are gone, which a write would notice only at the next keep-alive."""
-        self._listeners -= {listener for listener in self._listeners if listener.is_gone()}
-        self._changed.notify_all()
+    def _has_ended(self, listener: Listener) -> bool:
+        return self._is_closed or listener not in self._listeners
+
+    def _has_room(self) -> bool:
+        """Whether another listener may join, after removing those whose clients are gone if need be.
+
+        A write to these would fail only at the next keep-alive.
+        """
+        if len(self._listeners) >= self._most:
+            self._listeners -= {listener for listener in self._listeners if listener.is_gone()}
+            self._changed.notify_all()
+        return len(self._listeners) < self._most
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._watch, name=THREAD, daemon=True)
@@ -152,16 +185,22 @@ class Watcher:
         self._thread = thread
 
     def _watch(self) -> None:
-        known: str | None = None  # None counts every version as a change
+        shown: Entries | None = None
         with self._logging_errors():
-            known = self._version()
+            shown = self._poll_store(None)
         self._set_ready()
         while self._wait_for_next_poll():
             with self._logging_errors():
-                current = self._version()  # before the list is read: the next poll notices a later change
-                if current != known:
-                    self._publish(current, self._entries())
-                    known = current
+                shown = self._poll_store(shown)
+
+    def _poll_store(self, shown: Entries | None) -> Entries:
+        """Publish the list if it may have changed since it was `shown`, and return it."""
+        version = self._version()  # before the list is read: the next poll notices a later change
+        if shown is not None and self._newest is not None and self._newest.version == version:
+            return shown
+        entries = self._entries()
+        self._publish(version, entries, {} if shown is None else changed_session(shown, entries))
+        return entries
 
     @contextmanager
     def _logging_errors(self) -> Iterator[None]:
@@ -183,14 +222,31 @@ class Watcher:
         with self._changed:
             has_ended = self._changed.wait_for(lambda: self._is_closed or not self._listeners, self._poll)
             if has_ended:
-                self._thread, self._is_ready = None, False
+                self._thread, self._is_ready, self._newest = None, False, None
             return not has_ended
 
-    def _publish(self, version: str, entries: Entries) -> None:
-        text = _event(version, entries)
+    def _publish(self, version: str, entries: Entries, change: Change) -> None:
+        whole, named = _event(version, entries, {}), _event(version, entries, change)
         with self._changed:
-            self._newest = Event(self._newest.number + 1, text)
+            self._published += 1
+            self._newest = Event(self._published, version, whole, named)
             self._changed.notify_all()
+
+
+def changed_session(before: Entries, after: Entries) -> Change:
+    """Return the session whose entry differs between two lists, and its profile; empty unless it is one."""
+    old, new = ({entry["session_id"]: entry for entry in entries} for entries in (before, after))
+    differing = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    if len(differing) != 1:
+        return {}
+    (session_id,) = differing
+    entry = new.get(session_id) or old[session_id]
+    return {"profile": entry["profile"], "session_id": session_id}
+
+
+def _event(version: str, entries: Entries, change: Change) -> bytes:
+    data = encode({"type": NAME, "sessions": entries, **change})
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (version.encode(), NAME.encode(), data)
 
 
 # ---- the route ------------------------------------------------------------------------------------------
@@ -207,46 +263,63 @@ def close(app: Flask) -> None:
     app.extensions[EXTENSION].close()
 
 
-@routing.get(blueprint, "/api/sessions/gateway/stream", media=(JSON, EVENTS))
-def follow_sessions(probe: bool = False) -> schemas.StreamStatus | Response:
+get = partial(routing.get, blueprint)
+
+
+@get("/api/sessions/events", media=[EVENTS])
+def follow_list() -> Response:
     """Stream an event whenever the list changes, as server-sent events (`text/event-stream`).
 
-    Each event holds the first 50 entries of the list. Its id is the version of the store: a client that
-    connects again with `Last-Event-ID` gets an event at once if it missed a change. With `probe`, answer as
-    JSON whether changes are being watched. The status is 503 if too many streams are open.
+    Each event has the name `sessions_changed` and holds the first 50 entries of the list. `session_id` and
+    `profile` name the session that changed, if it was one. The first event is sent at once, unless the client
+    has that version already: the id of an event is the version of the store, which a client that connects
+    again sends as `Last-Event-ID`. The status is 503 if too many streams are open.
     """
-    watcher: Watcher = current_app.extensions[EXTENSION]
+    return _stream()
+
+
+@get("/api/sessions/gateway/stream", media=(JSON, EVENTS), statuses=[404])
+def follow_agents(probe: bool = False) -> schemas.StreamStatus | Response:
+    """Stream the events of `/api/sessions/events`, unless the web UI's settings turn agents' sessions off.
+
+    With `probe`, answer as JSON whether a stream can be opened. The status is 404 if the settings have
+    `show_cli_sessions: false`.
+    """
+    enabled = settings().show_agents is not False
     if probe:
-        return {"ok": True, "watcher_running": watcher.running, "fallback_poll_ms": FALLBACK_POLL_MS}
+        status = _stream_status(enabled=enabled)
+        return status if enabled else json_response({**status, "error": AGENTS_OFF}, 404)
+    return _stream() if enabled else json_response({"error": AGENTS_OFF}, 404)
+
+
+def _stream_status(*, enabled: bool) -> schemas.StreamStatus:
+    has_room = _watcher().has_room
+    return {
+        "ok": enabled and has_room,
+        "enabled": enabled,
+        "watcher_running": has_room,
+        "fallback_poll_ms": FALLBACK_POLL_MS,
+    }
+
+
+def _watcher() -> Watcher:
+    watcher: Watcher = current_app.extensions[EXTENSION]
+    return watcher
+
+
+def _stream() -> Response:
     if request.method == "HEAD":  # has no body, and so no end that could be noticed
         return Response(mimetype=EVENTS, headers=HEADERS)
+    watcher = _watcher()
     # Servers that cannot tell notice it at the next write.
     is_gone = request.environ.get("waitress.client_disconnected", lambda: False)
     listener = watcher.join(is_gone)
     if listener is None:
         abort(503, "Too many pages are following the list. Fetch the list every 30 seconds instead.")
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy, which the stream outlives
-    blocks = _stream(app, listener, request.headers.get("Last-Event-ID"))
+    blocks = chain([CONNECTED], watcher.events(listener, request.headers.get("Last-Event-ID")))
     response = Response(blocks, mimetype=EVENTS, headers=HEADERS)
     response.call_on_close(partial(watcher.leave, listener))  # even if the stream was never begun
     return response
-
-
-def _stream(app: Flask, listener: Listener, last_id: str | None) -> Iterator[bytes]:
-    """Yield a greeting, an event if the list changed since the version `last_id`, and all later events.
-
-    The ids are versions of the store, so that any process, also a later one, knows what a client missed.
-    """
-    version = app.extensions["hermes_sessions"].version()  # the listener has joined: nothing is missed
-    yield CONNECTED + b"id: " + version.encode() + b"\n\n"
-    if last_id not in (None, version):
-        yield _event(version, _entries(app))
-    yield from app.extensions[EXTENSION].events(listener)
-
-
-def _event(version: str, entries: Entries) -> bytes:
-    data = encode({"type": "sessions_changed", "sessions": entries})
-    return b"id: " + version.encode() + b"\ndata: " + data + b"\n\n"
 
 
 def _entries(app: Flask) -> Entries:

@@ -17,6 +17,19 @@ def parse_whole_number(text: str) -> int:
     return int(text)
 
 
+def parse_any_whole_number(text: str) -> int:
+    """Return the whole number, with or without a sign, that `text` consists of; the largest for a larger one.
+
+    Raises `ValueError` for anything else.
+    """
+    number = text.strip()
+    digits = number.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise ValueError(text)
+    size = LARGEST_INTEGER if len(digits) > MOST_DIGITS else min(int(digits), LARGEST_INTEGER)
+    return -size if number.startswith("-") else size
+
+
 def whole_number(values: Mapping[str, str], name: str, highest: int = LARGEST_INTEGER) -> int | None:
     """Return the whole number from 0 to `highest` that a field holds, None if the field is missing or empty.
 

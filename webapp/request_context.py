@@ -1,4 +1,4 @@
-"""What a handler needs of the request being answered: the repository, and the web UI's settings."""
+"""What a handler needs of its application and its request: the repository, and the web UI's settings."""
 
 from dataclasses import dataclass
 
@@ -30,6 +30,12 @@ def sessions() -> SessionRepository:
     """Return the repository of this application."""
     repository: SessionRepository = current_app.extensions["hermes_sessions"]
     return repository
+
+
+def open_streams() -> int:
+    """Return how many event streams of this application are open."""
+    count: int = current_app.extensions["hermes_live"].open_streams
+    return count
 
 
 def settings() -> WebUISettings:

@@ -215,6 +215,12 @@ def test_a_session_without_its_messages(reader: FlaskClient) -> None:
         ("msg_before=5", slice(0, 5), 0),
         ("msg_limit=10&msg_before=1000", slice(88, 98), 88),
         ("msg_limit=10&msg_before=0", slice(0, 0), 0),
+        ("msg_limit=10&msg_before=-3", slice(0, 0), 0),
+        ("msg_limit=many", slice(0, 98), 0),
+        ("msg_limit=10&msg_before=1.5", slice(88, 98), 88),
+        ("msg_limit=0", slice(97, 98), 97),
+        ("msg_limit=-5", slice(97, 98), 97),
+        (f"msg_limit={'9' * 5000}", slice(0, 98), 0),
     ],
 )
 def test_a_page_of_messages(reader: FlaskClient, may: Path, query: str, wanted: slice, offset: int) -> None:
@@ -244,8 +250,6 @@ def test_a_page_of_messages_decodes_no_other_messages(
         ("session_id=" + "a" * 129, 400, "session_id"),
         ("session_id=a%00b", 400, "session_id"),
         ("session_id=nobody", 404, "no session nobody"),
-        ("session_id=df8748bd091c&msg_limit=many", 400, "msg_limit"),
-        ("session_id=df8748bd091c&msg_before=-1", 400, "msg_before"),
         ("session_id=df8748bd091c&messages=some", 400, "messages"),
     ],
 )
@@ -260,9 +264,20 @@ def test_status_and_usage(reader: FlaskClient) -> None:
     assert status["session_id"] == "40da32ec6de1"
     assert (status["title"], status["model"], status["profile"]) == ("Untitled", "hermes-4-70b", "default")
     assert (status["message_count"], status["agent_running"]) == (24, False)
+    assert (status["hermes_home"], status["personality"]) == ("default", None)
     usage = reply(reader.get("/api/session/usage?session_id=40da32ec6de1"))
     assert (usage["input_tokens"], usage["output_tokens"]) == (131704, 35858)
     assert (usage["total_tokens"], usage["estimated_cost"]) == (131704 + 35858, 0.091272)
+    shared = ("input_tokens", "output_tokens", "total_tokens", "estimated_cost")
+    assert {name: status[name] for name in shared} == {name: usage[name] for name in shared}
+
+
+def test_the_status_is_running_while_the_file_names_a_stream(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    write_document(sessions, "busy", active_stream_id="s1", pending_user_message="do it", profile="work")
+    status = reply(client.get("/api/session/status?session_id=busy"))
+    assert (status["agent_running"], status["hermes_home"]) == (True, "work")
 
 
 @pytest.mark.parametrize("path", ["/api/session/status", "/api/session/usage", "/api/session/export"])
@@ -293,6 +308,7 @@ def test_health(reader: FlaskClient) -> None:
     body = reply(reader.get("/health"))
     assert (body["status"], body["sessions"]) == ("ok", 47)
     assert body["uptime_seconds"] >= 0
+    assert body["active_streams"] == 0
 
 
 # ---- changing -------------------------------------------------------------------------------------------

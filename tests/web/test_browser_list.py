@@ -182,7 +182,7 @@ def test_new_and_changed_sessions_appear_in_every_tab(browser: Browser, url: str
         put_session(home, "live-1", title="Changed by itself")
         for tab in tabs:
             expect(tab.locator('.row[data-id="live-1"]')).to_contain_text("Changed by itself")
-        assert len([each for each in streams if each.endswith("/stream")]) == 1
+        assert len([each for each in streams if each.endswith("/sessions/events")]) == 1
         tabs[0].close()  # another tab takes over
         put_session(home, "live-2", title="After the first tab")
         for tab in tabs[1:]:
@@ -196,10 +196,35 @@ def test_quick_reloads_do_not_use_up_the_streams(browser: Browser, tmp_path: Pat
     with served(tmp_path) as url, strict_page(browser, url) as page:
         page.goto("/")
         for _ in range(MOST_STREAMS + 40):
-            with page.expect_request("**/stream"):
+            with page.expect_request("**/sessions/events"):
                 page.reload()
         put_session(tmp_path, "reloaded", title="After many reloads")
         expect(page.locator('.row[data-id="reloaded"]')).to_have_count(1)
+
+
+LISTEN = """path => new Promise(resolve => {
+    window.titles = [];
+    const source = new EventSource(path);
+    source.addEventListener("sessions_changed", event => {
+        window.titles.push(...JSON.parse(event.data).sessions.map(session => session.title));
+        resolve();
+    });
+})"""
+
+
+@pytest.mark.parametrize("path", ["/api/sessions/events", "/api/sessions/gateway/stream"])
+def test_a_page_that_listens_as_the_web_ui_does_receives_a_rename(page: Page, home: Path, path: str) -> None:
+    name = put_session(home, path.rpartition("/")[2], title="Before")
+    page.goto("/")
+    page.evaluate(LISTEN, path)
+    page.evaluate(
+        """id => fetch("/api/session/rename", {
+            method: "POST", headers: { "Content-Type": "application/json" },
+            body: JSON.stringify({ session_id: id, title: `${id} after` }),
+        })""",
+        name,
+    )
+    page.wait_for_function("title => window.titles.includes(title)", arg=f"{name} after", timeout=10_000)
 
 
 def pass_half_minutes(page: Page, done: Callable[[], bool]) -> None:
@@ -225,7 +250,7 @@ def test_a_page_without_a_stream_polls_and_gets_a_stream_later(browser: Browser,
         page.on("response", keep)
         with ExitStack() as opened:
             for _ in range(MOST_STREAMS):
-                opened.enter_context(urlopen(f"{url}/api/sessions/gateway/stream"))
+                opened.enter_context(urlopen(f"{url}/api/sessions/events"))
             page.clock.install()
             page.goto("/")
             pass_half_minutes(page, lambda: len(answered("/sidebar?limit=1")) > 1)
@@ -234,7 +259,7 @@ def test_a_page_without_a_stream_polls_and_gets_a_stream_later(browser: Browser,
             put_session(may, "polled", title="Asked for")
             pass_half_minutes(page, lambda: page.locator('.row[data-id="polled"]').count() == 1)
             expect(page.locator("#offline")).to_be_hidden()
-        pass_half_minutes(page, lambda: any(each.ok for each in answered("/stream")))
+        pass_half_minutes(page, lambda: any(each.ok for each in answered("/events")))
         put_session(may, "told", title="Told of")
         expect(page.locator('.row[data-id="told"]')).to_have_count(1)
 

@@ -84,7 +84,7 @@ def test_a_small_answer_is_not_compressed(client: FlaskClient) -> None:
 
 
 def test_events_are_not_compressed(client: FlaskClient) -> None:
-    with client.get("/api/sessions/gateway/stream", headers={"Accept-Encoding": "gzip"}) as stream:
+    with client.get("/api/sessions/events", headers={"Accept-Encoding": "gzip"}) as stream:
         assert stream.mimetype == "text/event-stream"
         assert "Content-Encoding" not in stream.headers
 

@@ -19,6 +19,7 @@ from ..support.serving import served
 from ..support.web import POSTS, error, reply
 
 PASSWORD = "correct horse"
+STREAMS = ("/api/sessions/events", "/api/sessions/gateway/stream")
 
 
 @pytest.fixture
@@ -87,9 +88,9 @@ def test_content_types_that_need_no_preflight_are_not_accepted_as_json(
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_another_site_can_neither_read_nor_hold_streams_open(site: str, client: FlaskClient) -> None:
-    for path in ("/api/sessions/gateway/stream", "/api/sessions", "/api/check?deep=1", "/api/openapi.json"):
+    for path in (*STREAMS, "/api/sessions", "/api/check?deep=1", "/api/openapi.json"):
         error(client.get(path, headers={"Sec-Fetch-Site": site}), 403)
-    assert reply(client.get("/api/sessions/gateway/stream?probe=1"))["watcher_running"] is False
+    assert reply(client.get("/health"))["active_streams"] == 0
 
 
 def test_no_get_changes_anything(sessions: SessionRepository, client: FlaskClient) -> None:
@@ -97,7 +98,7 @@ def test_no_get_changes_anything(sessions: SessionRepository, client: FlaskClien
     sessions.delete(started(sessions))
     before = held(sessions)
     for rule in client.application.url_map.iter_rules():
-        if "GET" in (rule.methods or set()) and "stream" not in rule.rule and rule.endpoint != "static":
+        if "GET" in (rule.methods or set()) and rule.rule not in STREAMS and rule.endpoint != "static":
             path = re.sub(
                 r"<(?:\w+:)?(\w+)>", lambda match: session_id if "id" in match[1] else "0", rule.rule
             )

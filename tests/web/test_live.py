@@ -30,7 +30,7 @@ from ..support.make import started
 from ..support.serving import STOP_SECONDS, address, served, start, stop
 from ..support.web import KEY, error, reply, settings
 
-PATH = "/api/sessions/gateway/stream"
+PATH, AGENTS = "/api/sessions/events", "/api/sessions/gateway/stream"
 LOGGER = logging.getLogger("tests.live")
 LONG, NEVER = 60.0, 3600.0
 
@@ -63,7 +63,12 @@ class Store:
         self.listed += 1
         if not self.lists.empty():
             raise self.lists.get()
-        return [{"title": self.current}]
+        return entries(self.current)
+
+
+def entries(title: str) -> list[dict[str, Any]]:
+    """Return the list of a store whose only session is titled with the store's version."""
+    return [{"session_id": "a", "profile": "work", "title": title}]
 
 
 Watch = Callable[..., Watcher]
@@ -112,14 +117,16 @@ def end_of_threads() -> None:
 
 
 def joined(watcher: Watcher) -> tuple[Listener, Iterator[bytes]]:
-    """Return a new listener and what it is sent."""
+    """Return a new listener and what it is sent after its first event."""
     listener = watcher.join()
     assert listener is not None
-    return listener, watcher.events(listener)
+    events = watcher.events(listener)
+    assert news(next(events)) is not None
+    return listener, events
 
 
 def place(block: bytes) -> str:
-    """Return the place that a stream is at, which its greeting and every event tell."""
+    """Return the place that a stream is at, which every event tells."""
     found = re.search(rb"^id: (.+)$", block, re.MULTILINE)
     assert found is not None, block
     return found[1].decode()
@@ -127,12 +134,18 @@ def place(block: bytes) -> str:
 
 def news(block: bytes) -> Any:
     """Return the entries of an event after its form was compared."""
+    return event_of(block)["sessions"]
+
+
+def event_of(block: bytes) -> Any:
+    """Return what an event holds after its form was compared."""
     assert place(block)
     assert block.index(b"\n\n") == len(block) - 2
+    assert b"\nevent: sessions_changed\n" in block
     event = json.loads(block.partition(b"\ndata: ")[2])
-    assert event.keys() == {"type", "sessions"}
+    assert event.keys() - {"profile", "session_id"} == {"type", "sessions"}
     assert event["type"] == "sessions_changed"
-    return event["sessions"]
+    return event
 
 
 def news_where(blocks: Iterator[bytes], wanted: Callable[[Any], bool]) -> Any:
@@ -169,7 +182,7 @@ def test_watching_restarts_after_the_last_listener_left(store: Store, watch: Wat
         store.give(f"{round_} before")
         listener, events = joined(watcher)
         store.give(f"{round_} after")
-        assert news(next(events)) == [{"title": f"{round_} after"}]
+        assert news(next(events)) == entries(f"{round_} after")
         watcher.leave(listener)
         store.give(f"{round_} seen by nobody")
         end_of_threads()
@@ -179,12 +192,12 @@ def test_all_listeners_share_one_poll_and_one_event(store: Store, watch: Watch) 
     watcher = watch()
     store.give("1")
     streams = [joined(watcher)[1] for _ in range(10)]
-    for at, version in enumerate(("2", "3"), start=1):
+    for at, version in enumerate(("2", "3"), start=2):
         store.give(version)
         blocks = [next(events) for events in streams]
-        assert news(blocks[0]) == [{"title": version}]
+        assert news(blocks[0]) == entries(version)
         assert all(block is blocks[0] for block in blocks)
-        assert (store.looks, store.listed) == (1 + at, at)
+        assert (store.looks, store.listed) == (at, at)
 
 
 def test_an_unchanged_version_sends_no_event(store: Store, watch: Watch) -> None:
@@ -193,8 +206,8 @@ def test_an_unchanged_version_sends_no_event(store: Store, watch: Watch) -> None
     _, events = joined(watcher)
     for version in "23":
         store.give(store.current, store.current, version)
-        assert news(next(events)) == [{"title": version}]
-    assert (store.looks, store.listed) == (7, 2)
+        assert news(next(events)) == entries(version)
+    assert (store.looks, store.listed) == (7, 3)
 
 
 def test_keep_alive_comments_are_sent_while_nothing_changes(store: Store, watch: Watch) -> None:
@@ -202,18 +215,56 @@ def test_keep_alive_comments_are_sent_while_nothing_changes(store: Store, watch:
     _, events = joined(watch(keep_alive_seconds=0.01))
     assert [next(events), next(events)] == [KEEP_ALIVE, KEEP_ALIVE]
     store.give("2")
-    assert news(next(block for block in events if block != KEEP_ALIVE)) == [{"title": "2"}]
+    assert news(next(block for block in events if block != KEEP_ALIVE)) == entries("2")
 
 
-def test_a_later_listener_gets_only_later_changes(store: Store, watch: Watch) -> None:
+def test_a_later_listener_begins_with_the_newest_event(store: Store, watch: Watch) -> None:
     watcher = watch()
     store.give("1")
     _, first = joined(watcher)
     store.give("2")
     next(first)
-    _, later = joined(watcher)
+    later, informed = watcher.join(), watcher.join()
+    assert later is not None
+    assert informed is not None
+    streams = [watcher.events(later), watcher.events(informed, "2")]
+    assert news(next(streams[0])) == entries("2")
     store.give("3")
-    assert [news(next(events)) for events in (first, later)] == [[{"title": "3"}]] * 2
+    assert [news(next(events)) for events in (first, *streams)] == [entries("3")] * 3
+
+
+CHANGES: list[tuple[list[str], list[str], dict[str, str]]] = [
+    (["a 1", "b 1"], ["a 1", "b 2"], {"session_id": "b", "profile": "of b"}),
+    (["a 1", "b 1"], ["a 1"], {"session_id": "b", "profile": "of b"}),
+    (["a 1"], ["b 1", "a 1"], {"session_id": "b", "profile": "of b"}),
+    (["a 1", "b 1"], ["b 1", "a 1"], {}),
+    (["a 1", "b 1"], ["a 2", "b 2"], {}),
+    ([], [], {}),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "change"), CHANGES)
+def test_a_change_names_a_session_only_if_one_differs(
+    before: list[str], after: list[str], change: dict[str, str]
+) -> None:
+    def listed(titles: list[str]) -> list[dict[str, Any]]:
+        return [{"session_id": t[0], "profile": f"of {t[0]}", "title": t} for t in titles]
+
+    assert live.changed_session(listed(before), listed(after)) == change
+
+
+def test_an_event_names_the_session_that_changed_to_those_who_had_the_event_before(
+    store: Store, watch: Watch
+) -> None:
+    watcher = watch()
+    store.give("1")
+    _, fast = joined(watcher)
+    _, slow = joined(watcher)
+    for version in "23":
+        store.give(version)
+        event = event_of(next(fast))
+        assert (event["session_id"], event["profile"]) == ("a", "work")
+    assert event_of(next(slow)).keys() == {"type", "sessions"}, "it may have missed another session's change"
 
 
 def test_a_listener_joins_only_after_the_first_version_is_known() -> None:
@@ -241,7 +292,7 @@ def test_a_change_before_the_second_poll_is_sent(store: Store, watch: Watch) -> 
         store.give("before")
         streams = [future.result(timeout=LONG)[1] for future in joining]
     store.give("after")
-    assert [news(next(events)) for events in streams] == [[{"title": "after"}]] * 2
+    assert [news(next(events)) for events in streams] == [entries("after")] * 2
 
 
 def test_a_slow_listener_skips_to_the_newest_event(store: Store, watch: Watch) -> None:
@@ -251,8 +302,8 @@ def test_a_slow_listener_skips_to_the_newest_event(store: Store, watch: Watch) -
     _, fast = joined(watcher)
     for version in "2345":
         store.give(version)
-        assert news(next(block for block in fast if block != KEEP_ALIVE)) == [{"title": version}]
-    assert news(next(slow)) == [{"title": "5"}]
+        assert news(next(block for block in fast if block != KEEP_ALIVE)) == entries(version)
+    assert news(next(slow)) == entries("5")
     assert next(slow) == KEEP_ALIVE
 
 
@@ -261,11 +312,13 @@ def test_each_error_is_logged_once_and_watching_continues(
 ) -> None:
     watcher = watch()
     store.give(StorageError("no disk"))
-    _, events = joined(watcher)
+    listener = watcher.join()
+    assert listener is not None
+    events = watcher.events(listener)
     store.give("1")
-    assert news(next(events)) == [{"title": "1"}], "it did not know the version, so any may be news"
+    assert news(next(events)) == entries("1")
     store.give(StorageError("no disk"), StorageError("no index"), RuntimeError("a bug"), "1", "2")
-    assert news(next(events)) == [{"title": "2"}]
+    assert news(next(events)) == entries("2")
     said = [record.getMessage() for record in caplog.records]
     assert said == [f"the list cannot be watched: {words}" for words in ("no disk", "no index", "a bug")]
 
@@ -278,8 +331,8 @@ def test_a_list_that_could_not_be_read_is_sent_later(
     _, events = joined(watcher)
     store.lists.put(StorageError("locked"))
     store.give("2", "2")
-    assert news(next(events)) == [{"title": "2"}]
-    assert store.listed == 2
+    assert news(next(events)) == entries("2")
+    assert store.listed == 3
     assert "locked" in caplog.text
 
 
@@ -302,8 +355,10 @@ def test_a_listener_whose_client_is_gone_makes_room_and_its_stream_ends(store: S
     joined(watcher)
     assert gone is not None
     assert watcher.join() is None
+    events = watcher.events(gone)
+    next(events)
     with ThreadPoolExecutor(1) as pool:
-        end = pool.submit(list[bytes], watcher.events(gone))
+        end = pool.submit(list[bytes], events)
         went.set()
         joined(watcher)
         assert end.result(timeout=LONG) == []
@@ -320,8 +375,10 @@ def test_closing_ends_every_stream(store: Store, watch: Watch) -> None:
         watcher.close()
         assert [future.result(timeout=LONG) for future in ends] == [[]] * 5
     end_of_threads()
-    _, late = joined(watcher)
-    assert list(late) == []
+    assert not watcher.has_room
+    late = watcher.join()
+    assert late is not None
+    assert list(watcher.events(late)) == []
     assert threads() == []
 
 
@@ -360,27 +417,43 @@ def app(sessions: SessionRepository) -> Iterator[Flask]:
     end_of_threads()
 
 
-def test_a_probe_reports_watching_without_starting_it(client: FlaskClient) -> None:
-    quiet = {"ok": True, "watcher_running": False, "fallback_poll_ms": 30_000}
-    for _ in range(2):
-        assert reply(client.get(f"{PATH}?probe=1")) == quiet
+def test_a_probe_says_that_a_stream_would_work_without_opening_one(client: FlaskClient, app: Flask) -> None:
+    ready = {"ok": True, "enabled": True, "watcher_running": True, "fallback_poll_ms": 30_000}
+    assert reply(client.get(f"{AGENTS}?probe=1")) == ready
+    assert not watcher_of(app).running
+    with client.get(AGENTS) as response:
+        assert response.status_code == 200
+        assert reply(client.get(f"{AGENTS}?probe=1")) == ready
+    assert "probe" in error(client.get(f"{AGENTS}?probe=maybe"), 400)
+
+
+def test_the_agents_stream_is_not_found_when_the_settings_turn_their_sessions_off(
+    client: FlaskClient, sessions: SessionRepository
+) -> None:
+    settings(sessions, '{"show_cli_sessions": false}')
+    assert "show_cli_sessions" in error(client.get(AGENTS), 404)
+    probe = client.get(f"{AGENTS}?probe=1")
+    assert probe.status_code == 404
+    assert probe.get_json()["ok"] is probe.get_json()["enabled"] is False
     with client.get(PATH) as response:
         assert response.status_code == 200
-        assert reply(client.get(f"{PATH}?probe=1")) == quiet | {"watcher_running": True}
-    end_of_threads()
-    assert reply(client.get(f"{PATH}?probe=1")) == quiet
-    assert "probe" in error(client.get(f"{PATH}?probe=maybe"), 400)
+    settings(sessions, '{"show_cli_sessions": true}')
+    with client.get(AGENTS) as response:
+        assert response.status_code == 200
 
 
-def test_a_stream_is_an_event_stream_that_nobody_caches(client: FlaskClient) -> None:
-    with client.get(PATH) as response:
+@pytest.mark.parametrize("path", [PATH, AGENTS])
+def test_a_stream_is_an_event_stream_that_nobody_caches(client: FlaskClient, path: str) -> None:
+    with client.get(path) as response:
         assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-cache"
         assert response.headers["X-Accel-Buffering"] == "no"
         assert "Content-Length" not in response.headers
-        greeting = next(response.iter_encoded())
-        assert greeting.startswith(CONNECTED)
-        assert place(greeting)
+        blocks = response.iter_encoded()
+        assert next(blocks) == CONNECTED
+        assert news(next(blocks)) == []
+        assert reply(client.get("/health"))["active_streams"] == 1
+    assert reply(client.get("/health"))["active_streams"] == 0
 
 
 def test_a_head_request_opens_no_stream(client: FlaskClient, app: Flask) -> None:
@@ -397,7 +470,8 @@ def test_an_event_contains_the_first_entries_of_the_list(
     title = f"the key is {KEY}"
     with client.get(PATH) as response:
         blocks = response.iter_encoded()
-        assert next(blocks).startswith(CONNECTED)
+        assert next(blocks) == CONNECTED
+        assert len(news(next(blocks))) == live.ENTRIES_AN_EVENT
         sessions.update(ids[0], title=title, pinned=True)
         shown = news_where(blocks, lambda entries: entries[0]["pinned"])
         assert KEY not in str(shown)
@@ -414,8 +488,10 @@ def test_one_stream_too_many_is_refused_until_one_ends(client: FlaskClient) -> N
             streams.enter_context(client.get(PATH))
         last = client.get(PATH)
         assert "Too many" in error(client.get(PATH), 503)
-        assert reply(client.get(f"{PATH}?probe=1"))["watcher_running"]
+        full = reply(client.get(f"{AGENTS}?probe=1"))
+        assert (full["ok"], full["enabled"], full["watcher_running"]) == (False, True, False)
         last.close()
+        assert reply(client.get(f"{AGENTS}?probe=1"))["ok"]
         with client.get(PATH) as response:
             assert response.status_code == 200
 
@@ -448,16 +524,18 @@ def test_streams_leave_no_descriptor_open(sessions: SessionRepository, client: F
 
 
 class Stream(Iterator[bytes]):
-    """An open stream of a served home, greeted already: what it sends, each to the end of its empty line."""
+    """An open stream of a served home, with what it sends after its greeting, each to its empty line.
+
+    A client that has not `seen` the list gets it at once: `place` is its version.
+    """
 
     def __init__(self, url: str, seen: str | None = None) -> None:
         request = urllib.request.Request(url + PATH, headers={"Last-Event-ID": seen} if seen else {})
         answer = urllib.request.urlopen(request, timeout=LONG)
         assert isinstance(answer, HTTPResponse)
         self.answer = answer
-        greeting = next(self)
-        assert greeting.startswith(CONNECTED)
-        self.place = place(greeting)
+        assert next(self) == CONNECTED
+        self.place = seen if seen is not None else place(next(self))
 
     def __next__(self) -> bytes:
         lines = [self.answer.readline()]
@@ -519,8 +597,7 @@ def test_a_returning_client_gets_what_it_missed_also_from_a_restarted_server(may
         with closing(Stream(url, left_at)) as stream:
             block = next(stream)
             assert any(entry["title"] == "meanwhile" for entry in news(block))
-            assert place(block) == stream.place
-            up_to_date = stream.place
+            up_to_date = place(block)
         with closing(Stream(url, up_to_date)) as stream:
             rename(url, "51f22612416e", "now")
             assert any(entry["title"] == "now" for entry in news(next(stream))), "nothing was told twice"

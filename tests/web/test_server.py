@@ -23,7 +23,7 @@ from webapp.security.hosts import is_loopback
 
 from ..support.serving import PROGRAM, address, served, start, stop
 
-STREAM = "/api/sessions/gateway/stream"
+STREAM = "/api/sessions/events"
 
 
 def fetch(url: str, body: Any = None) -> Any:

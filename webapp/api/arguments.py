@@ -10,9 +10,10 @@ from hermes_sessions import json_text
 from hermes_sessions.errors import InvalidValue
 from hermes_sessions.fields import LARGEST_INTEGER
 
-from ..query_values import parse_whole_number
+from ..query_values import parse_any_whole_number, parse_whole_number
 
 UNCHANGED: Any = object()  # the default of an argument that leaves a field as it is
+_UNREADABLE: Any = object()  # the value of a lenient argument that cannot be read
 FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 Schema = Mapping[str, Any]  # a JSON Schema
@@ -22,13 +23,14 @@ class Kind(NamedTuple):
     """What an argument of one type may be.
 
     `words` completes "must be ..." in an error, `accepts` tests a JSON value, and `parse` reads a query's
-    text; it raises `ValueError`.
+    text; it raises `ValueError`. Of a `lenient` kind, text that cannot be read counts as missing.
     """
 
     words: str
     accepts: Callable[[Any], bool]
     parse: Callable[[str], Any]
     schema: Schema
+    lenient: bool = False
 
 
 class Argument(NamedTuple):
@@ -80,6 +82,9 @@ _TEXT = Kind("text", lambda value: isinstance(value, str), str, {"type": "string
 # The library refuses an invalid id, in its own words.
 _ID = _TEXT._replace(schema={"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"})
 _FLAG = Kind("true or false", lambda value: isinstance(value, bool), _parse_flag, {"type": "boolean"})
+_LENIENT_NUMBER = Kind(
+    "a whole number", lambda _: True, parse_any_whole_number, {"type": "integer"}, lenient=True
+)
 _WHOLE_NUMBER = Kind(
     "a whole number, 0 or more",
     _is_whole_number,
@@ -99,6 +104,8 @@ _OBJECT = Kind("an object", lambda value: isinstance(value, dict), str, {"type":
 
 SessionId = Annotated[str, "the id of a session"]
 Document = Annotated[dict[str, Any], "the whole body"]
+# A number that the web UI's clients send: its own server takes the default for any other text.
+LenientNumber = Annotated[int | None, "a whole number"]
 
 KINDS: Mapping[Any, Kind] = {
     SessionId: _ID,
@@ -106,6 +113,7 @@ KINDS: Mapping[Any, Kind] = {
     str: _TEXT,
     bool: _FLAG,
     int: _WHOLE_NUMBER,
+    LenientNumber: _LENIENT_NUMBER,
     list[str]: _NAMES,
     SessionId | None: _or_null(_ID),
     str | None: _or_null(_TEXT),
@@ -136,13 +144,12 @@ def arguments_of(handler: Callable[..., Any]) -> dict[str, Argument]:
 
 def read_query(arguments: Mapping[str, Argument]) -> dict[str, Any]:
     """Return the arguments that the request's query holds; raise `InvalidValue`."""
-    given = request.args
     values = {
         name: _parsed(name, arguments[name], text)
-        for name, text in given.items()
+        for name, text in request.args.items()
         if name in arguments and text
     }
-    return _checked(arguments, values)
+    return _checked(arguments, {name: value for name, value in values.items() if value is not _UNREADABLE})
 
 
 def read_body(arguments: Mapping[str, Argument]) -> dict[str, Any]:
@@ -157,6 +164,8 @@ def _parsed(name: str, argument: Argument, text: str) -> Any:
     try:
         return argument.kind.parse(text)
     except ValueError:
+        if argument.kind.lenient:
+            return _UNREADABLE
         raise InvalidValue(f"{name} must be {argument.kind.words}") from None
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from hermes_sessions.results import Finding
 
-from ..request_context import sessions
+from ..request_context import open_streams, sessions
 from . import routing, schemas
 
 blueprint = Blueprint("health", __name__)
@@ -42,5 +42,9 @@ def _entries(findings: Iterable[Finding]) -> list[schemas.Finding]:
 @get("/health")
 def show_health() -> schemas.Health:
     """Say that the server runs, without a login: how many sessions it lists, and for how long it has run."""
-    uptime = round(time.monotonic() - STARTED, 1)
-    return {"status": "ok", "sessions": sessions().count(), "uptime_seconds": uptime}
+    return {
+        "status": "ok",
+        "sessions": sessions().count(),
+        "uptime_seconds": round(time.monotonic() - STARTED, 1),
+        "active_streams": open_streams(),
+    }

@@ -121,7 +121,7 @@ class OneSession(TypedDict):
 
 
 class SessionStatus(TypedDict):
-    """The metadata of a session, and whether its agent is running."""
+    """The metadata of a session, and whether its agent is running. `hermes_home` is the profile's name."""
 
     session_id: str
     title: str
@@ -129,6 +129,8 @@ class SessionStatus(TypedDict):
     model: str | None
     model_provider: str | None
     profile: str
+    hermes_home: str
+    personality: str | None
     created_at: float
     updated_at: float
     last_message_at: float
@@ -136,6 +138,10 @@ class SessionStatus(TypedDict):
     active_stream_id: str | None
     pending_user_message: str | None
     agent_running: bool
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    estimated_cost: float | None
 
 
 class SessionUsage(TypedDict):
@@ -340,16 +346,21 @@ class Usage(TypedDict):
 
 
 class Health(TypedDict):
-    """The server is running."""
+    """The server is running. `active_streams` is how many pages and programs are following the list."""
 
     status: Literal["ok"]
     sessions: int
     uptime_seconds: float
+    active_streams: int
 
 
 class StreamStatus(TypedDict):
-    """Whether changes are being watched, and how often to poll instead, in milliseconds."""
+    """Whether a stream can be opened: `enabled` by the settings, and `watcher_running` with room for one.
 
-    ok: Literal[True]
+    `fallback_poll_ms` is how often to ask for the list instead, in milliseconds.
+    """
+
+    ok: bool
+    enabled: bool
     watcher_running: bool
     fallback_poll_ms: int

@@ -14,7 +14,7 @@ from hermes_sessions.results import ExportFormat, Filters
 
 from ..request_context import sessions, settings, warnings
 from . import routing, schemas
-from .arguments import SessionId
+from .arguments import LenientNumber, SessionId
 from .encoding import JSON, encode_text, masked_json
 from .entries import list_entry, whole_session
 
@@ -36,7 +36,8 @@ EXPORTS: Mapping[ExportFormat, FileType] = {
 }
 STATUS_FIELDS = (
     "session_id title workspace model model_provider profile created_at updated_at last_message_at "
-    "message_count active_stream_id pending_user_message"
+    "message_count active_stream_id pending_user_message personality "
+    "input_tokens output_tokens estimated_cost"
 ).split()
 USAGE_FIELDS = (
     "session_id title model model_provider profile message_count input_tokens output_tokens estimated_cost "
@@ -112,21 +113,26 @@ def _with_etag(response: Response, version: str) -> Response:
 
 @get("/api/session")
 def show_session(
-    session_id: SessionId, messages: bool = True, msg_limit: int | None = None, msg_before: int | None = None
+    session_id: SessionId,
+    messages: bool = True,
+    msg_limit: LenientNumber = None,
+    msg_before: LenientNumber = None,
 ) -> schemas.OneSession | Response:
     """Return one session with its messages.
 
     With `messages=false`, only the metadata. With `msg_limit` or `msg_before`, a page of the messages: at
-    most `msg_limit`, the last ones before the index `msg_before`.
+    most `msg_limit`, the last ones before the index `msg_before`. Text that is no whole number is ignored.
     """
-    if messages and msg_limit is None and msg_before is None:
+    limit = None if msg_limit is None else max(1, msg_limit)
+    before = None if msg_before is None else max(0, msg_before)
+    if messages and limit is None and before is None:
         whole = whole_session(sessions().get(session_id))
         whole.update({"_messages_truncated": False, "_messages_offset": 0})
         return {"session": whole}
     summary = sessions().summary(session_id)
     if not messages:
         return {"session": _opened(summary, {})}
-    page = sessions().messages(session_id, before=msg_before, limit=msg_limit)
+    page = sessions().messages(session_id, before=before, limit=limit)
     session = _opened(summary, {"messages": page.messages, "tool_calls": page.tool_calls})
     session.update({"_messages_truncated": page.offset > 0, "_messages_offset": page.offset})
     return {"session": session}
@@ -138,9 +144,10 @@ def _opened(summary: Summary, transcript: dict[str, Any]) -> schemas.WholeSessio
 
 @get("/api/session/status")
 def show_status(session_id: SessionId) -> schemas.SessionStatus:
-    """Return a session's metadata, and whether its agent is running."""
+    """Return a session's metadata and tokens, and whether its agent is running, according to its file."""
     entry: Mapping[str, Any] = list_entry(sessions().summary(session_id))
-    status = {name: entry[name] for name in STATUS_FIELDS} | {"agent_running": entry["is_streaming"]}
+    status = {name: entry[name] for name in STATUS_FIELDS} | _total_tokens(entry)
+    status |= {"agent_running": bool(entry["active_stream_id"]), "hermes_home": entry["profile"]}
     return cast(schemas.SessionStatus, status)
 
 
@@ -148,9 +155,12 @@ def show_status(session_id: SessionId) -> schemas.SessionStatus:
 def show_usage(session_id: SessionId) -> schemas.SessionUsage:
     """Return the tokens and the cost of a session."""
     entry: Mapping[str, Any] = list_entry(sessions().summary(session_id))
-    total = entry["input_tokens"] + entry["output_tokens"]
-    usage = {name: entry.get(name) for name in USAGE_FIELDS} | {"total_tokens": total}
+    usage = {name: entry.get(name) for name in USAGE_FIELDS} | _total_tokens(entry)
     return cast(schemas.SessionUsage, usage)
+
+
+def _total_tokens(entry: Mapping[str, Any]) -> dict[str, int]:
+    return {"total_tokens": entry["input_tokens"] + entry["output_tokens"]}
 
 
 @get("/api/session/export", media=[file.media for file in EXPORTS.values()])

@@ -10,7 +10,8 @@ import { emit } from "./events.js";
 /** @typedef {import("./events.js").SessionNews} SessionNews */
 /** What the listening tab sends to the others. @typedef {{ connected: boolean } | { news: SessionNews | null }} Message */
 
-const STREAM = "/api/sessions/gateway/stream";
+const STREAM = "/api/sessions/events";
+const EVENT = "sessions_changed";
 const LOCK = "hermes-sessions-stream";
 const POLL = 30_000; // milliseconds
 const RETRY = 3_000; // milliseconds, while the server cannot be reached
@@ -45,12 +46,16 @@ function listenForAllTabs() {
 
 function listen() {
   const source = new EventSource(STREAM);
+  let isFirst = true; // the first event holds the list that the page was loaded with
   source.addEventListener("open", () => {
     setConnected(true);
     if (missed) announce(null);
     missed = false;
   });
-  source.addEventListener("message", ({ data }) => announce(JSON.parse(data)));
+  source.addEventListener(EVENT, ({ data }) => {
+    if (!isFirst) announce(JSON.parse(data));
+    isFirst = false;
+  });
   source.addEventListener("error", () => {
     missed = true;
     if (source.readyState === EventSource.CLOSED) pollAndListen(); // refused: the server has too many streams
