@@ -42,6 +42,7 @@ from .results import (
     combined_filters,
 )
 from .sidecars import folder, trash
+from .webui import WebUI
 
 if TYPE_CHECKING:
     from .care import Checks  # at run time only where it is used: most programs never do
@@ -62,7 +63,7 @@ class SessionRepository:
         with only_sessions_errors():
             self._home = OpenHome(config)
         self._lifetime = self._home.lifetime
-        self.projects = self._home.projects
+        self.projects, self.webui = self._home.projects, WebUI(self._home)
 
     @classmethod
     def open(
@@ -394,7 +395,7 @@ class SessionRepository:
     def delete(self, session_id: str) -> None:
         """Move a session to the trash; raise `NotFound`, `InvalidId`, `StorageError`, `AgentUnavailable`.
 
-        For an agent's conversation a copy is moved there, which hides the original; see `agent.delete`.
+        Of an agent's conversation a copy is moved there, which hides the original; see `agent.delete`.
         """
         changes.delete_here(self._home.store, self._home.agents, session_id)
 
@@ -429,8 +430,7 @@ class SessionRepository:
 
     def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
         """Return what `purge` would delete; raises as `purge`."""
-        old = trash.deleted_before(self.config.trash_dir, trash_limit(older_than))
-        return [trash.describe(entry) for entry in old]
+        return list(map(trash.describe, trash.deleted_before(self.config.trash_dir, trash_limit(older_than))))
 
     def erase(self, session_id: str) -> int:
         """Delete permanently whatever the trash has of a session, and return how many files.

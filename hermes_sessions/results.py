@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 UsageBy = Literal["day", "model", "source", "project", "profile"]
 Scope = Literal["all", "title", "content"]
 MatchedIn = Literal["title", "content"]
-ExportFormat = Literal["json", "markdown", "html"]
+ExportFormat = Literal["json", "markdown", "html", "text", "jsonl"]
 
 # `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
 MATCH_START, MATCH_END = "\x02", "\x03"
@@ -152,6 +152,11 @@ class Hit:
     score: float
     segment_id: str
     summary: Summary = field(repr=False)
+
+    @property
+    def preview(self) -> str:
+        """The snippet as plain text, without marks."""
+        return self.snippet.replace(MATCH_START, "").replace(MATCH_END, "")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON, without the summary."""

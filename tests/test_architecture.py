@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "care": {*BELOW_CHANGES, "changes"},
     "formats": {"messages"},
     "home": {*BELOW_CHANGES, "changes", "search"},
-    "repository": {*BELOW_REPOSITORY, "home"},
+    "webui": {*BELOW_CHANGES, "home"},
+    "repository": {*BELOW_REPOSITORY, "home", "webui"},
     "demo": {"messages"},
     "cli": {*FACE, "demo"},
     "webapp": FACE,
@@ -62,7 +63,7 @@ LONG_FOR_NOW: set[str] = set()
 TWICE_FOR_NOW: set[str] = set()
 
 # What only some modules or packages may import, by the first part of its name.
-SQL = {*BELOW_REPOSITORY, "repository", "migrations"} - {"messages", "sidecars", "formats"}
+SQL = {*BELOW_REPOSITORY, "repository", "migrations", "webui"} - {"messages", "sidecars", "formats"}
 ONLY_IN: dict[str, set[str]] = {
     "sqlite3": {"index.database", "search.tables", "agent.state", "demo.agent"},
     "sqlalchemy": SQL,
@@ -85,6 +86,7 @@ PURE = {
         "index.drift",
         "agent.lineage",
         "changes.recovery",
+        "webui.continuations",
         "search.words",
         "search.query",
         "search.ranking",

@@ -22,6 +22,7 @@ from hermes_sessions import (
 )
 from hermes_sessions.agent import Agent
 from hermes_sessions.changes import Projects
+from hermes_sessions.webui import WebUI
 
 from .support import figures
 from .support.agent_db import filled_state
@@ -99,9 +100,16 @@ CALLS: dict[str, Call] = {
     "agent.reading": lambda sessions, _: entered(sessions.agent.reading()),
     "agent.file_versions": lambda sessions, _: sessions.agent.file_versions(),
     "agent.errors": lambda sessions, _: entered(sessions.agent.errors()),
+    "webui.messages": lambda sessions, one: sessions.webui.messages(one, limit=2),
+    "webui.continuation": lambda sessions, one: sessions.webui.continuation(set_aside(sessions, one)),
     "agent.job_names": lambda sessions, _: sessions.agent.job_names(),
 }
-SURFACES: dict[str, type] = {"": SessionRepository, "projects.": Projects, "agent.": Agent}
+SURFACES: dict[str, type] = {
+    "": SessionRepository,
+    "projects.": Projects,
+    "agent.": Agent,
+    "webui.": WebUI,
+}
 NO_CALLS = {"close", "open", "agent.close"}  # `open` has a test of its own; `close` is allowed at any time
 WITHOUT_STATE = {"verify_backup"}
 WITHOUT_IO = {*WITHOUT_STATE, "agent.errors"}  # which no fault of the system can meet
@@ -111,6 +119,12 @@ def interrupted(sessions: SessionRepository, one: str) -> str:
     """Return the session, with a message that waits for an answer that will not come."""
     sessions.update(one, pending_user_message="hi", active_stream_id="gone")
     return one
+
+
+def set_aside(sessions: SessionRepository, one: str) -> Session:
+    """Return the session as the web UI sets it aside when it compresses the conversation."""
+    sessions.update(one, pre_compression_snapshot=True)
+    return sessions.get(one)
 
 
 def deleted(sessions: SessionRepository, one: str) -> str:

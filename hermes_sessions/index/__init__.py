@@ -8,6 +8,7 @@ from .conversations import (
     listed_conversations,
     listed_sessions,
     listed_summaries,
+    sessions_with_parents,
 )
 from .database import make_engine, writing
 from .drift import is_settled
@@ -50,6 +51,7 @@ __all__ = [
     "only_sessions_errors",
     "public_calls",
     "rows",
+    "sessions_with_parents",
     "sync",
     "upgrades",
     "usage",

@@ -76,6 +76,20 @@ def listed_summaries(connection: Connection, view: View, session_ids: Collection
     return summaries
 
 
+@functools.cache
+def _with_parents_statement() -> sa.Select[Any]:
+    sessions = SESSIONS.c
+    return sessions_query(True, ()).where(
+        sessions.parent_session_id.is_not(None), sessions.draft == sa.false()
+    )
+
+
+def sessions_with_parents(connection: Connection) -> list[Summary]:
+    """Return the web UI's sessions whose files name a parent, without what an agent knows of them."""
+    rows = connection.execute(_with_parents_statement(), {"view_profile": ""}).all()
+    return [summary_of(row) for row in rows]
+
+
 # ---- which of these does a list show? -------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .pictures import number_pictures
     from .redact import is_shown_as, mask, mask_all, may_hold_credential
     from .rendering import STEPS_A_PAGE, STEPS_ON_REQUEST, markdown_renderer
+    from .visible import calls_of_page, is_visible, visible_page
 
 __all__ = [
     "STEPS_A_PAGE",
@@ -35,11 +36,13 @@ __all__ = [
     "Result",
     "WaitingResults",
     "as_text",
+    "calls_of_page",
     "cards_by_message",
     "check_format",
     "export_session",
     "group_answers",
     "is_shown_as",
+    "is_visible",
     "markdown_renderer",
     "mask",
     "mask_all",
@@ -52,6 +55,7 @@ __all__ = [
     "read_messages",
     "title_from",
     "tool_names",
+    "visible_page",
 ]
 
 _NAMES = {
@@ -64,6 +68,7 @@ _NAMES = {
     "pictures": "number_pictures",
     "redact": "is_shown_as mask mask_all may_hold_credential",
     "rendering": "STEPS_A_PAGE STEPS_ON_REQUEST markdown_renderer",
+    "visible": "calls_of_page is_visible visible_page",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name
     __getattr__ = load_on_use(__name__, _NAMES)

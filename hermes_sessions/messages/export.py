@@ -1,4 +1,4 @@
-"""A session as text to keep elsewhere: JSON that can be imported, Markdown, or one HTML file by itself."""
+"""A session as text to keep elsewhere: JSON to import, JSON lines, Markdown, HTML, or plain text."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +45,12 @@ def _json(session: Session, mask: Mask) -> str:
     transcript = {"messages": session.messages, "tool_calls": session.tool_calls}
     whole = mask({**session.metadata(), **transcript, **session.extra})
     return json_text.encode(whole, "the session").decode()
+
+
+def _jsonl(session: Session, mask: Mask) -> str:
+    """Return one message per line."""
+    lines = (json_text.encode_line(mask(message), "a message") for message in session.messages)
+    return "".join(f"{line.decode()}\n" for line in lines)
 
 
 # ---- what Markdown and HTML have in common --------------------------------------------------------------
@@ -164,6 +170,34 @@ def _line(text: str) -> str:
     return "".join(f"\\{char}" if char in "\\`*_[]<>#&" else char for char in " ".join(text.split()))
 
 
+# ---- plain text -----------------------------------------------------------------------------------------
+
+
+def _text(session: Session, mask: Mask) -> str:
+    facts = [f"{name}: {value}" for name, value in _facts(session, mask).items()]
+    blocks = [_plain_line(mask(session.title)), "\n".join(map(_plain_line, facts))]
+    for message in _exported(session, mask):
+        heading = f"{message.author} ({message.at})" if message.at else message.author
+        blocks += [f"---- {_plain_line(heading)}", *_text_message(message)]
+    return clean_text("\n\n".join(blocks)) + "\n"
+
+
+def _text_message(message: ExportedMessage) -> Iterator[str]:
+    if message.text:
+        yield _NUMBERED.sub("picture)", message.text).rstrip()
+    if message.pictures:
+        yield f"[pictures: {len(message.pictures):,}]"
+    yield from (f"[attached: {_plain_line(name)}]" for name in message.attachments)
+    for section in message.sections:
+        yield f"[{_plain_line(section.heading)}]"
+        if section.text:
+            yield section.text.rstrip()
+
+
+def _plain_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 # ---- HTML -----------------------------------------------------------------------------------------------
 
 
@@ -193,4 +227,10 @@ def _article(message: ExportedMessage, renderer: "MarkdownRenderer") -> str:
     return f'<article class="{kind}">{head}\n{text}{pictures}{attached}{folded}</article>'
 
 
-FORMATS: Mapping[str, Callable[[Session, Mask], str]] = {"json": _json, "markdown": _markdown, "html": _html}
+FORMATS: Mapping[str, Callable[[Session, Mask], str]] = {
+    "json": _json,
+    "markdown": _markdown,
+    "html": _html,
+    "text": _text,
+    "jsonl": _jsonl,
+}

@@ -20,7 +20,7 @@ from ..support.make import message, started, write_document
 from ..support.payloads import PAYLOADS
 from ..support.web import KEY, error
 
-FORMATS = ("json", "markdown", "html")
+FORMATS = ("json", "markdown", "html", "text", "jsonl")
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PICTURE = f"data:image/png;base64,{PNG}"
 
@@ -84,7 +84,8 @@ def test_credentials_are_masked_unless_said_otherwise(
     session_id = conversation(sessions)
     assert KEY not in sessions.export(session_id, format)
     assert "sk-abc...wxyz" in sessions.export(session_id, format)
-    assert sessions.export(session_id, format, redact=False).count(KEY) >= 4
+    in_title = format != "jsonl"  # which has the messages alone
+    assert sessions.export(session_id, format, redact=False).count(KEY) >= 3 + in_title
 
 
 def test_markdown_has_all_that_was_said(sessions: SessionRepository) -> None:
@@ -174,7 +175,33 @@ def test_whatever_a_file_holds_can_be_exported(format: ExportFormat, sessions: S
     write_document(sessions, "long", messages=[message("*a* " * 60_000), message("x" * 300_000, "tool")])
     assert len(sessions.export("long", format)) > 500_000
     empty = sessions.new().session_id
-    assert sessions.export(empty, format)
+    assert bool(sessions.export(empty, format)) == (format != "jsonl")
+
+
+def test_text_is_for_reading(sessions: SessionRepository) -> None:
+    calls = [{"id": "c", "function": {"name": "terminal", "arguments": '{"command": "ls"}'}}]
+    said = [
+        message(f"look\n![it]({PICTURE})", timestamp=0),
+        message("", "assistant", tool_calls=calls),
+        {"role": "tool", "tool_call_id": "c", "content": f"a.txt {KEY}"},
+        message("There is a.txt.", "assistant"),
+    ]
+    write_document(sessions, "s", title=" A\ntitle ", messages=said)
+    text = sessions.export("s", "text")
+    assert text.startswith("A title\n\n")
+    text = re.sub(r" \(\d{4}-\d\d-\d\d \d\d:\d\d\)", "", text)
+    assert "\n\n---- You\n\nlook\n![it](picture)\n\n---- Hermes\n\n[Calls terminal]\n\n" in text
+    assert "---- Tool\n\n[Result]\n\na.txt sk-abc...wxyz\n" in text
+    assert text.endswith("\n\n---- Hermes\n\nThere is a.txt.\n")
+    assert KEY not in text
+    assert KEY in sessions.export("s", "text", redact=False)
+
+
+def test_json_lines_are_the_messages(sessions: SessionRepository) -> None:
+    said = [message("one\ntwo"), {"role": "tool", "unknown": [1, {"key": KEY}]}]
+    write_document(sessions, "s", messages=said)
+    assert [json.loads(line) for line in sessions.export("s", "jsonl", redact=False).splitlines()] == said
+    assert KEY not in sessions.export("s", "jsonl")
 
 
 @pytest.mark.slow
@@ -191,7 +218,7 @@ def test_the_samples_conversations_of_web_ui_and_agents_are_exported(
 
 @pytest.mark.parametrize("format", ["yaml", "", None, ["json"], "JSON"])
 def test_another_format_is_refused(format: Any, sessions: SessionRepository) -> None:
-    with pytest.raises(InvalidValue, match="format must be one of json, markdown, html"):
+    with pytest.raises(InvalidValue, match="format must be one of json, markdown, html, text, jsonl"):
         sessions.export(started(sessions), format)
 
 
@@ -222,6 +249,8 @@ with SessionRepository.open({str(sessions.config.state_dir)!r}) as sessions:
         ("json", "json", "application/json"),
         ("markdown", "md", "text/markdown"),
         ("html", "html", "text/html"),
+        ("text", "txt", "text/plain"),
+        ("jsonl", "jsonl", "application/x-ndjson"),
     ],
 )
 def test_the_api_sends_an_attachment(

@@ -200,9 +200,38 @@ def test_a_whole_session_is_its_sidecar(reader: FlaskClient, may: Path) -> None:
 def test_a_session_without_its_messages(reader: FlaskClient) -> None:
     session = reply(reader.get("/api/session?session_id=df8748bd091c&messages=0"))["session"]
     assert session["message_count"] == 98
-    assert session["pending_attachments"] == []
-    assert "messages" not in session
-    assert "tool_calls" not in session
+    assert session["pending_attachments"] == session["messages"] == session["tool_calls"] == []
+    assert (session["_messages_offset"], session["_messages_truncated"]) == (0, False)
+
+
+def test_a_page_of_visible_messages(sessions: SessionRepository, client: FlaskClient) -> None:
+    results = [{"role": "tool", "content": f"result {index}"} for index in range(5)]
+    said = [message("a"), message("b", "assistant"), *results, message("c"), message("d", "assistant")]
+    calls = [{"name": "terminal", "assistant_msg_idx": 1, "tid": "t"}]
+    write_document(sessions, "tools", messages=said, tool_calls=calls)
+    query = "/api/session?session_id=tools&resolve_model=0&msg_limit=3"
+    shown = reply(client.get(f"{query}&expand_renderable=1"))["session"]
+    assert shown["messages"] == said[1:]
+    assert (shown["_messages_offset"], shown["_messages_truncated"], shown["message_count"]) == (1, True, 9)
+    assert shown["tool_calls"] == [calls[0] | {"assistant_msg_idx": 0}]
+    assert shown["_msg_limit_max"] == 500
+    assert reply(client.get(query))["session"]["messages"] == said[-3:], "as the web UI of May asks"
+    earlier = reply(client.get(f"{query}&expand_renderable=1&msg_before=1"))["session"]
+    assert (earlier["messages"], earlier["tool_calls"]) == (said[:1], [])
+
+
+def test_a_session_that_was_set_aside_names_the_one_that_continues_it(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    write_document(sessions, "first", pre_compression_snapshot=True)
+    write_document(sessions, "second", pre_compression_snapshot=True, parent_session_id="first")
+    write_document(sessions, "third", parent_session_id="second")
+    sessions.sync()
+    for query in ("messages=0", "messages=1", "msg_limit=1"):
+        first = reply(client.get(f"/api/session?session_id=first&{query}"))["session"]
+        assert first["continuation_session_id"] == "third"
+        third = reply(client.get(f"/api/session?session_id=third&{query}"))["session"]
+        assert "continuation_session_id" not in third
 
 
 @pytest.mark.parametrize(
@@ -296,6 +325,38 @@ def test_an_export_is_an_attachment_that_imports_again(filled: FlaskClient) -> N
     assert imported["session_id"] != "df8748bd091c"
     assert (imported["title"], imported["message_count"]) == (exported["title"], 98)
     assert "format" in error(filled.get("/api/session/export?session_id=df8748bd091c&format=exe"), 400)
+
+
+def test_a_hit_has_its_match_as_plain_text_too(sessions: SessionRepository, client: FlaskClient) -> None:
+    write_document(sessions, "s", title="Boats", messages=[message("the **quick** zebra"), message("zebra")])
+    sessions.sync()
+    sessions.complete_search()
+    hit = reply(client.get("/api/sessions/search?q=zebra&content=1&depth=5"))["sessions"][0]
+    assert (hit["match_type"], hit["match_preview"]) == ("content", hit["snippet"].strip("\x02\x03"))
+    (titled,) = reply(client.get("/api/sessions/search?q=boats&depth=many"))["sessions"]
+    assert titled["match_type"] == "title"
+    assert "match_preview" not in titled
+    early = reply(client.get("/api/sessions/search?q=quick&depth=-2"))
+    assert (early["count"], early["query"]) == (1, "quick")
+    assert "\x02" not in early["sessions"][0]["match_preview"]
+    assert "quick zebra" in early["sessions"][0]["match_preview"].replace("*", "")
+
+
+@pytest.mark.parametrize(
+    ("stored", "shows_agents", "redacts"),
+    [
+        ("{}", False, True),
+        ('{"show_cli_sessions": true, "api_redact_enabled": false, "theme": "dark"}', True, False),
+        ('{"show_cli_sessions": "yes", "api_redact_enabled": null}', False, True),
+        ("no JSON", False, True),
+    ],
+)
+def test_the_settings_that_are_followed(
+    sessions: SessionRepository, client: FlaskClient, stored: str, shows_agents: bool, redacts: bool
+) -> None:
+    settings(sessions, stored)
+    expected = {"show_cli_sessions": shows_agents, "api_redact_enabled": redacts}
+    assert reply(client.get("/api/settings")) == expected
 
 
 def test_projects_are_listed(reader: FlaskClient) -> None:

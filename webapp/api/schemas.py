@@ -58,8 +58,9 @@ class SessionEntry(TypedDict):
 class WholeSession(SessionEntry):
     """A session with its messages, unless the request asked for none.
 
-    `_messages_offset` is the index of the first message, and `_messages_truncated` whether there are earlier
-    ones.
+    `_messages_offset` is the index of the first message, `_messages_truncated` whether there are earlier
+    ones, and `_msg_limit_max` the most visible messages of a page. `continuation_session_id` is the latest
+    session that continues one which the web UI set aside when it compressed the conversation.
     """
 
     pending_attachments: list[Any]
@@ -68,6 +69,8 @@ class WholeSession(SessionEntry):
     tool_calls: NotRequired[list[Any]]
     _messages_truncated: NotRequired[bool]
     _messages_offset: NotRequired[int]
+    _msg_limit_max: NotRequired[int]
+    continuation_session_id: NotRequired[str]
 
 
 # ---- reading --------------------------------------------------------------------------------------------
@@ -76,11 +79,13 @@ class WholeSession(SessionEntry):
 class SearchHit(SessionEntry):
     """A conversation whose title, or one of whose messages, matches a search.
 
-    In `snippet`, each match stands between U+0002 and U+0003. `message_index` is the position of the message
-    in the session `segment_id`; it is null for a match in the title.
+    In `snippet`, each match stands between U+0002 and U+0003; `match_preview` is the same as plain text, of a
+    match in a message. `message_index` is the position of the message in the session `segment_id`; it is null
+    for a match in the title.
     """
 
     match_type: NotRequired[Literal["title", "content"]]
+    match_preview: NotRequired[str]
     snippet: NotRequired[str]
     message_index: NotRequired[int | None]
     segment_id: NotRequired[str]
@@ -343,6 +348,13 @@ class Usage(TypedDict):
     since: float | None
     usage: list[UsageSums]
     total: UsageSums
+
+
+class Settings(TypedDict):
+    """The settings of the web UI that are followed here."""
+
+    show_cli_sessions: bool
+    api_redact_enabled: bool
 
 
 class Health(TypedDict):

@@ -1,7 +1,7 @@
 """The JSON route that searches: list entries, each with where and how it matches."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from flask import Blueprint
 
@@ -9,11 +9,13 @@ from hermes_sessions.results import Filters, Hit
 
 from ..request_context import sessions, settings
 from . import routing, schemas
+from .arguments import LenientNumber
 from .entries import list_entry
 
 blueprint = Blueprint("search", __name__)
 
 HITS_A_PAGE = 50
+MATCH_FIELDS = ("snippet", "message_index", "segment_id", "score")
 
 
 @routing.get(blueprint, "/api/sessions/search")
@@ -21,7 +23,7 @@ def search_sessions(
     *,
     q: str = "",
     content: bool = True,
-    depth: int | None = None,
+    depth: LenientNumber = None,
     limit: int | None = None,
     offset: int = 0,
     agent: bool | None = None,
@@ -62,7 +64,7 @@ def search_sessions(
         role=role,
         since=since,
         until=until,
-        depth=depth,
+        depth=None if depth is None else max(0, depth),
         redact=settings().mask_credentials,
     )
     return _result(q, [_hit(hit) for hit in hits], hits.missing, hits.warnings)
@@ -82,5 +84,7 @@ def _result(
 
 
 def _hit(hit: Hit) -> schemas.SearchHit:
-    match = {name: getattr(hit, name) for name in ("snippet", "message_index", "segment_id", "score")}
+    match: dict[str, Any] = {name: getattr(hit, name) for name in MATCH_FIELDS}
+    if hit.match == "content":
+        match["match_preview"] = hit.preview
     return cast(schemas.SearchHit, list_entry(hit.summary) | {"match_type": hit.match} | match)

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, cast
 
 from flask import Blueprint, Response, request
 
-from hermes_sessions.model import Summary, pending
-from hermes_sessions.results import ExportFormat, Filters
+from hermes_sessions.model import Metadata, Summary, pending
+from hermes_sessions.results import ExportFormat, Filters, MessagePage
 
 from ..request_context import sessions, settings, warnings
 from . import routing, schemas
 from .arguments import LenientNumber, SessionId
 from .encoding import JSON, encode_text, masked_json
-from .entries import list_entry, whole_session
+from .entries import list_entry
 
 blueprint = Blueprint("sessions", __name__)
 get = partial(routing.get, blueprint)
@@ -33,7 +33,10 @@ EXPORTS: Mapping[ExportFormat, FileType] = {
     "json": FileType("json", JSON),
     "markdown": FileType("md", "text/markdown"),
     "html": FileType("html", "text/html"),
+    "text": FileType("txt", "text/plain"),
+    "jsonl": FileType("jsonl", "application/x-ndjson"),
 }
+MOST_VISIBLE = 500  # messages in a page of visible ones; the web UI's client asks for all if it needs more
 STATUS_FIELDS = (
     "session_id title workspace model model_provider profile created_at updated_at last_message_at "
     "message_count active_stream_id pending_user_message personality "
@@ -117,29 +120,46 @@ def show_session(
     messages: bool = True,
     msg_limit: LenientNumber = None,
     msg_before: LenientNumber = None,
+    expand_renderable: bool = False,
 ) -> schemas.OneSession | Response:
     """Return one session with its messages.
 
     With `messages=false`, only the metadata. With `msg_limit` or `msg_before`, a page of the messages: at
     most `msg_limit`, the last ones before the index `msg_before`. Text that is no whole number is ignored.
+    With `expand_renderable`, `msg_limit` (at most 500) does not count the results of tools; a page then has
+    only the entries of `tool_calls` that belong to it, and their indexes count from its first message.
     """
     limit = None if msg_limit is None else max(1, msg_limit)
     before = None if msg_before is None else max(0, msg_before)
     if messages and limit is None and before is None:
-        whole = whole_session(sessions().get(session_id))
-        whole.update({"_messages_truncated": False, "_messages_offset": 0})
-        return {"session": whole}
+        session = sessions().get(session_id)
+        return {"session": _opened(session, session.as_dict(), 0)}
     summary = sessions().summary(session_id)
     if not messages:
-        return {"session": _opened(summary, {})}
-    page = sessions().messages(session_id, before=before, limit=limit)
-    session = _opened(summary, {"messages": page.messages, "tool_calls": page.tool_calls})
-    session.update({"_messages_truncated": page.offset > 0, "_messages_offset": page.offset})
-    return {"session": session}
+        return {"session": _opened(summary, _with_transcript(summary, MessagePage([], 0, 0)), 0)}
+    if expand_renderable and limit is not None:
+        page = sessions().webui.messages(session_id, before=before, limit=min(limit, MOST_VISIBLE))
+    else:
+        page = sessions().messages(session_id, before=before, limit=limit)
+    return {"session": _opened(summary, _with_transcript(summary, page), page.offset)}
 
 
-def _opened(summary: Summary, transcript: dict[str, Any]) -> schemas.WholeSession:
-    return cast(schemas.WholeSession, summary.as_dict() | pending(summary) | transcript)
+def _with_transcript(summary: Summary, page: MessagePage) -> dict[str, Any]:
+    transcript = {"messages": page.messages, "tool_calls": page.tool_calls}
+    return summary.as_dict() | pending(summary) | transcript
+
+
+def _opened(session: Metadata, entry: dict[str, Any], offset: int) -> schemas.WholeSession:
+    """Complete the entry of an open session, whose first message has the index `offset`, and return it."""
+    entry |= {
+        "_messages_truncated": offset > 0,
+        "_messages_offset": offset,
+        "_msg_limit_max": MOST_VISIBLE,
+    }
+    continuation = sessions().webui.continuation(session)
+    if continuation is not None:
+        entry["continuation_session_id"] = continuation
+    return cast(schemas.WholeSession, entry)
 
 
 @get("/api/session/status")
@@ -165,10 +185,14 @@ def _total_tokens(entry: Mapping[str, Any]) -> dict[str, int]:
 
 @get("/api/session/export", media=[file.media for file in EXPORTS.values()])
 def export_session(session_id: SessionId, format: ExportFormat = "json") -> Response:
-    """Download a session as a file: `json` to import it again, `markdown`, or `html` as one page."""
+    """Download a session as a file.
+
+    `json` can be imported again; `jsonl` has one message per line; `markdown` and `text` are for reading, and
+    `html` is one page that needs nothing else.
+    """
     text = sessions().export(session_id, format, redact=settings().mask_credentials)
     file = EXPORTS[format]
-    body = encode_text(text) if format == "json" else text.encode()
+    body = encode_text(text) if format == "json" else text.encode("utf-8", "backslashreplace")
     response = Response(body, mimetype=file.media)
     response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.{file.ending}")
     return response

@@ -1,0 +1,43 @@
+"""The web UI's views of a home, as one object that a repository gives out."""
+
+from dataclasses import replace
+from functools import partial
+
+from ..fields import check_whole
+from ..home import OpenHome
+from ..index import damage, database, public_calls, sessions_with_parents
+from ..messages import calls_of_page, visible_page
+from ..model import Metadata
+from ..results import MessagePage
+from .continuations import is_snapshot, newest_continuation
+
+
+@public_calls
+@damage.survived(["messages", "continuation"])
+class WebUI:
+    """What the web UI's own server would answer about this home. Thread-safe."""
+
+    def __init__(self, home: OpenHome) -> None:
+        self._home, self._lifetime = home, home.lifetime
+
+    def messages(self, session_id: str, *, before: int | None = None, limit: int) -> MessagePage:
+        """Return the last messages before an index (None: the end) of which `limit` are visible.
+
+        The results of tools are not visible by themselves. `tool_calls` has only those of the page, and their
+        `assistant_msg_idx` counts from its first message. Raises as `SessionRepository.messages`.
+        """
+        if before is not None:
+            check_whole("before", before)
+        check_whole("limit", limit, 1)
+        page = visible_page(partial(self._home.messages, session_id), before, limit)
+        return replace(page, tool_calls=calls_of_page(page))
+
+    def continuation(self, session: Metadata) -> str | None:
+        """Return the id of the latest session that continues one which the web UI set aside, if it did.
+
+        Raises `StorageError`.
+        """
+        if not is_snapshot(session):
+            return None
+        with database.reading(self._home.engine) as connection:
+            return newest_continuation(session, sessions_with_parents(connection))
