@@ -160,8 +160,13 @@ def check_path(name: str, path: object) -> Path:
     raise InvalidValue(f"{name} must be a path")
 
 
+def is_profile(name: object) -> bool:
+    """Whether a value can be the name of a profile, which is the name of a folder."""
+    return isinstance(name, str) and name not in ("", ".", "..") and "/" not in name and name.isprintable()
+
+
 def _checked_profile(name: object) -> str:
-    if not isinstance(name, str) or name in (".", "..") or "/" in name or not name.isprintable():
+    if not isinstance(name, str) or not is_profile(name):
         raise InvalidValue("profile must be a printable name without /")
     return name
 

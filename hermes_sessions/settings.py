@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from . import files
-from .config import DEFAULT_PROFILE, Config
+from .config import DEFAULT_PROFILE, Config, is_profile
 from .errors import Unreadable, storing
 
 
@@ -25,6 +25,25 @@ def read_settings(config: Config) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise Unreadable(path, "it does not hold a JSON object")
     return settings
+
+
+# ---- the active profile ---------------------------------------------------------------------------------
+
+
+def active_profile(config: Config) -> str:
+    """Return the profile that a client sees unless it chooses one.
+
+    It is the one that the home was opened with, or else the one that the agent's file `active_profile` names.
+    Raises `StorageError`.
+    """
+    if config.profile != DEFAULT_PROFILE:
+        return config.profile
+    with storing("cannot read active_profile"):
+        try:
+            named = files.read(config.hermes_home / "active_profile").decode().strip()
+        except (FileNotFoundError, files.NotRegular, UnicodeDecodeError):
+            return DEFAULT_PROFILE
+    return named if is_profile(named) else DEFAULT_PROFILE
 
 
 # ---- the last workspace ---------------------------------------------------------------------------------

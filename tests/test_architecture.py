@@ -86,7 +86,7 @@ PURE = {
         "index.drift",
         "agent.lineage",
         "changes.recovery",
-        "webui.continuations",
+        *("webui.contacts", "webui.continuations", "webui.entries", "webui.sidebar"),
         "search.words",
         "search.query",
         "search.ranking",

@@ -22,6 +22,7 @@ from hermes_sessions import (
 )
 from hermes_sessions.agent import Agent
 from hermes_sessions.changes import Projects
+from hermes_sessions.results import SidebarRequest
 from hermes_sessions.webui import WebUI
 
 from .support import figures
@@ -101,6 +102,9 @@ CALLS: dict[str, Call] = {
     "agent.file_versions": lambda sessions, _: sessions.agent.file_versions(),
     "agent.errors": lambda sessions, _: entered(sessions.agent.errors()),
     "webui.messages": lambda sessions, one: sessions.webui.messages(one, limit=2),
+    "webui.sidebar": lambda sessions, _: sessions.webui.sidebar(
+        SidebarRequest(active_profile="default", show_agents=True)
+    ),
     "webui.continuation": lambda sessions, one: sessions.webui.continuation(set_aside(sessions, one)),
     "agent.job_names": lambda sessions, _: sessions.agent.job_names(),
 }

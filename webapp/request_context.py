@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
-from flask import current_app, g
+from flask import current_app, g, request
 
+from hermes_sessions.config import is_profile
 from hermes_sessions.errors import StorageError, Unreadable
 from hermes_sessions.repository import SessionRepository
+from hermes_sessions.settings import active_profile as home_profile
 from hermes_sessions.settings import read_settings
+
+PROFILE_COOKIE = "hermes_profile"
+BACKGROUND = ("cron", "webhook", "kanban")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +19,14 @@ class WebUISettings:
     """The settings of the web UI that are followed here.
 
     `show_agents` is whether lists include the agents' conversations, None if the settings do not say.
+    `shown_background` and `previous_messaging` are those of `SidebarRequest`.
     `problem` says why the settings cannot be read; credentials are masked then.
     """
 
     mask_credentials: bool = True
     show_agents: bool | None = None
+    shown_background: frozenset[str] = frozenset()
+    previous_messaging: bool = False
     problem: str | None = None
 
     def includes_agents(self, asked: bool | None) -> bool:
@@ -30,6 +38,16 @@ def sessions() -> SessionRepository:
     """Return the repository of this application."""
     repository: SessionRepository = current_app.extensions["hermes_sessions"]
     return repository
+
+
+def active_profile() -> str:
+    """Return the profile that the client sees: the one that its cookie names, or else that of the home.
+
+    The web UI sets the cookie, and signs it if it has a password. Here it chooses what is listed and protects
+    nothing, so the signature is ignored.
+    """
+    chosen = request.cookies.get(PROFILE_COOKIE, "").partition(".")[0]
+    return chosen if is_profile(chosen) else home_profile(sessions().config)
 
 
 def open_streams() -> int:
@@ -59,6 +77,10 @@ def _read_settings() -> WebUISettings:
         return WebUISettings(problem=str(error))
     show_agents = stored.get("show_cli_sessions")
     return WebUISettings(
+        shown_background=frozenset(
+            source for source in BACKGROUND if stored.get(f"show_{source}_sessions") is True
+        ),
+        previous_messaging=stored.get("show_previous_messaging_sessions") is True,
         mask_credentials=stored.get("api_redact_enabled") is not False,
         show_agents=show_agents if isinstance(show_agents, bool) else None,
     )

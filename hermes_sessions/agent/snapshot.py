@@ -317,6 +317,30 @@ class Snapshot:
             for message_id, *values in self._read(query.where(self._messages.c.id.in_(ids)))
         }
 
+    def user_messages(self, session_ids: Collection[str]) -> dict[str, int]:
+        """Return by session id how many messages a person sent; sessions with none are left out.
+
+        Every message counts if the file does not say who sent it.
+        """
+        messages = self._messages.c
+        query = sa.select(messages.session_id, sa.func.count()).group_by(messages.session_id)
+        for name, condition in (("role", "user"), ("active", 1)):
+            if name in messages:
+                query = query.where(sa.func.coalesce(messages[name], condition) == condition)
+        counts: dict[str, int] = {}
+        for ids in database.chunks(session_ids):
+            counts |= dict(self._read(query.where(messages.session_id.in_(ids))))
+        return counts
+
+    def session_values(self, names: Sequence[str], session_ids: Collection[str]) -> list[tuple[Any, ...]]:
+        """Return the id and these columns of each session; None for a column that the file lacks."""
+        query = sa.select(self._sessions.c.id, *self._columns(self._sessions, names))
+        return [
+            row
+            for ids in database.chunks(session_ids)
+            for row in self._read(query.where(self._sessions.c.id.in_(ids)))
+        ]
+
     # ---- the only change --------------------------------------------------------------------------------
 
     def delete(self, session_ids: Sequence[str]) -> int:

@@ -12,8 +12,8 @@ from .conversations import (
 )
 from .database import make_engine, writing
 from .drift import is_settled
-from .freshness import AgentMirrors, Freshness, MirrorStatus
-from .list_queries import ListRequest, View
+from .freshness import AgentMirrors, CurrentIndex, Freshness, MirrorStatus
+from .list_queries import ListRequest, View, listed_once
 from .lists import LARGEST_PAGE, Entries, Lists, list_request
 from .rows import Indexed, Place
 from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS
@@ -26,6 +26,7 @@ __all__ = [
     "LARGEST_PAGE",
     "SESSIONS",
     "AgentMirrors",
+    "CurrentIndex",
     "Entries",
     "Freshness",
     "Indexed",
@@ -43,6 +44,7 @@ __all__ = [
     "is_settled",
     "list_request",
     "listed_conversations",
+    "listed_once",
     "listed_sessions",
     "listed_summaries",
     "lists",

@@ -8,17 +8,31 @@ from ..home import OpenHome
 from ..index import damage, database, public_calls, sessions_with_parents
 from ..messages import calls_of_page, visible_page
 from ..model import Metadata
-from ..results import MessagePage
+from ..results import MessagePage, Sidebar, SidebarRequest
 from .continuations import is_snapshot, newest_continuation
+from .reading import SidebarReader
+from .sidebar import make_sidebar
 
 
 @public_calls
-@damage.survived(["messages", "continuation"])
+@damage.survived(["messages", "continuation", "sidebar"])
 class WebUI:
     """What the web UI's own server would answer about this home. Thread-safe."""
 
     def __init__(self, home: OpenHome) -> None:
         self._home, self._lifetime = home, home.lifetime
+        self._reader = SidebarReader(home)
+
+    def sidebar(self, request: SidebarRequest) -> Sidebar:
+        """Return the list of the web UI of August, with its rules; raise `StorageError`.
+
+        A conversation of the command line without a title of its own that ended after one message of a person
+        is not listed.
+        """
+        with self._home.freshness.current() as index:
+            rows = self._reader.rows(index, request)
+            warnings = index.warnings(agents=request.show_agents)
+        return replace(make_sidebar(rows, request), warnings=warnings)
 
     def messages(self, session_id: str, *, before: int | None = None, limit: int) -> MessagePage:
         """Return the last messages before an index (None: the end) of which `limit` are visible.

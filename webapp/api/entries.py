@@ -1,10 +1,13 @@
 """Sessions as the API answers them."""
 
+import time
 from typing import cast
 
 from hermes_sessions.model import Session, Summary
+from hermes_sessions.results import Sidebar, SidebarRequest
 
-from .schemas import SessionEntry, WholeSession
+from ..request_context import warnings
+from .schemas import SessionEntry, SessionList, WholeSession
 
 
 def list_entry(session: Summary | Session) -> SessionEntry:
@@ -16,3 +19,34 @@ def list_entry(session: Summary | Session) -> SessionEntry:
 def whole_session(session: Session) -> WholeSession:
     """Return a session with all its messages."""
     return cast(WholeSession, session.as_dict())
+
+
+def sidebar_answer(sidebar: Sidebar, asked: SidebarRequest) -> SessionList:
+    """Return the sidebar of the web UI of August as the API answers it."""
+    counts = {
+        "webui_session_count": sidebar.webui_count,
+        "cli_session_count": sidebar.cli_count,
+        "archived_webui_count": sidebar.archived_webui_count,
+        "archived_cli_count": sidebar.archived_cli_count,
+        "archived_count": sidebar.archived_webui_count + sidebar.archived_cli_count,
+    }
+    paged = {"archived_limit": asked.archived_limit, "archived_offset": asked.archived_offset}
+    answer = {
+        "sessions": sidebar.sessions,
+        "sidebar_reference_sessions": [
+            {**entry, "_sidebar_reference_only": True} for entry in sidebar.references
+        ],
+        **counts,
+        "cli_count": sidebar.cli_count,
+        "all_profiles": asked.all_profiles,
+        "active_profile": asked.active_profile,
+        "other_profile_count": sidebar.other_profile_count,
+        "include_archived": asked.include_archived,
+        **({} if asked.archived_limit is None else paged),
+        "server_time": time.time(),
+        "server_tz": time.strftime("%z"),
+        "next_cursor": None,
+        "total": len(sidebar.sessions),
+        "warnings": [*sidebar.warnings, *warnings()],
+    }
+    return cast(SessionList, answer)

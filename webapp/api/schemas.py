@@ -108,7 +108,12 @@ class SearchResult(TypedDict):
 
 
 class SessionList(TypedDict):
-    """A page of the list. `warnings` name what cannot be shown; `next_cursor` is null on the last page."""
+    """A page of the list. `warnings` name what cannot be shown; `next_cursor` is null on the last page.
+
+    The sidebar of the web UI of August has counts too: of its two lists without the choice of one of them, of
+    what is archived, and of the sessions of profiles other than the `active_profile`.
+    `sidebar_reference_sessions` are archived parents of sessions in the list.
+    """
 
     sessions: list[SessionEntry]
     cli_count: int
@@ -117,6 +122,18 @@ class SessionList(TypedDict):
     next_cursor: str | None
     total: int
     warnings: list[str]
+    sidebar_reference_sessions: NotRequired[list[SessionEntry]]
+    webui_session_count: NotRequired[int]
+    cli_session_count: NotRequired[int]
+    archived_count: NotRequired[int]
+    archived_webui_count: NotRequired[int]
+    archived_cli_count: NotRequired[int]
+    all_profiles: NotRequired[bool]
+    active_profile: NotRequired[str]
+    other_profile_count: NotRequired[int]
+    include_archived: NotRequired[bool]
+    archived_limit: NotRequired[int]
+    archived_offset: NotRequired[int]
 
 
 class OneSession(TypedDict):

@@ -5,18 +5,18 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from flask import Blueprint, Response, request
 
 from hermes_sessions.model import Metadata, Summary, pending
-from hermes_sessions.results import ExportFormat, Filters, MessagePage
+from hermes_sessions.results import ExportFormat, Filters, MessagePage, SidebarRequest
 
-from ..request_context import sessions, settings, warnings
+from ..request_context import active_profile, sessions, settings, warnings
 from . import routing, schemas
 from .arguments import LenientNumber, SessionId
 from .encoding import JSON, encode_text, masked_json
-from .entries import list_entry
+from .entries import list_entry, sidebar_answer
 
 blueprint = Blueprint("sessions", __name__)
 get = partial(routing.get, blueprint)
@@ -36,6 +36,10 @@ EXPORTS: Mapping[ExportFormat, FileType] = {
     "text": FileType("txt", "text/plain"),
     "jsonl": FileType("jsonl", "application/x-ndjson"),
 }
+SIDEBAR_ARGUMENTS = frozenset(
+    "all_profiles sidebar_source exclude_hidden include_archived archived_limit archived_offset".split()
+)
+SIDEBAR_SOURCES: Mapping[str, Literal["webui", "cli"]] = {"webui": "webui", "cli": "cli"}
 MOST_VISIBLE = 500  # messages in a page of visible ones; the web UI's client asks for all if it needs more
 STATUS_FIELDS = (
     "session_id title workspace model model_provider profile created_at updated_at last_message_at "
@@ -59,6 +63,12 @@ def list_sessions(
     archived: bool | None = None,
     agent: bool | None = None,
     hidden: bool = False,
+    all_profiles: bool = False,
+    sidebar_source: str = "",
+    exclude_hidden: bool = False,
+    include_archived: bool = False,
+    archived_limit: LenientNumber = None,
+    archived_offset: LenientNumber = None,
 ) -> schemas.SessionList | Response:
     """List the sessions that match, pinned ones first, then by latest activity.
 
@@ -67,7 +77,26 @@ def list_sessions(
     the agents' conversations; the default is the web UI's setting. `hidden` includes the sessions that the
     sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a request that sends it back as
     `If-None-Match` gets the status 304 if nothing changed.
+
+    With one of the arguments that follow, the answer is the sidebar of the web UI of August, and the ones
+    above are ignored. It has the sessions of the active profile unless `all_profiles`, of one of its lists if
+    `sidebar_source` is `webui` or `cli`, no filed ones of scheduled runs if `exclude_hidden`, and archived
+    ones only if `include_archived`: at most `archived_limit`, after the first `archived_offset`.
     """
+    if not SIDEBAR_ARGUMENTS.isdisjoint(request.args):
+        wanted = SidebarRequest(
+            active_profile=active_profile(),
+            all_profiles=all_profiles,
+            source=SIDEBAR_SOURCES.get(sidebar_source.strip().lower()),
+            show_agents=settings().includes_agents(None),
+            exclude_hidden=exclude_hidden,
+            include_archived=include_archived,
+            archived_limit=None if archived_limit is None else max(0, archived_limit),
+            archived_offset=max(0, archived_offset or 0),
+            shown_background=settings().shown_background,
+            previous_messaging=settings().previous_messaging,
+        )
+        return sidebar_answer(sessions().webui.sidebar(wanted), wanted)
     filters = Filters(
         profile=profile,
         project_id=project_id,

@@ -1,0 +1,107 @@
+"""The list and the projects as the web UI of August asks for them."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from hermes_sessions import SessionRepository
+
+from ..support.agent_db import add_session, new_state, writing
+from ..support.make import message, turns, write_document
+from ..support.web import KEY, reply, settings
+
+LATER = "sidebar_source=webui"  # an argument that only the web UI of August sends
+
+
+@pytest.fixture
+def two_profiles(sessions: SessionRepository, client: FlaskClient) -> FlaskClient:
+    """A client of a home with sessions of two profiles, one archived, and an agent's conversation."""
+    documents: dict[str, dict[str, Any]] = {
+        "mine": {},
+        "old": {"archived": True},
+        "child": {"parent_session_id": "old"},
+        "theirs": {"profile": "work"},
+    }
+    for name, values in documents.items():
+        write_document(sessions, name, title=name, messages=turns(2), **values)
+    with writing(new_state(sessions.config.state_db("default"))) as db:
+        add_session(db, "shell", "one", "two", title="Shell", message_count=5)
+    settings(sessions, '{"show_cli_sessions": true}')
+    sessions.sync()
+    return client
+
+
+def listed(client: FlaskClient, query: str, **cookies: str) -> Any:
+    for name, value in cookies.items():
+        client.set_cookie(name, value)
+    return reply(client.get(f"/api/sessions?{query}"))
+
+
+def ids(body: Any) -> set[str]:
+    return {entry["session_id"] for entry in body["sessions"]}
+
+
+def test_without_its_arguments_the_list_is_whole_and_has_no_counts(two_profiles: FlaskClient) -> None:
+    body = listed(two_profiles, "")
+    assert ids(body) == {"mine", "old", "child", "theirs", "shell"}
+    assert "webui_session_count" not in body
+    assert "has_pending_user_message" not in body["sessions"][0]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sidebar_source=webui", {"mine", "child"}),
+        ("sidebar_source=CLI", {"shell"}),
+        ("sidebar_source=other", {"mine", "child", "shell"}),
+        ("exclude_hidden=1", {"mine", "child", "shell"}),
+        ("include_archived=1&sidebar_source=webui", {"mine", "child", "old"}),
+        ("include_archived=1&archived_limit=many", {"mine", "child", "shell", "old"}),
+        ("include_archived=1&archived_limit=0", {"mine", "child", "shell"}),
+        ("include_archived=1&archived_limit=-3&archived_offset=x", {"mine", "child", "shell"}),
+        ("all_profiles=1&sidebar_source=webui", {"mine", "child", "theirs"}),
+    ],
+)
+def test_its_arguments_choose_what_is_listed(
+    two_profiles: FlaskClient, query: str, expected: set[str]
+) -> None:
+    body = listed(two_profiles, query)
+    assert ids(body) == expected
+    assert body["all_profiles"] is ("all_profiles" in query)
+    assert body["include_archived"] is ("include_archived" in query)
+
+
+def test_the_counts_and_references_beside_the_list(two_profiles: FlaskClient) -> None:
+    body = listed(two_profiles, LATER)
+    assert (body["webui_session_count"], body["cli_session_count"], body["cli_count"]) == (2, 1, 1)
+    counts = ("archived_count", "archived_webui_count", "archived_cli_count")
+    assert [body[name] for name in counts] == [1, 1, 0]
+    assert (body["active_profile"], body["other_profile_count"]) == ("default", 1)
+    (reference,) = body["sidebar_reference_sessions"]
+    assert (reference["session_id"], reference["_sidebar_reference_only"]) == ("old", True)
+    shell = listed(two_profiles, "sidebar_source=cli")["sessions"][0]
+    assert (shell["is_cli_session"], shell["message_count"]) == (True, 5)
+    paged = listed(two_profiles, "include_archived=1&archived_limit=5&archived_offset=2")
+    assert (paged["archived_limit"], paged["archived_offset"]) == (5, 2)
+    assert paged["sidebar_reference_sessions"] == []
+
+
+@pytest.mark.parametrize(
+    ("cookie", "profile"),
+    [("work", "work"), ("work.0123abc", "work"), ("../etc", "default"), ("", "default")],
+)
+def test_the_cookie_chooses_the_profile(two_profiles: FlaskClient, cookie: str, profile: str) -> None:
+    body = listed(two_profiles, LATER, hermes_profile=cookie)
+    assert body["active_profile"] == profile
+    assert ids(body) == ({"theirs"} if profile == "work" else {"mine", "child"})
+    assert ids(listed(two_profiles, "")) == {"mine", "old", "child", "theirs", "shell"}
+
+
+def test_credentials_are_masked_and_turned_off_agents_are_not_listed(
+    sessions: SessionRepository, two_profiles: FlaskClient
+) -> None:
+    write_document(sessions, "secret", title=f"the key {KEY}", messages=[message()])
+    assert KEY not in two_profiles.get(f"/api/sessions?{LATER}").text
+    settings(sessions, '{"show_cli_sessions": false}')
+    assert ids(listed(two_profiles, "exclude_hidden=0")) == {"mine", "child", "secret"}
