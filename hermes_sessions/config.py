@@ -8,6 +8,8 @@ from pathlib import Path
 from .errors import InvalidValue
 
 DEFAULT_PROFILE = "default"
+# The web UI listens on the first of these unless told otherwise, so a server beside it takes the next one.
+DEFAULT_PORTS = tuple(range(8787, 8798))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,20 @@ class Config:
 class ServerConfig:
     """Where and how `serve` listens.
 
-    `hosts` are the other names by which clients reach it. `password` comes from the environment, if it is set
-    there. `access_log` is a path or ``-`` for standard output, None for no log. `trusted_proxies` are the IP
-    addresses and networks of proxies that are believed who their clients are.
+    It listens on the first of `ports` that is free; 0 stands for any free port. `opens_browser` shows the
+    list in the browser then. `hosts` are the other names by which clients reach it. `password` comes from the
+    environment, if it is set there. `access_log` is a path or ``-`` for standard output, None for no log.
+    `trusted_proxies` are the IP addresses and networks of proxies that are believed who their clients are.
     """
 
     host: str
-    port: int
+    ports: tuple[int, ...]
     password: str | None
     hosts: tuple[str, ...] = ()
     workers: int = 1
     access_log: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    opens_browser: bool = False
 
 
 def resolve(
@@ -128,25 +132,34 @@ def resolve_server(
     workers: int = 1,
     access_log: str | None = None,
     trusted_proxy: Sequence[str] = (),
+    opens_browser: bool = False,
 ) -> ServerConfig:
-    """Return where to listen: the arguments, else `HERMES_WEBUI_HOST` and `_PORT`, else 127.0.0.1:8787.
+    """Return where to listen: the arguments, else `HERMES_WEBUI_HOST` and `_PORT`, else 127.0.0.1.
+
+    Without a port, these are 8787 and the ten after it: the web UI itself listens on 8787.
 
     `HERMES_WEBUI_HOSTS` adds names to `hosts`, and `HERMES_WEBUI_TRUSTED_PROXIES` addresses to
     `trusted_proxy`, separated by commas or spaces. Raises `InvalidValue`.
     """
-    text = environ.get("HERMES_WEBUI_PORT") or "8787"
-    number = port if port is not None else int(text) if text.isdecimal() and len(text) <= 5 else -1
-    if not 0 <= number <= 65535:
-        raise InvalidValue("the port (HERMES_WEBUI_PORT) must be a whole number from 0 to 65535")
     return ServerConfig(
         host=host or environ.get("HERMES_WEBUI_HOST") or "127.0.0.1",
-        port=number,
+        ports=_ports(port, environ.get("HERMES_WEBUI_PORT")),
         password=environ.get("HERMES_WEBUI_PASSWORD") or None,
         hosts=(*hosts, *_words(environ, "HERMES_WEBUI_HOSTS")),
         workers=workers,
         access_log=access_log,
         trusted_proxies=(*trusted_proxy, *_words(environ, "HERMES_WEBUI_TRUSTED_PROXIES")),
+        opens_browser=opens_browser,
     )
+
+
+def _ports(port: int | None, text: str | None) -> tuple[int, ...]:
+    if port is None and not text:
+        return DEFAULT_PORTS
+    number = port if port is not None else int(text) if text and text.isdecimal() and len(text) <= 5 else -1
+    if not 0 <= number <= 65535:
+        raise InvalidValue("the port (HERMES_WEBUI_PORT) must be a whole number from 0 to 65535")
+    return (number,)
 
 
 def _words(environ: Mapping[str, str], name: str) -> list[str]:

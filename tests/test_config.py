@@ -7,6 +7,7 @@ import pytest
 
 from hermes_sessions import InvalidValue, SessionRepository, Unreadable
 from hermes_sessions.config import (
+    DEFAULT_PORTS,
     Config,
     resolve,
     resolve_server,
@@ -115,24 +116,28 @@ def test_the_process_s_own_environment(person: Path, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     ("host", "port", "environ", "expected"),
     [
-        (None, None, {}, ("127.0.0.1", 8787, None)),
-        (None, None, {"HERMES_WEBUI_HOST": "::1", "HERMES_WEBUI_PORT": "9000"}, ("::1", 9000, None)),
-        ("0.0.0.0", 1, {"HERMES_WEBUI_HOST": "::1", "HERMES_WEBUI_PORT": "9000"}, ("0.0.0.0", 1, None)),
-        (None, 0, {"HERMES_WEBUI_PORT": "9000"}, ("127.0.0.1", 0, None)),
-        (None, 8000, {"HERMES_WEBUI_PORT": "wrong"}, ("127.0.0.1", 8000, None)),
-        (None, None, {"HERMES_WEBUI_PORT": "65535"}, ("127.0.0.1", 65535, None)),
-        (None, None, {"HERMES_WEBUI_PASSWORD": "secret"}, ("127.0.0.1", 8787, "secret")),
-        (None, None, dict.fromkeys(NAMES, ""), ("127.0.0.1", 8787, None)),
+        (None, None, {}, ("127.0.0.1", DEFAULT_PORTS, None)),
+        (None, None, {"HERMES_WEBUI_HOST": "::1", "HERMES_WEBUI_PORT": "9000"}, ("::1", (9000,), None)),
+        ("0.0.0.0", 1, {"HERMES_WEBUI_HOST": "::1", "HERMES_WEBUI_PORT": "9000"}, ("0.0.0.0", (1,), None)),
+        (None, 0, {"HERMES_WEBUI_PORT": "9000"}, ("127.0.0.1", (0,), None)),
+        (None, 8000, {"HERMES_WEBUI_PORT": "wrong"}, ("127.0.0.1", (8000,), None)),
+        (None, None, {"HERMES_WEBUI_PORT": "65535"}, ("127.0.0.1", (65535,), None)),
+        (None, None, {"HERMES_WEBUI_PASSWORD": "secret"}, ("127.0.0.1", DEFAULT_PORTS, "secret")),
+        (None, None, dict.fromkeys(NAMES, ""), ("127.0.0.1", DEFAULT_PORTS, None)),
     ],
 )
 def test_server(
     host: str | None,
     port: int | None,
     environ: dict[str, str],
-    expected: tuple[str, int, str | None],
+    expected: tuple[str, tuple[int, ...], str | None],
 ) -> None:
     found = resolve_server(host, port, environ)
-    assert (found.host, found.port, found.password) == expected
+    assert (found.host, found.ports, found.password) == expected
+
+
+def test_the_default_ports_begin_with_the_web_uis() -> None:
+    assert (DEFAULT_PORTS[0], DEFAULT_PORTS[-1], len(DEFAULT_PORTS)) == (8787, 8797, 11)
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "65536", "8787.0", "1e3", " 80", "²", "9" * 5000])

@@ -1,7 +1,10 @@
 """The production server: gunicorn's master, and workers that open the repository, never across a fork."""
 
+import errno
 import socket
+import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +60,22 @@ def _open(config: Config) -> SessionRepository:
 
 
 def _listen(server: ServerConfig) -> socket.socket:
-    """Bind the port here: gunicorn would retry for five seconds if it is taken."""
-    host = server.host.strip("[]")
+    """Listen on the first free port; gunicorn would retry for five seconds if it is taken."""
+    first, last = server.ports[0], server.ports[-1]
+    named = f"port {first}" if first == last else f"the ports {first} to {last}"
+    with storing(f"cannot listen on {server.host}, {named}"):
+        for port in server.ports:
+            try:
+                return _bind(server.host.strip("[]"), port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or port == last:
+                    raise
+    raise AssertionError("there is at least one port")
+
+
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with storing(f"cannot listen on {server.host} port {server.port}"):
-        return socket.create_server((host, server.port), family=family, backlog=128)
+    return socket.create_server((host, port), family=family, backlog=128)
 
 
 def _url(listener: socket.socket) -> str:
@@ -69,12 +83,25 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def _open_browser(url: str) -> None:
+    """Show a page in the user's browser, in a process of its own: some browsers keep their caller waiting."""
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        sys.stdout.write("No browser was found on this machine. Open the address in one.\n")
+        sys.stdout.flush()
+        return
+    quiet = subprocess.DEVNULL
+    with storing("cannot start the browser"):
+        subprocess.Popen([sys.executable, "-m", "webbrowser", url], stdout=quiet, stderr=quiet)
+
+
 class _Server(BaseApplication):
     """A gunicorn server: a master that restarts workers that die, and workers with threads."""
 
     def __init__(self, config: Config, server: ServerConfig, listener: socket.socket) -> None:
         self._config, self._server = config, server
-        self._url = _url(listener)
+        self._url, self._port = _url(listener), listener.getsockname()[1]
         self._descriptor = listener.detach()  # gunicorn makes its own socket from it
         self._repository: SessionRepository | None = None
         super().__init__()
@@ -91,7 +118,7 @@ class _Server(BaseApplication):
             "loglevel": "warning",
             "proc_name": "hermes-sessions",
             "control_socket_disable": True,  # it would be in the user's home
-            "when_ready": self._print_address,
+            "when_ready": self._announce,
             "worker_exit": self._close,
         }
         known = self.cfg.settings  # older releases have no control socket
@@ -112,9 +139,18 @@ class _Server(BaseApplication):
             trusted_proxies=self._server.trusted_proxies,
         )
 
-    def _print_address(self, _arbiter: object) -> None:
+    def _announce(self, _arbiter: object) -> None:
+        """Say where the server listens, and why not where it usually does; open the browser if asked."""
+        usual = self._server.ports[0]
+        if usual not in (0, self._port):
+            sys.stdout.write(
+                f"Port {usual} is taken, perhaps by the web UI, so this is port {self._port}. "
+                "Choose another with --port.\n"
+            )
         sys.stdout.write(f"Serving on {self._url} (stop with Ctrl+C)\n")
         sys.stdout.flush()
+        if self._server.opens_browser:
+            _open_browser(self._url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
 
     def _close(self, _arbiter: object, _worker: object) -> None:
         if self._repository is not None:

@@ -22,11 +22,6 @@ class SelectedHome(NamedTuple):
     hermes_home: str | None = None
     profile: str | None = None
 
-    @property
-    def is_default(self) -> bool:
-        """Whether no folder was given, so that a missing one is no misspelt one."""
-        return self.state_dir is None and self.hermes_home is None
-
     def config(self) -> Config:
         """Return where everything of this home is."""
         from ..config import resolve

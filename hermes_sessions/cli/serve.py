@@ -14,7 +14,11 @@ from .home import SelectedHome
 
 @click.command()
 @click.option("--host", help="Address to listen on.  [default: $HERMES_WEBUI_HOST, or 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port.  [default: $HERMES_WEBUI_PORT, or 8787]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port.  [default: $HERMES_WEBUI_PORT, or the first free one from 8787 to 8797]",
+)
 @click.option(
     "--hosts",
     multiple=True,
@@ -31,6 +35,7 @@ from .home import SelectedHome
     "--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Number of processes."
 )
 @click.option("--access-log", metavar="FILE", help="Log requests to this file; - is standard output.")
+@click.option("--open", "opens_browser", is_flag=True, help="Open the list in the browser.")
 @click.option("--set-password", is_flag=True, help="Ask for a new password, store its hash, and exit.")
 @click.pass_obj
 def serve(
@@ -48,7 +53,7 @@ def serve(
             click.echo("Password set. Restart a server that is running, so that it asks for it.")
             return
         # With a progress bar for a first import; the server has none.
-        home.open(create=home.is_default).close()
+        home.open().close()
         webapp.serve(config, server)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "hermes_sessions":

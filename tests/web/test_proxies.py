@@ -52,7 +52,7 @@ def test_the_client_is_the_last_address_that_is_not_trusted(
 
 @pytest.mark.parametrize("text", ["", "localhost", "10.0.0.0/33", "10.0.0.1-9", "*", "1.2.3"])
 def test_a_trusted_proxy_must_be_an_address_or_a_network(text: str, may: Path) -> None:
-    server = ServerConfig("127.0.0.1", 0, None, trusted_proxies=(text,))
+    server = ServerConfig("127.0.0.1", (0,), None, trusted_proxies=(text,))
     with pytest.raises(InvalidValue, match="a trusted proxy must be an address"):
         serve(resolve(hermes_home=may, environ={}), server)
     assert not (may / "webui/sessions.db").exists()

@@ -10,7 +10,9 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +105,7 @@ def test_the_password_of_the_environment_is_required(may: Path) -> None:
 def test_listening_for_other_machines_requires_a_password(may: Path) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
         with pytest.raises(InvalidValue, match="HERMES_WEBUI_PASSWORD"):
-            serve(resolve(hermes_home=may, environ={}), ServerConfig(host, 0, None))
+            serve(resolve(hermes_home=may, environ={}), ServerConfig(host, (0,), None))
     assert not (may / "webui/sessions.db").exists(), "refused before anything was opened"
     server = start(may, "--host", "0.0.0.0", "--port", "0")
     said, _ = server.communicate(timeout=20)
@@ -115,8 +117,69 @@ def test_listening_for_other_machines_requires_a_password(may: Path) -> None:
 def test_a_port_in_use_is_reported_at_once(may: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StorageError, match=f"cannot listen on 127.0.0.1 port {port}"):
-            serve(resolve(hermes_home=may, environ={}), ServerConfig("127.0.0.1", port, None))
+        with pytest.raises(StorageError, match=f"cannot listen on 127.0.0.1, port {port}"):
+            serve(resolve(hermes_home=may, environ={}), ServerConfig("127.0.0.1", (port,), None))
+
+
+@contextmanager
+def port_8787_taken() -> Iterator[None]:
+    """Hold the web UI's port, unless another program has it already."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            held.enter_context(socket.create_server(("127.0.0.1", 8787)))
+        yield
+
+
+@pytest.mark.slow
+def test_beside_the_web_ui_the_next_free_port_is_taken(may: Path) -> None:
+    with port_8787_taken():
+        server = start(may)
+        try:
+            said = server.stdout.readline() if server.stdout else ""
+            url = address(server)
+            port = int(url.rpartition(":")[2])
+            assert 8788 <= port <= 8797
+            assert said == (
+                f"Port 8787 is taken, perhaps by the web UI, so this is port {port}. "
+                "Choose another with --port.\n"
+            )
+            assert fetch(f"{url}/health")["status"] == "ok"
+        finally:
+            stop(server)
+
+
+@pytest.mark.slow
+def test_a_port_that_was_chosen_is_not_replaced_by_another(may: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = start(may, HERMES_WEBUI_PORT=str(taken.getsockname()[1]))
+        said, _ = server.communicate(timeout=20)
+    assert server.returncode == 1
+    assert "Address already in use" in said
+
+
+@pytest.mark.slow
+def test_open_shows_the_address_in_the_browser(may: Path, tmp_path: Path) -> None:
+    visited, browser = tmp_path / "visited", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >{visited}\n')
+    browser.chmod(0o700)
+    server = start(may, "--port", "0", "--open", BROWSER=f"{browser} %s")
+    try:
+        url = address(server)
+        for _ in range(400):  # 20 seconds
+            if visited.exists() and visited.read_text():
+                break
+            time.sleep(0.05)
+        assert visited.read_text() == f"{url}/\n"
+    finally:
+        stop(server)
+
+
+@pytest.mark.slow
+def test_a_home_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
+    server = start(tmp_path / "none", "--port", "0", HOME=str(tmp_path))
+    said, _ = server.communicate(timeout=20)
+    assert (server.returncode, list(tmp_path.iterdir())) == (1, [])
+    assert f"no Hermes home at {tmp_path / 'none'}" in said
 
 
 @pytest.mark.slow
