@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from .errors import InvalidId, InvalidValue
@@ -15,10 +16,12 @@ LONGEST_TITLE = 80  # of a new title; see `clean_title`
 LONGEST_PROJECT_NAME = 128
 LONGEST_STORED_TITLE = 500  # of a title that a file already has, from another program
 LARGEST_INTEGER = 2**63 - 1
+LARGEST_SECONDS = 1e11  # the year 5138; a larger time is in milliseconds, or in smaller units
 DEEPEST = 100  # Python stops at about 1,000 levels less those of the callers, so not always at the same
 TRANSCRIPT_KEYS = frozenset({"messages", "tool_calls"})
 DERIVED_KEYS = frozenset({"session_id", "message_count", "last_message_at", "is_streaming"})
 
+_DIGITS = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -44,6 +47,34 @@ def is_number(value: object) -> bool:
 def is_time(value: object) -> bool:
     """Whether a value can be a time in seconds since the epoch."""
     return is_number(value) and value >= 0  # type: ignore[operator]  # is_number has checked it
+
+
+def read_time(value: object) -> float | None:
+    """Return the time that a file's value means, in seconds since the epoch; None if it means none.
+
+    A number is in seconds, above 1e11 in milliseconds, above 1e14 in microseconds. Text is such a number, or
+    a date with a time as in ISO 8601; without a time zone it is local.
+    """
+    if isinstance(value, str):
+        value = _time_of_text(value.strip())
+    if not is_time(value):
+        return None
+    at: float = value  # type: ignore[assignment]  # is_time has checked it
+    while at > LARGEST_SECONDS:
+        at /= 1000
+    return at
+
+
+def is_unreadable_time(value: object) -> bool:
+    """Whether a value that should be a time means none; null, 0 and an empty text say that none is known."""
+    return value not in (None, 0, "") and read_time(value) is None
+
+
+def _time_of_text(text: str) -> float | None:
+    try:
+        return float(text) if _DIGITS.fullmatch(text) else datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):  # no date, or none that the system's calendar has
+        return None
 
 
 def _is_list(value: object) -> bool:
@@ -75,6 +106,7 @@ def _text(longest: int) -> Field:
 _FLAG = Field(_is_flag, "true or false", default=False, required=True)
 _COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}", default=0, required=True)
 _TIME = Field(is_time, "a time in seconds since the epoch", required=True)
+_OPTIONAL_TIME = Field(is_time, "a time in seconds since the epoch, or null")
 _OPTIONAL_COUNT = Field(_is_count, f"a whole number from 0 to {LARGEST_INTEGER}, or null")
 _ANYTHING = Field(lambda _: True, "any JSON value")
 
@@ -103,7 +135,7 @@ FIELDS: Mapping[str, Field] = {
     "active_stream_id": _text(256),
     "pending_user_message": _text(10_000_000),
     "pending_attachments": Field(_is_list, "a list", default=[], required=True),
-    "pending_started_at": Field(is_time, "a time in seconds since the epoch, or null"),
+    "pending_started_at": _OPTIONAL_TIME,
     "compression_anchor_visible_idx": _ANYTHING,
     "compression_anchor_message_key": _ANYTHING,
     "context_length": _OPTIONAL_COUNT,
@@ -117,7 +149,9 @@ FIELDS: Mapping[str, Field] = {
     "enabled_toolsets": Field(_is_names, "a list of names, or null"),
 }
 
-# A file may hold a time in another form, such as text. It is kept, and the first change of the file notes
+TIMES = frozenset({"created_at", "updated_at", "pending_started_at"})  # read by `read_time`
+
+# A file may hold a time that means none, such as a word. It is kept, and the first change of the file notes
 # beside it, under these names, which time it was read as: otherwise that would change with each write.
 READ_AS: Mapping[str, str] = {name: f"{name}_read_as" for name in ("created_at", "updated_at")}
 
@@ -268,8 +302,11 @@ def read_metadata(session_id: str, document: Mapping[str, Any], otherwise_at: fl
     """
     values: dict[str, Any] = {"session_id": session_id, **_DEFAULTS}
     for name, value in document.items():  # in a usual file, half of the values are null
-        if value is not None and name in FIELDS and FIELDS[name].accepts(value):
-            values[name] = _normal(name, value)
+        if value is not None and name in FIELDS:
+            if name in TIMES:
+                values[name] = read_time(value)
+            elif FIELDS[name].accepts(value):
+                values[name] = _normal(name, value)
     for name, noted in READ_AS.items():
         if values[name] is None:
             at = document.get(noted)

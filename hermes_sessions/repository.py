@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 
-from . import changes, fields, messages, search
+from . import changes, fields, formats, messages, search
 from .agent import Agent
 from .config import Config, check_path, resolve
 from .home import READS, RETENTION_SECONDS, OpenHome, existing, trash_limit
@@ -250,10 +250,7 @@ class SessionRepository:
         return self._home.messages(session_id, before, limit)
 
     def segments(self, session_id: str) -> Sequence[str]:
-        """Return the ids of the agent's segments of a session's conversation, oldest first.
-
-        Empty if it has fewer than two segments, or if neither an agent nor its file knows them.
-        """
+        """Return the ids of the agent's segments of a conversation, oldest first; none for fewer than two."""
         return self._home.segments(fields.check_bindable("session_id", session_id))
 
     def export(self, session_id: str, format: ExportFormat = "json", *, redact: bool = True) -> str:
@@ -288,14 +285,16 @@ class SessionRepository:
         return changes.new_session(self._home.store, self._home.checked_metadata(given | metadata))
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
-        """Store a JSON export as a new session with a new id; raise `InvalidValue`, `StorageError`.
+        """Store an exported conversation as a session with a new id; raise `InvalidValue`, `StorageError`.
 
-        A missing time becomes the current time. An interrupted turn stays interrupted.
+        `doc` is an export of the web UI, of this library or of the agent. A missing time becomes the current
+        time. An interrupted turn stays interrupted.
         """
-        document = fields.check_document(doc)
-        fields.check_messages(document.get("messages"))
-        fields.check_messages(document.get("tool_calls") or [], "tool_calls")
-        return changes.import_document(self._home.store, document)
+        return changes.import_documents(self._home.store, [formats.as_document(doc)])[0]
+
+    def import_export(self, content: bytes) -> Sequence[Session]:
+        """Store all conversations of an exported file as `import_document` does; none if one is refused."""
+        return changes.import_documents(self._home.store, formats.read_documents(content))
 
     def fork(self, session_id: str, *, keep: int | None = None, title: str | None = None) -> Session:
         """Store a new session with the first `keep` messages of another (None: all), which is its parent.

@@ -359,6 +359,7 @@ class FindingKind(StrEnum):
     WRONG_MIRROR = "wrong mirror"
     WRONG_COUNT_IN_FILE = "wrong count in the file"
     ID_DIFFERS = "id differs"
+    UNREADABLE_TIME = "unreadable time"
     DEBRIS = "debris"
     UNSEEN_VERSION = "unseen version"
     UNSEEN_PROJECTS = "unseen projects"

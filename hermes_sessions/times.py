@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from .errors import InvalidValue
-from .fields import is_number
+from .fields import is_unreadable_time, read_time
 
 _UNITS = (
     (31_557_600, "year"),
@@ -18,15 +18,21 @@ _UNITS = (
     (3_600, "hour"),
     (60, "minute"),
 )
+SENT_AT_KEYS = ("_ts", "timestamp")  # of a message; the first that says wins
 
 
 def sent_at(message: Mapping[str, Any]) -> float | None:
     """Return when a message was sent, in seconds since the epoch; None if it does not say."""
-    for name in ("_ts", "timestamp"):
-        value = message.get(name)
-        if value and is_number(value):
-            return float(value)
+    for name in SENT_AT_KEYS:
+        at = read_time(message.get(name))
+        if at:
+            return at
     return None
+
+
+def has_unreadable_time(message: object) -> bool:
+    """Whether a message states when it was sent in a form that means no time."""
+    return isinstance(message, dict) and any(is_unreadable_time(message.get(name)) for name in SENT_AT_KEYS)
 
 
 def last_message_at(messages: Iterable[Any]) -> float | None:

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -55,6 +56,7 @@ CALLS: dict[str, Call] = {
     "export": lambda sessions, one: sessions.export(one, "markdown"),
     "new": lambda sessions, _: sessions.new(title="new"),
     "import_document": lambda sessions, _: sessions.import_document({"messages": turns(2)}),
+    "import_export": lambda sessions, _: sessions.import_export(json.dumps({"messages": turns(2)}).encode()),
     "fork": lambda sessions, one: sessions.fork(one, keep=1),
     "duplicate": lambda sessions, one: sessions.duplicate(one),
     "import_agent_session": lambda sessions, _: sessions.import_agent_session("lone"),
@@ -362,6 +364,7 @@ def argument_calls(sessions: SessionRepository, value: Any) -> Iterator[Callable
     yield lambda one: sessions.append(one, [{"role": "user", "content": "x", "zz": value}])
     yield lambda one: sessions.append(one, [], tool_calls=[{"assistant_msg_idx": value}])
     yield lambda _: sessions.import_document({"messages": value, "title": value, "zz": value})
+    yield lambda _: sessions.import_export(value)
     yield lambda one: sessions.update(one, zz=value)
     yield lambda one: sessions.update(one, model=value)
     yield lambda _: sessions.new(title=value)

@@ -307,7 +307,8 @@ def test_a_wrong_page_of_messages_is_named(sessions: SessionRepository, wrong: d
         ([message(at=None)], 50),
         ([message(at=None, _ts=7, timestamp=3)], 7),
         ([message(at=None, _ts=0, timestamp=3)], 3),
-        ([message(at=None, timestamp="9")], 50),
+        ([message(at=None, timestamp="9")], 9),
+        ([message(at=None, timestamp="nine")], 50),
         ([message(at=None, timestamp=True)], 50),
         (["text", None, 3], 50),
         ([], 50),
@@ -567,15 +568,16 @@ def test_an_export_imports_as_a_new_session_with_the_same_content(sample: Path) 
 @pytest.mark.parametrize(
     ("doc", "named"),
     [
-        ([], "document"),
-        ("{}", "document"),
-        ({1: 2}, "document"),
+        ([], "JSON object"),
+        ("{}", "JSON object"),
+        ({1: 2}, "JSON object"),
         ({}, "messages"),
         ({"messages": {}}, "messages"),
-        ({"messages": ["text"]}, r"messages\[0\]"),
+        ({"messages": ["text"]}, "messages have no role"),
+        ({"messages": ["text"], "session_id": "s"}, r"messages\[0\]"),
         ({"messages": [], "tool_calls": "x"}, "tool_calls"),
         ({"messages": [], "title": 5}, "title"),
-        ({"messages": [], "pinned": 1}, "pinned"),
+        ({"messages": [], "pinned": 2}, "pinned"),
         ({"messages": [], "created_at": "yesterday"}, "created_at"),
     ],
 )
@@ -1047,6 +1049,23 @@ def test_any_sequence_of_writes_keeps_what_json_reads(
     written = sessions.summary("one")
     sessions.rebuild()
     assert sessions.summary("one") == written
+
+
+@pytest.mark.parametrize(
+    "form", ["2025-06-01T12:00:00Z", "1748779200", 1_748_779_200_000, 1_748_779_200_000_000]
+)
+def test_a_time_in_another_form_is_read_and_keeps_its_form(sessions: SessionRepository, form: Any) -> None:
+    write_document(sessions, "newer", title="newer", updated_at=1_748_779_201, messages=[message(at=None)])
+    sent = {**message("hello"), "timestamp": form}
+    path = write_document(sessions, "one", title="t", created_at=form, updated_at=form, messages=[sent])
+    write_document(sessions, "older", title="older", updated_at=1_748_779_199, messages=[message(at=None)])
+    assert [each.session_id for each in sessions.list()] == ["newer", "one", "older"]
+    for found in (sessions.summary("one"), sessions.get("one")):
+        assert (found.created_at, found.updated_at, found.last_message_at) == (1_748_779_200,) * 3
+    sessions.save(replace(sessions.get("one"), title="renamed"), touch=False)
+    said = json.loads(path.read_bytes())
+    assert (said["created_at"], said["updated_at"], said["messages"][0]["timestamp"]) == (form,) * 3
+    assert {finding.session_id for finding in sessions.check(deep=True)} <= {None}
 
 
 ODD_TIMES = ["yesterday", None, -1, True, [2026], {"at": 1}, float("nan"), 10**400]

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from hermes_sessions.errors import InvalidValue
-from hermes_sessions.times import ago, local_minute, parse_time
+from hermes_sessions.fields import read_time
+from hermes_sessions.times import ago, has_unreadable_time, local_minute, parse_time, sent_at
 
 NOW = 1_777_000_000
 
@@ -61,3 +62,71 @@ def test_a_date_that_is_typed(text: str, when: datetime) -> None:
 def test_a_text_that_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue, match="is not a date"):
         parse_time(text)
+
+
+# ---- times in files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (1_777_000_000, 1_777_000_000),
+        (1_777_000_000.5, 1_777_000_000.5),
+        (1_777_000_000_500, 1_777_000_000.5),
+        (1_777_000_000_500_000, 1_777_000_000.5),
+        (1_777_000_000_500_000_000, 1_777_000_000.5),
+        (100_000_000_000, 100_000_000_000),
+        ("1777000000", 1_777_000_000),
+        (" 1777000000.25 ", 1_777_000_000.25),
+        ("1777000000500", 1_777_000_000.5),
+        ("2026-04-24T03:06:40Z", 1_777_000_000),
+        ("2026-04-24T05:06:40+02:00", 1_777_000_000),
+        ("2026-04-24 03:06:40.500000+00:00", 1_777_000_000.5),
+        ("2026-04-24", datetime(2026, 4, 24).astimezone().timestamp()),
+        (0, 0),
+    ],
+)
+def test_a_time_of_a_file(value: object, seconds: float) -> None:
+    assert read_time(value) == pytest.approx(seconds, abs=1e-3)
+
+
+NO_TIMES: list[object] = [
+    *("", "soon", "1e9", "-5", "nan", "\u0661" * 10, "9" * 5000, "0001-01-01"),
+    *(None, True, -1, float("nan"), float("inf"), [], {}, 2**70),
+]
+
+
+@pytest.mark.parametrize("value", NO_TIMES, ids=repr)
+def test_no_time_of_a_file(value: object) -> None:
+    assert read_time(value) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "at"),
+    [
+        ({"timestamp": "2026-04-24T03:06:40Z"}, 1_777_000_000),
+        ({"timestamp": 1_777_000_000_000}, 1_777_000_000),
+        ({"_ts": "1777000000", "timestamp": 5}, 1_777_000_000),
+        ({"_ts": "soon", "timestamp": 5}, 5),
+        ({"_ts": 0, "timestamp": ""}, None),
+        ({}, None),
+    ],
+)
+def test_when_a_message_was_sent(message: dict[str, object], at: float | None) -> None:
+    assert sent_at(message) == at
+
+
+@pytest.mark.parametrize(
+    ("message", "is_unreadable"),
+    [
+        ({"timestamp": "soon"}, True),
+        ({"_ts": 5, "timestamp": "soon"}, True),
+        ({"_ts": [5]}, True),
+        ({"_ts": None, "timestamp": 0}, False),
+        ({"timestamp": "2026-04-24"}, False),
+        ({}, False),
+        ("no message", False),
+    ],
+)
+def test_a_message_with_an_unreadable_time(message: object, is_unreadable: bool) -> None:
+    assert has_unreadable_time(message) == is_unreadable

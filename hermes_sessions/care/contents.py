@@ -1,6 +1,6 @@
 """The contents of session files, each read once: what is wrong in them, for `check` and `repair`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from operator import eq
@@ -13,6 +13,7 @@ from ..index import Indexed, database, rows
 from ..model import Stored, Summary
 from ..results import Finding, FindingKind
 from ..sidecars import Loaded, load, outline_of, reading
+from ..times import has_unreadable_time
 
 REBUILD, REPAIR = "hermes-sessions rebuild", "hermes-sessions repair --apply"
 
@@ -69,9 +70,10 @@ class Contents:
             yield from _row_findings(session_id, columns, expected.summary.message_count)
 
     def _examine(self, loaded: Loaded) -> None:
-        session_id, count = loaded.session_id, reading.session(loaded).message_count
+        messages = reading.session(loaded).messages
+        session_id, count = loaded.session_id, len(messages)
         self._counts[session_id] = count
-        self.findings.extend(_findings(loaded, count))
+        self.findings.extend(_findings(loaded, messages))
         expected, right_marks = Indexed(*reading.summary(outline_of(loaded)), draft=False), list[bytes]()
 
         def marks_hold(packed: bytes) -> bool:
@@ -96,8 +98,8 @@ def _row_findings(session_id: str, wrong: Mapping[str, Any], count: int) -> Iter
         yield Finding(FindingKind.WRONG_ROW, session_id, meaning, f"`{REPAIR}` reads the file again")
 
 
-def _findings(loaded: Loaded, count: int) -> Iterator[Finding]:
-    stated = reading.stated(loaded)
+def _findings(loaded: Loaded, messages: Sequence[Any]) -> Iterator[Finding]:
+    stated, count = reading.stated(loaded), len(messages)
     if stated.message_count not in (None, count):
         yield Finding(
             FindingKind.WRONG_COUNT_IN_FILE,
@@ -112,3 +114,20 @@ def _findings(loaded: Loaded, count: int) -> Iterator[Finding]:
             f"the file says that it is session {stated.session_id}",
             "rename the file, or correct its session_id",
         )
+    unreadable = [*stated.unreadable_times, *_messages_without(messages)]
+    if unreadable:
+        yield Finding(
+            FindingKind.UNREADABLE_TIME,
+            loaded.session_id,
+            f"it states no time that can be read: {', '.join(unreadable)}",
+            "write seconds since the epoch, or a date and time as in 2026-01-31T09:30:00Z",
+            note=True,
+        )
+
+
+def _messages_without(messages: Sequence[Any]) -> list[str]:
+    """Return the words for the messages whose time cannot be read."""
+    indexes = [index for index, message in enumerate(messages) if has_unreadable_time(message)]
+    if not indexes:
+        return []
+    return [f"message {indexes[0]}" + (f" and {len(indexes) - 1} more" if len(indexes) > 1 else "")]

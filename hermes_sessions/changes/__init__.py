@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         refuse_agent_session,
     )
     from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
-    from .create import duplicate_session, fork_session, import_document, new_session
+    from .create import duplicate_session, fork_session, import_documents, new_session
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
     from .pages import read_message, read_page
     from .projects import Projects
@@ -35,7 +35,7 @@ __all__ = [
     "find_leftovers",
     "fork_session",
     "import_agent_session",
-    "import_document",
+    "import_documents",
     "new_session",
     "read_message",
     "read_page",
@@ -52,7 +52,7 @@ __all__ = [
 _NAMES = {
     "adopting": "agent_share delete_everywhere delete_here import_agent_session refuse_agent_session",
     "change": "append_messages clear_session remove_last_turn truncate_session update_session",
-    "create": "duplicate_session fork_session import_document new_session",
+    "create": "duplicate_session fork_session import_documents new_session",
     "leftovers": "Leftovers find_leftovers settle_leftovers",
     "pages": "read_message read_page",
     "projects": "Projects",

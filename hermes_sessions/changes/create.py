@@ -2,11 +2,11 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..fields import FIELDS, clean_title, other_keys, read_metadata, suffixed_title
+from ..fields import FIELDS, check_messages, clean_title, other_keys, read_metadata, suffixed_title
 from ..model import Session, Summary
 from ..origins import COPIED, NOT_COPIED
 from ..settings import last_workspace
@@ -44,13 +44,25 @@ def new_session(store: Store, metadata: Mapping[str, Any]) -> Session:
     return store_new(store, Session(**known, extra=other_keys(values)))
 
 
-def import_document(store: Store, document: Mapping[str, Any]) -> Session:
-    """Write an exported session, whose lists were checked, as a new one with a new id."""
+def import_documents(store: Store, documents: Sequence[Mapping[str, Any]]) -> list[Session]:
+    """Write exported sessions as new ones with new ids, all of them checked before the first is written."""
+    sessions = [_session_of(document) for document in documents]
+    return [
+        _write_imported(store, session, document.get("session_id"))
+        for session, document in zip(sessions, documents, strict=True)
+    ]
+
+
+def _session_of(document: Mapping[str, Any]) -> Session:
     values = checked_metadata({name: document[name] for name in FIELDS if document.get(name) is not None})
     known = read_metadata(_new_id(), values, time.time())
-    messages, tool_calls = (list(document.get(name) or ()) for name in ("messages", "tool_calls"))
-    session = Session(**known, extra=other_keys(document), messages=messages, tool_calls=tool_calls)
-    copied = exported_from(store, session, document.get("session_id"))
+    messages = check_messages(document.get("messages"))
+    tool_calls = check_messages(document.get("tool_calls") or [], "tool_calls")
+    return Session(**known, extra=other_keys(document), messages=messages, tool_calls=tool_calls)
+
+
+def _write_imported(store: Store, session: Session, exported_id: object) -> Session:
+    copied = exported_from(store, session, exported_id)
     extra = {name: value for name, value in session.extra.items() if name != COPIED}
     extra |= {} if copied is None else {COPIED: copied._asdict()}
     return write_new(store, replace(session, extra=extra))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, get_args
 
 import click
 
-from .. import json_text, modes
-from ..errors import Unreadable, storing
+from .. import modes
+from ..errors import storing
 from ..messages import mask_all
 from ..results import ExportFormat
 from .base import apply_to_each, exit_with, id_argument, json_option, redact_option
@@ -54,16 +55,20 @@ def export(
 @json_option
 @click.pass_obj
 def import_files(home: SelectedHome, files: Sequence[IO[bytes]], as_json: bool) -> None:
-    """Store JSON exports as new sessions.
+    """Store exported conversations as new sessions.
 
-    Each gets a new id. A FILE named - is standard input.
+    Reads the JSON exports of the web UI and of hermes-sessions, and what the agent's `hermes sessions export`
+    writes: one conversation, a list, or one in each line. Each gets a new id. A FILE named - is standard
+    input.
     """
     with home.open(create=True) as sessions:
         imported, failed = apply_to_each(files, file_name, partial(import_file, sessions))
     text = "\n".join(
-        f"{name}: {entry['session_id']} {visible(entry['title'])}" for name, entry in imported.items()
+        f"{name}: {entry['session_id']} {visible(entry['title'])}"
+        for name, entries in imported.items()
+        for entry in entries
     )
-    report({"imported": list(imported.values()), "failed": failed}, text, as_json)
+    report({"imported": list(chain.from_iterable(imported.values())), "failed": failed}, text, as_json)
     exit_with(failed)
 
 
@@ -72,11 +77,6 @@ def file_name(file: IO[bytes]) -> str:
     return str(getattr(file, "name", "-"))
 
 
-def import_file(sessions: SessionRepository, file: IO[bytes]) -> dict[str, Any]:
-    """Store one JSON export and return its list entry."""
-    try:
-        document = json_text.decode(file.read())
-    except json_text.Malformed as error:
-        raise Unreadable(Path(file_name(file)), str(error)) from error
-    entry: dict[str, Any] = mask_all(sessions.import_document(document).summary().as_dict())
-    return entry
+def import_file(sessions: SessionRepository, file: IO[bytes]) -> list[dict[str, Any]]:
+    """Store the conversations of one file and return their list entries."""
+    return [mask_all(session.summary().as_dict()) for session in sessions.import_export(file.read())]

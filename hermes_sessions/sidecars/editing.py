@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from .. import files, json_text, modes
 from ..errors import Conflict, InvalidValue, Unreadable, storing
-from ..fields import READ_AS, is_time
+from ..fields import READ_AS, read_time
 from ..files import Replaced
 from ..messages import message_of_card
 from ..model import FolderTimes, Metadata, Session, Signature, Stored
@@ -246,10 +246,10 @@ def encoded(values: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def unstated_times(source: Outline, session: Metadata, names: Collection[str]) -> dict[str, float]:
-    """Return what to note in a file of the times, other than `names`, that it does not state as numbers.
+    """Return what to note in a file of the times, other than `names`, that it does not state.
 
-    They were taken from the file's modification time, which a write changes. A time that the file states in
-    another way, such as in words, keeps its text: how it was read is noted under another key.
+    They were taken from the file's modification time, which a write changes. A value that means no time, such
+    as a word, keeps its text: how it was read is noted under another key.
     """
     unstated = {}
     for name, noted_as in READ_AS.items():
@@ -258,7 +258,7 @@ def unstated_times(source: Outline, session: Metadata, names: Collection[str]) -
         member = document.find(source.members, name)
         if member is None:
             unstated[name] = getattr(session, name)
-        elif noted_as not in session.extra and not is_time(source.value(member)):
+        elif noted_as not in session.extra and read_time(source.value(member)) is None:
             unstated[noted_as] = getattr(session, name)
     return unstated
 

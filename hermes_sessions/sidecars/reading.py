@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .. import files
 from ..errors import NotFound, Unreadable, storing
-from ..fields import FIELDS, other_keys, read_metadata
+from ..fields import FIELDS, TIMES, is_unreadable_time, other_keys, read_metadata
 from ..json_text import Malformed, decode
 from ..messages import Message, RawMessage, cards_by_message, read_message
 from ..model import Session, Signature, Stored, Summary
@@ -41,21 +41,26 @@ def session(loaded: Loaded) -> Session:
     )
 
 
+STATED = {"session_id", "message_count", *TIMES}
+
+
 class Stated(NamedTuple):
-    """The id and the count of messages that a file states beside its messages, None for none."""
+    """What a file states beside its messages: its id, their number, and which times cannot be read."""
 
     session_id: str | None
     message_count: int | None
+    unreadable_times: Sequence[str]
 
 
 def stated(loaded: Loaded) -> Stated:
     """Return what a file states of itself, which need not be true."""
-    wanted = (member for member in loaded.members if member.key in Stated._fields)
+    wanted = (member for member in loaded.members if member.key in STATED)
     values = _values(loaded.path, partial(_view, loaded.data), wanted)
-    session_id, count = (values.get(name) for name in Stated._fields)
+    session_id, count = (values.get(name) for name in ("session_id", "message_count"))
     return Stated(
         session_id if isinstance(session_id, str) else None,
         count if isinstance(count, int) and not isinstance(count, bool) else None,
+        [name for name in values if name in TIMES and is_unreadable_time(values[name])],
     )
 
 

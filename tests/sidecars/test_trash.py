@@ -255,6 +255,13 @@ def say_another_count(sessions: SessionRepository) -> None:
     sessions.sync()
 
 
+def say_no_time(sessions: SessionRepository) -> None:
+    """Let the file state its creation, and a message when it was sent, in words."""
+    messages = [*turns(2), {**message("third"), "timestamp": "soon"}]
+    write_document(sessions, "s", title="t", created_at="last week", messages=messages)
+    sessions.list()
+
+
 def say_another_id(sessions: SessionRepository) -> None:
     """Make the file say another id."""
     write(sessions, "s", '{"session_id": "t", "messages": []}')
@@ -327,6 +334,7 @@ WRONG: dict[str, tuple[Callable[[SessionRepository], None], bool, bool]] = {
     "wrong count in the index": (forget_count, True, True),
     "wrong count in the file": (say_another_count, True, False),
     "id differs": (say_another_id, True, False),
+    "unreadable time": (say_no_time, True, False),
     "debris": (leave_debris, False, True),
     "copy in the trash": (copy_to_trash, False, True),
     "rescued version": (rescue, False, False),

@@ -504,7 +504,8 @@ def test_retry_and_undo(sessions: SessionRepository, client: FlaskClient) -> Non
     [
         ({}, "messages"),
         ({"messages": "text"}, "messages"),
-        ({"messages": ["text"]}, "messages[0]"),
+        ({"messages": ["text"]}, "messages have no role"),
+        ({"messages": ["text"], "session_id": "s"}, "messages[0]"),
         ({"messages": [], "tool_calls": {"a": 1}}, "tool_calls"),
         ({"messages": [message()], "title": 7}, "title"),
         ({"messages": [message()], "pinned": "yes"}, "pinned"),

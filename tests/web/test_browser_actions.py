@@ -234,7 +234,7 @@ def test_importing_a_file_that_is_not_a_conversation_is_refused(refused: Page, t
     refused.goto("/import")
     refused.get_by_label("File", exact=True).set_input_files(file)
     refused.get_by_role("button", name="Import").click()
-    expect(refused.locator(".toast.bad")).to_contain_text("This file is not an exported conversation")
+    expect(refused.locator(".toast.bad")).to_contain_text("Accepted are the JSON exports")
 
 
 def test_a_conflict_offers_to_reload(refused: Page, home: Path) -> None:

@@ -1,10 +1,7 @@
 """Importing a conversation from an exported file."""
 
-from typing import Any
-
 from flask import Blueprint, Response, request
 
-from hermes_sessions import json_text
 from hermes_sessions.errors import InvalidValue
 
 from ..request_context import sessions
@@ -21,19 +18,11 @@ def show() -> Response:
 
 @blueprint.post("/import")
 def import_file() -> Response:
-    """Store the form's file, a JSON export, as a new conversation and show it."""
+    """Store the conversations of the form's file and show it, or the list if there are several."""
     file = request.files.get("file")
     if file is None or not file.filename:
         raise InvalidValue("Choose a file to import.")
-    session = sessions().import_document(_document(file.stream.read()))
-    return rendering.see_other(links.session_link(session.session_id, done="import"))
-
-
-def _document(content: bytes) -> dict[str, Any]:
-    try:
-        document = json_text.decode(content)
-    except json_text.Malformed:
-        document = None
-    if not isinstance(document, dict):
-        raise InvalidValue("This file is not an exported conversation: it does not contain a JSON object.")
-    return document
+    imported = sessions().import_export(file.stream.read())
+    if len(imported) > 1:
+        return rendering.see_other(links.list_link(done="import-many"))
+    return rendering.see_other(links.session_link(imported[0].session_id, done="import"))

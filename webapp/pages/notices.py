@@ -11,6 +11,7 @@ NOTICES = {
     "move": "Moved.",
     "duplicate": "Duplicated. You are viewing the copy.",
     "import": "Imported.",
+    "import-many": "Imported. The new conversations are in the list.",
     "fork": "Forked. You are viewing the new conversation.",
     "truncate": "Messages removed.",
     "undo": "Last turn removed.",
