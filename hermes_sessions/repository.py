@@ -364,10 +364,11 @@ class SessionRepository:
         with self._home.web_ui_only(session_id) as store:
             return changes.truncate_session(store, session_id, keep)
 
-    def clear(self, session_id: str) -> Summary:
-        """Remove all messages and what belongs to them, and keep a backup; raises as `update`."""
+    def clear(self, session_id: str, **metadata: Any) -> Summary:
+        """Remove all messages and what belongs to them, set metadata, keep a backup; raises as `update`."""
+        values = self._home.checked_metadata(metadata)
         with self._home.web_ui_only(session_id) as store:
-            return changes.clear_session(store, session_id)
+            return changes.clear_session(store, session_id, values)
 
     def undo(self, session_id: str) -> Removed:
         """Remove the last message of the user and all that follow it, and keep a backup.

@@ -743,6 +743,21 @@ def test_clear_empties_the_transcript_and_keeps_the_rest(sessions: SessionReposi
     assert sessions.count() == 1
 
 
+@pytest.mark.parametrize(("title", "is_manual"), [("New", True), ("Untitled", False), (" ", False)])
+@pytest.mark.parametrize("verb", ["update", "clear"])
+def test_a_title_that_somebody_gave_is_marked_where_the_web_ui_marks_it(
+    sessions: SessionRepository, verb: str, title: str, is_manual: bool
+) -> None:
+    marks = {"manual_title": not is_manual, "llm_title_generated": True}
+    write_document(sessions, "marked", title="Old", messages=turns(2), **marks)
+    write_document(sessions, "plain", title="Old", messages=turns(2))
+    for name in ("marked", "plain"):
+        getattr(sessions, verb)(name, title=title)
+    assert sessions.get("marked").extra == {"manual_title": is_manual, "llm_title_generated": False}
+    assert sessions.get("plain").extra == {}
+    assert sessions.summary("marked").extra == sessions.get("marked").extra
+
+
 @pytest.mark.parametrize("keep", [0, 1, 2, 3])
 def test_tool_calls_go_with_their_messages(sessions: SessionRepository, keep: int) -> None:
     cards: list[dict[str, Any]] = [{"assistant_msg_idx": 0}, {"name": "loose"}, {"assistant_msg_idx": 2}]

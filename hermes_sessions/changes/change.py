@@ -4,10 +4,11 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import InvalidValue, ReadOnly
-from ..fields import READ_AS
+from ..fields import READ_AS, UNTITLED
 from ..index import Indexed
 from ..messages import cards_by_message, message_text
 from ..model import Metadata, Summary
@@ -19,6 +20,7 @@ from .create import store_new
 from .store import Store, session_without_messages
 
 BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
 
 
@@ -52,6 +54,7 @@ def _change(store: Store, row: Indexed, update: _Update) -> Summary:
     """Apply an update to the version of a session that `row` was made from."""
     refuse_read_only(row.summary, update.values, transcript=bool(update.lists))
     derived: dict[str, Any] = {"updated_at": time.time()} if update.touch else {}
+    derived |= _title_origin(row.summary, update.values)
     if row.draft:
         return _change_draft(store, row, {**update.values, **derived}, update.lists)
     messages = update.lists.get("messages", ())
@@ -70,6 +73,17 @@ def _unchanged_messages(summary: Summary, lists: Mapping[str, Sequence[Any]]) ->
     """Return how many messages an append leaves as they are for a search; None if it adds calls to some."""
     cards = cards_by_message(lists.get("tool_calls", ()))
     return None if any(index < summary.message_count for index in cards) else summary.message_count
+
+
+def _title_origin(summary: Summary, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys by which a later web UI knows whose title it is, where the file has them.
+
+    It may replace a title that nobody chose, such as `Untitled`, by one of its own.
+    """
+    if "title" not in values:
+        return {}
+    origin = {"manual_title": values["title"] != UNTITLED, "llm_title_generated": False}
+    return {name: value for name, value in origin.items() if name in summary.extra and name not in values}
 
 
 def refuse_read_only(session: Metadata, names: Collection[str], *, transcript: bool) -> None:
@@ -100,9 +114,17 @@ def truncate_session(store: Store, session_id: str, keep: int) -> Summary:
     return store.change(session_id, lambda row: _shorten(store, row, keep))
 
 
-def clear_session(store: Store, session_id: str) -> Summary:
-    """Remove every message and what belongs to them, and keep the file before as a backup."""
-    return store.change(session_id, lambda row: _shorten(store, row, 0, BELONGING_TO_MESSAGES))
+def clear_session(store: Store, session_id: str, values: Mapping[str, Any]) -> Summary:
+    """Remove every message and what belongs to them, set checked metadata, and keep a backup."""
+    return store.change(session_id, lambda row: _clear(store, row, values))
+
+
+def _clear(store: Store, row: Indexed, values: Mapping[str, Any]) -> Summary:
+    if row.summary.message_count:
+        return _shorten(store, row, 0, values, BELONGING_TO_MESSAGES)
+    if all(getattr(row.summary, name, None) == value for name, value in values.items()):
+        return row.summary
+    return _change(store, row, _Update(values, editing.encoded(values), {}, touch=True))
 
 
 def remove_last_turn(store: Store, session_id: str) -> Removed:
@@ -110,11 +132,14 @@ def remove_last_turn(store: Store, session_id: str) -> Removed:
     return store.change(session_id, lambda row: _remove_last_turn(store, row))
 
 
-def _shorten(store: Store, row: Indexed, keep: int, emptied: Collection[str] = ()) -> Summary:
-    """Keep the first `keep` messages, and empty these lists where the file has them."""
+def _shorten(
+    store: Store, row: Indexed, keep: int, values: Mapping[str, Any] = NOTHING, emptied: Collection[str] = ()
+) -> Summary:
+    """Keep the first `keep` messages, set checked metadata, and empty these lists where the file has them."""
     if keep >= row.summary.message_count:
         return row.summary
-    derived = {"message_count": keep, "updated_at": time.time()}
+    derived = {**values, **_title_origin(row.summary, values)}
+    derived |= {"message_count": keep, "updated_at": time.time()}
     refuse_read_only(row.summary, derived, transcript=True)
     row = store.with_marks(row)
     with _opened(store, row, {*derived, *emptied, *READ_AS, "tool_calls"}) as source:

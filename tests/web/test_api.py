@@ -422,6 +422,7 @@ def test_update_changes_only_the_fields_that_are_sent(
     body = {"session_id": session_id, "workspace": str(tmp_path), "model_provider": None}
     session = reply(client.post("/api/session/update", json=body))["session"]
     assert (session["workspace"], session["model_provider"]) == (str(tmp_path.resolve()), None)
+    assert session["messages"] == turns(4)
 
 
 @pytest.mark.parametrize(("name", "field"), [("pin", "pinned"), ("archive", "archived")])
@@ -469,11 +470,43 @@ def test_delete_moves_to_the_trash_and_succeeds_for_a_deleted_session(
     error(client.post("/api/session/delete", json={"session_id": "../x"}), 400)
 
 
-def test_truncate_and_clear(sessions: SessionRepository, client: FlaskClient) -> None:
-    body = {"session_id": started(sessions, 6)}
-    for name, more, left in (("truncate", {"keep_count": 4}, 4), ("clear", {}, 0)):
-        answer = reply(client.post(f"/api/session/{name}", json={**body, **more}))
-        assert (answer["ok"], answer["session"]["message_count"]) == (True, left)
+@pytest.mark.parametrize(("keep", "left"), [(4, 4), ("4", 4), (0, 0), ("0", 0), (9, 6)])
+def test_truncate(sessions: SessionRepository, client: FlaskClient, keep: int | str, left: int) -> None:
+    session_id = started(sessions, 6, title="Trip")
+    answer = reply(client.post("/api/session/truncate", json={"session_id": session_id, "keep_count": keep}))
+    assert (answer["ok"], answer["session"]["title"]) == (True, "Trip")
+    assert answer["session"]["messages"] == turns(6)[:left]
+    assert sessions.get(session_id).messages == turns(6)[:left]
+
+
+def test_clear_also_removes_the_title(sessions: SessionRepository, client: FlaskClient) -> None:
+    calls = [{"name": "ls", "assistant_msg_idx": 1}]
+    document = {"title": "Trip", "messages": turns(4), "tool_calls": calls, "manual_title": True}
+    write_document(sessions, "one", **document)
+
+    answer = reply(client.post("/api/session/clear", json={"session_id": "one"}))
+    assert (answer["ok"], answer["session"]["title"], answer["session"]["message_count"]) == (
+        (True, "Untitled", 0)
+    )
+    cleared = json.loads((folder_of(sessions) / "one.json").read_bytes())
+    assert {name: cleared[name] for name in document} == {
+        "title": "Untitled",
+        "messages": [],
+        "tool_calls": [],
+        "manual_title": False,
+    }
+    assert sessions.restore("one").title == "Trip"
+    restored = sessions.get("one")
+    assert (restored.messages, restored.tool_calls, restored.extra["manual_title"]) == (turns(4), calls, True)
+
+
+def test_clear_of_a_session_without_messages_removes_its_title(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    write_document(sessions, "named", title="Named", messages=[])
+    for _ in range(2):
+        session = reply(client.post("/api/session/clear", json={"session_id": "named"}))["session"]
+        assert session["title"] == sessions.summary("named").title == "Untitled"
 
 
 def test_branch_and_duplicate(sessions: SessionRepository, client: FlaskClient) -> None:
@@ -486,8 +519,21 @@ def test_branch_and_duplicate(sessions: SessionRepository, client: FlaskClient) 
     named = reply(client.post("/api/session/branch", json=body))
     assert named["title"] == "Other"
     assert sessions.summary(named["session_id"]).message_count == 6
+    named = reply(client.post("/api/session/branch", json={"session_id": origin, "keep_count": "2"}))
+    assert sessions.summary(named["session_id"]).message_count == 2
     copy = reply(client.post("/api/session/duplicate", json={"session_id": origin}))["session"]
     assert (copy["title"], copy["pinned"], copy["message_count"]) == ("Trip (copy)", False, 6)
+    assert copy["messages"] == turns(6)
+
+
+def test_an_import_is_answered_with_its_messages(sessions: SessionRepository, client: FlaskClient) -> None:
+    body = {"session_id": "elsewhere", "title": "Brought", "messages": turns(2), "pinned": True}
+    answer = reply(client.post("/api/session/import", json=body))
+    session = answer["session"]
+    assert (answer["ok"], session["title"], session["pinned"]) == (True, "Brought", True)
+    assert session["messages"] == turns(2)
+    assert session["session_id"] != "elsewhere"
+    assert sessions.get(session["session_id"]).messages == turns(2)
 
 
 def test_retry_and_undo(sessions: SessionRepository, client: FlaskClient) -> None:
@@ -496,7 +542,14 @@ def test_retry_and_undo(sessions: SessionRepository, client: FlaskClient) -> Non
     assert answer == {"ok": True, "last_user_text": "message 2", "removed_count": 2}
     answer = reply(client.post("/api/session/undo", json=body))
     assert answer == {"ok": True, "removed_count": 2, "removed_preview": "message 0"}
-    assert "no user message" in error(client.post("/api/session/undo", json=body), 400)
+    before = snapshot(sessions)
+    assert reply(client.post("/api/session/undo", json=body)) == {"error": "Nothing to undo."}
+    answer = reply(client.post("/api/session/retry", json=body))
+    assert answer == {"error": "No previous message to retry."}
+    assert snapshot(sessions) == before
+    for name in ("undo", "retry"):
+        unknown = client.post(f"/api/session/{name}", json={"session_id": "nobody"})
+        assert error(unknown, 404) == "Session not found"
 
 
 @pytest.mark.parametrize(
@@ -574,7 +627,7 @@ MISSING = object()
 NO_ID: Wrong = (MISSING, 7, None, ["a"], {"a": 1}, True, "", "../x", "a" * 129, "a\0b")
 NO_TEXT: Wrong = (7, True, [], {})
 NO_FLAG: Wrong = (1, None, "true", [], {})
-NO_COUNT: Wrong = (-1, 1.5, True, "2", [], 2**63)
+NO_COUNT: Wrong = (-1, 1.5, True, "two", "-1", "1.0", "", "9" * 5000, [], 2**63)
 NO_PROJECT: Wrong = (MISSING, 7, None, True, [])
 ALONE = {"session_id": NO_ID}
 
@@ -627,8 +680,15 @@ def test_a_body_must_be_a_json_object(client: FlaskClient, path: str) -> None:
     for data in ("[]", "7", "null", '"text"', "{", "nonsense", "\xff", '{"a":' * 100_000):
         data_bytes = data.encode("latin-1")
         assert "body" in error(client.post(path, data=data_bytes, content_type="application/json"), 400)
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None):
+        assert "body" in error(client.post(path, data=data_bytes, content_type=None), 400)
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         assert "JSON" in error(client.post(path, data=b"{}", content_type=kind), 415)
+
+
+def test_a_body_of_no_declared_type_is_read_as_json(sessions: SessionRepository, client: FlaskClient) -> None:
+    data = json.dumps({"session_id": started(sessions), "title": "Named"})
+    session = reply(client.post("/api/session/rename", data=data, content_type=None))["session"]
+    assert session["title"] == "Named"
 
 
 def test_unknown_fields_are_ignored(sessions: SessionRepository, client: FlaskClient) -> None:

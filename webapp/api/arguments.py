@@ -24,6 +24,7 @@ class Kind(NamedTuple):
 
     `words` completes "must be ..." in an error, `accepts` tests a JSON value, and `parse` reads a query's
     text; it raises `ValueError`. Of a `lenient` kind, text that cannot be read counts as missing.
+    `parses_body` is whether text in a body is read by `parse` too.
     """
 
     words: str
@@ -31,6 +32,7 @@ class Kind(NamedTuple):
     parse: Callable[[str], Any]
     schema: Schema
     lenient: bool = False
+    parses_body: bool = False
 
 
 class Argument(NamedTuple):
@@ -69,7 +71,8 @@ def _or_null(kind: Kind) -> Kind:
         f"{kind.words}, or null",
         lambda value: value is None or kind.accepts(value),
         kind.parse,
-        {"anyOf": [kind.schema, {"type": "null"}]},
+        {"anyOf": [*kind.schema.get("anyOf", [kind.schema]), {"type": "null"}]},
+        parses_body=kind.parses_body,
     )
 
 
@@ -91,6 +94,10 @@ _WHOLE_NUMBER = Kind(
     parse_whole_number,
     {"type": "integer", "minimum": 0, "maximum": LARGEST_INTEGER},
 )
+# One client keeps the number in an attribute of its page, and sends the attribute's text.
+_COUNT = _WHOLE_NUMBER._replace(
+    schema={"anyOf": [_WHOLE_NUMBER.schema, {"type": "string", "pattern": "^[0-9]{1,18}$"}]}, parses_body=True
+)
 _NUMBER = Kind(
     "a number, 0 or more", _is_number, float, {"type": "number", "minimum": 0, "maximum": LARGEST_INTEGER}
 )
@@ -103,12 +110,14 @@ _NAMES = Kind(
 _OBJECT = Kind("an object", lambda value: isinstance(value, dict), str, {"type": "object"})
 
 SessionId = Annotated[str, "the id of a session"]
+Count = Annotated[int, "a number, also as the text of its digits"]
 Document = Annotated[dict[str, Any], "the whole body"]
 # A number that the web UI's clients send: its own server takes the default for any other text.
 LenientNumber = Annotated[int | None, "a whole number"]
 
 KINDS: Mapping[Any, Kind] = {
     SessionId: _ID,
+    Count: _COUNT,
     Document: _OBJECT,
     str: _TEXT,
     bool: _FLAG,
@@ -119,6 +128,7 @@ KINDS: Mapping[Any, Kind] = {
     str | None: _or_null(_TEXT),
     bool | None: _or_null(_FLAG),
     int | None: _or_null(_WHOLE_NUMBER),
+    Count | None: _or_null(_COUNT),
     float | None: _or_null(_NUMBER),
     list[str] | None: _or_null(_NAMES),
 }
@@ -157,7 +167,12 @@ def read_body(arguments: Mapping[str, Argument]) -> dict[str, Any]:
     body = _json_body()
     if whole := [name for name, argument in arguments.items() if argument.kind is _OBJECT]:
         return dict.fromkeys(whole, body)
-    return _checked(arguments, {name: body[name] for name in arguments if name in body})
+    given = {name: body[name] for name in arguments if name in body}
+    return _checked(arguments, {name: _of_body(name, arguments[name], given[name]) for name in given})
+
+
+def _of_body(name: str, argument: Argument, value: Any) -> Any:
+    return _parsed(name, argument, value) if argument.kind.parses_body and isinstance(value, str) else value
 
 
 def _parsed(name: str, argument: Argument, text: str) -> Any:
@@ -180,13 +195,16 @@ def _checked(arguments: Mapping[str, Argument], values: dict[str, Any]) -> dict[
 
 
 def _json_body() -> dict[str, Any]:
-    """Return the request's JSON object, an empty one if there is no body."""
+    """Return the request's JSON object, an empty one if there is no body.
+
+    A body without a Content-Type is read as JSON: some clients send it like that.
+    """
     data = request.get_data()
     if request.content_length is None and len(data) >= current_app.config["MAX_CONTENT_LENGTH"]:
         abort(413)  # a chunked body, of which Werkzeug reads only the beginning
     if not data:
         return {}
-    if not request.is_json:
+    if request.mimetype and not request.is_json:
         abort(415, "The body must be JSON, with Content-Type application/json.")
     try:
         body = json_text.decode(data)

@@ -1,5 +1,6 @@
 """JSON routes that change one session."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -7,13 +8,16 @@ from typing import Any
 
 from flask import Blueprint
 
-from hermes_sessions.errors import NotFound
+from hermes_sessions.errors import InvalidValue, NotFound
+from hermes_sessions.fields import UNTITLED
+from hermes_sessions.model import Summary
+from hermes_sessions.results import Removed
 
 from .. import actions
 from ..masking import masker
 from ..request_context import sessions
 from . import routing, schemas
-from .arguments import UNCHANGED, Document, SessionId
+from .arguments import UNCHANGED, Count, Document, SessionId
 from .entries import list_entry, whole_session
 
 blueprint = Blueprint("changes", __name__)
@@ -51,11 +55,11 @@ def update_session(
     workspace: str | None = UNCHANGED,
     model: str | None = UNCHANGED,
     model_provider: str | None = UNCHANGED,
-) -> schemas.ChangedSession:
+) -> schemas.ChangedWholeSession:
     """Set the workspace, the model or the model's provider. Fields that are not sent stay as they are."""
     given: dict[str, Any] = {"workspace": workspace, "model": model, "model_provider": model_provider}
     changes = {name: value for name, value in given.items() if value is not UNCHANGED}
-    return {"session": list_entry(sessions().update(session_id, **changes))}
+    return {"session": _with_messages(sessions().update(session_id, **changes))}
 
 
 @post("/api/session/pin")
@@ -104,14 +108,14 @@ def restore_session(session_id: SessionId) -> schemas.SuccessWithSession:
 
 
 @post("/api/session/duplicate")
-def duplicate_session(session_id: SessionId) -> schemas.ChangedSession:
-    """Copy a session and return the copy."""
-    return {"session": list_entry(sessions().duplicate(session_id))}
+def duplicate_session(session_id: SessionId) -> schemas.ChangedWholeSession:
+    """Copy a session and return the copy, whose title ends with " (copy)"."""
+    return {"session": whole_session(sessions().duplicate(session_id))}
 
 
 @post("/api/session/branch")
 def branch_session(
-    session_id: SessionId, keep_count: int | None = None, title: str | None = None
+    session_id: SessionId, keep_count: Count | None = None, title: str | None = None
 ) -> schemas.NewFork:
     """Fork a session: create a new one from its first `keep_count` messages, by default all.
 
@@ -123,9 +127,9 @@ def branch_session(
 
 
 @post("/api/session/import")
-def import_session(document: Document) -> schemas.SuccessWithSession:
+def import_session(document: Document) -> schemas.SuccessWithWholeSession:
     """Store a session that was exported as JSON, as a new session with a new id."""
-    return {"ok": True, "session": list_entry(sessions().import_document(document))}
+    return {"ok": True, "session": whole_session(sessions().import_document(document))}
 
 
 @post("/api/session/import_cli")
@@ -153,26 +157,50 @@ def recover_session(session_id: SessionId) -> schemas.Recovery:
 
 @post("/api/session/clear")
 def clear_session(session_id: SessionId) -> schemas.SuccessWithSession:
-    """Remove all messages of a session. `restore` brings them back."""
-    return {"ok": True, "session": list_entry(sessions().clear(session_id))}
+    """Remove all messages and the title of a session. `restore` brings them back."""
+    return {"ok": True, "session": list_entry(sessions().clear(session_id, title=UNTITLED))}
 
 
 @post("/api/session/truncate")
-def truncate_session(session_id: SessionId, keep_count: int) -> schemas.SuccessWithSession:
+def truncate_session(session_id: SessionId, keep_count: Count) -> schemas.SuccessWithWholeSession:
     """Keep the first `keep_count` messages and remove the rest. `restore` brings them back."""
-    return {"ok": True, "session": list_entry(sessions().truncate(session_id, keep_count))}
+    return {"ok": True, "session": _with_messages(sessions().truncate(session_id, keep_count))}
 
 
 @post("/api/session/retry")
 def retry_turn(session_id: SessionId) -> schemas.RemovedTurn:
-    """Remove the last turn and return the user's text, to send it again. `restore` brings the turn back."""
-    removed = sessions().retry(session_id)
+    """Remove the last turn and return the user's text, to send it again. `restore` brings the turn back.
+
+    If there is no turn to remove, the answer has only an `error`, with the status 200.
+    """
+    removed = _removed_turn(sessions().retry, session_id)
+    if removed is None:
+        return {"error": "No previous message to retry."}
     return {"ok": True, "last_user_text": removed.text, "removed_count": removed.count}
 
 
 @post("/api/session/undo")
 def undo_turn(session_id: SessionId) -> schemas.UndoneTurn:
-    """Remove the last turn: the user's last message and what follows it. `restore` brings it back."""
-    removed = sessions().undo(session_id)
+    """Remove the last turn: the user's last message and what follows it. `restore` brings it back.
+
+    If there is no turn to remove, the answer has only an `error`, with the status 200.
+    """
+    removed = _removed_turn(sessions().undo, session_id)
+    if removed is None:
+        return {"error": "Nothing to undo."}
     shown = replace(removed, text=masker()(removed.text))  # masked before it is cut
     return {"ok": True, "removed_count": removed.count, "removed_preview": shown.preview}
+
+
+def _removed_turn(remove: Callable[[str], Removed], session_id: str) -> Removed | None:
+    """Return what `remove` removed, None if there was nothing to remove, in the words that clients know."""
+    try:
+        return remove(session_id)
+    except InvalidValue:
+        return None
+    except NotFound as error:
+        raise NotFound("Session not found") from error
+
+
+def _with_messages(summary: Summary) -> schemas.WholeSession:
+    return whole_session(sessions().get(summary.session_id))

@@ -201,10 +201,22 @@ class ChangedSession(TypedDict):
     session: SessionEntry
 
 
+class ChangedWholeSession(TypedDict):
+    """The session after the change, with its messages."""
+
+    session: WholeSession
+
+
 class SuccessWithSession(Success):
     """The change was made; the session after it."""
 
     session: SessionEntry
+
+
+class SuccessWithWholeSession(Success):
+    """The change was made; the session after it, with its messages."""
+
+    session: WholeSession
 
 
 class Toolsets(Success):
@@ -228,18 +240,28 @@ class NewFork(TypedDict):
     parent_session_id: str
 
 
-class RemovedTurn(Success):
-    """How many messages were removed, and the text of the user's message, to send it again."""
+class RemovedTurn(TypedDict, total=False):
+    """How many messages were removed, and the text of the user's message, to send it again.
 
+    If there was no turn to remove, only an `error`.
+    """
+
+    ok: Literal[True]
     removed_count: int
     last_user_text: str
+    error: str
 
 
-class UndoneTurn(Success):
-    """How many messages were removed, and the beginning of the user's message."""
+class UndoneTurn(TypedDict, total=False):
+    """How many messages were removed, and the beginning of the user's message.
 
+    If there was no turn to remove, only an `error`.
+    """
+
+    ok: Literal[True]
     removed_count: int
     removed_preview: str
+    error: str
 
 
 class ImportedSession(TypedDict):
