@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from . import changes, messages, search
 from .agent import Agents
@@ -26,6 +26,7 @@ from .index import (
     database,
     list_request,
     lists,
+    rows,
     sync,
     upgrades,
 )
@@ -33,6 +34,8 @@ from .model import Session, Summary
 from .origins import segments_of
 from .results import Filters, Hits, MessagePage, SyncReport
 from .settings import last_workspace
+
+T = TypeVar("T")
 
 RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again after a corrupt index was replaced: they change no session.
@@ -166,7 +169,10 @@ class OpenHome:
     # ---- one session, wherever it is --------------------------------------------------------------------
 
     def summary(self, session_id: str) -> Summary:
-        """Return a session of the web UI, or else of an agent."""
+        """Return a session of the web UI, or else of an agent, or else the one that holds it as a segment."""
+        return self._or_of_holder(self._summary, session_id)
+
+    def _summary(self, session_id: str) -> Summary:
         try:
             return self.store.summary(session_id)
         except NotFound:
@@ -174,7 +180,10 @@ class OpenHome:
                 return self.agents.summary(connection, session_id)
 
     def session(self, session_id: str) -> Session:
-        """Return a whole session of the web UI, or else of an agent."""
+        """Return a whole session, found as by `summary`."""
+        return self._or_of_holder(self._session, session_id)
+
+    def _session(self, session_id: str) -> Session:
         try:
             return self.store.session(session_id)
         except NotFound:
@@ -182,7 +191,10 @@ class OpenHome:
                 return self.agents.session(connection, self.agents.summary(connection, session_id))
 
     def messages(self, session_id: str, before: int | None, limit: int | None) -> MessagePage:
-        """Return some messages of a session of the web UI, or else of an agent."""
+        """Return some messages of a session, found as by `summary`."""
+        return self._or_of_holder(partial(self._messages, before=before, limit=limit), session_id)
+
+    def _messages(self, session_id: str, before: int | None, limit: int | None) -> MessagePage:
         with suppress(NotFound):
             return changes.read_page(self.store, session_id, before, limit)
         if self.store.draft(session_id) is not None:
@@ -190,6 +202,17 @@ class OpenHome:
         with self.agents.reading_mirrors() as connection:
             summary = self.agents.summary(connection, session_id)
             return self.agents.page(connection, summary, before, limit)
+
+    def _or_of_holder(self, read: Callable[[str], T], session_id: str) -> T:
+        """Return what `read` returns for a session, or else for the one that holds it as a segment."""
+        try:
+            return read(session_id)
+        except NotFound:
+            with database.reading(self.engine) as connection:
+                holder = rows.holder_of(connection, session_id)
+            if holder is None:
+                raise
+            return read(holder)
 
     def segments(self, session_id: str) -> Sequence[str]:
         """Return the agent's segments of a session's conversation, of an agent or as its file names them."""

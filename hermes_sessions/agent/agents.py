@@ -15,7 +15,7 @@ from ..config import Config
 from ..errors import AgentUnavailable, NotFound
 from ..index import Lifetime, MirrorStatus, database, find_conversation
 from ..model import Session, Summary
-from ..origins import COPIED, SEGMENTS, Copied
+from ..origins import COPIED, SEGMENTS, STARTED_BY, Copied
 from ..results import MessagePage
 from ..settings import agent_profiles, last_workspace
 from ..sidecars import trash
@@ -23,7 +23,7 @@ from . import mirror, mirror_rows, transcripts
 from .lineage import Segment
 from .mirror import mirror_warnings, mirrors_are_current
 from .mirror_rows import find_agent_session, mirror_states
-from .originals import OriginalSegment, read_originals
+from .originals import Originals, read_originals
 from .state import Agent, FileVersions
 
 
@@ -31,7 +31,7 @@ class WholeConversation(NamedTuple):
     """A conversation of an agent with the messages of all its segments, and the agent's own rows of it."""
 
     session: Session
-    originals: list[OriginalSegment]
+    originals: Originals
 
 
 class Agents:
@@ -164,11 +164,13 @@ class Agents:
             transcript = transcripts.joined(
                 {each: snapshot.messages(snapshot.message_ids(each)) for each in ids}
             )
-            originals = read_originals(snapshot.connection, ids)
+            originals = read_originals(snapshot, ids)
         if latest != session_id:
             summary = self._summary(connection, latest)
         session = Session(**summary.metadata(), messages=transcript.messages)
         origin = {SEGMENTS: transcript.counts, COPIED: Copied.of(session)._asdict()}
+        if started_by := summary.lineage.get("_parent_lineage_root_id"):
+            origin[STARTED_BY] = started_by
         return WholeConversation(replace(session, extra={**summary.extra, **origin}), originals)
 
     def page(

@@ -6,13 +6,13 @@ Pure functions. Each takes time linear in the number of rows, whatever the rows 
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple, TypedDict, TypeVar
 
+from ..origins import CHILD
 from ..sources import source_class, source_label
 
 T = TypeVar("T")
 
 # The reasons for ending a session after which a later session continues it.
 CONTINUED = frozenset({"compression", "cli_close"})
-CHILD = "child_session"
 
 
 class ChainFields(TypedDict, total=False):

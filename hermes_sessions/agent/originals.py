@@ -1,4 +1,4 @@
-"""The agent's own rows of some sessions, every column, as JSON values that lose nothing.
+"""The agent's own rows of some sessions, every column, as JSON values that lose nothing, and their children.
 
 A text that is not UTF-8 is ``{"text_base64": "…"}``, a blob ``{"blob_base64": "…"}``. Everything else is the
 JSON value of the same kind.
@@ -7,10 +7,12 @@ JSON value of the same kind.
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+
+from .snapshot import Snapshot
 
 Row = dict[str, Any]
 
@@ -22,12 +24,23 @@ class OriginalSegment(TypedDict):
     messages: list[Row]
 
 
+class Originals(NamedTuple):
+    """The rows of some sessions, and by id which other sessions name which of them as their parent."""
+
+    segments: list[OriginalSegment]
+    children: dict[str, str]
+
+
 class _InvalidText(bytes):
     """A text of the database that is not UTF-8."""
 
 
-def read_originals(connection: Connection, session_ids: Sequence[str]) -> list[OriginalSegment]:
-    """Return the rows of the sessions with these ids that exist, in this order."""
+def read_originals(snapshot: Snapshot, session_ids: Sequence[str]) -> Originals:
+    """Return the rows of the sessions with these ids that exist, in this order, and their children."""
+    return Originals(_segments(snapshot.connection, session_ids), snapshot.children(session_ids))
+
+
+def _segments(connection: Connection, session_ids: Sequence[str]) -> list[OriginalSegment]:
     with _exact_texts(connection):
         found = []
         for session_id in session_ids:

@@ -180,6 +180,19 @@ class Snapshot:
             sessions.c.id.in_(sa.select(down.c.id))
         )
 
+    def children(self, session_ids: Sequence[str]) -> dict[str, str]:
+        """Return the ids of other sessions that name one of these as their parent, each with this parent."""
+        if not self.has_column("parent_session_id"):
+            return {}
+        sessions, own = self._sessions.c, set(session_ids)
+        query = sa.select(sessions.id, sessions.parent_session_id).order_by(sessions.id)
+        found = (
+            row
+            for ids in database.chunks(session_ids)
+            for row in self._read(query.where(sessions.parent_session_id.in_(ids)))
+        )
+        return {child: parent for child, parent in found if isinstance(child, str) and child not in own}
+
     def conversation(self, session_id: str) -> list[str]:
         """Return the ids of a conversation's segments if `session_id` is its latest, else that id alone."""
         whole = self.whole_conversation(session_id)

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..fields import check_bindable, check_names, check_whole
 from ..index import Lifetime, database, public_calls
 from . import lineage
 from .lineage import ConversationRow, LineageFields
-from .originals import OriginalSegment, read_originals
+from .originals import Originals, read_originals
 from .snapshot import BASIC_KEYS, Schema, Snapshot, read_schema
 
 READ_SECONDS, WRITE_SECONDS = 1.0, 5.0  # how long to wait for another program's lock
@@ -115,7 +115,7 @@ class Agent:
         with self.reading() as snapshot:
             return snapshot.conversation(session_id)
 
-    def delete(self, session_id: str, copied: Sequence[OriginalSegment] | None = None) -> bool:
+    def delete(self, session_id: str, copied: Originals | None = None) -> bool:
         """Delete a session and its messages permanently, and return whether it existed.
 
         The id of a conversation, as lists show it, stands for all its segments. Child sessions stay, without
@@ -231,9 +231,9 @@ def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _delete(snapshot: Snapshot, session_id: str, copied: Sequence[OriginalSegment] | None) -> bool:
+def _delete(snapshot: Snapshot, session_id: str, copied: Originals | None) -> bool:
     session_ids = snapshot.conversation(session_id)
-    if copied is not None and read_originals(snapshot.connection, session_ids) != list(copied):
+    if copied is not None and read_originals(snapshot, session_ids) != copied:
         raise Conflict(
             f"Session {session_id} was not deleted: the agent is still adding messages to it. "
             "Try again when its turn has ended."

@@ -16,7 +16,7 @@ from ..agent import Agents, WholeConversation
 from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
 from ..fields import check_id
 from ..model import Session
-from ..origins import COPIED, ORIGINALS, SEGMENTS, Copied, segments_of
+from ..origins import CHILDREN, COPIED, ORIGINALS, SEGMENTS, Copied, segments_of
 from ..results import AgentShare, TrashReason
 from ..sidecars import Loaded, editing, reading, signature, trash
 from .create import write_new
@@ -202,15 +202,21 @@ def _keep_rows(store: Store, name: str, whole: WholeConversation) -> bool:
         if loaded is None:
             return False
         old = reading.session(loaded)
-        rows = {ORIGINALS: whole.originals}
+        rows = _kept_of(whole)
         write_over(store, loaded, old, replace(old, extra={**old.extra, **rows}), rows)
         return _begins_with(old.messages, whole.session.messages)
 
 
 def _copy_to_trash(store: Store, whole: WholeConversation) -> None:
-    session = replace(whole.session, extra={**whole.session.extra, ORIGINALS: whole.originals})
+    session = replace(whole.session, extra={**whole.session.extra, **_kept_of(whole)})
     text = editing.new_text(session)
     trash.write(session.session_id, text, store.trash_dir, TrashReason.AGENT)
+
+
+def _kept_of(whole: WholeConversation) -> dict[str, Any]:
+    """Return what a file keeps of an agent's conversation beside its messages, by key."""
+    segments, children = whole.originals
+    return {ORIGINALS: segments, **({CHILDREN: children} if children else {})}
 
 
 def _delete_from_agent(agents: Agents, whole: WholeConversation) -> None:

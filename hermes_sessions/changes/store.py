@@ -234,4 +234,4 @@ def _listed_after(old: Summary, changes: Mapping[str, Any], written: Written) ->
 
 
 def _is_small(name: str, value: Any) -> bool:
-    return len(editing.encode(value, name)) <= reading.LARGEST_INDEXED
+    return reading.is_indexed(name, len(editing.encode(value, name)))

@@ -12,11 +12,19 @@ import sqlalchemy as sa
 from ..fields import clean_text
 from ..json_text import decode
 from ..model import Summary, list_entry
-from ..origins import chain_fields
+from ..origins import lineage_of
 from ..results import Filters
 from .database import parameter
 from .rows import Place, entry_values, summary
-from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, HELD_SEGMENTS, SESSIONS, SUMMARY_COLUMNS, TRASHED
+from .schema import (
+    AGENT_CONVERSATIONS,
+    AGENT_SESSIONS,
+    HELD_SEGMENTS,
+    KEPT_PARENTS,
+    SESSIONS,
+    SUMMARY_COLUMNS,
+    TRASHED,
+)
 
 # A statement is made once for each shape of a list and takes its values as parameters: building one for each
 # call took three times as long as running it.
@@ -86,7 +94,7 @@ def sessions_query(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
         AGENT_SESSIONS.c.profile == sa.bindparam("view_profile", type_=sa.String),
     )
     return (
-        sa.select(*SUMMARY_COLUMNS, AGENT_SESSIONS.c.lineage, SESSIONS.c.unpinned, SESSIONS.c.age)
+        sa.select(*SUMMARY_COLUMNS, AGENT_SESSIONS.c.lineage, _NOT_KEPT, SESSIONS.c.unpinned, SESSIONS.c.age)
         .select_from(SESSIONS.outerjoin(AGENT_SESSIONS, has_lineage))
         .where(*conditions(SESSIONS, hidden, parameters), *_behind(SESSIONS, parameters))
     )
@@ -95,7 +103,24 @@ def sessions_query(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
 def conversations_query() -> sa.Select[Any]:
     """Return the query of all agents' conversations, with the columns of `sessions_query`."""
     columns, conversations = map(_conversation_column, SUMMARY_COLUMNS), AGENT_CONVERSATIONS.c
-    return sa.select(*columns, conversations.lineage, conversations.unpinned, conversations.age)
+    return sa.select(
+        *columns, conversations.lineage, _kept_parent(), conversations.unpinned, conversations.age
+    )
+
+
+_NOT_KEPT = sa.type_coerce(sa.null(), KEPT_PARENTS.c.lineage.type).label("kept")
+
+
+def _kept_parent() -> sa.ColumnElement[Any]:
+    """Return what a file keeps of the parent of a conversation that has none in the agent's file, or NULL."""
+    conversation = AGENT_CONVERSATIONS.c
+    root_id = conversation.lineage["_lineage_root_id"].as_string()
+    is_child = KEPT_PARENTS.c.child_id.in_([conversation.session_id, root_id])
+    kept = sa.select(KEPT_PARENTS.c.lineage).where(is_child).limit(1).scalar_subquery()
+    # SQLite answers this once for all rows; only few homes keep any.
+    other = KEPT_PARENTS.alias("any_kept").c
+    any_is_kept = sa.exists().where(other.child_id >= "")
+    return sa.case((sa.and_(conversation.parent_session_id.is_(None), any_is_kept), kept)).label("kept")
 
 
 def _listed_conversations(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
@@ -217,15 +242,19 @@ def ids_query(filters: Filters) -> tuple[sa.Select[Any], Parameters]:
 # ---- rows -----------------------------------------------------------------------------------------------
 
 
-_SOURCE_TAG = [column.name for column in SUMMARY_COLUMNS].index("source_tag")
+_SOURCE_TAG, _PARENT = (
+    [column.name for column in SUMMARY_COLUMNS].index(name) for name in ("source_tag", "parent_session_id")
+)
 _OTHER, _LINEAGE = len(SUMMARY_COLUMNS) - 1, len(SUMMARY_COLUMNS)
 
 
 def summary_of(row: Any) -> Summary:
     """Return the conversation of a row of a list."""
-    *values, lineage, _, _ = row
+    *values, lineage, kept, _, _ = row
     if values[_OTHER] is None:  # an agent's conversation
         values[_OTHER] = {"raw_source": row.source_tag}
+        if kept:
+            values[_PARENT], lineage = kept["parent_session_id"], {**lineage, **kept}
         return summary(values, lineage, of_agent=True)
     return summary(values, lineage)
 
@@ -239,4 +268,7 @@ def entry_of(row: tuple[Any, ...], active_streams: Collection[str]) -> dict[str,
         other = {"raw_source": row[_SOURCE_TAG]}
     if isinstance(lineage, str):
         lineage = decode(lineage)
-    return list_entry(entry_values(row), other, chain_fields(other) or lineage or {}, active_streams)
+    values = entry_values(row)
+    if kept := row[_LINEAGE + 1]:
+        lineage = {**lineage, **(decode(kept) if isinstance(kept, str) else kept)}
+    return list_entry(values, other, lineage_of(other, lineage), active_streams)

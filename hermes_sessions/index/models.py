@@ -39,6 +39,12 @@ class HeldSegmentRow(Base):
     __table__ = schema.HELD_SEGMENTS
 
 
+class KeptParentRow(Base):
+    """What lists say of the parent of an agent's session, as the file of the parent keeps it."""
+
+    __table__ = schema.KEPT_PARENTS
+
+
 class AgentSessionRow(Base):
     """One session of the agent as it was last read, by its id and profile."""
 

@@ -14,12 +14,13 @@ from sqlalchemy import BigInteger, Connection
 
 from ..fields import PENDING_FIELDS, clean_text
 from ..model import FolderTimes, Signature, Stored, Summary
-from ..origins import Copied, chain_fields, segments_of
+from ..origins import Copied, children_of, lineage_of, segments_of
 from .database import chunks, parameter
 from .schema import (
     COLUMN_FIELDS,
     HELD_SEGMENTS,
     INDEX_STATE,
+    KEPT_PARENTS,
     OTHER_FIELDS,
     SESSIONS,
     SUMMARY_COLUMNS,
@@ -121,7 +122,7 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
         message_count=message_count,
         last_message_at=sent_at or metadata["updated_at"],
         extra=other,
-        lineage=chain_fields(other) or lineage or {},
+        lineage=lineage_of(other, lineage),
         of_agent=of_agent,
         **metadata,
     )
@@ -291,6 +292,13 @@ def copies_of(connection: Connection, session_id: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def holder_of(connection: Connection, segment_id: str) -> str | None:
+    """Return the session that holds an agent's segment of another id, None without one."""
+    held = HELD_SEGMENTS.c
+    query = sa.select(held.session_id).where(held.segment_id == segment_id).order_by(held.session_id)
+    return connection.execute(query).scalars().first()
+
+
 def state(connection: Connection) -> IndexState:
     """Return the state of the index."""
     store_id, generation, *times = connection.execute(_STATE).one()
@@ -321,6 +329,9 @@ def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | No
     held = [values for row in rows for values in _held_values(row.summary)]
     if held:
         connection.execute(sa.insert(HELD_SEGMENTS), held)
+    kept = [values for row in rows for values in _kept_values(row.summary)]
+    if kept:
+        connection.execute(sa.insert(KEPT_PARENTS), kept)
     next_generation(connection, moved)
 
 
@@ -328,6 +339,13 @@ def _held_values(summary: Summary) -> Iterator[Values]:
     """Yield the rows of the segments that a session holds, other than the one whose id it has."""
     for segment_id in set(segments_of(summary.extra)) - {summary.session_id}:
         yield {"session_id": summary.session_id, "segment_id": clean_text(segment_id[:128])}
+
+
+def _kept_values(summary: Summary) -> Iterator[Values]:
+    """Yield the rows of the agents' sessions whose parent a session is."""
+    by_id = {clean_text(child_id[:128]): lineage for child_id, lineage in children_of(summary.extra).items()}
+    for child_id, lineage in by_id.items():
+        yield {"session_id": summary.session_id, "child_id": child_id, "lineage": lineage}
 
 
 def _insert(connection: Connection, rows: Sequence[Values]) -> None:
@@ -419,6 +437,7 @@ def _forget(connection: Connection, session_ids: Collection[str]) -> None:
     for some in chunks(session_ids):
         connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.session_id.in_(some)))
         connection.execute(sa.delete(HELD_SEGMENTS).where(HELD_SEGMENTS.c.session_id.in_(some)))
+        connection.execute(sa.delete(KEPT_PARENTS).where(KEPT_PARENTS.c.session_id.in_(some)))
         connection.execute(sa.delete(UNREADABLE_FILES).where(UNREADABLE_FILES.c.session_id.in_(some)))
 
 

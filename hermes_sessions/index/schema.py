@@ -107,6 +107,17 @@ HELD_SEGMENTS = Table(
     Index("ix_held_segments_segment_id", "segment_id"),
 )
 
+# What lists say of the parent of an agent's session, as the file of the parent keeps it. The agent's row of
+# the child lost it when the parent was deleted from the agent.
+KEPT_PARENTS = Table(
+    "kept_parents",
+    METADATA,
+    Column("session_id", String(128), primary_key=True),
+    Column("child_id", String(128), primary_key=True),
+    Column("lineage", JSON, nullable=False),
+    Index("ix_kept_parents_child_id", "child_id"),
+)
+
 # A session that lies in the trash: kept so that the agent's copy of it does not come back in a list.
 TRASHED = Table(
     "trashed_sessions",

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import files
+from .. import files, origins
 from ..errors import NotFound, Unreadable, storing
 from ..fields import FIELDS, TIMES, is_unreadable_time, other_keys, read_metadata
 from ..json_text import Malformed, decode
@@ -131,8 +131,14 @@ def summary(source: Outline) -> tuple[Summary, Stored]:
 
 
 def _is_indexed(member: Member) -> bool:
-    is_small = member.end - member.value <= LARGEST_INDEXED
-    return member.key in FIELDS or (member.key != "messages" and is_small)
+    return member.key in FIELDS or (
+        member.key != "messages" and is_indexed(member.key, member.end - member.value)
+    )
+
+
+def is_indexed(name: str, size: int) -> bool:
+    """Whether the index holds the value of a key that is not a field, of so many bytes in the file."""
+    return size <= origins.LARGEST_INDEXED.get(name, LARGEST_INDEXED)
 
 
 def _metadata(session_id: str, signature: Signature, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hermes_sessions import Conflict, NotFound, SessionRepository
+from hermes_sessions.agent.originals import read_originals
 from hermes_sessions.agent.transcripts import joined
 
 from ..support.agent_db import START, add_message, add_session, dump, filled_state, writing
@@ -294,3 +295,125 @@ def test_a_kill_between_the_copy_and_the_delete_loses_nothing(path: Path, when: 
         sessions.delete_everywhere("c")
         assert sessions.restore("c").message_count == 5
         assert kept_rows(sessions, "c") == before
+
+
+# ---- children and long chains ---------------------------------------------------------------------------
+
+PARENT = {"parent_session_id": "a", "relationship_type": "child_session", "_parent_lineage_root_id": "a"}
+
+
+def entry(sessions: SessionRepository, session_id: str) -> dict[str, Any]:
+    """Return what a list says of a session, by a full entry and by a summary, which are the same."""
+    entries = [each for some in sessions.entries(list, agent=True) for each in some]
+    (made,) = [each for each in entries if each["session_id"] == session_id]
+    (listed,) = [each for each in sessions.list(agent=True) if each.session_id == session_id]
+    assert made == listed.as_dict()
+    return made
+
+
+def links(sessions: SessionRepository, session_id: str) -> dict[str, Any]:
+    return {name: value for name, value in entry(sessions, session_id).items() if name in PARENT and value}
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_a_child_finds_its_parent_again(path: Path, sessions: SessionRepository, imported: bool) -> None:
+    with writing(path) as db:  # the child continues in another segment
+        db.execute("UPDATE sessions SET end_reason = 'compression', ended_at = ? WHERE id = 'sub'", [START])
+        add_session(db, "sub2", "later", begun=START, parent_session_id="sub")
+    before = links(sessions, "sub2")
+    assert before == PARENT
+    if imported:
+        sessions.import_agent_session("c")
+    sessions.delete_everywhere("c")
+    assert links(sessions, "sub2") == {}, "its parent is in the trash"
+    sessions.restore("c")
+    assert links(sessions, "sub2") == before
+    assert sessions.summary("sub2").parent_session_id == "a"
+    with writing(path) as db:
+        assert db.execute("SELECT parent_session_id FROM sessions WHERE id = 'sub'").fetchone() == (None,)
+    sessions.rebuild()
+    assert links(sessions, "sub2") == before
+    assert sessions.import_agent_session("sub2")[0].parent_session_id == "a"
+    assert links(sessions, "sub2") == before
+    sessions.delete_everywhere("sub2")
+    sessions.delete("c")
+    sessions.restore("sub2")
+    sessions.restore("c")
+    assert links(sessions, "sub2") == before
+
+
+def test_what_is_deleted_with_its_children_comes_back_with_their_links(
+    path: Path, sessions: SessionRepository
+) -> None:
+    before = links(sessions, "sub")
+    assert before == PARENT
+    for session_id in ("sub", "c"):
+        sessions.delete_everywhere(session_id)
+    for session_id in ("sub", "c"):
+        sessions.restore(session_id)
+    assert links(sessions, "sub") == before
+    assert "relationship_type" not in entry(sessions, sessions.duplicate("sub").session_id)
+
+
+def test_a_child_that_came_in_between_is_not_deleted_from_its_parent(
+    path: Path, sessions: SessionRepository
+) -> None:
+    agent = sessions.agent
+    with agent.reading() as snapshot:
+        copied = read_originals(snapshot, ["a", "b", "c"])
+    with writing(path) as db:
+        add_session(db, "late", "x", begun=START + 900, parent_session_id="b")
+    with pytest.raises(Conflict):
+        agent.delete("c", copied)
+    with agent.reading() as snapshot:
+        assert read_originals(snapshot, ["a", "b", "c"]).children == {"late": "b", "sub": "a"}
+
+
+def test_the_id_of_a_segment_names_the_session_that_holds_it(path: Path, sessions: SessionRepository) -> None:
+    sessions.delete_everywhere("c")
+    with pytest.raises(NotFound):
+        sessions.summary("a")
+    sessions.restore("c")
+    assert sessions.summary("a") == sessions.summary("c")
+    assert sessions.get("b") == sessions.get("c")
+    assert sessions.messages("a", limit=2) == sessions.messages("c", limit=2)
+
+
+@pytest.mark.slow
+def test_a_chain_of_500_segments_is_one_conversation_everywhere(
+    path: Path, sessions: SessionRepository
+) -> None:
+    names = [f"20260101_000000_{number:06}" for number in range(500)]
+    with writing(path) as db:
+        for number, name in enumerate(names):
+            at = START + number
+            values = {"parent_session_id": names[number - 1]} if number else {"title": "Long"}
+            ended = {"end_reason": "compression", "ended_at": at + 1}
+            add_session(db, name, f"word{number}", begun=at, **ended, **values)
+        db.execute("UPDATE sessions SET end_reason = NULL, ended_at = NULL WHERE id = ?", [names[-1]])
+        for number in range(300):
+            add_session(db, f"child{number}", "x", begun=START + 599, parent_session_id=names[-1])
+    chain: dict[str, Any]
+    chain = {"_lineage_root_id": names[0], "_lineage_tip_id": names[-1], "_compression_segment_count": 500}
+    sessions.import_agent_session(names[7])
+    for _ in range(2):
+        assert chain.items() <= entry(sessions, names[-1]).items()
+        assert sessions.segments(names[-1]) == names
+        sessions.update(names[-1], pinned=True)
+        sessions.rebuild()
+    with writing(path) as db:  # as an agent that continues it
+        db.execute(
+            "UPDATE sessions SET end_reason = 'compression', ended_at = ? WHERE id = ?",
+            [START + 600, names[-1]],
+        )
+        add_session(db, "later", "more", begun=START + 600, parent_session_id=names[-1])
+    sessions.import_agent_session("later")
+    assert "later" not in [each.session_id for each in sessions.list(agent=True)]
+    sessions.delete_everywhere(names[-1])
+    listed = {each.session_id for each in sessions.list(agent=True)}
+    assert not listed & {*names, "later"}
+    restored = sessions.restore(names[3])
+    assert (restored.session_id, restored.message_count) == (names[-1], 501)
+    assert sessions.segments(names[-1]) == [*names, "later"]
+    assert entry(sessions, "child299")["_parent_lineage_root_id"] == names[0]
+    assert sessions.summary(names[250]).session_id == names[-1]

@@ -265,3 +265,15 @@ def test_five_hundred_requests_leave_no_file_open(may: Path) -> None:
         index = [sum(name in target for target in targets) for targets in seen]
         assert max(index) <= 3 * 8, "the pool's connections: database, -wal and -shm of each"
     assert digest(may) == before
+
+
+def test_an_earlier_segment_leads_to_the_conversation_that_was_restored(
+    repository: SessionRepository, client: FlaskClient
+) -> None:
+    assert client.get(f"/session/{CHAIN[0]}").status_code == 200, "the agent still has it"
+    repository.delete_everywhere(CHAIN[-1])
+    assert client.get(f"/session/{CHAIN[0]}").status_code == 404
+    repository.restore(CHAIN[-1])
+    answer = client.get(f"/session/{CHAIN[0]}")
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/session/{CHAIN[-1]}")
+    assert client.get(answer.headers["Location"]).status_code == 200

@@ -38,6 +38,8 @@ PLAIN_TEXT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancest
 def show(session_id: str) -> Response:
     """Show a conversation's last messages, or the ones that the query asks for."""
     summary = sessions().summary(session_id)
+    if summary.session_id != session_id:  # one of the segments that it holds
+        return rendering.found_at(url_for(".show", session_id=summary.session_id))
     projects, problem = sidebar.read_projects()
     return rendering.page(
         "session.html",
@@ -186,26 +188,30 @@ def related_sessions(session: Summary) -> list[RelatedSession]:
     """Return the conversations that lead to a session, and those that it leads to."""
     chain = list(sessions().segments(session.session_id)) if session.of_agent else []
     place = chain.index(session.session_id) if session.session_id in chain else 0
+    is_child = session.of_agent or "_parent_lineage_root_id" in session.lineage
     candidates = [
         *(("Continued from", each, True) for each in chain[max(0, place - 1) : place]),
         ("Started by", session.lineage.get("_parent_lineage_root_id"), True),
-        ("Forked from", None if session.of_agent else session.parent_session_id, True),
+        ("Forked from", None if is_child else session.parent_session_id, True),
         *(("Continues in", each, False) for each in chain[place + 1 : place + 2]),
     ]
     return [
-        RelatedSession(relation, session_id, _title(session_id), is_earlier)
+        RelatedSession(relation, *_found(session_id), is_earlier)
         for relation, session_id, is_earlier in candidates
         if session_id and is_id(session_id)
     ]
 
 
-def _title(session_id: str) -> str:
-    """Return the title of a session; its id if it was deleted or cannot be read, which its own page says."""
+def _found(session_id: str) -> tuple[str, str]:
+    """Return the id and the title of the session that an id names or that holds it as a segment.
+
+    The title is the id if the session was deleted or cannot be read, which its own page says.
+    """
     try:
-        title = masker()(sessions().summary(session_id).title)
+        summary = sessions().summary(session_id)
     except SessionsError:
-        title = session_id
-    return title or "Untitled"
+        return session_id, session_id
+    return summary.session_id, masker()(summary.title) or "Untitled"
 
 
 # ---- find -----------------------------------------------------------------------------------------------

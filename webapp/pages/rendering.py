@@ -58,6 +58,11 @@ def see_other(target: str) -> Response:
     return Response(status=303, headers={"Location": target})
 
 
+def found_at(target: str) -> Response:
+    """Return a redirect to the page that has what was asked for."""
+    return Response(status=302, headers={"Location": target})
+
+
 def mask(text: object) -> str:
     """Return text with its credentials masked, unless the settings turn that off."""
     return str(masker()(text))
