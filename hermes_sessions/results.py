@@ -119,49 +119,6 @@ class Page(Sequence[Item]):
         return self.items[index]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SidebarRequest:
-    """Which conversations the sidebar of the web UI of August asks for.
-
-    Those of `active_profile` alone unless `all_profiles`, of one of its two lists (`source`) or of both, the
-    agents' too if `show_agents`. Archived ones are left out unless `include_archived`, and then there are at
-    most `archived_limit` of them after the first `archived_offset`. `shown_background` names the sources,
-    among `cron`, `webhook` and `kanban`, whose conversations are listed; of the others those that are in a
-    project are, unless `exclude_hidden`. Of several conversations with one contact on a messaging platform
-    only the newest is listed, unless `previous_messaging`.
-    """
-
-    active_profile: str
-    all_profiles: bool = False
-    source: Literal["webui", "cli"] | None = None
-    show_agents: bool = False
-    exclude_hidden: bool = False
-    include_archived: bool = False
-    archived_limit: int | None = None
-    archived_offset: int = 0
-    shown_background: frozenset[str] = frozenset()
-    previous_messaging: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sidebar:
-    """The sidebar of the web UI of August.
-
-    `sessions` are list entries. `references` are the archived ancestors of those. The counts are of what is
-    listed without a choice of the list; `other_profile_count` counts the web UI's sessions of other profiles.
-    `warnings` says what cannot be listed.
-    """
-
-    sessions: list[dict[str, Any]]
-    references: list[dict[str, Any]]
-    webui_count: int
-    cli_count: int
-    archived_webui_count: int
-    archived_cli_count: int
-    other_profile_count: int
-    warnings: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class MessagePage:
     """Some messages of a session: the first has the index `offset`; `total` counts all messages.
@@ -227,13 +184,15 @@ class Hits(list[Hit]):
 class Project(_AsDict):
     """A named group of sessions.
 
-    `color` is `#` and 3 to 8 hex digits, or None; `created_at` is in seconds since the epoch.
+    `color` is `#` and 3 to 8 hex digits, or None; `created_at` is in seconds since the epoch. `profile` is
+    the one whose projects the web UI of August lists it among.
     """
 
     project_id: str
     name: str
     color: str | None
     created_at: float
+    profile: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ VALUES = (
     "results",
     "config",
     "settings",
+    "webui_values",
 )
 
 # One row per package: which packages it may import, beside the modules at the top.
@@ -86,7 +87,7 @@ PURE = {
         "index.drift",
         "agent.lineage",
         "changes.recovery",
-        *("webui.contacts", "webui.continuations", "webui.entries", "webui.sidebar"),
+        *("webui.contacts", "webui.continuations", "webui.entries", "webui.lineage_report", "webui.sidebar"),
         "search.words",
         "search.query",
         "search.ranking",

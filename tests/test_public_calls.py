@@ -23,8 +23,8 @@ from hermes_sessions import (
 )
 from hermes_sessions.agent import Agent
 from hermes_sessions.changes import Projects
-from hermes_sessions.results import SidebarRequest
 from hermes_sessions.webui import WebUI
+from hermes_sessions.webui_values import SidebarRequest
 
 from .support import figures
 from .support.agent_db import filled_state
@@ -104,6 +104,7 @@ CALLS: dict[str, Call] = {
     "agent.file_versions": lambda sessions, _: sessions.agent.file_versions(),
     "agent.errors": lambda sessions, _: entered(sessions.agent.errors()),
     "webui.messages": lambda sessions, one: sessions.webui.messages(one, limit=2),
+    "webui.lineage_report": lambda sessions, _: sessions.webui.lineage_report("c"),
     "webui.sidebar": lambda sessions, _: sessions.webui.sidebar(
         SidebarRequest(active_profile="default", show_agents=True)
     ),
@@ -196,7 +197,7 @@ def test_after_close_every_call_raises_closed(opened: SessionRepository) -> None
     opened.close()
     for name in sorted(public_calls() - WITHOUT_STATE):
         prefix, _, short = name.rpartition(".")
-        owner = {"": opened, "projects": projects, "agent": agent}[prefix]
+        owner = {"": opened, "projects": projects, "agent": agent, "webui": opened.webui}[prefix]
         arguments = _arguments(getattr(owner, short), session)
         with pytest.raises(Closed, match=r"closed.*SessionRepository\.open"):
             getattr(owner, short)(*arguments)

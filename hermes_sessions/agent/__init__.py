@@ -1,6 +1,7 @@
 """The agent's `state.db`: reading it, the lineage of its sessions, and their mirror in the index."""
 
 from .agents import Agents, WholeConversation
+from .lineage import Segment, continues
 from .mirror_rows import find_agent_session, mirror_states
 from .snapshot import MESSAGE_COLUMNS, SESSION_COLUMNS, Snapshot
 from .state import Agent
@@ -10,8 +11,10 @@ __all__ = [
     "SESSION_COLUMNS",
     "Agent",
     "Agents",
+    "Segment",
     "Snapshot",
     "WholeConversation",
+    "continues",
     "find_agent_session",
     "mirror_states",
 ]

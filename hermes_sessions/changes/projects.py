@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast
 
 from .. import files, json_text
+from ..config import DEFAULT_PROFILE, is_profile
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
 from ..fields import LONGEST_PROJECT_NAME
 from ..index import Lifetime, public_calls
@@ -32,6 +33,7 @@ class _Record(TypedDict):
     name: str
     color: NotRequired[str | None]
     created_at: NotRequired[float]
+    profile: NotRequired[str]
 
 
 # Inside the class, `list` is its method.
@@ -68,9 +70,14 @@ class Projects:
             raise InvalidValue(f"Several projects are named {project}. Use an id: {ids}")
         return matches[0]
 
-    def create(self, name: str, color: str | None = None) -> Project:
-        """Add a project; `name` is 1 to 128 characters, `color` is `#` and 3 to 8 hex digits, or None."""
+    def create(self, name: str, color: str | None = None, *, profile: str | None = None) -> Project:
+        """Add a project; `name` is 1 to 128 characters, `color` is `#` and 3 to 8 hex digits, or None.
+
+        `profile` is stored for the web UI of August, which lists the projects of one profile.
+        """
         record = _new_record(_checked_name(name), _checked_color(color))
+        if profile is not None:
+            record["profile"] = _checked_profile(profile)
         self._change(lambda records: records.append(record))
         return _project(record)
 
@@ -169,12 +176,13 @@ def _new_record(name: str, color: str | None) -> _Record:
 
 
 def _project(record: _Record) -> Project:
-    color, created_at = record.get("color"), record.get("created_at")
+    color, created_at, profile = (record.get(name) for name in ("color", "created_at", "profile"))
     return Project(
         project_id=record["project_id"],
         name=record["name"],
         color=color if isinstance(color, str) else None,
         created_at=created_at if isinstance(created_at, int | float) else 0.0,
+        profile=profile if isinstance(profile, str) and profile else DEFAULT_PROFILE,
     )
 
 
@@ -190,6 +198,12 @@ def _checked_name(name: object) -> str:
     if not 1 <= len(text) <= LONGEST_PROJECT_NAME:
         raise InvalidValue(f"name must be text of 1 to {LONGEST_PROJECT_NAME} characters")
     return text
+
+
+def _checked_profile(profile: object) -> str:
+    if isinstance(profile, str) and is_profile(profile):
+        return profile
+    raise InvalidValue("profile must be a printable name without /")
 
 
 def _checked_color(color: object) -> str | None:

@@ -16,7 +16,8 @@ from ..agent import Snapshot
 from ..errors import AgentUnavailable
 from ..home import OpenHome
 from ..index import AGENT_CONVERSATIONS, AGENT_SESSIONS, CurrentIndex, ListRequest, listed_once, lists
-from ..results import Filters, SidebarRequest
+from ..results import Filters
+from ..webui_values import SidebarRequest
 from .contacts import NOBODY, Contact, gateway_contacts
 from .entries import Entry, messaging_source
 from .sidebar import AgentFacts, Key, Rows, in_doubt

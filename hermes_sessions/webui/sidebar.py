@@ -6,7 +6,7 @@ Pure functions over list entries.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ..results import Sidebar, SidebarRequest
+from ..webui_values import Sidebar, SidebarRequest
 from .contacts import Contact, newest_of_contacts
 from .continuations import SNAPSHOT
 from .entries import Entry, background_source, completed, has_default_title, is_command_line, sources_of

@@ -41,11 +41,13 @@ def test_a_project_s_life(projects: Projects, file: Path) -> None:
     assert work.project_id != home.project_id
     assert projects.list() == [work, home]
     renamed = projects.rename(work.project_id, "Job")
-    assert renamed == Project(work.project_id, "Job", "#fff", work.created_at)
+    assert renamed == Project(work.project_id, "Job", "#fff", work.created_at, "default")
     assert projects.list() == [renamed, home]
     projects.delete(work.project_id)
     assert projects.list() == [home]
-    assert [json.loads(file.read_text())] == [[home.as_dict()]]
+    (stored,) = json.loads(file.read_text())
+    assert stored | {"profile": "default"} == home.as_dict()
+    assert "profile" not in stored
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,18 @@ def test_what_is_not_known_survives(projects: Projects, file: Path) -> None:
 
 def test_odd_values_read_as_defaults(projects: Projects, file: Path) -> None:
     _write(file, {"project_id": "a", "name": "A", "color": 7, "created_at": "yesterday"})
-    assert projects.list() == [Project("a", "A", None, 0.0)]
+    assert projects.list() == [Project("a", "A", None, 0.0, "default")]
+
+
+def test_a_project_keeps_the_profile_it_was_made_in(projects: Projects, file: Path) -> None:
+    made = projects.create("A", profile="work")
+    assert made.profile == projects.rename(made.project_id, "B").profile == "work"
+    (stored,) = json.loads(file.read_text())
+    assert stored["profile"] == "work"
+    for wrong in ("", "a/b", "..", 5):
+        with pytest.raises(InvalidValue, match="profile must be"):
+            projects.create("C", profile=wrong)  # type: ignore[arg-type]  # what a client may send
+    assert len(projects.list()) == 1
 
 
 def test_a_rename_to_the_same_writes_nothing(projects: Projects, file: Path) -> None:

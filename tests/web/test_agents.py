@@ -68,6 +68,14 @@ def test_the_settings_decide_whether_the_list_includes_agents(
         assert {key: agents[entry["session_id"]][key] for key in kept} == kept
 
 
+def test_the_lineage_of_an_agents_conversation(client: FlaskClient) -> None:
+    report = reply(client.get(f"/api/session/lineage/report?session_id={CHAIN[-1]}"))
+    assert [each["session_id"] for each in report["segments"]] == CHAIN[::-1]
+    assert (report["found"], report["lineage_key"], report["total_segments"]) == (True, CHAIN[0], 3)
+    assert "nobody" in error(client.get("/api/session/lineage/report?session_id=nobody"), 404)
+    assert "session_id" in error(client.get("/api/session/lineage/report"), 400)
+
+
 def test_a_request_can_include_or_exclude_agents(repository: SessionRepository, client: FlaskClient) -> None:
     assert reply(client.get("/api/sessions?agent=1"))["total"] == 88
     settings(repository, '{"show_cli_sessions": true}')

@@ -362,7 +362,7 @@ def test_the_settings_that_are_followed(
 def test_projects_are_listed(reader: FlaskClient) -> None:
     projects = reply(reader.get("/api/projects"))["projects"]
     assert [project["name"] for project in projects] == ["Atlas", "Kitchen", "Büro / 事務所"]
-    assert projects[0].keys() == {"project_id", "name", "color", "created_at"}
+    assert projects[0].keys() == {"project_id", "name", "color", "created_at", "profile"}
 
 
 def test_health(reader: FlaskClient) -> None:

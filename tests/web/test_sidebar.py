@@ -105,3 +105,28 @@ def test_credentials_are_masked_and_turned_off_agents_are_not_listed(
     assert KEY not in two_profiles.get(f"/api/sessions?{LATER}").text
     settings(sessions, '{"show_cli_sessions": false}')
     assert ids(listed(two_profiles, "exclude_hidden=0")) == {"mine", "child", "secret"}
+
+
+# ---- projects -------------------------------------------------------------------------------------------
+
+
+def names(client: FlaskClient, query: str = "") -> list[str]:
+    return [each["name"] for each in reply(client.get(f"/api/projects{query}"))["projects"]]
+
+
+def test_projects_are_listed_by_profile(client: FlaskClient, sessions: SessionRepository) -> None:
+    sessions.projects.create("Before profiles")
+    reply(client.post("/api/projects/create", json={"name": "Mine", "color": "#abc"}))
+    made = reply(client.post("/api/projects/create", json={"name": "Asked", "profile": "work"}))["project"]
+    assert made["profile"] == "work"
+    assert names(client) == ["Before profiles", "Mine"]
+    body = reply(client.get("/api/projects"))
+    assert (body["active_profile"], body["other_profile_count"], body["all_profiles"]) == (
+        "default",
+        1,
+        False,
+    )
+    client.set_cookie("hermes_profile", "work")
+    reply(client.post("/api/projects/create", json={"name": "There"}))
+    assert names(client) == ["Asked", "There"]
+    assert names(client, "?all_profiles=1") == ["Before profiles", "Mine", "Asked", "There"]

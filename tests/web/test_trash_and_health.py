@@ -50,6 +50,26 @@ def test_findings_reveal_no_path_of_the_server(may: Path, filled: FlaskClient) -
     assert str(may) not in str(findings)
 
 
+def test_the_recovery_audit_counts_what_can_be_repaired(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    kept, shortened = started(sessions, 3), started(sessions, 4)
+    audit = reply(client.get("/api/session/recovery/audit"))
+    nothing = {"ok": 2, "repairable": 0, "unsafe_to_repair": 0}
+    assert audit == {"status": "ok", "summary": nothing, "items": []}
+    sessions.truncate(shortened, 2)
+    audit = reply(client.get("/api/session/recovery/audit"))
+    assert audit["summary"]["repairable"] == 0, "nobody may undo a change that was made on purpose"
+    (sessions.config.sessions_dir / f"{kept}.json").write_text("{")
+    sessions.sync()
+    audit = reply(client.get("/api/session/recovery/audit"))
+    (item,) = (each for each in audit["items"] if each["session_id"] == kept)
+    assert (audit["status"], item["category"]) == ("needs_manual_review", "unsafe_to_repair")
+    assert item.keys() == {
+        *("session_id", "kind", "category", "recommendation", "live_messages", "bak_messages"),
+    }
+
+
 def test_restore_on_the_trash_page(sessions: SessionRepository, client: FlaskClient) -> None:
     assert "The trash is empty" in client.get("/trash").text
     session_id = started(sessions, 3, title="<b>Rent</b>")

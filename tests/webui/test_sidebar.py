@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from hermes_sessions import SessionRepository
-from hermes_sessions.results import Sidebar, SidebarRequest
 from hermes_sessions.settings import active_profile
 from hermes_sessions.webui.sidebar import (
     AgentFacts,
@@ -16,6 +15,7 @@ from hermes_sessions.webui.sidebar import (
     continued_snapshots,
     make_sidebar,
 )
+from hermes_sessions.webui_values import Sidebar, SidebarRequest
 
 from ..support.agent_db import add_message, add_session, new_state, writing
 from ..support.make import turns, write_document

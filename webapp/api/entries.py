@@ -4,7 +4,7 @@ import time
 from typing import cast
 
 from hermes_sessions.model import Session, Summary
-from hermes_sessions.results import Sidebar, SidebarRequest
+from hermes_sessions.webui_values import Sidebar, SidebarRequest
 
 from ..request_context import warnings
 from .schemas import SessionEntry, SessionList, WholeSession

@@ -8,6 +8,7 @@ from typing import cast
 from flask import Blueprint
 
 from hermes_sessions.results import Finding
+from hermes_sessions.webui_values import recovery_audit
 
 from ..request_context import open_streams, sessions
 from . import routing, schemas
@@ -22,6 +23,13 @@ STARTED = time.monotonic()
 def list_findings(deep: bool = False) -> schemas.Findings:
     """List the problems of the home, and what fixes each. `deep` also reads and parses every file."""
     return {"findings": _entries(sessions().check(deep=deep))}
+
+
+@get("/api/session/recovery/audit")
+def audit_recovery() -> schemas.RecoveryAudit:
+    """List the problems of single sessions as the web UI of August names them. `/api/check` says more."""
+    audit = recovery_audit(sessions().check(), sessions().count(hidden=True))
+    return cast(schemas.RecoveryAudit, audit.as_dict())
 
 
 @post("/api/repair")

@@ -8,7 +8,7 @@ from flask import Blueprint
 from hermes_sessions.results import Project
 
 from .. import actions
-from ..request_context import sessions
+from ..request_context import active_profile, sessions
 from . import routing, schemas
 from .arguments import UNCHANGED
 
@@ -17,15 +17,25 @@ get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
 
 
 @get("/api/projects")
-def list_projects() -> schemas.Projects:
-    """List the projects."""
-    return {"projects": [_entry(project) for project in sessions().projects.list()]}
+def list_projects(all_profiles: bool = False) -> schemas.Projects:
+    """List the projects of the active profile, or of all profiles."""
+    projects, active = sessions().projects.list(), active_profile()
+    listed = [each for each in projects if all_profiles or each.profile == active]
+    return {
+        "projects": [_entry(project) for project in listed],
+        "all_profiles": all_profiles,
+        "active_profile": active,
+        "other_profile_count": len(projects) - len(listed),
+    }
 
 
 @post("/api/projects/create")
-def create_project(name: str, color: str | None = None) -> schemas.SuccessWithProject:
-    """Create a project. `color` is `#` and 3 to 8 hex digits."""
-    return {"ok": True, "project": _entry(sessions().projects.create(name, color))}
+def create_project(
+    name: str, color: str | None = None, profile: str | None = None
+) -> schemas.SuccessWithProject:
+    """Create a project. `color` is `#` and 3 to 8 hex digits; the default profile is the active one."""
+    project = sessions().projects.create(name, color, profile=profile or active_profile())
+    return {"ok": True, "project": _entry(project)}
 
 
 @post("/api/projects/rename")

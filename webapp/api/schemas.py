@@ -166,6 +166,65 @@ class SessionStatus(TypedDict):
     estimated_cost: float | None
 
 
+class LineageSegment(TypedDict):
+    """One of the agent's sessions in the lineage of a session."""
+
+    session_id: str
+    role: Literal["tip", "hidden_segment", "child_session"]
+    title: str | None
+    source: str | None
+    started_at: float | None
+    updated_at: float | None
+    end_reason: str | None
+    active: bool
+    archived: bool
+
+
+class LineageReport(TypedDict):
+    """Which of the agent's sessions a session continues, latest first, and which were begun from them.
+
+    `manual_review` is true if another session continues one of them too.
+    """
+
+    mutation: Literal[False]
+    found: Literal[True]
+    session_id: str
+    lineage_key: str
+    tip_session_id: str
+    total_segments: int
+    materialized_segments: int
+    segments: list[LineageSegment]
+    children: list[LineageSegment]
+    manual_review: bool
+
+
+class RecoveryItem(TypedDict):
+    """A session that is not as its file, its backup or the index says; counts are -1 if they are unknown."""
+
+    session_id: str
+    kind: str
+    category: Literal["repairable", "unsafe_to_repair"]
+    recommendation: str
+    live_messages: int
+    bak_messages: int
+
+
+class RecoverySummary(TypedDict):
+    """How many sessions have a file, and how many items there are of each category."""
+
+    ok: int
+    repairable: int
+    unsafe_to_repair: int
+
+
+class RecoveryAudit(TypedDict):
+    """What could be recovered."""
+
+    status: Literal["ok", "warn", "needs_manual_review"]
+    summary: RecoverySummary
+    items: list[RecoveryItem]
+
+
 class SessionUsage(TypedDict):
     """The tokens and the cost of one session."""
 
@@ -298,12 +357,16 @@ class Project(TypedDict):
     name: str
     color: str | None
     created_at: float
+    profile: str
 
 
 class Projects(TypedDict):
-    """All projects."""
+    """The projects of a profile, or of all; how many there are in profiles that are not listed."""
 
     projects: list[Project]
+    all_profiles: bool
+    active_profile: str
+    other_profile_count: int
 
 
 class SuccessWithProject(Success):

@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple, cast
 from flask import Blueprint, Response, request
 
 from hermes_sessions.model import Metadata, Summary, pending
-from hermes_sessions.results import ExportFormat, Filters, MessagePage, SidebarRequest
+from hermes_sessions.results import ExportFormat, Filters, MessagePage
+from hermes_sessions.webui_values import SidebarRequest
 
 from ..request_context import active_profile, sessions, settings, warnings
 from . import routing, schemas
@@ -210,6 +211,12 @@ def show_usage(session_id: SessionId) -> schemas.SessionUsage:
 
 def _total_tokens(entry: Mapping[str, Any]) -> dict[str, int]:
     return {"total_tokens": entry["input_tokens"] + entry["output_tokens"]}
+
+
+@get("/api/session/lineage/report")
+def show_lineage(session_id: SessionId) -> schemas.LineageReport:
+    """Return which of the agent's sessions a session continues, and which were begun from them."""
+    return cast(schemas.LineageReport, sessions().webui.lineage_report(session_id).as_dict())
 
 
 @get("/api/session/export", media=[file.media for file in EXPORTS.values()])
