@@ -70,12 +70,21 @@ def search_agent(
     if table not in tables:
         return _scan(snapshot, query, wanted, window) if by_parts or not tables else AgentMatches([])
     try:
-        text = _trigram_expression(snapshot, query) if by_parts else fts_expression(query, mode, {})
+        text = _expression(snapshot, query, mode, by_parts=by_parts)
         return AgentMatches([] if text is None else _matches(snapshot, table, text, wanted, window))
     except database.DATABASE_ERRORS as error:  # damaged, or made with a tokenizer that this SQLite lacks
         reason = database.driver_text(error)
         matches = _scan(snapshot, query, wanted, window)
         return matches._replace(unusable=f"its full-text table {table} cannot be used: {reason}")
+
+
+def _expression(snapshot: Snapshot, query: Query, mode: MatchMode, *, by_parts: bool) -> str | None:
+    """Return the FTS5 expression for any form of a query; None if nothing can match."""
+    forms = [
+        _trigram_expression(snapshot, each) if by_parts else fts_expression(each, mode, {})
+        for each in query.forms
+    ]
+    return " OR ".join(f"({form})" for form in forms if form is not None) or None
 
 
 def full_text_tables(snapshot: Snapshot) -> frozenset[str]:
@@ -154,16 +163,14 @@ def _scan(snapshot: Snapshot, query: Query, wanted: MessageFilter, window: Match
             [], "The agent's messages cannot be searched: its state.db has no column messages.content"
         )
     newest = snapshot.last_message()
-    required = {f"required{at}": _like(term.text) for at, term in enumerate(query.required)}
-    excluded = {f"excluded{at}": _like(term.text) for at, term in enumerate(query.excluded)}
+    parameters = {"oldest": newest - SCANNED, **_parameters(wanted, window)}
+    forms = [_containing(form, f"form{at}_", parameters) for at, form in enumerate(query.forms)]
     conditions = [
         "m.id > :oldest",
         "m.id < :before",
-        *(f"m.content LIKE :{name} ESCAPE '\\'" for name in required),
-        *(f"m.content NOT LIKE :{name} ESCAPE '\\'" for name in excluded),
+        f"({' OR '.join(forms)})",
         *_conditions(snapshot, wanted),
     ]
-    parameters = {"oldest": newest - SCANNED, **required, **excluded, **_parameters(wanted, window)}
     matches = _select(snapshot, _Selection("messages AS m", "0.0", "m.id"), conditions, parameters)
     return AgentMatches(matches, _INCOMPLETE if newest > SCANNED else None)
 
@@ -171,6 +178,17 @@ def _scan(snapshot: Snapshot, query: Query, wanted: MessageFilter, window: Match
 _INCOMPLETE = (
     f"Only the agent's latest {SCANNED:,} messages were searched, because its state.db has no full-text index"
 )
+
+
+def _containing(query: Query, prefix: str, parameters: dict[str, object]) -> str:
+    """Return the condition that a message contains a query, and add its parameters, named with a prefix."""
+    conditions: list[str] = []
+    for operator, terms in (("LIKE", query.required), ("NOT LIKE", query.excluded)):
+        for term in terms:
+            name = f"{prefix}{len(conditions)}"
+            parameters[name] = _like(term.text)
+            conditions.append(f"m.content {operator} :{name} ESCAPE '\\'")
+    return " AND ".join(conditions)
 
 
 def _like(text: str) -> str:

@@ -5,6 +5,8 @@ must not occur, and `word*` is the beginning of a word. Words joined by other ch
 must stand next to each other.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -13,7 +15,7 @@ from typing import NamedTuple
 
 from ..errors import InvalidValue
 from ..fields import clean_text
-from .words import UNSPACED, fold, is_unspaced, split_unspaced, unspaced_runs
+from .words import UNSPACED, fold, is_unspaced, ordinary, split_unspaced, unspaced_runs
 
 LONGEST_QUERY = 1_000  # characters
 MOST_EXPANDED = 8  # terms that are looked up as parts of words: each takes a pass over all words
@@ -34,7 +36,7 @@ class MatchMode(IntEnum):
 
 
 class Term(NamedTuple):
-    """One term of a query, in Unicode's composed form (NFC): a word, or several next to each other.
+    """One term of a query: a word, or several next to each other.
 
     `quoted` is whether it was typed in quotation marks, `prefix` whether it ended with `*`.
     """
@@ -45,10 +47,20 @@ class Term(NamedTuple):
 
 
 class Query(NamedTuple):
-    """The terms that a text must contain, and those that it must not."""
+    """The terms that a text must contain, and those that it must not, in ordinary characters.
+
+    `typed` is the query as it was typed, if that was in full-width or other forms of characters: the agent's
+    own index has the texts in the forms in which they were written.
+    """
 
     required: tuple[Term, ...]
     excluded: tuple[Term, ...] = ()
+    typed: Query | None = None
+
+    @property
+    def forms(self) -> tuple[Query, ...]:
+        """The query in ordinary characters, and as it was typed if that differs."""
+        return (self,) if self.typed is None else (self, self.typed)
 
     @property
     def is_unspaced(self) -> bool:
@@ -68,10 +80,15 @@ def parse(text: str) -> Query:
     """
     if len(text) > LONGEST_QUERY:
         raise InvalidValue(f"text must be at most {LONGEST_QUERY:,} characters; this one has {len(text):,}")
-    composed = unicodedata.normalize("NFC", clean_text(text)).translate(_QUOTES)
+    composed = unicodedata.normalize("NFC", clean_text(text))
+    query, typed = _parsed(ordinary(composed)), _parsed(composed)
+    return query if typed == query else query._replace(typed=typed)
+
+
+def _parsed(composed: str) -> Query:
     required: dict[Term, None] = {}
     excluded: dict[Term, None] = {}
-    for match in _TERM.finditer(composed):
+    for match in _TERM.finditer(composed.translate(_QUOTES)):
         minus, *alternatives = match.groups()
         for words, quoted in zip(alternatives, (True, False, True, False), strict=True):
             if words and PIECE.search(words):

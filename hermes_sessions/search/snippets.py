@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..results import MATCH_END, MATCH_START
 from .query import PIECE, MatchMode, Query, Term
-from .words import UNSPACED, fold, is_unspaced
+from .words import UNSPACED, fold, is_unspaced, ordinary
 
 BEFORE, AFTER = 60, 140  # characters of a snippet before and after the match
 SURROUNDINGS = 5_000  # characters around a match in which blanks are counted as one
@@ -38,6 +38,8 @@ def make_snippet(text: str, pattern: re.Pattern[str], mask: Callable[[str], str]
     """
     composed = unicodedata.normalize("NFC", text.replace(MATCH_START, "").replace(MATCH_END, ""))
     masked = mask(composed)
+    if not pattern.search(fold(masked)):
+        masked = ordinary(masked)  # a character that stands for several, such as ㍿
     start, end = _first_match(masked, pattern)
     line = " ".join(masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS].split())
     start, end = _first_match(line, pattern)

@@ -17,7 +17,7 @@ from .indexed_text import IndexedText
 from .query import MOST_WORDS
 from .words import distinct_words, is_expandable, split_unspaced
 
-FORMAT = 2  # of the file: a file of another format is replaced
+FORMAT = 3  # of the file: a file of another format is replaced
 WEB_UI = ""  # stands for a profile in the entries of the web UI's sessions
 # New messages get numbers from here upwards; messages older than all that are indexed, from here downwards.
 FIRST_NUMBER = 1 << 31

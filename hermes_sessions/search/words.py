@@ -1,7 +1,8 @@
 """How a text is divided into words, and how words are compared.
 
 Words are those of SQLite's `unicode61`: runs of letters and digits, whatever their case and accents. Scripts
-without spaces between words (Chinese, Japanese, Thai), and Korean, become pairs of neighbours.
+without spaces between words (Chinese, Japanese, Thai), and Korean, become pairs of neighbours. Full-width,
+half-width and other compatibility forms are their ordinary characters (Unicode's form NFKC).
 """
 
 import re
@@ -17,6 +18,11 @@ UNSPACED = (
 _UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
 _WORD = re.compile(r"[^\W_]+")
 _ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
+
+
+def ordinary(text: str) -> str:
+    """Return a text with ordinary characters for full-width, half-width and other forms of them (NFKC)."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def is_unspaced(text: str) -> bool:
@@ -36,7 +42,7 @@ def split_unspaced(text: str) -> str:
     """
     if text.isascii():
         return text
-    return _UNSPACED_RUN.sub(_pairs, unicodedata.normalize("NFC", text))
+    return _UNSPACED_RUN.sub(_pairs, ordinary(text))
 
 
 def _pairs(run: re.Match[str]) -> str:
@@ -47,7 +53,9 @@ def _pairs(run: re.Match[str]) -> str:
 
 def distinct_words(text: str) -> set[str]:
     """Return the words of a text, folded, each once."""
-    return set(text.translate(_ASCII_WORDS).split() if text.isascii() else _WORD.findall(fold(text)))
+    if text.isascii():
+        return set(text.translate(_ASCII_WORDS).split())
+    return set(_WORD.findall(fold(ordinary(text))))
 
 
 def is_expandable(word: str) -> bool:
@@ -60,7 +68,8 @@ class _Folding(dict[int, str]):
     """The folded form of each character, one character too, computed when it is first looked up."""
 
     def __missing__(self, code: int) -> str:
-        base = unicodedata.normalize("NFD", chr(code))[0].lower()
+        form = unicodedata.normalize("NFKC", chr(code))
+        base = unicodedata.normalize("NFD", form)[0].lower() if len(form) == 1 else chr(code)
         folded = base if len(base) == 1 else chr(code)
         if len(self) < 70_000:
             self[code] = folded
@@ -71,7 +80,7 @@ _FOLDING = _Folding()
 
 
 def fold(text: str) -> str:
-    """Return a composed (NFC) text without case and accents, with every character at the same position."""
+    """Return a composed (NFC) text without case, accents and widths, every character at the same position."""
     if text.isascii():
         return text.lower()
     return text.translate(_FOLDING)

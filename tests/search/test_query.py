@@ -63,6 +63,13 @@ def test_a_query_is_parsed_into_terms(text: str) -> None:
     assert parse(text) == Query(tuple(wanted), tuple(unwanted))
 
 
+def test_a_query_in_full_width_characters_is_also_kept_as_it_was_typed() -> None:
+    assert parse("ｒｅｎｔ　paid") == Query(
+        (Term("rent"), Term("paid")), (), Query((Term("ｒｅｎｔ"), Term("paid")), ())
+    )
+    assert parse("rent").forms == (parse("rent"),)
+
+
 def test_a_query_that_is_too_long_is_refused_with_the_limit() -> None:
     assert parse("x" * LONGEST_QUERY).required
     with pytest.raises(InvalidValue, match="text must be at most 1,000 characters"):

@@ -115,6 +115,27 @@ def test_unspaced_scripts_parts_of_identifiers_and_accents_are_found(
     assert "\x02" in only(sessions.search(typed)).snippet
 
 
+@pytest.mark.parametrize(
+    "typed", ["ABC123", "ＡＢＣ１２３", "bc12", "カード", "ｶｰﾄﾞ", "ガス", "株式会社", "office", "ﬃce"]
+)
+def test_full_width_and_half_width_forms_are_found_by_their_ordinary_ones(
+    sessions: SessionRepository, typed: str
+) -> None:
+    chosen = write_session(sessions, "ＡＢＣ１２３ ｶｰﾄﾞ と ｶﾞｽ ㍿ oﬃce")
+    other = write_session(sessions, "ABC123 カード と ガス 株式会社 office", title="Ordinary")
+    titled = write_session(sessions, "nothing", title="ＡＢＣ１２３　カード　ガス　㍿　oﬃce")
+    write_session(sessions, "nothing of that")
+    assert set(find(sessions, typed)) == {chosen, other, titled}
+    snippets = {hit.session_id: hit.snippet for hit in sessions.search(typed)}
+    assert "\x02" in snippets[chosen]
+    assert "\x02" in snippets[other]
+
+
+def test_a_snippet_shows_full_width_letters_as_they_were_written(sessions: SessionRepository) -> None:
+    write_session(sessions, "see ＡＢＣ today")
+    assert only(sessions.search("abc")).snippet == "see \x02ＡＢＣ\x03 today"
+
+
 def test_words_of_tools_reasoning_and_attachments_are_found(sessions: SessionRepository) -> None:
     call = {"id": "c", "function": {"name": "run_shell", "arguments": '{"command": "grep walrus"}'}}
     session = sessions.new()
@@ -528,7 +549,12 @@ def agent_home(home: Path, *tables: str) -> Path:
         )
         add_session(db, "b", "数据库 the late pelican", "日本", begun=START + 100, parent_session_id="a")
         add_session(
-            db, "lone", "get_cli_sessions and 予算", "pelican again", begun=START + 1000, title="Lone walrus"
+            db,
+            "lone",
+            "get_cli_sessions and 予算 ＷＩＤＥ",
+            "pelican again",
+            begun=START + 1000,
+            title="Lone walrus",
         )
         add_session(db, "cron_x_1", "walrus", begun=START, source="cron")
         add_session(db, "web", "walrus", begun=START, source="webui")
@@ -549,7 +575,7 @@ def test_the_agent_s_conversations_are_found_with_any_full_text_tables(agents: S
     assert set(find(agents, "pelican")) == {"lone", "b"}
     for typed in ("数据", "数据库", "日本"):
         assert find(agents, typed) == ["b"], typed
-    for typed in ("予算", "get_cli_sess", "li_sessi", "cli_sessions"):
+    for typed in ("予算", "get_cli_sess", "li_sessi", "cli_sessions", "ＷＩＤＥ"):
         assert find(agents, typed) == ["lone"], typed
     assert find(agents, "toucan") == []
     assert find(agents, "pelican -again") == ["b"]
