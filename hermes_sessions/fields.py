@@ -162,7 +162,9 @@ LATER_LISTED = frozenset(
         "context_engine compression_anchor_engine compression_anchor_mode compression_anchor_details "
         "context_engine_state post_compression_context_tokens_estimate compression_recovery "
         "recommended_recovery_action gateway_routing gateway_routing_history manual_title created_workspace "
-        "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at"
+        "raw_source read_only composer_draft process_wakeup_pause share_token share_created_at "
+        "worktree_path worktree_branch worktree_repo_root worktree_created_at "
+        "compression_recovery_source_session_id compression_recovery_action"
     ).split()
 )
 # Fields that only an open session shows, beside its list entry.

@@ -103,7 +103,10 @@ CALLS: dict[str, Call] = {
     "agent.reading": lambda sessions, _: entered(sessions.agent.reading()),
     "agent.file_versions": lambda sessions, _: sessions.agent.file_versions(),
     "agent.errors": lambda sessions, _: entered(sessions.agent.errors()),
+    "webui.summary": lambda sessions, one: sessions.webui.summary(one),
+    "webui.session": lambda sessions, one: sessions.webui.session(one),
     "webui.messages": lambda sessions, one: sessions.webui.messages(one, limit=2),
+    "webui.visible_messages": lambda sessions, one: sessions.webui.visible_messages(one, limit=2),
     "webui.lineage_report": lambda sessions, _: sessions.webui.lineage_report("c"),
     "webui.sidebar": lambda sessions, _: sessions.webui.sidebar(
         SidebarRequest(active_profile="default", show_agents=True)

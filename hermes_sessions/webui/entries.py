@@ -63,6 +63,8 @@ def completed(entry: Entry) -> Entry:
     entry["is_cli_session"] = is_command_line(entry)
     entry["is_messaging_session"] = messaging_source(entry) is not None
     entry["has_pending_user_message"] = bool(entry["pending_user_message"])
+    if entry["has_pending_user_message"]:
+        entry["message_count"] = max(entry["message_count"], 1)
     entry.setdefault("raw_source", None)
     entry.setdefault("read_only", False)
     entry.setdefault("created_workspace", entry["workspace"])

@@ -12,15 +12,27 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from .. import files, json_text
-from ..agent import Snapshot
+from ..agent import Segment, Snapshot
 from ..errors import AgentUnavailable
 from ..home import OpenHome
-from ..index import AGENT_CONVERSATIONS, AGENT_SESSIONS, CurrentIndex, ListRequest, listed_once, lists
+from ..index import (
+    AGENT_CONVERSATIONS,
+    AGENT_SESSIONS,
+    CurrentIndex,
+    ListRequest,
+    database,
+    listed_once,
+    listed_summaries,
+    lists,
+)
 from ..results import Filters
 from ..webui_values import SidebarRequest
+from .branches import Branch, branch_of, freshest_branches
 from .contacts import NOBODY, Contact, gateway_contacts
 from .entries import Entry, messaging_source
-from .sidebar import AgentFacts, Key, Rows, in_doubt
+from .lineage_report import continues_here
+from .originals import can_have_more
+from .sidebar import AgentFacts, Key, Original, Rows, in_doubt
 
 CONTACT_COLUMNS = ("session_key", "chat_type", "chat_id", "thread_id", "user_id", "end_reason")
 OTHER_NAMES = {"chat_id": "origin_chat_id", "user_id": "origin_user_id"}
@@ -48,7 +60,10 @@ class SidebarReader:
         filters = Filters(
             profile=None if request.all_profiles else request.active_profile, agent=request.show_agents
         )
-        entries = self._entries(index.connection, filters)
+        connection = index.connection
+        entries = self._entries(connection, filters)
+        if request.show_agents:
+            entries = freshest_branches(entries, _continued(connection, entries))
         background = self._background(index.connection, filters, request)
         facts = _facts(index.connection, filters) if request.show_agents else {}
         known = self._knowledge(index.version, filters.profile, [*entries, *background], facts)
@@ -58,6 +73,7 @@ class SidebarReader:
             facts,
             known.user_turns,
             _merged(known.contacts, self._gateway(request.active_profile)),
+            self._originals(connection, entries) if request.show_agents else {},
             0 if request.all_profiles else self._elsewhere(index, request.active_profile),
         )
 
@@ -71,6 +87,21 @@ class SidebarReader:
             return []
         scheduled = Filters(profile=filters.profile, agent=filters.agent, source="cron", hidden=True)
         return self._entries(connection, scheduled)
+
+    def _originals(self, connection: Connection, entries: Iterable[Entry]) -> dict[str, Original]:
+        """Return the agents' originals of the imported messaging conversations."""
+        imported = [entry["session_id"] for entry in entries if messaging_source(entry)]
+        summaries = listed_summaries(connection, self._home.view(Filters()), imported)
+        own = [name for name, each in summaries.items() if not each.of_agent and can_have_more(each)]
+        sessions = AGENT_SESSIONS.c
+        query = sa.select(sessions.session_id, sessions.message_count, sessions.last_activity)
+        return {
+            session_id: Original(count, last_activity or 0.0)
+            for ids in database.chunks(own)
+            for session_id, count, last_activity in connection.execute(
+                query.where(sessions.session_id.in_(ids)).order_by(sessions.message_count)
+            ).all()
+        }
 
     def _elsewhere(self, index: CurrentIndex, profile: str) -> int:
         count = self._home.lists.count
@@ -159,4 +190,32 @@ def _facts(connection: Connection, filters: Filters) -> dict[Key, AgentFacts]:
     return {
         (profile, session_id): AgentFacts(counted, title, ended_at is not None or bool(end_reason))
         for profile, session_id, counted, title, ended_at, end_reason in connection.execute(query).all()
+    }
+
+
+def _continued(connection: Connection, entries: Iterable[Entry]) -> dict[Branch, Branch]:
+    """Return which branches continue a conversation that other segments continue too, and which one."""
+    children = [entry for entry in entries if entry.get("_parent_lineage_root_id")]
+    parents = _parents(connection, {str(entry.get("parent_session_id")) for entry in children})
+    return {
+        branch_of(entry): Branch(entry["profile"], entry["_parent_lineage_root_id"])
+        for entry in children
+        if (parent := parents.get((entry["profile"], str(entry.get("parent_session_id"))))) is not None
+        and continues_here(parent, _first_segment(entry))
+    }
+
+
+def _first_segment(entry: Entry) -> Segment:
+    return Segment(branch_of(entry).root_id, entry["source_tag"], started_at=entry["created_at"])
+
+
+def _parents(connection: Connection, ids: Collection[str]) -> dict[Key, Segment]:
+    sessions = AGENT_SESSIONS.c
+    columns = (sessions.profile, sessions.session_id, sessions.source, sessions.ended_at, sessions.end_reason)
+    return {
+        (profile, session_id): Segment(session_id, source, ended_at=ended_at, end_reason=end_reason)
+        for some in database.chunks(ids)
+        for profile, session_id, source, ended_at, end_reason in connection.execute(
+            sa.select(*columns).where(sessions.session_id.in_(some))
+        ).all()
     }

@@ -23,6 +23,13 @@ class AgentFacts(NamedTuple):
     has_ended: bool
 
 
+class Original(NamedTuple):
+    """How many messages the agent's original of an imported conversation has, and when the last was sent."""
+
+    message_count: int
+    last_activity: float
+
+
 Key = tuple[str, str]  # the profile and the id of an agent's conversation
 
 
@@ -31,8 +38,8 @@ class Rows(NamedTuple):
 
     `entries` are the conversations of the request's profiles in the order of lists, `background` those that
     were scheduled. `facts` are about agents' conversations, and `user_turns` says how many messages a person
-    sent, for those that `in_doubt` names. `contacts` are by session id. `elsewhere` counts other profiles'
-    sessions.
+    sent, for those that `in_doubt` names. `contacts` and `originals` are by session id. `elsewhere` says how
+    many sessions other profiles have.
     """
 
     entries: list[Entry]
@@ -40,12 +47,15 @@ class Rows(NamedTuple):
     facts: Mapping[Key, AgentFacts]
     user_turns: Mapping[Key, int]
     contacts: Mapping[str, Contact]
+    originals: Mapping[str, Original]
     elsewhere: int
 
 
 def make_sidebar(rows: Rows, request: SidebarRequest) -> Sidebar:
     """Return the entries that a request asks for, and the counts of all that it does not."""
-    listed = list(_listed(rows, request))
+    listed = sorted(
+        _listed(rows, request), key=lambda entry: (not entry["pinned"], -entry["last_message_at"])
+    )
     snapshots = {entry["session_id"] for entry in rows.entries if entry.get(SNAPSHOT)}
 
     def of_contacts(entries: Iterable[Entry]) -> list[Entry]:
@@ -100,7 +110,16 @@ def _listed(rows: Rows, request: SidebarRequest) -> Iterator[Entry]:
             continue
         if facts is not None:
             entry["message_count"] = facts.counted or entry["message_count"]
+        elif (original := rows.originals.get(entry["session_id"])) is not None:
+            _take_original(entry, original)
         yield completed(entry)
+
+
+def _take_original(entry: Entry, original: Original) -> None:
+    """Give an imported conversation the figures of its original, if that has more messages."""
+    if original.message_count > entry["message_count"]:
+        entry["message_count"] = original.message_count
+        entry["last_message_at"] = max(entry["last_message_at"], original.last_activity)
 
 
 def _with_background(rows: Rows, request: SidebarRequest) -> Iterator[Entry]:

@@ -1,5 +1,6 @@
 """The web UI's views of a home, as one object that a repository gives out."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -8,17 +9,20 @@ from ..fields import check_bindable, check_whole
 from ..home import OpenHome
 from ..index import damage, database, public_calls, sessions_with_parents
 from ..messages import calls_of_page, visible_page
-from ..model import Metadata
+from ..model import Metadata, Session, Summary
 from ..results import MessagePage
 from ..webui_values import LineageReport, Sidebar, SidebarRequest
 from .continuations import is_snapshot, newest_continuation
 from .lineage_report import lineage_report
+from .originals import longer_original, original_page
 from .reading import SidebarReader
 from .sidebar import make_sidebar
 
+READS = "sidebar summary session messages visible_messages lineage_report continuation".split()
+
 
 @public_calls
-@damage.survived(["messages", "continuation", "lineage_report", "sidebar"])
+@damage.survived(READS)
 class WebUI:
     """What the web UI's own server would answer about this home. Thread-safe."""
 
@@ -29,25 +33,66 @@ class WebUI:
     def sidebar(self, request: SidebarRequest) -> Sidebar:
         """Return the list of the web UI of August, with its rules; raise `StorageError`.
 
-        A conversation of the command line without a title of its own that ended after one message of a person
-        is not listed.
+        Of several continuations of a conversation the one that was active last is listed. A conversation of
+        the command line without a title of its own that ended after one message of a person is not.
         """
         with self._home.freshness.current() as index:
             rows = self._reader.rows(index, request)
             warnings = index.warnings(agents=request.show_agents)
         return replace(make_sidebar(rows, request), warnings=warnings)
 
-    def messages(self, session_id: str, *, before: int | None = None, limit: int) -> MessagePage:
+    # ---- one session ------------------------------------------------------------------------------------
+    # An imported messaging conversation has the messages of the agent's original if that has more.
+
+    def summary(self, session_id: str) -> Summary:
+        """Return a session without its messages; raises as `SessionRepository.summary`."""
+        own = self._home.summary(session_id)
+        original = longer_original(self._home, own, own.message_count)
+        if original is None:
+            return own
+        latest = max(own.last_message_at, original.last_message_at)
+        return replace(own, message_count=original.message_count, last_message_at=latest)
+
+    def session(self, session_id: str) -> Session:
+        """Return a session with its messages, to be shown, not saved; raises as `SessionRepository.get`."""
+        own = self._home.session(session_id)
+        original = longer_original(self._home, own, own.message_count)
+        if original is None:
+            return own
+        page = original_page(self._home, original, None, None)
+        return replace(own, messages=page.messages, tool_calls=[], signature=None)
+
+    def messages(
+        self, session_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> MessagePage:
+        """Return the last `limit` messages before an index; None is no limit, and the end.
+
+        Raises as `SessionRepository.messages`.
+        """
+        if before is not None:
+            check_whole("before", before)
+        if limit is not None:
+            check_whole("limit", limit)
+        return self._page_reader(session_id)(before, limit)
+
+    def visible_messages(self, session_id: str, *, before: int | None = None, limit: int) -> MessagePage:
         """Return the last messages before an index (None: the end) of which `limit` are visible.
 
         The results of tools are not visible by themselves. `tool_calls` has only those of the page, and their
-        `assistant_msg_idx` counts from its first message. Raises as `SessionRepository.messages`.
+        `assistant_msg_idx` counts from its first message. Raises as `messages`.
         """
         if before is not None:
             check_whole("before", before)
         check_whole("limit", limit, 1)
-        page = visible_page(partial(self._home.messages, session_id), before, limit)
+        page = visible_page(self._page_reader(session_id), before, limit)
         return replace(page, tool_calls=calls_of_page(page))
+
+    def _page_reader(self, session_id: str) -> Callable[[int | None, int | None], MessagePage]:
+        own = self._home.summary(session_id)
+        original = longer_original(self._home, own, own.message_count)
+        if original is None:
+            return partial(self._home.messages, session_id)
+        return partial(original_page, self._home, original)
 
     def lineage_report(self, session_id: str) -> LineageReport:
         """Return which of the agent's sessions a session continues, and which were begun from them.

@@ -25,7 +25,8 @@ Entry = dict[str, Any]
 
 def entry(name: str, **values: Any) -> Entry:
     known = {"title": name, "archived": False, "project_id": None, "profile": "default", "message_count": 2}
-    known |= {"is_cli_session": False, "pending_user_message": None, "workspace": "/w"}
+    known |= {"is_cli_session": False, "pending_user_message": None, "workspace": "/w", "pinned": False}
+    known |= {"last_message_at": 1.0}
     return {"session_id": name, **known, **values}
 
 
@@ -38,7 +39,7 @@ def ids(entries: list[Entry]) -> list[str]:
 
 
 def sidebar_of(*entries: Entry, background: tuple[Entry, ...] = (), **asked: Any) -> Sidebar:
-    rows = Rows(list(entries), list(background), {}, {}, {}, 0)
+    rows = Rows(list(entries), list(background), {}, {}, {}, {}, 0)
     return make_sidebar(rows, SidebarRequest(active_profile="default", **asked))
 
 
@@ -140,13 +141,13 @@ def test_short_conversations_without_a_title_are_left_out(
 ) -> None:
     key = ("default", "a")
     known = {} if turns is None else {key: turns}
-    rows = Rows([agents("a", **values)], [], {key: AgentFacts(*facts)}, known, {}, 0)
+    rows = Rows([agents("a", **values)], [], {key: AgentFacts(*facts)}, known, {}, {}, 0)
     assert bool(make_sidebar(rows, SidebarRequest(active_profile="default")).sessions) is listed
 
 
 @pytest.mark.parametrize(("counted", "expected"), [(9, 9), (0, 2)])
 def test_the_agents_own_count_comes_first(counted: int, expected: int) -> None:
-    rows = Rows([agents("a")], [], {("default", "a"): AgentFacts(counted, "T", False)}, {}, {}, 0)
+    rows = Rows([agents("a")], [], {("default", "a"): AgentFacts(counted, "T", False)}, {}, {}, {}, 0)
     (only,) = make_sidebar(rows, SidebarRequest(active_profile="default")).sessions
     assert only["message_count"] == expected
 
@@ -214,6 +215,51 @@ def test_the_gateways_file_names_the_current_conversation(sessions: SessionRepos
     assert ids(sessions.webui.sidebar(asked()).sessions) == ["t1"]
     gateway.write_text("no JSON")
     assert ids(sessions.webui.sidebar(asked()).sessions) == ["t2"]
+
+
+def test_of_several_continuations_the_one_that_was_active_last_is_listed(sessions: SessionRepository) -> None:
+    with writing(new_state(sessions.config.state_db("default"))) as db:
+        begun, ended = 1_777_000_000.0, {"end_reason": "compression"}
+        add_session(db, "root", "one", title="Plans", begun=begun, ended_at=begun + 50, **ended)
+        older = {"parent_session_id": "root", **ended}
+        add_session(db, "old", "two", begun=begun + 100, ended_at=begun + 150, **older)
+        add_session(db, "tip", "three", "four", begun=begun + 9000, parent_session_id="old")
+        add_session(db, "new", "five", begun=begun + 200, parent_session_id="root")
+        add_session(db, "kid", "six", begun=begun + 20, parent_session_id="root", title="Helper")
+    assert {each.session_id for each in sessions.list(agent=True)} == {"tip", "new", "kid"}
+    shown = {each["session_id"]: each for each in sessions.webui.sidebar(asked()).sessions}
+    assert shown.keys() == {"tip", "kid"}
+    tip = shown["tip"]
+    assert (tip["title"], tip["created_at"], tip["_lineage_root_id"]) == ("Plans", begun, "root")
+    assert (tip["_lineage_tip_id"], tip["_compression_segment_count"]) == ("tip", 4)
+    assert tip["relationship_type"] is None
+    assert (shown["kid"]["relationship_type"], shown["kid"]["_parent_lineage_root_id"]) == (
+        "child_session",
+        "root",
+    )
+
+
+def test_an_imported_messaging_conversation_has_what_was_written_since(sessions: SessionRepository) -> None:
+    path = new_state(sessions.config.state_db("default"))
+    with writing(path) as db:
+        add_session(db, "chat", "one", "two", source="telegram", title="Chat", ended_at=None)
+        add_session(db, "shell", "one", "two", title="Shell")
+    for name in ("chat", "shell"):
+        sessions.import_agent_session(name)
+    with writing(path) as db:
+        for name in ("chat", "shell"):
+            add_message(db, name, "three", timestamp=1_777_009_000.0)
+    shown = {each["session_id"]: each for each in sessions.webui.sidebar(asked()).sessions}
+    assert (shown["chat"]["message_count"], shown["chat"]["last_message_at"]) == (3, 1_777_009_000.0)
+    assert shown["shell"]["message_count"] == 2, "its file is what people go on writing in"
+    webui = sessions.webui
+    assert [each["content"] for each in webui.session("chat").messages] == ["one", "two", "three"]
+    assert (webui.summary("chat").message_count, webui.summary("shell").message_count) == (3, 2)
+    assert [each["content"] for each in webui.messages("chat", limit=1).messages] == ["three"]
+    assert webui.visible_messages("chat", limit=2).offset == 1
+    assert sessions.get("chat").message_count == 2, "what is saved is the file"
+    sessions.update("chat", intentional_shrink_generation="0" * 32)
+    assert webui.summary("chat").message_count == 2, "somebody removed messages on purpose"
 
 
 def test_an_agent_that_cannot_be_read_hides_nothing_of_the_others(sessions: SessionRepository) -> None:

@@ -161,16 +161,17 @@ def show_session(
     """
     limit = None if msg_limit is None else max(1, msg_limit)
     before = None if msg_before is None else max(0, msg_before)
+    webui = sessions().webui
     if messages and limit is None and before is None:
-        session = sessions().get(session_id)
+        session = webui.session(session_id)
         return {"session": _opened(session, session.as_dict(), 0)}
-    summary = sessions().summary(session_id)
+    summary = webui.summary(session_id)
     if not messages:
         return {"session": _opened(summary, _with_transcript(summary, MessagePage([], 0, 0)), 0)}
     if expand_renderable and limit is not None:
-        page = sessions().webui.messages(session_id, before=before, limit=min(limit, MOST_VISIBLE))
+        page = webui.visible_messages(session_id, before=before, limit=min(limit, MOST_VISIBLE))
     else:
-        page = sessions().messages(session_id, before=before, limit=limit)
+        page = webui.messages(session_id, before=before, limit=limit)
     return {"session": _opened(summary, _with_transcript(summary, page), page.offset)}
 
 

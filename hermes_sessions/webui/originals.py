@@ -1,0 +1,36 @@
+"""The agent's originals of conversations that were imported from a messaging platform.
+
+People go on writing there, so the agent often has messages that the session's file lacks.
+"""
+
+from contextlib import suppress
+
+from ..errors import AgentUnavailable, NotFound
+from ..home import OpenHome
+from ..model import Metadata, Summary
+from ..results import MessagePage
+from ..sources import Source
+
+SHORTENED = "intentional_shrink_generation"  # a key of the file: somebody removed messages on purpose
+
+
+def can_have_more(session: Metadata) -> bool:
+    """Whether a session is an imported messaging conversation from which nobody removed messages here."""
+    return session.source is Source.MESSAGING and not session.extra.get(SHORTENED)
+
+
+def longer_original(home: OpenHome, session: Metadata, message_count: int) -> Summary | None:
+    """Return the agent's original of a session if it has more messages, None if it has not."""
+    if not can_have_more(session):
+        return None
+    with suppress(AgentUnavailable, NotFound), home.agents.reading_mirrors() as connection:
+        original = home.agents.summary_of_original(connection, session.session_id)
+        if original.message_count > message_count:
+            return original
+    return None
+
+
+def original_page(home: OpenHome, original: Summary, before: int | None, limit: int | None) -> MessagePage:
+    """Return some messages of an original; raise `AgentUnavailable`."""
+    with home.agents.reading_mirrors() as connection:
+        return home.agents.page(connection, original, before, limit)
