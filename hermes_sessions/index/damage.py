@@ -6,7 +6,6 @@ The sessions come back from their files. Drafts are in the index alone: those th
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ from .boundary import wrap_calls
 from .rows import Indexed
 from .schema import METADATA, SESSIONS
 
-_REVISION = re.compile("[0-9]{4}")
+NO_TABLES = "it has no tables"
 _BESIDE = ("-wal", "-shm")  # before the database itself: a new one must not get the log of the old
 
 
@@ -45,10 +44,12 @@ def replace(config: Config, engine: Engine) -> bool:
         return False
     with file_lock(upgrades.lock_file(config)):
         engine.dispose()
-        if diagnose(path) is None:  # another process was faster
+        reason = diagnose(path)
+        if reason is None:  # another process was faster
             return False
         drafts = _readable_drafts(path)
-        set_aside(path)
+        if reason != NO_TABLES:  # else whoever began a new one did not finish it
+            set_aside(path)
     upgrades.upgrade(config, engine)
     with database.writing(engine) as connection:
         rows.put(connection, drafts)
@@ -106,13 +107,17 @@ def _reason(error: Exception) -> str:
 
 def _faults(connection: Connection) -> Iterator[str]:
     tables = set(sa.inspect(connection).get_table_names())
+    if tables <= {"alembic_version"}:
+        yield NO_TABLES
     if not tables & (METADATA.tables.keys() - {"sessions"}):
-        return  # empty, or another program's
+        return  # another program's
     if "alembic_version" not in tables:
         yield "its schema has no revision"
     current = upgrades.read_revision(connection)
-    if current is None or not _REVISION.fullmatch(current):
+    if current is None or not upgrades.is_plausible(connection, current, upgrades.revisions()):
         yield "its revision is malformed"
+    elif upgrades.is_older_than_its_tables(connection, current):
+        yield "its revision is older than its tables"
     if current == upgrades.revisions()[-1]:
         for table in METADATA.sorted_tables:
             yield from _faults_of(connection, table)

@@ -230,6 +230,8 @@ def errors_of(engine: Engine) -> Iterator[None]:
 _WRONG_STATEMENTS = (IntegrityError, ProgrammingError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
 # SQLite's result codes for a file that is no database, or that contradicts itself.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+# Extended codes of a file that ends too early, though its primary code is that of any I/O error.
+_CUT_SHORT = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # Those that say nothing about the content of the file.
 _PASSING = frozenset(
@@ -247,7 +249,7 @@ def _damage(engine: Engine, error: Exception) -> str | None:
     """
     if isinstance(error, UnicodeDecodeError):  # SQLite's message would quote the corrupt bytes
         return "it contains text that is not UTF-8"
-    if _sqlite_code(error) in _CORRUPT:
+    if _sqlite_code(error) in _CORRUPT or _extended_code(error) in _CUT_SHORT:
         return driver_text(error)
     if is_passing(error):
         return None
@@ -257,13 +259,20 @@ def _damage(engine: Engine, error: Exception) -> str | None:
 
 def is_passing(error: Exception) -> bool:
     """Whether an error says nothing about the content of the file: a lock, a full disk, its rights."""
+    if _extended_code(error) in _CUT_SHORT:
+        return False
     return isinstance(error, PoolTimeout) or _sqlite_code(error) in _PASSING
 
 
 def _sqlite_code(error: Exception) -> int | None:
     """Return SQLite's primary result code, None for an error that is not SQLite's."""
-    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    code = _extended_code(error)
     return None if code is None else code & 0xFF
+
+
+def _extended_code(error: Exception) -> int | None:
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    return code if isinstance(code, int) else None
 
 
 def _name(engine: Engine) -> str:

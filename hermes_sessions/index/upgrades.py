@@ -6,11 +6,12 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
+from operator import ne
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -21,10 +22,12 @@ from ..errors import Damaged, NewerDatabase, storing
 from ..files import file_lock
 from ..results import Finding, FindingKind
 from . import database
+from .schema import METADATA
 
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
 
+_REVISION = re.compile("[0-9]{4}")
 _REVISION_FILE = re.compile(r"(?P<revision>\d+)_\w+\.py")
 
 
@@ -119,12 +122,52 @@ def lock_file(config: Config) -> Path:
 def _is_newest(engine: Engine, known: list[str]) -> bool:
     with database.reading(engine) as connection:
         current = read_revision(connection)
+        path = database.file_of(engine)
+        if path is not None and current is not None and not is_plausible(connection, current, known):
+            raise Damaged(path.name, "its revision is malformed")
     if current is not None and current not in known:
         raise NewerDatabase(
             f"the index has revision {current}, newer than {known[-1]} of this program. "
             "Use the newer program, or delete the index: it will be rebuilt from the session files"
         )
     return current == known[-1]
+
+
+def is_plausible(connection: Connection, current: str, known: Sequence[str]) -> bool:
+    """Whether a revision can be what a program wrote, and not one that was damaged.
+
+    Revisions are four digits, and each adds to the tables. So an unknown one, of a newer program, comes with
+    tables or columns that this program does not know; without any, it must differ from every known one in
+    more than a character.
+    """
+    if current in known:
+        return True
+    changed = (sum(map(ne, current, each)) for each in known)
+    return bool(_REVISION.fullmatch(current)) and (min(changed) > 1 or bool(_difference(connection).unknown))
+
+
+def is_older_than_its_tables(connection: Connection, current: str) -> bool:
+    """Whether an index has all of the newest tables and columns, and the revision of an earlier one."""
+    return current in revisions()[:-1] and not _difference(connection).missing
+
+
+class _Difference(NamedTuple):
+    """The tables and columns of an index that this program does not know, and those that it lacks."""
+
+    unknown: set[str]
+    missing: set[str]
+
+
+def _difference(connection: Connection) -> _Difference:
+    inspector = sa.inspect(connection)
+    found = {
+        f"{table}.{column['name']}"
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+        for column in inspector.get_columns(table)
+    }
+    own = {f"{table.name}.{column.name}" for table in METADATA.tables.values() for column in table.columns}
+    return _Difference(found - own, own - found)
 
 
 def read_revision(connection: Connection) -> str | None:

@@ -1,5 +1,6 @@
 """Corrupt databases: each store keeps to itself, and the two indexes are made again without asking."""
 
+import os
 import random
 import shutil
 import sqlite3
@@ -12,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_sessions import SessionRepository, StorageError
-from hermes_sessions.index import damage
+from hermes_sessions import NewerDatabase, SessionRepository, StorageError
+from hermes_sessions.index import damage, database, upgrades
 from hermes_sessions.search.index_file import SearchFile
 
 from ..cli.running import run
@@ -281,3 +282,111 @@ def expect_others(sessions: SessionRepository, name: str) -> None:
         assert found >= WEB
     else:
         assert found >= AGENT
+
+
+# ---- a new index that was not finished, and revisions ---------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", None], ids=["empty", "only a revision"])
+def test_an_index_without_tables_is_finished_while_it_is_open(home: Path, content: bytes | None) -> None:
+    path = home / "webui" / "sessions.db"
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for name in ("sessions.db", "sessions.db-wal", "sessions.db-shm"):
+            path.with_name(name).unlink(missing_ok=True)
+        path.touch()
+        if content is None:
+            with sqlite3.connect(path) as db:
+                db.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            db.close()
+        assert listed(sessions) == WEB | AGENT
+    assert not list(path.parent.glob("sessions.db.*.damaged"))
+
+
+def test_a_new_index_that_cannot_be_made_is_made_by_the_next_call(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("no space left on device")
+
+    path = home / "webui" / "sessions.db"
+    with SessionRepository.open(hermes_home=home) as sessions:
+        garbage(path)
+        with monkeypatch.context() as patched:
+            patched.setattr(upgrades, "upgrade", full)
+            with pytest.raises(StorageError):
+                sessions.list()
+        assert listed(sessions) == WEB | AGENT
+    assert len(list(path.parent.glob("sessions.db.*.damaged"))) == 1, "the one that was corrupt"
+
+
+REVISION = upgrades.revisions()[-1]
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        f"{REVISION[:at]}{chr(ord(REVISION[at]) ^ 1 << bit)}{REVISION[at + 1 :]}"
+        for at in (0, 3)
+        for bit in range(7)
+    ],
+    ids=ascii,
+)
+def test_a_flipped_bit_in_the_revision_is_damage(home: Path, revision: str) -> None:
+    path = home / "webui" / "sessions.db"
+    set_revision(path, revision)
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert listed(sessions) == WEB | AGENT
+
+
+def set_revision(path: Path, revision: str) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE alembic_version SET version_num = ?", [revision])
+    db.close()
+
+
+@pytest.mark.parametrize("revision", upgrades.revisions()[:-1])
+def test_an_older_revision_of_the_newest_tables_is_damage(home: Path, revision: str) -> None:
+    set_revision(home / "webui" / "sessions.db", revision)
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert listed(sessions) == WEB | AGENT
+
+
+def test_the_next_revision_is_newer_if_it_has_a_column_that_is_not_known(home: Path) -> None:
+    path = home / "webui" / "sessions.db"
+    set_revision(path, f"{int(REVISION) + 1:04}")
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE sessions ADD COLUMN later TEXT")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(NewerDatabase):
+        SessionRepository.open(hermes_home=home)
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob("*.damaged"))
+
+
+@pytest.mark.parametrize("name", ["webui/sessions.db", "webui/search.db", "state.db"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_database_that_was_cut_short_loses_nothing_of_the_others(
+    home: Path, name: str, is_open: bool
+) -> None:
+    size = (home / name).stat().st_size
+    for place in random.Random(name).sample(range(1, size), 3):
+        changed = copy(home, home.parent / f"{place}")
+        opened = SessionRepository.open(hermes_home=changed) if is_open else None
+        os.truncate(changed / name, place)
+        with opened or SessionRepository.open(hermes_home=changed) as sessions:
+            assert listed(sessions) >= WEB
+            sessions.complete_search()
+            assert hits(sessions) >= WEB
+            if name != "state.db":
+                assert listed(sessions) == WEB | AGENT == hits(sessions)
+        shutil.rmtree(changed)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS])
+def test_a_short_read_is_no_passing_trouble(code: int) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    assert not database.is_passing(error)
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    assert database.is_passing(error)
