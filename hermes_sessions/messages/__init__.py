@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from .export import check_format, export_session
     from .pictures import number_pictures
-    from .redact import is_shown_as, mask, mask_all, may_hold_credential
+    from .redact import cut, is_shown_as, mask, mask_all, may_hold_credential
     from .rendering import STEPS_A_PAGE, STEPS_ON_REQUEST, markdown_renderer
     from .visible import calls_of_page, is_visible, visible_page
 
@@ -39,6 +39,7 @@ __all__ = [
     "calls_of_page",
     "cards_by_message",
     "check_format",
+    "cut",
     "export_session",
     "group_answers",
     "is_shown_as",
@@ -66,7 +67,7 @@ _NAMES = {
     ),
     "export": "check_format export_session",
     "pictures": "number_pictures",
-    "redact": "is_shown_as mask mask_all may_hold_credential",
+    "redact": "cut is_shown_as mask mask_all may_hold_credential",
     "rendering": "STEPS_A_PAGE STEPS_ON_REQUEST markdown_renderer",
     "visible": "calls_of_page is_visible visible_page",
 }

@@ -257,7 +257,7 @@ def title_from(messages: Iterable[Any], fallback: str = UNTITLED) -> str:
         if isinstance(message, dict) and message.get("role") == "user":
             text = message_text(message).strip()
             if text:
-                return text[:TITLE_FROM_MESSAGES]
+                return _cut(text, TITLE_FROM_MESSAGES).rstrip() or fallback
     return fallback
 
 
@@ -390,7 +390,16 @@ def as_text(value: Any) -> str:
 
 def one_line(value: object, longest: int = 80) -> str:
     """Return the beginning of a text on one line, nothing for what is no text."""
-    return " ".join(value[:longest].split()) if isinstance(value, str) else ""
+    return " ".join(_cut(value, longest).split()) if isinstance(value, str) else ""
+
+
+def _cut(text: str, longest: int) -> str:
+    """Cut a text that is masked later; only a long one loads the rules of credentials."""
+    if len(text) <= longest:
+        return text
+    from .redact import cut  # noqa: PLC0415
+
+    return cut(text, longest)
 
 
 def _role(role: object) -> Role:

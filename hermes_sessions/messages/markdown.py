@@ -27,7 +27,8 @@ from pygments.util import ClassNotFound
 
 from .addresses import LONGEST_ADDRESS, address_at
 
-LONGEST_COLOURED = 10_000  # characters of one block: the worst single token of these takes 0.8 s
+LONGEST_COLOURED = 10_000  # characters of one block
+LONGEST_LINE = 2_000  # characters of a line of it: a single token of 10,000 takes 0.8 s
 # Processor time. Most code takes 2 microseconds a character, but 20,000 empty lines of C take a minute: code
 # that is not coloured in time is shown in one colour.
 SECONDS_TO_COLOUR_A_PAGE = 0.25
@@ -153,7 +154,8 @@ def _coloured(code: str, language: str, renderer: MarkdownRenderer) -> str:
     except ClassNotFound:  # an older Pygments
         return escapeHtml(code)
     html = io.StringIO()
-    coloured = len(code) <= LONGEST_COLOURED and renderer.seconds > 0
+    is_short = len(code) <= LONGEST_COLOURED and max(map(len, code.splitlines()), default=0) <= LONGEST_LINE
+    coloured = is_short and renderer.seconds > 0
     _FORMATTER.format(_in_time(lexer, code, renderer) if coloured else [(Text, code)], html)
     return html.getvalue()
 

@@ -20,6 +20,7 @@ SHORTEST_TEXT = 7  # characters of the shortest text in which there is something
 SHORTEST_PAYLOAD = 100  # bytes of base64 in a `data:` address, from which on they are not searched
 LONGEST_MEDIA_TYPE = 100  # bytes
 MASK = "***"
+LONGEST_CUT_CREDENTIAL = 8_192  # characters behind a cut in which the end of a credential is looked for
 
 
 def mask(text: str) -> str:
@@ -30,12 +31,24 @@ def mask(text: str) -> str:
     if len(text) < SHORTEST_TEXT:
         return text
     data = text.encode("utf-8", "surrogatepass")
-    parts = list(_searched_parts(data))
-    if not _may_hold(data, parts):
-        return text
-    found = [each for search in _searches() for each in _find(search, data, parts)]
+    found = _credentials(data)
     masked = _replaced(data, _merged(found)) if found else text
     return text if masked == text else masked  # what was masked before stays
+
+
+def cut(text: str, longest: int) -> str:
+    """Return the first `longest` characters of a text, or fewer where a credential would be cut in two.
+
+    What is left of such a credential would not be recognised by `mask`.
+    """
+    if len(text) <= longest:
+        return text
+    data = text[: longest + LONGEST_CUT_CREDENTIAL].encode("utf-8", "surrogatepass")
+    end = len(text[:longest].encode("utf-8", "surrogatepass"))
+    for start, stop, _ in _merged(_credentials(data)):
+        if start < end < stop:
+            return data[:start].decode("utf-8", "surrogatepass")
+    return text[:longest]
 
 
 def may_hold_credential(text: str | bytes) -> bool:
@@ -116,6 +129,14 @@ def _options() -> Any:
 def _may_hold(data: bytes, parts: Iterable[tuple[int, int]]) -> bool:
     places = _any_place()
     return any(places.search(data, first, last) for first, last in parts)
+
+
+def _credentials(data: bytes) -> list[Credential]:
+    """Return what the rules find in a text, in no order; it may overlap."""
+    parts = list(_searched_parts(data))
+    if not _may_hold(data, parts):
+        return []
+    return [each for search in _searches() for each in _find(search, data, parts)]
 
 
 def _searched_parts(data: bytes) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from ..fields import clean_text
-from ..messages import Call, Message
+from ..messages import Call, Message, cut
 
 # Characters that are indexed: of a message, as much as fills a book; of a tool's arguments or result, a page.
 LONGEST_MESSAGE, LONGEST_TOOL = 1_000_000, 4_000
@@ -28,12 +28,12 @@ def indexed_text(message: Message) -> IndexedText:
     for call in message.calls:
         parts += (call.name, _arguments(call), call.snippet or "")
     for result in message.results:
-        parts.append(result.text[:LONGEST_TOOL])
+        parts.append(cut(result.text, LONGEST_TOOL))
     if message.attached or message.parts:
         parts += message.file_names
     if message.unsent:
         parts.append(message.unsent)
-    text = "\n".join(filter(None, parts))[:LONGEST_MESSAGE]
+    text = cut("\n".join(filter(None, parts)), LONGEST_MESSAGE)
     if ";base64," in text:
         text = _ENCODED.sub(" ", text)
     return IndexedText(_storable(message.stated_role), _storable(text), message.sent_at)
@@ -44,7 +44,7 @@ def _arguments(call: Call) -> str:
     text = call.arguments_line
     if "\\u" in text:  # mostly characters beyond ASCII
         text = call._replace(given=call.arguments).arguments_line
-    text = text[:LONGEST_TOOL]
+    text = cut(text, LONGEST_TOOL)
     if "\\" not in text:
         return text
     # Escaped backslashes are replaced first: in C:\\new, as JSON has it, \n is not the end of a line.

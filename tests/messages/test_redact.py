@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions.messages import credential_names, credential_tokens, credential_values, redact
+from hermes_sessions.messages.content import one_line, read_message, title_from
 from hermes_sessions.messages.credential import Credential, Match, Rule
 from hermes_sessions.messages.credential_rules import NAMES, ORDINARY, TOKENS
-from hermes_sessions.messages.redact import is_shown_as, mask, mask_all, may_hold_credential
+from hermes_sessions.messages.redact import cut, is_shown_as, mask, mask_all, may_hold_credential
+from hermes_sessions.search.indexed_text import indexed_text
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc==\n-----END RSA PRIVATE KEY-----"
 
@@ -513,3 +515,40 @@ def _work(text: str, monkeypatch: pytest.MonkeyPatch) -> int:
         patch.setattr(credential_values, "_UP_TO_QUOTE", up_to)
         mask(text)
     return work[0]
+
+
+# ---- texts that are cut before they are masked ----------------------------------------------------------
+
+SECRET = "sk-proj-" + "Ab3dEf6hIj9lMn2pQr5t" * 3
+
+
+def shows_none_of(secret: str, shown: str) -> bool:
+    """Whether no more than the beginning that masks show is in a text."""
+    return secret[:12] not in shown
+
+
+@pytest.mark.parametrize("before", range(1, len(SECRET)))
+def test_a_cut_leaves_no_part_of_a_credential(before: int) -> None:
+    text = "é word " + SECRET + " and more words" * 5
+    assert cut(text, 7 + before) == "é word "
+    assert cut(text, 7) == "é word "
+    assert cut(text, 7 + len(SECRET)) == "é word " + SECRET
+    assert cut(text, len(text)) == text
+    assert cut("word " * 9, 7) == "word wo"
+
+
+@pytest.mark.parametrize("inside", [9, 20, 33, 60])
+def test_no_place_that_cuts_shows_a_part_of_a_credential(inside: int) -> None:
+    def text(longest: int) -> str:
+        return ("word " * longest)[: longest - inside - 1] + " " + SECRET + " end"
+
+    user = {"role": "user", "content": text(64)}
+    assert shows_none_of(SECRET, mask(title_from([user])))
+    assert shows_none_of(SECRET, mask(one_line(text(80))))
+    calls = [{"id": "1", "function": {"name": "f", "arguments": text(4_000)}}]
+    for message in (
+        {"role": "tool", "tool_call_id": "1", "content": text(4_000)},
+        {"role": "assistant", "content": "", "tool_calls": calls},
+        {"role": "user", "content": text(1_000_000)},
+    ):
+        assert shows_none_of(SECRET, mask(indexed_text(read_message(message)).text))
