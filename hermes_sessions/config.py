@@ -63,6 +63,11 @@ class Config:
         return self.state_dir / "locks"
 
     @property
+    def backups_dir(self) -> Path:
+        """The folder of the longer versions of sessions that were shortened."""
+        return self.state_dir / "backups"
+
+    @property
     def projects_file(self) -> Path:
         """The list of projects."""
         return self.state_dir / "projects.json"

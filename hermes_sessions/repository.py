@@ -426,18 +426,18 @@ class SessionRepository:
 
         Returns how many files; raises `InvalidValue`, `StorageError`.
         """
-        return sum(1 for _ in trash.purge(self.config.trash_dir, trash_limit(older_than)))
+        return changes.purge(self._home.store, trash_limit(older_than))
 
     def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
         """Return what `purge` would delete; raises as `purge`."""
-        return list(map(trash.describe, trash.deleted_before(self.config.trash_dir, trash_limit(older_than))))
+        return list(map(trash.describe, changes.expired(self._home.store, trash_limit(older_than))))
 
     def erase(self, session_id: str) -> int:
         """Delete permanently whatever the trash has of a session, and return how many files.
 
         Raises `NotFound` if it has nothing, `InvalidId`, `StorageError`.
         """
-        return trash.erase(self.config.trash_dir, session_id)
+        return changes.erase(self._home.store, session_id)
 
     # ---- care -------------------------------------------------------------------------------------------
 

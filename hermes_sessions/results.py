@@ -262,6 +262,7 @@ class TrashReason(StrEnum):
     AGENT = "agent"  # a copy of what only the agent had
     REPLACED = "replaced"  # by its backup
     RESCUED = "rescued"  # written by another program during a change that was interrupted
+    SHORTENED = "shortened"  # in the folder of backups: the longer version of a session that was shortened
 
     @property
     def is_version(self) -> bool:

@@ -19,6 +19,8 @@ from ..errors import InvalidValue, storing
 from ..index import Progress, database
 from ..results import BackupReport
 from .manifest import (
+    BACKUPS,
+    FOLDERS,
     FORMAT,
     INDEX,
     SESSIONS,
@@ -79,14 +81,16 @@ def _fill(writer: "_BackupWriter", config: Config, engine: Engine) -> BackupRepo
 
     The index is first: a draft in it may get a file later, and then the file is copied too. What is deleted
     while the sessions are copied is in the trash by then, and what was restored before the trash was listed
-    is found among the sessions, which are listed again.
+    is found among the sessions, which are listed again. Backups are first and last in the same way: restored
+    ones leave their folder, and a session that is shortened gets one.
     """
     index = writer.copy_index(engine)
-    for name, path in ((SESSIONS, config.sessions_dir), (TRASH, config.trash_dir)):
+    for name in FOLDERS:
         # Without the original's time: the index knows it, and would not scan a folder that was restored.
         (writer.target / name).mkdir(modes.FOLDER)
-        writer.copy_all(name, _listed(path, name))
-    writer.copy_all(SESSIONS, _listed(config.sessions_dir, SESSIONS))
+    places = {SESSIONS: config.sessions_dir, TRASH: config.trash_dir, BACKUPS: config.backups_dir}
+    for name in (BACKUPS, SESSIONS, TRASH, SESSIONS, BACKUPS):
+        writer.copy_all(name, _listed(places[name], name))
     single = (config.projects_file, config.last_workspace_file, config.state_dir / "settings.json")
     writer.copy_all("", single)
     return writer.finish(index=index)
@@ -171,7 +175,7 @@ class _BackupWriter:
 
     def finish(self, *, index: bool) -> BackupReport:
         """Write the manifest, which completes the backup."""
-        for name in (SESSIONS, TRASH):
+        for name in FOLDERS:
             files.sync_folder(self.target / name)
         entries, skipped = [*self._entries.values()], sorted(map(printable, self._skipped))
         write_manifest(self.target, Manifest(FORMAT, time.time(), skipped, entries))

@@ -10,7 +10,7 @@ from ..errors import AgentUnavailable, NotFound, Unreadable
 from ..files import Aside
 from ..index import database, rows, sync, upgrades
 from ..results import Finding, FindingKind, TrashReason
-from ..sidecars import folder, load, reading, trash
+from ..sidecars import Backup, backups, folder, load, reading, trash
 from . import databases
 from .contents import REPAIR, Contents
 
@@ -124,8 +124,27 @@ class Checks:
 
     def backups(self, contents: Contents) -> Iterator[Finding]:
         """Compare the backups of shortened sessions with the sessions."""
-        for path in folder.backups(self.store.sessions_dir):
-            yield from _backup_findings(path, contents)
+        for backup in backups.latest(self.store.sessions_dir, self.store.backups_dir):
+            yield from self._backup_findings(backup, contents)
+
+    def _backup_findings(self, backup: Backup, contents: Contents) -> Iterator[Finding]:
+        session_id, restore = backup.session_id, f"hermes-sessions restore {backup.session_id}"
+        try:
+            kept = reading.message_count(load(backup.path, session_id))
+            present = contents.message_count(session_id)
+        except NotFound:
+            if trash.newest(session_id, self.store.trash_dir) is None:
+                meaning = f"{backup.name} is all that is left of it"
+                kind, note = FindingKind.BACKUP_WITHOUT_SESSION, backup.path.parent == self.store.backups_dir
+                yield Finding(kind, session_id, meaning, restore, note=note)
+        except (Unreadable, ValueError) as error:
+            remedy = "correct or remove the file"
+            yield Finding(FindingKind.UNREADABLE_BACKUP, session_id, str(error), remedy)
+        else:
+            if kept > present:
+                meaning = f"its backup has {kept} messages, the session {present}"
+                remedy = f"if you did not do this on purpose: {restore}"
+                yield Finding(FindingKind.LONGER_BACKUP, session_id, meaning, remedy, note=True)
 
     # ---- what needs no file of a session ----------------------------------------------------------------
 
@@ -216,25 +235,6 @@ class Checks:
         if revision != newest:
             meaning = f"the index has revision {revision}, this program needs {newest}"
             yield Finding(FindingKind.OLD_REVISION, None, meaning, "hermes-sessions db upgrade")
-
-
-def _backup_findings(path: Path, contents: Contents) -> Iterator[Finding]:
-    session_id = path.name.removesuffix(folder.BACKUP)
-    restore = f"hermes-sessions restore {session_id}"
-    try:
-        kept = reading.message_count(load(path, session_id))
-        present = contents.message_count(session_id)
-    except NotFound:
-        meaning = f"{path.name} is all that is left of it"
-        yield Finding(FindingKind.BACKUP_WITHOUT_SESSION, session_id, meaning, restore)
-    except (Unreadable, ValueError) as error:
-        remedy = "correct or remove the file"
-        yield Finding(FindingKind.UNREADABLE_BACKUP, session_id, str(error), remedy)
-    else:
-        if kept > present:
-            meaning = f"its backup has {kept} messages, the session {present}"
-            remedy = f"if you did not do this on purpose: {restore}"
-            yield Finding(FindingKind.LONGER_BACKUP, session_id, meaning, remedy, note=True)
 
 
 def _agent_schema(profile: str, snapshot: Snapshot) -> Iterator[Finding]:

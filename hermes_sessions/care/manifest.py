@@ -13,7 +13,8 @@ from ..errors import NotFound, Unreadable, storing
 from ..sidecars import load
 
 FORMAT = 1
-MANIFEST, INDEX, SESSIONS, TRASH = "manifest.json", "sessions.db", "sessions", "trash"
+MANIFEST, INDEX = "manifest.json", "sessions.db"
+SESSIONS, TRASH, BACKUPS = FOLDERS = ("sessions", "trash", "backups")
 COPY_BYTES = 1 << 20
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # of a link
 

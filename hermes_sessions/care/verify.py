@@ -11,10 +11,9 @@ from ..errors import InvalidValue, NotFound, StorageError, Unreadable, storing
 from ..index import database
 from ..results import Verification
 from .manifest import (
+    FOLDERS,
     INDEX,
     MANIFEST,
-    SESSIONS,
-    TRASH,
     FileContent,
     Manifest,
     ManifestEntry,
@@ -78,7 +77,7 @@ def _names(folder: Path) -> set[str]:
     """
     with storing("cannot list the backup"):
         names = set(os.listdir(folder)) - {MANIFEST}  # noqa: PTH208  # there is no limit to how many
-        for below in (SESSIONS, TRASH):
+        for below in FOLDERS:
             path = folder / below
             if path.is_dir() and not path.is_symlink():
                 names.remove(below)

@@ -8,7 +8,7 @@ from ..errors import NotFound, StorageError, Unreadable
 from ..fields import UNTITLED, check_id
 from ..index import Indexed, database, find_conversation, rows
 from ..model import Summary
-from ..sidecars import folder, load, reading, trash
+from ..sidecars import backups, load, reading, trash
 
 
 def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
@@ -39,9 +39,9 @@ def _of_files(store: Store, session_id: str) -> Iterator[str]:
         yield f"file: sessions/{session_id}.json does not exist"
     except (Unreadable, StorageError) as error:
         yield f"file: {error}"
-    backup = None if session_id.startswith("_") else folder.backup_of(store.path_of(session_id))
-    if backup is not None:
-        yield f"backup: sessions/{backup.name}, from before it was shortened"
+    place = store.sessions_dir / f"{session_id}.json"
+    for backup in backups.of_session(place, store.backups_dir):
+        yield f"backup: {backup.name}, from before it was shortened"
     for entry in trash.of_session(session_id, store.trash_dir):
         count = trash.describe(entry).message_count
         yield f"trash: {entry.path.name}, {count} messages, {entry.why}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
     from .create import duplicate_session, fork_session, import_documents, new_session
+    from .expiry import erase, expired, purge
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
     from .pages import read_message, read_page
     from .projects import Projects
@@ -32,11 +33,14 @@ __all__ = [
     "delete_everywhere",
     "delete_here",
     "duplicate_session",
+    "erase",
+    "expired",
     "find_leftovers",
     "fork_session",
     "import_agent_session",
     "import_documents",
     "new_session",
+    "purge",
     "read_message",
     "read_page",
     "recover_session",
@@ -56,6 +60,7 @@ _NAMES = {
     "leftovers": "Leftovers find_leftovers settle_leftovers",
     "pages": "read_message read_page",
     "projects": "Projects",
+    "expiry": "erase expired purge",
     "restore": "restore_session",
     "save": "recover_session save_session",
     "store": "Store checked_metadata",

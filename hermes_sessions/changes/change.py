@@ -1,6 +1,7 @@
 """Changes of one session: metadata set, messages added to the end or removed from it."""
 
 import time
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -139,7 +140,7 @@ def _shorten(
     if keep >= row.summary.message_count:
         return row.summary
     derived = {**values, **_title_origin(row.summary, values)}
-    derived |= {"message_count": keep, "updated_at": time.time()}
+    derived |= {"message_count": keep, "updated_at": time.time(), **shortened()}
     refuse_read_only(row.summary, derived, transcript=True)
     row = store.with_marks(row)
     with _opened(store, row, {*derived, *emptied, *READ_AS, "tool_calls"}) as source:
@@ -150,9 +151,18 @@ def _shorten(
         texts |= editing.encoded({**derived, **empty})
         edits = [*editing.truncated(source, keep), *editing.set_keys(source, texts)]
         sent_at = reading.sent_before(source, keep)
-        written = editing.rewrite(source, edits, keep, backup=True)
+        written = editing.rewrite(source, edits, keep, keep_in=store.backups_dir)
     listed: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
     return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep)
+
+
+def shortened() -> dict[str, str]:
+    """Return what a file says that was shortened on purpose.
+
+    Without it the web UI would take an older and longer version of the session, in whatever backup it has,
+    for one that was lost, and restore it.
+    """
+    return {"intentional_shrink_generation": uuid.uuid4().hex}
 
 
 def _remove_last_turn(store: Store, row: Indexed) -> Removed:

@@ -76,7 +76,7 @@ def settle_leftovers(store: Store) -> None:
 
 
 def _folders(store: Store) -> tuple[Path, ...]:
-    return store.config.state_dir, store.config.sessions_dir, store.trash_dir
+    return store.config.state_dir, store.sessions_dir, store.trash_dir, store.backups_dir
 
 
 def _names(folder: Path) -> list[str]:

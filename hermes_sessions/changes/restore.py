@@ -1,23 +1,38 @@
-"""Sessions moved to the trash and brought back, from there or from the backup of a longer version."""
+"""Sessions moved to the trash and brought back, from there or from the longer version before a shortening."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
-from ..errors import Conflict, NotFound, storing
+from ..errors import Conflict, NotFound, Unreadable, storing
 from ..index import Indexed
 from ..model import Summary
 from ..origins import segments_of
 from ..results import TrashReason
-from ..sidecars import editing, folder, load, outline_of, reading, signature, trash
+from ..sidecars import (
+    Backup,
+    Loaded,
+    TrashEntry,
+    backups,
+    editing,
+    load,
+    outline_of,
+    reading,
+    signature,
+    trash,
+)
 from .store import Store, after_the_file
 
 
 def delete_session(store: Store, session_id: str) -> None:
-    """Move a session's file to the trash, or forget a draft; raise `NotFound`."""
+    """Move a session's file to the trash, or forget a draft; raise `NotFound`.
+
+    Nothing of it stays beside the other sessions: the web UI would restore it from its own backup.
+    """
     with store.lock(session_id):
         store.check_index()
-        row = store.row(session_id)
+        row, path = store.row(session_id), store.path_of(session_id)
+        backups.put_aside(path, store.backups_dir)
         try:
-            written = trash.put(store.path_of(session_id), store.trash_dir, _reason(row))
+            written = trash.put(path, store.trash_dir, _reason(row))
         except NotFound:
             if row is None or not row.draft:
                 raise
@@ -33,7 +48,7 @@ def _reason(row: Indexed | None) -> TrashReason:
 
 
 def restore_session(store: Store, session_id: str) -> Summary:
-    """Bring back what was deleted last of a session, or else the backup from before it was shortened.
+    """Bring back what was deleted last of a session, or else a longer version from before it was shortened.
 
     The id of one of its segments stands for a conversation of the agent. Raises `NotFound` if there is
     neither, `Conflict` if the session exists.
@@ -41,17 +56,12 @@ def restore_session(store: Store, session_id: str) -> Summary:
     session_id = _deleted_as(store, session_id)
     with store.lock(session_id):
         entry = trash.newest(session_id, store.trash_dir)
-        path = store.path_of(session_id)
-        backup = folder.backup_of(path)
-        if backup is not None and (entry is None or entry.why.is_version):
-            return _restore_backup(store, session_id, backup)
+        kept = backups.of_session(store.path_of(session_id), store.backups_dir)
+        if kept and (entry is None or entry.why.is_version):
+            return _restore_backup(store, session_id, kept)
         if entry is None:
             raise NotFound(f"nothing to restore for session {session_id}, in the trash or as a backup")
-        summary, stored = reading.read_summary(entry.path, session_id)
-        store.check_index()
-        written = trash.move_back(entry, path)
-        stored = stored._replace(signature=written.stored.signature)
-        return store.record_new(summary, written._replace(stored=stored))
+        return _move_back(store, entry)
 
 
 def _deleted_as(store: Store, session_id: str) -> str:
@@ -62,21 +72,43 @@ def _deleted_as(store: Store, session_id: str) -> str:
     return session_id if entry is None else entry.session_id
 
 
-def _restore_backup(store: Store, session_id: str, backup: Path) -> Summary:
-    """Put a backup in the place of its session's file, which goes to the trash."""
-    kept = load(backup, session_id)
-    summary, stored = reading.summary(outline_of(kept))
+def _move_back(store: Store, entry: TrashEntry) -> Summary:
+    summary, stored = reading.read_summary(entry.path, entry.session_id)
+    store.check_index()
+    written = trash.move_back(entry, store.path_of(entry.session_id))
+    stored = stored._replace(signature=written.stored.signature)
+    return store.record_new(summary, written._replace(stored=stored))
+
+
+def _restore_backup(store: Store, session_id: str, kept: Sequence[Backup]) -> Summary:
+    """Put a longer version in the place of a session's file, which goes to the trash."""
     loaded = store.load(session_id)
-    if loaded is None:
-        raise NotFound(f"no session {session_id}")
+    if loaded is None:  # another program deleted it
+        latest = kept[0]
+        return _move_back(store, TrashEntry(latest.path, session_id, latest.kept_at, TrashReason.SHORTENED))
     source = outline_of(loaded)
-    if summary.message_count <= source.total:
-        raise Conflict(f"the backup of session {session_id} has no more messages than the session")
+    backup, longer = _latest_longer(kept, source.total)
+    summary, stored = reading.summary(outline_of(longer))
     store.check_index()
     trash.write(session_id, loaded.data, store.trash_dir, TrashReason.REPLACED)
-    written = editing.overwrite(source, kept.data, summary.message_count)
+    written = editing.overwrite(source, longer.data, summary.message_count)
     stored = stored._replace(signature=written.stored.signature)
     restored = store.record(summary, written._replace(stored=stored))
     with after_the_file(f"session {session_id} was restored"), storing("its backup cannot be removed"):
-        backup.unlink(missing_ok=True)
+        backup.path.unlink(missing_ok=True)
     return restored
+
+
+def _latest_longer(kept: Sequence[Backup], count: int) -> tuple[Backup, Loaded]:
+    """Return the latest version with more than `count` messages; raise `Conflict`, `Unreadable`."""
+    damage: Unreadable | None = None
+    for backup in kept:
+        try:
+            loaded = load(backup.path, backup.session_id)
+            if reading.message_count(loaded) > count:
+                return backup, loaded
+        except Unreadable as error:
+            damage = damage or error
+    if damage is not None:
+        raise damage
+    raise Conflict(f"the backup of session {kept[0].session_id} has no more messages than the session")

@@ -11,7 +11,7 @@ from ..model import Session, Summary
 from ..sidecars import Loaded, editing, outline_of, reading, trash
 from ..times import last_message_at
 from . import recovery
-from .change import refuse_read_only
+from .change import refuse_read_only, shortened
 from .create import store_new
 from .store import Store, checked_metadata
 
@@ -63,14 +63,16 @@ def write_over(
     """
     source = outline_of(loaded)
     noted = editing.unstated_times(source, old, changes)
+    shorter = session.message_count < old.message_count
+    changes = {**changes, **shortened()} if shorter else changes
     texts = {name: editing.encode(value, name) for name, value in changes.items()}
     texts["message_count"] = editing.encode(session.message_count, "message_count")
     edits = editing.saved(loaded, old, session, editing.encoded(noted) | texts)
     store.check_index()
-    shorter = session.message_count < old.message_count
-    written = editing.rewrite(source, edits, session.message_count, backup=shorter)
+    keep_in = store.backups_dir if shorter else None
+    written = editing.rewrite(source, edits, session.message_count, keep_in=keep_in)
     known = {name: value for name, value in changes.items() if name in FIELDS}
-    extra = {**old.extra, **session.extra, **{name: noted[name] for name in noted.keys() - FIELDS.keys()}}
+    extra = {**old.extra, **session.extra, **other_keys({**noted, **changes})}
     if "profile" in known:
         known["profile"] = read_profile(known["profile"])
     new = replace(session, **known, extra=extra, signature=written.stored.signature)

@@ -35,6 +35,7 @@ class Store:
     ) -> None:
         self.config, self.engine = config, engine
         self.sessions_dir, self.trash_dir = config.sessions_dir, config.trash_dir
+        self.backups_dir = config.backups_dir
         self._locks, self._notify = locks, notify
 
     def lock(self, session_id: str) -> AbstractContextManager[None]:

@@ -47,13 +47,15 @@ def is_settled(modified_at: int, read_at: int) -> bool:
     return read_at - modified_at > tick
 
 
-def plan_sync(files: Mapping[str, Signature], rows: Mapping[str, Signature]) -> SyncPlan:
+def plan_sync(
+    files: Mapping[str, Signature], rows: Mapping[str, Signature], *, may_be_empty: bool = False
+) -> SyncPlan:
     """Return what to do so that the rows agree with the files; both map ids to versions.
 
-    Raises `StorageError` if all files are gone: more likely a disk is not mounted than that somebody wants
-    every session forgotten.
+    Raises `StorageError` if all files are gone, unless the folder may be empty: more likely a disk is not
+    mounted than that somebody wants every session forgotten.
     """
-    if rows and not files:
+    if rows and not files and not may_be_empty:
         raise StorageError(
             f"the sessions folder is empty, but the index has {len(rows)} sessions. Is a disk not mounted? "
             "If the sessions are really gone, rebuild the index with `hermes-sessions rebuild`"

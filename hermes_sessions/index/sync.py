@@ -180,10 +180,10 @@ def sync(
     """Read the files that changed, and those of the sessions `also`, and forget those that are gone.
 
     `progress(done, total)` counts files, and `read` reads one. Raises `StorageError`, also if every file is
-    gone.
+    gone and the folder seems to be that of another disk.
     """
     scan = _scan(engine, folder)
-    plan = drift.plan_sync(scan.files, scan.rows)
+    plan = drift.plan_sync(scan.files, scan.rows, may_be_empty=_is_home(folder))
     more = (scan.files.keys() & set(also)).difference(plan.added, plan.changed)
     plan = plan._replace(changed=(*plan.changed, *more))
     return _apply(engine, scan, plan, progress, partial(_read, folder, read))
@@ -202,6 +202,15 @@ def _scan(engine: Engine, folder: Path) -> _Scan:
     present = folders.scan(folder)
     with database.reading(engine) as connection:
         return _Scan(folder_time, scanned_at, present, rows.signatures(connection))
+
+
+def _is_home(folder: Path) -> bool:
+    """Whether an empty sessions folder is that of a home, where the web UI has deleted the last session.
+
+    Other files of the home are there then: a folder that a disk is to be mounted on has none in or beside it.
+    """
+    known = (folder / "_index.json", *(folder.parent / name for name in ("projects.json", "sessions.db")))
+    return any(path.exists() for path in known)
 
 
 def _folder_time(folder: Path) -> int:

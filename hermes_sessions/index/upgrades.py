@@ -108,7 +108,7 @@ def _engine_for(config: Config) -> Iterator[Engine]:
 def _create_folders(config: Config) -> None:
     with storing("cannot create the state folder"):
         modes.make_folder(config.state_dir)
-        for folder in (config.trash_dir, config.locks_dir):
+        for folder in (config.trash_dir, config.backups_dir, config.locks_dir):
             modes.make_own_folder(folder)
         for database_file in config.state_dir.glob("se*.db*"):  # also logs and copies of an earlier version
             modes.tighten(database_file)

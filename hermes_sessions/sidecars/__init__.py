@@ -1,6 +1,7 @@
 """The JSON file of a session, the folder of them, and the trash."""
 
-from . import editing, folder, reading, trash
+from . import backups, editing, folder, reading, trash
+from .backups import Backup
 from .layout import LARGEST_AT_ONCE
 from .outline import (
     Loaded,
@@ -17,10 +18,12 @@ from .trash import TrashEntry
 
 __all__ = [
     "LARGEST_AT_ONCE",
+    "Backup",
     "Loaded",
     "Outline",
     "TrashEntry",
     "Written",
+    "backups",
     "editing",
     "folder",
     "load",

@@ -4,22 +4,19 @@ Holds no lock and knows no database. Every write names the version that it repla
 """
 
 import marshal
-import os
-import shutil
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from .. import files, json_text, modes
+from .. import files, json_text
 from ..errors import Conflict, InvalidValue, Unreadable, storing
 from ..fields import READ_AS, read_time
 from ..files import Replaced
 from ..messages import message_of_card
-from ..model import FolderTimes, Metadata, Session, Signature, Stored
-from . import document, layout, marks, reading
+from ..model import FolderTimes, Metadata, Session, Stored
+from . import backups, document, layout, marks, reading
 from .document import Edit, Member, Span
 from .layout import Read
 from .outline import Loaded, Outline, Written, outline_of, outlined_as_known, stored_of, unreadable
@@ -102,17 +99,19 @@ def _end_of_items(source: Outline, member: Member) -> int | None:
     return None if last == member.value + 1 else last
 
 
-def rewrite(source: Outline, edits: Sequence[Edit], count: int, *, backup: bool = False) -> Written:
+def rewrite(source: Outline, edits: Sequence[Edit], count: int, *, keep_in: Path | None = None) -> Written:
     """Apply `edits` to a file; raise `Conflict` if it is no longer the version that was outlined.
 
-    `count` is how many messages it has then. With `backup` the old file stays as `<id>.json.bak`.
+    `count` is how many messages it has then. With `keep_in` the old file stays, in that folder of backups.
     """
-    path = source.path
-    keep = partial(_keep_backup, path, source.stored.signature) if backup else None
+    path, version = source.path, source.stored.signature
 
     def put(write: files.Write) -> Replaced:
         try:
-            return files.replace_version(path, source.stored.signature, write, keep)
+            if keep_in is None:
+                return files.replace_version(path, version, write)
+            with backups.keeping(path, version, keep_in) as keep:
+                return files.replace_version(path, version, write, keep)
         except files.Changed:
             raise _changed(path.stem) from None
 
@@ -197,33 +196,6 @@ def _create(path: Path, write: files.Write) -> Replaced:
         return files.create(path, write)
     except FileExistsError:
         raise Conflict(f"session {path.stem} exists already") from None
-
-
-def _keep_backup(path: Path, version: Signature) -> None:
-    """Keep this version of a file as its backup; for another version raise `Changed`, and keep nothing."""
-    temporary = path.with_suffix(f".tmp.bak.{os.getpid()}.{threading.get_ident()}")
-    temporary.unlink(missing_ok=True)  # left by a process with the same number that crashed
-    try:
-        if _second(path, temporary) != version:
-            raise files.Changed
-        temporary.replace(path.with_name(f"{path.name}.bak"))
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _second(path: Path, name: Path) -> Signature:
-    """Give a file a second name, or a copy if the disk has no links; return the version that got it."""
-    try:
-        os.link(path, name)
-    except OSError as error:
-        if error.errno not in files.NO_LINKS:
-            raise
-        with files.opened(path) as source:
-            files.replace(name, lambda file: shutil.copyfileobj(source, file, COPY_BYTES))
-            return files.signature_of(os.fstat(source.fileno()))
-    modes.tighten(name)  # the file itself, which is about to be replaced
-    return files.signature_of(name.stat())
 
 
 def _changed(session_id: str) -> Conflict:

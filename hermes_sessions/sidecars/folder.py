@@ -9,7 +9,7 @@ from .. import files, json_text
 from ..errors import storing
 from ..model import Signature
 
-BACKUP = ".json.bak"
+WEB_UI_BACKUP = ".json.bak"
 
 
 def scan(folder: Path) -> dict[str, Signature]:
@@ -45,18 +45,11 @@ def _version(entry: os.DirEntry[str]) -> Signature:
         return Signature(0, 0, 0)
 
 
-def backups(folder: Path) -> list[Path]:
-    """Return the backups of shortened sessions, by name."""
+def web_ui_backups(folder: Path) -> list[Path]:
+    """Return the backups that the web UI has made of sessions, by name."""
     with storing("cannot list the backups"):
         names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
-    return [folder / name for name in sorted(names) if name.endswith(BACKUP)]
-
-
-def backup_of(path: Path) -> Path | None:
-    """Return where the backup of a shortened session is, None without one; `path` is the session's."""
-    backup = path.with_suffix(BACKUP)
-    with storing(f"cannot read the backup of session {path.stem}"):
-        return backup if backup.exists() else None
+    return [folder / name for name in sorted(names) if name.endswith(WEB_UI_BACKUP)]
 
 
 def write_index_file(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -40,7 +40,7 @@ def put(path: Path, trash: Path, why: TrashReason = TrashReason.DELETED) -> Writ
     """Move a session's file into the trash; raise `NotFound`."""
     session_id = path.stem
     with storing(f"cannot delete session {session_id}"):
-        target = _new_path(session_id, trash, why)
+        target = new_path(session_id, trash, why)
         before = files.folder_time(path.parent)
         try:
             files.move(path, target)
@@ -54,7 +54,7 @@ def put(path: Path, trash: Path, why: TrashReason = TrashReason.DELETED) -> Writ
 def rescue(path: Path, session_id: str, trash: Path) -> None:
     """Move a version of a session that another program wrote, and that has no place, into the trash."""
     with storing(f"cannot keep a version of session {session_id} in the trash"):
-        files.move_aside(path, _new_path(session_id, trash, TrashReason.RESCUED))
+        files.move_aside(path, new_path(session_id, trash, TrashReason.RESCUED))
 
 
 def write(session_id: str, text: bytes, trash: Path, why: TrashReason) -> None:
@@ -65,10 +65,11 @@ def write(session_id: str, text: bytes, trash: Path, why: TrashReason) -> None:
         file.write(text)
 
     with storing(f"cannot keep session {session_id} in the trash"):
-        files.replace(_new_path(session_id, trash, why), write_private)
+        files.replace(new_path(session_id, trash, why), write_private)
 
 
-def _new_path(session_id: str, trash: Path, why: TrashReason) -> Path:
+def new_path(session_id: str, trash: Path, why: TrashReason) -> Path:
+    """Return a name in the trash, or in another folder of versions, that no file has."""
     modes.make_own_folder(trash)
     return trash / f"{check_id(session_id)}.{time.time_ns()}.{why}.json"
 
@@ -78,7 +79,7 @@ def _new_path(session_id: str, trash: Path, why: TrashReason) -> Path:
 
 def entries(trash: Path) -> list[TrashEntry]:
     """Return what is in the trash, the latest first."""
-    with storing("cannot list the trash"):
+    with storing(f"cannot list the {trash.name}"):
         try:
             names = os.listdir(trash)  # noqa: PTH208  # there is no limit to how many there are
         except FileNotFoundError:
@@ -134,7 +135,7 @@ def deleted_before(trash: Path, time_ns: int) -> list[TrashEntry]:
 
 def describe(entry: TrashEntry) -> Trashed:
     """Return what an entry holds; the title of one that cannot be read says so."""
-    with storing("cannot read the trash"):
+    with storing(f"cannot read the {entry.path.parent.name}"):
         size = entry.path.stat().st_size
     try:
         summary, _ = reading.read_summary(entry.path, entry.session_id)
@@ -162,24 +163,7 @@ def move_back(entry: TrashEntry, path: Path) -> Written:
             return Written(Stored(files.signature_of(moved)), FolderTimes(before, after))
 
 
-def purge(trash: Path, time_ns: int) -> Iterator[TrashEntry]:
-    """Delete permanently, one by one, what was deleted before a time (nanoseconds since the epoch)."""
-    for entry in deleted_before(trash, time_ns):
-        _erase(entry)
-        yield entry
-
-
-def erase(trash: Path, session_id: str) -> int:
-    """Delete permanently what is in the trash of a session; return how many files, or raise `NotFound`."""
-    check_id(session_id)
-    found = of_session(session_id, trash)
-    if not found:
-        raise NotFound(f"no session {session_id} in the trash")
-    for entry in reversed(found):
-        _erase(entry)
-    return len(found)
-
-
-def _erase(entry: TrashEntry) -> None:
+def remove(entry: TrashEntry) -> None:
+    """Delete an entry permanently."""
     with storing(f"cannot erase session {entry.session_id}"):
         entry.path.unlink(missing_ok=True)

@@ -73,6 +73,7 @@ def full(sessions: SessionRepository) -> SessionRepository:
     sessions.truncate("one", 2)
     sessions.projects.create("Work")
     write(sessions, "_index", "[]")
+    (folder_of(sessions) / "one.json.bak").write_text('{"title": "The web UI\'s", "messages": []}')
     state = sessions.config.state_dir
     (state / "settings.json").write_text("{}")
     (state / "last_workspace.txt").write_text("/tmp")
@@ -94,10 +95,11 @@ def good(full: SessionRepository, tmp_path: Path) -> Path:
 
 def test_a_backup_holds_what_is_the_users(full: SessionRepository, tmp_path: Path) -> None:
     folder, trashed = tmp_path / "backup", next(full.config.trash_dir.glob("gone.*")).name
+    longer = next(full.config.backups_dir.glob("one.*")).name
     report = made(full, folder)
     sidecars = {"one.json", "one.json.bak", "two.json", "_index.json"}
     single = {"projects.json", "last_workspace.txt", "settings.json", "sessions.db"}
-    wanted = {*(f"sessions/{name}" for name in sidecars), f"trash/{trashed}", *single}
+    wanted = {*(f"sessions/{name}" for name in sidecars), f"trash/{trashed}", f"backups/{longer}", *single}
     assert names(folder) == {*wanted, "manifest.json"}
     assert report == BackupReport(
         len(wanted), sum((folder / name).stat().st_size for name in wanted), (), index=True
@@ -197,7 +199,7 @@ def test_progress_counts_the_files(full: SessionRepository, tmp_path: Path) -> N
     made(full, tmp_path / "backup", lambda done, total: calls.append((done, total)))
     assert [done for done, _ in calls] == list(range(1, len(calls) + 1))
     assert all(done <= total for done, total in calls)
-    assert calls[-1] == (8, 8)
+    assert calls[-1] == (9, 9)
 
 
 def test_a_file_is_never_held_as_a_whole(full: SessionRepository, tmp_path: Path) -> None:
@@ -447,6 +449,7 @@ PLACES = (
     "sessions/x.json.bak",
     "sessions/_index.json",
     "trash/x.1.deleted.json",
+    "backups/x.1.shortened.json",
     "projects.json",
 )
 

@@ -58,8 +58,7 @@ def test_a_plan_makes_the_rows_equal_to_the_files(
     if rows and not files:
         with pytest.raises(StorageError, match="not mounted"):
             drift.plan_sync(files, rows)
-        return
-    plan = drift.plan_sync(files, rows)
+    plan = drift.plan_sync(files, rows, may_be_empty=True)
     after = {name: version for name, version in rows.items() if name not in plan.removed}
     after |= {name: files[name] for name in plan.added + plan.changed}
     assert after == files
@@ -157,23 +156,39 @@ def test_a_sync_reports_what_it_did(sessions: SessionRepository) -> None:
     assert sessions.sync() == SyncReport(added=0, changed=1, removed=0, unreadable=0)
 
 
-def test_an_empty_folder_raises_and_the_index_is_kept(sessions: SessionRepository, tmp_path: Path) -> None:
-    write_document(sessions, "one", title="one")
-    before = sessions.list()
-    folder = folder_of(sessions)
-    folder.rename(tmp_path / "unmounted")
-    for look in (sessions.list, sessions.count, sessions.sync, sessions.version):
-        with pytest.raises(StorageError):
-            look()
-    folder.mkdir()
-    for look in (sessions.list, sessions.sync):
+def test_an_unmounted_disk_raises_and_the_index_is_kept(tmp_path: Path) -> None:
+    index = f"sqlite:///{tmp_path}/elsewhere.db"
+    with SessionRepository.open(tmp_path / "state", database_url=index) as sessions:
+        write_document(sessions, "one", title="one")
+        before = sessions.list()
+        folder = folder_of(sessions)
+        folder.rename(tmp_path / "unmounted")
+        for look in (sessions.list, sessions.count, sessions.sync, sessions.version):
+            with pytest.raises(StorageError):
+                look()
+        folder.mkdir()
+        for look in (sessions.list, sessions.sync):
+            with pytest.raises(StorageError, match="not mounted"):
+                look()
         with pytest.raises(StorageError, match="not mounted"):
-            look()
-    with pytest.raises(StorageError, match="not mounted"):
-        SessionRepository.open(sessions.config.state_dir)
-    folder.rmdir()
-    (tmp_path / "unmounted").rename(folder)
-    assert sessions.list() == before
+            SessionRepository.open(sessions.config.state_dir, database_url=index)
+        folder.rmdir()
+        (tmp_path / "unmounted").rename(folder)
+        assert sessions.list() == before
+
+
+@pytest.mark.parametrize("beside", ["projects.json", "sessions.db", "sessions/_index.json"])
+def test_an_empty_folder_of_a_home_is_an_empty_list(tmp_path: Path, beside: str) -> None:
+    index = f"sqlite:///{tmp_path}/elsewhere.db"
+    with SessionRepository.open(tmp_path / "state", database_url=index) as sessions:
+        path = write_document(sessions, "one", title="one")
+        assert sessions.count() == 1
+        (sessions.config.state_dir / beside).write_text("[]")
+        path.unlink()
+        assert sessions.list().items == []
+        assert sessions.sync() == SyncReport(0, 0, 0, 0)
+    with SessionRepository.open(tmp_path / "state", database_url=index) as again:
+        assert again.list().items == []
 
 
 def test_a_rebuild_of_an_empty_folder_forgets_every_session(sessions: SessionRepository) -> None:

@@ -145,7 +145,7 @@ class Mutator(NamedTuple):
     done: tuple[type[SessionsError], ...] = ()
 
 
-BACKUP = frozenset({"sessions/subject.json.bak"})
+BACKUP = frozenset({"backups/subject.<time>"})
 
 
 def _first_message(sessions: SessionRepository) -> Call:
@@ -185,7 +185,11 @@ MUTATORS: dict[str, Mutator] = {
     "fork": Mutator(lambda sessions: lambda: sessions.fork("subject", keep=3)),
     "duplicate": Mutator(lambda sessions: lambda: sessions.duplicate("subject")),
     "import_document": Mutator(lambda sessions: lambda: sessions.import_document(EXPORT)),
-    "delete": Mutator(lambda sessions: lambda: sessions.delete("subject"), done=(NotFound,)),
+    "delete": Mutator(
+        lambda sessions: lambda: sessions.delete("subject"),
+        frozenset({"sessions/subject.json.bak", "backups/subject.<time>"}),
+        (NotFound,),
+    ),
     "delete a draft": Mutator(lambda sessions: lambda: sessions.delete("draft"), done=(NotFound,)),
     "delete an agent's": Mutator(
         lambda sessions: lambda: sessions.delete("c"),
@@ -255,7 +259,7 @@ def by_plain_name(files: Files) -> dict[str, bytes]:
 
 
 def _plain_name(name: str) -> str:
-    return re.sub(r"^(trash/[^.]+)\..*", r"\1.<time>", re.sub(r"/[0-9a-f]{12}\.", "/<new>.", name))
+    return re.sub(r"^((trash|backups)/[^.]+)\..*", r"\1.<time>", re.sub(r"/[0-9a-f]{12}\.", "/<new>.", name))
 
 
 def _plain(data: bytes) -> Any:
@@ -272,7 +276,7 @@ def _masked(value: Any) -> Any:
         return [_masked(each) for each in value]
     if isinstance(value, int | float) and abs(value - time.time()) < 24 * 3600:
         return "<now>"
-    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{12}", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{12}([0-9a-f]{20})?", value):
         return "<new>"
     return value
 

@@ -1,0 +1,197 @@
+"""Both web UIs beside this program over one home: what each does, and what must hold all the same."""
+
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from hermes_sessions import NotFound, SessionRepository
+
+from ..support.agent_db import add_session, new_state, writing
+from ..support.make import folder_of, snapshot, started, turns, write_document
+from ..support.web_ui import OpenSession, start_head
+
+Shorten = Callable[[SessionRepository, str], object]
+SHORTENINGS: dict[str, tuple[Shorten, int]] = {  # and how many of six messages are left
+    "undo": (lambda sessions, name: sessions.undo(name), 4),
+    "retry": (lambda sessions, name: sessions.retry(name), 4),
+    "truncate": (lambda sessions, name: sessions.truncate(name, 3), 3),
+    "clear": (lambda sessions, name: sessions.clear(name), 0),
+    "save": (lambda sessions, name: sessions.save(replace(sessions.get(name), messages=turns(2))), 2),
+}
+
+
+def backups_of(sessions: SessionRepository, session_id: str) -> list[Path]:
+    """Return the longer versions of a session, the latest first."""
+    return sorted(sessions.config.backups_dir.glob(f"{session_id}.*"), reverse=True)
+
+
+def restart_head(sessions: SessionRepository) -> list[str]:
+    """Let the head restore what it thinks was lost."""
+    return start_head(sessions.config.state_dir, sessions.config.state_db("default"))
+
+
+# ---- longer versions ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", SHORTENINGS)
+def test_the_head_does_not_revert_a_shortening(sessions: SessionRepository, how: str) -> None:
+    shorten, left = SHORTENINGS[how]
+    session_id = started(sessions, 6)
+    shorten(sessions, session_id)
+    sessions.append(session_id, turns(1))
+    assert restart_head(sessions) == []
+    assert sessions.summary(session_id).message_count == left + 1
+    assert snapshot(sessions).keys() == {f"{session_id}.json"}
+
+
+@pytest.mark.parametrize("how", SHORTENINGS)
+def test_the_heads_own_backup_does_not_revert_a_shortening(sessions: SessionRepository, how: str) -> None:
+    shorten, left = SHORTENINGS[how]
+    path = folder_of(sessions) / f"{started(sessions, 9)}.json"
+    OpenSession(path).save(messages=turns(6))  # which makes a backup
+    assert path.with_suffix(".json.bak").exists()
+    shorten(sessions, path.stem)
+    assert restart_head(sessions) == []
+    assert sessions.summary(path.stem).message_count == left
+
+
+def test_what_the_head_lost_it_still_restores(sessions: SessionRepository) -> None:
+    path = folder_of(sessions) / f"{started(sessions, 6)}.json"
+    sessions.truncate(path.stem, 5)
+    sessions.append(path.stem, turns(4))
+    OpenSession(path).save(messages=turns(2))
+    assert restart_head(sessions) == [path.stem]
+    assert sessions.summary(path.stem).message_count == 9
+
+
+def test_every_shortening_can_be_undone_one_after_the_other(sessions: SessionRepository) -> None:
+    session_id = started(sessions, 8)
+    for keep in (6, 5, 1):
+        sessions.truncate(session_id, keep)
+    assert len(backups_of(sessions, session_id)) == 3
+    restored = []
+    while backups_of(sessions, session_id):
+        restored.append(sessions.restore(session_id).message_count)
+    assert restored == [5, 6, 8]
+    assert sessions.get(session_id).messages == turns(8)
+
+
+def test_a_backup_of_the_web_ui_is_restored_too_and_left_alone_before(sessions: SessionRepository) -> None:
+    path = folder_of(sessions) / f"{started(sessions, 6)}.json"
+    OpenSession(path).save(messages=turns(2))
+    backup = path.with_suffix(".json.bak").read_bytes()
+    sessions.sync()
+    sessions.update(path.stem, title="Other")
+    assert path.with_suffix(".json.bak").read_bytes() == backup
+    assert "backup has more" in {finding.kind for finding in sessions.check()}
+    assert any(path.with_suffix(".json.bak").name in line for line in sessions.why(path.stem))
+    assert sessions.restore(path.stem).message_count == 6
+
+
+def test_backups_are_private(sessions: SessionRepository) -> None:
+    path = folder_of(sessions) / f"{started(sessions, 6)}.json"
+    path.chmod(0o644)
+    sessions.truncate(path.stem, 1)
+    (backup,) = backups_of(sessions, path.stem)
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (backup, backup.parent)]
+    assert modes == [0o600, 0o700]
+
+
+def test_a_refused_shortening_keeps_no_backup(sessions: SessionRepository) -> None:
+    session_id = started(sessions, 6)
+    session = sessions.get(session_id)
+    write_document(sessions, session_id, title="Theirs", messages=turns(7))
+    with pytest.raises(Exception, match="changed since"):
+        sessions.save(replace(session, messages=turns(2)))
+    assert backups_of(sessions, session_id) == []
+
+
+# ---- deleted sessions -----------------------------------------------------------------------------------
+
+
+def test_a_deleted_session_leaves_nothing_that_the_head_restores(
+    sessions: SessionRepository, tmp_path: Path
+) -> None:
+    path = folder_of(sessions) / f"{started(sessions, 6)}.json"
+    with writing(new_state(tmp_path / "home" / "state.db")) as agent:
+        add_session(agent, path.stem, source="webui")
+    OpenSession(path).save(messages=turns(2))  # leaves a backup
+    sessions.delete(path.stem)
+    assert snapshot(sessions) == {}
+    assert restart_head(sessions) == []
+    assert sessions.count() == 0
+    assert not [finding for finding in sessions.check() if finding.session_id == path.stem]
+    assert sessions.restore(path.stem).message_count == 2
+    assert sessions.restore(path.stem).message_count == 6, "its backup came back with it"
+
+
+def test_a_session_that_the_web_ui_deleted_can_be_had_from_its_backup(sessions: SessionRepository) -> None:
+    path = folder_of(sessions) / f"{started(sessions, 6)}.json"
+    sessions.truncate(path.stem, 1)
+    started(sessions)
+    OpenSession(path).delete()
+    (finding,) = [finding for finding in sessions.check() if finding.kind == "backup without session"]
+    assert finding.note, "it was deleted on purpose"
+    assert sessions.restore(path.stem).message_count == 6
+    assert backups_of(sessions, path.stem) == []
+
+
+def test_backups_are_purged_with_the_trash_but_for_the_latest(sessions: SessionRepository) -> None:
+    kept, deleted = started(sessions, 6), started(sessions, 6)
+    for session_id in (kept, deleted):
+        sessions.truncate(session_id, 4)
+        sessions.truncate(session_id, 2)
+    sessions.delete(deleted)
+    assert {entry.session_id for entry in sessions.would_purge(older_than=0)} == {kept, deleted}
+    assert sessions.purge(older_than=0) == 4
+    (left,) = sorted(sessions.config.backups_dir.iterdir())
+    assert (left.name.partition(".")[0], len(json.loads(left.read_text())["messages"])) == (kept, 4)
+    assert sessions.restore(kept).message_count == 4
+
+
+def test_erasing_a_deleted_session_erases_its_backups(sessions: SessionRepository) -> None:
+    session_id = started(sessions, 6)
+    sessions.truncate(session_id, 1)
+    with pytest.raises(NotFound):
+        sessions.erase(session_id)
+    sessions.delete(session_id)
+    assert sessions.erase(session_id) == 2
+    assert backups_of(sessions, session_id) == []
+
+
+# ---- the last session -----------------------------------------------------------------------------------
+
+
+def test_the_last_session_deleted_by_the_web_ui_leaves_an_empty_list(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    path = folder_of(sessions) / f"{started(sessions)}.json"
+    assert sessions.count() == 1
+    OpenSession(path).delete()
+    assert sessions.list().items == []
+    assert client.get("/api/sessions").get_json()["sessions"] == []
+    assert client.get("/health").status_code == 200
+
+
+# ---- profiles -------------------------------------------------------------------------------------------
+
+
+def test_no_profile_is_the_default_one_everywhere(sessions: SessionRepository, client: FlaskClient) -> None:
+    write_document(sessions, "theirs", title="Theirs", profile=None, messages=turns(2))
+    created = sessions.new(title="Ours", profile=None)
+    saved = sessions.save(replace(created, messages=turns(1), profile=None))  # type: ignore[arg-type]  # as they
+    sessions.update("theirs", profile=None)
+    imported = sessions.import_document({"title": "In", "profile": None, "messages": turns(1)})
+    copies = [sessions.duplicate("theirs"), sessions.fork("theirs")]
+    for session_id in ("theirs", *(each.session_id for each in (saved, imported, *copies))):
+        assert sessions.summary(session_id).profile == sessions.get(session_id).profile == "default"
+    assert sessions.count(profile="default") == sessions.count() == 5
+    shown = client.get("/api/sessions").get_json()["sessions"]
+    assert {each["profile"] for each in shown} == {"default"}
+    body = {"title": "New", "profile": None}
+    assert client.post("/api/session/new", json=body).get_json()["session"]["profile"] == "default"
