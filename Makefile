@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 # The files of the tests lie in memory where there is room: a disk takes up to a third of the time. TMPDIR=/tmp keeps them on it.
 export TMPDIR ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 { ram = 1 } END { print ram ? "/dev/shm" : "/tmp" }')
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # make run ARGS="--port 9000"
 run: .venv/.web build/demo-home

@@ -24,6 +24,7 @@ SAMPLES = Path(__file__).parent / "samples"
 
 efforts.register()
 Flask.jinja_options = {"bytecode_cache": compiled.Templates()}
+compiled.share_statements()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from hermes_sessions import Conflict, NotFound, SessionRepository, SessionsError
 from hermes_sessions.search.worker import BackgroundIndexer
 
+from . import compiled
 from .agent_db import filled_state, writing
 from .make import message, turns
 
@@ -528,8 +529,9 @@ _work: Work | None = None
 
 
 def begin(template: Path) -> None:
-    """Prepare a worker: make every call once, so that nothing is left to be imported in a child."""
+    """Prepare a worker: make every call once, and leave nothing to be imported or compiled in a child."""
     global _work  # noqa: PLW0603  # how a pool hands something to its processes
+    compiled.share_statements()
     _work = Work(Path(tempfile.mkdtemp(dir=template.parent)), template, by_plain_name(files_of(template)))
     for mutator in MUTATORS.values():
         with new_home(_work) as home, opened(home) as sessions:
