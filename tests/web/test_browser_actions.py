@@ -365,3 +365,23 @@ def test_keyboard_shortcuts_are_listed_and_work(page: Page) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/session/*")
     expect(page.locator(".row-title").nth(1)).to_have_attribute("aria-current", "page")
+
+
+def test_a_batch_says_what_is_deleted_from_the_agent(page: Page, home: Path) -> None:
+    own = put_session(home, "own", updated_at=1_900_000_000)
+    (home / "webui/settings.json").write_text('{"show_cli_sessions": true}')
+    page.goto("/")
+    agents = page.locator(".row[data-agent]").first.get_attribute("data-id")
+    assert agents is not None
+    page.get_by_role("button", name="Select conversations").click()
+    bar = page.get_by_role("toolbar")
+    row(page, own).click()
+    expect(bar.get_by_role("button", name="Delete", exact=True)).to_be_enabled()
+    row(page, agents).click()
+    bar.get_by_role("button", name="Delete here and from the agent").click()
+    words = (
+        "2 conversations moved to the trash, 1 of them deleted from the agent too. The trash keeps copies."
+    )
+    said(page, words).get_by_role("button", name="Undo").click()
+    said(page, "Undone.")
+    expect(row(page, agents)).to_be_visible()

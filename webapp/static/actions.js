@@ -6,6 +6,7 @@ import { list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
 import { renewAroundMessages, visit } from "./navigation.js";
 import { chooseProject } from "./project_dialog.js";
+import { deleteLabel, deletedMessage } from "./text.js";
 import { explain, toast } from "./toast.js";
 
 /** @typedef {import("./menu.js").MenuItem} MenuItem */
@@ -152,7 +153,7 @@ export async function remove(session) {
   const next = neighborOf(rowOf(session.id));
   const done = await perform(
     () => post("/api/session/delete", { session_id: session.id }),
-    session.agent ? "Deleted here and from the agent. The trash keeps a copy." : "Moved to the trash.",
+    deletedMessage(1, Number(session.agent)),
     () => post("/api/session/restore", { session_id: session.id }),
   );
   if (!done) return;
@@ -279,7 +280,7 @@ function showMenu(session, button) {
  * @returns {MenuItem}
  */
 function deleteItem(session) {
-  const label = session.agent ? "Delete here and from the agent" : "Delete";
+  const label = deleteLabel(Number(session.agent));
   return { icon: "trash-2", label, action: () => { remove(session); }, key: "#", danger: true };
 }
 

@@ -6,7 +6,7 @@ import { all, byId, closest, required } from "./dom.js";
 import { on } from "./events.js";
 import { list, rows } from "./list.js";
 import { chooseProject } from "./project_dialog.js";
-import { counted, sentence } from "./text.js";
+import { counted, deleteLabel, deletedMessage, sentence } from "./text.js";
 import { toast } from "./toast.js";
 
 /** @typedef {import("./api.js").BatchAction} BatchAction */
@@ -14,8 +14,10 @@ import { toast } from "./toast.js";
 const BATCH = 100; // sessions in one request, so that each request is short
 
 /**
- * The project of each selected session, empty for none. Sessions whose rows are not loaded stay selected.
- * @type {Map<string, string>}
+ * What is known of each selected session: its project, empty for none, and whether only the agent has it.
+ * Sessions whose rows are not loaded stay selected.
+ * @typedef {{ project: string, agent: boolean }} Selected
+ * @type {Map<string, Selected>}
  */
 const selected = new Map();
 /** The session that was selected last: a click with Shift selects the range from there. @type {string | null} */
@@ -76,8 +78,8 @@ function toggle(row) {
 }
 
 /** @param {HTMLElement} row */
-function select({ dataset: { id = "", project = "" } }) {
-  selected.set(id, project);
+function select({ dataset: { id = "", project = "", ...marks } }) {
+  selected.set(id, { project, agent: "agent" in marks });
 }
 
 /**
@@ -102,7 +104,24 @@ function update() {
   byId("pick").setAttribute("aria-pressed", String(active()));
   bar().hidden = !active();
   required(bar(), "output", HTMLElement).textContent = `${selected.size} selected`;
+  showDeleteLabel(deleteLabel(ofAgent([...selected.keys()])));
   for (const button of all(bar(), "[data-act]:not([data-act=stop])", HTMLButtonElement)) button.disabled = !selected.size;
+}
+
+/** @param {string} label */
+function showDeleteLabel(label) {
+  const button = required(bar(), "[data-act=delete]", HTMLButtonElement);
+  button.title = label;
+  required(button, ".visually-hidden", HTMLElement).textContent = label;
+}
+
+/**
+ * Return how many of these selected sessions only the agent has.
+ * @param {string[]} ids
+ * @param {Map<string, Selected>} known
+ */
+function ofAgent(ids, known = selected) {
+  return ids.filter((id) => known.get(id)?.agent).length;
 }
 
 // ---- actions --------------------------------------------------------------------------------------------
@@ -112,9 +131,15 @@ const ACTIONS = new Map(Object.entries({
   stop,
   pin: () => batch("pin", "pinned", (ids) => send("unpin", ids)),
   archive: () => batch("archive", "archived", (ids) => send("unarchive", ids)),
-  delete: () => batch("delete", "moved to the trash", (ids) => send("restore", ids)),
+  delete: remove,
   move,
 }));
+
+async function remove() {
+  const before = new Map(selected);
+  const message = (/** @type {string[]} */ ids) => deletedMessage(ids.length, ofAgent(ids, before));
+  await batch("delete", message, (ids) => send("restore", ids));
+}
 
 async function move() {
   const project = await chooseProject(null);
@@ -127,18 +152,18 @@ async function move() {
 /**
  * Move each session to the project that it was in.
  * @param {string[]} ids
- * @param {Map<string, string>} before the project of each, empty for none
+ * @param {Map<string, Selected>} before
  */
 async function moveBack(ids, before) {
-  for (const project of new Set(before.values())) {
-    await send("move", ids.filter((id) => before.get(id) === project), project);
+  for (const project of new Set([...before.values()].map((each) => each.project))) {
+    await send("move", ids.filter((id) => before.get(id)?.project === project), project);
   }
 }
 
 /**
  * Do the same with all that are selected.
  * @param {BatchAction} action
- * @param {string} result what they are afterwards, such as "pinned"
+ * @param {string | ((ids: string[]) => string)} result what those are with which it worked, such as "pinned", or the message
  * @param {(ids: string[]) => Promise<unknown>} undo takes it back for those with which it worked
  * @param {string | null} [project]
  */
@@ -147,7 +172,7 @@ async function batch(action, result, undo, project = null) {
   /** @type {string[]} */
   let done = [];
   const work = async () => { done = await send(action, ids, project); };
-  const message = () => sentence(`${counted(done.length, "conversation")} ${result}`);
+  const message = () => (typeof result === "string" ? sentence(`${counted(done.length, "conversation")} ${result}`) : result(done));
   if (await perform(work, message, async () => { await undo(done); })) stop();
 }
 

@@ -18,3 +18,24 @@ export function sentence(message) {
 export function counted(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/**
+ * Return the label of what deletes conversations.
+ * @param {number} ofAgent how many of them only the agent has
+ */
+export function deleteLabel(ofAgent) {
+  return ofAgent ? "Delete here and from the agent" : "Delete";
+}
+
+/**
+ * Return what is said after conversations were deleted.
+ * @param {number} count
+ * @param {number} ofAgent how many of them only the agent had
+ */
+export function deletedMessage(count, ofAgent) {
+  const subject = count === 1 ? "" : `${counted(count, "conversation")} `;
+  if (!ofAgent) return sentence(`${subject}moved to the trash`);
+  const all = ofAgent === count;
+  const done = all ? "deleted here and from the agent" : `moved to the trash, ${ofAgent} of them deleted from the agent too`;
+  return `${sentence(subject + done)} The trash keeps ${count === 1 ? "a copy" : "copies"}.`;
+}

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 
 import { filtersOf, isSearch, withFilters } from "../../../webapp/static/filters.js";
 import { countText, nearestMatch, patternOf, placeAfter } from "../../../webapp/static/find.js";
-import { counted, sentence } from "../../../webapp/static/text.js";
+import { counted, deleteLabel, deletedMessage, sentence } from "../../../webapp/static/text.js";
 import { ago } from "../../../webapp/static/times.js";
 
 describe("a sentence", () => {
@@ -114,6 +114,25 @@ describe("matches in a conversation", () => {
   for (const [text, within, expected] of MARKED) {
     test(`${text} is marked where it stands`, () => {
       assert.deepEqual([...within.matchAll(patternOf(text))].map(([match]) => match), expected);
+    });
+  }
+});
+
+describe("what is said of a delete", () => {
+  /** @type {[count: number, ofAgent: number, label: string, message: string][]} */
+  const CASES = [
+    [1, 0, "Delete", "Moved to the trash."],
+    [1, 1, "Delete here and from the agent", "Deleted here and from the agent. The trash keeps a copy."],
+    [3, 0, "Delete", "3 conversations moved to the trash."],
+    [3, 1, "Delete here and from the agent",
+      "3 conversations moved to the trash, 1 of them deleted from the agent too. The trash keeps copies."],
+    [3, 3, "Delete here and from the agent",
+      "3 conversations deleted here and from the agent. The trash keeps copies."],
+  ];
+  for (const [count, ofAgent, label, message] of CASES) {
+    test(message, () => {
+      assert.equal(deleteLabel(ofAgent), label);
+      assert.equal(deletedMessage(count, ofAgent), message);
     });
   }
 });
