@@ -2,11 +2,15 @@
 
 import json
 import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from . import files
+from . import files, json_text
 from .config import DEFAULT_PROFILE, Config, is_profile
-from .errors import Unreadable, storing
+from .errors import Conflict, Unreadable, storing
+from .model import Signature
 
 
 def read_settings(config: Config) -> dict[str, Any]:
@@ -25,6 +29,34 @@ def read_settings(config: Config) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise Unreadable(path, "it does not hold a JSON object")
     return settings
+
+
+def change_settings(config: Config, changes: Mapping[str, bool]) -> None:
+    """Set these keys of the web UI's `settings.json`, and keep all others.
+
+    Raises `Unreadable` if the file does not hold a JSON object, `StorageError`, `Conflict` if another program
+    writes it at the same time.
+    """
+    path = config.state_dir / "settings.json"
+    with files.file_lock(config.locks_dir / "settings.lock"), storing("cannot save settings.json"):
+        version = _version(path)
+        settings = read_settings(config)
+        changed = {**settings, **changes}
+        if changed == settings:
+            return
+        text = json_text.encode(changed, "settings.json")
+        new = files.create if version is None else partial(files.replace_version, known=version)
+        try:
+            new(path, write=lambda file: file.write(text))
+        except (files.Changed, FileExistsError):
+            raise Conflict("settings.json was changed by another program; nothing was saved") from None
+
+
+def _version(path: Path) -> Signature | None:
+    try:
+        return files.signature_of(path.stat())
+    except FileNotFoundError:
+        return None
 
 
 # ---- the active profile ---------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ POSTS = [
     *(f"/api/session/{name}" for name in ("restore", "recover")),
     *(f"/api/projects/{name}" for name in ("create", "rename", "delete")),
     *(f"/api/sessions/{name}" for name in ("cleanup", "cleanup_zero_message", "batch")),
+    "/api/settings",
     "/api/trash/purge",
     "/api/repair",
 ]

@@ -359,6 +359,27 @@ def test_the_settings_that_are_followed(
     assert reply(client.get("/api/settings")) == expected
 
 
+def test_settings_are_changed_in_the_web_uis_file(sessions: SessionRepository, client: FlaskClient) -> None:
+    path = sessions.config.state_dir / "settings.json"
+    assert reply(client.post("/api/settings", json={"theme": "dark"})) == reply(client.get("/api/settings"))
+    assert not path.exists(), "nothing that is followed here was sent"
+    on = reply(client.post("/api/settings", json={"show_cli_sessions": True}))
+    assert on == {"show_cli_sessions": True, "api_redact_enabled": True}
+    path.write_text('{"password_hash": "x", "show_cli_sessions": true, "n": 1.0}')
+    path.chmod(0o600)
+    off = reply(client.post("/api/settings", json={"show_cli_sessions": False, "api_redact_enabled": False}))
+    assert (
+        off == reply(client.get("/api/settings")) == {"show_cli_sessions": False, "api_redact_enabled": False}
+    )
+    stored = json.loads(path.read_text())
+    assert (stored["password_hash"], stored["n"], stored["api_redact_enabled"]) == ("x", 1.0, False)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "show_cli_sessions" in error(client.post("/api/settings", json={"show_cli_sessions": "yes"}), 400)
+    path.write_text("no JSON")
+    assert "settings.json" in error(client.post("/api/settings", json={"show_cli_sessions": True}), 500)
+    assert path.read_text() == "no JSON"
+
+
 def test_projects_are_listed(reader: FlaskClient) -> None:
     projects = reply(reader.get("/api/projects"))["projects"]
     assert [project["name"] for project in projects] == ["Atlas", "Kitchen", "Büro / 事務所"]
@@ -703,7 +724,7 @@ def test_a_body_over_20_mb_is_refused(client: FlaskClient) -> None:
     assert "20 MB" in words
 
 
-@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("path", [path for path in POSTS if path != "/api/settings"])  # which also reads
 def test_routes_that_write_refuse_get(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     error(response, 405)

@@ -1,14 +1,20 @@
-"""JSON route of those settings of the web UI that are followed here."""
+"""JSON routes of those settings of the web UI that are followed here."""
 
-from flask import Blueprint
+from functools import partial
 
-from ..request_context import settings
+from flask import Blueprint, g
+
+from hermes_sessions.settings import change_settings
+
+from ..request_context import sessions, settings
 from . import routing, schemas
+from .arguments import UNCHANGED
 
 blueprint = Blueprint("settings", __name__)
+get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
 
 
-@routing.get(blueprint, "/api/settings")
+@get("/api/settings")
 def show_settings() -> schemas.Settings:
     """Return the web UI's settings that are followed here.
 
@@ -19,3 +25,14 @@ def show_settings() -> schemas.Settings:
         "show_cli_sessions": settings().includes_agents(None),
         "api_redact_enabled": settings().mask_credentials,
     }
+
+
+@post("/api/settings")
+def save_settings(
+    show_cli_sessions: bool = UNCHANGED, api_redact_enabled: bool = UNCHANGED
+) -> schemas.Settings:
+    """Change the settings that are sent, in the web UI's file, and return them. Its other settings stay."""
+    sent = {"show_cli_sessions": show_cli_sessions, "api_redact_enabled": api_redact_enabled}
+    change_settings(sessions().config, {name: on for name, on in sent.items() if on is not UNCHANGED})
+    g.pop("settings", None)  # the answer to this request follows the new ones
+    return show_settings()
