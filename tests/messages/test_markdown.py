@@ -87,6 +87,12 @@ def test_a_long_block_is_not_coloured() -> None:
     assert "<span" not in rendered(f"```python\n{code}```")
 
 
+def test_a_block_with_a_long_line_is_not_coloured() -> None:
+    for count, coloured in ((250, True), (251, False)):  # a line of 2,000 characters, and a longer one
+        html = rendered(f"```python\nif a: b\n{'if a: b;' * count}\n```")
+        assert ("<span" in html) == coloured
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_payload_becomes_an_element_that_acts(payload: str) -> None:
     for text in (payload, f"*{payload}*", f"[{payload}](https://a.example)", f"```{payload}\n{payload}\n```"):
