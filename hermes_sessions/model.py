@@ -157,10 +157,14 @@ class Summary(Metadata):
     of_agent: bool = False
 
     @property
+    def empty(self) -> bool:
+        """Whether it has no messages, and none waits for an answer."""
+        return not self.message_count and not self.waiting
+
+    @property
     def hidden(self) -> bool:
         """Whether the sidebar hides it: an empty session without a title, or one of a scheduled job."""
-        empty = self.title == UNTITLED and not self.message_count and not self.waiting
-        return empty or self.source is Source.CRON
+        return (self.empty and self.title == UNTITLED) or self.source is Source.CRON
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
         """Return the list entry that the web UI's client reads; `active_streams` are ids of live streams."""

@@ -519,7 +519,7 @@ def test_a_session_is_put_into_no_project_that_does_not_exist(
     ]
 
     for change in changes:
-        with pytest.raises(NotFound, match=f"^No project {project_id}$"):
+        with pytest.raises(NotFound, match=f"^no project {project_id}$"):
             change()
     assert sessions.count(hidden=True) == 1
     assert snapshot(sessions).keys() == before.keys()

@@ -83,9 +83,7 @@ def batch_action(action: BatchAction, project_id: str | None) -> Callable[[str],
 
 def delete_empty(*, untitled_only: bool) -> int:
     """Move sessions without messages to the trash, except drafts, and return how many."""
-    empty = [
-        each for each in sessions().list(hidden=True).items if not each.message_count and not each.waiting
-    ]
+    empty = [each for each in sessions().list(hidden=True).items if each.empty]
     deleted = [
         _delete_if_empty(each.session_id) for each in empty if not untitled_only or each.title == UNTITLED
     ]
@@ -95,7 +93,7 @@ def delete_empty(*, untitled_only: bool) -> int:
 def _delete_if_empty(session_id: str) -> bool:
     try:
         session = sessions().get(session_id)  # the file: the index may be older
-        if session.messages or session.draft:
+        if session.draft or not session.summary().empty:
             return False
         sessions().delete(session_id)
     except NotFound:

@@ -64,10 +64,10 @@ class Projects:
         matches = [each for each in projects if each.project_id == project]
         matches = matches or [each for each in projects if each.name == project]
         if not matches:
-            raise NotFound(f"No project {project}")
+            raise NotFound(f"no project {project}")
         if len(matches) > 1:
             ids = ", ".join(each.project_id for each in matches)
-            raise InvalidValue(f"Several projects are named {project}. Use an id: {ids}")
+            raise InvalidValue(f"several projects are named {project}. Use an id: {ids}")
         return matches[0]
 
     def create(self, name: str, color: str | None = None, *, profile: str | None = None) -> Project:
@@ -190,7 +190,7 @@ def _find(records: _Records, project_id: str) -> _Record:
     for record in records:
         if record["project_id"] == project_id:
             return record
-    raise NotFound(f"No project {project_id}")
+    raise NotFound(f"no project {project_id}")
 
 
 def _checked_name(name: object) -> str:

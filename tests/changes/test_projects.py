@@ -96,9 +96,9 @@ def test_a_wrong_color(projects: Projects, file: Path, color: Any) -> None:
 def test_an_unknown_project(projects: Projects, file: Path, project_id: Any) -> None:
     projects.create("Work")
     before = file.read_bytes()
-    with pytest.raises(NotFound, match="No project"):
+    with pytest.raises(NotFound, match="no project"):
         projects.rename(project_id, "Home")
-    with pytest.raises(NotFound, match="No project"):
+    with pytest.raises(NotFound, match="no project"):
         projects.delete(project_id)
     assert file.read_bytes() == before
 

@@ -47,7 +47,7 @@ def test_nothing_is_moved_if_the_project_does_not_exist(
     assert sessions.count(project_id=project) == 2
     files = snapshot(sessions)
     given = {"session_ids": ids, "action": "move", "project_id": "nobody"}
-    assert error(client.post("/api/sessions/batch", json=given), 404) == "No project nobody"
+    assert error(client.post("/api/sessions/batch", json=given), 404) == "no project nobody"
     assert snapshot(sessions) == files
     assert batch(client, "move", *ids)["ok"]
     assert sessions.count(project_id=project) == 0
