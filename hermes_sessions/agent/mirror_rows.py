@@ -80,7 +80,7 @@ def put_state(connection: Connection, state: MirrorState) -> None:
 _SEGMENT_COLUMNS = [AGENT_SESSIONS.c["session_id" if name == "id" else name] for name in Segment._fields]
 _OTHER_COLUMNS = [
     AGENT_SESSIONS.c[name]
-    for name in "archived workspace input_tokens output_tokens estimated_cost first last".split()
+    for name in "archived workspace input_tokens output_tokens estimated_cost first last opening".split()
 ]
 _COLUMNS = [*_SEGMENT_COLUMNS, *_OTHER_COLUMNS, AGENT_SESSIONS.c.family, AGENT_SESSIONS.c.lineage]
 
@@ -99,6 +99,14 @@ def outline(connection: Connection, profile: str) -> dict[str, tuple[str | None,
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "title", "parent_session_id"))
     outlines = database.driver_tuples(connection.execute(sa.select(*columns).where(_is_of(profile))))
     return {session_id: (title, parent) for session_id, title, parent in outlines}
+
+
+def openings(connection: Connection, profile: str) -> dict[str, tuple[str | None, int | None]]:
+    """Return the `opening` and the id of the last message of each session without a title, by session id."""
+    columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "opening", "last"))
+    query = sa.select(*columns).where(_is_of(profile), AGENT_SESSIONS.c.title.is_(None))
+    untitled = database.driver_tuples(connection.execute(query))
+    return {session_id: (opening, last) for session_id, opening, last in untitled}
 
 
 def volatile_ids(connection: Connection, profile: str) -> set[str]:
@@ -250,7 +258,8 @@ def _segment_summary(connection: Connection, profile: str, mirrored: MirroredSes
     own, fields = mirrored.session.segment, mirrored.lineage or {}
     root_id = fields.get("_lineage_root_id")
     root = sessions(connection, profile, [root_id]).get(root_id) if root_id else None
-    titled = own._replace(title=own.title or (root.session.segment.title if root else None))
+    of_root = (root.session.segment.title or root.session.opening) if root else None
+    titled = own._replace(title=own.title or of_root)
     summary = summary_of(Conversation((titled,)), {own.id: mirrored.session}, profile)
     return replace(summary, lineage={**summary.lineage, **fields})
 

@@ -90,7 +90,7 @@ def _scan_all(scanner: _Scanner, *, restart: bool) -> AgentScan:
         known = mirror_rows.session_ids(connection, before.profile)
     count_all = restart or snapshot.has_message_index or not known
     stats = snapshot.message_stats() if count_all else _added_stats(scanner, known)
-    sessions = {each.segment.id: each for each in snapshot.sessions(stats)}
+    sessions = _with_openings(scanner, snapshot.sessions(stats), restart=restart)
     state = after._replace(fully_read_at=after.read_at, session_count=len(sessions))
     return AgentScan(sessions, frozenset(known - sessions.keys()), state, full=True)
 
@@ -111,8 +111,24 @@ def _scan_changes(scanner: _Scanner, job_names: Mapping[str, str]) -> AgentScan:
         wanted |= changed
         after = after._replace(session_count=len(outline))
     stats = snapshot.message_stats(wanted) if snapshot.has_message_index else _added_stats(scanner, wanted)
-    sessions = {each.segment.id: each for each in snapshot.sessions(stats, wanted)}
+    sessions = _with_openings(scanner, snapshot.sessions(stats, wanted), restart=False)
     return AgentScan(sessions, removed, after)
+
+
+def _with_openings(
+    scanner: _Scanner, sessions: Collection[AgentSession], *, restart: bool
+) -> dict[str, AgentSession]:
+    """Return sessions by id, those without a title with an `opening`, which is mirrored or read."""
+    with scanner.open_index() as connection:
+        known = {} if restart else mirror_rows.openings(connection, scanner.before.profile)
+    untitled = {each.segment.id: each for each in sessions if each.stats.messages and not each.segment.title}
+    mirrored = {
+        session_id: known[session_id][0]
+        for session_id, each in untitled.items()
+        if session_id in known and (known[session_id][0] or known[session_id][1] == each.last_message)
+    }
+    openings = scanner.snapshot.openings(untitled.keys() - mirrored.keys()) | mirrored
+    return {each.segment.id: each._replace(opening=openings.get(each.segment.id)) for each in sessions}
 
 
 _Outline = Mapping[str, tuple[str | None, str | None]]
@@ -198,7 +214,7 @@ def _cleaned(session: AgentSession, job_names: Mapping[str, str]) -> AgentSessio
         parent_session_id=_clean(old.parent_session_id),
         end_reason=_clean(old.end_reason),
     )
-    return session._replace(segment=new, workspace=_clean(session.workspace))
+    return session._replace(segment=new, workspace=_clean(session.workspace), opening=_clean(session.opening))
 
 
 def _clean(text: str | None) -> str | None:

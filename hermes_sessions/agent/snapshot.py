@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 from ..fields import clean_text
 from ..index import database
 from ..json_text import Malformed, decode
+from ..messages import title_from
 from . import lineage
 from .lineage import Segment
+from .transcripts import is_summary
 
 JSON_CONTENT = "\0json:"  # the agent's prefix for content that is a list of parts
 
@@ -51,7 +53,8 @@ NO_MESSAGES = MessageStats()
 class AgentSession(NamedTuple):
     """One session as the agent stores it.
 
-    `estimated_cost` is in US dollars. `first_message` and `last_message` are ids of messages.
+    `estimated_cost` is in US dollars. `first_message` and `last_message` are ids of messages. `opening` is
+    the title that the first message of the user gives a session without one; None if there is none.
     """
 
     segment: Segment
@@ -62,6 +65,7 @@ class AgentSession(NamedTuple):
     estimated_cost: float | None = None
     first_message: int | None = None
     last_message: int | None = None
+    opening: str | None = None
 
     @property
     def stats(self) -> MessageStats:
@@ -353,6 +357,27 @@ class Snapshot:
             for ids in database.chunks(session_ids)
             for row in self._read(query.where(self._sessions.c.id.in_(ids)))
         ]
+
+    def openings(self, session_ids: Collection[str]) -> dict[str, str]:
+        """Return the titles that the first messages of the user would give these sessions, by session id."""
+        if not {"role", "content"} <= set(self._messages.c.keys()):
+            return {}
+        return {
+            session_id: title
+            for session_id in session_ids
+            if (title := title_from([self._first_of_user(session_id)], ""))
+        }
+
+    def _first_of_user(self, session_id: str) -> dict[str, Any] | None:
+        messages = self._messages
+        query = sa.select(messages.c.content).where(
+            messages.c.session_id == session_id, messages.c.role == "user", *self._in_transcript()
+        )
+        row = self.connection.execute(query.order_by(messages.c.id).limit(1)).first()
+        if row is None:
+            return None
+        message = {"role": "user", "content": _decoded("content", row[0])}
+        return None if is_summary(message) else message
 
     # ---- the only change --------------------------------------------------------------------------------
 

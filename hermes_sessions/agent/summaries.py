@@ -36,9 +36,10 @@ def summary_of(conversation: Conversation, sessions: Mapping[str, AgentSession],
 def _metadata(conversation: Conversation, parts: Collection[AgentSession], profile: str) -> dict[str, Any]:
     head, source = conversation.head, _source(conversation)
     *_, latest = parts
+    openings = (part.opening for part in parts)
     costs = [part.estimated_cost for part in parts if part.estimated_cost is not None]
     return {
-        "title": head.title or f"{source.title()} Session",
+        "title": head.title or next(filter(None, openings), f"{source.title()} Session"),
         "workspace": latest.workspace,
         "model": conversation.tip.model,
         "created_at": head.started_at or conversation.active_at,

@@ -152,6 +152,7 @@ AGENT_SESSIONS = Table(
     Column("last", BigInteger),
     Column("family", Text, nullable=False),
     Column("lineage", JSON(none_as_null=True)),
+    Column("opening", Text),
     Index("ix_agent_sessions_family", "profile", "family"),
     Index("ix_agent_sessions_parent", "profile", "parent_session_id", "ended_at"),
     Index("ix_agent_sessions_recent", "profile", "last_activity"),

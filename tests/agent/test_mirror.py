@@ -187,7 +187,7 @@ def vacuum(path: Path) -> None:
 
 SPLIT: dict[str, Entry | None] = {  # the chain a, b, c without b
     "c": {
-        "title": "Cli Session",
+        "title": "four",
         "created_at": START + 200,
         "_lineage_root_id": None,
         "_lineage_tip_id": None,
@@ -315,7 +315,7 @@ CHANGES: dict[str, Change] = {
                 "_compression_segment_count": 2,
             },
             "c": {
-                "title": "Cli Session",
+                "title": "four",
                 "created_at": START + 200,
                 "parent_session_id": "b",
                 "relationship_type": "child_session",
@@ -411,6 +411,81 @@ def test_a_change_shows_in_the_next_list(path: Path, following: SessionRepositor
     CHANGES[name].make(path)
     assert (following.version() != version) is bool(CHANGES[name].shows)
     check_listed(following, before, CHANGES[name])
+
+
+# ---- conversations without a title ------------------------------------------------------------------------
+
+PICTURE = [{"type": "text", "text": "look at this"}, {"type": "image_url", "image_url": {"url": "data:,"}}]
+OPENINGS: dict[str, tuple[list[tuple[str, Any, int]], str]] = {
+    "words": (
+        [("assistant", "hello", 1), ("user", "  water the plants ", 1), ("user", "x", 1)],
+        "water the plants",
+    ),
+    "long": ([("user", "word " * 40, 1)], ("word " * 40)[:64].strip()),
+    "parts": ([("user", "\0json:" + json.dumps(PICTURE), 1)], "look at this"),
+    "rewound": ([("user", "taken back", 0), ("user", "said", 1)], "said"),
+    "summary": ([("user", "[CONTEXT COMPACTION] before", 1), ("user", "x", 1)], "Cli Session"),
+    "silent": ([("assistant", "hello", 1)], "Cli Session"),
+    "number": ([("user", 5, 1)], "5"),
+    "bytes": ([("user", b"half \xff", 1)], "half \ufffd"),
+}
+
+
+def test_an_untitled_conversation_is_titled_by_the_first_message_of_the_user(
+    path: Path, sessions: SessionRepository
+) -> None:
+    with writing(path) as db:
+        for name, (messages, _) in OPENINGS.items():
+            add_session(db, name, begun=START + 7000)
+            for role, content, active in messages:
+                add_message(db, name, content, role, START + 7000, active=active)
+    listed = {each.session_id: each.title for each in sessions.list(agent=True)}
+    assert {name: listed[name] for name in OPENINGS} == {name: title for name, (_, title) in OPENINGS.items()}
+    for name, (_, title) in OPENINGS.items():
+        assert sessions.summary(name).title == title
+    assert sessions.import_agent_session("words")[0].title == "water the plants"
+
+
+def test_a_title_follows_the_first_message_and_gives_way_to_the_agent_s_own(
+    path: Path, sessions: SessionRepository
+) -> None:
+    def title() -> str:
+        return sessions.summary("new").title
+
+    with writing(path) as db:
+        add_session(db, "new", begun=START + 7000)
+        add_message(db, "new", "hello", "assistant", START + 7000)
+    assert title() == "Cli Session"
+    with writing(path) as db:
+        add_message(db, "new", "water the plants", "user", START + 7001)
+    assert title() == "water the plants"
+    with writing(path) as db:
+        add_message(db, "new", "another thing", "user", START + 7002)
+    assert title() == "water the plants"
+    with writing(path) as db:
+        db.execute("UPDATE sessions SET title = 'Plants' WHERE id = 'new'")
+    assert title() == "Plants"
+    assert not sessions.check(deep=True)
+
+
+def test_a_chain_without_a_title_has_that_of_its_first_segment(
+    path: Path, sessions: SessionRepository
+) -> None:
+    with writing(path) as db:
+        ended = {"ended_at": START + 7100, "end_reason": "compression"}
+        add_session(db, "x1", "water the plants", begun=START + 7000, **ended)
+        add_session(db, "x2", "later", begun=START + 7100, parent_session_id="x1")
+    assert {each.title for each in sessions.list(agent=True) if each.session_id == "x2"} == {
+        "water the plants"
+    }
+    assert sessions.summary("x1").title == "water the plants"
+
+
+def test_messages_without_roles_give_no_title(path: Path, sessions: SessionRepository) -> None:
+    with writing(path) as db:
+        add_session(db, "new", "hello", begun=START + 7000)
+        db.execute("ALTER TABLE messages RENAME COLUMN role TO speaker")
+    assert sessions.summary("new").title == "Cli Session"
 
 
 def test_changes_that_are_only_in_the_agent_s_log_show_in_the_next_list(
