@@ -4,6 +4,7 @@ People go on writing there, so the agent often has messages that the session's f
 """
 
 from contextlib import suppress
+from dataclasses import replace
 
 from ..errors import AgentUnavailable, NotFound
 from ..home import OpenHome
@@ -25,8 +26,9 @@ def longer_original(home: OpenHome, session: Metadata, message_count: int) -> Su
         return None
     with suppress(AgentUnavailable, NotFound), home.agents.reading_mirrors() as connection:
         original = home.agents.summary_of_original(connection, session.session_id)
-        if original.message_count > message_count:
-            return original
+        counted = home.agents.page(connection, original, None, 0).total  # its own count may be of other rows
+        if counted > message_count:
+            return replace(original, message_count=counted)
     return None
 
 

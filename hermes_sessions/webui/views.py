@@ -7,7 +7,7 @@ from functools import partial
 from ..errors import NotFound
 from ..fields import check_bindable, check_whole
 from ..home import OpenHome
-from ..index import damage, database, public_calls, sessions_with_parents
+from ..index import damage, public_calls, sessions_with_parents
 from ..messages import calls_of_page, visible_page
 from ..model import Metadata, Session, Summary
 from ..results import MessagePage
@@ -116,5 +116,5 @@ class WebUI:
         """
         if not is_snapshot(session):
             return None
-        with database.reading(self._home.engine) as connection:
-            return newest_continuation(session, sessions_with_parents(connection))
+        with self._home.freshness.current() as index:
+            return newest_continuation(session, sessions_with_parents(index.connection))

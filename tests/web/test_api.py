@@ -226,7 +226,6 @@ def test_a_session_that_was_set_aside_names_the_one_that_continues_it(
     write_document(sessions, "first", pre_compression_snapshot=True)
     write_document(sessions, "second", pre_compression_snapshot=True, parent_session_id="first")
     write_document(sessions, "third", parent_session_id="second")
-    sessions.sync()
     for query in ("messages=0", "messages=1", "msg_limit=1"):
         first = reply(client.get(f"/api/session?session_id=first&{query}"))["session"]
         assert first["continuation_session_id"] == "third"

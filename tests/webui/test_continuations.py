@@ -41,6 +41,5 @@ def test_the_store_is_asked_over_several_hops(sessions: SessionRepository) -> No
     write_document(sessions, "first", pre_compression_snapshot=True)
     write_document(sessions, "second", pre_compression_snapshot=True, parent_session_id="first")
     write_document(sessions, "third", parent_session_id="second")
-    sessions.sync()
     found = {name: sessions.webui.continuation(sessions.get(name)) for name in ("first", "second", "third")}
     assert found == {"first": "third", "second": "third", "third": None}

@@ -242,7 +242,7 @@ def test_of_several_continuations_the_one_that_was_active_last_is_listed(session
 def test_an_imported_messaging_conversation_has_what_was_written_since(sessions: SessionRepository) -> None:
     path = new_state(sessions.config.state_db("default"))
     with writing(path) as db:
-        add_session(db, "chat", "one", "two", source="telegram", title="Chat", ended_at=None)
+        add_session(db, "chat", "one", "two", source="telegram", title="Chat", message_count=9)
         add_session(db, "shell", "one", "two", title="Shell")
     for name in ("chat", "shell"):
         sessions.import_agent_session(name)
