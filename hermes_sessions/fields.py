@@ -156,6 +156,7 @@ TIMES = frozenset({"created_at", "updated_at", "pending_started_at"})  # read by
 READ_AS: Mapping[str, str] = {name: f"{name}_read_as" for name in ("created_at", "updated_at")}
 
 # Keys that later releases of the web UI show in a list entry if the sidecar has them.
+COMPOSED = "composer_draft"  # what its composer holds that was not sent yet: {text, files}
 LATER_LISTED = frozenset(
     (
         "cache_read_tokens cache_write_tokens compression_anchor_summary pre_compression_snapshot "

@@ -136,6 +136,11 @@ class Metadata:
         """Whether an answer is being written, or a message waits for one."""
         return bool(self.active_stream_id or self.pending_user_message)
 
+    @property
+    def arranged(self) -> bool:
+        """Whether somebody titled, pinned, filed or archived it: then it is listed, even without messages."""
+        return self.title != UNTITLED or self.pinned or self.archived or self.project_id is not None
+
     def is_interrupted(self, alive: Collection[str] = ()) -> bool:
         """Whether a message waits for the answer of a stream that is not among those `alive`."""
         is_waiting = bool(self.pending_user_message and self.active_stream_id)
@@ -163,8 +168,8 @@ class Summary(Metadata):
 
     @property
     def hidden(self) -> bool:
-        """Whether the sidebar hides it: an empty session without a title, or one of a scheduled job."""
-        return (self.empty and self.title == UNTITLED) or self.source is Source.CRON
+        """Whether the sidebar hides it: an empty session that nobody arranged, or one of a scheduled job."""
+        return (self.empty and not self.arranged) or self.source is Source.CRON
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
         """Return the list entry that the web UI's client reads; `active_streams` are ids of live streams."""
@@ -208,7 +213,7 @@ class Session(Metadata):
 
     @property
     def draft(self) -> bool:
-        """Whether it is stored without a file; it gets a file with its first message."""
+        """Whether it is stored without a file; it gets one with its first message or when it is arranged."""
         return self.signature is not None and self.signature.inode == 0
 
     @property

@@ -275,10 +275,11 @@ class SessionRepository:
         profile: str | None = None,
         **metadata: Any,
     ) -> Session:
-        """Return a new draft: hidden, without a file until it has a message, forgotten after an unused day.
+        """Return a new session. Untitled, and in no project, it is a draft.
 
-        The title is trimmed and cut to 80 characters. Raises `InvalidValue` for a field, `NotFound` for the
-        project, `StorageError`.
+        A draft is hidden, has no file until it has a message, and is forgotten after an unused day. The title
+        is trimmed and cut to 80 characters. Raises `InvalidValue` for a field, `NotFound` for the project,
+        `StorageError`.
         """
         given = {"title": title, "workspace": workspace, "model": model, "profile": profile}
         given |= {"model_provider": model_provider}

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "care": {*BELOW_CHANGES, "changes"},
     "formats": {"messages"},
     "home": {*BELOW_CHANGES, "changes", "search"},
-    "webui": {*BELOW_CHANGES, "home"},
+    "webui": {*BELOW_CHANGES, "changes", "home"},
     "repository": {*BELOW_REPOSITORY, "home", "webui"},
     "demo": {"messages"},
     "cli": {*FACE, "demo"},

@@ -361,20 +361,18 @@ def test_the_count_is_that_of_the_messages_whatever_the_head_says(sessions: Sess
 
 
 def test_a_draft_is_hidden_has_no_file_and_is_found_by_others(sessions: SessionRepository) -> None:
-    draft = sessions.new(
-        title="Plan", model="m", model_provider=" OpenAI ", enabled_toolsets=["web"], made_up={"a": 1}
-    )
+    draft = sessions.new(model="m", model_provider=" OpenAI ", enabled_toolsets=["web"], made_up={"a": 1})
     assert snapshot(sessions) == {}
     assert sessions.count() == 0
     assert sessions.count(hidden=True) == 1
     with SessionRepository.open(sessions.config.state_dir) as other:
         assert other.get(draft.session_id) == draft
         assert other.messages(draft.session_id).total == 0
-        assert other.update(draft.session_id, title="Plans").title == "Plans"
+        assert other.update(draft.session_id, model="n").model == "n"
     assert snapshot(sessions) == {}
     sessions.append(draft.session_id, [message()])
     written = json.loads((folder_of(sessions) / f"{draft.session_id}.json").read_bytes())
-    assert written["title"] == "Plans"
+    assert written["model"] == "n"
     assert written["model_provider"] == "openai"
     assert written["made_up"] == {"a": 1}
     assert sessions.count() == 1
@@ -534,11 +532,33 @@ def test_a_session_is_taken_out_of_its_project(sessions: SessionRepository, noth
     assert sessions.new(project_id=nothing).project_id is None
 
 
-def test_a_draft_is_forked_and_duplicated_as_a_draft(sessions: SessionRepository) -> None:
-    draft = sessions.new(title="Plan", model="m")
+def test_a_copy_of_a_draft_has_a_title_and_so_a_file(sessions: SessionRepository) -> None:
+    draft = sessions.new(model="m")
     copy = sessions.duplicate(draft.session_id)
-    assert (copy.title, copy.model, copy.session_id != draft.session_id) == ("Plan (copy)", "m", True)
-    assert snapshot(sessions) == {}
+    assert (copy.title, copy.model, copy.session_id != draft.session_id) == ("Untitled (copy)", "m", True)
+    assert snapshot(sessions).keys() == {f"{copy.session_id}.json"}
+    assert sessions.list().items == [sessions.summary(copy.session_id)]
+
+
+@pytest.mark.parametrize(
+    "given", [{"title": "Plan"}, {"pinned": True}, {"archived": True}, {"project_id": "p"}]
+)
+@pytest.mark.parametrize("later", [False, True])
+def test_a_session_without_messages_is_real_once_somebody_arranged_it(
+    sessions: SessionRepository, given: dict[str, Any], later: bool
+) -> None:
+    if "project_id" in given:
+        given = {"project_id": sessions.projects.create("Atlas").project_id}
+    session_id = sessions.new(**({} if later else given)).session_id
+    if later:
+        assert snapshot(sessions) == {}
+        sessions.update(session_id, **given)
+    assert snapshot(sessions).keys() == {f"{session_id}.json"}
+    assert [each.session_id for each in sessions.list()] == [session_id]
+    assert sessions.why(session_id)
+    sessions.rebuild()
+    assert sessions.count() == 1
+    assert [found for found in sessions.check(deep=True) if not found.note] == []
 
 
 def test_an_export_imports_as_a_new_session_with_the_same_content(sample: Path) -> None:

@@ -1,23 +1,38 @@
 """What can be done with a conversation. The JSON API, its batches and the forms all call these functions."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Literal
 
-from hermes_sessions.errors import NotFound
-from hermes_sessions.fields import UNTITLED
+from hermes_sessions.errors import InvalidValue, NotFound
 from hermes_sessions.model import Summary
 from hermes_sessions.results import Project
+from hermes_sessions.settings import check_workspace
 
 from .masking import typed
 from .request_context import sessions
 
-# Pinning, archiving and filing do not count as activity: they leave `updated_at` as it is.
+
+def workspace(path: str | None) -> str | None:
+    """Return a workspace that somebody chose; raise `InvalidValue` unless sessions may have it."""
+    return check_workspace(path) if path else None
+
+
+def inherited_workspace(path: str | None) -> str | None:
+    """Return the workspace that a session takes over from another one, None if it may not have it."""
+    with suppress(InvalidValue):
+        return workspace(path)
+    return None
+
+
+# Each of these imports a conversation that only an agent has. Pinning, archiving and filing do not count as
+# activity: they leave `updated_at` as it is.
 
 
 def rename(session_id: str, title: str) -> Summary:
     """Set the title, which the library cleans; if only its mask comes back, it stays."""
     kept = typed(title, lambda: sessions().summary(session_id).title)
-    return sessions().update(session_id, title=kept)
+    return sessions().webui.update(session_id, title=kept)
 
 
 def rename_project(project_id: str, name: str, **color: str | None) -> Project:
@@ -34,21 +49,21 @@ def project_name(project_id: str) -> str | None:
 
 def pin(session_id: str, pinned: bool) -> Summary:
     """Pin or unpin a session."""
-    return sessions().update(session_id, touch=False, pinned=pinned)
+    return sessions().webui.update(session_id, touch=False, pinned=pinned)
 
 
 def archive(session_id: str, archived: bool) -> Summary:
     """Archive or unarchive a session."""
-    return sessions().update(session_id, touch=False, archived=archived)
+    return sessions().webui.update(session_id, touch=False, archived=archived)
 
 
 def move(session_id: str, project_id: str | None) -> Summary:
     """Put a session into a project, or into none; raise `NotFound` if the project does not exist."""
-    return sessions().update(session_id, touch=False, project_id=project_id)
+    return sessions().webui.update(session_id, touch=False, project_id=project_id)
 
 
 def delete(session_id: str) -> None:
-    """Move a session to the trash and delete it from the agent."""
+    """Move a session to the trash and delete it from the agent, which keeps messaging conversations."""
     sessions().delete_everywhere(session_id)
 
 
@@ -84,9 +99,7 @@ def batch_action(action: BatchAction, project_id: str | None) -> Callable[[str],
 def delete_empty(*, untitled_only: bool) -> int:
     """Move sessions without messages to the trash, except drafts, and return how many."""
     empty = [each for each in sessions().list(hidden=True).items if each.empty]
-    deleted = [
-        _delete_if_empty(each.session_id) for each in empty if not untitled_only or each.title == UNTITLED
-    ]
+    deleted = [_delete_if_empty(each.session_id) for each in empty if not untitled_only or not each.arranged]
     return sum(deleted)
 
 

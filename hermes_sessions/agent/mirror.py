@@ -118,6 +118,7 @@ def _write(engine: Engine, before: MirrorState, after: MirrorState, change: Mirr
             return False
         if change is not None:
             mirror_rows.apply(connection, before.profile, change)
+            rows.drop_drafts_of_agents(connection)
         # Revisions are never reused, even if the mirror was deleted and made again in the meantime.
         revision = max(before.revision + 1, after.read_at)
         mirror_rows.put_state(connection, after._replace(revision=revision))

@@ -92,7 +92,7 @@ def _hiding_rule(row: Indexed) -> str | None:
         return None
     if row.summary.source == "cron":
         return "a scheduled job wrote it"
-    return f"it has no message and is titled {UNTITLED}"
+    return f"it has no message, is titled {UNTITLED}, and is neither pinned, archived nor in a project"
 
 
 def _agents_rule(segment: Summary) -> str:

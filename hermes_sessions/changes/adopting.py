@@ -4,6 +4,7 @@ A conversation of several segments is one session here, with the messages of all
 for every caller: `delete_here` moves a session to the trash. Of a conversation that only the agent has, a
 copy goes to the trash, which hides the original. `delete_everywhere` does the same and deletes the
 conversation from the agent, whose rows are kept beside the messages. Either can be undone from the trash.
+The agent keeps a messaging conversation, whichever is called: it goes on there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from ..model import Session
 from ..origins import CHILDREN, COPIED, ORIGINALS, SEGMENTS, Copied, segments_of
 from ..results import AgentShare, TrashReason
 from ..sidecars import Loaded, editing, reading, signature, trash
+from ..sources import Source, source_class
 from .create import write_new
 from .projects import Projects
 from .restore import delete_session
@@ -137,6 +139,8 @@ def delete_here(store: Store, agents: Agents, session_id: str) -> None:
 def agent_share(store: Store, agents: Agents, session_id: str) -> AgentShare:
     """Return what `delete_everywhere` would delete from the agent."""
     segments = agents.chain(check_id(session_id))
+    if any(source_class(each.source) is Source.MESSAGING for each in segments):
+        return AgentShare()
     latest = next((each.id for each in reversed(segments) if each.message_count), session_id)
     row = store.row(session_id)
     if row is not None and latest not in (session_id, *segments_of(row.summary.extra)):
@@ -164,7 +168,9 @@ def _delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
         delete_session(store, session_id)
         return
     name = next(filter(partial(_is_here, store), [session_id, *_names_here(whole.session)]), None)
-    if name is None:
+    if whole.session.source is Source.MESSAGING:
+        delete_here(store, agents, name or session_id)
+    elif name is None:
         _copy_to_trash(store, whole)
         with _after_the_trash(session_id):
             _delete_from_agent(agents, whole)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..fields import FIELDS, check_messages, clean_title, other_keys, read_metadata, suffixed_title
+from ..fields import COMPOSED, FIELDS, check_messages, clean_title, other_keys, read_metadata, suffixed_title
 from ..model import Session, Summary
 from ..origins import COPIED, NOT_COPIED
 from ..settings import last_workspace
@@ -81,11 +81,17 @@ def duplicate_session(store: Store, origin: Summary) -> Session:
 
 
 def store_new(store: Store, session: Session) -> Session:
-    """Store a session that has no file: as a draft while it has no content, else as a file."""
-    if session.messages or session.tool_calls or session.waiting:
-        return write_new(store, session)
+    """Store a session that has no file: as a draft if it is empty and nobody arranged it, else as a file."""
     editing.encoded({**session.metadata(), **session.extra})  # what could not be written later is refused now
+    if session.messages or session.tool_calls or session.waiting or session.arranged or _is_composed(session):
+        return write_new(store, session)
     return store.put_draft(session)
+
+
+def _is_composed(session: Session) -> bool:
+    """Whether the web UI's composer holds something for this session that was not sent yet."""
+    composed = session.extra.get(COMPOSED)
+    return isinstance(composed, dict) and any(composed.values())
 
 
 def write_new(store: Store, session: Session) -> Session:

@@ -18,6 +18,7 @@ from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
 from ..files import Locks
 from ..index import Indexed, database, rows
 from ..model import FileChange, FolderTimes, Session, Signature, Stored, Summary
+from ..settings import resolve_workspace
 from ..sidecars import Loaded, Written, editing, load, path_of, reading, signature
 from .retry import retry_conflicts
 
@@ -214,7 +215,7 @@ def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     checked = check_metadata(values)
     if checked.get("workspace"):
-        checked["workspace"] = reading.resolve_workspace(checked["workspace"])
+        checked["workspace"] = resolve_workspace(checked["workspace"])
     return checked
 
 

@@ -17,6 +17,7 @@ from ..model import FolderTimes, Signature, Stored, Summary
 from ..origins import Copied, children_of, lineage_of, segments_of
 from .database import chunks, parameter
 from .schema import (
+    AGENT_CONVERSATIONS,
     COLUMN_FIELDS,
     HELD_SEGMENTS,
     INDEX_STATE,
@@ -266,6 +267,13 @@ def drop_old_drafts(connection: Connection, before: int) -> None:
     """Forget the drafts last changed before `before` (nanoseconds since the epoch)."""
     connection.execute(sa.delete(SESSIONS).where(*_old_drafts(before)))
     next_generation(connection)
+
+
+def drop_drafts_of_agents(connection: Connection) -> None:
+    """Forget the drafts whose ids agents have used for conversations: another program began them there."""
+    used = sa.select(AGENT_CONVERSATIONS.c.session_id)
+    drafts = (SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true())
+    connection.execute(sa.delete(SESSIONS).where(*drafts, SESSIONS.c.session_id.in_(used)))
 
 
 def _old_drafts(before: int) -> Iterator[sa.ColumnElement[bool]]:

@@ -3,7 +3,6 @@
 Holds no lock and knows no database. `editing` writes.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from ..json_text import Malformed, decode
 from ..messages import Message, RawMessage, cards_by_message, read_message
 from ..model import Session, Signature, Stored, Summary
 from ..results import MessagePage
+from ..settings import resolve_workspace
 from ..times import last_message_at
 from . import document, marks
 from .document import Member, Span
@@ -146,16 +146,6 @@ def _metadata(session_id: str, signature: Signature, values: Mapping[str, Any]) 
     if metadata["workspace"]:
         metadata["workspace"] = resolve_workspace(metadata["workspace"])
     return metadata
-
-
-def resolve_workspace(workspace: str) -> str:
-    """Return the folder's absolute path, `~` expanded; one that cannot be resolved stays as it is."""
-    try:
-        # Not with `Path`, which took a third of the time of indexing a small session.
-        expanded = os.path.expanduser(workspace)  # noqa: PTH111
-        return workspace if expanded.startswith("~") else os.path.realpath(expanded)
-    except (OSError, ValueError):  # the working folder was removed, or a NUL
-        return workspace
 
 
 def _values(

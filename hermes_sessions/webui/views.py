@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from ..errors import NotFound
+from .. import changes
+from ..errors import NotFound, ReadOnly
 from ..fields import check_bindable, check_whole
 from ..home import OpenHome
 from ..index import damage, public_calls, sessions_with_parents
 from ..messages import calls_of_page, visible_page
 from ..model import Metadata, Session, Summary
 from ..results import MessagePage
+from ..sidecars import reading, trash
 from ..webui_values import LineageReport, Sidebar, SidebarRequest
 from .continuations import is_snapshot, newest_continuation
 from .lineage_report import lineage_report
@@ -118,3 +121,47 @@ class WebUI:
             return None
         with self._home.freshness.current() as index:
             return newest_continuation(session, sessions_with_parents(index.connection))
+
+    # ---- changing ---------------------------------------------------------------------------------------
+
+    def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
+        """Set metadata as `SessionRepository.update` does, of an agent's conversation after importing it."""
+        values = self._home.checked_metadata(metadata)
+        try:
+            with self._home.web_ui_only(session_id) as store:
+                return changes.update_session(store, session_id, values, touch=touch)
+        except ReadOnly:
+            if not self._home.summary(session_id).of_agent:
+                raise
+        imported, _ = self._import(session_id)
+        return changes.update_session(self._home.store, imported.session_id, values, touch=touch)
+
+    def import_agent_session(self, session_id: str, profile: str) -> tuple[Session, bool]:
+        """Import a conversation of the agent of this profile; return it, and whether it is new here.
+
+        One that is in the trash is restored, and one that the agent no longer has is returned as it is here.
+        Raises as `SessionRepository.import_agent_session`, and `NotFound` for another profile's.
+        """
+        try:
+            summary, is_new = self._home.summary(session_id), False
+        except NotFound:
+            summary, is_new = self._trashed(session_id), True
+        if summary.profile != profile:
+            raise NotFound(f"no session {session_id} in the profile {profile}")
+        if is_new:
+            summary = changes.restore_session(self._home.store, session_id)
+        try:
+            imported, is_imported = self._import(session_id)
+        except NotFound:
+            return self._home.store.session(summary.session_id), is_new
+        return imported, is_new or is_imported
+
+    def _trashed(self, session_id: str) -> Summary:
+        entry = trash.newest(session_id, self._home.config.trash_dir)
+        if entry is None:
+            raise NotFound(f"no session {session_id}")
+        return reading.read_summary(entry.path, entry.session_id)[0]
+
+    def _import(self, session_id: str) -> tuple[Session, bool]:
+        home = self._home
+        return changes.import_agent_session(home.store, home.agents, home.projects, session_id)

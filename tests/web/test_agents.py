@@ -131,9 +131,6 @@ def test_an_import_says_whether_it_is_new(may: Path, client: FlaskClient) -> Non
 def test_changing_an_agent_session_is_refused_with_a_remedy(may: Path, client: FlaskClient) -> None:
     before = digest(may)
     for path, values in (
-        ("rename", {"title": "x"}),
-        ("pin", {}),
-        ("archive", {}),
         ("clear", {}),
         ("truncate", {"keep_count": 1}),
         ("branch", {}),

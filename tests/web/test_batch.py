@@ -93,10 +93,15 @@ def test_deleting_twice_is_reported_as_a_failure(sessions: SessionRepository, cl
     assert (again["ok"], again["results"][0]["status"]) == (False, 404)
 
 
-def test_an_agent_s_conversation_must_be_imported_before_it_is_changed(filled: FlaskClient) -> None:
+def test_an_agent_s_conversation_is_imported_before_it_is_changed(filled: FlaskClient) -> None:
     listed = reply(filled.get("/api/sessions?agent=1"))["sessions"]
     agents = [each["session_id"] for each in listed if each["is_cli_session"]][:2]
-    assert [each["status"] for each in batch(filled, "pin", *agents)["results"]] == [403, 403]
+    results = batch(filled, "pin", *agents)["results"]
+    assert [(each["session"]["session_id"], each["session"]["pinned"]) for each in results] == [
+        (session_id, True) for session_id in agents
+    ]
+    own = [each["session_id"] for each in reply(filled.get("/api/sessions?agent=0"))["sessions"]]
+    assert set(agents) <= set(own)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hermes_sessions.results import Removed
 
 from .. import actions
 from ..masking import masker
-from ..request_context import sessions
+from ..request_context import active_profile, sessions
 from . import routing, schemas
 from .arguments import UNCHANGED, Count, Document, SessionId
 from .entries import list_entry, whole_session
@@ -29,17 +29,32 @@ post = partial(routing.post, blueprint)
 
 @post("/api/session/new")
 def new_session(
+    *,
     workspace: str | None = None,
     model: str | None = None,
     model_provider: str | None = None,
     profile: str | None = None,
-) -> schemas.ChangedSession:
+    project_id: str | None = None,
+    enabled_toolsets: list[str] | None = None,
+    prev_session_id: str | None = None,
+    workspace_inherited_from_prev_session: bool = False,
+) -> schemas.ChangedWholeSession:
     """Create an empty session.
 
-    It is a draft, which lists do not show, until it has a message. Without a workspace it gets the one used
-    last, without a model or a profile the default one.
+    In no project it is a draft, which lists do not show until it has a message or a title. Without a
+    workspace it gets the one used last, without a model or a profile the default one. `prev_session_id` names
+    the session that was open before: if the workspace was inherited from it and does not exist any more, the
+    one used last takes its place.
     """
-    session = sessions().new(workspace=workspace, model=model, model_provider=model_provider, profile=profile)
+    inherited = workspace_inherited_from_prev_session and prev_session_id is not None
+    session = sessions().new(
+        workspace=actions.inherited_workspace(workspace) if inherited else actions.workspace(workspace),
+        model=model,
+        model_provider=model_provider,
+        profile=profile or active_profile(),
+        project_id=project_id,
+        enabled_toolsets=enabled_toolsets,
+    )
     return {"session": whole_session(session)}
 
 
@@ -56,10 +71,15 @@ def update_session(
     model: str | None = UNCHANGED,
     model_provider: str | None = UNCHANGED,
 ) -> schemas.ChangedWholeSession:
-    """Set the workspace, the model or the model's provider. Fields that are not sent stay as they are."""
+    """Set the workspace, the model or the model's provider. Fields that are not sent stay as they are.
+
+    The workspace must be a folder that exists, and none of the system's.
+    """
     given: dict[str, Any] = {"workspace": workspace, "model": model, "model_provider": model_provider}
     changes = {name: value for name, value in given.items() if value is not UNCHANGED}
-    return {"session": _with_messages(sessions().update(session_id, **changes))}
+    if "workspace" in changes:
+        changes["workspace"] = actions.workspace(changes["workspace"])
+    return {"session": _with_messages(sessions().webui.update(session_id, **changes))}
 
 
 @post("/api/session/pin")
@@ -75,15 +95,15 @@ def archive_session(session_id: SessionId, archived: bool = True) -> schemas.Suc
 
 
 @post("/api/session/move")
-def move_session(session_id: SessionId, project_id: str | None) -> schemas.SuccessWithSession:
-    """Put a session into a project, or with a null or empty `project_id` into none."""
+def move_session(session_id: SessionId, project_id: str | None = None) -> schemas.SuccessWithSession:
+    """Put a session into a project, or without a `project_id` into none."""
     return {"ok": True, "session": list_entry(actions.move(session_id, project_id))}
 
 
 @post("/api/session/toolsets")
 def set_toolsets(session_id: SessionId, toolsets: list[str] | None) -> schemas.Toolsets:
     """Choose the toolsets that a session may use; null means all."""
-    summary = sessions().update(session_id, enabled_toolsets=toolsets)
+    summary = sessions().webui.update(session_id, enabled_toolsets=toolsets)
     return {"ok": True, "enabled_toolsets": summary.enabled_toolsets}
 
 
@@ -92,7 +112,7 @@ def set_toolsets(session_id: SessionId, toolsets: list[str] | None) -> schemas.T
 
 @post("/api/session/delete")
 def delete_session(session_id: SessionId) -> schemas.Success:
-    """Move a session to the trash, and delete it from the agent too.
+    """Move a session to the trash, and delete it from the agent too, which keeps messaging conversations.
 
     The answer is the same for a session that does not exist.
     """
@@ -133,12 +153,20 @@ def import_session(document: Document) -> schemas.SuccessWithWholeSession:
 
 
 @post("/api/session/import_cli")
-def import_agent_session(session_id: SessionId) -> schemas.ImportedSession:
+def import_agent_session(
+    session_id: SessionId, profile: str | None = None, all_profiles: bool = False
+) -> schemas.ImportedSession:
     """Import a conversation of the agent, so that it can be changed here.
 
-    If it was imported before, the messages that the agent has added since are appended.
+    If it was imported before, the messages that the agent has added since are appended; if it is in the
+    trash, it is restored. One of another profile than the active one needs that `profile` and `all_profiles`.
     """
-    session, is_new = sessions().import_agent_session(session_id)
+    active = active_profile()
+    if all_profiles and not profile:
+        raise InvalidValue("profile is missing, which all_profiles needs")
+    if profile and profile != active and not all_profiles:
+        raise NotFound(f"no session {session_id} in the profile {active}")
+    session, is_new = sessions().webui.import_agent_session(session_id, profile or active)
     return {"session": whole_session(session), "imported": is_new}
 
 
