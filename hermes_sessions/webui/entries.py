@@ -6,7 +6,7 @@ Pure functions over list entries, as `Summary.as_dict` returns them.
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from ..sources import Source, source_class
+from ..sources import Source, source_class, source_label
 
 Entry: TypeAlias = dict[str, Any]
 
@@ -56,6 +56,16 @@ def messaging_source(entry: Mapping[str, Any]) -> str | None:
     """Return the messaging platform of a conversation, None for any other conversation."""
     named = (entry.get("raw_source") or entry.get("source_tag") or entry.get("source_label") or "").lower()
     return named if source_class(named) is Source.MESSAGING else None
+
+
+def named_source(source: str) -> Entry:
+    """Return the keys of an entry that name this source of an agent's session."""
+    return {
+        "source_tag": source,
+        "raw_source": source,
+        "session_source": source_class(source),
+        "source_label": source_label(source),
+    }
 
 
 def completed(entry: Entry) -> Entry:

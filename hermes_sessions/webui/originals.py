@@ -16,8 +16,12 @@ SHORTENED = "intentional_shrink_generation"  # a key of the file: somebody remov
 
 
 def can_have_more(session: Metadata) -> bool:
-    """Whether a session is an imported messaging conversation from which nobody removed messages here."""
-    return session.source is Source.MESSAGING and not session.extra.get(SHORTENED)
+    """Whether a session can be an imported messaging conversation, and nobody removed messages here.
+
+    Early imports do not say where they come from.
+    """
+    is_imported = session.source is Source.MESSAGING or (session.is_cli_session and not session.source_tag)
+    return is_imported and not session.extra.get(SHORTENED)
 
 
 def longer_original(home: OpenHome, session: Metadata, message_count: int) -> Summary | None:
@@ -27,7 +31,7 @@ def longer_original(home: OpenHome, session: Metadata, message_count: int) -> Su
     with suppress(AgentUnavailable, NotFound), home.agents.reading_mirrors() as connection:
         original = home.agents.summary_of_original(connection, session.session_id)
         counted = home.agents.page(connection, original, None, 0).total  # its own count may be of other rows
-        if counted > message_count:
+        if original.source is Source.MESSAGING and counted > message_count:
             return replace(original, message_count=counted)
     return None
 

@@ -29,7 +29,7 @@ from ..results import Filters
 from ..webui_values import SidebarRequest
 from .branches import Branch, branch_of, freshest_branches
 from .contacts import NOBODY, Contact, gateway_contacts
-from .entries import Entry, messaging_source
+from .entries import Entry, messaging_source, named_source
 from .lineage_report import continues_here
 from .originals import can_have_more
 from .sidebar import AgentFacts, Key, Original, Rows, in_doubt
@@ -63,6 +63,7 @@ class SidebarReader:
         connection = index.connection
         entries = self._entries(connection, filters)
         if request.show_agents:
+            _name_sources(connection, entries)
             entries = freshest_branches(entries, _continued(connection, entries))
         background = self._background(index.connection, filters, request)
         facts = _facts(index.connection, filters) if request.show_agents else {}
@@ -219,3 +220,17 @@ def _parents(connection: Connection, ids: Collection[str]) -> dict[Key, Segment]
             sa.select(*columns).where(sessions.session_id.in_(some))
         ).all()
     }
+
+
+def _name_sources(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Name the source of early imports, which do not, after the agent's session of the same id."""
+    nameless = {
+        entry["session_id"]: entry
+        for entry in entries
+        if entry["is_cli_session"] and not (entry["source_tag"] or entry["session_source"])
+    }
+    sessions = AGENT_SESSIONS.c
+    query = sa.select(sessions.session_id, sessions.source).where(sessions.source.is_not(None))
+    for ids in database.chunks(nameless):
+        for session_id, source in connection.execute(query.where(sessions.session_id.in_(ids))).all():
+            nameless[session_id].update(named_source(source))

@@ -119,7 +119,7 @@ def _take_original(entry: Entry, original: Original) -> None:
     """Give an imported conversation the figures of its original, if that has more messages."""
     if original.message_count > entry["message_count"]:
         entry["message_count"] = original.message_count
-        entry["last_message_at"] = max(entry["last_message_at"], original.last_activity)
+        entry["last_message_at"] = entry["updated_at"] = original.last_activity or entry["updated_at"]
 
 
 def _with_background(rows: Rows, request: SidebarRequest) -> Iterator[Entry]:

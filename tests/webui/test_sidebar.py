@@ -262,6 +262,23 @@ def test_an_imported_messaging_conversation_has_what_was_written_since(sessions:
     assert webui.summary("chat").message_count == 2, "somebody removed messages on purpose"
 
 
+def test_an_early_import_is_of_the_source_of_its_original(sessions: SessionRepository) -> None:
+    with writing(new_state(sessions.config.state_db("default"))) as db:
+        add_session(db, "chat", "one", "two", "three", source="weixin", title="Chat")
+        add_session(db, "later", "one", begun=1_777_009_000.0, source="weixin", title="Later")
+    write_document(sessions, "chat", title="Chat", is_cli_session=True, messages=turns(1))
+    everything = sessions.webui.sidebar(asked(previous_messaging=True))
+    (chat,) = (each for each in everything.sessions if each["session_id"] == "chat")
+    assert (chat["source_tag"], chat["session_source"], chat["is_cli_session"]) == (
+        "weixin",
+        "messaging",
+        False,
+    )
+    assert (chat["source_label"], chat["message_count"]) == ("Weixin", 3)
+    assert ids(sessions.webui.sidebar(asked()).sessions) == ["later"]
+    assert sessions.webui.summary("chat").message_count == 3
+
+
 def test_an_agent_that_cannot_be_read_hides_nothing_of_the_others(sessions: SessionRepository) -> None:
     write_document(sessions, "a", title="a", messages=turns(2))
     sessions.config.state_db("default").write_text("no database")
