@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_sessions import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, SessionRepository
+from hermes_sessions import Conflict, InvalidId, InvalidValue, NotFound, ReadOnly, Session, SessionRepository
 from hermes_sessions.fields import with_clean_title
 from hermes_sessions.index import sync as index_sync
 from hermes_sessions.sidecars import editing, load, outline_of
@@ -21,6 +21,7 @@ from hermes_sessions.sidecars.document import Edit
 from .support.efforts import examples
 from .support.make import folder_of, message, snapshot, started, turns, write, write_document
 
+SHORTENED = ("intentional_shrink_generation", "truncation_watermark", "truncation_boundary")
 WRONG_IDS: list[Any] = [
     "../x",
     "",
@@ -36,6 +37,13 @@ WRONG_IDS: list[Any] = [
     b"abc",
     ["a"],
 ]
+
+
+def without_cut(*given: Session) -> None:
+    """Remove from sessions what they say of being shortened."""
+    for session in given:
+        for name in SHORTENED:
+            session.extra.pop(name, None)
 
 
 def many(sessions: SessionRepository) -> None:
@@ -755,6 +763,7 @@ def test_clear_empties_the_transcript_and_keeps_the_rest(sessions: SessionReposi
     session = sessions.get("one")
     assert (session.title, session.messages, session.tool_calls) == ("One", [], [])
     assert len(session.extra.pop("intentional_shrink_generation")) == 32
+    assert [session.extra.pop(name) for name in ("truncation_watermark", "truncation_boundary")] == [0.0, 0.0]
     assert session.extra == {"context_messages": [], "last_usage": {"n": 1}}
     assert sessions.count() == 1
 
@@ -769,12 +778,11 @@ def test_a_title_that_somebody_gave_is_marked_where_the_web_ui_marks_it(
     write_document(sessions, "plain", title="Old", messages=turns(2))
     for name in ("marked", "plain"):
         getattr(sessions, verb)(name, title=title)
-    extras = {name: sessions.get(name).extra for name in ("marked", "plain")}
-    assert sessions.summary("marked").extra == extras["marked"]
-    if verb == "clear":  # which marks the file as shortened on purpose
-        assert [len(extra.pop("intentional_shrink_generation")) for extra in extras.values()] == [32, 32]
-    assert extras["marked"] == {"manual_title": is_manual, "llm_title_generated": False}
-    assert extras["plain"] == {}
+    marked, plain = sessions.get("marked"), sessions.get("plain")
+    assert sessions.summary("marked").extra == marked.extra
+    without_cut(marked, plain)
+    assert marked.extra == {"manual_title": is_manual, "llm_title_generated": False}
+    assert plain.extra == {}
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 3])
@@ -788,13 +796,13 @@ def test_tool_calls_go_with_their_messages(sessions: SessionRepository, keep: in
     assert sessions.duplicate("loose").tool_calls == cards
     wanted = [card for card in cards if card.get("assistant_msg_idx", -1) < keep]
     for session in (sessions.get("truncated"), fork):
-        session.extra.pop("intentional_shrink_generation", None)
+        without_cut(session)
         assert (session.messages, session.tool_calls) == (turns(3)[:keep], wanted)
         assert session.extra.pop("copied_from", {"session_id": "forked"})["session_id"] == "forked"
         assert session.extra == {"last": 1}
     sessions.clear("cleared")
     cleared = sessions.get("cleared")
-    cleared.extra.pop("intentional_shrink_generation")
+    without_cut(cleared)
     assert (cleared.messages, cleared.tool_calls, cleared.extra) == ([], [], {"last": 1})
 
 
@@ -1081,8 +1089,7 @@ def test_any_sequence_of_writes_keeps_what_json_reads(
     after = json.loads((folder_of(sessions) / "one.json").read_bytes())
     assert {key: after[key] for key in model} == model
     assert [key for key in after if key in order] == order
-    added = {"message_count", "created_at", "updated_at", "intentional_shrink_generation"}
-    assert after.keys() - model.keys() <= added
+    assert after.keys() - model.keys() <= {"message_count", "created_at", "updated_at", *SHORTENED}
     written = sessions.summary("one")
     sessions.rebuild()
     assert sessions.summary("one") == written

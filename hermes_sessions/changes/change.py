@@ -21,6 +21,7 @@ from .create import store_new
 from .store import Store, session_without_messages
 
 BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
+SHORTENED = ("intentional_shrink_generation", "truncation_watermark", "truncation_boundary")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
 
@@ -140,29 +141,32 @@ def _shorten(
     if keep >= row.summary.message_count:
         return row.summary
     derived = {**values, **_title_origin(row.summary, values)}
-    derived |= {"message_count": keep, "updated_at": time.time(), **shortened()}
+    derived |= {"message_count": keep, "updated_at": time.time()}
     refuse_read_only(row.summary, derived, transcript=True)
     row = store.with_marks(row)
-    with _opened(store, row, {*derived, *emptied, *READ_AS, "tool_calls"}) as source:
+    with _opened(store, row, {*derived, *SHORTENED, *emptied, *READ_AS, "tool_calls"}) as source:
+        sent_at = reading.sent_before(source, keep)
+        derived |= shortened(sent_at)
         present = {member.key for member in source.members}
         empty: dict[str, Any] = {key: [] for key in emptied if key in present}
         noted = editing.unstated_times(source, row.summary, derived)
         texts = editing.encoded(noted) | editing.kept_tool_calls(source, keep)
         texts |= editing.encoded({**derived, **empty})
         edits = [*editing.truncated(source, keep), *editing.set_keys(source, texts)]
-        sent_at = reading.sent_before(source, keep)
         written = editing.rewrite(source, edits, keep, keep_in=store.backups_dir)
     listed: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
     return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep)
 
 
-def shortened() -> dict[str, str]:
-    """Return what a file says that was shortened on purpose.
+def shortened(last_at: float | None) -> dict[str, Any]:
+    """Return what a file says that was shortened on purpose, by the keys `SHORTENED`.
 
-    Without it the web UI would take an older and longer version of the session, in whatever backup it has,
-    for one that was lost, and restore it.
+    `last_at` is when the last message that is left was sent, in seconds since the epoch. Without these keys
+    the web UI would restore a longer version from whatever backup it has, and show messages from `state.db`
+    that were removed here: the agent keeps those of the web UI's sessions too.
     """
-    return {"intentional_shrink_generation": uuid.uuid4().hex}
+    cut = last_at or 0.0
+    return dict(zip(SHORTENED, (uuid.uuid4().hex, cut, cut), strict=True))
 
 
 def _remove_last_turn(store: Store, row: Indexed) -> Removed:

@@ -64,7 +64,8 @@ def write_over(
     source = outline_of(loaded)
     noted = editing.unstated_times(source, old, changes)
     shorter = session.message_count < old.message_count
-    changes = {**changes, **shortened()} if shorter else changes
+    last_at = last_message_at(reversed(session.messages))
+    changes = {**changes, **shortened(last_at)} if shorter else changes
     texts = {name: editing.encode(value, name) for name, value in changes.items()}
     texts["message_count"] = editing.encode(session.message_count, "message_count")
     edits = editing.saved(loaded, old, session, editing.encoded(noted) | texts)
@@ -76,7 +77,7 @@ def write_over(
     if "profile" in known:
         known["profile"] = read_profile(known["profile"])
     new = replace(session, **known, extra=extra, signature=written.stored.signature)
-    store.record(new.summary(), written.sent(last_message_at(reversed(new.messages))))
+    store.record(new.summary(), written.sent(last_at))
     return new
 
 

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import NotFound, SessionRepository
 
-from ..support.agent_db import add_session, new_state, writing
-from ..support.make import folder_of, snapshot, started, turns, write_document
-from ..support.web_ui import OpenSession, start_head
+from ..support.agent_db import add_message, add_session, new_state, writing
+from ..support.make import folder_of, message, snapshot, started, turns, write_document
+from ..support.web_ui import OpenSession, shown_by_head, start_head
 
 Shorten = Callable[[SessionRepository, str], object]
 SHORTENINGS: dict[str, tuple[Shorten, int]] = {  # and how many of six messages are left
@@ -58,6 +58,41 @@ def test_the_heads_own_backup_does_not_revert_a_shortening(sessions: SessionRepo
     shorten(sessions, path.stem)
     assert restart_head(sessions) == []
     assert sessions.summary(path.stem).message_count == left
+
+
+@pytest.mark.parametrize("how", SHORTENINGS)
+@pytest.mark.parametrize("since", [[], ["since"]])
+def test_the_head_shows_no_removed_message_that_the_agent_keeps(
+    sessions: SessionRepository, how: str, since: list[str]
+) -> None:
+    shorten, left = SHORTENINGS[how]
+    path = folder_of(sessions) / f"{started(sessions, 6)}.json"
+    agent = new_state(sessions.config.state_db("default"))
+    with writing(agent) as db:
+        add_session(db, path.stem, source="webui")
+        for each in turns(6):
+            add_message(db, path.stem, each["content"], each["role"], each["timestamp"])
+    shorten(sessions, path.stem)
+    sessions.append(path.stem, [message(text, at=turns(9)[8]["timestamp"]) for text in since])
+    kept = [each["content"] for each in turns(6)[:left]]
+    assert shown_by_head(path, agent) == kept + since
+    sessions.restore(path.stem)
+    assert shown_by_head(path, agent) == [each["content"] for each in turns(6)]
+
+
+@pytest.mark.parametrize(("times", "cut"), [([5, 6, 7], 6.0), ([5, None, 7], 5.0), ([None] * 3, 0.0)])
+def test_a_shortened_session_says_where_it_was_cut(
+    sessions: SessionRepository, times: list[float | None], cut: float
+) -> None:
+    for name in ("truncated", "saved"):
+        write_document(sessions, name, title=name, messages=[message(at=at) for at in times])
+    sessions.truncate("truncated", 2)
+    session = sessions.get("saved")
+    sessions.save(replace(session, messages=session.messages[:2]))
+    for name in ("truncated", "saved"):
+        said = sessions.get(name).extra
+        assert (said["truncation_watermark"], said["truncation_boundary"]) == (cut, cut)
+        assert sessions.summary(name).extra == said
 
 
 def test_what_the_head_lost_it_still_restores(sessions: SessionRepository) -> None:

@@ -80,6 +80,28 @@ def start_head(state_dir: Path, agent: Path) -> list[str]:
     return restored
 
 
+def shown_by_head(path: Path, agent: Path) -> list[str]:
+    """Return the texts that the head shows of a session: its messages, and those that only the agent has.
+
+    Of these it leaves out what is later than `truncation_watermark`, unless it is later than every message
+    of the file, and that has one from after the cut.
+    """
+    document = json.loads(path.read_text())
+    texts = [message["content"] for message in document["messages"]]
+    cut, newest = (
+        document.get("truncation_watermark"),
+        max((message["timestamp"] for message in document["messages"]), default=0.0),
+    )
+    query = "SELECT content, timestamp FROM messages WHERE session_id = ? ORDER BY timestamp"
+    with closing(sqlite3.connect(agent)) as db:
+        rows = db.execute(query, (path.stem,)).fetchall()
+    for text, at in rows:
+        removed = cut is not None and at > cut and (at <= newest or newest <= cut)
+        if text not in texts and at > newest and not removed:
+            texts.append(text)
+    return texts
+
+
 def _count(path: Path) -> int:
     """Return how many messages a file has, -1 if it cannot be read."""
     try:
