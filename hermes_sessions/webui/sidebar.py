@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..webui_values import Sidebar, SidebarRequest
 from .contacts import Contact, newest_of_contacts
 from .continuations import SNAPSHOT
-from .entries import Entry, background_source, completed, has_default_title, is_command_line, sources_of
+from .entries import Entry, background_source, completed, has_default_title, is_command_line, kind_of
 
 
 class AgentFacts(NamedTuple):
@@ -165,7 +165,7 @@ def in_doubt(entries: Iterable[Entry], facts: Mapping[Key, AgentFacts]) -> list[
 
 def _is_in_doubt(entry: Entry, facts: AgentFacts) -> bool:
     """Whether a conversation of the command line has one segment and no title of its own."""
-    sources = sources_of(entry)
+    sources = kind_of(entry).sources
     return (
         is_command_line(entry)
         and "tui" not in sources
@@ -178,7 +178,7 @@ def _is_left_out(entry: Entry, facts: AgentFacts, turns: int | None) -> bool:
     """Whether a conversation is hidden: nobody wrote in it, or it has ended after one message of a person."""
     if turns is None or not _is_in_doubt(entry, facts):
         return False
-    return turns < (2 if facts.has_ended and "acp" not in sources_of(entry) else 1)
+    return turns < (2 if facts.has_ended and "acp" not in kind_of(entry).sources else 1)
 
 
 # ---- references -----------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def archived_ancestors(shown: Iterable[Entry], archived: Iterable[Entry]) -> lis
     for entry in shown:
         chain = _ancestors(_parent(entry), by_id, known)
         found |= chain
-        known |= chain.keys()
+        known.update(chain)  # not `|=`, which copies the set for the keys of a dict
     return list(found.values())
 
 

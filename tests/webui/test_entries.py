@@ -30,6 +30,7 @@ def entry(**values: Any) -> dict[str, Any]:
         ({"source_tag": "tool"}, False),
         ({"source_tag": "subagent"}, False),
         ({"source_tag": "zed"}, False),
+        ({"source_tag": "cli", "raw_source": ["telegram"]}, True),
         ({"source_tag": "zed", "title": "Zed Session"}, True),
         ({"title": "Untitled"}, True),
         ({"title": "Untitled", "is_cli_session": False}, False),
