@@ -196,6 +196,14 @@ class Project(_AsDict):
 
 
 @dataclass(frozen=True, slots=True)
+class Composed(_AsDict):
+    """What the web UI's composer holds for a session: text and files that were not sent yet."""
+
+    text: str
+    files: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """What `undo` or `retry` removed: how many messages, and the user's text."""
 

@@ -112,6 +112,8 @@ CALLS: dict[str, Call] = {
         SidebarRequest(active_profile="default", show_agents=True)
     ),
     "webui.update": lambda sessions, one: sessions.webui.update(one, title="new"),
+    "webui.composed": lambda sessions, one: sessions.webui.composed(one),
+    "webui.compose": lambda sessions, one: sessions.webui.compose(one, text="to be sent"),
     "webui.import_agent_session": lambda sessions, one: sessions.webui.import_agent_session(one, "default"),
     "webui.continuation": lambda sessions, one: sessions.webui.continuation(set_aside(sessions, one)),
     "agent.job_names": lambda sessions, _: sessions.agent.job_names(),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         refuse_agent_session,
     )
     from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
+    from .composing import read_composed, save_composed
     from .create import duplicate_session, fork_session, import_documents, new_session
     from .expiry import erase, expired, purge
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
@@ -41,12 +42,14 @@ __all__ = [
     "import_documents",
     "new_session",
     "purge",
+    "read_composed",
     "read_message",
     "read_page",
     "recover_session",
     "refuse_agent_session",
     "remove_last_turn",
     "restore_session",
+    "save_composed",
     "save_session",
     "settle_leftovers",
     "truncate_session",
@@ -56,6 +59,7 @@ __all__ = [
 _NAMES = {
     "adopting": "agent_share delete_everywhere delete_here import_agent_session refuse_agent_session",
     "change": "append_messages clear_session remove_last_turn truncate_session update_session",
+    "composing": "read_composed save_composed",
     "create": "duplicate_session fork_session import_documents new_session",
     "leftovers": "Leftovers find_leftovers settle_leftovers",
     "pages": "read_message read_page",

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import InvalidValue, ReadOnly
-from ..fields import READ_AS, UNTITLED
+from ..fields import COMPOSED, READ_AS, UNTITLED
 from ..index import Indexed
 from ..messages import cards_by_message, message_text
 from ..model import Metadata, Summary
@@ -23,7 +23,7 @@ from .store import Store, session_without_messages
 BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
 SHORTENED = ("intentional_shrink_generation", "truncation_watermark", "truncation_boundary")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id"})
+FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id", COMPOSED})
 
 
 class _Update(NamedTuple):
@@ -44,6 +44,11 @@ def update_session(store: Store, session_id: str, values: Mapping[str, Any], *, 
     return summary
 
 
+def change_metadata(store: Store, row: Indexed, values: Mapping[str, Any]) -> Summary:
+    """Set checked metadata in the version that a row was made from, without counting it as activity."""
+    return _change(store, row, _Update(values, editing.encoded(values), {}, touch=False))
+
+
 def append_messages(
     store: Store, session_id: str, lists: Mapping[str, Sequence[Any]], values: Mapping[str, Any]
 ) -> Summary:
@@ -62,7 +67,7 @@ def _change(store: Store, row: Indexed, update: _Update) -> Summary:
     messages = update.lists.get("messages", ())
     derived["message_count"] = count = row.summary.message_count + len(messages)
     texts = {**update.texts, **editing.encoded(derived)}
-    with _opened(store, row, {*texts, *update.lists, *READ_AS}) as source:
+    with opened_for(store, row, {*texts, *update.lists, *READ_AS}) as source:
         noted = editing.unstated_times(source, row.summary, texts)
         edits = editing.append(source, update.lists, editing.encoded(noted) | texts)
         written = editing.rewrite(source, edits, count)
@@ -102,7 +107,7 @@ def _change_draft(
     return store_new(store, replace(session, messages=messages, tool_calls=tool_calls)).summary()
 
 
-def _opened(store: Store, row: Indexed, keys: Collection[str]) -> AbstractContextManager[Outline]:
+def opened_for(store: Store, row: Indexed, keys: Collection[str]) -> AbstractContextManager[Outline]:
     """Open the file that a row was made from, to set these keys; raise `Conflict` for another version."""
     count = row.summary.message_count
     return editing.opened(store.path_of(row.summary.session_id), row.stored, count, keys)
@@ -144,7 +149,7 @@ def _shorten(
     derived |= {"message_count": keep, "updated_at": time.time()}
     refuse_read_only(row.summary, derived, transcript=True)
     row = store.with_marks(row)
-    with _opened(store, row, {*derived, *SHORTENED, *emptied, *READ_AS, "tool_calls"}) as source:
+    with opened_for(store, row, {*derived, *SHORTENED, *emptied, *READ_AS, "tool_calls"}) as source:
         sent_at = reading.sent_before(source, keep)
         derived |= shortened(sent_at)
         present = {member.key for member in source.members}
@@ -181,5 +186,5 @@ def _remove_last_turn(store: Store, row: Indexed) -> Removed:
 
 
 def _last_user_message(store: Store, row: Indexed) -> tuple[int, dict[str, Any]] | None:
-    with _opened(store, row, ()) as source:
+    with opened_for(store, row, ()) as source:
         return reading.last_user_message(source)

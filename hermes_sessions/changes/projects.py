@@ -71,7 +71,7 @@ class Projects:
         return matches[0]
 
     def create(self, name: str, color: str | None = None, *, profile: str | None = None) -> Project:
-        """Add a project; `name` is 1 to 128 characters, `color` is `#` and 3 to 8 hex digits, or None.
+        """Add a project; `name` is cut to 128 characters, `color` is `#` and 3 to 8 hex digits, or None.
 
         `profile` is stored for the web UI of August, which lists the projects of one profile.
         """
@@ -194,8 +194,8 @@ def _find(records: _Records, project_id: str) -> _Record:
 
 
 def _checked_name(name: object) -> str:
-    text = name.strip() if isinstance(name, str) else ""
-    if not 1 <= len(text) <= LONGEST_PROJECT_NAME:
+    text = name.strip()[:LONGEST_PROJECT_NAME].rstrip() if isinstance(name, str) else ""
+    if not text:
         raise InvalidValue(f"name must be text of 1 to {LONGEST_PROJECT_NAME} characters")
     return text
 

@@ -130,6 +130,12 @@ def summary(source: Outline) -> tuple[Summary, Stored]:
     return shown.displayable(), Stored(version, transcript, sent_at, tool_calls, marked)
 
 
+def value_of(source: Outline, key: str) -> Any:
+    """Return the value of one key of a file, None if the file does not have it."""
+    member = document.find(source.members, key)
+    return None if member is None else source.decoded(source.read(member.value, member.end))
+
+
 def _is_indexed(member: Member) -> bool:
     return member.key in FIELDS or (
         member.key != "messages" and is_indexed(member.key, member.end - member.value)

@@ -1,6 +1,6 @@
 """The web UI's views of a home, as one object that a repository gives out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from ..home import OpenHome
 from ..index import damage, public_calls, sessions_with_parents
 from ..messages import calls_of_page, visible_page
 from ..model import Metadata, Session, Summary
-from ..results import MessagePage
+from ..results import Composed, MessagePage
 from ..sidecars import reading, trash
 from ..webui_values import LineageReport, Sidebar, SidebarRequest
 from .continuations import is_snapshot, newest_continuation
@@ -155,6 +155,20 @@ class WebUI:
         except NotFound:
             return self._home.store.session(summary.session_id), is_new
         return imported, is_new or is_imported
+
+    def composed(self, session_id: str) -> Composed:
+        """Return what the web UI's composer holds for a session; raise `NotFound` for one of the agent."""
+        return changes.read_composed(self._home.store, session_id)
+
+    def compose(
+        self, session_id: str, *, text: str | None = None, files: Sequence[Any] | None = None
+    ) -> tuple[Composed, bool]:
+        """Store what the web UI's composer holds for a session; return it, and whether it changed.
+
+        What is None stays; text is cut to 50,000 characters, files to 50. No time of the session changes.
+        Raises `NotFound` for a session of the agent, `InvalidValue`, `StorageError`.
+        """
+        return changes.save_composed(self._home.store, session_id, text, files)
 
     def _trashed(self, session_id: str) -> Summary:
         entry = trash.newest(session_id, self._home.config.trash_dir)

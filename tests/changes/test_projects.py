@@ -63,14 +63,21 @@ def test_rename_changes_the_color_only_if_told(
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"), [("x", "x"), ("  x y ", "x y"), ("x" * 128, "x" * 128), ("作业 \ud800", "作业 \ud800")]
+    ("name", "kept"),
+    [
+        ("x", "x"),
+        ("  x y ", "x y"),
+        ("x" * 128, "x" * 128),
+        ("x" * 200, "x" * 128),
+        ("作业 \ud800", "作业 \ud800"),
+    ],
 )
 def test_names(projects: Projects, name: str, kept: str) -> None:
     assert projects.create(name).name == kept
     assert projects.list()[0].name == kept
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 129, None, 7, b"x", ["x"]])
+@pytest.mark.parametrize("name", ["", "  ", None, 7, b"x", ["x"]])
 def test_a_wrong_name(projects: Projects, file: Path, name: Any) -> None:
     project = projects.create("Work")
     before = file.read_bytes()

@@ -606,12 +606,21 @@ def test_projects_are_created_renamed_and_deleted(sessions: SessionRepository, c
         error(client.post(f"/api/projects/{name}", json=body), 404)
 
 
+@pytest.mark.parametrize("name", ["create", "rename"])
+def test_the_name_of_a_project_is_cut(sessions: SessionRepository, client: FlaskClient, name: str) -> None:
+    body = {
+        "project_id": sessions.projects.create("Atlas").project_id,
+        "name": "x" * 127 + " yz",
+    }
+    made = reply(client.post(f"/api/projects/{name}", json=body))["project"]
+    assert made["name"] == "x" * 127
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [
         ({}, "name"),
         ({"name": " "}, "name"),
-        ({"name": "x" * 129}, "name"),
         ({"name": "a", "color": "red"}, "color"),
         ({"name": "a", "color": '#fff" onload="alert(1)'}, "color"),
     ],
@@ -644,6 +653,7 @@ def test_cleanup_deletes_empty_sessions_but_no_drafts(
 
 Wrong = tuple[Any, ...]
 MISSING = object()
+ALSO_READ = ("/api/settings", "/api/session/draft")  # by GET
 NO_ID: Wrong = (MISSING, 7, None, ["a"], {"a": 1}, True, "", "../x", "a" * 129, "a\0b")
 NO_TEXT: Wrong = (7, True, [], {})
 NO_FLAG: Wrong = (1, None, "true", [], {})
@@ -675,7 +685,8 @@ WRONG: dict[str, dict[str, Wrong]] = {
     "session/duplicate": ALONE,
     "session/retry": ALONE,
     "session/undo": ALONE,
-    "projects/create": {"name": (MISSING, None, "", "x" * 129, *NO_TEXT), "color": (*NO_TEXT, "red", "#12")},
+    "session/draft": {**ALONE, "text": NO_TEXT, "files": ("a", {}, 7)},
+    "projects/create": {"name": (MISSING, None, "", *NO_TEXT), "color": (*NO_TEXT, "red", "#12")},
     "projects/rename": {"project_id": NO_PROJECT, "name": (MISSING, None, *NO_TEXT), "color": NO_TEXT},
     "projects/delete": {"project_id": NO_PROJECT},
 }
@@ -726,7 +737,7 @@ def test_a_body_over_20_mb_is_refused(client: FlaskClient) -> None:
     assert "20 MB" in words
 
 
-@pytest.mark.parametrize("path", [path for path in POSTS if path != "/api/settings"])  # which also reads
+@pytest.mark.parametrize("path", [path for path in POSTS if path not in ALSO_READ])
 def test_routes_that_write_refuse_get(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     error(response, 405)

@@ -270,3 +270,82 @@ def test_an_empty_session_that_is_pinned_or_filed_is_not_cleaned_up(
     write_document(opened, "empty", title="Untitled", messages=[])
     assert reply(client.post("/api/sessions/cleanup")) == {"ok": True, "cleaned": 1}
     assert snapshot(opened).keys() == {"pinned.json"}
+
+
+# ---- the composer ---------------------------------------------------------------------------------------
+
+
+def test_what_the_composer_holds_is_kept_in_the_file_and_is_no_activity(
+    opened: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(opened)
+    before = opened.summary(session_id)
+    text, files = "half a question", [{"name": "a.png"}]
+    answer = post(client, "draft", session_id=session_id, text=text, files=files)
+    assert answer == {"ok": True, "draft": {"text": text, "files": files}}
+    document = json.loads((folder_of(opened) / f"{session_id}.json").read_bytes())
+    assert document["composer_draft"] == {"text": text, "files": files}
+    assert (document["updated_at"], document["messages"]) == (before.updated_at, turns(4))
+    stored = snapshot(opened)
+    again = post(client, "draft", session_id=session_id, text=text)
+    assert again == {"ok": True, "draft": {"text": text, "files": files}, "unchanged": True}
+    assert snapshot(opened) == stored
+    shown = reply(client.get(f"/api/session/draft?session_id={session_id}"))
+    assert shown == {"text": text, "files": files, "draft": {"text": text, "files": files}}
+    assert post(client, "draft", session_id=session_id, text="", files=[])["draft"] == {
+        "text": "",
+        "files": [],
+    }
+
+
+def test_a_long_text_in_the_composer_is_cut_and_found_in_the_file(
+    opened: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(opened)
+    post(client, "draft", session_id=session_id, text="x" * 60_000, files=list(range(60)))
+    shown = reply(client.get(f"/api/session/draft?session_id={session_id}"))
+    assert (shown["text"], shown["files"]) == ("x" * 50_000, list(range(50)))
+
+
+def test_a_draft_with_text_in_the_composer_outlives_its_day(
+    opened: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = post(client, "new")["session"]["session_id"]
+    post(client, "draft", session_id=session_id, text="", files=[])
+    assert snapshot(opened) == {}
+    post(client, "draft", session_id=session_id, text="think about it")
+    assert snapshot(opened).keys() == {f"{session_id}.json"}
+    assert opened.count() == 0, "nobody has sent or named anything yet"
+    assert reply(client.get(f"/api/session/draft?session_id={session_id}"))["text"] == "think about it"
+
+
+def test_the_composer_of_other_sessions(opened: SessionRepository, client: FlaskClient) -> None:
+    write_document(opened, "odd", title="Odd", messages=turns(1), composer_draft="text")
+    write_document(opened, "read-only", title="R", messages=turns(1), read_only=True)
+    assert reply(client.get("/api/session/draft?session_id=odd"))["draft"] == {"text": "", "files": []}
+    assert post(client, "draft", session_id="read-only", text="a")["draft"]["text"] == "a"
+    for session_id in ("lone", "nobody"):  # one of the agent would have to be imported for it
+        error(client.post("/api/session/draft", json={"session_id": session_id, "text": "a"}), 404)
+        error(client.get(f"/api/session/draft?session_id={session_id}"), 404)
+
+
+# ---- recovery -------------------------------------------------------------------------------------------
+
+
+def test_a_safe_repair_repairs_the_index_and_nothing_else(
+    opened: SessionRepository, client: FlaskClient
+) -> None:
+    started(opened)
+    before = snapshot(opened)
+    answer = post(client, "recovery/repair-safe")
+    assert (answer["ok"], answer["clean"], answer["after"]["status"]) == (True, True, "ok")
+    assert answer.keys() == {"ok", "clean", "repaired", "before", "backup_repair", "sidecar_repair", "after"}
+    (folder_of(opened) / "broken.json").write_text("{")
+    refused = reply(client.post("/api/session/recovery/repair-safe", json={}), 409)
+    assert (refused["ok"], refused["clean"], refused["after"]["summary"]["unsafe_to_repair"]) == (
+        False,
+        False,
+        1,
+    )
+    assert refused["error"]
+    assert snapshot(opened) == before | {"broken.json": b"{"}

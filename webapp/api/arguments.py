@@ -107,6 +107,7 @@ _NAMES = Kind(
     str.split,
     {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
 )
+_LIST = Kind("a list", lambda value: isinstance(value, list), str.split, {"type": "array"})
 _OBJECT = Kind("an object", lambda value: isinstance(value, dict), str, {"type": "object"})
 
 SessionId = Annotated[str, "the id of a session"]
@@ -131,6 +132,7 @@ KINDS: Mapping[Any, Kind] = {
     Count | None: _or_null(_COUNT),
     float | None: _or_null(_NUMBER),
     list[str] | None: _or_null(_NAMES),
+    list[Any] | None: _or_null(_LIST),
 }
 
 

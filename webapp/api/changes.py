@@ -11,17 +11,17 @@ from flask import Blueprint
 from hermes_sessions.errors import InvalidValue, NotFound
 from hermes_sessions.fields import UNTITLED
 from hermes_sessions.model import Summary
-from hermes_sessions.results import Removed
+from hermes_sessions.results import Composed, Removed
 
 from .. import actions
 from ..masking import masker
 from ..request_context import active_profile, sessions
-from . import routing, schemas
+from . import routing, schemas, web_ui_schemas
 from .arguments import UNCHANGED, Count, Document, SessionId
 from .entries import list_entry, whole_session
 
 blueprint = Blueprint("changes", __name__)
-post = partial(routing.post, blueprint)
+get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
 
 
 # ---- metadata -------------------------------------------------------------------------------------------
@@ -105,6 +105,30 @@ def set_toolsets(session_id: SessionId, toolsets: list[str] | None) -> schemas.T
     """Choose the toolsets that a session may use; null means all."""
     summary = sessions().webui.update(session_id, enabled_toolsets=toolsets)
     return {"ok": True, "enabled_toolsets": summary.enabled_toolsets}
+
+
+@get("/api/session/draft")
+def show_draft(session_id: SessionId) -> web_ui_schemas.Draft:
+    """Return what the composer of the web UI holds for a session: text and files that were not sent yet."""
+    composed = sessions().webui.composed(session_id)
+    return {"draft": _draft(composed), **_draft(composed)}
+
+
+@post("/api/session/draft")
+def save_draft(
+    session_id: SessionId, text: str | None = None, files: list[Any] | None = None
+) -> web_ui_schemas.SavedDraft:
+    """Store what the composer of the web UI holds for a session. This does not count as activity.
+
+    What is not sent, or null, stays as it is. Text is cut to 50,000 characters, files to 50.
+    """
+    composed, is_new = sessions().webui.compose(session_id, text=text, files=files)
+    answer: web_ui_schemas.SavedDraft = {"ok": True, "draft": _draft(composed)}
+    return answer if is_new else {**answer, "unchanged": True}
+
+
+def _draft(composed: Composed) -> web_ui_schemas.ComposedDraft:
+    return {"text": composed.text, "files": composed.files}
 
 
 # ---- the session as a whole -----------------------------------------------------------------------------

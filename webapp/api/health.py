@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from functools import partial
 from typing import cast
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from hermes_sessions.results import Finding
 from hermes_sessions.webui_values import recovery_audit
 
 from ..request_context import open_streams, sessions
-from . import routing, schemas
+from . import routing, schemas, web_ui_schemas
+from .encoding import json_response
 
 blueprint = Blueprint("health", __name__)
 get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
@@ -30,6 +31,35 @@ def audit_recovery() -> schemas.RecoveryAudit:
     """List the problems of single sessions as the web UI of August names them. `/api/check` says more."""
     audit = recovery_audit(sessions().check(), sessions().count(hidden=True))
     return cast(schemas.RecoveryAudit, audit.as_dict())
+
+
+@post("/api/session/recovery/repair-safe")
+def repair_safely() -> web_ui_schemas.SafeRepair | Response:
+    """Repair what can be repaired without a decision, and answer as the web UI of August does.
+
+    If problems are left, the status is 409. No conversation is changed; `/api/repair` says more.
+    """
+    before = audit_recovery()
+    repaired = len(sessions().repair(apply=True).repaired)
+    after = audit_recovery()
+    clean = after["status"] == "ok"
+    answer: web_ui_schemas.SafeRepair = {
+        "ok": clean,
+        "clean": clean,
+        "repaired": repaired,
+        "before": before,
+        "backup_repair": {
+            "scanned": before["summary"]["ok"],
+            "restored": 0,
+            "orphaned_backups": 0,
+            "details": [],
+        },
+        "sidecar_repair": {"scanned": 0, "materialized": 0, "details": []},
+        "after": after,
+    }
+    if clean:
+        return answer
+    return json_response({**answer, "error": "Some problems need a decision. See the page Health."}, 409)
 
 
 @post("/api/repair")
