@@ -28,7 +28,7 @@ def build(sessions: SessionRepository, size: Size) -> Figure:
 
 def run(sessions: SessionRepository, size: Size) -> Iterator[list[Figure]]:
     """Measure the search over the sidecars of a home, of which everything is searchable."""
-    index = sqlite3.connect(sessions.config.search_file)
+    index = sqlite3.connect(sessions.config.state_dir / "search.db")
     try:
         for case in _cases(sessions, index):
             yield measure(case, size)
@@ -77,7 +77,7 @@ def _size_of_index(sessions: SessionRepository, size: Size) -> Figure:
         document = msgspec.json.decode(path.read_bytes())
         messages = read_messages(document["messages"], document["tool_calls"])
         text += sum(len(indexed_text(message).text.encode()) for _, message in messages)
-    with sqlite3.connect(sessions.config.search_file) as index:
+    with sqlite3.connect(sessions.config.state_dir / "search.db") as index:
         index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    held = sessions.config.search_file.stat().st_size / 1e6
+    held = (sessions.config.state_dir / "search.db").stat().st_size / 1e6
     return Figure("search.db", size, held, held, "text that is indexed", text / 1e6, "MB", aim=LARGEST_INDEX)

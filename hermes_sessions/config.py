@@ -1,6 +1,7 @@
 """Where files are and what defaults hold: resolved once, from arguments and the environment, without I/O."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,17 @@ from .errors import InvalidValue
 DEFAULT_PROFILE = "default"
 # The web UI listens on the first of these unless told otherwise, so a server beside it takes the next one.
 DEFAULT_PORTS = tuple(range(8787, 8798))
+INDEX_FILE = "sessions.db"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The places and defaults of one home; see `resolve`."""
+    """The places and defaults of one home; see `resolve`.
+
+    `cache_dir` is for the indexes of homes that cannot be written. `index_dir` has the indexes of this home
+    and their locks: the state folder, unless that cannot be written; None is memory. `read_only` is whether
+    nothing in the home may be written.
+    """
 
     hermes_home: Path
     state_dir: Path
@@ -22,11 +29,21 @@ class Config:
     profile: str
     default_workspace: str
     default_model: str | None
+    cache_dir: Path
+    index_dir: Path | None
+    read_only: bool = False
 
     @property
     def index(self) -> str | Path:
-        """The URL of the index's database, or the path of its SQLite file in the state folder."""
-        return self.database_url or self.state_dir / "sessions.db"
+        """The URL of the index's database, or the path of its SQLite file."""
+        if self.database_url:
+            return self.database_url
+        return "sqlite://" if self.index_dir is None else self.index_dir / INDEX_FILE
+
+    @property
+    def is_indexed_elsewhere(self) -> bool:
+        """Whether the indexes are not in the state folder, because nothing can be written there."""
+        return self.index_dir != self.state_dir
 
     @property
     def profiles_dir(self) -> Path:
@@ -48,9 +65,14 @@ class Config:
         return self.state_dir / "sessions"
 
     @property
-    def search_file(self) -> Path:
-        """The full-text index, which can be rebuilt at any time."""
-        return self.state_dir / "search.db"
+    def search_file(self) -> Path | None:
+        """The full-text index, which can be rebuilt at any time; None if there is no place for it."""
+        return None if self.index_dir is None else self.index_dir / "search.db"
+
+    @property
+    def index_locks_dir(self) -> Path | None:
+        """The folder of the indexes' lock files; None for indexes in memory, which are of one process."""
+        return None if self.index_dir is None else self.index_dir / "locks"
 
     @property
     def trash_dir(self) -> Path:
@@ -58,9 +80,9 @@ class Config:
         return self.state_dir / "trash"
 
     @property
-    def locks_dir(self) -> Path:
-        """The folder of the lock files."""
-        return self.state_dir / "locks"
+    def locks_dir(self) -> Path | None:
+        """The folder of the sessions' lock files; None if there is no place for them, and no change."""
+        return self.index_locks_dir if self.read_only else self.state_dir / "locks"
 
     @property
     def backups_dir(self) -> Path:
@@ -73,9 +95,9 @@ class Config:
         return self.state_dir / "projects.json"
 
     @property
-    def projects_lock(self) -> Path:
-        """The lock file of the list of projects."""
-        return self.locks_dir / "projects.lock"
+    def projects_lock(self) -> Path | None:
+        """The lock file of the list of projects; None as of `locks_dir`."""
+        return None if self.locks_dir is None else self.locks_dir / "projects.lock"
 
     @property
     def last_workspace_file(self) -> Path:
@@ -113,8 +135,8 @@ def resolve(
 ) -> Config:
     """Return the places and defaults of a home: an argument, else the environment, else the default.
 
-    Reads `HERMES_HOME`, `HERMES_PROFILE`, and the web UI's `HERMES_WEBUI_STATE_DIR`, `_DEFAULT_WORKSPACE` and
-    `_DEFAULT_MODEL`. Raises `InvalidValue`.
+    Reads `HERMES_HOME`, `HERMES_PROFILE`, the web UI's `HERMES_WEBUI_STATE_DIR`, `_DEFAULT_WORKSPACE` and
+    `_DEFAULT_MODEL`, `HERMES_SESSIONS_CACHE_DIR` and `XDG_CACHE_HOME`. Raises `InvalidValue`.
     """
     home = _folder(hermes_home or environ.get("HERMES_HOME") or "~/.hermes")
     state = _folder(state_dir or environ.get("HERMES_WEBUI_STATE_DIR") or home / "webui")
@@ -125,7 +147,19 @@ def resolve(
         profile=_checked_profile(profile or environ.get("HERMES_PROFILE") or DEFAULT_PROFILE),
         default_workspace=str(_folder(_utf8(environ, "HERMES_WEBUI_DEFAULT_WORKSPACE") or "~")),
         default_model=_utf8(environ, "HERMES_WEBUI_DEFAULT_MODEL") or None,
+        cache_dir=_cache_dir(environ),
+        index_dir=state,
     )
+
+
+def _cache_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the indexes of homes that cannot be written, each in a folder of its own."""
+    if own := environ.get("HERMES_SESSIONS_CACHE_DIR"):
+        return _folder(own)
+    of_user = environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(of_user):  # noqa: PTH117  # text, which may be empty
+        of_user = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
+    return _folder(f"{of_user}/hermes-sessions")
 
 
 def resolve_server(

@@ -29,7 +29,7 @@ class Conflict(SessionsError):
 
 
 class ReadOnly(SessionsError):
-    """The session is marked read-only, or belongs to the agent until it is imported."""
+    """The home or the session is read-only, or the session is the agent's until it is imported."""
 
 
 class StorageError(SessionsError):

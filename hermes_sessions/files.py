@@ -28,8 +28,7 @@ from .model import UNKNOWN_VERSION, Signature
 if TYPE_CHECKING:
     from filelock import FileLock
 
-STRIPES = 64
-LOCK_SECONDS = 30.0
+STRIPES, LOCK_SECONDS = 64, 30.0
 COPY_BYTES = 1 << 20
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # a disk without hard links
 NO_FLAGS = (*NO_LINKS, errno.EINVAL)  # or a rename that cannot exchange files
@@ -137,9 +136,8 @@ def replace_version(
 @contextmanager
 def _drafted(path: Path, write: Write) -> Iterator[_Draft]:
     """Write a temporary file beside `path`, and keep it open, so that no other file gets its inode."""
-    folder = path.parent
+    folder, before = path.parent, folder_time(path.parent)
     temporary = folder / f"{path.stem}.tmp.{os.getpid()}.{threading.get_ident()}"
-    before = folder_time(folder)
     try:
         with open(temporary, "wb", opener=modes.create_file) as file:  # the method has no opener
             created = folder_time(folder)
@@ -451,9 +449,9 @@ def sync_folder(folder: Path) -> None:
 
 
 class Locks:
-    """A fixed number of locks, each a mutex against threads and a locked file against processes."""
+    """A fixed number of locks: each a mutex against threads, and in a folder a file against processes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._mutexes = [threading.Lock() for _ in range(STRIPES)]
 
@@ -465,26 +463,28 @@ class Locks:
         if not mutex.acquire(timeout=LOCK_SECONDS):
             raise StorageError("another thread has held the lock for 30 seconds. Try again")
         try:
-            with file_lock(self._folder / f"{stripe:02}.lock"):
+            with file_lock(self._folder and self._folder / f"{stripe:02}.lock"):
                 yield
         finally:
             mutex.release()
 
 
 @contextmanager
-def file_lock(path: Path, seconds: float | None = None) -> Iterator[None]:
-    """Hold a lock file against every other holder; raise `Locked` after some seconds (None: 30)."""
+def file_lock(path: Path | None, seconds: float | None = None) -> Iterator[None]:
+    """Hold a lock file, None for no lock at all; raise `Locked` after some seconds (None: 30)."""
+    if path is None:
+        return (yield)
     from filelock import FileLock, Timeout
 
-    seconds = LOCK_SECONDS if seconds is None else seconds
     modes.keep_private(path)
+    seconds = LOCK_SECONDS if seconds is None else seconds
     lock = FileLock(path, timeout=seconds, mode=modes.FILE, poll_interval=0.005)
     with storing(f"cannot lock {path.name}"):
         try:
             lock.acquire()
         except Timeout as error:  # which is an OSError
-            problem = f"another program has held the lock {path.name} for {seconds:.0f} seconds. Try again"
-            raise Locked(problem) from error
+            held = f"the lock {path.name} for {seconds:.0f} seconds"
+            raise Locked(f"another program has held {held}. Try again") from error
     try:
         yield
     finally:

@@ -26,6 +26,7 @@ from .index import (
     database,
     list_request,
     lists,
+    placing,
     rows,
     sync,
     upgrades,
@@ -38,11 +39,15 @@ from .settings import last_workspace
 T = TypeVar("T")
 
 RETENTION_SECONDS = 30 * 86_400  # in the trash
-# The calls of a repository that may be made again after a corrupt index was replaced: they change no session.
+# The calls of a repository that may be made again with another index: they change no session.
 READS = (
     "list entries count usage version search complete_search summary get messages segments export trash "
     "would_purge backup why check repair write_web_ui_index sync rebuild"
 ).split()
+# Those that write nothing to the home (`repair` unless it applies): any other is refused if it is read-only.
+HARMLESS = {*READS, "agent_share"} - {"write_web_ui_index"}
+# Those of the others that need no room on the disk.
+FREEING = "delete delete_everywhere restore purge erase"
 
 
 def existing(config: Config) -> Config:
@@ -55,21 +60,18 @@ def existing(config: Config) -> Config:
 class OpenHome:
     """The parts of one home that the calls of a repository work on. Thread-safe."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, lifetime: Lifetime, projects: Projects) -> None:
         """Create or upgrade the index of a home; `start` brings it in line with the files."""
-        self.config = config
+        self.config, self.projects = config, projects
         self.engine = database.make_engine(config.index)
         damage.watch(self.engine)
-        self.lifetime = Lifetime()
-        self.agents = Agents(config, self.engine, self.lifetime)
+        self.agents = Agents(config, self.engine, lifetime)
         self.searcher = search.Searcher(config, self.engine, self.agents)
         self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
         self.freshness = Freshness(self.engine, config.sessions_dir, config.trash_dir, self.agents)
         self.lists = Lists()
-        self.projects = Projects(
-            config.projects_file, config.projects_lock, self._unassign_project, self.lifetime
-        )
         try:
+            placing.take_over(config, self.engine)
             self._upgrade()
         except BaseException:
             self.close()
@@ -95,17 +97,7 @@ class OpenHome:
         self.freshness.catch_up()
 
     def start(self, progress: Progress | None) -> None:
-        """Bring the index in line with the files, tidy up, and begin to index in the background.
-
-        After an error the home is closed.
-        """
-        try:
-            self._start_or_replace(progress)
-        except BaseException:
-            self.close()
-            raise
-
-    def _start_or_replace(self, progress: Progress | None) -> None:
+        """Bring the index in line with the files, tidy up, and begin to index in the background."""
         try:
             self._start(progress)
         except Damaged as error:
@@ -113,15 +105,23 @@ class OpenHome:
             self._start(progress)
 
     def _start(self, progress: Progress | None) -> None:
-        sync.expect_folder(self.engine, self.config.sessions_dir)
+        self._expect_folder()
         self.freshness.catch_up_unless_locked(progress)
-        changes.settle_leftovers(self.store)
+        self._tidy_up()
         sync.drop_unused_drafts(self.engine)
         self.searcher.start()
 
+    def _expect_folder(self) -> None:
+        if not self.config.is_indexed_elsewhere:
+            sync.expect_folder(self.engine, self.config.sessions_dir)
+
+    def _tidy_up(self) -> None:
+        """Settle what interrupted writes left, unless the home cannot be written: then it can wait."""
+        if not self.config.is_indexed_elsewhere:
+            changes.settle_leftovers(self.store)
+
     def close(self) -> None:
-        """Close every connection; from now on public calls raise `Closed`."""
-        self.lifetime.ended = True
+        """Close every connection."""
         self.searcher.close()
         self.agents.close()
         self.engine.dispose()
@@ -150,16 +150,17 @@ class OpenHome:
 
     def sync(self, progress: Progress | None) -> SyncReport:
         """Bring the index in line with the files, the trash and the agents, even if it seems current."""
-        sync.expect_folder(self.engine, self.config.sessions_dir)
+        self._expect_folder()
         report = sync.sync(self.engine, self.config.sessions_dir, progress)
-        changes.settle_leftovers(self.store)
+        self._tidy_up()
         sync.sync_trash(self.engine, self.config.trash_dir)
         self.agents.refresh(full=True)
         return report
 
     def rebuild(self, progress: Progress | None) -> SyncReport:
         """Read every file again, and build the mirrors of the agents and the search index again."""
-        sync.create_folder(self.config.sessions_dir)
+        if not self.config.is_indexed_elsewhere:
+            sync.create_folder(self.config.sessions_dir)
         report = sync.rebuild(self.engine, self.config.sessions_dir, progress)
         sync.sync_trash(self.engine, self.config.trash_dir)
         self.agents.rebuild()
@@ -245,7 +246,8 @@ class OpenHome:
         self.projects.check(checked.get("project_id"))
         return checked
 
-    def _unassign_project(self, project_id: str) -> None:
+    def unassign_project(self, project_id: str) -> None:
+        """Take every session out of a project."""
         self.freshness.catch_up()
         with database.reading(self.engine) as connection:
             assigned = lists.ids(connection, Filters(project_id=project_id, hidden=True))

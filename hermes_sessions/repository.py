@@ -6,41 +6,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 
-from . import changes, fields, formats, messages, search
+from . import changes, fields, formats, messages, results, search
+from .access import HomeAccess
 from .agent import Agent
 from .config import Config, check_path, resolve
-from .home import READS, RETENTION_SECONDS, OpenHome, existing, trash_limit
+from .home import FREEING, HARMLESS, READS, RETENTION_SECONDS, OpenHome, existing, trash_limit
 from .index import (
     LARGEST_PAGE,
     Entries,
     Progress,
-    damage,
     only_sessions_errors,
     public_calls,
+    survived,
     upgrades,
     usage,
 )
 from .model import Session, Summary, check_session
-from .results import (
-    AgentShare,
-    BackupReport,
-    ExportFormat,
-    FilterFields,
-    Filters,
-    Finding,
-    Hits,
-    MessagePage,
-    Page,
-    Removed,
-    RepairReport,
-    Scope,
-    SyncReport,
-    Trashed,
-    Usage,
-    UsageBy,
-    Verification,
-    combined_filters,
-)
+from .results import FilterFields, Filters, combined_filters
 from .sidecars import folder, trash
 from .webui import WebUI
 
@@ -52,18 +34,21 @@ __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 T = TypeVar("T")
 
 
-@public_calls
-@damage.survived(READS)
+@public_calls(HARMLESS, freeing=FREEING)
+@survived(READS)
 class SessionRepository:
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, read_only: bool = False) -> None:
         """Create or upgrade the index of a home, without reading the files; `open` does both."""
         self.config = config
         with only_sessions_errors():
-            self._home = OpenHome(config)
-        self._lifetime = self._home.lifetime
-        self.projects, self.webui = self._home.projects, WebUI(self._home)
+            self._access = access = HomeAccess(config, read_only=read_only)
+        self._lifetime, self.projects, self.webui = access.lifetime, access.projects, WebUI(access)
+
+    @property
+    def _home(self) -> OpenHome:
+        return self._access.home
 
     @classmethod
     def open(
@@ -74,18 +59,20 @@ class SessionRepository:
         profile: str | None = None,
         database_url: str | None = None,
         create: bool = True,
+        read_only: bool = False,
         progress: Progress | None = None,
     ) -> Self:
         """Open a home: create or upgrade its index, and bring it in line with the files.
 
         Defaults: `HERMES_WEBUI_STATE_DIR` or `<hermes home>/webui`; `HERMES_HOME` or `~/.hermes`;
         `sqlite:///<state dir>/sessions.db`. `progress(done, total)` counts the files that the first opening
-        reads. Raises `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home if not `create`.
+        reads. A home that is `read_only`, or cannot be written, is not changed: see `restriction`. Raises
+        `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home if not `create`.
         """
         config = resolve(state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url)
-        repository = cls(config if create else existing(config))
+        repository = cls(config if create and not read_only else existing(config), read_only=read_only)
         with only_sessions_errors():
-            repository._home.start(progress)
+            repository._access.start(progress)
         return repository
 
     def __enter__(self) -> Self:
@@ -97,7 +84,17 @@ class SessionRepository:
 
     def close(self) -> None:
         """Close every connection. Every later call raises `Closed`, but `close` itself."""
-        self._home.close()
+        self._access.close()
+
+    @property
+    def restriction(self) -> results.Restriction | None:
+        """Why the home is open read-only, or why nothing can be saved; None if it can be written as usual."""
+        return self._lifetime.restriction
+
+    @property
+    def own_folder(self) -> Path:
+        """The folder of what a server keeps: the state folder, unless it cannot be written."""
+        return self._home.config.index_dir or self.config.state_dir
 
     @property
     def agent(self) -> Agent:
@@ -114,7 +111,7 @@ class SessionRepository:
         cursor: str | None = None,
         unless: Callable[[str], bool] | None = None,
         **keywords: Unpack[FilterFields],
-    ) -> Page[Summary]:
+    ) -> results.Page[Summary]:
         """Return the conversations that match, pinned ones first, then by latest activity.
 
         `filters` are given as a `Filters`, as keywords of the same names, or as both: a keyword replaces the
@@ -137,7 +134,7 @@ class SessionRepository:
         unless: Callable[[str], bool] | None = None,
         active_streams: Collection[str] = (),
         **keywords: Unpack[FilterFields],
-    ) -> Page[T]:
+    ) -> results.Page[T]:
         """Return a page of what `make` returns for the list entries, of which it gets some hundred at a time.
 
         The entries equal `Summary.as_dict(active_streams)` of the summaries in `list`, and are made in a
@@ -158,10 +155,10 @@ class SessionRepository:
         self,
         *,
         since: float | None = None,
-        by: UsageBy = "day",
+        by: results.UsageBy = "day",
         filters: Filters | None = None,
         **keywords: Unpack[FilterFields],
-    ) -> Sequence[Usage]:
+    ) -> Sequence[results.Usage]:
         """Return sums of sessions, messages, tokens and cost by day, model, source, project or profile.
 
         The conversations are those that `list` returns for the same filters; without filters all of them,
@@ -170,7 +167,7 @@ class SessionRepository:
         the most first. Raises `InvalidValue`, `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True, hidden=True))
-        fields.check_choice("by", by, get_args(UsageBy))
+        fields.check_choice("by", by, get_args(results.UsageBy))
         if since is not None:
             fields.check_seconds("since", since)
         with self._home.freshness.current() as index:
@@ -190,14 +187,14 @@ class SessionRepository:
         filters: Filters | None = None,
         limit: int = 20,
         offset: int = 0,
-        scope: Scope = "all",
+        scope: results.Scope = "all",
         role: str | None = None,
         since: float | None = None,
         until: float | None = None,
         depth: int | None = None,
         redact: bool = True,
         **keywords: Unpack[FilterFields],
-    ) -> Hits:
+    ) -> results.Hits:
         """Return the conversations that contain these words, one hit for each, the best first.
 
         Any text is a query: words, "phrases", `-without`, `begin*`, parts of identifiers, scripts without
@@ -211,7 +208,7 @@ class SessionRepository:
         fields.check_whole("limit", limit, 1, LARGEST_PAGE)
         fields.check_whole("offset", offset)
         if request.is_empty:
-            return Hits()
+            return results.Hits()
         return self._home.search(request, redact, offset, limit)
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
@@ -238,7 +235,7 @@ class SessionRepository:
 
     def messages(
         self, session_id: str, *, before: int | None = None, limit: int | None = None
-    ) -> MessagePage:
+    ) -> results.MessagePage:
         """Return the last `limit` messages before index `before`; None is no limit, and the end.
 
         Reads little more than these messages from the file. Raises as `summary`, and `InvalidValue`.
@@ -253,14 +250,14 @@ class SessionRepository:
         """Return the ids of the agent's segments of a conversation, oldest first; none for fewer than two."""
         return self._home.segments(fields.check_bindable("session_id", session_id))
 
-    def export(self, session_id: str, format: ExportFormat = "json", *, redact: bool = True) -> str:
+    def export(self, session_id: str, format: results.ExportFormat = "json", *, redact: bool = True) -> str:
         """Return a session as text, with credentials masked unless `redact=False`.
 
         ``"json"`` has every key of the sidecar, as `import_document` takes it; ``"html"`` is one file that
         loads nothing and runs nothing. Raises as `summary`, `InvalidValue`, and `SessionsError` for HTML if
         the libraries of the extra ``web`` are missing.
         """
-        fields.check_choice("format", format, get_args(ExportFormat))
+        fields.check_choice("format", format, get_args(results.ExportFormat))
         return messages.export_session(self.get(session_id), format, redact)
 
     # ---- creating ---------------------------------------------------------------------------------------
@@ -371,7 +368,7 @@ class SessionRepository:
         with self._home.web_ui_only(session_id) as store:
             return changes.clear_session(store, session_id, values)
 
-    def undo(self, session_id: str) -> Removed:
+    def undo(self, session_id: str) -> results.Removed:
         """Remove the last message of the user and all that follow it, and keep a backup.
 
         Raises as `update`, and `InvalidValue` if the user has sent no message.
@@ -379,7 +376,7 @@ class SessionRepository:
         with self._home.web_ui_only(session_id) as store:
             return changes.remove_last_turn(store, session_id)
 
-    def retry(self, session_id: str) -> Removed:
+    def retry(self, session_id: str) -> results.Removed:
         """Do the same as `undo`, so that the caller can send the text of the removed message again."""
         return self.undo(session_id)
 
@@ -407,7 +404,7 @@ class SessionRepository:
         """
         changes.delete_everywhere(self._home.store, self._home.agents, session_id)
 
-    def agent_share(self, session_id: str) -> AgentShare:
+    def agent_share(self, session_id: str) -> results.AgentShare:
         """Return what `delete_everywhere` would delete from the agent; raise `InvalidId`, `StorageError`."""
         return changes.agent_share(self._home.store, self._home.agents, session_id)
 
@@ -418,7 +415,7 @@ class SessionRepository:
         """
         return changes.restore_session(self._home.store, session_id)
 
-    def trash(self) -> Sequence[Trashed]:
+    def trash(self) -> Sequence[results.Trashed]:
         """Return the sessions in the trash, latest first; raise `StorageError`."""
         return [trash.describe(entry) for entry in trash.entries(self.config.trash_dir)]
 
@@ -429,7 +426,7 @@ class SessionRepository:
         """
         return changes.purge(self._home.store, trash_limit(older_than))
 
-    def would_purge(self, *, older_than: float | None = None) -> Sequence[Trashed]:
+    def would_purge(self, *, older_than: float | None = None) -> Sequence[results.Trashed]:
         """Return what `purge` would delete; raises as `purge`."""
         return list(map(trash.describe, changes.expired(self._home.store, trash_limit(older_than))))
 
@@ -442,7 +439,7 @@ class SessionRepository:
 
     # ---- care -------------------------------------------------------------------------------------------
 
-    def backup(self, folder: str | Path, *, progress: Progress | None = None) -> BackupReport:
+    def backup(self, folder: str | Path, *, progress: Progress | None = None) -> results.BackupReport:
         """Copy the home into a new or empty folder, completely or not at all, while others may write to it.
 
         `progress(done, total)` counts files. Raises `InvalidValue` for the folder, `StorageError`.
@@ -453,7 +450,7 @@ class SessionRepository:
 
     @staticmethod
     @only_sessions_errors()
-    def verify_backup(folder: str | Path) -> Verification:
+    def verify_backup(folder: str | Path) -> results.Verification:
         """Return what is wrong with a backup that `backup` made."""
         from .care import verify_backup
 
@@ -465,11 +462,11 @@ class SessionRepository:
 
         return explain_session(self._home.store, self._home.agents, session_id)
 
-    def check(self, *, deep: bool = False) -> Sequence[Finding]:
+    def check(self, *, deep: bool = False) -> Sequence[results.Finding]:
         """Return what is wrong with the home, changing nothing; `deep` also reads every file and database."""
         return self._checks().all(deep=deep)
 
-    def repair(self, *, apply: bool = False) -> RepairReport:
+    def repair(self, *, apply: bool = False) -> results.RepairReport:
         """Report what can be repaired without a decision, and with `apply` repair it.
 
         Changes only the index, after a copy of it, and files left by interrupted writes. Raises
@@ -477,7 +474,10 @@ class SessionRepository:
         """
         from .care import apply_repair, plan_repair
 
-        return apply_repair(self._checks()) if apply else plan_repair(self._checks())
+        if not apply:
+            return plan_repair(self._checks())
+        self._lifetime.check_change(frees_room=False)
+        return apply_repair(self._checks())
 
     def _checks(self) -> Checks:
         from .care import Checks
@@ -491,10 +491,10 @@ class SessionRepository:
         folder.write_index_file(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
         return len(summaries)
 
-    def sync(self, *, progress: Progress | None = None) -> SyncReport:
+    def sync(self, *, progress: Progress | None = None) -> results.SyncReport:
         """Bring the index in line with the files; raise `StorageError`, also if every file is gone."""
         return self._home.sync(progress)
 
-    def rebuild(self, *, progress: Progress | None = None) -> SyncReport:
+    def rebuild(self, *, progress: Progress | None = None) -> results.SyncReport:
         """Read every file again, and forget sessions without one; raise `StorageError`."""
         return self._home.rebuild(progress)

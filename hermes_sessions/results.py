@@ -416,3 +416,25 @@ class SyncReport:
     changed: int
     removed: int
     unreadable: int
+
+
+class RestrictionKind(StrEnum):
+    """What keeps a home from being written as usual."""
+
+    READ_ONLY = "read-only"
+    FULL = "full disk"
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Why a home can be read and not written, or not all of it, and what to do about it; both are sentences.
+
+    `remedy` is for people who use the library or the command line.
+    """
+
+    kind: RestrictionKind
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.remedy}"

@@ -38,7 +38,7 @@ def change_settings(config: Config, changes: Mapping[str, bool]) -> None:
     writes it at the same time.
     """
     path = config.state_dir / "settings.json"
-    with files.file_lock(config.locks_dir / "settings.lock"), storing("cannot save settings.json"):
+    with files.file_lock(config.state_dir / "locks/settings.lock"), storing("cannot save settings.json"):
         version = _version(path)
         settings = read_settings(config)
         changed = {**settings, **changes}

@@ -74,6 +74,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the indexes of homes that cannot be written, in place of the user's own."""
+    folder = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("HERMES_SESSIONS_CACHE_DIR", str(folder))
+    return folder
+
+
 @pytest.fixture(params=["may", "aug"])
 def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy of the Hermes home that the web UI of that month wrote."""

@@ -48,8 +48,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "care": {*BELOW_CHANGES, "changes"},
     "formats": {"messages"},
     "home": {*BELOW_CHANGES, "changes", "search"},
-    "webui": {*BELOW_CHANGES, "changes", "home"},
-    "repository": {*BELOW_REPOSITORY, "home", "webui"},
+    "access": {"changes", "home", "index"},
+    "webui": {*BELOW_CHANGES, "access", "changes", "home"},
+    "repository": {*BELOW_REPOSITORY, "access", "home", "webui"},
     "demo": {"messages"},
     "cli": {*FACE, "demo"},
     "webapp": FACE,
@@ -64,7 +65,7 @@ LONG_FOR_NOW: set[str] = set()
 TWICE_FOR_NOW: set[str] = set()
 
 # What only some modules or packages may import, by the first part of its name.
-SQL = {*BELOW_REPOSITORY, "repository", "migrations", "webui"} - {"messages", "sidecars", "formats"}
+SQL = {*BELOW_REPOSITORY, "home", "repository", "migrations", "webui"} - {"messages", "sidecars", "formats"}
 ONLY_IN: dict[str, set[str]] = {
     "sqlite3": {"index.database", "search.tables", "agent.state", "demo.agent"},
     "sqlalchemy": SQL,

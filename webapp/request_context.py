@@ -7,6 +7,7 @@ from flask import current_app, g, request
 from hermes_sessions.config import is_profile
 from hermes_sessions.errors import StorageError, Unreadable
 from hermes_sessions.repository import SessionRepository
+from hermes_sessions.results import RestrictionKind
 from hermes_sessions.settings import active_profile as home_profile
 from hermes_sessions.settings import read_settings
 
@@ -54,6 +55,12 @@ def open_streams() -> int:
     """Return how many event streams of this application are open."""
     count: int = current_app.extensions["hermes_live"].open_streams
     return count
+
+
+def is_read_only(repository: SessionRepository) -> bool:
+    """Whether nothing at all can be changed in a home, not even its trash."""
+    restriction = repository.restriction
+    return restriction is not None and restriction.kind is RestrictionKind.READ_ONLY
 
 
 def settings() -> WebUISettings:

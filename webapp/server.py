@@ -17,6 +17,7 @@ from hermes_sessions.repository import SessionRepository
 
 from . import live
 from .app import create_app
+from .request_context import is_read_only
 from .security.hosts import is_loopback
 from .security.passwords import stored_password
 from .security.proxies import parse_network
@@ -43,7 +44,8 @@ def serve(config: Config, server: ServerConfig) -> None:
             "`serve --set-password` or HERMES_WEBUI_PASSWORD"
         )
     with _open(config) as sessions:  # before the workers: reports what is wrong, and imports a new home
-        sessions.purge()
+        if not is_read_only(sessions):
+            sessions.purge()
     if server.access_log not in (None, "-"):
         modes.keep_private(Path(str(server.access_log)))
     raise_descriptors()

@@ -47,7 +47,8 @@ class Agents:
         """Return the agent of a profile, which need not have a `state.db`."""
         agent = self._known.get(profile)
         if agent is None:
-            agent = Agent(self._config.state_db(profile), profile, self._lifetime)
+            path, nothing = self._config.state_db(profile), self._config.is_indexed_elsewhere
+            agent = Agent(path, profile, self._lifetime, leaves_nothing=nothing)
             agent = self._known.setdefault(profile, agent)
         return agent
 

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,9 @@ from .originals import Originals, read_originals
 from .snapshot import BASIC_KEYS, Schema, Snapshot, read_schema
 
 READ_SECONDS, WRITE_SECONDS = 1.0, 5.0  # how long to wait for another program's lock
+READS = "sessions messages lineage conversation reading errors file_versions job_names close".split()
+
+_Version = tuple[int, int, int]  # a file's size, modification time and inode
 
 
 class FileVersions(NamedTuple):
@@ -47,7 +50,7 @@ def database_inode(encoded: str) -> int | None:
     return state_db[2] if state_db else None
 
 
-@public_calls
+@public_calls(READS, freeing="delete")
 class Agent:
     """The agent of one profile, by its `state.db`.
 
@@ -55,13 +58,21 @@ class Agent:
     readable.
     """
 
-    def __init__(self, path: Path, profile: str = "default", lifetime: Lifetime | None = None) -> None:
-        self.path, self.profile = path, profile
+    def __init__(
+        self,
+        path: Path,
+        profile: str = "default",
+        lifetime: Lifetime | None = None,
+        *,
+        leaves_nothing: bool = False,
+    ) -> None:
+        """Read this file; with `leaves_nothing` SQLite may create nothing beside it, as it does for a log."""
+        self.path, self.profile, self._leaves_nothing = path, profile, leaves_nothing
         self._lifetime = lifetime or Lifetime()
         self._jobs = path.parent / "cron" / "jobs.json"
         # As texts: making a Path for each file at every poll of a list took as long as the `stat` calls.
         self._watched = (str(path), f"{path}-wal", str(self._jobs))
-        self._engine = _engine(path, "ro", READ_SECONDS)
+        self._engine = _engine(self._uri, READ_SECONDS)
         self._schema: tuple[object, Schema] | None = None
 
     @property
@@ -125,7 +136,7 @@ class Agent:
         """
         check_bindable("session_id", session_id)
         self._check_file()
-        engine = _engine(self.path, "rw", WRITE_SECONDS)
+        engine = _engine(lambda: _uri(self.path, "rw"), WRITE_SECONDS)
         try:
             with engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
@@ -145,9 +156,28 @@ class Agent:
     def reading(self) -> Iterator[Snapshot]:
         """Give out one state of the file for the block, on a connection that is closed after it."""
         self._check_file()
+        before = self._versions() if self._is_only_read else None
         with self.errors(), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             yield Snapshot(connection, self._schema_of(connection))
+        if before is not None and self._versions() != before:  # it was read without a lock
+            raise self._unavailable("it changed while it was read. Try again")
+
+    @property
+    def _is_only_read(self) -> bool:
+        """Whether SQLite must not, or cannot, create the files that it shares a log with."""
+        return self._leaves_nothing or not os.access(self.path.parent, os.W_OK)
+
+    def _uri(self) -> str:
+        if not self._is_only_read:
+            return _uri(self.path, "ro")
+        if database.needs_shared_memory(self.path):
+            name = f"{self.path.name}-wal"
+            raise self._unavailable(f"its log {name} can be read only where its folder can be written")
+        return database.uri_without_traces(self.path)
+
+    def _versions(self) -> tuple[_Version | None, ...]:
+        return tuple(map(_file_version, self._watched[:2]))
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -207,19 +237,22 @@ class Agent:
         return known[1]
 
 
-def _engine(path: Path, mode: str, seconds: float) -> Engine:
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(os.fsencode(path))}?mode={mode}"
+
+
+def _engine(uri: Callable[[], str], seconds: float) -> Engine:
     """Return an engine that opens the file for each call, through a URI, so that SQLite never creates it."""
-    uri = f"file:{quote(os.fsencode(path))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(uri, uri=True, timeout=seconds, isolation_level=None)
+        connection = sqlite3.connect(uri(), uri=True, timeout=seconds, isolation_level=None)
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         return connection
 
     return sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
 
-def _file_version(path: str) -> tuple[int, int, int] | None:
+def _file_version(path: str) -> _Version | None:
     try:
         status = os.stat(path)  # noqa: PTH116  # see `_watched`
     except OSError:

@@ -22,7 +22,8 @@ def index_findings(config: Config, engine: Engine, check_search: Callable[[], No
         raise Damaged(path.name, reason)
     check_search()
     with storing("cannot list the state folder"):
-        kept = sorted(each.name for each in config.state_dir.glob("*.damaged"))
+        folder = config.index_dir
+        kept = [] if folder is None else sorted(each.name for each in folder.glob("*.damaged"))
     for name in kept:
         meaning = f"{name} was damaged, and was built again from the files"
         yield Finding(

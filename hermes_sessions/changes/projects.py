@@ -41,12 +41,12 @@ _Listed = list[Project]
 _Records = list[_Record]
 
 
-@public_calls
+@public_calls(("list", "find", "check"))
 class Projects:
     """The projects of one state folder; `unassign(project_id)` takes its sessions out of a project."""
 
     def __init__(
-        self, path: Path, lock: Path, unassign: Callable[[str], None], lifetime: Lifetime | None = None
+        self, path: Path, lock: Path | None, unassign: Callable[[str], None], lifetime: Lifetime | None = None
     ) -> None:
         self._path, self._lock, self._unassign = path, lock, unassign
         self._lifetime = lifetime or Lifetime()

@@ -38,20 +38,32 @@ class SelectedHome(NamedTuple):
             from .terminal import Bar
 
         with Bar("Reading sessions") as bar:
-            return SessionRepository.open(
+            sessions = SessionRepository.open(
                 self.state_dir,
                 hermes_home=self.hermes_home,
                 profile=self.profile,
                 create=create,
                 progress=bar,
             )
+        warn_if_restricted(sessions)
+        return sessions
 
     def open_without_sync(self) -> SessionRepository:
         """Open the home without syncing its index first, for verbs that report how it differs."""
         with no_garbage_collection():
             from ..repository import SessionRepository, existing
 
-        return SessionRepository(existing(self.config()))
+        sessions = SessionRepository(existing(self.config()))
+        warn_if_restricted(sessions)
+        return sessions
+
+
+def warn_if_restricted(sessions: SessionRepository) -> None:
+    """Say once that the home cannot be written, and why."""
+    if sessions.restriction is not None:
+        from .terminal import warn
+
+        warn([str(sessions.restriction)])
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
-from . import damage, database, lists, rows, sync, upgrades, usage
-from .boundary import Lifetime, only_sessions_errors, public_calls
+from . import damage, database, lists, placing, rows, sync, upgrades, usage
+from .boundary import Lifetime, only_sessions_errors, public_calls, survived
 from .conversations import (
     ListedConversation,
     find_conversation,
@@ -51,9 +51,11 @@ __all__ = [
     "make_engine",
     "models",
     "only_sessions_errors",
+    "placing",
     "public_calls",
     "rows",
     "sessions_with_parents",
+    "survived",
     "sync",
     "upgrades",
     "usage",

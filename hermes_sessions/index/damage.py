@@ -5,21 +5,19 @@ The sessions come back from their files. Drafts are in the index alone: those th
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from .. import modes
 from ..config import Config
-from ..errors import Damaged, storing
+from ..errors import storing
 from ..files import file_lock
 from . import database, rows, upgrades
-from .boundary import wrap_calls
 from .rows import Indexed
 from .schema import METADATA, SESSIONS
 
@@ -169,32 +167,3 @@ def _readable_draft_ids(connection: Connection) -> list[str]:
                 for session_id in connection.execute(drafts.order_by(order)).scalars():
                     ids[session_id] = None
     return list(ids)
-
-
-# ---- calls that meet a corrupt index --------------------------------------------------------------------
-
-C = TypeVar("C", bound=type)
-
-
-def survived(reads: Collection[str]) -> Callable[[C], C]:
-    """Return a class decorator: a call that meets a corrupt index begins a new one.
-
-    The methods `reads` are then called once more. A change may have been made in part: its caller gets the
-    error. Objects of the class have a `_home` with `rebuild_damaged(error)`.
-    """
-
-    return lambda cls: wrap_calls(cls, lambda call: _surviving(call, again=call.__name__ in reads))
-
-
-def _surviving(call: Callable[..., Any], *, again: bool) -> Callable[..., Any]:
-    @functools.wraps(call)
-    def surviving(self: Any, *args: Any, **keywords: Any) -> Any:
-        try:
-            return call(self, *args, **keywords)
-        except Damaged as error:
-            self._home.rebuild_damaged(error)
-            if not again:
-                raise
-        return call(self, *args, **keywords)
-
-    return surviving

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
 from .. import json_text, modes
 from ..errors import Damaged, InvalidValue, Locked, SessionsError, StorageError
@@ -69,6 +70,49 @@ def file_of(engine: Engine) -> Path | None:
     name, query = engine.url.database, engine.url.query
     is_file = engine.dialect.name == "sqlite" and name not in _MEMORY and not query
     return Path(name) if is_file and name else None
+
+
+def uri_without_traces(path: Path) -> str:
+    """Return the URI by which SQLite reads a file and writes nothing, neither to it nor beside it.
+
+    Without a log, the file is read as one that nobody changes: the caller compares its version afterwards.
+    With one, by the shared memory that the log's writer left, which is only read.
+    """
+    unchanging = not any(map(_has_content, (Path(f"{path}-wal"), Path(f"{path}-journal"))))
+    return f"file:{quote(os.fsencode(path))}?mode=ro&{'immutable=1' if unchanging else 'readonly_shm=1'}"
+
+
+def needs_shared_memory(path: Path) -> bool:
+    """Whether an SQLite file has a log, without the shared memory by which alone that can be read."""
+    return _has_content(Path(f"{path}-wal")) and not _has_content(Path(f"{path}-shm"))
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def reading_without_traces(path: Path) -> Iterator[Connection]:
+    """Give out a connection to an SQLite file that is only read, as of `uri_without_traces`."""
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(uri_without_traces(path), uri=True, isolation_level=None),
+        poolclass=NullPool,
+    )
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def copy_all(source: Connection, target: Connection) -> None:
+    """Replace the content of an SQLite database by that of another."""
+    drivers: list[Any] = [each.connection.driver_connection for each in (source, target)]
+    drivers[0].backup(drivers[1])
 
 
 _IN_A_FILE: dict[str, Any] = {"pool_size": 8, "max_overflow": 64}
@@ -264,13 +308,18 @@ def is_passing(error: Exception) -> bool:
     return isinstance(error, PoolTimeout) or _sqlite_code(error) in _PASSING
 
 
-def _sqlite_code(error: Exception) -> int | None:
+def is_full(error: BaseException) -> bool:
+    """Whether SQLite found no room for what it had to write."""
+    return _sqlite_code(error) == sqlite3.SQLITE_FULL
+
+
+def _sqlite_code(error: BaseException) -> int | None:
     """Return SQLite's primary result code, None for an error that is not SQLite's."""
     code = _extended_code(error)
     return None if code is None else code & 0xFF
 
 
-def _extended_code(error: Exception) -> int | None:
+def _extended_code(error: BaseException) -> int | None:
     code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     return code if isinstance(code, int) else None
 

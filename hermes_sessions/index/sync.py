@@ -214,8 +214,12 @@ def _is_home(folder: Path) -> bool:
 
 
 def _folder_time(folder: Path) -> int:
+    """Return when the folder last changed; 0 if there is none, as in a home that only an agent wrote to."""
     with storing("cannot read the sessions folder"):
-        return files.folder_time(folder)
+        try:
+            return files.folder_time(folder)
+        except FileNotFoundError:
+            return 0
 
 
 def _apply(

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from .. import modes
-from ..config import Config
-from ..errors import Damaged, NewerDatabase, storing
+from ..config import INDEX_FILE, Config
+from ..errors import Damaged, NewerDatabase, StorageError, storing
 from ..files import file_lock
 from ..results import Finding, FindingKind
 from . import database
@@ -59,7 +59,7 @@ def outdated(config: Config) -> Finding | None:
     """Return a finding if the index of `config` has an older revision than the newest, else None."""
     try:
         current, newest = revision(config), revisions()[-1]
-    except Damaged:  # opening the index begins a new one
+    except StorageError:  # opening the index begins a new one, or one elsewhere, or says why it cannot
         return None
     if current in (None, newest):
         return None
@@ -74,7 +74,7 @@ def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> N
     is unknown, `StorageError`.
     """
     known = revisions(migrations)
-    _create_folders(config)
+    create_folders(config)
     if _is_newest(engine, known):
         return
     with file_lock(lock_file(config)):
@@ -90,7 +90,7 @@ def upgrade_index(config: Config) -> None:
 
 def downgrade_index(config: Config) -> None:
     """Remove all tables from the index of `config`, which the next opening fills from the files again."""
-    _create_folders(config)
+    create_folders(config)
     with _engine_for(config) as engine, file_lock(lock_file(config)):
         _is_newest(engine, revisions())
         _migrate(config, engine, None, _to_nothing)
@@ -105,18 +105,30 @@ def _engine_for(config: Config) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _create_folders(config: Config) -> None:
+def create_folders(config: Config) -> None:
+    """Create the folders that an index needs, and make the files of this program private."""
+    if config.is_indexed_elsewhere:
+        _create_index_folders(config)
+        return
     with storing("cannot create the state folder"):
         modes.make_folder(config.state_dir)
-        for folder in (config.trash_dir, config.backups_dir, config.locks_dir):
+        for folder in (config.trash_dir, config.backups_dir, config.state_dir / "locks"):
             modes.make_own_folder(folder)
         for database_file in config.state_dir.glob("se*.db*"):  # also logs and copies of an earlier version
             modes.tighten(database_file)
 
 
-def lock_file(config: Config) -> Path:
-    """Return the lock of whoever upgrades or replaces the index."""
-    return config.locks_dir / "upgrade.lock"
+def _create_index_folders(config: Config) -> None:
+    with storing("cannot create a folder for the index in the user's cache"):
+        for folder in (config.index_dir, config.index_locks_dir):
+            if folder is not None:
+                modes.make_own_folder(folder)
+
+
+def lock_file(config: Config) -> Path | None:
+    """Return the lock of whoever upgrades or replaces the index; None for an index in memory."""
+    folder = config.index_locks_dir
+    return None if folder is None else folder / "upgrade.lock"
 
 
 def _is_newest(engine: Engine, known: list[str]) -> bool:
@@ -205,9 +217,9 @@ def _migrate(
 
 def keep_copy(config: Config, engine: Engine) -> None:
     """Copy an SQLite index that holds sessions to a file beside it; raise `StorageError`."""
-    if engine.dialect.name != "sqlite" or not _holds_rows(engine):
+    if config.index_dir is None or engine.dialect.name != "sqlite" or not _holds_rows(engine):
         return
-    copy = kept_beside(config.state_dir / "sessions.db", "bak")
+    copy = kept_beside(config.index_dir / INDEX_FILE, "bak")
     modes.keep_private(copy)  # VACUUM takes an empty file
     try:
         with database.reading(engine) as connection:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from .. import files
 from ..config import Config
-from ..errors import storing
+from ..errors import StorageError, storing
 from ..index import damage, database
 from . import tables
 
@@ -21,12 +21,20 @@ class SearchFile:
     """The `search.db` of one home. Thread-safe."""
 
     def __init__(self, config: Config) -> None:
-        self._path, self._lock_file = config.search_file, config.locks_dir / "search-file.lock"
+        self._place, locks = config.search_file, config.index_locks_dir
+        self._lock_file = None if locks is None else locks / "search-file.lock"
         self._opening = threading.Lock()
         self._engine: Engine | None = None
         self._inode: int | None = None
         # Words that the file is known to have, so that they are not stored again.
         self.known_words: set[str] = set()
+
+    @property
+    def _path(self) -> Path:
+        """Where the file is; raise `StorageError` if there is no place for it."""
+        if self._place is None:
+            raise StorageError("there is no room for a search index")
+        return self._place
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a context that gives out a connection for reads."""

@@ -59,7 +59,8 @@ class Searcher:
         try:
             return call()
         except Damaged as error:
-            if error.file != self._config.search_file.name:
+            path = self._config.search_file
+            if path is None or error.file != path.name:
                 raise
             self._search_index.replace()
             return call()
@@ -106,7 +107,8 @@ class Searcher:
         """Read the whole search index; if it is corrupt, set it aside: the next search begins a new one."""
         from .index_file import diagnose
 
-        if diagnose(self._config.search_file) is not None:
+        path = self._config.search_file
+        if path is not None and diagnose(path) is not None:
             self._search_index.replace()
 
     def rebuild(self) -> None:

@@ -30,8 +30,9 @@ class BackgroundIndexer:
 
     def __init__(self, config: Config, index: Callable[[], SearchIndex]) -> None:
         """Update the index that `index` returns; it is not called before there is something to do."""
-        self._index, self._lock_file = index, config.locks_dir / "search.lock"
-        self._search_file = config.search_file
+        self._index, self._search_file = index, config.search_file
+        locks = config.index_locks_dir
+        self._lock_file = None if locks is None else locks / "search.lock"
         self._starting = threading.Lock()
         self._wake, self._requested, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -98,7 +99,7 @@ class BackgroundIndexer:
     def _replace(self, error: Damaged) -> None:
         """Begin a new search index if it is that which is corrupt, and not the index of sessions."""
         self.problem = str(error)
-        if error.file == self._search_file.name:
+        if self._search_file is not None and error.file == self._search_file.name:
             with suppress(SessionsError):  # the next search reports it
                 self._index().replace()
                 self.complete()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ WEB_UI_BACKUP = ".json.bak"
 
 
 def scan(folder: Path) -> dict[str, Signature]:
-    """Return the version of every file in `folder` that could be a session's, by its name, reading none."""
-    with storing("cannot list the sessions"):
+    """Return the version of every file in `folder` that could be a session's, by its name, reading none.
+
+    Without the folder there are none: whoever knows sessions asks whether a disk is not mounted.
+    """
+    with storing("cannot list the sessions"), suppress(FileNotFoundError):
         return {name: _version(entry) for name, entry in _entries(folder)}
+    return {}
 
 
 def scan_inodes(folder: Path) -> dict[str, int]:
@@ -47,7 +52,8 @@ def _version(entry: os.DirEntry[str]) -> Signature:
 
 def web_ui_backups(folder: Path) -> list[Path]:
     """Return the backups that the web UI has made of sessions, by name."""
-    with storing("cannot list the backups"):
+    names: list[str] = []
+    with storing("cannot list the backups"), suppress(FileNotFoundError):
         names = os.listdir(folder)  # noqa: PTH208  # a Path for each of 20,000 files takes three times as long
     return [folder / name for name in sorted(names) if name.endswith(WEB_UI_BACKUP)]
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from .. import files, json_text
+from ..access import HomeAccess
 from ..agent import Segment, Snapshot
 from ..errors import AgentUnavailable
 from ..home import OpenHome
@@ -50,10 +51,14 @@ class _Knowledge(NamedTuple):
 class SidebarReader:
     """Reads the rows of sidebars of one home. Thread-safe."""
 
-    def __init__(self, home: OpenHome) -> None:
-        self._home = home
+    def __init__(self, access: HomeAccess) -> None:
+        self._access = access
         self._lock = threading.Lock()
         self._known = _Knowledge("", None, {}, {})
+
+    @property
+    def _home(self) -> OpenHome:
+        return self._access.home
 
     def rows(self, index: CurrentIndex, request: SidebarRequest) -> Rows:
         """Return the rows of a sidebar."""

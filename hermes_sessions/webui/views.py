@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from .. import changes
+from ..access import HomeAccess
 from ..errors import NotFound, ReadOnly
 from ..fields import check_bindable, check_whole
 from ..home import OpenHome
-from ..index import damage, public_calls, sessions_with_parents
+from ..index import public_calls, sessions_with_parents, survived
 from ..messages import calls_of_page, visible_page
 from ..model import Metadata, Session, Summary
 from ..results import Composed, MessagePage
@@ -24,14 +25,18 @@ from .sidebar import make_sidebar
 READS = "sidebar summary session messages visible_messages lineage_report continuation".split()
 
 
-@public_calls
-@damage.survived(READS)
+@public_calls(READS)
+@survived(READS)
 class WebUI:
     """What the web UI's own server would answer about this home. Thread-safe."""
 
-    def __init__(self, home: OpenHome) -> None:
-        self._home, self._lifetime = home, home.lifetime
-        self._reader = SidebarReader(home)
+    def __init__(self, access: HomeAccess) -> None:
+        self._access, self._lifetime = access, access.lifetime
+        self._reader = SidebarReader(access)
+
+    @property
+    def _home(self) -> OpenHome:
+        return self._access.home
 
     def sidebar(self, request: SidebarRequest) -> Sidebar:
         """Return the list of the web UI of August, with its rules; raise `StorageError`.

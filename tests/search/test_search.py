@@ -434,7 +434,7 @@ def test_an_unusable_index_is_replaced(sessions: SessionRepository, name: str) -
     assert find(sessions, "needle") == [chosen]
     home = sessions.config.hermes_home
     sessions.close()
-    spoil(sessions.config.search_file, name)
+    spoil(sessions.config.state_dir / "search.db", name)
     with SessionRepository.open(hermes_home=home) as reopened:
         assert find(reopened, "needle") == [chosen]
         reopened.append(chosen, [message("thread")])
@@ -473,7 +473,7 @@ def test_a_rebuilt_index_of_sessions_finds_the_same(sessions: SessionRepository)
 def test_a_search_uses_primary_keys_and_sorts_nothing(sessions: SessionRepository) -> None:
     write_session(sessions, "needle")
     assert find(sessions, "needle")
-    with closing(sqlite3.connect(sessions.config.search_file)) as db:
+    with closing(sqlite3.connect(sessions.config.state_dir / "search.db")) as db:
         plan = db.execute(
             "EXPLAIN QUERY PLAN SELECT e.session_id FROM texts "
             "CROSS JOIN messages AS m ON m.number = texts.rowid "

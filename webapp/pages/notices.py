@@ -28,4 +28,6 @@ NOTICES = {
 
 def register(app: Flask) -> None:
     """Give the templates of `app` the notice of the request."""
+    repository = app.extensions["hermes_sessions"]
     app.jinja_env.globals["notice_of_query"] = lambda: NOTICES.get(request.args.get("done", ""))
+    app.jinja_env.globals["restriction_of_home"] = lambda: repository.restriction

@@ -4,6 +4,7 @@ import math
 import re
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
@@ -32,12 +33,14 @@ class LoginRequired:
 
 def register(app: Flask, password: str | None) -> None:
     """Let `app` answer only who is logged in, if there is a password; `password` as of `create_app`."""
-    state_dir = app.extensions["hermes_sessions"].config.state_dir
-    known = password_of(state_dir, password)
-    app.extensions["hermes_login"] = (
-        LoginRequired(known, Logins(state_dir, known), LoginThrottle(state_dir)) if known else None
-    )
+    repository = app.extensions["hermes_sessions"]
+    known = password_of(repository.config.state_dir, password)
+    app.extensions["hermes_login"] = _login(known, repository.own_folder) if known else None
     app.before_request(_check_login)
+
+
+def _login(password: Password, folder: Path) -> LoginRequired:
+    return LoginRequired(password, Logins(folder, password), LoginThrottle(folder))
 
 
 def _login_required() -> LoginRequired | None:
