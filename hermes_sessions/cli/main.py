@@ -30,7 +30,7 @@ VERBS: Mapping[str, Verb] = {
     "trash": Verb("trash:trash", "List deleted sessions, last deleted first."),
     "purge": Verb("trash:purge", "Delete sessions in the trash permanently."),
     "export": Verb("transfer:export", "Print a session as JSON, Markdown or HTML."),
-    "import": Verb("transfer:import_files", "Store JSON exports as new sessions."),
+    "import": Verb("transfer:import_files", "Store exported conversations as new sessions."),
     "search": Verb("search:search", "Search titles and messages."),
     "agent": Verb("agent:agent", "List, show and import the agent's conversations."),
     "projects": Verb("projects:projects", "List, create, rename and delete projects."),

@@ -210,7 +210,7 @@ def _is_home(folder: Path) -> bool:
     Other files of the home are there then: a folder that a disk is to be mounted on has none in or beside it.
     """
     known = (folder / "_index.json", *(folder.parent / name for name in ("projects.json", "sessions.db")))
-    return any(path.exists() for path in known)
+    return folder.is_dir() and any(path.exists() for path in known)
 
 
 def _folder_time(folder: Path) -> int:

@@ -1,6 +1,7 @@
 """The verbs for the index."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -32,8 +33,9 @@ def test_sync_finds_problems(home: Path, sessions: SessionRepository) -> None:
 
 
 def test_rebuild_forgets_what_has_no_file(home: Path, sessions: SessionRepository) -> None:
-    for session_id in (started(sessions), started(sessions)):
-        (sessions.config.sessions_dir / f"{session_id}.json").unlink()
+    started(sessions)
+    started(sessions)
+    shutil.rmtree(sessions.config.sessions_dir)
 
     refused = run(home, "list")
     assert refused.exit_code == 1

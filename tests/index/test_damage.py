@@ -164,7 +164,7 @@ def test_drafts_that_can_be_read_survive(home: Path) -> None:
 def test_drafts_on_both_sides_of_a_corrupt_page_survive(home: Path) -> None:
     with SessionRepository.open(hermes_home=home) as sessions:
         for number in range(60):
-            sessions.new(title=f"draft {number} " + "x" * 60, workspace="/" + "w" * 200)
+            sessions.new(workspace=f"/draft {number} " + "w" * 250)
     path = home / "webui/sessions.db"
     with writing(path) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -173,7 +173,8 @@ def test_drafts_on_both_sides_of_a_corrupt_page_survive(home: Path) -> None:
     content[middle : middle + 4096] = bytes(4096)
     path.write_bytes(content)
     with SessionRepository.open(hermes_home=home) as sessions:
-        drafts = {each.title.split()[1] for each in sessions.list(hidden=True) if "draft" in each.title}
+        workspaces = [each.workspace or "" for each in sessions.list(hidden=True)]
+        drafts = {each.split()[1] for each in workspaces if each.startswith("/draft ")}
         assert {"0", "1", "58", "59"} <= drafts
         assert "30" not in drafts
         assert listed(sessions) >= WEB | AGENT
