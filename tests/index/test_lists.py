@@ -14,6 +14,7 @@ from hermes_sessions.fields import FIELDS, LATER_LISTED
 from hermes_sessions.index import database, lists
 from hermes_sessions.index.list_queries import ListRequest, View
 from hermes_sessions.index.rows import Place
+from hermes_sessions.messages import title_from
 
 from ..conftest import SAMPLES, copy_sample
 from ..support.agent_db import START, add_message, add_session, filled_state, new_state, writing
@@ -489,9 +490,19 @@ def test_the_agents_conversations_equal_those_of_the_reference(may: Path) -> Non
         ours = [each.as_dict() for each in listed if each.of_agent]
         own = [each for each in listed if not each.of_agent]
         assert own == sessions.list(hidden=True, profile="default").items
+        for entry in theirs:
+            entry["title"] = title_of(sessions, entry)
     assert [entry["session_id"] for entry in ours] == [entry["session_id"] for entry in theirs]
     for entry, wanted in zip(ours, theirs, strict=True):
         assert {key: entry[key] for key in wanted} == wanted
+
+
+def title_of(sessions: SessionRepository, wanted: dict[str, Any]) -> Any:
+    """Return the title of an agent's conversation: for `Cli Session`, its first message says more."""
+    if wanted["title"] != f"{wanted['source_tag'].title()} Session":
+        return wanted["title"]
+    first = wanted.get("_lineage_root_id") or wanted["session_id"]
+    return title_from(sessions.get(first).messages, wanted["title"])
 
 
 def test_the_later_reference_lists_the_same_conversations_with_the_same_counts(tmp_path: Path) -> None:
@@ -501,6 +512,8 @@ def test_the_later_reference_lists_the_same_conversations_with_the_same_counts(t
         listed = sessions.list(agent=True, hidden=True, profile="default").items
         ours = {each.session_id: each.as_dict() for each in listed if each.of_agent}
         assert sessions.count(agent=True, hidden=True, profile="default") == len(listed)
+        for entry in theirs.values():
+            entry["title"] = title_of(sessions, entry) if entry["source_tag"] != "webui" else None
     theirs = {name: each for name, each in theirs.items() if each["source_tag"] != "webui"}
     assert ours.keys() == theirs.keys()
     for name, wanted in theirs.items():
