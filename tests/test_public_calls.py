@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -163,10 +164,10 @@ def public_calls() -> set[str]:
     } - NO_CALLS
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A home with a project, an agent, a session and a backup."""
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a project, an agent, a session and a backup, made once to be copied."""
+    home = tmp_path_factory.mktemp("calls") / "home"
     (home / "cron").mkdir(parents=True)
     (home / "cron/jobs.json").write_text('{"jobs": [{"id": "daily", "name": "Daily"}]}')
     filled_state(home / "state.db")
@@ -175,6 +176,12 @@ def home(tmp_path: Path) -> Path:
         sessions.projects.create("kept")
         sessions.backup(home / "kept")
     return home
+
+
+@pytest.fixture
+def home(made_home: Path, tmp_path: Path) -> Path:
+    """A copy of the home with a project, an agent, a session and a backup."""
+    return shutil.copytree(made_home, tmp_path / "home")
 
 
 @pytest.fixture
@@ -269,7 +276,7 @@ def test_no_fault_lets_another_error_out(
             counter = Counter(spared)
             contexts.append((driver_fault(engines, fault, counter), counter))
     for context, counter in contexts:
-        one = started(opened)
+        one = opened.import_document({"messages": turns(4)}).session_id  # at once: `started` writes twice
         with context:
             try:
                 CALLS[name](opened, one)
