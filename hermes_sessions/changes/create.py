@@ -45,8 +45,12 @@ def new_session(store: Store, metadata: Mapping[str, Any]) -> Session:
 
 
 def import_documents(store: Store, documents: Sequence[Mapping[str, Any]]) -> list[Session]:
-    """Write exported sessions as new ones with new ids, all of them checked before the first is written."""
-    sessions = [_session_of(document) for document in documents]
+    """Write exported sessions as new ones with new ids, all of them checked before the first is written.
+
+    One without a workspace gets the one used last.
+    """
+    workspace = last_workspace(store.config)
+    sessions = [_session_of({**each, "workspace": each.get("workspace") or workspace}) for each in documents]
     return [
         _write_imported(store, session, document.get("session_id"))
         for session, document in zip(sessions, documents, strict=True)

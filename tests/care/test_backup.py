@@ -142,7 +142,7 @@ def test_a_backup_that_is_copied_back_gives_the_same_lists(sample: Path, tmp_pat
     state = sample / "webui"
     with SessionRepository.open(hermes_home=sample) as sessions:
         sessions.delete(sessions.list().items[0].session_id)
-        draft = sessions.new(title="A draft") if index else None
+        draft = sessions.new(model="a draft") if index else None
         before, beside = sessions.list(hidden=True), sessions.list(agent=True)
         transcripts = {
             each.session_id: sessions.get(each.session_id).messages for each in sessions.list().items
@@ -156,7 +156,7 @@ def test_a_backup_that_is_copied_back_gives_the_same_lists(sample: Path, tmp_pat
     with SessionRepository.open(hermes_home=sample) as restored:
         assert restored.list(hidden=True) == before
         assert restored.list(agent=True) == beside
-        assert draft is None or restored.get(draft.session_id).title == "A draft"
+        assert draft is None or restored.get(draft.session_id).model == "a draft"
         for session_id, messages in transcripts.items():
             assert restored.get(session_id).messages == messages
 
@@ -358,7 +358,7 @@ def test_what_is_taken_out_of_the_trash_meanwhile_is_among_the_sessions(
 
 def test_a_draft_that_gets_a_file_meanwhile_is_kept(sessions: SessionRepository, tmp_path: Path) -> None:
     started(sessions, 1)
-    draft = sessions.new(title="A draft").session_id
+    draft = sessions.new(model="a draft").session_id
 
     def append(done: int, _total: int) -> None:
         if done == 1:
@@ -366,7 +366,7 @@ def test_a_draft_that_gets_a_file_meanwhile_is_kept(sessions: SessionRepository,
 
     made(sessions, tmp_path / "backup", append)
     with SessionRepository.open(tmp_path / "backup") as restored:
-        assert restored.get(draft).title == "A draft"
+        assert restored.get(draft).model == "a draft"
 
 
 WRITER = """
@@ -732,7 +732,7 @@ def test_verifying_what_is_no_backup(full: SessionRepository, tmp_path: Path) ->
 def test_a_full_disk_leaves_no_half_backup(full: SessionRepository, disk: Path, large: str) -> None:
     if large == "index":
         for number in range(20):
-            full.new(title=f"{number}", extra={"text": "x" * 100_000})
+            full.new(model=f"{number}", extra={"text": "x" * 100_000})
     elif large == "session":
         write_document(full, "large", messages=[message("x" * 2_000_000)])
     else:

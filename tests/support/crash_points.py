@@ -67,7 +67,7 @@ def make_home(home: Path) -> None:
     (sessions_dir / "_index.json").write_text("[]")
     _make_agent(home)
     with SessionRepository.open(hermes_home=home) as sessions:
-        sessions.save(replace(sessions.new(title="Draft"), session_id="draft", signature=None))
+        sessions.save(replace(sessions.new(model="Draft"), session_id="draft", signature=None))
         sessions.delete("thrown-away")
         sessions.truncate("shortened", 1)
         sessions.sync()
@@ -151,7 +151,7 @@ BACKUP = frozenset({"backups/subject.<time>"})
 
 def _first_message(sessions: SessionRepository) -> Call:
     def call() -> object:
-        return sessions.append(sessions.new(title="Fresh", workspace="/usr").session_id, turns(2))
+        return sessions.append(sessions.new(model="Fresh", workspace="/usr").session_id, turns(2))
 
     return call
 

@@ -210,6 +210,16 @@ def test_a_workspace_must_be_a_folder_and_none_of_the_systems(
     assert post(client, "new")["session"]["workspace"] == str(tmp_path), "what was refused is not remembered"
 
 
+@pytest.mark.parametrize("given", [{}, {"workspace": None}, {"workspace": ""}])
+def test_an_import_without_a_workspace_gets_the_one_used_last(
+    opened: SessionRepository, client: FlaskClient, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    post(client, "update", session_id=started(opened), workspace=str(tmp_path))
+    assert post(client, "import", messages=turns(1), **given)["session"]["workspace"] == str(tmp_path)
+    kept = post(client, "import", messages=turns(1), workspace="/of/another/computer")["session"]
+    assert kept["workspace"] == "/of/another/computer"
+
+
 def test_a_workspace_that_was_inherited_and_is_gone_is_replaced(
     opened: SessionRepository, client: FlaskClient, tmp_path: Path
 ) -> None:
