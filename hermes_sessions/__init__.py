@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Finding,
         Hit,
         Hits,
+        LostUpdate,
         MessagePage,
         Page,
         Project,
@@ -52,6 +53,7 @@ __all__ = [
     "Hits",
     "InvalidId",
     "InvalidValue",
+    "LostUpdate",
     "MessagePage",
     "NewerDatabase",
     "NotFound",
@@ -83,8 +85,8 @@ _NAMES = {
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": (
-        "AgentShare Filters Finding Hit Hits MessagePage Page Project Removed RepairReport SyncReport "
-        "Trashed Usage"
+        "AgentShare Filters Finding Hit Hits LostUpdate MessagePage Page Project Removed RepairReport "
+        "SyncReport Trashed Usage"
     ),
     "sources": "Source",
 }

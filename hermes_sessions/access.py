@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 
-from .changes import Projects
+from .changes import LostUpdates, Projects
 from .config import Config
 from .errors import Damaged, SessionsError, StorageError
 from .home import OpenHome
@@ -32,6 +32,7 @@ class HomeAccess:
         self.projects = Projects(
             config.projects_file, config.projects_lock, self._unassign_project, self.lifetime
         )
+        self.lost = LostUpdates(self)
         restriction = placing.restriction_of(config, asked=read_only)
         self.lifetime.restriction = restriction
         self._places = placing.elsewhere(config, restriction) if restriction else [config]

@@ -108,7 +108,7 @@ class OpenHome:
         self._expect_folder()
         self.freshness.catch_up_unless_locked(progress)
         self._tidy_up()
-        sync.drop_unused_drafts(self.engine)
+        sync.forget_old(self.engine)
         self.searcher.start()
 
     def _expect_folder(self) -> None:

@@ -44,7 +44,8 @@ class SessionRepository:
         self.config = config
         with only_sessions_errors():
             self._access = access = HomeAccess(config, read_only=read_only)
-        self._lifetime, self.projects, self.webui = access.lifetime, access.projects, WebUI(access)
+        self._lifetime, self.projects, self.lost = access.lifetime, access.projects, access.lost
+        self.webui = WebUI(access)
 
     @property
     def _home(self) -> OpenHome:
@@ -240,10 +241,9 @@ class SessionRepository:
 
         Reads little more than these messages from the file. Raises as `summary`, and `InvalidValue`.
         """
-        if before is not None:
-            fields.check_whole("before", before)
-        if limit is not None:
-            fields.check_whole("limit", limit)
+        for name, value in (("before", before), ("limit", limit)):
+            if value is not None:
+                fields.check_whole(name, value)
         return self._home.messages(session_id, before, limit)
 
     def segments(self, session_id: str) -> Sequence[str]:

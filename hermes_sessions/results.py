@@ -290,6 +290,26 @@ class Trashed(_AsDict):
     size: int
 
 
+LostField = Literal["title", "pinned", "archived", "project_id", "deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class LostUpdate(_AsDict):
+    """A change of this program that another program has overwritten, without having read it.
+
+    `ours` is the value that was set, and `theirs` what the other program wrote; `lost_at` is when that was
+    noticed, in seconds since the epoch. For `"deleted"`, `ours` is when the session was deleted, and
+    `lost_at` when it was written again. `meaning` says it in words, with credentials masked.
+    """
+
+    session_id: str
+    field: LostField
+    ours: Any
+    theirs: Any
+    lost_at: float
+    meaning: str
+
+
 @dataclass(frozen=True, slots=True)
 class BackupReport:
     """What a backup holds beside its manifest: how many files and bytes, and whether the index is among them.
@@ -335,6 +355,7 @@ class FindingKind(StrEnum):
     BACKUP_WITHOUT_SESSION = "backup without session"
     UNREADABLE_BACKUP = "unreadable backup"
     LONGER_BACKUP = "backup has more"
+    LOST_UPDATE = "lost update"
     INTERRUPTED_TURN = "interrupted turn"
     UNREADABLE_PROJECTS = "unreadable projects"
     UNKNOWN_PROJECT = "unknown project"

@@ -23,7 +23,7 @@ from hermes_sessions import (
     files,
 )
 from hermes_sessions.agent import Agent
-from hermes_sessions.changes import Projects
+from hermes_sessions.changes import LostUpdates, Projects
 from hermes_sessions.webui import WebUI
 from hermes_sessions.webui_values import SidebarRequest
 
@@ -37,7 +37,8 @@ from .support.injected import (
     driver_fault,
     system_fault,
 )
-from .support.make import message, started, turns
+from .support.make import folder_of, message, started, turns
+from .support.web_ui import OpenSession
 
 Call = Callable[[SessionRepository, str], object]
 
@@ -117,6 +118,9 @@ CALLS: dict[str, Call] = {
     "webui.compose": lambda sessions, one: sessions.webui.compose(one, text="to be sent"),
     "webui.import_agent_session": lambda sessions, one: sessions.webui.import_agent_session(one, "default"),
     "webui.continuation": lambda sessions, one: sessions.webui.continuation(set_aside(sessions, one)),
+    "lost.list": lambda sessions, one: sessions.lost.list(one),
+    "lost.put_back": lambda sessions, one: sessions.lost.put_back(overwritten(sessions, one)),
+    "lost.keep_theirs": lambda sessions, one: sessions.lost.keep_theirs(overwritten(sessions, one)),
     "agent.job_names": lambda sessions, _: sessions.agent.job_names(),
 }
 SURFACES: dict[str, type] = {
@@ -124,6 +128,7 @@ SURFACES: dict[str, type] = {
     "projects.": Projects,
     "agent.": Agent,
     "webui.": WebUI,
+    "lost.": LostUpdates,
 }
 NO_CALLS = {"close", "open", "agent.close"}  # `open` has a test of its own; `close` is allowed at any time
 WITHOUT_STATE = {"verify_backup"}
@@ -140,6 +145,16 @@ def set_aside(sessions: SessionRepository, one: str) -> Session:
     """Return the session as the web UI sets it aside when it compresses the conversation."""
     sessions.update(one, pre_compression_snapshot=True)
     return sessions.get(one)
+
+
+def overwritten(sessions: SessionRepository, one: str) -> str:
+    """Return the session, whose title another program has overwritten unless a fault met that."""
+    with suppress(OSError):
+        theirs = OpenSession(folder_of(sessions) / f"{one}.json")
+        sessions.update(one, title="Mine")
+        theirs.save()
+    sessions.list()
+    return one
 
 
 def deleted(sessions: SessionRepository, one: str) -> str:
@@ -211,7 +226,13 @@ def test_after_close_every_call_raises_closed(opened: SessionRepository) -> None
     opened.close()
     for name in sorted(public_calls() - WITHOUT_STATE):
         prefix, _, short = name.rpartition(".")
-        owner = {"": opened, "projects": projects, "agent": agent, "webui": opened.webui}[prefix]
+        owner = {
+            "": opened,
+            "projects": projects,
+            "agent": agent,
+            "webui": opened.webui,
+            "lost": opened.lost,
+        }[prefix]
         arguments = _arguments(getattr(owner, short), session)
         with pytest.raises(Closed, match=r"closed.*SessionRepository\.open"):
             getattr(owner, short)(*arguments)

@@ -8,7 +8,7 @@ from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states
 from ..changes import Leftovers, Projects, Store, find_leftovers
 from ..errors import AgentUnavailable, NotFound, Unreadable
 from ..files import Aside
-from ..index import database, rows, sync, upgrades
+from ..index import database, own_changes, rows, sync, upgrades
 from ..results import Finding, FindingKind, TrashReason
 from ..sidecars import Backup, backups, folder, load, reading, trash
 from . import databases
@@ -151,6 +151,7 @@ class Checks:
     def others(self) -> Iterator[Finding]:
         """Check turns, projects, the agents, the trash, and the schema of the index."""
         yield from self.turns()
+        yield from self.lost_updates()
         yield from self.projects()
         yield from self.agents
         yield from self.trash()
@@ -168,6 +169,14 @@ class Checks:
                     "a message waits for an answer that is no longer being written",
                     f"if nothing writes it: hermes-sessions recover {summary.session_id}",
                 )
+
+    def lost_updates(self) -> Iterator[Finding]:
+        """Look for changes that another program has overwritten."""
+        with database.reading(self.store.engine) as connection:
+            lost = own_changes.lost(connection)
+        for each in lost:
+            remedy = f"to set it again: {own_changes.PUT_BACK} {each.session_id}"
+            yield Finding(FindingKind.LOST_UPDATE, each.session_id, each.meaning, remedy)
 
     def projects(self) -> Iterator[Finding]:
         """Compare the projects of the sessions with `projects.json`."""

@@ -6,7 +6,7 @@ from ..agent import Agents, find_agent_session, mirror_states
 from ..changes import Store
 from ..errors import NotFound, StorageError, Unreadable
 from ..fields import UNTITLED, check_id
-from ..index import Indexed, database, find_conversation, rows
+from ..index import Indexed, database, find_conversation, own_changes, rows
 from ..model import Summary
 from ..sidecars import backups, load, reading, trash
 
@@ -19,11 +19,13 @@ def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
         row = rows.get(connection, session_id)
         conversation = find_conversation(connection, session_id)
         segment = find_agent_session(connection, session_id)
+        lost = own_changes.lost(connection, session_id)
         problems = [state.warning for state in mirror_states(connection).values() if state.warning]
     in_trash = trash.newest(session_id, store.config.trash_dir) is not None
     return [
         *_of_files(store, session_id),
         *_of_row(row),
+        *(f"lost: {each.meaning}; `{own_changes.PUT_BACK} {session_id}` sets it again" for each in lost),
         *_of_agent(segment),
         *(f"not certain: {problem}" for problem in problems),
         *_of_lists(row, conversation, segment, in_trash),

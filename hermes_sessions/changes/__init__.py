@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .create import duplicate_session, fork_session, import_documents, new_session
     from .expiry import erase, expired, purge
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
+    from .lost import LostUpdates
     from .pages import read_message, read_page
     from .projects import Projects
     from .restore import restore_session
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Leftovers",
+    "LostUpdates",
     "Projects",
     "Store",
     "agent_share",
@@ -62,6 +64,7 @@ _NAMES = {
     "composing": "read_composed save_composed",
     "create": "duplicate_session fork_session import_documents new_session",
     "leftovers": "Leftovers find_leftovers settle_leftovers",
+    "lost": "LostUpdates",
     "pages": "read_message read_page",
     "projects": "Projects",
     "expiry": "erase expired purge",

@@ -77,7 +77,7 @@ def write_over(
     if "profile" in known:
         known["profile"] = read_profile(known["profile"])
     new = replace(session, **known, extra=extra, signature=written.stored.signature)
-    store.record(new.summary(), written.sent(last_at))
+    store.record(new.summary(), written.sent(last_at), old)
     return new
 
 

@@ -16,8 +16,8 @@ from ..config import Config
 from ..errors import Locked, NotFound, StorageError
 from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
 from ..files import Locks
-from ..index import Indexed, database, rows
-from ..model import FileChange, FolderTimes, Session, Signature, Stored, Summary
+from ..index import Indexed, database, own_changes, rows
+from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
 from ..settings import resolve_workspace
 from ..sidecars import Loaded, Written, editing, load, path_of, reading, signature
 from .retry import retry_conflicts
@@ -149,9 +149,10 @@ class Store:
         self._notify(FileChange(recorded.session_id, recorded.title, None, written.stored.signature, 0))
         return recorded
 
-    def record(self, summary: Summary, written: Written) -> Summary:
+    def record(self, summary: Summary, written: Written, old: Metadata | None = None) -> Summary:
         """Store the row of a file that was written, in the place of any other; return the session as listed.
 
+        `old` is what the file said before, None for a file that is new or was brought back.
         The search index notices by itself that its version of the file is an old one.
         """
         small = {name: value for name, value in summary.extra.items() if _is_small(name, value)}
@@ -159,6 +160,10 @@ class Store:
         listed = replace(summary, last_message_at=last, extra=small).displayable()
         with self._index_after_file(f"session {listed.session_id} was saved") as connection:
             rows.put(connection, [Indexed(listed, written.stored, draft=False)], written.moved)
+            if old is None:
+                own_changes.forget(connection, listed.session_id)
+            else:
+                own_changes.remember(connection, old, listed)
         return listed
 
     def record_change(
@@ -173,6 +178,7 @@ class Store:
         session_id, title = new.summary.session_id, new.summary.title
         with self._index_after_file(f"session {session_id} was saved") as connection:
             rows.change(connection, old, new, written.moved)
+            own_changes.remember(connection, old.summary, new.summary)
         self._notify(FileChange(session_id, title, old.stored.signature, new.stored.signature, kept))
         return new.summary
 
@@ -180,10 +186,12 @@ class Store:
         """Drop the row of a draft, or of a session whose file was moved to the trash."""
         with self._index_after_file(f"session {session_id} was deleted") as connection:
             rows.drop(connection, [session_id], moved)
+            own_changes.forget(connection, session_id)
         self._notify(FileChange(session_id, "", None, None, None))
 
     def _put(self, row: Indexed) -> None:
         with database.writing(self.engine) as connection:
+            own_changes.notice(connection, [row])
             rows.put(connection, [row])
 
     @contextmanager

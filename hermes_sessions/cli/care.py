@@ -11,7 +11,7 @@ import click
 
 from ..repository import SessionRepository, upgrades
 from ..results import Finding
-from .base import exit_with, id_argument, json_option
+from .base import apply_to_each, exit_with, id_argument, ids_argument, json_option
 from .home import SelectedHome
 from .terminal import Bar, print_json, report, visible, warn
 
@@ -98,6 +98,26 @@ def recover(home: SelectedHome, session_id: str, alive: Sequence[str], as_json: 
     outcome = "no interrupted turn" if summary is None else f"recovered, {summary.message_count} messages"
     result: dict[str, Any] = {"session_id": session_id, "recovered": summary is not None}
     report(result, f"{session_id}: {outcome}", as_json)
+
+
+@click.command("put-back")
+@ids_argument
+@click.option("--keep-theirs", is_flag=True, help="Keep what the other program wrote, and say no more of it.")
+@json_option
+@click.pass_obj
+def put_back(home: SelectedHome, session_ids: Sequence[str], keep_theirs: bool, as_json: bool) -> None:
+    """Set again what another program has overwritten.
+
+    That is a title, a pin, an archive flag or a project. A session that you deleted, and that another program
+    wrote again, is deleted again.
+    """
+    with home.open() as sessions:
+        change = sessions.lost.keep_theirs if keep_theirs else sessions.lost.put_back
+        done, failed = apply_to_each(session_ids, str, change)
+    outcome = "kept as the other program wrote it" if keep_theirs else "set again"
+    text = "\n".join(f"{session_id}: {outcome}" for session_id in done)
+    report({"kept" if keep_theirs else "put_back": list(done), "failed": failed}, text, as_json)
+    exit_with(failed)
 
 
 # ---- backups --------------------------------------------------------------------------------------------

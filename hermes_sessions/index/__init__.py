@@ -1,7 +1,7 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
-from . import damage, database, lists, placing, rows, sync, upgrades, usage
-from .boundary import Lifetime, only_sessions_errors, public_calls, survived
+from . import damage, database, lists, own_changes, placing, rows, sync, upgrades, usage
+from .boundary import Lifetime, Survivor, only_sessions_errors, public_calls, survived
 from .conversations import (
     ListedConversation,
     find_conversation,
@@ -37,6 +37,7 @@ __all__ = [
     "MirrorStatus",
     "Place",
     "Progress",
+    "Survivor",
     "View",
     "damage",
     "database",
@@ -51,6 +52,7 @@ __all__ = [
     "make_engine",
     "models",
     "only_sessions_errors",
+    "own_changes",
     "placing",
     "public_calls",
     "rows",

@@ -4,7 +4,7 @@ Decides when to read; `sync` reads the files, and whoever keeps the agents' mirr
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 
 from ..errors import Locked
-from . import database, rows, sync
+from . import database, own_changes, rows, sync
 from .sync import Progress
 
 Versions = TypeVar("Versions")
@@ -43,18 +43,20 @@ class AgentMirrors(Protocol[Versions]):
 class CurrentIndex:
     """A connection to an index that is current, the version of the index, and warnings about the agents.
 
-    `stale` says why the index is not current: another program holds its lock.
+    `stale` says why the index is not current: another program holds its lock. `notices` returns what other
+    programs have overwritten.
     """
 
     connection: Connection
     version: str
     agent_warnings: tuple[str, ...]
+    notices: Callable[[], tuple[str, ...]]
     stale: tuple[str, ...] = ()
 
     def warnings(self, *, agents: bool) -> tuple[str, ...]:
         """Return what a list of the web UI's sessions, and of the `agents`' conversations, cannot show."""
         unreadable = rows.unreadable_warnings(self.connection)
-        return (*self.stale, *unreadable, *(self.agent_warnings if agents else ()))
+        return (*self.stale, *unreadable, *self.notices(), *(self.agent_warnings if agents else ()))
 
 
 class Freshness(Generic[Versions]):
@@ -66,6 +68,7 @@ class Freshness(Generic[Versions]):
         self._engine, self._mirrors = engine, mirrors
         self._sessions_dir, self._trash_dir = sessions_dir, trash_dir
         self._reading_files = threading.Lock()
+        self._notices: tuple[str, tuple[str, ...]] = ("", ())
 
     @contextmanager
     def current(self) -> Iterator[CurrentIndex]:
@@ -79,12 +82,24 @@ class Freshness(Generic[Versions]):
             if state is not None and state.trash_time == trash_time:
                 status = self._mirrors.status(connection, versions)
                 if status.current:
-                    yield CurrentIndex(connection, state.version, status.warnings)
+                    yield self._current(connection, state.version, status)
                     return
         stale = self.catch_up_unless_locked()
         with database.reading(self._engine) as connection:
             version, status = rows.state(connection).version, self._mirrors.status(connection, versions)
-            yield CurrentIndex(connection, version, status.warnings, stale)
+            yield self._current(connection, version, status, stale)
+
+    def _current(
+        self, connection: Connection, version: str, status: MirrorStatus, stale: tuple[str, ...] = ()
+    ) -> CurrentIndex:
+        def notices() -> tuple[str, ...]:
+            known, found = self._notices
+            if known != version:  # once for each version of the index: most lists are of the same
+                found = own_changes.warnings(connection)
+                self._notices = (version, found)
+            return found
+
+        return CurrentIndex(connection, version, status.warnings, notices, stale)
 
     def catch_up_unless_locked(self, progress: Progress | None = None) -> tuple[str, ...]:
         """Read whatever changed, as `catch_up`; return a warning if another program's lock prevents it."""

@@ -33,6 +33,12 @@ class TrashedSessionRow(Base):
     __table__ = schema.TRASHED
 
 
+class OwnChangeRow(Base):
+    """A field of a session that this program has set, and whether another program has overwritten it."""
+
+    __table__ = schema.OWN_CHANGES
+
+
 class HeldSegmentRow(Base):
     """One of the agent's segments that a session of another id holds."""
 

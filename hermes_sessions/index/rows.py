@@ -5,7 +5,7 @@ Runs portable SQL on a connection that the caller has from `database`.
 
 import functools
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -418,9 +418,10 @@ def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None
     connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
 
 
-def trashed_ids(connection: Connection) -> set[str]:
-    """Return the ids of the sessions that are in the trash, as far as the index knows."""
-    return set(connection.execute(sa.select(TRASHED.c.session_id)).scalars())
+def trashed(connection: Connection) -> dict[str, int | None]:
+    """Return the ids of the sessions in the trash, as `trash.held` does, as far as the index knows."""
+    found = connection.execute(sa.select(TRASHED.c.session_id, TRASHED.c.deleted_at))
+    return dict(tuple(row) for row in found)
 
 
 def ids_also_in_trash(connection: Connection) -> list[str]:
@@ -429,13 +430,14 @@ def ids_also_in_trash(connection: Connection) -> list[str]:
     return list(connection.execute(both).scalars())
 
 
-def put_trashed(connection: Connection, session_ids: Collection[str], trash_time: int | None) -> None:
+def put_trashed(connection: Connection, present: Mapping[str, int | None], trash_time: int | None) -> None:
     """Store which sessions are in the trash at this modification time of its folder, in nanoseconds."""
-    known, present = trashed_ids(connection), set(session_ids)
-    for some in chunks(known - present):
+    known = trashed(connection)
+    for some in chunks(dict(known.items() - present.items())):
         connection.execute(sa.delete(TRASHED).where(TRASHED.c.session_id.in_(some)))
-    if present - known:
-        connection.execute(sa.insert(TRASHED), [{"session_id": each} for each in present - known])
+    new = [{"session_id": each, "deleted_at": at} for each, at in present.items() - known.items()]
+    if new:
+        connection.execute(sa.insert(TRASHED), new)
     connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
     if known != present:
         next_generation(connection)

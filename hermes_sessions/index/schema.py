@@ -119,10 +119,27 @@ KEPT_PARENTS = Table(
 )
 
 # A session that lies in the trash: kept so that the agent's copy of it does not come back in a list.
+#
+# `deleted_at` is when its user deleted it, in nanoseconds; None if only a version of it lies there.
 TRASHED = Table(
     "trashed_sessions",
     METADATA,
     Column("session_id", String(255), primary_key=True),
+    Column("deleted_at", BigInteger),
+)
+
+# A field of a session that this program has set: see `own_changes`. `values` are those `before`, the one
+# `after`, and once that was overwritten `theirs`.
+_LOST = text("lost_at IS NOT NULL")
+OWN_CHANGES = Table(
+    "own_changes",
+    METADATA,
+    Column("session_id", String(128), primary_key=True),
+    Column("field", String(32), primary_key=True),
+    Column("values", JSON, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Column("lost_at", Double),
+    Index("ix_own_changes_lost_at", "lost_at", sqlite_where=_LOST, postgresql_where=_LOST),
 )
 
 # One row of an agent's `sessions` as last read: its own facts, its family, and what lineage says of it.

@@ -19,7 +19,7 @@ from ..model import UNKNOWN_VERSION, Signature, Stored, Summary
 from ..results import SyncReport
 from ..sidecars import folder as folders
 from ..sidecars import path_of, reading, trash
-from . import database, drift, rows
+from . import database, drift, own_changes, rows
 from .drift import SyncPlan
 from .rows import Indexed, IndexState
 
@@ -78,14 +78,17 @@ def create_folder(folder: Path) -> None:
         modes.make_folder(folder)
 
 
-def drop_unused_drafts(engine: Engine) -> None:
-    """Forget the drafts that nobody changed for a day."""
+def forget_old(engine: Engine) -> None:
+    """Forget the drafts that nobody changed for a day, and changes that every program has read since."""
     before = time.time_ns() - DRAFT_SECONDS * 1_000_000_000
     with database.reading(engine) as connection:
-        unused = rows.old_drafts(connection, before)
+        unused, outdated = rows.old_drafts(connection, before), own_changes.outdated(connection)
     if unused:
         with database.writing(engine) as connection:
             rows.drop_old_drafts(connection, before)
+    if outdated:
+        with database.writing(engine) as connection:
+            own_changes.forget_outdated(connection)
 
 
 # ---- is the index current? ------------------------------------------------------------------------------
@@ -145,8 +148,8 @@ def sync_trash(engine: Engine, folder: Path) -> None:
     with database.reading(engine) as connection:
         if rows.state(connection).trash_time == modified_at:
             return
-        known = rows.trashed_ids(connection)
-    present = trash.ids(folder)
+        known = rows.trashed(connection)
+    present = trash.held(folder)
     settled_at = modified_at if drift.is_settled(modified_at, read_at) else None
     if present != known:
         with database.writing(engine) as connection:
@@ -159,12 +162,12 @@ def sync_trash(engine: Engine, folder: Path) -> None:
 def is_trash_wrong(connection: Connection, folder: Path) -> bool:
     """Whether the index is said to be in line with the trash, and is not."""
     in_line = rows.state(connection).trash_time == trash_time(folder)
-    return in_line and rows.trashed_ids(connection) != trash.ids(folder)
+    return in_line and rows.trashed(connection) != trash.held(folder)
 
 
 def read_trash_again(engine: Engine, folder: Path) -> None:
     """Store which sessions are in the trash, even if it seems not to have changed."""
-    present = trash.ids(folder)
+    present = trash.held(folder)
     with database.writing(engine) as connection:
         rows.put_trashed(connection, present, None)
 
@@ -267,7 +270,9 @@ def _store(engine: Engine, scan: _Scan, read: Sequence[Indexed | _UnreadableFile
     unreadable = [item for item in read if isinstance(item, _UnreadableFile)]
     with database.writing(engine) as connection:
         unchanged = _unchanged(connection, scan, sessions)
-        rows.put(connection, [sessions[session_id] for session_id in unchanged])
+        read_now = [sessions[session_id] for session_id in unchanged]
+        own_changes.notice(connection, read_now)
+        rows.put(connection, read_now)
         for file in unreadable:
             rows.put_unreadable(connection, *file)
     return unchanged

@@ -96,9 +96,18 @@ def _entry(path: Path) -> TrashEntry | None:
     return TrashEntry(path, match["id"], int(match["at"]), why)
 
 
-def ids(trash: Path) -> set[str]:
-    """Return the ids of the sessions in the trash, and of the agent's segments that they hold."""
-    return {held for entry in entries(trash) for held in (entry.session_id, *_segments(entry))}
+def held(trash: Path) -> dict[str, int | None]:
+    """Return the ids of the sessions in the trash, and of the agent's segments that they hold.
+
+    With each is when it was deleted (nanoseconds since the epoch), None if only a version of it is there.
+    """
+    found: dict[str, int | None] = {}
+    for entry in entries(trash):
+        if found.get(entry.session_id) is None:
+            found[entry.session_id] = None if entry.why.is_version else entry.deleted_at
+        for segment in _segments(entry):
+            found.setdefault(segment, None)
+    return found
 
 
 def _segments(entry: TrashEntry) -> Sequence[str]:
@@ -143,6 +152,13 @@ def describe(entry: TrashEntry) -> Trashed:
     except Unreadable:
         title, count = "(cannot be read)", 0
     return Trashed(entry.session_id, title, count, entry.deleted_at / 1e9, entry.why, size)
+
+
+def mark(entry: TrashEntry, why: TrashReason) -> None:
+    """Say another reason of an entry."""
+    target = entry.path.with_name(f"{entry.session_id}.{entry.deleted_at}.{why}.json")
+    with storing("cannot rename a version in the trash"):
+        files.move(entry.path, target)
 
 
 # ---- out of the trash -----------------------------------------------------------------------------------

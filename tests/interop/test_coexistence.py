@@ -5,15 +5,17 @@ import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from hermes_sessions import NotFound, SessionRepository
 
+from ..cli.running import run
 from ..support.agent_db import add_message, add_session, new_state, writing
 from ..support.make import folder_of, message, snapshot, started, turns, write_document
-from ..support.web_ui import OpenSession, shown_by_head, start_head
+from ..support.web_ui import HEAD, MAY, OpenSession, shown_by_head, start_head
 
 Shorten = Callable[[SessionRepository, str], object]
 SHORTENINGS: dict[str, tuple[Shorten, int]] = {  # and how many of six messages are left
@@ -230,3 +232,170 @@ def test_no_profile_is_the_default_one_everywhere(sessions: SessionRepository, c
     assert {each["profile"] for each in shown} == {"default"}
     body = {"title": "New", "profile": None}
     assert client.post("/api/session/new", json=body).get_json()["session"]["profile"] == "default"
+
+
+# ---- lost updates ---------------------------------------------------------------------------------------
+
+CHANGES: dict[str, tuple[dict[str, Any], str]] = {  # what is set here, and how its loss is named
+    "title": ({"title": "Mine"}, 'your title "Mine"'),
+    "pinned": ({"pinned": True}, "your pin"),
+    "archived": ({"archived": True}, "your archiving"),
+    "project_id": ({"project_id": "p"}, "your move to a project"),
+}
+
+
+@pytest.fixture(params=[MAY, HEAD])
+def web_ui(request: pytest.FixtureRequest) -> str:
+    """Each version of the web UI."""
+    return str(request.param)
+
+
+def in_project(sessions: SessionRepository, values: dict[str, Any]) -> dict[str, Any]:
+    """Return values with the id of a project that exists."""
+    wanted = "project_id" in values
+    return values | ({"project_id": sessions.projects.create("P").project_id} if wanted else {})
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_a_lost_update_is_noticed_said_and_put_back(
+    sessions: SessionRepository, web_ui: str, field: str
+) -> None:
+    values, named = in_project(sessions, CHANGES[field][0]), CHANGES[field][1]
+    session_id = started(sessions, 4, title="Theirs")
+    theirs = OpenSession(folder_of(sessions) / f"{session_id}.json", web_ui)
+    sessions.update(session_id, touch=False, **values)
+    theirs.save(messages=turns(6))
+
+    (warning,) = sessions.list().warnings
+    assert named in warning
+    assert session_id in warning
+    (lost,) = sessions.lost.list()
+    assert (lost.session_id, lost.field, lost.ours) == (session_id, field, values[field])
+    (finding,) = [finding for finding in sessions.check() if finding.kind == "lost update"]
+    assert named in finding.meaning
+    assert any(named in line for line in sessions.why(session_id))
+
+    restored = sessions.lost.put_back(session_id)
+    assert restored is not None
+    assert (getattr(restored, field), restored.message_count) == (values[field], 6)
+    assert sessions.list().warnings == ()
+    assert sessions.lost.list() == []
+    theirs.save(messages=turns(8))  # from the same memory once more
+    assert len(sessions.list().warnings) == 1
+
+
+def test_theirs_can_be_kept(sessions: SessionRepository) -> None:
+    session_id = started(sessions, title="Theirs")
+    theirs = OpenSession(folder_of(sessions) / f"{session_id}.json")
+    sessions.update(session_id, title="Mine")
+    theirs.save()
+    assert sessions.list().warnings
+    sessions.lost.keep_theirs(session_id)
+    theirs.save(messages=turns(6))
+    assert (sessions.list().warnings, sessions.summary(session_id).title) == ((), "Theirs")
+    with pytest.raises(NotFound, match="overwritten"):
+        sessions.lost.put_back(session_id)
+
+
+def test_what_somebody_changes_in_the_web_ui_is_no_loss(sessions: SessionRepository, web_ui: str) -> None:
+    path = folder_of(sessions) / f"{started(sessions, title='First')}.json"
+    sessions.update(path.stem, title="Second", pinned=True)
+    for change in ({"pinned": False}, {"title": "Third"}, {"messages": turns(8)}, {"pinned": True}):
+        OpenSession(path, web_ui).save(**change)
+        assert sessions.list().warnings == (), change
+    assert sessions.lost.list() == []
+
+
+def test_a_loss_is_known_to_other_processes_and_after_a_rebuild(sessions: SessionRepository) -> None:
+    path = folder_of(sessions) / f"{started(sessions, title='Theirs')}.json"
+    theirs = OpenSession(path)
+    sessions.update(path.stem, title="Mine")
+    sessions.rebuild()
+    theirs.save()
+    with SessionRepository.open(sessions.config.state_dir) as other:
+        assert len(other.lost.list()) == 1
+    sessions.rebuild()
+    assert len(sessions.lost.list(path.stem)) == 1
+
+
+def test_an_update_of_a_session_that_was_overwritten_unseen_notices_it(sessions: SessionRepository) -> None:
+    path = folder_of(sessions) / f"{started(sessions, title='Theirs')}.json"
+    theirs = OpenSession(path)
+    sessions.update(path.stem, title="Mine")
+    theirs.save(messages=turns(6))
+    sessions.update(path.stem, archived=True)
+    assert [each.field for each in sessions.lost.list()] == ["title"]
+
+
+def test_many_losses_are_said_shortly(sessions: SessionRepository) -> None:
+    for number in range(5):
+        path = folder_of(sessions) / f"{started(sessions, title='Theirs')}.json"
+        theirs = OpenSession(path)
+        sessions.update(path.stem, title=f"Mine {number}")
+        theirs.save()
+    warnings = sessions.list().warnings
+    assert len(warnings) == 4
+    assert "2 more" in warnings[-1]
+
+
+def test_a_session_that_came_back_is_named_and_deleted_again(
+    sessions: SessionRepository, web_ui: str
+) -> None:
+    session_id = started(sessions, title="Gone")
+    theirs = OpenSession(folder_of(sessions) / f"{session_id}.json", web_ui)
+    sessions.delete(session_id)
+    theirs.save(messages=turns(6))
+    page = sessions.list(agent=True)
+    assert [each.session_id for each in page] == [session_id]
+    assert session_id in page.warnings[0]
+    assert "deleted" in page.warnings[0]
+    assert "lost update" in {finding.kind for finding in sessions.check()}
+    assert sessions.lost.put_back(session_id) is None
+    assert (sessions.count(), sessions.list().warnings) == (0, ())
+    assert sorted(each.message_count for each in sessions.trash()) == [4, 6]
+
+
+def test_a_session_that_came_back_can_be_kept(sessions: SessionRepository) -> None:
+    session_id = started(sessions, title="Gone")
+    theirs = OpenSession(folder_of(sessions) / f"{session_id}.json")
+    sessions.delete(session_id)
+    theirs.save(messages=turns(6))
+    assert sessions.list().warnings
+    sessions.lost.keep_theirs(session_id)
+    assert (sessions.count(), sessions.list().warnings) == (1, ())
+    assert [each.why for each in sessions.trash()] == ["replaced"]
+
+
+def test_the_page_says_what_was_lost_and_puts_it_back(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions, title="Theirs <b>")
+    theirs = OpenSession(folder_of(sessions) / f"{session_id}.json")
+    sessions.update(session_id, title="Mine <b>")
+    theirs.save()
+    page = client.get(f"/session/{session_id}").text
+    assert "Your title &#34;Mine &lt;b&gt;&#34; was overwritten by another program." in page
+    assert "Put back" in page
+    assert "Mine" in client.get("/").text
+    done = client.post(f"/session/{session_id}/put-back", follow_redirects=True).text
+    assert "Set again." in done
+    assert "overwritten by another program" not in done
+    assert sessions.summary(session_id).title == "Mine <b>"
+    sessions.delete(session_id)
+    theirs.save()
+    assert "Delete again" in client.get(f"/session/{session_id}").text
+    assert "again" in client.post(f"/session/{session_id}/put-back", follow_redirects=True).text
+    assert sessions.count() == 0
+
+
+def test_the_command_line_puts_back(sessions: SessionRepository) -> None:
+    path = folder_of(sessions) / f"{started(sessions, title='Theirs')}.json"
+    theirs = OpenSession(path)
+    sessions.update(path.stem, title="Mine")
+    theirs.save()
+    home = sessions.config.hermes_home
+    assert 'your title "Mine" was overwritten' in run(home, "list").stderr
+    done = run(home, "put-back", path.stem)
+    assert (done.exit_code, done.stdout) == (0, f"{path.stem}: set again\n")
+    assert sessions.summary(path.stem).title == "Mine"
+    assert run(home, "put-back", path.stem).exit_code == 1

@@ -750,7 +750,7 @@ class Check:
             pair for name in rows for pair in zip(rows[name], again[name], strict=False) if pair[0] != pair[1]
         ]
         self._expect(again == rows, f"a rebuild makes other rows: {others}")
-        trashed = {name for [name] in rows["trashed_sessions"]}
+        trashed = {row[0] for row in rows["trashed_sessions"]}
         self._expect(trashed == trash_of(files), f"in the trash: {trashed}")
         if self._ending is None:
             left = [name for name in files if DEBRIS.search(name)]

@@ -46,6 +46,7 @@ def show(session_id: str) -> Response:
         **_messages_values(summary),
         related=related_sessions(summary),
         agent_share=sessions().agent_share(session_id),
+        lost=sessions().lost.list(session_id),
         projects=projects,
         warnings=[*filter(None, [problem]), *request_context.warnings()],
     )

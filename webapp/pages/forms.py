@@ -90,6 +90,24 @@ def delete(session_id: str) -> Response:
     return rendering.see_other(links.list_link(done=done, undo=session_id))
 
 
+# ---- what another program has overwritten ---------------------------------------------------------------
+
+
+@blueprint.post("/session/<session_id>/put-back")
+def put_back(session_id: str) -> Response:
+    """Set again what another program has overwritten, or delete the conversation again."""
+    if sessions().lost.put_back(session_id) is None:
+        return rendering.see_other(links.list_link(done="delete-again", undo=session_id))
+    return _show(session_id, "put-back")
+
+
+@blueprint.post("/session/<session_id>/keep-theirs")
+def keep_theirs(session_id: str) -> Response:
+    """Keep what another program has written over a change made here."""
+    sessions().lost.keep_theirs(session_id)
+    return _show(session_id, "keep-theirs")
+
+
 # ---- messages -------------------------------------------------------------------------------------------
 
 

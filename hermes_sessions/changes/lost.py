@@ -1,0 +1,71 @@
+"""Changes of this program that another one has overwritten: what they are, put back, or given up."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import NotFound
+from ..fields import check_id
+from ..index import Survivor, database, own_changes, public_calls, rows, survived
+from ..model import Summary
+from ..results import LostUpdate, TrashReason
+from ..sidecars import trash
+from .change import update_session
+from .restore import delete_session
+from .store import Store
+
+READS = ("list",)
+
+
+@public_calls(READS)
+@survived(READS)
+class LostUpdates:
+    """The changes that other programs have overwritten without having read them."""
+
+    def __init__(self, access: Survivor) -> None:
+        self._access, self._lifetime = access, access.lifetime
+
+    @property
+    def _store(self) -> Store:
+        store: Store = self._access.home.store
+        return store
+
+    def list(self, session_id: str | None = None) -> Sequence[LostUpdate]:
+        """Return what was overwritten, of one session or of all; raise `InvalidId`, `StorageError`."""
+        if session_id is not None:
+            check_id(session_id)
+        with self._access.home.freshness.current() as index:
+            return own_changes.lost(index.connection, session_id)
+
+    def put_back(self, session_id: str) -> Summary | None:
+        """Set again what was overwritten, or delete the session again; return it unless it was deleted.
+
+        Raises `NotFound` if nothing of the session was overwritten, and as `update` and `delete`.
+        """
+        lost = self._lost(session_id)
+        if any(each.field == "deleted" for each in lost):
+            delete_session(self._store, session_id)
+            return None
+        values: dict[str, Any] = {each.field: each.ours for each in lost}
+        self._access.home.projects.check(values.get("project_id"))
+        return update_session(self._store, session_id, values, touch=False)
+
+    def keep_theirs(self, session_id: str) -> None:
+        """Keep what the other program wrote, and say no more of it; raises as `list`, `NotFound`.
+
+        The deleted version of a session that was written again stays in the trash, as a version of it.
+        """
+        lost = self._lost(session_id)
+        if any(each.field == "deleted" for each in lost):
+            with self._store.lock(session_id):
+                for entry in trash.of_session(session_id, self._store.trash_dir):
+                    if entry.session_id == session_id and not entry.why.is_version:
+                        trash.mark(entry, TrashReason.REPLACED)
+        with database.writing(self._store.engine) as connection:
+            own_changes.forget(connection, session_id, [each.field for each in lost])
+            rows.next_generation(connection)
+
+    def _lost(self, session_id: str) -> Sequence[LostUpdate]:
+        lost = self.list(session_id)
+        if not lost:
+            raise NotFound(f"no change of session {session_id} was overwritten by another program")
+        return lost

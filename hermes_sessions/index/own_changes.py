@@ -1,0 +1,209 @@
+"""What this program changed last in sessions, and which of it another program has overwritten unread.
+
+The web UI keeps open sessions in memory and writes them whole. A file that it wrote from an older state has
+the values from before a change of this program. What is known here is forgotten after a month, and lost with
+the index.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from ..messages import mask
+from ..model import Metadata, Summary
+from ..results import LostField, LostUpdate
+from . import rows
+from .database import chunks, parameter
+from .rows import Indexed
+from .schema import OWN_CHANGES, SESSIONS, TRASHED
+
+WATCHED: tuple[LostField, ...] = ("title", "pinned", "archived", "project_id")
+_COMPARED = (*WATCHED, "message_count", "model", "workspace")
+MOST_BEFORE = 8  # earlier values of a field: the other program may have read any of them
+KEPT_SECONDS = 30 * 86_400
+MOST_WARNINGS = 3
+PUT_BACK = "hermes-sessions put-back"
+
+Outcome = Literal["kept", "lost", "superseded"]
+Values = Mapping[str, Any]
+
+
+class OwnChange(NamedTuple):
+    """A field that was set to `after`, the values that it had `before`, and when it was found overwritten."""
+
+    field: str
+    before: list[Any]
+    after: Any
+    lost_at: float | None = None
+
+
+# ---- what a file of another program means -----------------------------------------------------------------
+
+
+def judge(changes: Sequence[OwnChange], ours: Values | None, theirs: Values) -> dict[str, Outcome]:
+    """Return for each field what became of its change in a file of another program.
+
+    `ours` are the values of the version before, None if unknown. If a field has a value from before the
+    change, the change is lost, unless that is the only difference: then somebody has switched a pin, an
+    archive flag or a project back. Nobody types an old title again, so a title is lost either way. Any other
+    value is a later decision.
+    """
+    differing = {name for name in _COMPARED if ours is None or ours[name] != theirs[name]}
+    return {change.field: _outcome(change, theirs[change.field], differing) for change in changes}
+
+
+def _outcome(change: OwnChange, theirs: Any, differing: Collection[str]) -> Outcome:
+    if theirs == change.after:
+        return "kept"
+    if theirs not in change.before:
+        return "superseded"
+    deliberate = change.lost_at is None and change.field != "title" and differing == {change.field}
+    return "superseded" if deliberate else "lost"
+
+
+def _values(summary: Summary) -> dict[str, Any]:
+    return {name: getattr(summary, name) for name in _COMPARED}
+
+
+# ---- the table --------------------------------------------------------------------------------------------
+
+_VALUES = OWN_CHANGES.c["values"]
+_CHANGES = sa.select(OWN_CHANGES.c.session_id, OWN_CHANGES.c.field, _VALUES, OWN_CHANGES.c.lost_at)
+_THIS = (OWN_CHANGES.c.session_id == sa.bindparam("id"), OWN_CHANGES.c.field == sa.bindparam("name"))
+_ONE = sa.select(_VALUES).where(*_THIS)
+_INSERT = sa.insert(OWN_CHANGES)
+_UPDATE = sa.update(OWN_CHANGES).where(*_THIS)
+_SET_AGAIN = _UPDATE.values(
+    values=parameter("new_", _VALUES), changed_at=parameter("new_", OWN_CHANGES.c.changed_at), lost_at=None
+)
+_LOST = _CHANGES.where(OWN_CHANGES.c.lost_at.is_not(None)).order_by(
+    OWN_CHANGES.c.lost_at.desc(), OWN_CHANGES.c.session_id, OWN_CHANGES.c.field
+)
+_CAME_BACK = (
+    sa.select(SESSIONS.c.session_id, TRASHED.c.deleted_at, SESSIONS.c.mtime_ns)
+    .join(TRASHED, SESSIONS.c.session_id == TRASHED.c.session_id)
+    .where(TRASHED.c.deleted_at.is_not(None), SESSIONS.c.mtime_ns > TRASHED.c.deleted_at)
+    .order_by(SESSIONS.c.session_id)
+)
+
+
+def remember(connection: Connection, old: Metadata, new: Metadata) -> None:
+    """Store which watched fields a change of this program has set."""
+    for field in WATCHED:
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            _remember(connection, {"id": new.session_id, "name": field}, before, after)
+
+
+def _remember(connection: Connection, this: Mapping[str, str], before: Any, after: Any) -> None:
+    known = connection.execute(_ONE, this).scalar_one_or_none()
+    values, now = {"before": _before(known, before), "after": after}, time.time()
+    if known is None:
+        row = {"session_id": this["id"], "field": this["name"], "values": values, "changed_at": now}
+        connection.execute(_INSERT, row)
+    else:
+        connection.execute(_SET_AGAIN, {**this, "new_values": values, "new_changed_at": now})
+
+
+def _before(known: Values | None, value: Any) -> list[Any]:
+    """Return the values that another program may still have in memory, `value` the last of them."""
+    earlier = known["before"] if known is not None and known["after"] == value else []
+    return [*(each for each in earlier if each != value), value][-MOST_BEFORE:]
+
+
+def notice(connection: Connection, read: Sequence[Indexed]) -> None:
+    """Find out what became of the changes of this program in files that were read, before they are stored."""
+    by_id = {row.summary.session_id: row.summary for row in read}
+    found: dict[str, list[OwnChange]] = {}
+    for some in chunks(by_id):
+        query = _CHANGES.where(OWN_CHANGES.c.session_id.in_(some))
+        for session_id, field, values, lost_at in connection.execute(query):
+            change = OwnChange(field, values["before"], values["after"], lost_at)
+            found.setdefault(session_id, []).append(change)
+    for session_id, changes in found.items():
+        row = rows.get(connection, session_id)
+        ours, theirs = None if row is None else _values(row.summary), _values(by_id[session_id])
+        outcomes = judge(changes, ours, theirs)
+        for change in changes:
+            _store(connection, session_id, change, outcomes[change.field], theirs[change.field])
+
+
+def _store(connection: Connection, session_id: str, change: OwnChange, outcome: Outcome, theirs: Any) -> None:
+    this = {"id": session_id, "name": change.field}
+    if outcome == "superseded":
+        connection.execute(sa.delete(OWN_CHANGES).where(*_THIS), this)
+    elif outcome == "lost" and change.lost_at is None:
+        values = {"before": change.before, "after": change.after, "theirs": theirs}
+        connection.execute(_UPDATE.values({_VALUES: values, OWN_CHANGES.c.lost_at: time.time()}), this)
+    elif outcome == "kept" and change.lost_at is not None:
+        connection.execute(_UPDATE.values(lost_at=None), this)
+
+
+def forget(connection: Connection, session_id: str, fields: Collection[str] = WATCHED) -> None:
+    """Forget the changes of these fields of a session."""
+    condition = OWN_CHANGES.c.session_id == session_id, OWN_CHANGES.c.field.in_(list(fields))
+    connection.execute(sa.delete(OWN_CHANGES).where(*condition))
+
+
+def outdated(connection: Connection) -> bool:
+    """Whether there are changes that only a program with a session open for a month can have missed."""
+    return connection.execute(sa.select(sa.literal(1)).where(*_outdated()).limit(1)).first() is not None
+
+
+def forget_outdated(connection: Connection) -> None:
+    """Forget those changes."""
+    connection.execute(sa.delete(OWN_CHANGES).where(*_outdated()))
+
+
+def _outdated() -> tuple[sa.ColumnElement[bool], ...]:
+    return OWN_CHANGES.c.changed_at < time.time() - KEPT_SECONDS, OWN_CHANGES.c.lost_at.is_(None)
+
+
+# ---- what was lost ----------------------------------------------------------------------------------------
+
+
+def lost(connection: Connection, session_id: str | None = None) -> list[LostUpdate]:
+    """Return what another program has overwritten, of one session or of all; deletions are last."""
+    return [*_overwritten(connection, session_id), *_came_back(connection, session_id)]
+
+
+def _overwritten(connection: Connection, session_id: str | None) -> Iterator[LostUpdate]:
+    query = _LOST if session_id is None else _LOST.where(OWN_CHANGES.c.session_id == session_id)
+    for each_id, field, values, lost_at in connection.execute(query):
+        meaning = f"{_named(field, values['after'])} was overwritten by another program"
+        yield LostUpdate(each_id, field, values["after"], values.get("theirs"), lost_at, meaning)
+
+
+def _named(field: str, value: Any) -> str:
+    if field == "title":
+        return f'your title "{mask(value)}"'
+    names = {
+        "pinned": ("your pin", "your unpinning"),
+        "archived": ("your archiving", "your unarchiving"),
+        "project_id": ("your move to a project", "your move out of its project"),
+    }
+    return names[field][0 if value else 1]
+
+
+def _came_back(connection: Connection, session_id: str | None) -> Iterator[LostUpdate]:
+    query = _CAME_BACK if session_id is None else _CAME_BACK.where(SESSIONS.c.session_id == session_id)
+    meaning = "you deleted it, and another program wrote it again: it is in the list and in the trash"
+    for each_id, deleted_at, mtime_ns in connection.execute(query):
+        yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, mtime_ns / 1e9, meaning)
+
+
+def warnings(connection: Connection) -> tuple[str, ...]:
+    """Return what lists say of it, a sentence for each of the first few."""
+    found = lost(connection)
+    if not found:
+        return ()
+    told = [f"Session {each.session_id}: {each.meaning}." for each in found[:MOST_WARNINGS]]
+    if len(found) > MOST_WARNINGS:
+        told.append(
+            f"{len(found) - MOST_WARNINGS} more changes were overwritten: see `hermes-sessions check`."
+        )
+    told[-1] += " To put it back, open the session, or use `put-back`."
+    return tuple(told)
