@@ -82,11 +82,12 @@ _SET_AGAIN = _UPDATE.values(
 _LOST = _CHANGES.where(OWN_CHANGES.c.lost_at.is_not(None)).order_by(
     OWN_CHANGES.c.lost_at.desc(), OWN_CHANGES.c.session_id, OWN_CHANGES.c.field
 )
+# From the trash, which has fewer sessions: SQLite begins with the table whose order is asked for.
 _CAME_BACK = (
-    sa.select(SESSIONS.c.session_id, TRASHED.c.deleted_at, SESSIONS.c.mtime_ns)
-    .join(TRASHED, SESSIONS.c.session_id == TRASHED.c.session_id)
+    sa.select(TRASHED.c.session_id, TRASHED.c.deleted_at, SESSIONS.c.mtime_ns)
+    .join(SESSIONS, SESSIONS.c.session_id == TRASHED.c.session_id)
     .where(TRASHED.c.deleted_at.is_not(None), SESSIONS.c.mtime_ns > TRASHED.c.deleted_at)
-    .order_by(SESSIONS.c.session_id)
+    .order_by(TRASHED.c.session_id)
 )
 
 
@@ -189,7 +190,7 @@ def _named(field: str, value: Any) -> str:
 
 
 def _came_back(connection: Connection, session_id: str | None) -> Iterator[LostUpdate]:
-    query = _CAME_BACK if session_id is None else _CAME_BACK.where(SESSIONS.c.session_id == session_id)
+    query = _CAME_BACK if session_id is None else _CAME_BACK.where(TRASHED.c.session_id == session_id)
     meaning = "you deleted it, and another program wrote it again: it is in the list and in the trash"
     for each_id, deleted_at, mtime_ns in connection.execute(query):
         yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, mtime_ns / 1e9, meaning)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from hermes_sessions import SessionRepository
+from hermes_sessions.index import database, own_changes
 from hermes_sessions.index.own_changes import OwnChange, judge
 
 OURS = {
@@ -50,3 +52,17 @@ def test_what_became_of_a_change(
 
 def test_without_the_version_before_any_earlier_value_is_a_loss() -> None:
     assert judge([PINNED], None, OURS | {"pinned": False}) == {"pinned": "lost"}
+
+
+def test_what_lists_ask_at_every_change_reads_no_session_that_is_not_in_the_trash(
+    sessions: SessionRepository,
+) -> None:
+    engine = database.make_engine(sessions.config.index)
+    queries = {"ix_own_changes_lost_at": own_changes._LOST, "SEARCH sessions": own_changes._CAME_BACK}
+    with database.reading(engine) as connection:
+        for used, query in queries.items():
+            text = query.compile(connection.engine, compile_kwargs={"literal_binds": True})
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+            assert any(used in step for step in plan)
+            assert not [step for step in plan if step.startswith("SCAN") and "trashed_sessions" not in step]
+    engine.dispose()
