@@ -127,6 +127,7 @@ def locked(sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch) -> Iter
         impatient.sync()
         other = sqlite3.connect(sessions.config.state_dir / "sessions.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(database, "READERS_BUSY_MS", 50)  # of every list: it would wait in vain
         yield impatient
         other.close()
 

@@ -1,11 +1,13 @@
 """A program that holds the lock of an index: lists, searches and sessions answer from what is known."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 
 from hermes_sessions import SessionRepository, StorageError
+from hermes_sessions.index import database
 from webapp import create_app
 
 from ..support.agent_db import locked_elsewhere
@@ -34,14 +36,22 @@ def waiting(sessions: SessionRepository) -> SessionRepository:
     return sessions
 
 
+@contextmanager
+def locked(sessions: SessionRepository, name: str) -> Iterator[None]:
+    """Hold the lock of a database in another process for the block, in which nobody waits for it for long."""
+    held = locked_elsewhere(sessions.config.state_dir / name)
+    with held, mock.patch.object(database, "READERS_BUSY_MS", 50):
+        yield
+
+
 @pytest.mark.parametrize("name", READS)
 def test_reads_answer_while_the_index_is_locked(waiting: SessionRepository, name: str) -> None:
-    with locked_elsewhere(waiting.config.state_dir / "sessions.db"):
+    with locked(waiting, "sessions.db"):
         assert READS[name](waiting) == ANSWERS.get(name, True)
 
 
 def test_a_list_says_that_it_is_not_current(waiting: SessionRepository) -> None:
-    with locked_elsewhere(waiting.config.state_dir / "sessions.db"):
+    with locked(waiting, "sessions.db"):
         (warning,) = waiting.list().warnings
         assert "sessions.db is locked by another program" in warning
         hits = waiting.search("message")
@@ -55,20 +65,26 @@ def test_a_list_says_that_it_is_not_current(waiting: SessionRepository) -> None:
 
 
 def test_a_search_answers_while_its_index_is_locked(waiting: SessionRepository) -> None:
-    with locked_elsewhere(waiting.config.state_dir / "search.db"):
+    with locked(waiting, "search.db"):
         hits = waiting.search("message")
         assert [hit.session_id for hit in hits] == ["one"]
         assert hits.missing
     assert waiting.search("quince").missing == 0
 
 
-def test_a_home_opens_while_its_index_is_locked(waiting: SessionRepository, tmp_path: Path) -> None:
+def test_a_home_opens_while_its_index_is_locked(waiting: SessionRepository) -> None:
     waiting.close()
     with (
-        locked_elsewhere(waiting.config.state_dir / "sessions.db"),
+        locked(waiting, "sessions.db"),
         SessionRepository.open(waiting.config.state_dir) as again,
     ):
         assert [each.session_id for each in again.list()] == ["one"]
+
+
+@pytest.mark.slow
+def test_a_list_waits_a_second_and_then_answers(waiting: SessionRepository) -> None:
+    with locked_elsewhere(waiting.config.state_dir / "sessions.db"):
+        assert [each.session_id for each in waiting.list()] == ["one"]
 
 
 @pytest.mark.slow
