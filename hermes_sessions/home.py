@@ -45,7 +45,7 @@ READS = (
     "would_purge backup why check repair write_web_ui_index sync rebuild"
 ).split()
 # Those that write nothing to the home (`repair` unless it applies): any other is refused if it is read-only.
-HARMLESS = {*READS, "agent_share"} - {"write_web_ui_index"}
+HARMLESS = {*READS, "agent_share", "held_by_agent"} - {"write_web_ui_index"}
 # Those of the others that need no room on the disk.
 FREEING = "delete delete_everywhere restore purge erase"
 

@@ -408,6 +408,10 @@ class SessionRepository:
         """Return what `delete_everywhere` would delete from the agent; raise `InvalidId`, `StorageError`."""
         return changes.agent_share(self._home.store, self._home.agents, session_id)
 
+    def held_by_agent(self, summaries: Sequence[Summary]) -> Collection[str]:
+        """Return the ids of those sessions of which `delete_everywhere` deletes something from the agent."""
+        return changes.held_by_agent(self._home.agents, summaries)
+
     def restore(self, session_id: str) -> Summary:
         """Restore a deleted session, or else the backup of one that was shortened, which goes to the trash.
 
@@ -420,10 +424,7 @@ class SessionRepository:
         return [trash.describe(entry) for entry in trash.entries(self.config.trash_dir)]
 
     def purge(self, *, older_than: float | None = None) -> int:
-        """Delete permanently what has been in the trash for `older_than` seconds (None: 30 days).
-
-        Returns how many files; raises `InvalidValue`, `StorageError`.
-        """
+        """Delete what has been in the trash for `older_than` seconds, None for 30 days; return how many."""
         return changes.purge(self._home.store, trash_limit(older_than))
 
     def would_purge(self, *, older_than: float | None = None) -> Sequence[results.Trashed]:
@@ -487,9 +488,7 @@ class SessionRepository:
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's `_index.json`, for a return to it; return how many sessions it lists."""
-        summaries = sorted(self.list(hidden=True), key=lambda summary: -summary.updated_at)
-        folder.write_index_file(self.config.sessions_dir, [summary.as_dict() for summary in summaries])
-        return len(summaries)
+        return folder.write_index_file(self.config.sessions_dir, self.list(hidden=True))
 
     def sync(self, *, progress: Progress | None = None) -> results.SyncReport:
         """Bring the index in line with the files; raise `StorageError`, also if every file is gone."""

@@ -73,6 +73,7 @@ CALLS: dict[str, Call] = {
     "delete": lambda sessions, one: sessions.delete(one),
     "delete_everywhere": lambda sessions, _: sessions.delete_everywhere("lone"),
     "agent_share": lambda sessions, _: sessions.agent_share("c"),
+    "held_by_agent": lambda sessions, _: sessions.held_by_agent(sessions.list(agent=True)),
     "restore": lambda sessions, one: sessions.restore(deleted(sessions, one)),
     "trash": lambda sessions, one: (deleted(sessions, one), sessions.trash()),
     "purge": lambda sessions, one: (deleted(sessions, one), sessions.purge(older_than=0)),

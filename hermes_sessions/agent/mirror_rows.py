@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, rows
 from ..model import Summary
+from ..sources import Source, source_class
 from . import lineage
 from .lineage import Conversation, LineageFields, Segment
 from .snapshot import AgentSession
@@ -279,6 +280,23 @@ def segment_ids(connection: Connection, profile: str, session_id: str) -> list[s
     """
     with_messages = [each.id for each in chain_of(connection, profile, session_id) if each.message_count]
     return with_messages if len(with_messages) > 1 else []
+
+
+def latest_segments(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return the latest segment of the conversation of each session that is mirrored, by session id.
+
+    Without the messaging conversations, which go on with the agent.
+    """
+    sessions = AGENT_SESSIONS.c
+    query = sa.select(sessions.session_id, sessions.source, sessions.lineage)
+    return {
+        session_id: (lineage or {}).get("_lineage_tip_id") or session_id
+        for some in database.chunks(ids)
+        for session_id, source, lineage in connection.execute(
+            query.where(sessions.session_id.in_(some))
+        ).all()
+        if source_class(source) is not Source.MESSAGING
+    }
 
 
 def chain_of(connection: Connection, profile: str, session_id: str) -> Sequence[Segment]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         agent_share,
         delete_everywhere,
         delete_here,
+        held_by_agent,
         import_agent_session,
         refuse_agent_session,
     )
@@ -40,6 +41,7 @@ __all__ = [
     "expired",
     "find_leftovers",
     "fork_session",
+    "held_by_agent",
     "import_agent_session",
     "import_documents",
     "new_session",
@@ -59,7 +61,8 @@ __all__ = [
 ]
 
 _NAMES = {
-    "adopting": "agent_share delete_everywhere delete_here import_agent_session refuse_agent_session",
+    "adopting": "agent_share delete_everywhere delete_here held_by_agent import_agent_session "
+    "refuse_agent_session",
     "change": "append_messages clear_session remove_last_turn truncate_session update_session",
     "composing": "read_composed save_composed",
     "create": "duplicate_session fork_session import_documents new_session",

@@ -7,7 +7,7 @@ conversation from the agent, whose rows are kept beside the messages. Either can
 The agent keeps a messaging conversation, whichever is called: it goes on there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any
 from ..agent import Agents, WholeConversation
 from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
 from ..fields import check_id
-from ..model import Session
+from ..model import Session, Summary
 from ..origins import CHILDREN, COPIED, ORIGINALS, SEGMENTS, Copied, segments_of
 from ..results import AgentShare, TrashReason
 from ..sidecars import Loaded, editing, reading, signature, trash
@@ -146,6 +146,16 @@ def agent_share(store: Store, agents: Agents, session_id: str) -> AgentShare:
     if row is not None and latest not in (session_id, *segments_of(row.summary.extra)):
         return AgentShare()  # the conversation goes on in a later segment
     return AgentShare(len(segments), sum(each.message_count for each in segments))
+
+
+def held_by_agent(agents: Agents, summaries: Iterable[Summary]) -> set[str]:
+    """Return the ids of the sessions of which `agent_share` would name something."""
+    given = {summary.session_id: summary for summary in summaries}
+    return {
+        session_id
+        for session_id, latest in agents.latest_segments(list(given)).items()
+        if latest in (session_id, *segments_of(given[session_id].extra))
+    }
 
 
 def delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:

@@ -1,14 +1,13 @@
 """The folder of sidecars: the versions of its files, their backups, and the list that the web UI keeps."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from .. import files, json_text
 from ..errors import storing
-from ..model import Signature
+from ..model import Signature, Summary
 
 WEB_UI_BACKUP = ".json.bak"
 
@@ -58,8 +57,10 @@ def web_ui_backups(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if name.endswith(WEB_UI_BACKUP)]
 
 
-def write_index_file(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Write `_index.json`, the list that the web UI reads first; `entries` are its list entries."""
-    text = json_text.encode(entries, "_index.json")
+def write_index_file(folder: Path, summaries: Collection[Summary]) -> int:
+    """Write `_index.json`, the list that the web UI reads first, and return how many sessions it has."""
+    newest_first = sorted(summaries, key=lambda summary: -summary.updated_at)
+    text = json_text.encode([summary.as_dict() for summary in newest_first], "_index.json")
     with storing("cannot write _index.json"):
         files.replace(folder / "_index.json", lambda file: file.write(text))
+    return len(newest_first)

@@ -22,7 +22,7 @@ from .originals import longer_original, original_page
 from .reading import SidebarReader
 from .sidebar import make_sidebar
 
-READS = "sidebar summary session messages visible_messages lineage_report continuation".split()
+READS = "sidebar summary session messages visible_messages lineage_report continuation composed".split()
 
 
 @public_calls(READS)

@@ -192,6 +192,8 @@ def test_what_would_be_deleted_from_the_agent_is_known_before(
         assert sessions.agent_share(session_id) == (3, 5)
     sessions.import_agent_session("c")
     assert sessions.agent_share("c") == (3, 5)
+    started(sessions)
+    assert held(sessions) == with_share(sessions) >= {"c"}
     assert sessions.agent_share(started(sessions)) == sessions.agent_share("nobody") == (0, 0)
     with writing(path) as db:
         db.execute(
@@ -200,6 +202,18 @@ def test_what_would_be_deleted_from_the_agent_is_known_before(
         add_session(db, "d", "six", begun=START + 300, parent_session_id="c")
     assert sessions.agent_share("c") == (0, 0)
     assert sessions.agent_share("d") == (4, 6)
+    assert held(sessions) == with_share(sessions) >= {"d"}
+
+
+def held(sessions: SessionRepository) -> set[str]:
+    """Return the ids of the listed sessions of which the agent has something too."""
+    return set(sessions.held_by_agent(sessions.list(agent=True)))
+
+
+def with_share(sessions: SessionRepository) -> set[str]:
+    """Return the same, asked one by one."""
+    listed = (each.session_id for each in sessions.list(agent=True))
+    return {session_id for session_id in listed if sessions.agent_share(session_id).segments}
 
 
 def test_a_file_of_an_earlier_segment_does_not_take_the_conversation_with_it(

@@ -111,6 +111,10 @@ def test_what_is_handled_is_handled_without_loss(sessions: SessionRepository, na
     assert sessions.export("one")
 
 
+# What a shortened file says, so that the web UI does not bring the longer version back.
+SHORTENED = ("intentional_shrink_generation", "truncation_watermark", "truncation_boundary")
+
+
 def agrees(path: Path, wanted: dict[str, Any]) -> None:
     """Check a file against what it should say, as plain `json` reads it, key by key and in order."""
     after = json.loads(path.read_text("utf-8"))
@@ -118,7 +122,7 @@ def agrees(path: Path, wanted: dict[str, Any]) -> None:
         key for key in wanted if key in after
     ] or "unknown" in after
     assert not wanted.keys() - after.keys()
-    assert after.keys() - wanted.keys() <= {"message_count", *READ_AS, *READ_AS.values()}
+    assert after.keys() - wanted.keys() <= {"message_count", *READ_AS, *READ_AS.values(), *SHORTENED}
     assert same(
         {key: after[key] for key in wanted if key != "updated_at"},
         {k: v for k, v in wanted.items() if k != "updated_at"},

@@ -64,6 +64,9 @@ def test_the_settings_decide_whether_the_list_includes_agents(
     assert len(joint["sessions"]) == joint["total"] == len(agents) + 47
     for entry in shown:
         changed = {"session_source"} if entry["source_tag"] == "matrix" else set()
+        if entry["title"].endswith(" Session"):  # there is none, so ours is the beginning of a message
+            changed |= {"title"}
+            assert not agents[entry["session_id"]]["title"].endswith(" Session")
         kept = {key: value for key, value in entry.items() if key not in changed}
         assert {key: agents[entry["session_id"]][key] for key in kept} == kept
 
@@ -246,6 +249,17 @@ def test_the_button_says_what_is_erased_from_the_agent(may: Path, client: FlaskC
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
+def test_a_row_says_whether_a_delete_erases_something_of_the_agent(
+    repository: SessionRepository, client: FlaskClient
+) -> None:
+    repository.import_agent_session(CHAIN[-1])
+    shown = client.get("/?limit=500").get_data(as_text=True)
+    rows = {row[1]: row[0] for row in re.finditer(r'<li class="row" data-id="([^"]*)".*?>', shown)}
+    told = {session_id for session_id, row in rows.items() if "data-held" in row}
+    assert told == {name for name in rows if repository.agent_share(name).segments}
+    assert 0 < len(told) < len(rows)
+
+
 def test_five_hundred_requests_leave_no_file_open(may: Path) -> None:
     (may / "webui/settings.json").write_text(json.dumps({"show_cli_sessions": True}))
     before = digest(may)

@@ -1,7 +1,7 @@
 """The sidebar beside every page: what its filters and its search leave of the sessions, grouped by day."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -60,9 +60,9 @@ SHORTCUTS = (
 class Sidebar:
     """What the sidebar shows: the sessions by day, or the hits of a search.
 
-    `count` says in words how many, `more` is the address of the next page. `warnings` say what the list
-    cannot show, `problem` why there is no list. `version` is that of the store; nothing else was read if the
-    sidebar is `unchanged`.
+    `count` says in words how many, `more` is the address of the next page, and `held` are the ids of those
+    that the agent has too. `warnings` say what the list cannot show, `problem` why there is no list.
+    `version` is that of the store; nothing else was read if the sidebar is `unchanged`.
     """
 
     groups: Sequence[sidebar_rows.DayGroup] = ()
@@ -70,6 +70,7 @@ class Sidebar:
     count: str = ""
     more: str | None = None
     projects: Mapping[str, Project] = field(default_factory=dict)
+    held: Collection[str] = ()
     warnings: Sequence[str] = ()
     problem: str | None = None
     version: str = ""
@@ -125,6 +126,7 @@ def _list(limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
         sidebar_rows.by_day(page),
         count=counted(page.total, "conversation"),
         more=links.list_link(cursor=page.next_cursor) if page.next_cursor else None,
+        held=sessions().held_by_agent(page),
         warnings=page.warnings,
         version=page.version,
         unchanged=page.unchanged,
@@ -147,7 +149,8 @@ def _search(text: str, limit: int, unless: Callable[[str], bool] | None) -> Side
     late = f"{counted(hits.missing, 'conversation')} {are} still being indexed."
     warnings = [*hits.warnings, *([late] if hits.missing else [])]
     more = links.list_link(offset=str(offset + limit)) if has_more else None
-    return Sidebar(hits=hits[:limit], count=count, more=more, warnings=warnings, version=version)
+    held = sessions().held_by_agent([hit.summary for hit in hits[:limit]])
+    return Sidebar(hits=hits[:limit], count=count, more=more, held=held, warnings=warnings, version=version)
 
 
 def etag(version: str) -> str:

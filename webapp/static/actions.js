@@ -20,6 +20,7 @@ import { explain, toast } from "./toast.js";
  * @property {boolean} pinned
  * @property {boolean} archived
  * @property {boolean} agent whether it belongs to the agent, and cannot be edited here
+ * @property {boolean} held whether deleting it erases something of the agent too
  * @property {boolean} masked whether its title holds a credential: `title` is not what is stored then
  */
 
@@ -60,7 +61,7 @@ function sessionIn(element) {
   const { id = "", project = "", ...marks } = element.dataset;
   const title = textOf(element.querySelector(".row-title"));
   const is = (/** @type {string} */ name) => name in marks;
-  return { id, title, project, pinned: is("pinned"), archived: is("archived"), agent: is("agent"), masked: is("masked") };
+  return { id, title, project, pinned: is("pinned"), archived: is("archived"), agent: is("agent"), held: is("held"), masked: is("masked") };
 }
 
 /** Return the element that describes the open session, null if none is open. */
@@ -153,7 +154,7 @@ export async function remove(session) {
   const next = neighborOf(rowOf(session.id));
   const done = await perform(
     () => post("/api/session/delete", { session_id: session.id }),
-    deletedMessage(1, Number(session.agent)),
+    deletedMessage(1, Number(session.held)),
     () => post("/api/session/restore", { session_id: session.id }),
   );
   if (!done) return;
@@ -280,7 +281,7 @@ function showMenu(session, button) {
  * @returns {MenuItem}
  */
 function deleteItem(session) {
-  const label = deleteLabel(Number(session.agent));
+  const label = deleteLabel(Number(session.held));
   return { icon: "trash-2", label, action: () => { remove(session); }, key: "#", danger: true };
 }
 

@@ -14,9 +14,9 @@ import { toast } from "./toast.js";
 const BATCH = 100; // sessions in one request, so that each request is short
 
 /**
- * What is known of each selected session: its project, empty for none, and whether only the agent has it.
+ * What is known of each selected session: its project, empty for none, and whether deleting it erases something of the agent too.
  * Sessions whose rows are not loaded stay selected.
- * @typedef {{ project: string, agent: boolean }} Selected
+ * @typedef {{ project: string, held: boolean }} Selected
  * @type {Map<string, Selected>}
  */
 const selected = new Map();
@@ -79,7 +79,7 @@ function toggle(row) {
 
 /** @param {HTMLElement} row */
 function select({ dataset: { id = "", project = "", ...marks } }) {
-  selected.set(id, { project, agent: "agent" in marks });
+  selected.set(id, { project, held: "held" in marks });
 }
 
 /**
@@ -116,12 +116,12 @@ function showDeleteLabel(label) {
 }
 
 /**
- * Return how many of these selected sessions only the agent has.
+ * Return of how many of these selected sessions the agent has something too.
  * @param {string[]} ids
  * @param {Map<string, Selected>} known
  */
 function ofAgent(ids, known = selected) {
-  return ids.filter((id) => known.get(id)?.agent).length;
+  return ids.filter((id) => known.get(id)?.held).length;
 }
 
 // ---- actions --------------------------------------------------------------------------------------------

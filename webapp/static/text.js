@@ -21,7 +21,7 @@ export function counted(count, noun) {
 
 /**
  * Return the label of what deletes conversations.
- * @param {number} ofAgent how many of them only the agent has
+ * @param {number} ofAgent how many of them the agent has too
  */
 export function deleteLabel(ofAgent) {
   return ofAgent ? "Delete here and from the agent" : "Delete";
@@ -30,7 +30,7 @@ export function deleteLabel(ofAgent) {
 /**
  * Return what is said after conversations were deleted.
  * @param {number} count
- * @param {number} ofAgent how many of them only the agent had
+ * @param {number} ofAgent how many of them the agent had too
  */
 export function deletedMessage(count, ofAgent) {
   const subject = count === 1 ? "" : `${counted(count, "conversation")} `;
