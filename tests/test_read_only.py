@@ -25,7 +25,7 @@ CHANGES = set(
     new import_document import_export fork duplicate import_agent_session save update append truncate clear
     undo retry recover delete delete_everywhere restore purge erase repair write_web_ui_index
     projects.create projects.rename projects.delete projects.ensure_cron agent.delete webui.update
-    webui.import_agent_session
+    webui.import_agent_session webui.compose lost.put_back lost.keep_theirs
     """.split()
 )
 # The rows of the table that would first delete a session to have one in the trash: here is one.
