@@ -38,8 +38,11 @@ class Walk:
         self.random = random.Random(seed)
         self.written: dict[str, dict[str, Any]] = {}  # by us, and not changed by anybody since
         self.deleted: set[str] = set()  # by us
+        self.names: list[str] = []  # in the order in which they were first seen
+        self.before: dict[str, dict[str, Any]] = {}  # what the files held after the step before
         self.log: list[str] = []
         self.counts: Counter[str] = Counter()
+        self.lost: set[tuple[str, str]] = set()
         self.unsaid: set[tuple[str, str]] = set()
 
     # ---- steps ------------------------------------------------------------------------------------------
@@ -61,10 +64,10 @@ class Walk:
 
     def some(self) -> str:
         """Return the id of a conversation that has a file; one is made if there is none."""
-        names = sorted(self.files())
-        if not names:
-            names = [put_session(self.home, f"file{len(self.log)}")]
-        name = self.random.choice(names)
+        files = self.files()
+        self.names += sorted(files.keys() - set(self.names))  # ids are random: only their order repeats
+        names = [name for name in self.names if name in files]
+        name = self.random.choice(names or [put_session(self.home, f"file{len(self.log)}")])
         self.log[-1] += f" {name}"
         return name
 
@@ -179,6 +182,7 @@ class Walk:
         self.check_ours(files, answer["sessions"])
         self.check_theirs(files)
         self.check_written(files, answer)
+        self.before = files
 
     def check_ours(self, files: dict[str, dict[str, Any]], entries: list[dict[str, Any]]) -> None:
         """Our list has each conversation once, with what its file holds."""
@@ -209,16 +213,28 @@ class Walk:
                 if file is None or file.get(field) != value:
                     lost.append((name, field))
         lost += [(name, "deleted") for name in self.deleted & files.keys()]
-        if not lost:
-            return
-        warnings = " ".join(answer.get("warnings", ()))
-        said = {(finding.session_id, finding.kind) for finding in self.library.check()}
+        said = {(each.session_id, each.field) for each in self.library.lost.list()}
+        if said:
+            assert answer["warnings"], self.story()
         for name, field in lost:
             self.counts[f"lost {field}"] += 1
-            if name not in warnings and not any(name == each for each, _ in said):
+            if (name, field) not in said and self.is_like_a_wish(name, field, files):
+                self.counts[f"lost {field}, as if somebody had wanted it"] += 1
+            elif (name, field) not in said:
                 self.counts[f"lost {field}, and not said"] += 1
-                self.unsaid.add((field, f"{name}: {self.log[-1]}"))
+                self.unsaid.add((field, "\n".join(line for line in self.log if name in line)))
             self.forget(name, field)
+            self.lost.add((name, field))
+        for name, field in said - self.lost:
+            self.counts[f"said to be lost, though they were asked for it: {field}"] += 1
+            self.lost.add((name, field))
+
+    def is_like_a_wish(self, name: str, field: str, files: dict[str, dict[str, Any]]) -> bool:
+        """Return whether a step changed nothing else in a file: so does who switches a pin back."""
+        if name not in self.before or name not in files or field not in FIELDS[1:]:
+            return False
+        before, after = shown(self.before[name]), shown(files[name])
+        return [each for each in SHOWN if before[each] != after[each]] == [field]
 
     def forget(self, name: str, field: str) -> None:
         """Count a loss once."""
