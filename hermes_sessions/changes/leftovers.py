@@ -3,7 +3,8 @@
 A *temporary* file (`.tmp.`) never had a session's name, and nobody needs it. A file *aside* (`.swap.`) had
 that name, or was about to get it: its own name says which versions are known. Any other version goes to the
 trash, since it may be the only copy of what another program wrote. A file *in the trash* that equals the
-session in its place is half of a move between two disks.
+session in its place is half of a move between two disks; on one disk it is a deletion that another program
+has undone, and stays.
 
 Whether a file aside is known is decided under its session's lock, while nobody exchanges files.
 """
@@ -157,4 +158,14 @@ def _half_moved(store: Store) -> list[TrashEntry]:
 
 
 def _is_in_place(store: Store, entry: TrashEntry) -> bool:
-    return _is_same(entry.path, store.path_of(entry.session_id))
+    place = store.path_of(entry.session_id)
+    return _is_same(entry.path, place) and _can_be_half_moved(entry.path, place)
+
+
+def _can_be_half_moved(path: Path, place: Path) -> bool:
+    """Whether a move can leave both: it copies between disks, or gives the file a second name first."""
+    try:
+        one, other = path.stat(), place.stat()
+    except FileNotFoundError:  # another program has just removed one
+        return False
+    return one.st_dev != other.st_dev or one.st_ino == other.st_ino

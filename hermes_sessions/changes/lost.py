@@ -7,7 +7,7 @@ from ..errors import NotFound
 from ..fields import check_id
 from ..index import Survivor, database, own_changes, public_calls, rows, survived
 from ..model import Summary
-from ..results import LostUpdate, TrashReason
+from ..results import LostUpdate
 from ..sidecars import trash
 from .change import update_session
 from .restore import delete_session
@@ -57,9 +57,7 @@ class LostUpdates:
         lost = self._lost(session_id)
         if any(each.field == "deleted" for each in lost):
             with self._store.lock(session_id):
-                for entry in trash.of_session(session_id, self._store.trash_dir):
-                    if entry.session_id == session_id and not entry.why.is_version:
-                        trash.mark(entry, TrashReason.REPLACED)
+                trash.keep_as_versions(session_id, self._store.trash_dir)
         with database.writing(self._store.engine) as connection:
             own_changes.forget(connection, session_id, [each.field for each in lost])
             rows.next_generation(connection)

@@ -77,7 +77,10 @@ def _move_back(store: Store, entry: TrashEntry) -> Summary:
     store.check_index()
     written = trash.move_back(entry, store.path_of(entry.session_id))
     stored = stored._replace(signature=written.stored.signature)
-    return store.record_new(summary, written._replace(stored=stored))
+    restored = store.record_new(summary, written._replace(stored=stored))
+    with after_the_file(f"session {entry.session_id} was restored"):
+        trash.keep_as_versions(entry.session_id, store.trash_dir)
+    return restored
 
 
 def _restore_backup(store: Store, session_id: str, kept: Sequence[Backup]) -> Summary:

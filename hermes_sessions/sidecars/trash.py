@@ -161,6 +161,13 @@ def mark(entry: TrashEntry, why: TrashReason) -> None:
         files.move(entry.path, target)
 
 
+def keep_as_versions(session_id: str, trash: Path) -> None:
+    """Say of what was deleted of a session that exists that it is an earlier version of it."""
+    for entry in of_session(session_id, trash):
+        if entry.session_id == session_id and not entry.why.is_version:
+            mark(entry, TrashReason.REPLACED)
+
+
 # ---- out of the trash -----------------------------------------------------------------------------------
 
 

@@ -355,6 +355,36 @@ def test_a_session_that_came_back_is_named_and_deleted_again(
     assert sorted(each.message_count for each in sessions.trash()) == [4, 6]
 
 
+def test_a_session_that_came_back_as_it_was_stays_deleted_in_the_next_process(
+    sessions: SessionRepository,
+) -> None:
+    session_id = started(sessions, title="Gone")
+    path = folder_of(sessions) / f"{session_id}.json"
+    before = path.read_bytes()
+    sessions.delete(session_id)
+    path.write_bytes(before)
+    assert session_id in sessions.list().warnings[0]
+    with SessionRepository.open(hermes_home=sessions.config.hermes_home) as later:
+        assert session_id in later.list().warnings[0]
+        later.repair(apply=True)
+        assert [each.field for each in later.lost.list()] == ["deleted"]
+        assert later.lost.put_back(session_id) is None
+        assert (later.count(), later.list().warnings) == (0, ())
+
+
+def test_nothing_is_said_of_a_session_that_came_back_and_was_deleted_and_restored(
+    sessions: SessionRepository,
+) -> None:
+    session_id = started(sessions, title="Gone")
+    theirs = OpenSession(folder_of(sessions) / f"{session_id}.json")
+    sessions.delete(session_id)
+    theirs.save(messages=turns(6))
+    sessions.lost.put_back(session_id)
+    assert sessions.restore(session_id).message_count == 6
+    assert (sessions.lost.list(), sessions.list().warnings) == ([], ())
+    assert [each.why for each in sessions.trash()] == ["replaced"]
+
+
 def test_a_session_that_came_back_can_be_kept(sessions: SessionRepository) -> None:
     session_id = started(sessions, title="Gone")
     theirs = OpenSession(folder_of(sessions) / f"{session_id}.json")

@@ -307,12 +307,11 @@ def fill_trash(sessions: SessionRepository) -> None:
     age(sessions, "old", 40)
 
 
-def copy_to_trash(sessions: SessionRepository) -> None:
-    """Leave a copy in the trash, as a broken-off move between two disks does."""
+def link_to_trash(sessions: SessionRepository) -> None:
+    """Leave a second name in the trash, as a broken-off move does where no rename refuses a taken name."""
     sessions.config.trash_dir.mkdir(exist_ok=True)
-    shutil.copy(
-        folder_of(sessions) / "s.json", sessions.config.trash_dir / f"s.{time.time_ns()}.deleted.json"
-    )
+    trashed = sessions.config.trash_dir / f"s.{time.time_ns()}.deleted.json"
+    trashed.hardlink_to(folder_of(sessions) / "s.json")
     sessions.list()
 
 
@@ -336,7 +335,7 @@ WRONG: dict[str, tuple[Callable[[SessionRepository], None], bool, bool]] = {
     "id differs": (say_another_id, True, False),
     "unreadable time": (say_no_time, True, False),
     "debris": (leave_debris, False, True),
-    "copy in the trash": (copy_to_trash, False, True),
+    "copy in the trash": (link_to_trash, False, True),
     "rescued version": (rescue, False, False),
     "backup without session": (orphan_backup, False, False),
     "backup has more": (shorten, False, False),
