@@ -873,6 +873,19 @@ def test_an_export_is_valid_json_for_browsers(sessions: SessionRepository, clien
     assert exported["messages"] == [{"role": "user", "content": "NaN", "at": None}]
 
 
+def test_an_export_of_lines_with_nan_is_json_in_each_line(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    messages = '{"role": "user", "content": "\u2028NaN", "at": NaN}, {"role": "user", "content": "2"}'
+    write(sessions, "nan", f'{{"session_id": "nan", "messages": [{messages}]}}')
+    lines = client.get("/api/session/export?session_id=nan&format=jsonl").data.decode().split("\n")
+    assert lines == [
+        '{"role":"user","content":"\u2028NaN","at":null}',
+        '{"role":"user","content":"2"}',
+        "",
+    ]
+
+
 def test_an_export_of_a_lone_surrogate_is_lossless(sessions: SessionRepository, client: FlaskClient) -> None:
     write(
         sessions, "half", r'{"session_id": "half", "messages": [{"role": "user", "content": "\ud83d half"}]}'

@@ -41,6 +41,19 @@ def encode_text(text: str) -> bytes:
     """Return the JSON text of Python's `json` as JSON for browsers; a lone surrogate is escaped."""
     if "NaN" in text or "Infinity" in text:
         return msgspec.json.format(encode(json.loads(text)), indent=2)
+    return encode_plain(text)
+
+
+def encode_lines(text: str) -> bytes:
+    """Return lines of JSON, each as `encode_text` makes it, on one line."""
+    if "NaN" in text or "Infinity" in text:
+        lines = text.removesuffix("\n").split("\n")  # not `splitlines`: JSON may hold U+2028
+        return b"".join(encode(json.loads(line)) + b"\n" for line in lines)
+    return encode_plain(text)
+
+
+def encode_plain(text: str) -> bytes:
+    """Return a text as UTF-8; a lone surrogate is escaped."""
     return text.encode("utf-8", "backslashreplace")
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, cast
@@ -16,7 +16,7 @@ from hermes_sessions.webui_values import SidebarRequest
 from ..request_context import active_profile, sessions, settings, warnings
 from . import routing, schemas
 from .arguments import LenientNumber, SessionId
-from .encoding import JSON, encode_text, masked_json
+from .encoding import JSON, encode_lines, encode_plain, encode_text, masked_json
 from .entries import list_entry, sidebar_answer
 
 blueprint = Blueprint("sessions", __name__)
@@ -24,18 +24,19 @@ get = partial(routing.get, blueprint)
 
 
 class FileType(NamedTuple):
-    """The ending and the media type of an exported file."""
+    """The ending and the media type of an exported file, and how its text is encoded."""
 
     ending: str
     media: str
+    encode: Callable[[str], bytes] = encode_plain
 
 
 EXPORTS: Mapping[ExportFormat, FileType] = {
-    "json": FileType("json", JSON),
+    "json": FileType("json", JSON, encode_text),
     "markdown": FileType("md", "text/markdown"),
     "html": FileType("html", "text/html"),
     "text": FileType("txt", "text/plain"),
-    "jsonl": FileType("jsonl", "application/x-ndjson"),
+    "jsonl": FileType("jsonl", "application/x-ndjson", encode_lines),
 }
 SIDEBAR_ARGUMENTS = frozenset(
     "all_profiles sidebar_source exclude_hidden include_archived archived_limit archived_offset".split()
@@ -229,7 +230,6 @@ def export_session(session_id: SessionId, format: ExportFormat = "json") -> Resp
     """
     text = sessions().export(session_id, format, redact=settings().mask_credentials)
     file = EXPORTS[format]
-    body = encode_text(text) if format == "json" else text.encode("utf-8", "backslashreplace")
-    response = Response(body, mimetype=file.media)
+    response = Response(file.encode(text), mimetype=file.media)
     response.headers.set("Content-Disposition", "attachment", filename=f"hermes-{session_id}.{file.ending}")
     return response
