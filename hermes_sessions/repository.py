@@ -71,8 +71,9 @@ class SessionRepository:
         `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home if not `create`.
         """
         config = resolve(state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url)
-        repository = cls(config if create and not read_only else existing(config), read_only=read_only)
         with only_sessions_errors():
+            places = config if create and not read_only else existing(config)
+            repository = cls(places, read_only=read_only)
             repository._access.start(progress)
         return repository
 

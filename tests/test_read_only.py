@@ -9,11 +9,14 @@ import sys
 import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hermes_sessions import AgentUnavailable, NotFound, ReadOnly, SessionRepository
 from hermes_sessions.agent import Agent
+from hermes_sessions.search import run
+from hermes_sessions.search.agents import search_agent
 
 from .support.agent_db import filled_state
 from .support.make import started
@@ -161,6 +164,50 @@ def test_a_home_of_another_user_does_not_change(tmp_path: Path) -> None:
         assert digest(home) == before
 
 
+OPENED_BY_NOBODY = """
+import os, sys
+from pathlib import Path
+from hermes_sessions import SessionRepository, StorageError
+from hermes_sessions.config import resolve
+from hermes_sessions.index import upgrades
+home, closed = map(Path, sys.argv[1:])
+
+def total():
+    with SessionRepository.open(hermes_home=home, read_only=True) as sessions:
+        return sessions.list().total
+
+total()  # imports what another user cannot
+os.environ["HERMES_SESSIONS_CACHE_DIR"] = str(closed)
+os.setgid(65534)
+os.setuid(65534)
+print(total())
+for call in (lambda: SessionRepository.open(hermes_home=closed / "home", create=False),
+             lambda: upgrades.revision(resolve(hermes_home=closed / "home"))):
+    try:
+        call()
+    except StorageError as error:
+        print(error)
+"""
+
+
+@pytest.mark.fault
+def test_a_cache_or_a_home_in_a_folder_that_is_closed_to_this_user(tmp_path: Path) -> None:
+    """As `sudo` leaves a cache behind: the index is in memory. A home there is an error of ours."""
+    if os.geteuid() != 0:
+        pytest.skip("becoming another user takes root")
+    with tempfile.TemporaryDirectory() as name:
+        home, closed = Path(name, "home"), Path(name, "closed")
+        fill(home)
+        for path in (Path(name), home, *home.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        closed.mkdir(mode=0o700)
+        command = [sys.executable, "-c", OPENED_BY_NOBODY, str(home), str(closed)]
+        places = {"HERMES_SESSIONS_CACHE_DIR": str(tmp_path)}
+        ran = subprocess.run(command, capture_output=True, text=True, env=os.environ | places, check=False)
+    denied = ["cannot use home: Permission denied", "cannot use sessions.db: Permission denied"]
+    assert ran.stdout.splitlines() == ["1", *denied], ran.stderr
+
+
 @pytest.mark.fault
 def test_a_home_of_an_agent_alone_is_read_from_a_read_only_disk(disk: Path) -> None:
     filled_state(disk / "state.db")
@@ -281,3 +328,22 @@ def test_what_changed_while_it_was_read_without_a_lock_is_not_used(tmp_path: Pat
             stack.close()
     assert agent.sessions()
     agent.close()
+
+
+def test_an_agent_that_changes_while_it_is_searched_hides_no_other_hit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    one = fill(home)
+
+    def search_and_change(*arguments: Any) -> object:
+        result = search_agent(*arguments)
+        with closing(sqlite3.connect(home / "state.db")) as db, db:
+            db.execute("UPDATE sessions SET title = title || '.' WHERE id = 'lone'")
+        return result
+
+    monkeypatch.setattr(run, "search_agent", search_and_change)
+    with SessionRepository.open(hermes_home=home, read_only=True) as sessions:
+        hits = sessions.search("message")
+    assert one in {hit.session_id for hit in hits}
+    assert ["changed while it was read" in warning for warning in hits.warnings] == [True]

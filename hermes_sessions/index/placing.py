@@ -53,7 +53,15 @@ def _unwritable(config: Config) -> Iterator[tuple[str, str]]:
 
 def _nearest(folder: Path) -> Path:
     """Return a folder, or the nearest one above it that exists."""
-    return next(each for each in (folder, *folder.parents) if each.exists() or each == each.parent)
+    return next(each for each in (folder, *folder.parents) if _exists(each) or each == each.parent)
+
+
+def _exists(path: Path) -> bool:
+    """Whether a file exists, as far as this user may know: not in a folder that others may not enter."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _why(path: Path) -> str:
@@ -79,9 +87,18 @@ def restriction_after(config: Config, error: StorageError) -> Restriction | None
         return Restriction(RestrictionKind.FULL, reason, remedy)
     if not config.is_indexed_elsewhere:
         return restriction_of(config, asked=False)
-    if folder is not None and not os.access(_nearest(folder), os.W_OK | os.X_OK):
-        return _read_only(config, folder.name, _why(_nearest(folder)))
+    if folder is not None and (blocked := next(_blocked(folder), None)):
+        return _read_only(config, folder.name, _why(blocked))
     return None
+
+
+def _blocked(folder: Path) -> Iterator[Path]:
+    """Yield what keeps this user, unlike the one who made it, from having an index in a folder of a cache."""
+    enter = os.W_OK | os.X_OK
+    needed = ((_nearest(folder), enter), (folder / "locks", enter), (folder / INDEX_FILE, os.W_OK))
+    for path, access in needed:
+        if _exists(path) and not os.access(path, access):
+            yield path
 
 
 def is_full(error: BaseException) -> bool:

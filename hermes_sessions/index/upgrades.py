@@ -22,6 +22,7 @@ from ..errors import Damaged, NewerDatabase, StorageError, storing
 from ..files import file_lock
 from ..results import Finding, FindingKind
 from . import database
+from .boundary import only_sessions_errors
 from .schema import METADATA
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def revisions(migrations: Path | None = None) -> list[str]:
     return sorted(match["revision"] for match in found if match)
 
 
+@only_sessions_errors()
 def revision(config: Config) -> str | None:
     """Return the revision of the index of `config`, None if it has none yet; raise `StorageError`."""
     with _engine_for(config) as engine:

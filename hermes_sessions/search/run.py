@@ -3,7 +3,9 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from itertools import islice
+from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
@@ -99,12 +101,31 @@ class SearchRun:
             return snapshots
         for agent in self._agents.all():
             if filters.profile in (None, agent.profile):
+                reading = agent.reading()
                 try:
-                    snapshots[agent.profile] = stack.enter_context(agent.reading())
+                    snapshots[agent.profile] = reading.__enter__()
                 except AgentUnavailable as error:
                     if not error.absent:
                         self.warnings[str(error)] = None
+                else:
+                    stack.push(partial(self._leave_agent, reading))
         return snapshots
+
+    def _leave_agent(
+        self,
+        reading: AbstractContextManager[Snapshot],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        """Close an agent; if nothing else failed, a change while it was read without a lock is a warning."""
+        try:
+            return reading.__exit__(kind, error, trace)
+        except AgentUnavailable as changed:
+            if error is not None:
+                raise
+            self.warnings[str(changed)] = None
+            return None
 
     def _matches(self, number: int, stage: Stage, snapshots: Mapping[str, Snapshot]) -> Iterator[RankedMatch]:
         """Yield the matches of a stage, window by window, best first."""
