@@ -124,10 +124,10 @@ class Agents:
             profile = self.owner(connection, session_id).profile
             return mirror_rows.chain_of(connection, profile, session_id)
 
-    def latest_segments(self, session_ids: Collection[str]) -> dict[str, str]:
-        """Return the latest segment of those sessions that an agent has; see `mirror_rows`."""
+    def next_segments(self, session_ids: Collection[str]) -> dict[str, str]:
+        """Return which segments continue those sessions that an agent has; see `mirror_rows`."""
         with database.reading(self._engine) as connection:
-            return mirror_rows.latest_segments(connection, session_ids)
+            return mirror_rows.next_segments(connection, session_ids)
 
     def summary(self, connection: Connection, session_id: str) -> Summary:
         """Return a session of an agent, unless it is in the trash; raises as `summary_of_original`."""

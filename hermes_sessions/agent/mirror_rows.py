@@ -282,21 +282,32 @@ def segment_ids(connection: Connection, profile: str, session_id: str) -> list[s
     return with_messages if len(with_messages) > 1 else []
 
 
-def latest_segments(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Return the latest segment of the conversation of each session that is mirrored, by session id.
+def next_segments(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return the segment that continues each session that is mirrored, itself if none does, by session id.
 
     Without the messaging conversations, which go on with the agent.
     """
-    sessions = AGENT_SESSIONS.c
-    query = sa.select(sessions.session_id, sessions.source, sessions.lineage)
-    return {
-        session_id: (lineage or {}).get("_lineage_tip_id") or session_id
-        for some in database.chunks(ids)
-        for session_id, source, lineage in connection.execute(
-            query.where(sessions.session_id.in_(some))
-        ).all()
-        if source_class(source) is not Source.MESSAGING
-    }
+    known: dict[str, str] = {}
+    for some in database.chunks(ids):
+        query = _WITH_CHILDREN.where(AGENT_SESSIONS.c.session_id.in_(some))
+        for session_id, source, lineage, child_id, child_lineage in connection.execute(query).all():
+            if source_class(source) is not Source.MESSAGING:
+                root_id = (lineage or {}).get("_lineage_root_id") or session_id
+                continues = (child_lineage or {}).get("_lineage_root_id") == root_id
+                known[session_id] = child_id if continues else known.get(session_id, session_id)
+    return known
+
+
+_CHILD = AGENT_SESSIONS.alias("child")
+_IS_CHILD = sa.and_(
+    _CHILD.c.profile == AGENT_SESSIONS.c.profile,
+    _CHILD.c.parent_session_id == AGENT_SESSIONS.c.session_id,
+    _CHILD.c.message_count > 0,
+)
+_PARENT_COLUMNS = (AGENT_SESSIONS.c[name] for name in ("session_id", "source", "lineage"))
+_WITH_CHILDREN = sa.select(*_PARENT_COLUMNS, _CHILD.c.session_id, _CHILD.c.lineage).outerjoin_from(
+    AGENT_SESSIONS, _CHILD, _IS_CHILD
+)
 
 
 def chain_of(connection: Connection, profile: str, session_id: str) -> Sequence[Segment]:

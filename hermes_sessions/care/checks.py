@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states
 from ..changes import Leftovers, Projects, Store, find_leftovers
-from ..errors import AgentUnavailable, NotFound, Unreadable
+from ..errors import AgentUnavailable, NotFound, StorageError, Unreadable
 from ..files import Aside
 from ..index import database, own_changes, rows, sync, upgrades
 from ..results import Finding, FindingKind, TrashReason
@@ -198,7 +198,7 @@ class Checks:
     def _known_projects(self) -> set[str] | Finding:
         try:
             return {project.project_id for project in self._projects.list()}
-        except Unreadable as error:
+        except (Unreadable, StorageError) as error:
             remedy = "correct projects.json by hand; it is never overwritten"
             return Finding(FindingKind.UNREADABLE_PROJECTS, None, str(error), remedy)
 

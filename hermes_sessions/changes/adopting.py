@@ -153,8 +153,8 @@ def held_by_agent(agents: Agents, summaries: Iterable[Summary]) -> set[str]:
     given = {summary.session_id: summary for summary in summaries}
     return {
         session_id
-        for session_id, latest in agents.latest_segments(list(given)).items()
-        if latest in (session_id, *segments_of(given[session_id].extra))
+        for session_id, following in agents.next_segments(list(given)).items()
+        if following in (session_id, *segments_of(given[session_id].extra))
     }
 
 

@@ -9,8 +9,6 @@ from ..index import Survivor, database, own_changes, public_calls, rows, survive
 from ..model import Summary
 from ..results import LostUpdate
 from ..sidecars import trash
-from .change import update_session
-from .restore import delete_session
 from .store import Store
 
 READS = ("list",)
@@ -41,6 +39,9 @@ class LostUpdates:
 
         Raises `NotFound` if nothing of the session was overwritten, and as `update` and `delete`.
         """
+        from .change import update_session  # here, because a list needs neither
+        from .restore import delete_session
+
         lost = self._lost(session_id)
         if any(each.field == "deleted" for each in lost):
             delete_session(self._store, session_id)

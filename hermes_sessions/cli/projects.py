@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Unreadable
+from ..errors import StorageError, Unreadable
 from ..messages import mask
 from .base import json_option, redact_option
 from .groups import OrderedGroup
@@ -101,6 +101,6 @@ def project_names(sessions: SessionRepository) -> dict[str, str]:
     """Return each project's name by its id; if projects.json cannot be read, warn and return none."""
     try:
         return {project.project_id: project.name for project in sessions.projects.list()}
-    except Unreadable as error:
+    except (Unreadable, StorageError) as error:
         warn([str(error)])
         return {}

@@ -54,9 +54,13 @@ class CurrentIndex:
     stale: tuple[str, ...] = ()
 
     def warnings(self, *, agents: bool) -> tuple[str, ...]:
-        """Return what a list of the web UI's sessions, and of the `agents`' conversations, cannot show."""
+        """Return what a list of the web UI's sessions, and of the `agents`' conversations, should say."""
+        return (*self.gaps(agents=agents), *self.notices())
+
+    def gaps(self, *, agents: bool) -> tuple[str, ...]:
+        """Return what such a list cannot show."""
         unreadable = rows.unreadable_warnings(self.connection)
-        return (*self.stale, *unreadable, *self.notices(), *(self.agent_warnings if agents else ()))
+        return (*self.stale, *unreadable, *(self.agent_warnings if agents else ()))
 
 
 class Freshness(Generic[Versions]):

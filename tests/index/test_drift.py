@@ -316,7 +316,9 @@ class TwoPrograms(RuleBasedStateMachine):
         page = self.sessions.list(hidden=True)
         listed = {summary.session_id: (summary.title, summary.message_count) for summary in page.items}
         assert listed == {name: known for name, known in self.truth.items() if known}
-        assert len(page.warnings) == sum(known is None for known in self.truth.values())
+        # The other program also overwrites titles and writes deleted sessions again, which is said too.
+        unreadable = [each for each in page.warnings if "another program" not in each]
+        assert len(unreadable) == sum(known is None for known in self.truth.values())
 
 
 TestTwoPrograms = pytest.mark.slow(TwoPrograms.TestCase)

@@ -371,7 +371,7 @@ def test_a_batch_says_what_is_deleted_from_the_agent(page: Page, home: Path) -> 
     own = put_session(home, "own", updated_at=1_900_000_000)
     (home / "webui/settings.json").write_text('{"show_cli_sessions": true}')
     page.goto("/")
-    agents = page.locator(".row[data-agent]").first.get_attribute("data-id")
+    agents = page.locator(".row[data-agent][data-held]").first.get_attribute("data-id")
     assert agents is not None
     page.get_by_role("button", name="Select conversations").click()
     bar = page.get_by_role("toolbar")
