@@ -290,10 +290,10 @@ def next_segments(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     known: dict[str, str] = {}
     for some in database.chunks(ids):
         query = _WITH_CHILDREN.where(AGENT_SESSIONS.c.session_id.in_(some))
-        for session_id, source, lineage, child_id, child_lineage in connection.execute(query).all():
+        for session_id, source, fields, child_id, child_fields in connection.execute(query).all():
             if source_class(source) is not Source.MESSAGING:
-                root_id = (lineage or {}).get("_lineage_root_id") or session_id
-                continues = (child_lineage or {}).get("_lineage_root_id") == root_id
+                root_id = (fields or {}).get("_lineage_root_id") or session_id
+                continues = (child_fields or {}).get("_lineage_root_id") == root_id
                 known[session_id] = child_id if continues else known.get(session_id, session_id)
     return known
 
@@ -304,10 +304,10 @@ _IS_CHILD = sa.and_(
     _CHILD.c.parent_session_id == AGENT_SESSIONS.c.session_id,
     _CHILD.c.message_count > 0,
 )
-_PARENT_COLUMNS = (AGENT_SESSIONS.c[name] for name in ("session_id", "source", "lineage"))
-_WITH_CHILDREN = sa.select(*_PARENT_COLUMNS, _CHILD.c.session_id, _CHILD.c.lineage).outerjoin_from(
-    AGENT_SESSIONS, _CHILD, _IS_CHILD
-)
+_WITH_CHILDREN: sa.Select[Any] = sa.select(
+    *(AGENT_SESSIONS.c[name] for name in ("session_id", "source", "lineage")),
+    *(_CHILD.c[name] for name in ("session_id", "lineage")),
+).outerjoin_from(AGENT_SESSIONS, _CHILD, _IS_CHILD)
 
 
 def chain_of(connection: Connection, profile: str, session_id: str) -> Sequence[Segment]:
