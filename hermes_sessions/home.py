@@ -144,7 +144,7 @@ class OpenHome:
             read_message, messages.mask if redact else str, self.view(request.filters)
         )
         with self.freshness.current() as index:
-            unreadable = index.gaps(agents=False)
+            unreadable = index.gaps()
         hits = self.searcher.search(request, options, offset, limit)
         return Hits(hits, hits.missing, (*unreadable, *hits.warnings))
 

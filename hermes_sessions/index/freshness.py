@@ -55,12 +55,11 @@ class CurrentIndex:
 
     def warnings(self, *, agents: bool) -> tuple[str, ...]:
         """Return what a list of the web UI's sessions, and of the `agents`' conversations, should say."""
-        return (*self.gaps(agents=agents), *self.notices())
+        return (*self.gaps(), *self.notices(), *(self.agent_warnings if agents else ()))
 
-    def gaps(self, *, agents: bool) -> tuple[str, ...]:
-        """Return what such a list cannot show."""
-        unreadable = rows.unreadable_warnings(self.connection)
-        return (*self.stale, *unreadable, *(self.agent_warnings if agents else ()))
+    def gaps(self) -> tuple[str, ...]:
+        """Return what a list of the web UI's sessions cannot show."""
+        return (*self.stale, *rows.unreadable_warnings(self.connection))
 
 
 class Freshness(Generic[Versions]):
