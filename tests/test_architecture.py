@@ -1,6 +1,7 @@
 """Holds the layout: which package may import which, through which names, read from the source with `ast`."""
 
 import ast
+import configparser
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -496,3 +497,15 @@ def test_the_checker_allows(module: str, source: str) -> None:
 def test_the_checker_reports_a_circle() -> None:
     assert circles({"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}) == ["a -> b -> c -> a"]
     assert circles({"a": ["b", "c"], "b": ["c"], "c": []}) == []
+
+
+def test_every_package_is_installed() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    listed = set(settings["options"]["packages"].split())
+    found = {path.parent.relative_to(ROOT) for path in (ROOT / LIBRARY).rglob("__init__.py")}
+    of_front_end = {path.parent.relative_to(ROOT) for path in (ROOT / "webapp").rglob("__init__.py")}
+    migrations = {Path("migrations"), Path("migrations/versions")}
+    assert listed == {".".join(each.parts) for each in found} | {
+        ".".join((LIBRARY, *each.parts)) for each in of_front_end | migrations
+    }
