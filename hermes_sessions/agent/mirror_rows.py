@@ -102,12 +102,19 @@ def outline(connection: Connection, profile: str) -> dict[str, tuple[str | None,
     return {session_id: (title, parent) for session_id, title, parent in outlines}
 
 
-def openings(connection: Connection, profile: str) -> dict[str, tuple[str | None, int | None]]:
-    """Return the `opening` and the id of the last message of each session without a title, by session id."""
+def openings(
+    connection: Connection, profile: str, ids: Iterable[str]
+) -> dict[str, tuple[str | None, int | None]]:
+    """Return the `opening` and the id of the last message of these sessions, by session id."""
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "opening", "last"))
-    query = sa.select(*columns).where(_is_of(profile), AGENT_SESSIONS.c.title.is_(None))
-    untitled = database.driver_tuples(connection.execute(query))
-    return {session_id: (opening, last) for session_id, opening, last in untitled}
+    query = sa.select(*columns).where(_is_of(profile))
+    return {
+        session_id: (opening, last)
+        for some in database.chunks(ids)
+        for session_id, opening, last in database.driver_tuples(
+            connection.execute(query.where(AGENT_SESSIONS.c.session_id.in_(some)))
+        )
+    }
 
 
 def volatile_ids(connection: Connection, profile: str) -> set[str]:

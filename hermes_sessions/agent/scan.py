@@ -119,9 +119,9 @@ def _with_openings(
     scanner: _Scanner, sessions: Collection[AgentSession], *, restart: bool
 ) -> dict[str, AgentSession]:
     """Return sessions by id, those without a title with an `opening`, which is mirrored or read."""
-    with scanner.open_index() as connection:
-        known = {} if restart else mirror_rows.openings(connection, scanner.before.profile)
     untitled = {each.segment.id: each for each in sessions if each.stats.messages and not each.segment.title}
+    with scanner.open_index() as connection:
+        known = {} if restart else mirror_rows.openings(connection, scanner.before.profile, untitled)
     mirrored = {
         session_id: known[session_id][0]
         for session_id, each in untitled.items()
