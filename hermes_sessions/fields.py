@@ -44,6 +44,16 @@ def is_number(value: object) -> bool:
     return abs(value) <= LARGEST_INTEGER and math.isfinite(value)
 
 
+def text_of(value: object) -> str | None:
+    """Return a value of another program if it is a text that is not empty, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def count_of(value: object) -> int:
+    """Return a value of another program if it is a whole number from 0 on, else 0."""
+    return value if isinstance(value, int) and value >= 0 else 0
+
+
 def is_time(value: object) -> bool:
     """Whether a value can be a time in seconds since the epoch."""
     return is_number(value) and value >= 0  # type: ignore[operator]  # is_number has checked it

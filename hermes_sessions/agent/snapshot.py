@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..fields import clean_text
+from ..fields import clean_text, count_of, text_of
 from ..index import database
 from ..json_text import Malformed, decode
 from ..messages import title_from
@@ -243,7 +243,7 @@ class Snapshot:
         )
         title_of, parent_of = dict(titles), dict(parents)
         return {
-            session_id: (_text(title_of.get(rowid)), _text(parent_of.get(rowid)))
+            session_id: (text_of(title_of.get(rowid)), text_of(parent_of.get(rowid)))
             for rowid, session_id in ids
             if isinstance(session_id, str)
         }
@@ -403,39 +403,31 @@ def _session(values: Sequence[Any], stats: MessageStats) -> AgentSession:
     archived, workspace, input_tokens, output_tokens, estimated_cost = rest
     segment = Segment(
         id=session_id,
-        source=_text(source),
-        title=_text(title),
-        model=_text(model),
-        parent_session_id=_text(parent),
+        source=text_of(source),
+        title=text_of(title),
+        model=text_of(model),
+        parent_session_id=text_of(parent),
         started_at=_number(started_at),
         ended_at=_number(ended_at),
-        end_reason=_text(end_reason),
-        counted=_count(counted),
+        end_reason=text_of(end_reason),
+        counted=count_of(counted),
         message_count=stats.messages,
         last_activity=stats.last_activity,
     )
     return AgentSession(
         segment,
-        archived=bool(_count(archived)),
-        workspace=_text(workspace),
-        input_tokens=_count(input_tokens),
-        output_tokens=_count(output_tokens),
+        archived=bool(count_of(archived)),
+        workspace=text_of(workspace),
+        input_tokens=count_of(input_tokens),
+        output_tokens=count_of(output_tokens),
         estimated_cost=_number(estimated_cost),
         first_message=stats.first_id,
         last_message=stats.last_id,
     )
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and abs(value) < 1e18 else None
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
 
 
 def _message(values: Sequence[Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import json_text
 from ..errors import InvalidValue
-from ..fields import FIELDS, TIMES, check_document, is_number, read_time
+from ..fields import FIELDS, TIMES, check_document, count_of, is_number, read_time, text_of
 from ..messages import title_from
 from ..sources import source_class, source_label
 from ..times import last_message_at
@@ -104,22 +104,22 @@ def _of_agent(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metadata(row: Mapping[str, Any], messages: list[dict[str, Any]]) -> dict[str, Any]:
-    source = _text(row.get("source")) or "cli"
+    source = text_of(row.get("source")) or "cli"
     started_at = read_time(row.get("started_at"))
     ended_at = last_message_at(reversed(messages)) or read_time(row.get("last_active")) or started_at
     cost = row.get("estimated_cost_usd")
     return {
         "session_id": row["id"],
-        "title": _text(row.get("title")) or title_from(messages),
-        "workspace": _text(row.get("cwd")),
-        "model": _text(row.get("model")),
+        "title": text_of(row.get("title")) or title_from(messages),
+        "workspace": text_of(row.get("cwd")),
+        "model": text_of(row.get("model")),
         "created_at": started_at,
         "updated_at": ended_at,
         "archived": row.get("archived") in (1, True),
-        "input_tokens": _count(row.get("input_tokens")),
-        "output_tokens": _count(row.get("output_tokens")),
+        "input_tokens": count_of(row.get("input_tokens")),
+        "output_tokens": count_of(row.get("output_tokens")),
         "estimated_cost": cost if is_number(cost) else None,
-        "parent_session_id": _text(row.get("parent_session_id")),
+        "parent_session_id": text_of(row.get("parent_session_id")),
         "is_cli_session": True,
         "source_tag": source,
         "session_source": source_class(source),
@@ -134,11 +134,3 @@ def _message(row: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in row.items()
         if name in BASIC_KEYS or (value is not None and name not in OF_A_ROW)
     }
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
