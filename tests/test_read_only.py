@@ -192,7 +192,7 @@ for call in (lambda: SessionRepository.open(hermes_home=closed / "home", create=
 
 @pytest.mark.fault
 def test_a_cache_or_a_home_in_a_folder_that_is_closed_to_this_user(tmp_path: Path) -> None:
-    """As `sudo` leaves a cache behind: the index is in memory. A home there is an error of ours."""
+    """`sudo` can leave such a cache: the index is in memory. A home in such a folder cannot be opened."""
     if os.geteuid() != 0:
         pytest.skip("becoming another user takes root")
     with tempfile.TemporaryDirectory() as name:

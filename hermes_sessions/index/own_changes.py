@@ -206,5 +206,5 @@ def warnings(connection: Connection) -> tuple[str, ...]:
         told.append(
             f"{len(found) - MOST_WARNINGS} more changes were overwritten: see `hermes-sessions check`."
         )
-    told[-1] += " To put it back, open the session, or use `put-back`."
+    told[-1] += f" To put it back, open the conversation, or run `{PUT_BACK}`."
     return tuple(told)

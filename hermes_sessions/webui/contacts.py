@@ -15,7 +15,7 @@ LEFT = frozenset(
 
 
 class Contact(NamedTuple):
-    """The contact of one conversation, as far as it is known; `current` if the gateway names it as such."""
+    """What is known of a conversation's contact; `current` is whether the gateway's own file names it."""
 
     session_key: str = ""
     chat_type: str = ""

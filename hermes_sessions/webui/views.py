@@ -144,7 +144,7 @@ class WebUI:
     def import_agent_session(self, session_id: str, profile: str) -> tuple[Session, bool]:
         """Import a conversation of the agent of this profile; return it, and whether it is new here.
 
-        One that is in the trash is restored, and one that the agent no longer has is returned as it is here.
+        One in the trash is restored. One that the agent no longer has is returned unchanged.
         Raises as `SessionRepository.import_agent_session`, and `NotFound` for another profile's.
         """
         try:
