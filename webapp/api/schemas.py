@@ -2,6 +2,8 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+from hermes_sessions.webui_values import LineageRole
+
 
 class Error(TypedDict):
     """Why a request failed, in words for people."""
@@ -170,7 +172,7 @@ class LineageSegment(TypedDict):
     """One of the agent's sessions in the lineage of a session."""
 
     session_id: str
-    role: Literal["tip", "hidden_segment", "child_session"]
+    role: LineageRole
     title: str | None
     source: str | None
     started_at: float | None
