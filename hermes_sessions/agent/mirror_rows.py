@@ -102,16 +102,26 @@ def outline(connection: Connection, profile: str) -> dict[str, tuple[str | None,
     return {session_id: (title, parent) for session_id, title, parent in outlines}
 
 
-def openings(
-    connection: Connection, profile: str, ids: Iterable[str]
-) -> dict[str, tuple[str | None, int | None]]:
-    """Return the `opening` and the id of the last message of these sessions, by session id."""
-    columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "opening", "last"))
+class MirroredOpening(NamedTuple):
+    """The opening that is mirrored of a session, and the messages it was read from.
+
+    `was_read` is whether it was looked for: of a session with a title it is not.
+    """
+
+    opening: str | None
+    was_read: bool
+    first_message: int | None
+    last_message: int | None
+
+
+def openings(connection: Connection, profile: str, ids: Iterable[str]) -> dict[str, MirroredOpening]:
+    """Return the mirrored openings of these sessions, by session id."""
+    columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "opening", "title", "first", "last"))
     query = sa.select(*columns).where(_is_of(profile))
     return {
-        session_id: (opening, last)
+        session_id: MirroredOpening(opening, not title, first, last)
         for some in database.chunks(ids)
-        for session_id, opening, last in database.driver_tuples(
+        for session_id, opening, title, first, last in database.driver_tuples(
             connection.execute(query.where(AGENT_SESSIONS.c.session_id.in_(some)))
         )
     }

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from ..fields import clean_text, is_id
 from ..index import database
 from . import mirror_rows
-from .mirror_rows import MirrorState
+from .mirror_rows import MirroredOpening, MirrorState
 from .snapshot import NO_MESSAGES, AgentSession, MessageStats, Snapshot
 from .state import Agent, database_inode
 
@@ -123,12 +123,23 @@ def _with_openings(
     with scanner.open_index() as connection:
         known = {} if restart else mirror_rows.openings(connection, scanner.before.profile, untitled)
     mirrored = {
-        session_id: known[session_id][0]
+        session_id: known[session_id].opening
         for session_id, each in untitled.items()
-        if session_id in known and (known[session_id][0] or known[session_id][1] == each.last_message)
+        if session_id in known and _still_opens(known[session_id], each)
     }
     openings = scanner.snapshot.openings(untitled.keys() - mirrored.keys()) | mirrored
     return {each.segment.id: each._replace(opening=openings.get(each.segment.id)) for each in sessions}
+
+
+def _still_opens(mirrored: MirroredOpening, session: AgentSession) -> bool:
+    """Whether a session without a title opens as it did: its first message is the same, and gave the opening.
+
+    If it gave none, a later message may.
+    """
+    unchanged = mirrored.first_message == session.first_message
+    if mirrored.opening is None:
+        unchanged = unchanged and mirrored.was_read and mirrored.last_message == session.last_message
+    return unchanged
 
 
 _Outline = Mapping[str, tuple[str | None, str | None]]

@@ -468,6 +468,21 @@ def test_a_title_follows_the_first_message_and_gives_way_to_the_agent_s_own(
     assert not sessions.check(deep=True)
 
 
+def test_a_conversation_whose_title_is_taken_away_has_that_of_its_first_message(
+    path: Path, sessions: SessionRepository
+) -> None:
+    with writing(path) as db:
+        add_session(db, "new", "water the plants", begun=START + 7000, title="Plants")
+    assert sessions.summary("new").title == "Plants"
+    with writing(path) as db:
+        db.execute("UPDATE sessions SET title = NULL WHERE id = 'new'")
+    assert sessions.summary("new").title == "water the plants"
+    with writing(path) as db:
+        add_message(db, "new", "and the trees", "user", START + 7001)
+        db.execute("DELETE FROM messages WHERE content = 'water the plants'")
+    assert sessions.summary("new").title == "and the trees"
+
+
 def test_a_chain_without_a_title_has_that_of_its_first_segment(
     path: Path, sessions: SessionRepository
 ) -> None:
