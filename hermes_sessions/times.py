@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from .errors import InvalidValue
 from .fields import is_unreadable_time, read_time
@@ -18,6 +20,9 @@ _UNITS = (
     (3_600, "hour"),
     (60, "minute"),
 )
+_DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?", re.ASCII)
+_BEFORE_NOW = re.compile(r"(\d{1,5})([dwmy])", re.ASCII)
+_DAY_WORDS = {"today": 0, "yesterday": 1}
 SENT_AT_KEYS = ("_ts", "timestamp")  # of a message; the first that says wins
 
 
@@ -82,3 +87,57 @@ def parse_time(text: str) -> float:
         return float(int(text)) if text.isdecimal() else datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         raise InvalidValue(f"{text!r} is not a date; write it as 2026-01-31 or 2026-01-31T09:30") from None
+
+
+class Period(NamedTuple):
+    """A day, a month or a year: from `start` on and before `end`, in seconds since the epoch."""
+
+    start: float
+    end: float
+
+
+def read_period(text: str, now: float) -> Period | None:
+    """Return the period that a date names in local time; None if the text is no such date.
+
+    A date is `2026-09-01`, `2026-09`, `2026`, `today`, `yesterday`, or the day that lies a number of days,
+    weeks, months or years before `now`: `7d`, `2w`, `3m`, `1y`. A period that began before 1970 starts at 0.
+    """
+    try:
+        first, after = _days_of(text.lower(), date(*time.localtime(now)[:3]))
+        return Period(_midnight(first), _midnight(after))
+    except (ValueError, OverflowError, OSError):  # no date, or none that the system's calendar has
+        return None
+
+
+def _midnight(day: date) -> float:
+    return max(0.0, time.mktime((*day.timetuple()[:8], -1)))
+
+
+def _days_of(text: str, today: date) -> tuple[date, date]:
+    if written := _DATE.fullmatch(text):
+        year, month, day = (int(part) if part else None for part in written.groups())
+        first = date(year or 0, month or 1, day or 1)
+        if day is None:
+            return first, _months_later(first, 12 if month is None else 1)
+    else:
+        first = _day_before(text, today)
+    return first, first + timedelta(days=1)
+
+
+def _day_before(text: str, today: date) -> date:
+    if text in _DAY_WORDS:
+        return today - timedelta(days=_DAY_WORDS[text])
+    relative = _BEFORE_NOW.fullmatch(text)
+    if not relative:
+        raise ValueError(text)
+    count, unit = int(relative[1]), relative[2]
+    if unit in "dw":
+        return today - timedelta(days=count * (7 if unit == "w" else 1))
+    return _months_later(today, -count * (12 if unit == "y" else 1))
+
+
+def _months_later(day: date, months: int) -> date:
+    """Return the same day of another month, or that month's last day if it is shorter."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
