@@ -47,7 +47,7 @@ READS = (
 # Those that write nothing to the home (`repair` unless it applies): any other is refused if it is read-only.
 HARMLESS = {*READS, "agent_share", "held_by_agent"} - {"write_web_ui_index"}
 # Those of the others that need no room on the disk.
-FREEING = "delete delete_everywhere restore purge erase"
+FREEING = "delete delete_everywhere delete_empty restore purge erase"
 
 
 def existing(config: Config) -> Config:
@@ -139,6 +139,8 @@ class OpenHome:
 
     def search(self, request: search.SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
         """Return the hits of a search, with the files that it cannot show among the warnings."""
+        if request.is_empty:
+            return Hits()
         read_message = partial(changes.read_message, self.store)
         options = search.HitOptions(
             read_message, messages.mask if redact else str, self.view(request.filters)

@@ -26,10 +26,10 @@ from .results import FilterFields, Filters, combined_filters
 from .sidecars import folder, trash
 from .webui import WebUI
 
+__all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
+
 if TYPE_CHECKING:
     from .care import Checks  # at run time only where it is used: most programs never do
-
-__all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 
 T = TypeVar("T")
 
@@ -118,9 +118,8 @@ class SessionRepository:
 
         `filters` are given as a `Filters`, as keywords of the same names, or as both: a keyword replaces the
         field of `filters`. `limit` is the most to return (None: all); `cursor` is the `next_cursor` of the
-        page before. If `unless(version)` is true for the version of the index, nothing more is read, and the
-        page is empty and `unchanged`. An agent that cannot be read is among the page's warnings. Raises
-        `InvalidValue`, `StorageError`.
+        page before. If `unless(version)` is true for the index's version, the page is empty and `unchanged`.
+        An agent that cannot be read is among the page's warnings. Raises `InvalidValue`, `StorageError`.
         """
         request = self._home.list_request(combined_filters(filters, keywords), limit, cursor)
         with self._home.freshness.current() as index:
@@ -209,8 +208,6 @@ class SessionRepository:
         request = search.search_request(text, scope, chosen, search.message_filter(role, since, until, depth))
         fields.check_whole("limit", limit, 1, LARGEST_PAGE)
         fields.check_whole("offset", offset)
-        if request.is_empty:
-            return results.Hits()
         return self._home.search(request, redact, offset, limit)
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
@@ -321,9 +318,8 @@ class SessionRepository:
     def save(self, session: Session, *, touch: bool = True) -> Session:
         """Store a whole session over the version that was read, and return it with its new version.
 
-        `touch` sets `updated_at`. Keys of the file that `session.extra` lacks are kept. Raises `Conflict` if
-        the file was changed or deleted since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`,
-        `StorageError`.
+        `touch` sets `updated_at`. Keys that `session.extra` lacks are kept. Raises `Conflict` if the file was
+        changed or deleted since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`, `StorageError`.
         """
         check_session(session)
         if session.signature is None and session.is_cli_session:
@@ -405,6 +401,13 @@ class SessionRepository:
         """
         changes.delete_everywhere(self._home.store, self._home.agents, session_id)
 
+    def delete_empty(self, *, arranged: bool = False) -> int:
+        """Move sessions in which nothing was written to the trash, but drafts, and return how many.
+
+        Those that somebody titled, pinned, archived or filed stay, unless `arranged`. Raises `StorageError`.
+        """
+        return changes.delete_empty_sessions(self._home.store, self.list(hidden=True), arranged=arranged)
+
     def agent_share(self, session_id: str) -> results.AgentShare:
         """Return what `delete_everywhere` would delete from the agent; raise `InvalidId`, `StorageError`."""
         return changes.agent_share(self._home.store, self._home.agents, session_id)
@@ -433,10 +436,7 @@ class SessionRepository:
         return list(map(trash.describe, changes.expired(self._home.store, trash_limit(older_than))))
 
     def erase(self, session_id: str) -> int:
-        """Delete permanently whatever the trash has of a session, and return how many files.
-
-        Raises `NotFound` if it has nothing, `InvalidId`, `StorageError`.
-        """
+        """Delete permanently what the trash has of a session; return how many files; raise `NotFound`."""
         return changes.erase(self._home.store, session_id)
 
     # ---- care -------------------------------------------------------------------------------------------

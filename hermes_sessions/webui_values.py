@@ -146,7 +146,8 @@ class _Named(NamedTuple):
     recommendation: str
 
 
-# A backup with more messages than the session is what undo leaves: it is nothing to repair without asking.
+# A backup with more messages than the session may be what somebody removed: it is nothing to repair without
+# asking. If it is known to be that, it is a note.
 _RECOVERY: Mapping[FindingKind, _Named] = {
     FindingKind.LONGER_BACKUP: _Named("shrunken_live", "unsafe_to_repair", "manual_review"),
     FindingKind.BACKUP_WITHOUT_SESSION: _Named(
@@ -162,10 +163,13 @@ _RECOVERY: Mapping[FindingKind, _Named] = {
 
 
 def recovery_audit(findings: Iterable[Finding], sessions: int) -> RecoveryAudit:
-    """Return the findings about single sessions as the web UI reports them, of so many `sessions`."""
+    """Return the problems of single sessions as the web UI reports them, of so many `sessions`.
+
+    Notes are left out: they are no problems, such as the backup of a session that was shortened on purpose.
+    """
     items = (
         RecoveryItem(finding.session_id, *_RECOVERY[finding.kind])
         for finding in findings
-        if finding.kind in _RECOVERY and finding.session_id is not None
+        if finding.kind in _RECOVERY and finding.session_id is not None and not finding.note
     )
     return RecoveryAudit(sessions, tuple(items))

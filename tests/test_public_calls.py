@@ -72,6 +72,7 @@ CALLS: dict[str, Call] = {
     "recover": lambda sessions, one: sessions.recover(interrupted(sessions, one)),
     "delete": lambda sessions, one: sessions.delete(one),
     "delete_everywhere": lambda sessions, _: sessions.delete_everywhere("lone"),
+    "delete_empty": lambda sessions, _: sessions.delete_empty(arranged=True),
     "agent_share": lambda sessions, _: sessions.agent_share("c"),
     "held_by_agent": lambda sessions, _: sessions.held_by_agent(sessions.list(agent=True)),
     "restore": lambda sessions, one: sessions.restore(deleted(sessions, one)),

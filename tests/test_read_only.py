@@ -26,7 +26,7 @@ from .test_public_calls import CALLS, Call, public_calls
 CHANGES = set(
     """
     new import_document import_export fork duplicate import_agent_session save update append truncate clear
-    undo retry recover delete delete_everywhere restore purge erase repair write_web_ui_index
+    undo retry recover delete delete_everywhere delete_empty restore purge erase repair write_web_ui_index
     projects.create projects.rename projects.delete projects.ensure_cron agent.delete webui.update
     webui.import_agent_session webui.compose lost.put_back lost.keep_theirs
     """.split()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Literal
 
-from hermes_sessions.errors import InvalidValue, NotFound
+from hermes_sessions.errors import InvalidValue
 from hermes_sessions.model import Summary
 from hermes_sessions.results import Project
 from hermes_sessions.settings import check_workspace
@@ -94,21 +94,3 @@ def batch_action(action: BatchAction, project_id: str | None) -> Callable[[str],
         sessions().projects.check(project_id)
         return lambda session_id: move(session_id, project_id)
     return _BATCH_ACTIONS[action]
-
-
-def delete_empty(*, untitled_only: bool) -> int:
-    """Move sessions without messages to the trash, except drafts, and return how many."""
-    empty = [each for each in sessions().list(hidden=True).items if each.empty]
-    deleted = [_delete_if_empty(each.session_id) for each in empty if not untitled_only or not each.arranged]
-    return sum(deleted)
-
-
-def _delete_if_empty(session_id: str) -> bool:
-    try:
-        session = sessions().get(session_id)  # the file: the index may be older
-        if session.draft or not session.summary().empty:
-            return False
-        sessions().delete(session_id)
-    except NotFound:
-        return False
-    return True

@@ -10,7 +10,7 @@ from ..errors import AgentUnavailable, NotFound, StorageError, Unreadable
 from ..files import Aside
 from ..index import database, own_changes, rows, sync, upgrades
 from ..results import Finding, FindingKind, TrashReason
-from ..sidecars import Backup, backups, folder, load, reading, trash
+from ..sidecars import Backup, Loaded, backups, folder, load, outline_of, reading, trash
 from . import databases
 from .contents import REPAIR, Contents
 
@@ -130,7 +130,8 @@ class Checks:
     def _backup_findings(self, backup: Backup, contents: Contents) -> Iterator[Finding]:
         session_id, restore = backup.session_id, f"hermes-sessions restore {backup.session_id}"
         try:
-            kept = reading.message_count(load(backup.path, session_id))
+            longer = load(backup.path, session_id)
+            kept = reading.message_count(longer)
             present = contents.message_count(session_id)
         except NotFound:
             if trash.newest(session_id, self.store.trash_dir) is None:
@@ -144,7 +145,19 @@ class Checks:
             if kept > present:
                 meaning = f"its backup has {kept} messages, the session {present}"
                 remedy = f"if you did not do this on purpose: {restore}"
-                yield Finding(FindingKind.LONGER_BACKUP, session_id, meaning, remedy, note=True)
+                note = self._is_on_purpose(backup, longer)
+                yield Finding(FindingKind.LONGER_BACKUP, session_id, meaning, remedy, note=note)
+
+    def _is_on_purpose(self, backup: Backup, longer: Loaded) -> bool:
+        """Whether a session is shorter than a backup because somebody wanted that.
+
+        This program keeps no other backups. Of those of the web UI, the marks in both files tell.
+        """
+        if backup.path.parent == self.store.backups_dir:
+            return True
+        live = load(self.store.path_of(backup.session_id))
+        marks = (reading.value_of(outline_of(each), backups.GENERATION) for each in (live, longer))
+        return backups.is_superseded(*marks)
 
     # ---- what needs no file of a session ----------------------------------------------------------------
 

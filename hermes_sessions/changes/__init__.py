@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .lost import LostUpdates
     from .pages import read_message, read_page
     from .projects import Projects
-    from .restore import restore_session
+    from .restore import delete_empty_sessions, restore_session
     from .save import recover_session, save_session
     from .store import Store, checked_metadata
 
@@ -34,6 +34,7 @@ __all__ = [
     "append_messages",
     "checked_metadata",
     "clear_session",
+    "delete_empty_sessions",
     "delete_everywhere",
     "delete_here",
     "duplicate_session",
@@ -71,7 +72,7 @@ _NAMES = {
     "pages": "read_message read_page",
     "projects": "Projects",
     "expiry": "erase expired purge",
-    "restore": "restore_session",
+    "restore": "delete_empty_sessions restore_session",
     "save": "recover_session save_session",
     "store": "Store checked_metadata",
 }

@@ -15,13 +15,13 @@ from ..messages import cards_by_message, message_text
 from ..model import Metadata, Summary
 from ..results import Removed
 from ..settings import remember_workspace
-from ..sidecars import Outline, editing, reading
+from ..sidecars import Outline, backups, editing, reading
 from ..times import last_message_at
 from .create import store_new
 from .store import Store, session_without_messages
 
 BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
-SHORTENED = ("intentional_shrink_generation", "truncation_watermark", "truncation_boundary")
+SHORTENED = (backups.GENERATION, "truncation_watermark", "truncation_boundary")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id", COMPOSED})
 

@@ -87,12 +87,12 @@ def duplicate_session(store: Store, origin: Summary) -> Session:
 def store_new(store: Store, session: Session) -> Session:
     """Store a session that has no file: as a draft if it is empty and nobody arranged it, else as a file."""
     editing.encoded({**session.metadata(), **session.extra})  # what could not be written later is refused now
-    if session.messages or session.tool_calls or session.waiting or session.arranged or _is_composed(session):
+    if session.messages or session.tool_calls or session.waiting or session.arranged or is_composed(session):
         return write_new(store, session)
     return store.put_draft(session)
 
 
-def _is_composed(session: Session) -> bool:
+def is_composed(session: Session) -> bool:
     """Whether the web UI's composer holds something for this session that was not sent yet."""
     composed = session.extra.get(COMPOSED)
     return isinstance(composed, dict) and any(composed.values())

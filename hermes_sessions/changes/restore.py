@@ -1,6 +1,6 @@
 """Sessions moved to the trash and brought back, from there or from the longer version before a shortening."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..errors import Conflict, NotFound, Unreadable, storing
 from ..index import Indexed
@@ -19,6 +19,7 @@ from ..sidecars import (
     signature,
     trash,
 )
+from .create import is_composed
 from .store import Store, after_the_file
 
 
@@ -28,17 +29,48 @@ def delete_session(store: Store, session_id: str) -> None:
     Nothing of it stays beside the other sessions: the web UI would restore it from its own backup.
     """
     with store.lock(session_id):
-        store.check_index()
-        row, path = store.row(session_id), store.path_of(session_id)
-        backups.put_aside(path, store.backups_dir)
-        try:
-            written = trash.put(path, store.trash_dir, _reason(row))
-        except NotFound:
-            if row is None or not row.draft:
-                raise
-            store.forget(session_id)
-        else:
-            store.forget(session_id, written.moved)
+        _delete(store, session_id)
+
+
+def _delete(store: Store, session_id: str) -> None:
+    """Do what `delete_session` does; the caller holds the session's lock."""
+    store.check_index()
+    row, path = store.row(session_id), store.path_of(session_id)
+    backups.put_aside(path, store.backups_dir)
+    try:
+        written = trash.put(path, store.trash_dir, _reason(row))
+    except NotFound:
+        if row is None or not row.draft:
+            raise
+        store.forget(session_id)
+    else:
+        store.forget(session_id, written.moved)
+
+
+def delete_empty_sessions(store: Store, summaries: Iterable[Summary], *, arranged: bool) -> int:
+    """Move those sessions to the trash in which nothing was written, and return how many.
+
+    They have no messages, and none waits for an answer or lies unsent in the composer. Drafts stay, and so do
+    sessions that somebody titled, pinned, archived or filed, unless `arranged`.
+    """
+    empty = (each.session_id for each in summaries if _may_be_cleaned(each, arranged))
+    return sum(_delete_if_still_empty(store, session_id, arranged) for session_id in empty)
+
+
+def _may_be_cleaned(summary: Summary, arranged: bool) -> bool:
+    return summary.empty and (arranged or not summary.arranged)
+
+
+def _delete_if_still_empty(store: Store, session_id: str, arranged: bool) -> bool:
+    try:
+        with store.lock(session_id):
+            session = store.session(session_id)  # the file: the index may be older
+            if session.draft or is_composed(session) or not _may_be_cleaned(session.summary(), arranged):
+                return False
+            _delete(store, session_id)
+    except NotFound:
+        return False
+    return True
 
 
 def _reason(row: Indexed | None) -> TrashReason:

@@ -6,6 +6,7 @@ When it starts, it puts such a file in the place of a session that has fewer mes
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ from ..results import TrashReason
 from . import trash
 from .folder import WEB_UI_BACKUP, web_ui_backups
 from .trash import TrashEntry
+
+GENERATION = "intentional_shrink_generation"  # a key of a file: which of its shortenings was the last
 
 
 class Backup(NamedTuple):
@@ -116,6 +119,22 @@ def _web_uis(paths: Iterable[Path]) -> Iterator[Backup]:
 
 def _latest_first(backups: list[Backup]) -> list[Backup]:
     return sorted(backups, key=lambda backup: (-backup.kept_at, backup.path.name))
+
+
+_GENERATION = re.compile("[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")  # `uuid4().hex`
+
+
+def is_superseded(live: object, kept: object) -> bool:
+    """Whether a session was shortened on purpose since a longer version of it was kept.
+
+    Both are what the files have as `GENERATION`. The web UI of August restores a longer
+    version unless this holds.
+    """
+    return _is_generation(live) and (kept is None or (_is_generation(kept) and kept != live))
+
+
+def _is_generation(mark: object) -> bool:
+    return isinstance(mark, str) and _GENERATION.fullmatch(mark) is not None
 
 
 def expired(sessions_dir: Path, folder: Path, time_ns: int) -> list[TrashEntry]:

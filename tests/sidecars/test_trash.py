@@ -12,6 +12,7 @@ import pytest
 
 from hermes_sessions import Conflict, InvalidValue, NotFound, SessionRepository
 from hermes_sessions.config import resolve
+from hermes_sessions.sidecars import backups
 
 from ..support.make import folder_of, message, snapshot, started, turns, write, write_document
 
@@ -428,3 +429,25 @@ def test_why_says_where_a_session_is_and_what_hides_it(may: Path) -> None:
         shorter = replace(sessions.get("0b459ca1c79c"), messages=turns(1))
         sessions.save(shorter)
         assert "backup:" in said("0b459ca1c79c")
+
+
+ONE, OTHER = "0123456789ab4def8123456789abcdef", "f" * 12 + "4abc9" + "0" * 15
+
+
+@pytest.mark.parametrize(
+    ("live", "kept", "expected"),
+    [
+        (ONE, None, True),
+        (ONE, OTHER, True),
+        (ONE, ONE, False),  # it lost messages after it was shortened
+        (None, None, False),
+        (None, ONE, False),
+        ("x" * 32, None, False),
+        (ONE, "x", False),
+        (7, None, False),
+    ],
+)
+def test_a_longer_version_is_superseded_by_a_later_shortening(
+    live: object, kept: object, expected: bool
+) -> None:
+    assert backups.is_superseded(live, kept) is expected

@@ -220,6 +220,18 @@ def test_an_import_without_a_workspace_gets_the_one_used_last(
     assert kept["workspace"] == "/of/another/computer"
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_no_workspace_and_no_model_leave_what_a_session_has(
+    opened: SessionRepository, client: FlaskClient, tmp_path: Path, nothing: str | None
+) -> None:
+    session_id = started(opened, model="one", model_provider="some", workspace=str(tmp_path))
+    answer = post(client, "update", session_id=session_id, workspace=nothing, model=nothing)["session"]
+    kept = ("workspace", "model", "model_provider")
+    assert [answer[name] for name in kept] == [str(tmp_path), "one", "some"]
+    answer = post(client, "update", session_id=session_id, model="two", model_provider=nothing)["session"]
+    assert [answer[name] or None for name in kept] == [str(tmp_path), "two", None]
+
+
 def test_a_workspace_that_was_inherited_and_is_gone_is_replaced(
     opened: SessionRepository, client: FlaskClient, tmp_path: Path
 ) -> None:
@@ -280,6 +292,16 @@ def test_an_empty_session_that_is_pinned_or_filed_is_not_cleaned_up(
     write_document(opened, "empty", title="Untitled", messages=[])
     assert reply(client.post("/api/sessions/cleanup")) == {"ok": True, "cleaned": 1}
     assert snapshot(opened).keys() == {"pinned.json"}
+
+
+def test_a_session_with_an_unsent_text_is_not_cleaned_up(
+    opened: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = post(client, "new")["session"]["session_id"]
+    post(client, "draft", session_id=session_id, text="half a")
+    assert reply(client.post("/api/sessions/cleanup_zero_message"))["cleaned"] == 0
+    post(client, "draft", session_id=session_id, text="")
+    assert reply(client.post("/api/sessions/cleanup_zero_message"))["cleaned"] == 1
 
 
 # ---- the composer ---------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 """The trash, interrupted turns and findings over HTTP and on the pages."""
 
 import re
+import uuid
 from pathlib import Path
 
 from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 
-from ..support.make import started
+from ..support.make import started, turns
 from ..support.web import KEY, check_inert, error, reply
+from ..support.web_ui import OpenSession
 
 
 def test_the_trash_is_listed_masked_and_restored(sessions: SessionRepository, client: FlaskClient) -> None:
@@ -59,7 +61,8 @@ def test_the_recovery_audit_counts_what_can_be_repaired(
     assert audit == {"status": "ok", "summary": nothing, "items": []}
     sessions.truncate(shortened, 2)
     audit = reply(client.get("/api/session/recovery/audit"))
-    assert audit["summary"]["repairable"] == 0, "nobody may undo a change that was made on purpose"
+    assert audit == {"status": "ok", "summary": nothing, "items": []}, "it was shortened on purpose"
+    assert reply(client.post("/api/session/recovery/repair-safe", json={}))["clean"] is True
     (sessions.config.sessions_dir / f"{kept}.json").write_text("{")
     sessions.sync()
     audit = reply(client.get("/api/session/recovery/audit"))
@@ -68,6 +71,20 @@ def test_the_recovery_audit_counts_what_can_be_repaired(
     assert item.keys() == {
         *("session_id", "kind", "category", "recommendation", "live_messages", "bak_messages"),
     }
+
+
+def test_the_recovery_audit_names_what_the_web_ui_lost_and_not_what_it_shortened(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    lost, undone = started(sessions, 4), started(sessions, 4)
+    paths = {name: sessions.config.sessions_dir / f"{name}.json" for name in (lost, undone)}
+    OpenSession(paths[lost]).save(messages=turns(2))
+    OpenSession(paths[undone]).save(messages=turns(2), intentional_shrink_generation=uuid.uuid4().hex)
+    sessions.sync()
+    audit = reply(client.get("/api/session/recovery/audit"))
+    assert [(each["session_id"], each["kind"]) for each in audit["items"]] == [(lost, "shrunken_live")]
+    notes = {each.session_id: each.note for each in sessions.check() if each.kind == "backup has more"}
+    assert notes == {lost: False, undone: True}
 
 
 def test_restore_on_the_trash_page(sessions: SessionRepository, client: FlaskClient) -> None:

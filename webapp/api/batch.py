@@ -10,6 +10,7 @@ from hermes_sessions.model import Summary
 
 from .. import actions
 from ..error_statuses import log_if_internal, status_of
+from ..request_context import sessions
 from . import routing, schemas
 from .entries import list_entry
 
@@ -47,10 +48,10 @@ def _result(session_id: str, change: Callable[[str], Summary | None]) -> schemas
 @post("/api/sessions/cleanup")
 def clean_untitled() -> schemas.Cleaned:
     """Move sessions that have neither a title nor messages to the trash."""
-    return {"ok": True, "cleaned": actions.delete_empty(untitled_only=True)}
+    return {"ok": True, "cleaned": sessions().delete_empty()}
 
 
 @post("/api/sessions/cleanup_zero_message")
 def clean_empty() -> schemas.Cleaned:
     """Move sessions without messages to the trash, whatever their titles."""
-    return {"ok": True, "cleaned": actions.delete_empty(untitled_only=False)}
+    return {"ok": True, "cleaned": sessions().delete_empty(arranged=True)}

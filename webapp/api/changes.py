@@ -73,9 +73,11 @@ def update_session(
 ) -> schemas.ChangedWholeSession:
     """Set the workspace, the model or the model's provider. Fields that are not sent stay as they are.
 
-    The workspace must be a folder that exists, and none of the system's.
+    So do a workspace and a model that are null or empty. The workspace must be a folder that exists, and none
+    of the system's.
     """
-    given: dict[str, Any] = {"workspace": workspace, "model": model, "model_provider": model_provider}
+    given: dict[str, Any] = {"workspace": workspace or UNCHANGED, "model": model or UNCHANGED}
+    given["model_provider"] = model_provider
     changes = {name: value for name, value in given.items() if value is not UNCHANGED}
     if "workspace" in changes:
         changes["workspace"] = actions.workspace(changes["workspace"])
