@@ -28,6 +28,7 @@ from .schema import (
     TRASHED,
     UNREADABLE_FILES,
 )
+from .shown import shows
 
 
 class Place(NamedTuple):
@@ -317,30 +318,48 @@ def state(connection: Connection) -> IndexState:
 
 
 _INSERT = sa.insert(SESSIONS)
-_NEXT = sa.update(INDEX_STATE).values(generation=INDEX_STATE.c.generation + 1)
-_NEXT_AND_MOVED = _NEXT.values(
-    folder_time=sa.case(
+_NEXT = {"generation": INDEX_STATE.c.generation + 1}
+_MOVED = {
+    "folder_time": sa.case(
         (
             INDEX_STATE.c.folder_time == sa.bindparam("before", type_=BigInteger),
             sa.bindparam("after", type_=BigInteger),
         ),
         else_=INDEX_STATE.c.folder_time,
     )
+}
+_NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
+    sa.update(INDEX_STATE).values(each) for each in (_NEXT, _MOVED, _NEXT | _MOVED)
 )
 
 
 def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | None = None) -> None:
     """Store these rows, replacing what was known of their files."""
-    _forget(connection, [row.summary.session_id for row in rows])
+    values = {row.summary.session_id: _values(row) for row in rows}
+    is_new = _any_shows(connection, values)
+    _forget(connection, list(values))
     if rows:
-        _insert(connection, [_values(row) for row in rows])
+        _insert(connection, list(values.values()))
     held = [values for row in rows for values in _held_values(row.summary)]
     if held:
         connection.execute(sa.insert(HELD_SEGMENTS), held)
     kept = [values for row in rows for values in _kept_values(row.summary)]
     if kept:
         connection.execute(sa.insert(KEPT_PARENTS), kept)
-    next_generation(connection, moved)
+    _note_write(connection, moved, is_new=is_new)
+
+
+def _any_shows(connection: Connection, rows: Mapping[str, Values]) -> bool:
+    """Whether anybody could see the difference between these rows and those that are stored."""
+    known = {
+        row["session_id"]: row
+        for some in chunks(rows)
+        for row in connection.execute(_COMPARED.where(SESSIONS.c.session_id.in_(some))).mappings()
+    }
+    return any(shows(known.get(session_id), values) for session_id, values in rows.items())
+
+
+_COMPARED = sa.select(*(column for column in SESSIONS.c if column.name != "marks"))
 
 
 def _held_values(summary: Summary) -> Iterator[Values]:
@@ -386,7 +405,7 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTime
     values = {name: value for name, value in after.items() if name == "other" or value != before[name]}
     known = {f"old_{name}": before[name] for name in _VERSION_COLUMNS}
     if connection.execute(_change_statement(frozenset(values)), values | known).rowcount:
-        next_generation(connection, moved)
+        _note_write(connection, moved, is_new=shows(before, after))
     else:  # a sync has stored another version of the file
         put(connection, [new], moved)
 
@@ -410,7 +429,7 @@ def put_unreadable(connection: Connection, session_id: str, signature: Signature
 def drop(connection: Connection, session_ids: Collection[str], moved: FolderTimes | None = None) -> None:
     """Forget these sessions."""
     _forget(connection, session_ids)
-    next_generation(connection, moved)
+    _note_write(connection, moved)
 
 
 def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:
@@ -451,9 +470,14 @@ def _forget(connection: Connection, session_ids: Collection[str]) -> None:
         connection.execute(sa.delete(UNREADABLE_FILES).where(UNREADABLE_FILES.c.session_id.in_(some)))
 
 
-def next_generation(connection: Connection, moved: FolderTimes | None = None) -> None:
-    """Give the index a new version, and note the folder's modification time after a write of this program."""
-    if moved is None or moved.after is None:
-        connection.execute(_NEXT)
-    else:
-        connection.execute(_NEXT_AND_MOVED, moved._asdict())
+def next_generation(connection: Connection) -> None:
+    """Give the index a new version."""
+    connection.execute(_NEXT_GENERATION)
+
+
+def _note_write(connection: Connection, moved: FolderTimes | None, *, is_new: bool = True) -> None:
+    """Note the folder's modification time after a write of this program, and a new version of the index."""
+    if moved is not None and moved.after is not None:
+        connection.execute(_NEXT_AND_MOVED if is_new else _FOLDER_MOVED, moved._asdict())
+    elif is_new:
+        next_generation(connection)

@@ -19,7 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from hermes_sessions import Filters, InvalidValue, SessionRepository, Signature, StorageError, Summary
 from hermes_sessions.config import resolve
 from hermes_sessions.fields import LARGEST_INTEGER, other_keys, read_metadata
-from hermes_sessions.index import database, lists, rows, schema, upgrades
+from hermes_sessions.index import database, lists, rows, schema, shown, upgrades
 from hermes_sessions.index.list_queries import ListRequest
 from hermes_sessions.index.rows import Indexed, Place
 from hermes_sessions.model import FolderTimes, Stored
@@ -535,3 +535,37 @@ def test_a_change_of_type_alone_is_stored(index: Engine) -> None:
         found = rows.get(connection, "a")
     assert found is not None
     assert found.summary.extra["flag"] is True
+
+
+# ---- what nobody sees -----------------------------------------------------------------------------------
+
+
+def row_of(**changes: Any) -> dict[str, Any]:
+    """Return the values of the row of a session with two messages, those of a file."""
+    places = {"transcript_start": 100, "transcript_end": 300, "tool_calls_start": 320, "tool_calls_end": 322}
+    file = {"size": 400, "mtime_ns": 1, "inode": 1, "marks": b"", "draft": False}
+    return {"title": "Rent", "message_count": 2, "other": {"one": 1}, **places, **file, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"mtime_ns": 2, "inode": 2}, True),
+        ({"size": 420, "mtime_ns": 2, "inode": 2, "marks": b"1"}, False),
+        ({"size": 420, "transcript_start": 150, "transcript_end": 350}, False),
+        ({"size": 420, "tool_calls_start": 370, "tool_calls_end": 372}, False),
+        ({"size": 420, "tool_calls_start": None, "tool_calls_end": None}, False),
+        ({"other": {"one": 1, "composer_draft": {"text": "half a"}}}, False),
+        ({"transcript_end": 301}, True),
+        ({"tool_calls_end": 330}, True),
+        ({"title": "Bills"}, True),
+        ({"message_count": 3}, True),
+        ({"other": {"one": True}}, True),
+        ({"other": {}}, True),
+    ],
+)
+def test_what_a_row_shows(changes: dict[str, Any], expected: bool) -> None:
+    assert shown.shows(row_of(), row_of(**changes)) is expected
+    assert shown.shows(row_of(**changes), row_of()) is expected
+    assert shown.shows(None, row_of(**changes)) is True

@@ -330,6 +330,24 @@ def test_what_the_composer_holds_is_kept_in_the_file_and_is_no_activity(
     }
 
 
+@pytest.mark.parametrize("text", ["half a question", "x" * 9_000])
+def test_what_the_composer_holds_is_no_news_for_a_list(
+    opened: SessionRepository, client: FlaskClient, text: str
+) -> None:
+    session_id, new = started(opened), opened.new().session_id
+    version = opened.version()
+    for name in (session_id, new):
+        post(client, "draft", session_id=name, text=text)
+        assert opened.version() == version
+    document = json.loads((folder_of(opened) / f"{session_id}.json").read_bytes())
+    write_document(opened, **document | {"composer_draft": {"text": text + " more"}})  # as the web UI does
+    opened.sync()
+    assert opened.webui.composed(session_id).text == text + " more"
+    assert opened.version() == version
+    opened.append(session_id, turns(1))
+    assert opened.version() != version
+
+
 def test_a_long_text_in_the_composer_is_cut_and_found_in_the_file(
     opened: SessionRepository, client: FlaskClient
 ) -> None:
