@@ -352,7 +352,7 @@ def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | No
 def _any_shows(connection: Connection, rows: Mapping[str, Values]) -> bool:
     """Whether anybody could see the difference between these rows and those that are stored."""
     known = {
-        row["session_id"]: row
+        row["session_id"]: dict(row)
         for some in chunks(rows)
         for row in connection.execute(_COMPARED.where(SESSIONS.c.session_id.in_(some))).mappings()
     }
