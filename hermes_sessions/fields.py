@@ -292,6 +292,13 @@ def check_seconds(name: str, value: object) -> float:
     raise InvalidValue(f"{name} must be a number of seconds, 0 or more")
 
 
+def check_amount(name: str, value: object) -> float:
+    """Return `value` if it is a finite number, 0 or more, else raise `InvalidValue`."""
+    if is_number(value) and value >= 0:  # type: ignore[operator]  # is_number has checked it
+        return float(value)  # type: ignore[arg-type]
+    raise InvalidValue(f"{name} must be a number, 0 or more")
+
+
 def check_whole(name: str, value: object, lowest: int = 0, highest: int = LARGEST_INTEGER) -> int:
     """Return `value` if it is a whole number from `lowest` to `highest`, else raise `InvalidValue`."""
     if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:

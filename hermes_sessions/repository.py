@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 
@@ -155,7 +156,6 @@ class SessionRepository:
     def usage(
         self,
         *,
-        since: float | None = None,
         by: results.UsageBy = "day",
         filters: Filters | None = None,
         **keywords: Unpack[FilterFields],
@@ -163,16 +163,13 @@ class SessionRepository:
         """Return sums of sessions, messages, tokens and cost by day, model, source, project or profile.
 
         The conversations are those that `list` returns for the same filters; without filters all of them,
-        since hidden ones cost money too. Each counts whole, on the local day of its last activity, if that
-        was at or after `since` (seconds since the epoch). Days come in order, other keys by their tokens,
-        the most first. Raises `InvalidValue`, `StorageError`.
+        since hidden ones cost money too. Each counts whole, on the local day of its last activity. Days come
+        in order, other keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True, hidden=True))
         fields.check_choice("by", by, get_args(results.UsageBy))
-        if since is not None:
-            fields.check_seconds("since", since)
         with self._home.freshness.current() as index:
-            return usage.usage(index.connection, chosen, since, by)
+            return usage.usage(index.connection, chosen, by)
 
     def version(self) -> str:
         """Return an opaque text that changes whenever a list could have changed; raise `StorageError`."""
@@ -190,8 +187,6 @@ class SessionRepository:
         offset: int = 0,
         scope: results.Scope = "all",
         role: str | None = None,
-        since: float | None = None,
-        until: float | None = None,
         depth: int | None = None,
         redact: bool = True,
         **keywords: Unpack[FilterFields],
@@ -200,12 +195,14 @@ class SessionRepository:
 
         Any text is a query: words, "phrases", `-without`, `begin*`, parts of identifiers, scripts without
         spaces. `scope` searches titles, messages or both. The filters are those of `list`, but include the
-        agents' conversations unless they are given. `role`, `since` and `until` (seconds since the epoch)
-        limit the messages that match, `depth` how many messages at the beginning of a session are searched.
-        Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
+        agents' conversations unless they are given. Of the messages that match, `since` and `until` limit
+        the times, `role` the role, and `depth` how far into a session they are; the times of a title are
+        those of the last activity. Credentials are masked unless `redact=False`. Raises `InvalidValue`,
+        `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True))
-        request = search.search_request(text, scope, chosen, search.message_filter(role, since, until, depth))
+        within = search.message_filter(role, chosen.since, chosen.until, depth)
+        request = search.search_request(text, scope, replace(chosen, since=None, until=None), within)
         fields.check_whole("limit", limit, 1, LARGEST_PAGE)
         fields.check_whole("offset", offset)
         return self._home.search(request, redact, offset, limit)

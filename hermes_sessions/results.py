@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, overload
 
 from .errors import InvalidValue
-from .fields import check_choice, check_flag, check_text
+from .fields import check_amount, check_choice, check_flag, check_seconds, check_text, check_whole
 from .model import Summary
 from .sources import Source
 
@@ -43,7 +43,14 @@ class FilterFields(TypedDict, total=False):
     project_id: str | None
     source: str | None
     archived: bool | None
-    agent: bool
+    pinned: bool | None
+    model: str | None
+    since: float | None
+    until: float | None
+    min_cost: float | None
+    min_messages: int | None
+    interrupted: bool | None
+    agent: bool | Literal["only"]
     hidden: bool
 
 
@@ -51,27 +58,48 @@ class FilterFields(TypedDict, total=False):
 class Filters:
     """Which conversations a call is about; None matches all.
 
-    `source` is one of `Source`. `archived` is true for archived conversations only, false for the others.
-    `agent` adds the agents' conversations, `hidden` those that the sidebar hides. Raises `InvalidValue` for
-    a value of the wrong type and for an unknown source.
+    `source` is one of `Source`. `archived`, `pinned` and `interrupted` are true for such conversations only,
+    false for the others. A conversation is interrupted if a message in it still waits for its answer, as far
+    as its file says. The last activity was at or after `since` and before `until` (seconds since the epoch);
+    a search applies these two to the messages that match. `min_cost` and `min_messages` are the least that a
+    conversation has cost, in dollars, and the least messages it has. `agent` adds the agents' conversations,
+    or ``"only"`` lists these, `hidden` adds those that the sidebar hides. Raises `InvalidValue` for a value
+    of the wrong type and for an unknown source.
     """
 
     profile: str | None = None
     project_id: str | None = None
     source: str | None = None
     archived: bool | None = None
-    agent: bool = False
+    pinned: bool | None = None
+    model: str | None = None
+    since: float | None = None
+    until: float | None = None
+    min_cost: float | None = None
+    min_messages: int | None = None
+    interrupted: bool | None = None
+    agent: bool | Literal["only"] = False
     hidden: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("profile", "project_id", "source"):
+        for name in ("profile", "project_id", "source", "model"):
             check_text(name, getattr(self, name))
         if self.source is not None:
             check_choice("source", self.source, Source)
-        if self.archived is not None:
-            check_flag("archived", self.archived)
-        check_flag("agent", self.agent)
+        for name, check in _CHECKS.items():
+            if getattr(self, name) is not None:
+                check(name, getattr(self, name))
+        if self.agent != "only":
+            check_flag("agent", self.agent)
         check_flag("hidden", self.hidden)
+
+
+_CHECKS: Mapping[str, Callable[[str, object], object]] = {
+    **dict.fromkeys(("archived", "pinned", "interrupted"), check_flag),
+    **dict.fromkeys(("since", "until"), check_seconds),
+    "min_cost": check_amount,
+    "min_messages": check_whole,
+}
 
 
 def combined_filters(

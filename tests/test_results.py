@@ -26,8 +26,24 @@ def test_the_keywords_are_the_fields_of_filters() -> None:
         ("source", ""),
         ("archived", "yes"),
         ("archived", 0),
+        ("pinned", "yes"),
+        ("pinned", 1),
+        ("interrupted", "no"),
+        ("model", 5),
+        ("since", "2026-01-31"),
+        ("since", -1),
+        ("since", True),
+        ("until", float("nan")),
+        ("until", float("inf")),
+        ("min_cost", "1"),
+        ("min_cost", -0.5),
+        ("min_cost", float("nan")),
+        ("min_messages", 1.5),
+        ("min_messages", -1),
+        ("min_messages", 2**63),
         ("agent", None),
         ("agent", 1),
+        ("agent", "all"),
         ("hidden", "x"),
     ],
 )
@@ -81,8 +97,8 @@ def test_filters_are_frozen_and_of_their_class(sessions: SessionRepository) -> N
     wrong: Any = {"profile": "work"}
     with pytest.raises(InvalidValue, match="filters must be"):
         sessions.list(wrong)
-    unknown: Any = {"model": "x"}
-    with pytest.raises(TypeError, match="model"):
+    unknown: Any = {"colour": "x"}
+    with pytest.raises(TypeError, match="colour"):
         sessions.list(**unknown)
 
 
@@ -97,6 +113,28 @@ def test_calls_take_filters_and_keywords_alike(sessions: SessionRepository) -> N
     assert [hit.session_id for hit in sessions.search("message", filters=Filters(profile="home"))] == [home]
     assert [hit.session_id for hit in sessions.search("message", filters=both, profile="work")] == [work]
     assert [each.sessions for each in sessions.usage(filters=both, profile="home", by="profile")] == [1]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{"model": "opus"}, {"pinned": True}, {"min_messages": 5}, {"min_cost": 1}, {"interrupted": True}],
+)
+def test_a_search_takes_the_filters_of_a_list(sessions: SessionRepository, filters: FilterFields) -> None:
+    started(sessions)
+    waiting = {"pending_user_message": "Hi", "active_stream_id": "stream"}
+    wanted = started(sessions, 6, model="opus", pinned=True, estimated_cost=1.5, **waiting)
+
+    assert [each.session_id for each in sessions.list(**filters)] == [wanted]
+    assert [hit.session_id for hit in sessions.search("message", **filters)] == [wanted]
+
+
+def test_the_times_of_a_search_are_those_of_its_messages(sessions: SessionRepository) -> None:
+    session_id = started(sessions)
+    sent = sessions.get(session_id).messages[0]["timestamp"]
+    sessions.append(session_id, [{"role": "user", "content": "later", "timestamp": sent + 1000}])
+
+    assert [hit.message_index for hit in sessions.search("message", until=sent + 1)] == [0]
+    assert list(sessions.list(until=sent + 1)) == []
 
 
 def test_a_page_is_a_sequence() -> None:

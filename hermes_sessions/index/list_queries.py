@@ -4,7 +4,7 @@ Makes statements and reads their rows; `lists`, `conversations` and `usage` run 
 """
 
 import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ from .schema import (
 # A statement is made once for each shape of a list and takes its values as parameters: building one for each
 # call took three times as long as running it.
 
-FILTERED = ("profile", "project_id", "source", "archived")
+FILTERED = ("profile", "project_id", "source", "archived")  # each has an index in the order of lists
 ORDER = ("unpinned", "age", "session_id")
 
 Select: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
@@ -63,16 +63,27 @@ def page_query(request: ListRequest) -> tuple[Select, Parameters]:
     """Return the query of a part of a list, and its parameters."""
     filters, view, after, limit = request
     parameters = filter_parameters(filters) | {"view_profile": view.profile, "view_workspace": view.workspace}
-    if after is not None:
-        parameters |= {f"after_{name}": value for name, value in after._asdict().items()}
+    parameters |= _after_parameters(after, parameters.get("unpinned"))
     if limit is not None:
         parameters["most"] = limit
     return _page_statement(lists_agents(filters), filters.hidden, frozenset(parameters)), parameters
 
 
+def _after_parameters(after: Place | None, unpinned: int | None) -> Parameters:
+    """Return the parameters of `_behind`, in a list whose rows all have this value of `unpinned`, if any.
+
+    Such a list is compared by the rest of the order: beside an equality, SQLite would sort by all of it.
+    """
+    if after is None or (unpinned is not None and after.unpinned < unpinned):
+        return {}
+    compared = ORDER if after.unpinned != unpinned else ORDER[1:]
+    return {f"after_{name}": getattr(after, name) for name in compared}
+
+
 def lists_agents(filters: Filters) -> bool:
-    """Whether a list can hold agents' conversations, which are in no project."""
-    return filters.agent and filters.project_id is None
+    """Whether a list can hold agents' conversations: none is in a project, pinned or interrupted."""
+    can_match = filters.project_id is None and not filters.pinned and not filters.interrupted
+    return bool(filters.agent) and can_match
 
 
 @functools.cache
@@ -150,11 +161,17 @@ def _conversation_column(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
 
 
 def filter_parameters(filters: Filters) -> Parameters:
-    """Return the parameters of `conditions`: the filters that were given, by column."""
-    given = ((name, getattr(filters, name)) for name in FILTERED)
+    """Return the parameters of `conditions`: the filters that were given, as the columns have them."""
+    given = {name: getattr(filters, name) for name in (*FILTERED, *FIGURES)}
+    given |= {
+        "unpinned": None if filters.pinned is None else int(not filters.pinned),
+        "latest": None if filters.since is None else -filters.since,
+        "before": None if filters.until is None else -filters.until,
+        "agents_only": filters.agent == "only" or None,
+    }
     return {
         name: clean_text(str(value)) if isinstance(value, str) else value
-        for name, value in given
+        for name, value in given.items()
         if value is not None
     }
 
@@ -164,11 +181,41 @@ def conditions(
 ) -> Iterator[sa.ColumnElement[bool]]:
     """Yield what a row must fulfil to match the filters that have a parameter."""
     filtered = [table.c[name] for name in FILTERED if name in parameters]
+    is_scan = not FIGURES.isdisjoint(parameters)
     for column in filtered:
-        yield column == parameter("", column)
+        yield (_unindexed(column) if is_scan else column) == parameter("", column)
     if not hidden:
         # No equality beside another one: SQLite would read all visible rows of every profile.
-        yield table.c.hidden.is_distinct_from(sa.true()) if filtered else table.c.hidden == sa.false()
+        has_index = filtered or is_scan
+        yield table.c.hidden.is_distinct_from(sa.true()) if has_index else table.c.hidden == sa.false()
+    yield from (condition(table.c) for name, condition in _OTHERS.items() if name in parameters)
+    if table is SESSIONS:
+        yield from (condition for name, condition in _OF_SESSIONS.items() if name in parameters)
+
+
+def _unindexed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return the value of a column in a form for which no index of it is used."""
+    return sa.func.nullif(column, sa.null(), type_=column.type)
+
+
+# An index of each of these would cost every change of a session a page. The one of all conversations has all
+# that can be filtered by: reading it whole takes 4 ms for 20,000 sessions, reading their rows 100.
+FIGURES = frozenset({"model", "min_messages", "min_cost", "interrupted"})
+_OTHERS: Mapping[str, Callable[[Any], sa.ColumnElement[bool]]] = {
+    "unpinned": lambda columns: columns.unpinned == parameter("", columns.unpinned),
+    "model": lambda columns: columns.model == parameter("", columns.model),
+    "min_messages": lambda columns: (
+        columns.message_count >= sa.bindparam("min_messages", type_=sa.BigInteger)
+    ),
+    "min_cost": lambda columns: columns.estimated_cost >= sa.bindparam("min_cost", type_=sa.Double),
+    # `age` is minus the time of the last activity.
+    "latest": lambda columns: columns.age <= sa.bindparam("latest", type_=sa.Double),
+    "before": lambda columns: columns.age > sa.bindparam("before", type_=sa.Double),
+}
+_OF_SESSIONS: Mapping[str, sa.ColumnElement[bool]] = {
+    "interrupted": SESSIONS.c.interrupted == parameter("", SESSIONS.c.interrupted),
+    "agents_only": sa.false(),
+}
 
 
 def listed_once(parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
@@ -188,8 +235,7 @@ def listed_once(parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]
 
 
 def _behind(table: sa.Table, parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
-    if "after_age" in parameters:
-        order = [table.c[name] for name in ORDER]
+    if order := [table.c[name] for name in ORDER if f"after_{name}" in parameters]:
         yield sa.tuple_(*order) > sa.tuple_(*(parameter("after_", column) for column in order))
 
 

@@ -79,7 +79,7 @@ class Lists:
     def _page(
         self, index: CurrentIndex, filters: Filters, items: list[T], next_cursor: str | None
     ) -> Page[T]:
-        warnings = index.warnings(agents=filters.agent)
+        warnings = index.warnings(agents=bool(filters.agent))
         return Page(items, next_cursor, self.count(index, filters), warnings, index.version)
 
     def count(self, index: CurrentIndex, filters: Filters) -> int:

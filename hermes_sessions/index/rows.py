@@ -90,6 +90,7 @@ def _values(indexed: Indexed) -> Values:
         "sent_at": stored.sent_at,
         "hidden": summary.hidden or indexed.draft,
         "draft": indexed.draft,
+        "interrupted": summary.is_interrupted(),
         "source": str(summary.source),
         **dict(zip(Place._fields, place_of(summary), strict=True)),
         **dict(zip(Signature._fields, stored.signature, strict=True)),

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -78,9 +79,14 @@ SESSIONS = Table(
     Column("copied_input_tokens", BigInteger),
     Column("copied_output_tokens", BigInteger),
     Column("copied_cost", Double),
+    Column("interrupted", Boolean, nullable=False, server_default=false()),
     Index("ix_sessions_copy_of", "copy_of", **_WHERE_COPY),
     Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
-    Index("ix_sessions_all", "unpinned", "age", "session_id"),
+    # Lists by figures and models are read off this index alone: see `list_queries`.
+    Index(
+        *("ix_sessions_all", "unpinned", "age", "session_id", "hidden", "profile", "project_id", "source"),
+        *("archived", "model", "message_count", "estimated_cost", "interrupted"),
+    ),
     *(
         Index(f"ix_sessions_{name}", name, "unpinned", "age", "session_id", "hidden")
         for name in ("profile", "project_id", "source", "archived")
@@ -201,7 +207,10 @@ AGENT_CONVERSATIONS = Table(
     Column("unpinned", Integer, nullable=False),
     Column("age", Double, nullable=False),
     Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
-    Index("ix_agent_conversations_all", "unpinned", "age", "session_id"),
+    Index(
+        *("ix_agent_conversations_all", "unpinned", "age", "session_id", "hidden", "profile", "source"),
+        *("archived", "model", "message_count", "estimated_cost"),
+    ),
     *(
         Index(f"ix_agent_conversations_{name}", name, "unpinned", "age", "session_id", "hidden")
         for name in ("profile", "source", "archived")

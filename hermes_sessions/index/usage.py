@@ -27,12 +27,11 @@ _COUNTS = ("message_count", "input_tokens", "output_tokens")
 _HALF = 2**31
 
 
-def usage(connection: Connection, filters: Filters, since: float | None, by: UsageBy) -> list[Usage]:
+def usage(connection: Connection, filters: Filters, by: UsageBy) -> list[Usage]:
     """Return the sums over the conversations that match, for each value of `by`.
 
-    Figures that a copy has in common with another session count once: see `copies`. Only conversations that
-    were active at or after `since` (seconds since the epoch) count. Days come in order, other keys by their
-    tokens, the most first. The key is None for conversations without the value.
+    Figures that a copy has in common with another session count once: see `copies`. Days come in order, other
+    keys by their tokens, the most first. The key is None for conversations without the value.
     """
     with_agents = lists_agents(filters)
     continued = copies.continued_imports(connection) if with_agents else []
@@ -40,11 +39,7 @@ def usage(connection: Connection, filters: Filters, since: float | None, by: Usa
     columns = {name: SESSIONS.c[name] for name in ("age", *({COLUMNS[by]} if by in COLUMNS else ()))}
     columns |= copies.own_figures(elsewhere)
     matching, parameters = columns_query(filters, columns, copies.adds_something(elsewhere))
-    rows = matching.subquery()
-    query = sa.select(rows)
-    if since is not None:
-        query = query.where(rows.c.age <= sa.bindparam("since", -since, sa.Double))
-    selected = query.subquery()
+    selected = matching.subquery()
     key = selected.c[COLUMNS[by]] if by in COLUMNS else _day(connection, selected.c.age)
     found = [_usage(row, by) for row in connection.execute(_sums(selected, key), parameters)]
     if by == "day":

@@ -2,19 +2,20 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import event
 
-from hermes_sessions import Filters, Page, SessionRepository
+from hermes_sessions import Filters, Page, SessionRepository, Summary
 from hermes_sessions.fields import FIELDS, LATER_LISTED
 from hermes_sessions.index import database, lists
 from hermes_sessions.index.list_queries import ListRequest, View
 from hermes_sessions.index.rows import Place
 from hermes_sessions.messages import title_from
+from hermes_sessions.results import FilterFields
 
 from ..conftest import SAMPLES, copy_sample
 from ..support.agent_db import START, add_message, add_session, filled_state, new_state, writing
@@ -42,6 +43,13 @@ class Made(NamedTuple):
 
 TAGS = {"cli": "cli", "telegram": "messaging", "cron": "cron", "acp": "other"}
 TRASHED = ("both6", "a12")
+# Only the last is interrupted.
+WAITING: tuple[dict[str, str], ...] = (
+    {},
+    {"pending_user_message": "Hi"},
+    {"active_stream_id": "stream"},
+    {"pending_user_message": "Hi", "active_stream_id": "stream"},
+)
 
 
 def own(number: int) -> Made:
@@ -112,6 +120,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             db.execute("BEGIN")
             for number, each in enumerate(each for each in TOLD if each.profile == profile):
                 values = {"source": list(TAGS)[number % 4], "archived": int(each.archived)}
+                values |= {"model": ("opus", "haiku")[number % 2], "estimated_cost_usd": number % 4}
                 add_session(
                     db, each.session_id, "hello", begun=each.at, title=f"{profile} {number}", **values
                 )
@@ -123,12 +132,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 sessions,
                 each.session_id,
                 title=f"own {number}",
-                messages=[message(at=each.at)],
+                messages=[message(at=each.at)] * (1 + number % 3),
                 profile=each.profile,
                 source_tag=("webui", "cli", "telegram", "cron")[number % 4],
                 archived=each.archived,
                 pinned=each.pinned,
                 project_id=each.project_id,
+                model=("opus", None)[number % 2],
+                estimated_cost=(None, 1.5, 3)[number % 3],
+                **WAITING[number % 4],
             )
         for session_id in TRASHED:
             sessions.delete(session_id)
@@ -166,6 +178,46 @@ def test_a_list_is_the_ordered_union_of_both_stores_and_its_count_agrees(
         for name, value in filters.items():
             assert all(value in (None, getattr(each, name)) for each in page.items)
     assert len(expected(agent=agent, hidden=hidden, **FILTERS[0])) > 20  # type: ignore[arg-type]  # of each a text or None
+
+
+# Filters, and what they leave of a whole list.
+MORE: list[tuple[FilterFields, Callable[[Summary], bool]]] = [
+    ({"pinned": True}, lambda each: each.pinned),
+    ({"pinned": False}, lambda each: not each.pinned),
+    ({"model": "opus"}, lambda each: each.model == "opus"),
+    ({"since": START + 3}, lambda each: each.last_message_at >= START + 3),
+    ({"until": START + 3}, lambda each: each.last_message_at < START + 3),
+    ({"since": START + 2, "until": START + 3.5}, lambda each: 2 <= each.last_message_at - START < 3.5),
+    ({"min_cost": 0.0}, lambda each: each.estimated_cost is not None),
+    ({"min_cost": 2}, lambda each: (each.estimated_cost or 0) >= 2),
+    ({"min_messages": 2}, lambda each: each.message_count >= 2),
+    ({"interrupted": True}, lambda each: each.is_interrupted()),
+    ({"interrupted": False}, lambda each: not each.is_interrupted()),
+    ({"agent": "only"}, lambda each: each.of_agent),
+    ({"agent": False}, lambda each: not each.of_agent),
+]
+
+
+@pytest.mark.parametrize(("filters", "matches"), MORE)
+def test_every_filter_holds_for_both_stores(
+    full: SessionRepository, filters: FilterFields, matches: Callable[[Summary], bool]
+) -> None:
+    whole = full.list(agent=True, hidden=True)
+    joint: FilterFields = {"agent": True, "hidden": True, **filters}
+    left = [each for each in whole if matches(each)]
+
+    page = full.list(**joint)
+
+    assert list(page) == left
+    assert full.count(**joint) == page.total == len(left)
+    first = full.list(**joint, limit=3)
+    assert [*first, *full.list(**joint, cursor=first.next_cursor)] == left
+    assert 0 < len(left) < len(whole)
+    assert sum(each.sessions for each in full.usage(**joint)) <= len(left)
+
+
+def test_only_the_agents_conversations_of_a_project_are_none(full: SessionRepository) -> None:
+    assert list(full.list(agent="only", project_id="p1")) == []
 
 
 @pytest.mark.parametrize("how", [{}, {"hidden": True}, {"profile": "work"}, {"source": "cli"}])
@@ -258,6 +310,17 @@ def _filters() -> Iterator[Filters]:
                 yield Filters(**{name: _WANTED[name] for name in names}, hidden=hidden, agent=True)
 
 
+_MORE: tuple[dict[str, Any], ...] = (
+    {"pinned": False},
+    {"model": "opus"},
+    {"since": START},
+    {"until": START, "min_cost": 1},
+    {"min_messages": 2},
+    {"interrupted": False},
+    {"agent": "only"},
+)
+
+
 def plan(sessions: SessionRepository, filters: Filters, after: Place | None, limit: int | None) -> list[str]:
     """Return SQLite's query plan for a list."""
     seen: list[tuple[str, Any]] = []
@@ -297,6 +360,19 @@ def test_a_joint_page_merges_two_indexes_and_never_sorts(
                 assert "(hidden=?" in scan
             if after:
                 assert "(unpinned,age,session_id)>(?,?,?)" in scan
+
+
+@pytest.mark.parametrize("after", [None, Place(1, -START, "o5")], ids=["first page", "behind a cursor"])
+@pytest.mark.parametrize("more", _MORE, ids=str)
+def test_no_other_filter_makes_a_joint_page_sort(
+    full: SessionRepository, more: dict[str, Any], after: Place | None
+) -> None:
+    for profile in (None, "work"):
+        steps = plan(full, Filters(**{"agent": True, "profile": profile, **more}), after, 51)
+        assert steps[0] == "MERGE (UNION ALL)"
+        assert [step for step in steps if "TEMP B-TREE" in step] == []
+        reads = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
+        assert [step for step in reads if "INDEX" not in step] == []
 
 
 # ---- who is shown ---------------------------------------------------------------------------------------

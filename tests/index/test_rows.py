@@ -20,7 +20,7 @@ from hermes_sessions import Filters, InvalidValue, SessionRepository, Signature,
 from hermes_sessions.config import resolve
 from hermes_sessions.fields import LARGEST_INTEGER, other_keys, read_metadata
 from hermes_sessions.index import database, lists, rows, schema, shown, upgrades
-from hermes_sessions.index.list_queries import ListRequest
+from hermes_sessions.index.list_queries import FIGURES, ListRequest
 from hermes_sessions.index.rows import Indexed, Place
 from hermes_sessions.model import FolderTimes, Stored
 
@@ -369,7 +369,29 @@ def _some_session(number: int) -> Indexed:
         profile=("default", "work")[number % 2],
         project_id=(None, "p1", "p2")[number % 3],
         source_tag=SOURCES[number % 4],
+        model=(None, "hermes-4", "opus")[number % 3],
+        estimated_cost=(None, 0.0, 0.5, 2.0)[number % 4],
+        pending_user_message=(None, "", "Hi")[number % 9 % 3],
+        active_stream_id=(None, "stream", "", "other")[number % 4],
     )
+
+
+# What no index has in the order of lists: the rows of another one are tested.
+_MORE: tuple[dict[str, Any], ...] = (
+    {"pinned": True},
+    {"pinned": False},
+    {"model": "opus"},
+    {"model": "none"},
+    {"since": 500.0},
+    {"until": 500.0},
+    {"since": 400.0, "until": 401.0},
+    {"min_cost": 0.0},
+    {"min_cost": 0.5},
+    {"min_messages": 5},
+    {"interrupted": True},
+    {"interrupted": False},
+    {"pinned": True, "since": 500.0, "min_messages": 2},
+)
 
 
 def _filters() -> Iterator[Filters]:
@@ -379,10 +401,27 @@ def _filters() -> Iterator[Filters]:
                 yield Filters(**{name: _WANTED[name] for name in names}, hidden=hidden)
 
 
+def _more_filters() -> Iterator[Filters]:
+    for more in _MORE:
+        yield Filters(**more)
+        yield Filters(**more, profile="work")
+        yield Filters(**more, hidden=True)
+
+
 def _matches(row: Indexed, filters: Filters) -> bool:
     summary = row.summary
-    return (filters.hidden or not summary.hidden) and all(
-        getattr(filters, name) in (None, getattr(summary, name)) for name in _NAMES
+    return (
+        (filters.hidden or not summary.hidden)
+        and all(getattr(filters, name) in (None, getattr(summary, name)) for name in (*_NAMES, "model"))
+        and filters.pinned in (None, summary.pinned)
+        and filters.interrupted in (None, summary.is_interrupted())
+        and summary.last_message_at >= (filters.since or 0.0)
+        and (filters.until is None or summary.last_message_at < filters.until)
+        and (
+            filters.min_cost is None
+            or (summary.estimated_cost is not None and summary.estimated_cost >= filters.min_cost)
+        )
+        and summary.message_count >= (filters.min_messages or 0)
     )
 
 
@@ -409,9 +448,16 @@ def _plan(engine: Engine, statement: str, parameters: Any) -> list[str]:
     return [row[3] for row in rows]
 
 
+def _plan_of(engine: Engine, read: Callable[[Connection, Filters], object], filters: Filters) -> list[str]:
+    ((statement, parameters),) = _executed(engine, lambda connection: read(connection, filters))
+    return _plan(engine, statement, parameters)
+
+
 _QUERIES: dict[str, Callable[[Connection, Filters], object]] = {
     "first page": lambda connection, filters: page(connection, filters, None, 51),
-    "behind a cursor": lambda connection, filters: page(connection, filters, Place(1, -500.0, "s"), 51),
+    "behind a cursor": lambda connection, filters: page(
+        connection, filters, Place(int(not filters.pinned), -500.0, "s"), 51
+    ),
     "whole": lambda connection, filters: page(connection, filters, None, None),
     "count": lists.count,
 }
@@ -437,12 +483,39 @@ def test_every_list_is_read_off_an_index(full: Engine, filters: Filters, query: 
         assert "COVERING INDEX" in step
 
 
+@pytest.mark.parametrize("filters", list(_more_filters()), ids=str)
+def test_every_other_filter_keeps_the_order_of_an_index(full: Engine, filters: Filters) -> None:
+    has_figure = any(getattr(filters, name) is not None for name in FIGURES)
+    for query, read in _QUERIES.items():
+        step, *joined = _plan_of(full, read, filters)
+        assert all(each.startswith("SEARCH agent_sessions USING") for each in joined), "a sort"
+        if query == "count":
+            assert "COVERING INDEX" in step
+        elif has_figure:
+            assert " USING INDEX ix_sessions_all" in step
+        if query == "behind a cursor" and filters.pinned is None:
+            assert "(unpinned,age,session_id)>(?,?,?)" in step
+        if filters.profile and not has_figure:
+            assert "(profile=?" in step
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_list_of_pinned_sessions_continues_behind_any_cursor(full: Engine, pinned: bool) -> None:
+    with database.reading(full) as connection:
+        whole = page(connection, Filters(pinned=pinned), None, None)
+        middle = rows.place_of(whole[9])
+        assert page(connection, Filters(pinned=pinned), middle, None) == whole[10:]
+        assert page(connection, Filters(pinned=pinned), middle._replace(unpinned=int(pinned)), None) == (
+            [] if pinned else whole
+        )
+
+
 def test_no_statistics_were_gathered(full: Engine) -> None:
     with full.connect() as connection:
         assert not sa.inspect(connection).has_table("sqlite_stat1")
 
 
-@pytest.mark.parametrize("filters", list(_filters()), ids=str)
+@pytest.mark.parametrize("filters", [*_filters(), *_more_filters()], ids=str)
 def test_every_list_is_right(full: Engine, filters: Filters) -> None:
     matching = [row.summary for row in map(_some_session, range(3000)) if _matches(row, filters)]
     expected = [summary.session_id for summary in sorted(matching, key=rows.place_of)]
@@ -451,8 +524,9 @@ def test_every_list_is_right(full: Engine, filters: Filters) -> None:
         assert [summary.session_id for summary in found] == expected
         assert lists.count(connection, filters) == len(expected)
         assert sorted(lists.ids(connection, filters)) == sorted(expected)
-        third = page(connection, filters, rows.place_of(found[2]), 5)
-        assert [summary.session_id for summary in third] == expected[3:8]
+        if len(found) > 2:
+            third = page(connection, filters, rows.place_of(found[2]), 5)
+            assert [summary.session_id for summary in third] == expected[3:8]
 
 
 _ROWS = st.lists(
@@ -502,7 +576,7 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
         rows.note_scan(connection, 1, 2)
         rows.old_drafts(connection, 1)
         rows.drop(connection, ["a"])
-        for filters in _filters():
+        for filters in (*_filters(), *_more_filters()):
             lists.ids(connection, filters)
             lists.count(connection, filters)
             page(connection, filters, None, None)

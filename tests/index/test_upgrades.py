@@ -390,6 +390,25 @@ def test_models_and_migrations_describe_the_same_tables(
     assert printed.getvalue().count("No new upgrade operations detected") == 2
 
 
+def test_interrupted_sessions_are_found_after_an_upgrade(config: Config) -> None:
+    waiting = {"pending_user_message": "Hi", "active_stream_id": "stream"}
+    with SessionRepository.open(config.state_dir) as sessions:
+        wanted = sessions.new(title="Interrupted", **waiting).session_id
+        others = sessions.count()
+        sessions.new(title="Not")
+    script = AlembicConfig()
+    script.set_main_option("script_location", str(upgrades.migrations_folder()))
+    engine = database.make_engine(config.index)
+    with database.writing(engine) as connection:
+        script.attributes["connection"] = connection
+        command.downgrade(script, "0007")
+    engine.dispose()
+
+    with SessionRepository.open(config.state_dir) as sessions:
+        assert [each.session_id for each in sessions.list(interrupted=True)] == [wanted]
+        assert sessions.count(interrupted=False) == others
+
+
 def test_the_models_make_what_the_migrations_make(config: Config, tmp_path: Path) -> None:
     """Beyond `alembic check`: indexes with their columns in order, keys, and what may be NULL."""
     open_and_list(config)
