@@ -13,9 +13,10 @@ from .agent import Agents
 from .changes import Projects, Store
 from .config import Config
 from .errors import Damaged, NotFound
-from .fields import check_seconds, with_clean_title
+from .fields import check_seconds, check_whole, with_clean_title
 from .files import Locks
 from .index import (
+    LARGEST_PAGE,
     Freshness,
     Lifetime,
     ListRequest,
@@ -138,7 +139,12 @@ class OpenHome:
         return list_request(filters, self.view(filters), limit, cursor)
 
     def search(self, request: search.SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
-        """Return the hits of a search, with the files that it cannot show among the warnings."""
+        """Return the hits of a search, with the files that it cannot show among the warnings.
+
+        Raises `InvalidValue` for `offset` and `limit`.
+        """
+        check_whole("limit", limit, 1, LARGEST_PAGE)
+        check_whole("offset", offset)
         if request.is_empty:
             return Hits()
         read_message = partial(changes.read_message, self.store)

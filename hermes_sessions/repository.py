@@ -12,18 +12,9 @@ from .access import HomeAccess
 from .agent import Agent
 from .config import Config, check_path, resolve
 from .home import FREEING, HARMLESS, READS, RETENTION_SECONDS, OpenHome, existing, trash_limit
-from .index import (
-    LARGEST_PAGE,
-    Entries,
-    Progress,
-    only_sessions_errors,
-    public_calls,
-    survived,
-    upgrades,
-    usage,
-)
+from .index import Entries, Progress, only_sessions_errors, public_calls, survived, upgrades, usage
 from .model import Session, Summary, check_session
-from .results import FilterFields, Filters, combined_filters
+from .results import FilterFields, Filters, Imported, combined_filters
 from .sidecars import folder, trash
 from .webui import WebUI
 
@@ -203,8 +194,6 @@ class SessionRepository:
         chosen = combined_filters(filters, keywords, default=Filters(agent=True))
         within = search.message_filter(role, chosen.since, chosen.until, depth)
         request = search.search_request(text, scope, replace(chosen, since=None, until=None), within)
-        fields.check_whole("limit", limit, 1, LARGEST_PAGE)
-        fields.check_whole("offset", offset)
         return self._home.search(request, redact, offset, limit)
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
@@ -281,13 +270,17 @@ class SessionRepository:
         """Store an exported conversation as a session with a new id; raise `InvalidValue`, `StorageError`.
 
         `doc` is an export of the web UI, of this library or of the agent. A missing time becomes the current
-        time. An interrupted turn stays interrupted.
+        time. A project that does not exist is left out; the home's profile replaces one that does not.
         """
-        return changes.import_documents(self._home.store, [formats.as_document(doc)])[0]
+        return self.import_export(doc)[0]
 
-    def import_export(self, content: bytes) -> Sequence[Session]:
-        """Store all conversations of an exported file as `import_document` does; none if one is refused."""
-        return changes.import_documents(self._home.store, formats.read_documents(content))
+    def import_export(self, content: bytes | Mapping[str, Any], *, profile: str | None = None) -> Imported:
+        """Store all conversations of a file, or one, as `import_document` does; none if one is refused.
+
+        `profile` (None: the home's) replaces one that does not exist.
+        """
+        documents = formats.read_documents(content)
+        return changes.import_documents(self._home.store, self.projects, documents, profile)
 
     def fork(self, session_id: str, *, keep: int | None = None, title: str | None = None) -> Session:
         """Store a new session with the first `keep` messages of another (None: all), which is its parent.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, overl
 
 from .errors import InvalidValue
 from .fields import check_amount, check_choice, check_flag, check_seconds, check_text, check_whole
-from .model import Summary
+from .model import Session, Summary
 from .sources import Source
 
 Item = TypeVar("Item")
@@ -206,6 +206,14 @@ class Hits(list[Hit]):
     def partial(self) -> bool:
         """Whether something was not searched."""
         return bool(self.missing or self.warnings)
+
+
+class Imported(list[Session]):
+    """The sessions of an imported file; `warnings` says what of it does not exist here."""
+
+    def __init__(self, sessions: Iterable[Session], warnings: tuple[str, ...] = ()) -> None:
+        super().__init__(sessions)
+        self.warnings = warnings
 
 
 @dataclass(frozen=True, slots=True)

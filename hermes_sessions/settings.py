@@ -164,6 +164,13 @@ def agent_profiles(config: Config) -> list[str]:
     return [config.profile, *sorted(name for name in others if _has_agent(config, name))]
 
 
+def is_known_profile(config: Config, name: object) -> bool:
+    """Whether a profile exists: the default one, that of the home, or one with a folder."""
+    if not is_profile(name):
+        return False
+    return name in (DEFAULT_PROFILE, config.profile) or os.path.isdir(f"{config.profiles_dir}/{name}")  # noqa: PTH112
+
+
 def _profile_folders(config: Config) -> list[str]:
     with storing("cannot read the folder of profiles"):
         try:

@@ -115,6 +115,7 @@ CALLS: dict[str, Call] = {
     "webui.sidebar": lambda sessions, _: sessions.webui.sidebar(
         SidebarRequest(active_profile="default", show_agents=True)
     ),
+    "webui.entries": lambda sessions, _: sessions.webui.entries(len, agents_of="default"),
     "webui.update": lambda sessions, one: sessions.webui.update(one, title="new"),
     "webui.composed": lambda sessions, one: sessions.webui.composed(one),
     "webui.compose": lambda sessions, one: sessions.webui.compose(one, text="to be sent"),

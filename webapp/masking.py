@@ -7,6 +7,7 @@ The pages mask with the filter `mask`, and the library masks exports and, before
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hermes_sessions.fields import COMPOSED
 from hermes_sessions.messages import is_shown_as, mask_all
 
 from .request_context import settings
@@ -17,6 +18,9 @@ SENT_BACK = frozenset(
     "session_id parent_session_id project_id segment_id profile workspace model model_provider".split()
 )
 _ENTRIES = ("session_id", "project_id")
+# Of a session that is opened, `messages` among its keys, neither is what its composer holds: the client fills
+# its form with that and saves it back. Lists, which fill no form, mask it.
+_OPENED = SENT_BACK | {COMPOSED}
 _NONE: frozenset[str] = frozenset()
 
 
@@ -26,7 +30,7 @@ def masker() -> Callable[[Any], Any]:
 
 
 def mask_answer(value: Any) -> Any:
-    """Return an answer of the API with its credentials masked, but for the values of `SENT_BACK`."""
+    """Return an answer of the API with its credentials masked, but for what clients send back."""
     return mask_all(value, _kept) if settings().mask_credentials else value
 
 
@@ -42,4 +46,6 @@ def typed(text: str, stored: Callable[[], str | None]) -> str:
 
 
 def _kept(container: Mapping[str, Any]) -> frozenset[str]:
-    return SENT_BACK if any(name in container for name in _ENTRIES) else _NONE
+    if not any(name in container for name in _ENTRIES):
+        return _NONE
+    return _OPENED if "messages" in container else SENT_BACK

@@ -41,14 +41,19 @@ def sessions() -> SessionRepository:
     return repository
 
 
-def active_profile() -> str:
-    """Return the profile that the client sees: the one that its cookie names, or else that of the home.
+def chosen_profile() -> str | None:
+    """Return the profile that the client has switched to, as its cookie says; None if it never did.
 
     The web UI sets the cookie, and signs it if it has a password. Here it chooses what is listed and protects
     nothing, so the signature is ignored.
     """
     chosen = request.cookies.get(PROFILE_COOKIE, "").partition(".")[0]
-    return chosen if is_profile(chosen) else home_profile(sessions().config)
+    return chosen if is_profile(chosen) else None
+
+
+def active_profile() -> str:
+    """Return the profile that the client sees: the one that it has switched to, or else that of the home."""
+    return chosen_profile() or home_profile(sessions().config)
 
 
 def open_streams() -> int:

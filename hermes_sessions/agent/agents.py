@@ -129,26 +129,29 @@ class Agents:
         with database.reading(self._engine) as connection:
             return mirror_rows.next_segments(connection, session_ids)
 
-    def summary(self, connection: Connection, session_id: str) -> Summary:
+    def summary(self, connection: Connection, session_id: str, profile: str | None = None) -> Summary:
         """Return a session of an agent, unless it is in the trash; raises as `summary_of_original`."""
         if trash.newest(session_id, self._config.trash_dir) is not None:
             raise NotFound(f"no session {session_id}")
-        return self.summary_of_original(connection, session_id)
+        return self.summary_of_original(connection, session_id, profile)
 
-    def summary_of_original(self, connection: Connection, session_id: str) -> Summary:
-        """Return a session of an agent, even if a copy of it is in the trash.
+    def summary_of_original(
+        self, connection: Connection, session_id: str, profile: str | None = None
+    ) -> Summary:
+        """Return a session of the agent of a profile (None: of any), even if a copy of it is in the trash.
 
         Raises `NotFound`, or `AgentUnavailable` if an agent that may have the session cannot be read.
         """
-        summary = self._summary(connection, session_id)
+        summary = self._summary(connection, session_id, profile)
         if not summary.message_count:
             raise NotFound(f"no session {session_id}")
         return summary
 
-    def _summary(self, connection: Connection, session_id: str) -> Summary:
-        summary = _find(connection, session_id)
+    def _summary(self, connection: Connection, session_id: str, profile: str | None) -> Summary:
+        summary = _find(connection, session_id, profile)
+        searched = profile if summary is None else summary.profile
         for state in mirror_states(connection).values():
-            if state.failed and (summary is None or state.profile == summary.profile):
+            if state.failed and searched in (None, state.profile):
                 raise AgentUnavailable(str(state.warning))
         if summary is None:
             raise NotFound(f"no session {session_id}")
@@ -159,12 +162,13 @@ class Agents:
         page = self.page(connection, summary, None, None)
         return Session(**summary.metadata(), extra=summary.extra, messages=page.messages)
 
-    def whole(self, connection: Connection, session_id: str) -> WholeConversation:
+    def whole(self, connection: Connection, session_id: str, profile: str | None = None) -> WholeConversation:
         """Return the whole conversation to which an agent's session belongs, which may be without messages.
 
-        It has the id of its latest segment. Raises `NotFound`, `AgentUnavailable`.
+        It has the id of its latest segment. Without a `profile`, that of the agent where it was active last.
+        Raises `NotFound`, `AgentUnavailable`.
         """
-        summary = self._summary(connection, session_id)
+        summary = self._summary(connection, session_id, profile)
         with self.of_profile(summary.profile).reading() as snapshot:
             latest, ids = snapshot.whole_conversation(session_id)
             transcript = transcripts.joined(
@@ -172,7 +176,7 @@ class Agents:
             )
             originals = read_originals(snapshot, ids)
         if latest != session_id:
-            summary = self._summary(connection, latest)
+            summary = self._summary(connection, latest, summary.profile)
         session = Session(**summary.metadata(), messages=transcript.messages)
         origin = {SEGMENTS: transcript.counts, COPIED: Copied.of(session)._asdict()}
         if started_by := summary.lineage.get("_parent_lineage_root_id"):
@@ -194,5 +198,6 @@ class Agents:
             return MessagePage(snapshot.messages(ids[start:end]), start, len(ids))
 
 
-def _find(connection: Connection, session_id: str) -> Summary | None:
-    return find_conversation(connection, session_id) or find_agent_session(connection, session_id)
+def _find(connection: Connection, session_id: str, profile: str | None = None) -> Summary | None:
+    conversation = find_conversation(connection, session_id, profile)
+    return conversation or find_agent_session(connection, session_id, profile)

@@ -256,20 +256,22 @@ def _values_by_id(connection: Connection, table: sa.Table, profile: str) -> dict
 # ---- one session ----------------------------------------------------------------------------------------
 
 
-def find_agent_session(connection: Connection, session_id: str) -> Summary | None:
+def find_agent_session(connection: Connection, session_id: str, profile: str | None = None) -> Summary | None:
     """Return any session of an agent by its own id, also an earlier segment of a conversation; or None.
 
-    A segment without a title gets the title of its conversation. If several profiles have the session, the
-    one where it was active last is returned.
+    A segment without a title gets the title of its conversation. Without a `profile`, if several have the
+    session, the one where it was active last is returned.
     """
     query = sa.select(*_COLUMNS, AGENT_SESSIONS.c.profile)
     query = query.where(AGENT_SESSIONS.c.session_id == session_id)
+    if profile is not None:
+        query = query.where(AGENT_SESSIONS.c.profile == profile)
     order = (AGENT_SESSIONS.c.last_activity.desc(), AGENT_SESSIONS.c.profile)
     row = connection.execute(query.order_by(*order)).first()
     if row is None:
         return None
-    *columns, profile = row
-    return _segment_summary(connection, profile, _mirrored(columns))
+    *columns, found_in = row
+    return _segment_summary(connection, found_in, _mirrored(columns))
 
 
 def _segment_summary(connection: Connection, profile: str, mirrored: MirroredSession) -> Summary:

@@ -40,14 +40,15 @@ def refuse_agent_session(agents: Agents, session_id: str) -> None:
 
 
 def import_agent_session(
-    store: Store, agents: Agents, projects: Projects, session_id: str
+    store: Store, agents: Agents, projects: Projects, session_id: str, profile: str | None = None
 ) -> tuple[Session, bool]:
     """Write an agent's conversation as a file, or add to its file what is new; return whether it is new.
 
-    A scheduled job's session joins the project of those. A file whose messages are not the first of the
+    Without a `profile`, of several agents that have its id the one where it was active last is meant. A
+    scheduled job's session joins the project of those. A file whose messages are not the first of the
     agent's was changed here: it stays as it is. Raises `Conflict` for a session in the trash.
     """
-    session = _read(store, agents, session_id)
+    session = _read(store, agents, session_id, profile)
     if session.source == "cron":
         session = replace(session, project_id=projects.ensure_cron().project_id)
     for name in _names_here(session):
@@ -68,11 +69,11 @@ def _names_here(session: Session) -> Sequence[str]:
     ]
 
 
-def _read(store: Store, agents: Agents, session_id: str) -> Session:
+def _read(store: Store, agents: Agents, session_id: str, profile: str | None) -> Session:
     if signature(store.path_of(session_id)) is None:
         _refuse_trashed(store, session_id)
     with agents.reading_mirrors() as connection:
-        session = agents.whole(connection, session_id).session
+        session = agents.whole(connection, session_id, profile).session
     if not session.messages:
         raise NotFound(f"no session {session_id}")
     return session

@@ -4,15 +4,17 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..fields import COMPOSED, FIELDS, check_messages, clean_title, other_keys, read_metadata, suffixed_title
 from ..model import Session, Summary
 from ..origins import COPIED, NOT_COPIED
-from ..settings import last_workspace
+from ..results import Imported
+from ..settings import is_known_profile, last_workspace
 from ..sidecars import editing, load, outline_of, reading
 from ..times import last_message_at
 from .copies import exported_from, shared_figures
+from .projects import Projects
 from .store import Store, after_the_file, checked_metadata, session_without_messages
 
 # What a copy does not take over: a running turn, and what belongs to the original alone.
@@ -44,17 +46,60 @@ def new_session(store: Store, metadata: Mapping[str, Any]) -> Session:
     return store_new(store, Session(**known, extra=other_keys(values)))
 
 
-def import_documents(store: Store, documents: Sequence[Mapping[str, Any]]) -> list[Session]:
+def import_documents(
+    store: Store, projects: Projects, documents: Sequence[Mapping[str, Any]], profile: str | None = None
+) -> Imported:
     """Write exported sessions as new ones with new ids, all of them checked before the first is written.
 
-    One without a workspace gets the one used last.
+    One without a workspace gets the one used last. A project that does not exist here is left out, and
+    `profile` (None: the home's) takes the place of one that does not.
     """
-    workspace = last_workspace(store.config)
-    sessions = [_session_of({**each, "workspace": each.get("workspace") or workspace}) for each in documents]
-    return [
+    workspace, given = last_workspace(store.config), profile or store.config.profile
+    known = Known(_known_projects(projects, documents), _known_profiles(store, documents, given))
+    placed = [place_import(each, known, given) for each in documents]
+    sessions = [_session_of({**each, "workspace": each.get("workspace") or workspace}) for each, _ in placed]
+    written = [
         _write_imported(store, session, document.get("session_id"))
         for session, document in zip(sessions, documents, strict=True)
     ]
+    return Imported(written, tuple(dict.fromkeys(note for _, notes in placed for note in notes)))
+
+
+class Known(NamedTuple):
+    """The ids of the projects and the names of the profiles that exist."""
+
+    projects: frozenset[str]
+    profiles: frozenset[str]
+
+
+def _known_projects(projects: Projects, documents: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ids of the projects; none, unread, if the documents name no project."""
+    if not any(each.get("project_id") for each in documents):
+        return frozenset()
+    return frozenset(each.project_id for each in projects.list())
+
+
+def _known_profiles(store: Store, documents: Sequence[Mapping[str, Any]], given: str) -> frozenset[str]:
+    """Return those of the documents' profiles that exist, and the one `given`."""
+    named = {name for each in documents if isinstance(name := each.get("profile"), str)}
+    return frozenset({given, *(name for name in named if is_known_profile(store.config, name))})
+
+
+def place_import(
+    document: Mapping[str, Any], known: Known, profile: str
+) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """Return an exported session without a project, and in this profile, where its own does not exist here.
+
+    Also returns what to say about that.
+    """
+    project_id, named, notes = document.get("project_id"), document.get("profile"), list[str]()
+    if isinstance(project_id, str) and project_id and project_id not in known.projects:
+        document = {**document, "project_id": None}
+        notes.append(f"There is no project {project_id} here, so it is in none.")
+    if isinstance(named, str) and named and named not in known.profiles:
+        notes.append(f"There is no profile {named} here, so it is in {profile}.")
+        named = None
+    return {**document, "profile": named or profile}, notes
 
 
 def _session_of(document: Mapping[str, Any]) -> Session:

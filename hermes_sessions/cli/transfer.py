@@ -78,5 +78,8 @@ def file_name(file: IO[bytes]) -> str:
 
 
 def import_file(sessions: SessionRepository, file: IO[bytes]) -> list[dict[str, Any]]:
-    """Store the conversations of one file and return their list entries."""
-    return [mask_all(session.summary().as_dict()) for session in sessions.import_export(file.read())]
+    """Store the conversations of one file and return their list entries; print what the file warns of."""
+    imported = sessions.import_export(file.read())
+    for warning in imported.warnings:
+        click.echo(f"{file_name(file)}: {visible(warning)}", err=True)
+    return [mask_all(session.summary().as_dict()) for session in imported]

@@ -19,13 +19,14 @@ OF_A_ROW = frozenset({"id", "session_id", "active", "compacted", "token_count"})
 BASIC_KEYS = frozenset({"role", "content", "timestamp"})  # of every message, even where they are null
 
 
-def read_documents(content: bytes) -> list[dict[str, Any]]:
+def read_documents(content: bytes | Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the conversations of an exported file, each as `as_document` returns it.
 
-    Raises `InvalidValue`, which names what is accepted, if the file holds anything else or nothing.
+    `content` is the file's bytes, or one conversation as an object. Raises `InvalidValue`, which names what
+    is accepted, if the file holds anything else or nothing.
     """
     if not isinstance(content, bytes):
-        raise InvalidValue("content must be the bytes of a file")
+        return [as_document(content)]
     values = _values(content)
     if not values:
         raise InvalidValue(f"the file holds no conversation. {ACCEPTED}")

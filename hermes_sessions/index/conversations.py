@@ -41,24 +41,29 @@ class ListedConversation(NamedTuple):
 
 
 @functools.cache
-def _conversation_statement() -> sa.Select[Any]:
+def _conversation_statement(of_one_profile: bool) -> sa.Select[Any]:
     by_id = AGENT_CONVERSATIONS.c.session_id == sa.bindparam("id")
     order = (AGENT_CONVERSATIONS.c.age, AGENT_CONVERSATIONS.c.profile)
-    return conversations_query().where(by_id).order_by(*order).limit(1)
+    query = conversations_query().where(by_id).order_by(*order).limit(1)
+    return query.where(AGENT_CONVERSATIONS.c.profile == _PROFILE) if of_one_profile else query
 
 
-def find_conversation(connection: Connection, session_id: str) -> Summary | None:
-    """Return an agent's conversation, of the profile where it was active last; None if no agent has it."""
-    row = connection.execute(_conversation_statement(), {"id": session_id, "view_workspace": None}).first()
+def find_conversation(connection: Connection, session_id: str, profile: str | None = None) -> Summary | None:
+    """Return a conversation of the agent of a profile, None if it does not have it.
+
+    Without a profile, that of the agent where it was active last.
+    """
+    parameters = {"id": session_id, "view_workspace": None, "of_profile": profile}
+    row = connection.execute(_conversation_statement(profile is not None), parameters).first()
     return None if row is None else summary_of(row)
 
 
 @functools.cache
-def _summaries_statements() -> tuple[sa.Select[Any], sa.Select[Any]]:
-    return (
-        conversations_query().where(AGENT_CONVERSATIONS.c.session_id.in_(_IDS)),
-        sessions_query(True, ()).where(SESSIONS.c.session_id.in_(_IDS)),
-    )
+def _summaries_statements(of_one_profile: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    conversations = conversations_query().where(AGENT_CONVERSATIONS.c.session_id.in_(_IDS))
+    if of_one_profile:
+        conversations = conversations.where(AGENT_CONVERSATIONS.c.profile == _PROFILE)
+    return conversations, sessions_query(True, ()).where(SESSIONS.c.session_id.in_(_IDS))
 
 
 def listed_summaries(connection: Connection, view: View, session_ids: Collection[str]) -> dict[str, Summary]:
@@ -68,8 +73,9 @@ def listed_summaries(connection: Connection, view: View, session_ids: Collection
     last. Ids that no list can show are left out.
     """
     parameters = {"view_profile": view.profile, "view_workspace": view.workspace}
+    parameters |= {} if view.agents_of is None else {"of_profile": view.agents_of}
     summaries: dict[str, Summary] = {}
-    for query in _summaries_statements():
+    for query in _summaries_statements(view.agents_of is not None):
         for some in chunks(session_ids):
             rows = connection.execute(query, {**parameters, "ids": some}).all()
             summaries |= {row.session_id: summary_of(row) for row in sorted(rows, key=lambda row: -row.age)}

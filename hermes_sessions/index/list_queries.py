@@ -40,11 +40,12 @@ class View(NamedTuple):
     """What a list shows from outside the tables.
 
     `profile` names the agent whose lineage the web UI's sessions get; `workspace` is shown for agents'
-    conversations without one.
+    conversations without one. With `agents_of` they are those of this profile alone.
     """
 
     profile: str = "default"
     workspace: str = ""
+    agents_of: str | None = None
 
 
 class ListRequest(NamedTuple):
@@ -66,6 +67,7 @@ def page_query(request: ListRequest) -> tuple[Select, Parameters]:
     parameters |= _after_parameters(after, parameters.get("unpinned"))
     if limit is not None:
         parameters["most"] = limit
+    parameters |= _agents_parameter(view)
     return _page_statement(lists_agents(filters), filters.hidden, frozenset(parameters)), parameters
 
 
@@ -78,6 +80,10 @@ def _after_parameters(after: Place | None, unpinned: int | None) -> Parameters:
         return {}
     compared = ORDER if after.unpinned != unpinned else ORDER[1:]
     return {f"after_{name}": getattr(after, name) for name in compared}
+
+
+def _agents_parameter(view: View) -> Parameters:
+    return {} if view.agents_of is None else {"agents_of": clean_text(view.agents_of)}
 
 
 def lists_agents(filters: Filters) -> bool:
@@ -138,8 +144,14 @@ def _listed_conversations(hidden: bool, parameters: Collection[str]) -> sa.Selec
     return conversations_query().where(
         *conditions(AGENT_CONVERSATIONS, hidden, parameters),
         *_behind(AGENT_CONVERSATIONS, parameters),
+        *_of_agents(parameters),
         *listed_once(parameters),
     )
+
+
+def _of_agents(parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
+    if "agents_of" in parameters:
+        yield AGENT_CONVERSATIONS.c.profile == sa.bindparam("agents_of", type_=sa.String)
 
 
 def _conversation_column(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
@@ -228,7 +240,7 @@ def listed_once(parameters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]
     conversation = AGENT_CONVERSATIONS.c
     for column in (SESSIONS.c.session_id, TRASHED.c.session_id, HELD_SEGMENTS.c.segment_id):
         yield ~sa.exists().where(column == conversation.session_id)
-    if "profile" not in parameters:
+    if not {"profile", "agents_of"}.intersection(parameters):
         other = AGENT_CONVERSATIONS.alias("other")
         newer = sa.tuple_(other.c.age, other.c.profile) < sa.tuple_(conversation.age, conversation.profile)
         yield ~sa.exists().where(other.c.session_id == conversation.session_id, newer)
@@ -242,9 +254,9 @@ def _behind(table: sa.Table, parameters: Collection[str]) -> Iterator[sa.ColumnE
 # ---- counts and sums ------------------------------------------------------------------------------------
 
 
-def count_query(filters: Filters) -> tuple[sa.Select[Any], Parameters]:
+def count_query(filters: Filters, view: View) -> tuple[sa.Select[Any], Parameters]:
     """Return the query that counts the conversations that match, and its parameters."""
-    parameters = filter_parameters(filters)
+    parameters = filter_parameters(filters) | _agents_parameter(view)
     return _count_statement(lists_agents(filters), filters.hidden, frozenset(parameters)), parameters
 
 
@@ -255,7 +267,8 @@ def _count_statement(with_agents: bool, hidden: bool, parameters: frozenset[str]
     if not with_agents:
         return sessions
     others = sa.select(sa.func.count()).select_from(AGENT_CONVERSATIONS)
-    others = others.where(*conditions(AGENT_CONVERSATIONS, hidden, parameters), *listed_once(parameters))
+    matching = conditions(AGENT_CONVERSATIONS, hidden, parameters)
+    others = others.where(*matching, *_of_agents(parameters), *listed_once(parameters))
     return sa.select(sessions.scalar_subquery() + others.scalar_subquery())
 
 

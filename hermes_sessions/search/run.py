@@ -71,6 +71,7 @@ class SearchRun:
         """Return at most `limit` results, the first of them at `offset`."""
         matches = list(islice(self.ranked(), offset, offset + limit))
         ids = [match.candidate.conversation_id for match in matches]
+        view = view._replace(agents_of=self._request.filters.profile)  # several can have the same id
         with self._index_errors():
             summaries = listed_summaries(self._index, view, ids)
         return RankedPage(matches, self._request, summaries, self._agent_messages(matches))

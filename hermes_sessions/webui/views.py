@@ -1,19 +1,20 @@
 """The web UI's views of a home, as one object that a repository gives out."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import changes
 from ..access import HomeAccess
 from ..errors import NotFound, ReadOnly
 from ..fields import check_bindable, check_whole
 from ..home import OpenHome
-from ..index import public_calls, sessions_with_parents, survived
+from ..index import Entries, public_calls, sessions_with_parents, survived
 from ..messages import calls_of_page, visible_page
 from ..model import Metadata, Session, Summary
-from ..results import Composed, MessagePage
+from ..results import Composed, Filters, MessagePage, Page
 from ..sidecars import reading, trash
 from ..webui_values import LineageReport, Sidebar, SidebarRequest
 from .continuations import is_snapshot, newest_continuation
@@ -22,7 +23,11 @@ from .originals import longer_original, original_page
 from .reading import SidebarReader
 from .sidebar import make_sidebar
 
-READS = "sidebar summary session messages visible_messages lineage_report continuation composed".split()
+T = TypeVar("T")
+
+READS = (
+    "sidebar entries summary session messages visible_messages lineage_report continuation composed".split()
+)
 
 
 @public_calls(READS)
@@ -48,6 +53,23 @@ class WebUI:
             rows = self._reader.rows(index, request)
             warnings = index.warnings(agents=request.show_agents)
         return replace(make_sidebar(rows, request), warnings=warnings)
+
+    def entries(
+        self,
+        make: Callable[[Entries], T],
+        *,
+        agents_of: str | None,
+        unless: Callable[[str], bool] | None = None,
+    ) -> Page[T]:
+        """Return the list of the web UI of May: its sessions, and the conversations of one profile's agent.
+
+        `agents_of` is that profile, None for no agent's conversations; the rest is that of
+        `SessionRepository.entries`.
+        """
+        request = self._home.list_request(Filters(agent=agents_of is not None), None, None)
+        request = request._replace(view=request.view._replace(agents_of=agents_of))
+        with self._home.freshness.current() as index:
+            return self._home.lists.entries(index, request, unless, make, ())
 
     # ---- one session ------------------------------------------------------------------------------------
     # An imported messaging conversation has the messages of the agent's original if that has more.
@@ -148,7 +170,7 @@ class WebUI:
         Raises as `SessionRepository.import_agent_session`, and `NotFound` for another profile's.
         """
         try:
-            summary, is_new = self._home.summary(session_id), False
+            summary, is_new = self._known(session_id, profile), False
         except NotFound:
             summary, is_new = self._trashed(session_id), True
         if summary.profile != profile:
@@ -156,7 +178,7 @@ class WebUI:
         if is_new:
             summary = changes.restore_session(self._home.store, session_id)
         try:
-            imported, is_imported = self._import(session_id)
+            imported, is_imported = self._import(session_id, profile)
         except NotFound:
             return self._home.store.session(summary.session_id), is_new
         return imported, is_new or is_imported
@@ -181,6 +203,15 @@ class WebUI:
             raise NotFound(f"no session {session_id}")
         return reading.read_summary(entry.path, entry.session_id)[0]
 
-    def _import(self, session_id: str) -> tuple[Session, bool]:
+    def _known(self, session_id: str, profile: str) -> Summary:
+        """Return a session; of agents' conversations with the same id, that of this profile if it has one."""
+        known, agents = self._home.summary(session_id), self._home.agents
+        if not known.of_agent or known.profile == profile:
+            return known
+        with suppress(NotFound), agents.reading_mirrors() as connection:
+            return agents.summary(connection, session_id, profile)
+        return known
+
+    def _import(self, session_id: str, profile: str | None = None) -> tuple[Session, bool]:
         home = self._home
-        return changes.import_agent_session(home.store, home.agents, home.projects, session_id)
+        return changes.import_agent_session(home.store, home.agents, home.projects, session_id, profile)

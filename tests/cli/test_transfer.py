@@ -64,3 +64,12 @@ def test_import_goes_on_after_a_failure(home: Path, sessions: SessionRepository,
     assert result.stderr.count("Error: ") == 4
     assert "Traceback" not in result.stderr
     assert sessions.count(hidden=True) == 1
+
+
+def test_an_import_says_what_does_not_exist_here(home: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "exported.json"
+    exported.write_text(json.dumps({"messages": turns(2), "project_id": "gone", "profile": "other"}))
+    imported = run(home, "import", str(exported))
+    assert imported.exit_code == 0
+    assert "no project gone here" in imported.stderr
+    assert "no profile other here" in imported.stderr

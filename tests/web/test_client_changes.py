@@ -14,7 +14,7 @@ from webapp import create_app
 
 from ..support.agent_db import START, add_session, filled_state, new_state, writing
 from ..support.make import folder_of, snapshot, started, turns, write_document
-from ..support.web import error, reply, settings
+from ..support.web import KEY, error, reply, settings
 
 
 @pytest.fixture
@@ -348,6 +348,27 @@ def test_what_the_composer_holds_is_no_news_for_a_list(
     assert opened.version() != version
 
 
+def test_a_credential_in_the_composer_comes_back_as_it_was_typed_and_is_masked_in_lists(
+    opened: SessionRepository, client: FlaskClient
+) -> None:
+    session_id, text = started(opened, title=f"key {KEY}"), f"use {KEY} and password: hunter2"
+    draft = {"text": text, "files": [{"name": f"{KEY}.txt"}]}
+    assert post(client, "draft", session_id=session_id, **draft)["draft"] == draft
+    assert reply(client.get(f"/api/session/draft?session_id={session_id}"))["draft"] == draft
+    for query in ("", "&messages=0", "&msg_limit=2"):
+        shown = reply(client.get(f"/api/session?session_id={session_id}{query}"))["session"]
+        assert shown["composer_draft"] == draft
+        assert KEY not in shown["title"]
+    for path in ("/api/sessions", "/api/sessions?sidebar_source=webui", "/api/sessions/search?q=key"):
+        answer = client.get(path).text
+        assert session_id in answer
+        assert KEY not in answer
+        assert "hunter2" not in answer
+    loaded = reply(client.get(f"/api/session?session_id={session_id}"))["session"]["composer_draft"]
+    post(client, "draft", session_id=session_id, text=loaded["text"] + " please")
+    assert opened.webui.composed(session_id).text == text + " please"
+
+
 def test_a_long_text_in_the_composer_is_cut_and_found_in_the_file(
     opened: SessionRepository, client: FlaskClient
 ) -> None:
@@ -399,3 +420,41 @@ def test_a_safe_repair_repairs_the_index_and_nothing_else(
     )
     assert refused["error"]
     assert snapshot(opened) == before | {"broken.json": b"{"}
+
+
+# ---- what an import names and this home lacks -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("named", "placed", "said"),
+    [
+        ({}, (None, "work"), []),
+        ({"project_id": None, "profile": None}, (None, "work"), []),
+        ({"project_id": "here", "profile": "default"}, ("here", "default"), []),
+        ({"project_id": "gone"}, (None, "work"), ["project gone"]),
+        ({"profile": "other"}, (None, "work"), ["profile other"]),
+        ({"project_id": "gone", "profile": "other"}, (None, "work"), ["project gone", "profile other"]),
+    ],
+)
+def test_an_import_names_only_what_exists(
+    opened: SessionRepository, client: FlaskClient, named: Any, placed: Any, said: list[str]
+) -> None:
+    here = opened.projects.create("Atlas").project_id
+    body = {"messages": turns(2), **named}
+    if named.get("project_id") == "here":
+        body["project_id"] = here
+    client.set_cookie("hermes_profile", "work")
+    answer = post(client, "import", **body)
+    session = opened.get(answer["session"]["session_id"])
+    assert (session.project_id, session.profile) == ((here if placed[0] else None), placed[1])
+    assert len(answer["warnings"]) == len(said)
+    assert all(words in warning for words, warning in zip(said, answer["warnings"], strict=True))
+    assert "unknown project" not in {finding.kind for finding in opened.check()}
+
+
+def test_an_import_without_a_project_needs_no_projects(
+    opened: SessionRepository, client: FlaskClient
+) -> None:
+    opened.config.projects_file.write_text("{")
+    assert post(client, "import", messages=turns(2))["warnings"] == []
+    error(client.post("/api/session/import", json={"messages": turns(2), "project_id": "a"}), 500)

@@ -7,9 +7,9 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 
-from ..support.agent_db import add_session, new_state, writing
+from ..support.agent_db import add_message, add_session, new_state, writing
 from ..support.make import message, turns, write_document
-from ..support.web import KEY, reply, settings
+from ..support.web import KEY, error, reply, settings
 
 LATER = "sidebar_source=webui"  # an argument that only the web UI of August sends
 
@@ -95,7 +95,9 @@ def test_the_cookie_chooses_the_profile(two_profiles: FlaskClient, cookie: str, 
     body = listed(two_profiles, LATER, hermes_profile=cookie)
     assert body["active_profile"] == profile
     assert ids(body) == ({"theirs"} if profile == "work" else {"mine", "child"})
-    assert ids(listed(two_profiles, "")) == {"mine", "old", "child", "theirs", "shell"}
+    agents = {"shell"} if profile == "default" else set()
+    assert ids(listed(two_profiles, "")) == {"mine", "old", "child", "theirs"} | agents
+    assert ids(listed(two_profiles, "limit=9")) == {"mine", "old", "child", "theirs", "shell"}
 
 
 def test_credentials_are_masked_and_turned_off_agents_are_not_listed(
@@ -130,3 +132,98 @@ def test_projects_are_listed_by_profile(client: FlaskClient, sessions: SessionRe
     reply(client.post("/api/projects/create", json={"name": "There"}))
     assert names(client) == ["Asked", "There"]
     assert names(client, "?all_profiles=1") == ["Before profiles", "Mine", "Asked", "There"]
+
+
+# ---- the scope of profiles --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_agents(sessions: SessionRepository, client: FlaskClient) -> FlaskClient:
+    """A client of a home whose profiles each have a session and an agent with one id in common."""
+    for profile in ("default", "work"):
+        write_document(
+            sessions,
+            f"web-{profile}",
+            title="Rent",
+            profile=profile,
+            messages=[message(f"rent of {profile}")],
+        )
+        sessions.config.state_db(profile).parent.mkdir(parents=True, exist_ok=True)
+        with writing(new_state(sessions.config.state_db(profile))) as db:
+            add_session(db, f"agent-{profile}", f"rent of {profile}", "two", title="Rent")
+            later = 1_700_000_000 + (profile == "work")
+            add_session(db, "same", f"same rent of {profile}", "two", title=profile, begun=later)
+    settings(sessions, '{"show_cli_sessions": true}')
+    sessions.sync()
+    return client
+
+
+WEB = {"web-default", "web-work"}
+
+
+@pytest.mark.parametrize(
+    ("cookie", "listed_agents"),
+    [
+        (None, {"agent-default", "agent-work", "same"}),
+        ("default", {"agent-default", "same"}),
+        ("work", {"agent-work", "same"}),
+        ("none", set()),
+    ],
+)
+def test_the_list_of_may_has_the_agent_of_the_profile_that_was_chosen(
+    two_agents: FlaskClient, cookie: str | None, listed_agents: set[str]
+) -> None:
+    chosen = {} if cookie is None else {"hermes_profile": cookie}
+    body = listed(two_agents, "", **chosen)
+    assert ids(body) == WEB | listed_agents
+    assert (body["total"], body["cli_count"]) == (len(WEB | listed_agents), len(listed_agents))
+    for entry in body["sessions"]:
+        if entry["session_id"] == "same" and cookie:
+            assert (entry["title"], entry["profile"]) == (cookie, cookie)
+
+
+def test_an_unchanged_list_is_not_the_list_of_another_profile(two_agents: FlaskClient) -> None:
+    two_agents.set_cookie("hermes_profile", "work")
+    tag = two_agents.get("/api/sessions").headers["ETag"]
+    assert two_agents.get("/api/sessions", headers={"If-None-Match": tag}).status_code == 304
+    two_agents.set_cookie("hermes_profile", "default")
+    assert two_agents.get("/api/sessions", headers={"If-None-Match": tag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "cookie", "profiles"),
+    [
+        ("", None, {"default", "work"}),
+        ("", "work", {"work"}),
+        ("", "default", {"default"}),
+        ("&all_profiles=0", None, {"default"}),
+        ("&all_profiles=0", "work", {"work"}),
+        ("&all_profiles=1", "work", {"default", "work"}),
+        ("&profile=default", "work", {"default"}),
+    ],
+)
+@pytest.mark.parametrize("words", ["rent", ""])
+def test_a_search_has_the_scope_of_the_list(
+    two_agents: FlaskClient, words: str, query: str, cookie: str | None, profiles: set[str]
+) -> None:
+    if cookie:
+        two_agents.set_cookie("hermes_profile", cookie)
+    body = reply(two_agents.get(f"/api/sessions/search?q={words}&content=1&depth=5{query}"))
+    assert {entry["profile"] for entry in body["sessions"]} == profiles
+
+
+@pytest.mark.parametrize(("profile", "other"), [("default", "work"), ("work", "default")])
+def test_of_two_conversations_with_one_id_that_of_the_profile_is_imported(
+    two_agents: FlaskClient, sessions: SessionRepository, profile: str, other: str
+) -> None:
+    two_agents.set_cookie("hermes_profile", profile)
+    imported = reply(two_agents.post("/api/session/import_cli", json={"session_id": "same"}))
+    session = imported["session"]
+    assert (imported["imported"], session["profile"], session["title"]) == (True, profile, profile)
+    assert session["messages"][0]["content"] == f"same rent of {profile}"
+    with writing(sessions.config.state_db(profile)) as db:
+        add_message(db, "same", "three")
+    again = reply(two_agents.post("/api/session/import_cli", json={"session_id": "same"}))
+    assert [len(again["session"]["messages"]), again["imported"]] == [3, False]
+    two_agents.set_cookie("hermes_profile", other)
+    error(two_agents.post("/api/session/import_cli", json={"session_id": "same"}), 404)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
 from hermes_sessions.errors import InvalidValue, NotFound
 from hermes_sessions.fields import UNTITLED
@@ -18,6 +18,7 @@ from ..masking import masker
 from ..request_context import active_profile, sessions
 from . import routing, schemas, web_ui_schemas
 from .arguments import UNCHANGED, Count, Document, SessionId
+from .encoding import form_response
 from .entries import list_entry, whole_session
 
 blueprint = Blueprint("changes", __name__)
@@ -110,23 +111,27 @@ def set_toolsets(session_id: SessionId, toolsets: list[str] | None) -> schemas.T
 
 
 @get("/api/session/draft")
-def show_draft(session_id: SessionId) -> web_ui_schemas.Draft:
-    """Return what the composer of the web UI holds for a session: text and files that were not sent yet."""
+def show_draft(session_id: SessionId) -> web_ui_schemas.Draft | Response:
+    """Return what the composer of the web UI holds for a session: text and files that were not sent yet.
+
+    Nothing in it is masked: the client shows it in the composer, where it is edited and saved again.
+    """
     composed = sessions().webui.composed(session_id)
-    return {"draft": _draft(composed), **_draft(composed)}
+    return form_response({"draft": _draft(composed), **_draft(composed)})
 
 
 @post("/api/session/draft")
 def save_draft(
     session_id: SessionId, text: str | None = None, files: list[Any] | None = None
-) -> web_ui_schemas.SavedDraft:
+) -> web_ui_schemas.SavedDraft | Response:
     """Store what the composer of the web UI holds for a session. This does not count as activity.
 
-    What is not sent, or null, stays as it is. Text is cut to 50,000 characters, files to 50.
+    What is not sent, or null, stays as it is. Text is cut to 50,000 characters, files to 50. As by `GET`,
+    nothing in the answer is masked.
     """
     composed, is_new = sessions().webui.compose(session_id, text=text, files=files)
     answer: web_ui_schemas.SavedDraft = {"ok": True, "draft": _draft(composed)}
-    return answer if is_new else {**answer, "unchanged": True}
+    return form_response(answer if is_new else {**answer, "unchanged": True})
 
 
 def _draft(composed: Composed) -> web_ui_schemas.ComposedDraft:
@@ -173,9 +178,14 @@ def branch_session(
 
 
 @post("/api/session/import")
-def import_session(document: Document) -> schemas.SuccessWithWholeSession:
-    """Store a session that was exported as JSON, as a new session with a new id."""
-    return {"ok": True, "session": whole_session(sessions().import_document(document))}
+def import_session(document: Document) -> schemas.ImportedDocument:
+    """Store a session that was exported as JSON, as a new session with a new id.
+
+    A project that does not exist here is left out, and the active profile takes the place of one that does
+    not: `warnings` says so.
+    """
+    imported = sessions().import_export(document, profile=active_profile())
+    return {"ok": True, "session": whole_session(imported[0]), "warnings": list(imported.warnings)}
 
 
 @post("/api/session/import_cli")

@@ -19,6 +19,11 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(masked_json(value), status, mimetype=JSON)
 
 
+def form_response(value: Any) -> Response:
+    """Return a response with what a client fills a form with, and saves back: a mask would replace it."""
+    return Response(encode(value), mimetype=JSON)
+
+
 def masked_json(value: Any) -> bytes:
     """Return an answer as JSON with its credentials masked.
 

@@ -280,6 +280,12 @@ class SuccessWithWholeSession(Success):
     session: WholeSession
 
 
+class ImportedDocument(SuccessWithWholeSession):
+    """An exported session was stored; `warnings` says what of it does not exist here."""
+
+    warnings: list[str]
+
+
 class Toolsets(Success):
     """The toolsets that the session may use; null means all."""
 

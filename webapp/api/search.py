@@ -7,7 +7,7 @@ from flask import Blueprint
 
 from hermes_sessions.results import Filters, Hit
 
-from ..request_context import sessions, settings
+from ..request_context import active_profile, chosen_profile, sessions, settings
 from . import routing, schemas
 from .arguments import LenientNumber
 from .entries import list_entry
@@ -32,6 +32,7 @@ def search_sessions(
     source: str | None = None,
     archived: bool | None = None,
     hidden: bool = False,
+    all_profiles: bool | None = None,
     role: str | None = None,
     since: float | None = None,
     until: float | None = None,
@@ -41,9 +42,11 @@ def search_sessions(
     `content=false` searches titles only. `depth` is how many messages at the beginning of each session are
     searched. `limit` (50 by default) and `offset` select a page. `role`, `since` and `until` restrict the
     messages that can match; times are in seconds since the epoch. The other filters are those of the list.
+    Without a `profile`, a client that sends `all_profiles=0`, or has switched profiles, finds what the active
+    profile has, and with `all_profiles` everything.
     """
     filters = Filters(
-        profile=profile,
+        profile=profile or _scope(all_profiles),
         project_id=project_id,
         source=source,
         archived=archived,
@@ -68,6 +71,13 @@ def search_sessions(
         redact=settings().mask_credentials,
     )
     return _result(q, [_hit(hit) for hit in hits], hits.missing, hits.warnings)
+
+
+def _scope(all_profiles: bool | None) -> str | None:
+    """Return the profile to search, None for all of them."""
+    if all_profiles is None:
+        return chosen_profile()
+    return None if all_profiles else active_profile()
 
 
 def _result(

@@ -13,7 +13,7 @@ from hermes_sessions.model import Metadata, Summary, pending
 from hermes_sessions.results import ExportFormat, Filters, MessagePage
 from hermes_sessions.webui_values import SidebarRequest
 
-from ..request_context import active_profile, sessions, settings, warnings
+from ..request_context import active_profile, chosen_profile, sessions, settings, warnings
 from . import routing, schemas
 from .arguments import LenientNumber, SessionId
 from .encoding import JSON, encode_lines, encode_plain, encode_text, masked_json
@@ -84,6 +84,9 @@ def list_sessions(
     above are ignored. It has the sessions of the active profile unless `all_profiles`, of one of its lists if
     `sidebar_source` is `webui` or `cli`, no filed ones of scheduled runs if `exclude_hidden`, and archived
     ones only if `include_archived`: at most `archived_limit`, after the first `archived_offset`.
+
+    Without any argument, as the web UI of May sends it, a client that has switched profiles gets of the
+    agents' conversations those of its profile.
     """
     if not SIDEBAR_ARGUMENTS.isdisjoint(request.args):
         wanted = SidebarRequest(
@@ -114,7 +117,10 @@ def list_sessions(
         agent_count += sum(map(itemgetter("is_cli_session"), entries))
         return masked_json(entries)[1:-1]
 
-    page = sessions().entries(encoded, filters, limit=limit, cursor=cursor, unless=_client_has)
+    if not request.args and filters.agent and (chosen := chosen_profile()):
+        page = sessions().webui.entries(encoded, agents_of=chosen, unless=_client_has)
+    else:
+        page = sessions().entries(encoded, filters, limit=limit, cursor=cursor, unless=_client_has)
     if page.unchanged:
         return _with_etag(Response(status=304), page.version)
     rest = {
@@ -135,9 +141,9 @@ def _client_has(version: str) -> bool:
 
 
 def _etag(version: str) -> str:
-    """Return the entity tag of the list: it depends on the store, the query and the settings."""
-    query = sorted(request.args.items(multi=True))
-    return hashlib.sha256(repr((version, query, settings())).encode()).hexdigest()[:32]
+    """Return the entity tag of the list: it depends on the store, the query, the settings, the profile."""
+    asked = (sorted(request.args.items(multi=True)), chosen_profile())
+    return hashlib.sha256(repr((version, asked, settings())).encode()).hexdigest()[:32]
 
 
 def _with_etag(response: Response, version: str) -> Response:

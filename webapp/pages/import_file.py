@@ -23,6 +23,7 @@ def import_file() -> Response:
     if file is None or not file.filename:
         raise InvalidValue("Choose a file to import.")
     imported = sessions().import_export(file.stream.read())
+    changed = "-changed" if imported.warnings else ""
     if len(imported) > 1:
-        return rendering.see_other(links.list_link(done="import-many"))
-    return rendering.see_other(links.session_link(imported[0].session_id, done="import"))
+        return rendering.see_other(links.list_link(done=f"import-many{changed}"))
+    return rendering.see_other(links.session_link(imported[0].session_id, done=f"import{changed}"))

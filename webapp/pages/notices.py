@@ -12,6 +12,8 @@ NOTICES = {
     "duplicate": "Duplicated. You are viewing the copy.",
     "import": "Imported.",
     "import-many": "Imported. The new conversations are in the list.",
+    "import-changed": "Imported, without its project or its profile, which does not exist here.",
+    "import-many-changed": "Imported, some without a project or a profile that does not exist here.",
     "fork": "Forked. You are viewing the new conversation.",
     "truncate": "Messages removed.",
     "undo": "Last turn removed.",
