@@ -298,6 +298,16 @@ def ids_query(filters: Filters) -> tuple[sa.Select[Any], Parameters]:
     return query, parameters
 
 
+def models_query() -> sa.CompoundSelect[Any]:
+    """Return the query of the models of all conversations, each once."""
+    return sa.union(
+        *(
+            sa.select(table.c.model).where(table.c.model.is_not(None))
+            for table in (SESSIONS, AGENT_CONVERSATIONS)
+        )
+    )
+
+
 # ---- rows -----------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,16 @@ from ..model import Summary
 from ..results import Filters, Page
 from . import rows
 from .freshness import CurrentIndex
-from .list_queries import ListRequest, View, count_query, entry_of, ids_query, page_query, summary_of
+from .list_queries import (
+    ListRequest,
+    View,
+    count_query,
+    entry_of,
+    ids_query,
+    models_query,
+    page_query,
+    summary_of,
+)
 from .rows import Place
 
 LARGEST_PAGE = 100_000
@@ -128,6 +137,11 @@ def count(connection: Connection, filters: Filters, view: View = ANY_VIEW) -> in
 def ids(connection: Connection, filters: Filters) -> list[str]:
     """Return the ids of the web UI's sessions that match; `hidden` includes drafts."""
     return list(connection.execute(*ids_query(filters)).scalars())
+
+
+def models(connection: Connection) -> list[str]:
+    """Return the models that conversations name, in no order."""
+    return list(connection.execute(models_query()).scalars())
 
 
 # ---- cursors --------------------------------------------------------------------------------------------

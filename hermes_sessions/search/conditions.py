@@ -1,0 +1,188 @@
+"""What the operators of a query mean: as filters of conversations, and as conditions of their messages.
+
+What is typed replaces the filter of the same name that the caller gave, as in the sidebar, which asks for
+active conversations unless somebody types `is:archived`. Limits of time, cost and size hold both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from ..errors import StorageError, Unreadable
+from ..index import ListRequest, View, lists
+from ..model import Summary
+from ..results import FilterFields, Filters, Project
+from ..sources import Source
+from .language import Conditions, Feature, Query
+from .words import ordinary
+
+MOST_NAMED = 8  # models in a warning
+
+
+class Known(NamedTuple):
+    """What a typed name can mean; each is called only if a query has such a name."""
+
+    projects: Callable[[], Iterable[Project]]
+    models: Callable[[], Iterable[str]]
+
+
+class MessageConditions(NamedTuple):
+    """What a message must fulfil to match; None or empty is no condition.
+
+    `since` and `until` are in seconds since the epoch, half-open; those of a title are of the last activity.
+    """
+
+    role: str | None = None
+    since: float | None = None
+    until: float | None = None
+    tools: tuple[str, ...] = ()
+    has: frozenset[Feature] = frozenset()
+
+
+class Narrowed(NamedTuple):
+    """Which conversations and messages a search is about.
+
+    `filters` have no times: those are of the `messages`. `warnings` say what nothing can match, and why:
+    then `matches_nothing`.
+    """
+
+    filters: Filters
+    messages: MessageConditions
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether a name was typed that nothing has."""
+        return bool(self.warnings)
+
+    @property
+    def lists(self) -> bool:
+        """Whether a list answers it: no single message has to fulfil anything."""
+        return not (self.messages.role or self.messages.tools or self.messages.has)
+
+    @property
+    def list_filters(self) -> Filters:
+        """The filters of a list, in which the times are those of the last activity."""
+        return replace(self.filters, since=self.messages.since, until=self.messages.until)
+
+
+def has_words(query: Query) -> bool:
+    """Whether a query has words, to find or to exclude; one of operators alone lists what they leave."""
+    return bool(query.required or query.excluded)
+
+
+def listed(
+    connection: Connection, view: View, filters: Filters, offset: int, limit: int
+) -> Sequence[Summary]:
+    """Return at most `limit` conversations that match, in the order of lists, from `offset` on."""
+    return lists.read_summaries(connection, ListRequest(filters, view, None, offset + limit))[offset:]
+
+
+def narrowed(conditions: Conditions, filters: Filters, known: Known) -> Narrowed:
+    """Return the caller's filters narrowed by the operators of a query."""
+    project = _project(conditions.project, known)
+    model = _model(conditions.model, known)
+    warnings = tuple(name.warning for name in (project, model) if name and name.warning)
+    typed: FilterFields = {**_flags(conditions), **_limits(conditions, filters), "since": None, "until": None}
+    if project:
+        typed["project_id"] = project.value
+    if model:
+        typed["model"] = model.value
+    messages = MessageConditions(
+        conditions.role,
+        _largest(filters.since, conditions.since),
+        _smallest(filters.until, conditions.until),
+        conditions.tools,
+        conditions.has,
+    )
+    return Narrowed(replace(filters, **typed), messages, warnings)
+
+
+def _flags(conditions: Conditions) -> FilterFields:
+    """Return the filters that were typed as they are."""
+    typed: FilterFields = {}
+    if conditions.profile is not None:
+        typed["profile"] = conditions.profile
+    if conditions.source is not None:
+        typed["source"] = conditions.source
+        if conditions.source == Source.CRON:  # lists hide what scheduled jobs have begun
+            typed["hidden"] = True
+    if conditions.archived is not None:
+        typed["archived"] = conditions.archived
+    if conditions.pinned is not None:
+        typed["pinned"] = conditions.pinned
+    if conditions.interrupted is not None:
+        typed["interrupted"] = conditions.interrupted
+    if conditions.agent is not None:
+        typed["agent"] = "only" if conditions.agent else False
+    return typed
+
+
+def _limits(conditions: Conditions, filters: Filters) -> FilterFields:
+    limits: FilterFields = {}
+    if conditions.min_cost is not None:
+        limits["min_cost"] = max(conditions.min_cost, filters.min_cost or 0.0)
+    if conditions.min_messages is not None:
+        limits["min_messages"] = max(conditions.min_messages, filters.min_messages or 0)
+    return limits
+
+
+def _largest(*values: float | None) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _smallest(*values: float | None) -> float | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+# ---- names ----------------------------------------------------------------------------------------------
+
+
+class _Meaning(NamedTuple):
+    """What a typed name means, or why it means nothing."""
+
+    value: str
+    warning: str = ""
+
+
+def _project(typed: str | None, known: Known) -> _Meaning | None:
+    """Return the id of the project with this id, else of the one with this name, in any case."""
+    if typed is None:
+        return None
+    try:
+        projects = list(known.projects())
+    except (Unreadable, StorageError) as error:
+        return _Meaning(typed, str(error))
+    ids = [each.project_id for each in projects if each.project_id == typed]
+    ids = ids or [each.project_id for each in projects if _folded(each.name) == _folded(typed)]
+    if len(ids) == 1:
+        return _Meaning(ids[0])
+    if ids:
+        return _Meaning(typed, f"Several projects are named {typed}. Use an id: {', '.join(ids)}.")
+    return _Meaning(typed, f"There is no project {typed}.")
+
+
+def _model(typed: str | None, known: Known) -> _Meaning | None:
+    """Return the model of this name, else the only one with this text in its name, in any case."""
+    if typed is None:
+        return None
+    models = sorted(set(known.models()))
+    if typed in models:
+        return _Meaning(typed)
+    folded = _folded(typed)
+    matches = [name for name in models if _folded(name) == folded]
+    matches = matches or [name for name in models if folded in _folded(name)]
+    if len(matches) == 1:
+        return _Meaning(matches[0])
+    if not matches:
+        return _Meaning(typed, f"No conversation has a model {typed}.")
+    some = ", ".join(matches[:MOST_NAMED]) + (", …" if len(matches) > MOST_NAMED else "")
+    return _Meaning(typed, f"Several models have {typed} in their names. Use one of these: {some}.")
+
+
+def _folded(name: str) -> str:
+    return ordinary(name).casefold()
