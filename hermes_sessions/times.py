@@ -78,15 +78,20 @@ def ago(at: float, now: float) -> str:
     return "just now" if seconds > -60 else "in the future"
 
 
-def parse_time(text: str) -> float:
-    """Return a date such as ``2026-01-31``, a date with a time, or seconds, as seconds since the epoch.
+def parse_time(text: str, now: float) -> float:
+    """Return a date as seconds since the epoch: the beginning of one that `read_period` reads.
 
-    A date without a time zone is local. Raises `InvalidValue`.
+    Also a date with a time, which is local without a time zone, or seconds. Raises `InvalidValue`.
     """
+    if period := read_period(text, now):
+        return period.start
     try:
         return float(int(text)) if text.isdecimal() else datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
-        raise InvalidValue(f"{text!r} is not a date; write it as 2026-01-31 or 2026-01-31T09:30") from None
+        raise InvalidValue(
+            f"{text!r} is not a date; write it as 2026-01-31, 2026-01-31T09:30 or 2026-01, or as 7d for the "
+            "day seven days ago"
+        ) from None
 
 
 class Period(NamedTuple):

@@ -49,19 +49,23 @@ def test_an_age_in_words(seconds: int, words: str) -> None:
         ("0", datetime(1970, 1, 1, tzinfo=UTC)),
         ("1777000000", datetime.fromtimestamp(NOW, UTC)),
         ("2026-01-31", datetime(2026, 1, 31).astimezone()),
+        ("2026-01", datetime(2026, 1, 1).astimezone()),
+        ("2026", datetime(2026, 1, 1).astimezone()),
+        ("yesterday", datetime(2026, 4, 23).astimezone()),
+        ("7d", datetime(2026, 4, 17).astimezone()),
         ("2026-01-31T09:30", datetime(2026, 1, 31, 9, 30).astimezone()),
         ("2026-01-31 09:30+00:00", datetime(2026, 1, 31, 9, 30, tzinfo=UTC)),
         ("2026-01-31T09:30Z", datetime(2026, 1, 31, 9, 30, tzinfo=UTC)),
     ],
 )
 def test_a_date_that_is_typed(text: str, when: datetime) -> None:
-    assert parse_time(text) == when.timestamp()
+    assert parse_time(text, NOW) == when.timestamp()
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "-5", "1.5", "9" * 400, "2026-01-31T25:00"])
 def test_a_text_that_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue, match="is not a date"):
-        parse_time(text)
+        parse_time(text, NOW)
 
 
 # ---- times in files ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
@@ -42,6 +43,19 @@ def filter_options(verb: VerbFunction) -> VerbFunction:
         click.option(
             "--archived/--no-archived", default=None, help="Only archived sessions, or only others."
         ),
+        click.option("--pinned/--no-pinned", default=None, help="Only pinned sessions, or only others."),
+        click.option("--model", help="Only sessions with this model."),
+        click.option(
+            "--min-cost", type=click.FloatRange(0), help="Only sessions that cost at least so many dollars."
+        ),
+        click.option(
+            "--min-messages", type=click.IntRange(0), help="Only sessions with at least so many messages."
+        ),
+        click.option(
+            "--interrupted/--no-interrupted",
+            default=None,
+            help="Only sessions in which a message still waits for its answer, or only others.",
+        ),
     )
     for option in reversed(options):
         verb = option(verb)
@@ -49,13 +63,13 @@ def filter_options(verb: VerbFunction) -> VerbFunction:
 
 
 def time_option(*names: str, help: str) -> Callable[[Any], Any]:
-    """Return an option for a date, which the verb gets as seconds since the epoch."""
+    """Return an option for a date, which the verb gets as `parse_time` reads it: in seconds."""
     return click.option(*names, callback=_parse_time, metavar="DATE", help=help)
 
 
 def _parse_time(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
     try:
-        return None if value is None else parse_time(value)
+        return None if value is None else parse_time(value, time.time())
     except InvalidValue as error:
         raise click.BadParameter(visible(str(error))) from error
 

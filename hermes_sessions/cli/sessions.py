@@ -8,7 +8,7 @@ import click
 
 from ..messages import mask_all
 from ..model import Summary, pending
-from .base import filter_options, id_argument, json_option, off_option, redact_option
+from .base import filter_options, id_argument, json_option, off_option, redact_option, time_option
 from .home import SelectedHome
 from .projects import find_project_id, project_names
 from .terminal import masked, print_json, print_table, report, visible_text, warn
@@ -21,6 +21,8 @@ from .text import LIST_COLUMNS, list_row, print_heading, print_messages
 @click.option("--limit", type=click.IntRange(1), help="List at most this many.")
 @click.option("--cursor", help="Continue where a list with --limit ended.")
 @filter_options
+@time_option("--since", help="Only sessions last active at or after this date.")
+@time_option("--until", help="Only sessions last active before this date.")
 @click.option("--agent", is_flag=True, help="Include the agents' own conversations.")
 @click.option("--hidden", is_flag=True, help="Include empty sessions and scheduled jobs.")
 @redact_option
@@ -29,7 +31,10 @@ from .text import LIST_COLUMNS, list_row, print_heading, print_messages
 def list_sessions(
     home: SelectedHome, /, *, project: str | None, redact: bool, as_json: bool, **filters: Any
 ) -> None:
-    """List sessions, pinned first, then by last activity."""
+    """List sessions, pinned first, then by last activity.
+
+    A DATE is 2026-01-31, 2026-01, 2026, yesterday, or 7d for the day seven days ago.
+    """
     with home.open() as sessions:
         page = sessions.list(project_id=find_project_id(sessions, project), **filters)
         names = {} if as_json else project_names(sessions)

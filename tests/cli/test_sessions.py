@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ def test_list_is_the_oracles(may: Path) -> None:
         (["--archived"], {"archived": True}),
         (["--no-archived"], {"archived": False}),
         (["--hidden"], {"hidden": True}),
+        (["--pinned"], {"pinned": True}),
+        (["--no-pinned"], {"pinned": False}),
+        (["--model", "gpt-5.4-mini"], {"model": "gpt-5.4-mini"}),
+        (["--min-cost", "0.5"], {"min_cost": 0.5}),
+        (["--min-messages", "3"], {"min_messages": 3}),
+        (["--interrupted"], {"interrupted": True}),
+        (["--no-interrupted"], {"interrupted": False}),
+        (["--since", "1777000000"], {"since": 1_777_000_000}),
+        (["--until", "2026-04-24"], {"until": datetime(2026, 4, 24).astimezone().timestamp()}),
         (["--limit", "3"], {"limit": 3}),
         (
             ["--profile", "work", "--archived", "--hidden"],

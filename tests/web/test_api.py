@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from hermes_sessions import SessionRepository
+from hermes_sessions import Filters, SessionRepository
 from hermes_sessions.errors import (
     Conflict,
     InvalidId,
@@ -24,6 +25,8 @@ from hermes_sessions.errors import (
 )
 from hermes_sessions.index import Freshness, lists
 from webapp.api import encoding
+from webapp.api.filters import FilterArguments
+from webapp.api.openapi import document
 
 from ..interop.test_samples import expected
 from ..support.make import folder_of, message, snapshot, started, turns, write, write_document
@@ -69,12 +72,41 @@ def test_all_pages_together_are_the_whole_list(reader: FlaskClient) -> None:
         ("source=webui", 47),
         ("source=cli", 0),
         ("archived=&limit=", 47),
+        ("pinned=1", 4),
+        ("pinned=0", 43),
+        ("model=gpt-5.4-mini", 15),
+        ("interrupted=yes", 2),
+        ("interrupted=no", 45),
+        ("min_cost=0.5", 19),
+        ("min_messages=3", 40),
+        ("since=1777025183", 18),
+        ("until=1777025183&model=gpt-5.4-mini&min_messages=3", 8),
         ("unknown=1", 47),
     ],
 )
 def test_the_list_is_filtered(reader: FlaskClient, query: str, count: int) -> None:
     body = reply(reader.get(f"/api/sessions?{query}"))
     assert (len(body["sessions"]), body["total"]) == (count, count)
+
+
+def test_the_routes_take_all_filters_of_the_library() -> None:
+    declared = {*FilterArguments.__annotations__, "agent"}
+
+    assert declared == {field.name for field in fields(Filters)}
+    for path in ("/api/sessions", "/api/sessions/search"):
+        parameters = {each["name"] for each in document()["paths"][path]["get"]["parameters"]}
+        assert declared <= parameters
+
+
+@pytest.mark.parametrize("query", ["", "quarterly"])
+def test_a_search_is_filtered(reader: FlaskClient, query: str) -> None:
+    for filters, field, value in (
+        ("pinned=1", "pinned", True),
+        ("model=hermes-4-70b", "model", "hermes-4-70b"),
+    ):
+        body = reply(reader.get(f"/api/sessions/search?q={query}&{filters}"))
+        assert all(hit[field] == value for hit in body["sessions"])
+        assert bool(body["sessions"]) or query
 
 
 @pytest.mark.parametrize(
@@ -87,6 +119,13 @@ def test_the_list_is_filtered(reader: FlaskClient, query: str, count: int) -> No
         ("limit=" + "9" * 5000, "limit"),
         ("cursor=nonsense", "cursor"),
         ("archived=maybe", "archived"),
+        ("pinned=maybe", "pinned"),
+        ("interrupted=2", "interrupted"),
+        ("since=yesterday", "since"),
+        ("until=nan", "until"),
+        ("min_cost=-1", "min_cost"),
+        ("min_messages=1.5", "min_messages"),
+        ("source=mars", "source"),
         ("hidden=2", "hidden"),
     ],
 )

@@ -143,12 +143,21 @@ def _kind(annotation: Any) -> Kind:
 
 
 def arguments_of(handler: Callable[..., Any]) -> dict[str, Argument]:
-    """Return the arguments that a handler's signature declares; one without a default is required."""
+    """Return the arguments that a handler's signature declares; one without a default is required.
+
+    None of those is that `**arguments` of a TypedDict declare: the handler gets the ones that were given.
+    """
     hints = get_type_hints(handler, include_extras=True)
-    return {
-        each.name: Argument(_kind(hints[each.name]), each.default is each.empty, each.default)
-        for each in inspect.signature(handler).parameters.values()
-    }
+    arguments: dict[str, Argument] = {}
+    for each in inspect.signature(handler).parameters.values():
+        if each.kind is each.VAR_KEYWORD:
+            (fields,) = get_args(hints[each.name])
+            arguments |= {
+                name: Argument(_kind(hint), False, None) for name, hint in get_type_hints(fields).items()
+            }
+        else:
+            arguments[each.name] = Argument(_kind(hints[each.name]), each.default is each.empty, each.default)
+    return arguments
 
 
 # ---- reading --------------------------------------------------------------------------------------------

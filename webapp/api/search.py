@@ -1,16 +1,17 @@
 """The JSON route that searches: list entries, each with where and how it matches."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 from flask import Blueprint
 
-from hermes_sessions.results import Filters, Hit
+from hermes_sessions.results import Hit
 
 from ..request_context import active_profile, chosen_profile, sessions, settings
 from . import routing, schemas
 from .arguments import LenientNumber
 from .entries import list_entry
+from .filters import FilterArguments, filters_of
 
 blueprint = Blueprint("search", __name__)
 
@@ -27,15 +28,9 @@ def search_sessions(
     limit: int | None = None,
     offset: int = 0,
     agent: bool | None = None,
-    profile: str | None = None,
-    project_id: str | None = None,
-    source: str | None = None,
-    archived: bool | None = None,
-    hidden: bool = False,
     all_profiles: bool | None = None,
     role: str | None = None,
-    since: float | None = None,
-    until: float | None = None,
+    **given: Unpack[FilterArguments],
 ) -> schemas.SearchResult:
     """Search titles and messages, best matches first. Without words in `q`, list the sessions.
 
@@ -45,14 +40,7 @@ def search_sessions(
     Without a `profile`, a client that sends `all_profiles=0`, or has switched profiles, finds what the active
     profile has, and with `all_profiles` everything.
     """
-    filters = Filters(
-        profile=profile or _scope(all_profiles),
-        project_id=project_id,
-        source=source,
-        archived=archived,
-        agent=settings().includes_agents(agent),
-        hidden=hidden,
-    )
+    filters = filters_of({**given, "profile": given.get("profile") or _scope(all_profiles)}, agent)
     limit = limit or HITS_A_PAGE
     if not q.strip():
         page = sessions().list(filters, limit=limit)
@@ -65,8 +53,6 @@ def search_sessions(
         offset=offset,
         scope="all" if content else "title",
         role=role,
-        since=since,
-        until=until,
         depth=None if depth is None else max(0, depth),
         redact=settings().mask_credentials,
     )

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, Unpack, cast
 
 from flask import Blueprint, Response, request
 
 from hermes_sessions.model import Metadata, Summary, pending
-from hermes_sessions.results import ExportFormat, Filters, MessagePage
+from hermes_sessions.results import ExportFormat, MessagePage
 from hermes_sessions.webui_values import SidebarRequest
 
 from ..request_context import active_profile, chosen_profile, sessions, settings, warnings
@@ -18,6 +18,7 @@ from . import routing, schemas
 from .arguments import LenientNumber, SessionId
 from .encoding import JSON, encode_lines, encode_plain, encode_text, masked_json
 from .entries import list_entry, sidebar_answer
+from .filters import FilterArguments, filters_of
 
 blueprint = Blueprint("sessions", __name__)
 get = partial(routing.get, blueprint)
@@ -59,29 +60,27 @@ def list_sessions(
     *,
     limit: int | None = None,
     cursor: str | None = None,
-    profile: str | None = None,
-    project_id: str | None = None,
-    source: str | None = None,
-    archived: bool | None = None,
     agent: bool | None = None,
-    hidden: bool = False,
     all_profiles: bool = False,
     sidebar_source: str = "",
     exclude_hidden: bool = False,
     include_archived: bool = False,
     archived_limit: LenientNumber = None,
     archived_offset: LenientNumber = None,
+    **given: Unpack[FilterArguments],
 ) -> schemas.SessionList | Response:
     """List the sessions that match, pinned ones first, then by latest activity.
 
     `limit` is the largest number of sessions to return, by default all; `cursor` is the `next_cursor` of the
-    page before. `archived` is true or false to list only archived or only active sessions. `agent` includes
-    the agents' conversations; the default is the web UI's setting. `hidden` includes the sessions that the
-    sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a request that sends it back as
-    `If-None-Match` gets the status 304 if nothing changed.
+    page before. `archived`, `pinned` and `interrupted` are true or false to list only such sessions or only
+    the others; in an interrupted one, a message still waits for its answer. `since` and `until` are about the
+    last activity, in seconds since the epoch. `min_cost` (dollars) and `min_messages` are the least that a
+    session has. `agent` includes the agents' conversations; the default is the web UI's setting. `hidden`
+    includes the sessions that the sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a
+    request that sends it back as `If-None-Match` gets the status 304 if nothing changed.
 
-    With one of the arguments that follow, the answer is the sidebar of the web UI of August, and the ones
-    above are ignored. It has the sessions of the active profile unless `all_profiles`, of one of its lists if
+    With one of the arguments for it, the answer is the sidebar of the web UI of August, and all others are
+    ignored. It has the sessions of the active profile unless `all_profiles`, of one of its lists if
     `sidebar_source` is `webui` or `cli`, no filed ones of scheduled runs if `exclude_hidden`, and archived
     ones only if `include_archived`: at most `archived_limit`, after the first `archived_offset`.
 
@@ -102,14 +101,7 @@ def list_sessions(
             previous_messaging=settings().previous_messaging,
         )
         return sidebar_answer(sessions().webui.sidebar(wanted), wanted)
-    filters = Filters(
-        profile=profile,
-        project_id=project_id,
-        source=source,
-        archived=archived,
-        agent=settings().includes_agents(agent),
-        hidden=hidden,
-    )
+    filters = filters_of(given, agent)
     agent_count = 0
 
     def encoded(entries: list[dict[str, Any]]) -> bytes:

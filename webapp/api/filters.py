@@ -1,0 +1,29 @@
+"""The filters that a query names, declared once for the routes that list and search."""
+
+from typing import TypedDict
+
+from hermes_sessions.results import Filters
+
+from ..request_context import settings
+
+
+class FilterArguments(TypedDict, total=False):
+    """The filters of the library but `agent`, whose default is a setting."""
+
+    profile: str | None
+    project_id: str | None
+    source: str | None
+    archived: bool | None
+    pinned: bool | None
+    model: str | None
+    since: float | None
+    until: float | None
+    min_cost: float | None
+    min_messages: int | None
+    interrupted: bool | None
+    hidden: bool
+
+
+def filters_of(arguments: FilterArguments, agent: bool | None) -> Filters:
+    """Return the filters of a request; `agent` is what it says of the agents' conversations."""
+    return Filters(**arguments, agent=settings().includes_agents(agent))
