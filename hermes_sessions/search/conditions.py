@@ -23,7 +23,7 @@ from .words import ordinary
 MOST_NAMED = 8  # models in a warning
 
 
-class Known(NamedTuple):
+class KnownNames(NamedTuple):
     """What a typed name can mean; each is called only if a query has such a name."""
 
     projects: Callable[[], Iterable[Project]]
@@ -82,7 +82,7 @@ def listed(
     return lists.read_summaries(connection, ListRequest(filters, view, None, offset + limit))[offset:]
 
 
-def narrowed(conditions: Conditions, filters: Filters, known: Known) -> Narrowed:
+def narrowed(conditions: Conditions, filters: Filters, known: KnownNames) -> Narrowed:
     """Return the caller's filters narrowed by the operators of a query."""
     project = _project(conditions.project, known)
     model = _model(conditions.model, known)
@@ -149,7 +149,7 @@ class _Meaning(NamedTuple):
     warning: str = ""
 
 
-def _project(typed: str | None, known: Known) -> _Meaning | None:
+def _project(typed: str | None, known: KnownNames) -> _Meaning | None:
     """Return the id of the project with this id, else of the one with this name, in any case."""
     if typed is None:
         return None
@@ -166,7 +166,7 @@ def _project(typed: str | None, known: Known) -> _Meaning | None:
     return _Meaning(typed, f"There is no project {typed}.")
 
 
-def _model(typed: str | None, known: Known) -> _Meaning | None:
+def _model(typed: str | None, known: KnownNames) -> _Meaning | None:
     """Return the model of this name, else the only one with this text in its name, in any case."""
     if typed is None:
         return None

@@ -9,7 +9,7 @@ from hermes_sessions import Filters, SessionRepository
 from hermes_sessions.errors import StorageError
 from hermes_sessions.index import View, database, lists
 from hermes_sessions.results import FilterFields, Project
-from hermes_sessions.search.conditions import Known, MessageConditions, has_words, listed, narrowed
+from hermes_sessions.search.conditions import KnownNames, MessageConditions, has_words, listed, narrowed
 from hermes_sessions.search.language import Conditions, parse
 
 from ..support.make import started
@@ -20,7 +20,7 @@ PROJECTS = [
 ]
 PROJECTS += [Project("twin1", "Twin", None, NOW, "default"), Project("twin2", "Twin", None, NOW, "default")]
 MODELS = ["claude-opus-4.6", "gpt-5", "gpt-5-mini", "Hermes-4"]
-KNOWN = Known(lambda: PROJECTS, lambda: MODELS)
+KNOWN = KnownNames(lambda: PROJECTS, lambda: MODELS)
 
 
 def filters_of(text: str, **given: Any) -> Filters:
