@@ -17,10 +17,8 @@ BATCH_BYTES = LARGEST_AT_ONCE  # stored in one transaction: a few hundredths of 
 def messages_of(source: Outline, first: int) -> Iterator[IndexedMessage]:
     """Yield a file's messages from position `first` on."""
     cards = _cards(source)
-    for start in range(first, source.total, MESSAGES_AT_ONCE):
-        texts = reading.texts_between(source, start, min(start + MESSAGES_AT_ONCE, source.total))
-        for position, text in enumerate(texts, start):
-            yield indexed_message(position, _content(source, text, cards.get(position, ())))
+    for position, text in enumerate(reading.texts_from(source, first), first):
+        yield indexed_message(position, _content(source, text, cards.get(position, ())))
 
 
 def _cards(source: Outline) -> Mapping[int, Sequence[RawMessage]]:

@@ -215,6 +215,14 @@ def messages_from(source: Outline, index: int) -> list[Any]:
     return [source.decoded(text) for text in texts_between(source, index, source.total)]
 
 
+def texts_from(source: Outline, start: int) -> Iterator[bytes | memoryview]:
+    """Yield the text of each message from index `start` on, reading once what lies between two marks."""
+    while start < source.total:
+        first, texts = _texts_around(source, start, start + 1)
+        yield from texts[start - first :]
+        start = first + len(texts)
+
+
 def texts_between(source: Outline, start: int, end: int) -> Sequence[bytes | memoryview]:
     """Return the texts of the messages from index `start` up to, not including, `end`."""
     if start >= end:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from hermes_sessions import Hit, InvalidValue, SessionRepository
 from hermes_sessions.search.sync import INLINE_FILES
+from hermes_sessions.sidecars import LARGEST_AT_ONCE, document
 
 from ..support.agent_db import (
     add_message,
@@ -364,6 +365,32 @@ def test_a_search_is_partial_until_everything_is_indexed(large: Path) -> None:
         assert all(done <= total for done, total in calls)
         assert find(sessions, "needle7") == ["s007", *find(sessions, "needle7")[1:]]
         assert not sessions.search("needle42").partial
+
+
+@pytest.mark.parametrize("role", ["NaN", '"user"'])
+def test_a_large_file_of_short_messages_is_read_once_for_the_index(
+    sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    write_document(sessions, "long", title="Long", messages=[])
+    path = sessions.config.sessions_dir / "long.json"
+    messages = [
+        f'{{"role": {role}, "content": "word{number % 7}", "id": "{"x" * 40}"}}' for number in range(12_500)
+    ]
+    path.write_text(path.read_text().replace('"messages": []', f'"messages": [{", ".join(messages)}]'))
+    sessions.sync()
+    size = path.stat().st_size
+    assert size > LARGEST_AT_ONCE
+    parsed: list[int] = []
+    original = document.item_texts
+
+    def counted(data: bytes, array: document.Span) -> list[memoryview]:
+        parsed.append(len(data))
+        return original(data, array)
+
+    monkeypatch.setattr(document, "item_texts", counted)
+    assert sessions.complete_search() == 0
+    assert size / 2 < sum(parsed) < 2 * size
+    assert [hit.session_id for hit in sessions.search("word6")] == ["long"]
 
 
 _KILLED = """
