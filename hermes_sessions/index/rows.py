@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
+from sqlalchemy.dialects import sqlite
 
 from ..fields import PENDING_FIELDS, clean_text
 from ..model import FolderTimes, Signature, Stored, Summary
@@ -381,16 +382,16 @@ def _insert(connection: Connection, rows: Sequence[Values]) -> None:
     if connection.dialect.name != "sqlite":
         connection.execute(_INSERT, rows)
         return
-    statement, order = _prepared_insert(connection.dialect)
+    statement, order = _prepared_insert()
     for row in rows:
         row["other"] = json.dumps(row["other"])
     connection.exec_driver_sql(statement, list(map(order, rows)))
 
 
-@functools.lru_cache(4)
-def _prepared_insert(dialect: sa.Dialect) -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
+@functools.cache
+def _prepared_insert() -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
     """Return the INSERT as SQLite's SQL, and a function that puts a row's values in the order it needs."""
-    compiled = _INSERT.compile(dialect=dialect)
+    compiled = _INSERT.compile(dialect=sqlite.dialect())
     names = compiled.positiontup or ()
     return str(compiled), itemgetter(*names)
 
@@ -463,12 +464,17 @@ def put_trashed(connection: Connection, present: Mapping[str, int | None], trash
         next_generation(connection)
 
 
+# Made once: to make four statements takes SQLAlchemy longer than to execute them.
+_FORGET = tuple(
+    sa.delete(table).where(table.c.session_id.in_(sa.bindparam("session_ids", expanding=True)))
+    for table in (SESSIONS, HELD_SEGMENTS, KEPT_PARENTS, UNREADABLE_FILES)
+)
+
+
 def _forget(connection: Connection, session_ids: Collection[str]) -> None:
     for some in chunks(session_ids):
-        connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.session_id.in_(some)))
-        connection.execute(sa.delete(HELD_SEGMENTS).where(HELD_SEGMENTS.c.session_id.in_(some)))
-        connection.execute(sa.delete(KEPT_PARENTS).where(KEPT_PARENTS.c.session_id.in_(some)))
-        connection.execute(sa.delete(UNREADABLE_FILES).where(UNREADABLE_FILES.c.session_id.in_(some)))
+        for statement in _FORGET:
+            connection.execute(statement, {"session_ids": some})
 
 
 def next_generation(connection: Connection) -> None:
