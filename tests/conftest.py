@@ -25,6 +25,8 @@ SAMPLES = Path(__file__).parent / "samples"
 efforts.register()
 Flask.jinja_options = {"bytecode_cache": compiled.Templates()}
 compiled.share_statements()
+compiled.share_rules()
+compiled.share_migrations()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +39,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Add the property tests to a long run, and order the files for several workers."""
     efforts.add_property_tests(config, items)
     schedule.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.Scheduling | None:
+    """Give out the files of tests so that a test that kills its worker is run once."""
+    return schedule.Scheduling(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)

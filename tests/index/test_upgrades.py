@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ from hermes_sessions import InvalidValue, NewerDatabase, SessionRepository, Stor
 from hermes_sessions.config import Config, resolve
 from hermes_sessions.index import database, schema, upgrades
 
+from ..support import compiled
 from ..support.processes import at_once
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,12 @@ def write_sidecars(folder: Path, count: int) -> None:
             "messages": [{"role": "user", "content": "a"}],
         }
         (folder / f"s{number:03}.json").write_text(json.dumps(document))
+
+
+@pytest.fixture(autouse=True)
+def alembic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upgrade as the library does, each time."""
+    monkeypatch.setattr(upgrades, "_to_newest", compiled.migrate_by_alembic)
 
 
 def open_and_list(config: Config) -> list[str]:
@@ -135,6 +143,20 @@ def test_a_new_home(tmp_path: Path) -> None:
     assert open_and_list(config) == []
     assert upgrades.revision(config) == HEAD
     assert copies(config) == []
+
+
+def test_the_statements_that_other_tests_share_make_the_same_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = (compiled.migrate_by_alembic, compiled.migrate, compiled.migrate)
+    homes = [resolve(hermes_home=tmp_path / str(number)) for number in range(len(ways))]
+    for config, way in zip(homes, ways, strict=True):
+        monkeypatch.setattr(upgrades, "_to_newest", way)
+        upgrades.upgrade_index(config)
+
+    dumps = ["\n".join(dump(index_of(config))) for config in homes]
+    assert len({re.sub(r"'[0-9a-f]{32}'", "?", text) for text in dumps}) == 1
+    assert len(set(dumps)) == len(ways), "each index has an identity of its own"
 
 
 def test_the_revision_before_the_first_upgrade(config: Config) -> None:

@@ -8,13 +8,19 @@ for new ones.
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import HealthCheck, is_hypothesis_test, settings
+from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
+from hypothesis.internal.conjecture import engine
 
+# How long a failing property test looks for a smaller example. By default it takes up to 300 seconds, then
+# runs others to explain the failure: the limit of a test is 300, so a run did not say what failed.
+SHRINKING_SECONDS = 20
+PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
 EXAMPLES = {"quick": 10, "usual": 40, "long": 400}
 
 
 def register() -> None:
     """Register the profiles, and load the usual one."""
+    setattr(engine, "MAX_SHRINKING_SECONDS", SHRINKING_SECONDS)  # noqa: B010  # it is no setting
     for name, examples in EXAMPLES.items():
         # No test asserts how long something takes, and what is slow on a busy machine is no failure.
         settings.register_profile(
@@ -22,6 +28,7 @@ def register() -> None:
             max_examples=examples,
             derandomize=name == "usual",
             deadline=None,
+            phases=PHASES,
             suppress_health_check=[HealthCheck.too_slow],
         )
     settings.load_profile("usual")
