@@ -356,8 +356,13 @@ FIELDS = [field.name for field in dataclasses.fields(Session)]
 def test_what_cannot_be_stored_is_refused_before_the_file_is_written(
     sessions: SessionRepository, field: str
 ) -> None:
-    for label, value in VALUES.items():
-        for one in (started(sessions, 1), sessions.new(title="a draft").session_id):
+    makers: list[Callable[[], str]] = [
+        lambda: started(sessions, 1),
+        lambda: sessions.new(title="a draft").session_id,
+    ]
+    for make in makers:
+        one = make()
+        for label, value in VALUES.items():
             path = sessions.config.sessions_dir / f"{one}.json"
             before = path.read_bytes() if path.exists() else None
             try:
@@ -368,6 +373,7 @@ def test_what_cannot_be_stored_is_refused_before_the_file_is_written(
                 read = sessions.get(saved.session_id)
                 assert sessions.summary(saved.session_id).message_count == read.message_count, label
                 assert read.messages == saved.messages, label
+                one = make()
 
 
 def test_a_profile_of_none_is_the_default_one(sessions: SessionRepository) -> None:

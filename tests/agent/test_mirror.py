@@ -661,6 +661,7 @@ def test_the_version_changes_only_with_what_lists_show(path: Path, following: Se
         assert following.version() != version
 
 
+@pytest.mark.slow
 def test_one_new_message_in_a_large_home_reads_and_writes_few_rows(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

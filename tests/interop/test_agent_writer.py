@@ -185,6 +185,7 @@ def check_continued(agent: Agent) -> None:
     assert agent.lineage(["talk", "next"]).keys() == {"next"}
 
 
+@pytest.mark.slow
 def test_the_agent_reads_what_a_delete_of_ours_left(wheel: Path, tmp_path: Path, programs: ExitStack) -> None:
     path = tmp_path / "state.db"
     writer = Other(WRITER, str(wheel), str(path), "10", home=tmp_path)

@@ -5,6 +5,7 @@ call. So the system calls that strace counts are those of that call alone, not o
 """
 
 import fcntl
+import gc
 import json
 import os
 import re
@@ -532,10 +533,13 @@ def begin(template: Path) -> None:
     """Prepare a worker: make every call once, and leave nothing to be imported or compiled in a child."""
     global _work  # noqa: PLW0603  # how a pool hands something to its processes
     compiled.share_statements()
+    compiled.share_migrations()
     _work = Work(Path(tempfile.mkdtemp(dir=template.parent)), template, by_plain_name(files_of(template)))
     for mutator in MUTATORS.values():
         with new_home(_work) as home, opened(home) as sessions:
             mutator.prepare(sessions)()
+    gc.collect()
+    gc.freeze()  # a collection in a child would touch, and so copy, every page of the worker
 
 
 @contextmanager

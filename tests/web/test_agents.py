@@ -260,6 +260,7 @@ def test_a_row_says_whether_a_delete_erases_something_of_the_agent(
     assert 0 < len(told) < len(rows)
 
 
+@pytest.mark.slow
 def test_five_hundred_requests_leave_no_file_open(may: Path) -> None:
     (may / "webui/settings.json").write_text(json.dumps({"show_cli_sessions": True}))
     before = digest(may)

@@ -20,6 +20,7 @@ print(json.dumps([
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["webapp", "hermes_sessions.webapp"])
 @pytest.mark.parametrize("module", ["", ".live", ".security.logins"])
 def test_both_names_give_the_same_modules(first: str, module: str) -> None:
