@@ -2,11 +2,12 @@
 
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import InvalidValue, ReadOnly
 from ..fields import COMPOSED, READ_AS, UNTITLED
@@ -17,13 +18,17 @@ from ..results import Removed
 from ..settings import remember_workspace
 from ..sidecars import Outline, backups, editing, reading
 from ..times import last_message_at
+from . import context
 from .create import store_new
 from .store import Store, session_without_messages
 
-BELONGING_TO_MESSAGES = ("tool_calls", "context_messages")
+BELONGING_TO_MESSAGES = ("tool_calls", context.CONTEXT)
 SHORTENED = (backups.GENERATION, "truncation_watermark", "truncation_boundary")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 FREE_IN_READ_ONLY = frozenset({"pinned", "archived", "project_id", COMPOSED})
+
+
+_Lists: TypeAlias = Mapping[str, editing.FirstItems]  # by key, what is kept of each
 
 
 class _Update(NamedTuple):
@@ -118,7 +123,9 @@ def opened_for(store: Store, row: Indexed, keys: Collection[str]) -> AbstractCon
 
 def truncate_session(store: Store, session_id: str, keep: int) -> Summary:
     """Keep the first `keep` messages, and the file before as a backup."""
-    return store.change(session_id, lambda row: _shorten(store, row, keep))
+    kept = context.of_first_messages(keep)
+    lists = partial(_kept_lists, keep=keep, kept=kept)
+    return store.change(session_id, lambda row: _shorten(store, row, keep, lists))
 
 
 def clear_session(store: Store, session_id: str, values: Mapping[str, Any]) -> Summary:
@@ -128,7 +135,7 @@ def clear_session(store: Store, session_id: str, values: Mapping[str, Any]) -> S
 
 def _clear(store: Store, row: Indexed, values: Mapping[str, Any]) -> Summary:
     if row.summary.message_count:
-        return _shorten(store, row, 0, values, BELONGING_TO_MESSAGES)
+        return _shorten(store, row, 0, _empty_lists, values)
     if all(getattr(row.summary, name, None) == value for name, value in values.items()):
         return row.summary
     return _change(store, row, _Update(values, editing.encoded(values), {}, touch=True))
@@ -140,27 +147,41 @@ def remove_last_turn(store: Store, session_id: str) -> Removed:
 
 
 def _shorten(
-    store: Store, row: Indexed, keep: int, values: Mapping[str, Any] = NOTHING, emptied: Collection[str] = ()
+    store: Store,
+    row: Indexed,
+    keep: int,
+    kept_lists: Callable[[Outline], _Lists],
+    values: Mapping[str, Any] = NOTHING,
 ) -> Summary:
-    """Keep the first `keep` messages, set checked metadata, and empty these lists where the file has them."""
+    """Keep the first `keep` messages, and of the lists that belong to them what is kept; set metadata."""
     if keep >= row.summary.message_count:
         return row.summary
     derived = {**values, **_title_origin(row.summary, values)}
     derived |= {"message_count": keep, "updated_at": time.time()}
     refuse_read_only(row.summary, derived, transcript=True)
     row = store.with_marks(row)
-    with opened_for(store, row, {*derived, *SHORTENED, *emptied, *READ_AS, "tool_calls"}) as source:
+    with opened_for(store, row, {*derived, *SHORTENED, *READ_AS, *BELONGING_TO_MESSAGES}) as source:
         sent_at = reading.sent_before(source, keep)
         derived |= shortened(sent_at)
-        present = {member.key for member in source.members}
-        empty: dict[str, Any] = {key: [] for key in emptied if key in present}
         noted = editing.unstated_times(source, row.summary, derived)
-        texts = editing.encoded(noted) | editing.kept_tool_calls(source, keep)
-        texts |= editing.encoded({**derived, **empty})
+        lists = kept_lists(source)
+        texts = editing.encoded({**noted, **derived}) | {key: each.text for key, each in lists.items()}
         edits = [*editing.truncated(source, keep), *editing.set_keys(source, texts)]
         written = editing.rewrite(source, edits, keep, keep_in=store.backups_dir)
-    listed: dict[str, Any] = {key: [] for key in emptied if key in row.summary.extra}
+    listed = {key: each.items for key, each in lists.items() if key == context.CONTEXT}
     return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep)
+
+
+def _kept_lists(source: Outline, keep: int, kept: context.KeptOfContext) -> _Lists:
+    """Return the lists that belong to the messages, by key, where they lose something."""
+    calls, given = editing.kept_tool_calls(source, keep), context.first_items(source, kept)
+    lists = {key: editing.FirstItems([], text) for key, text in calls.items()}
+    return lists if given is None else {**lists, context.CONTEXT: given}
+
+
+def _empty_lists(source: Outline) -> _Lists:
+    present = {member.key for member in source.members}
+    return {key: editing.FirstItems([], b"[]") for key in BELONGING_TO_MESSAGES if key in present}
 
 
 def shortened(last_at: float | None) -> dict[str, Any]:
@@ -180,7 +201,7 @@ def _remove_last_turn(store: Store, row: Indexed) -> Removed:
     if last is None:
         raise InvalidValue("the session has no user message, so there is no turn to remove")
     index, message = last
-    _shorten(store, row, index)
+    _shorten(store, row, index, partial(_kept_lists, keep=index, kept=context.before_last_turn))
     text = message_text(message)
     return Removed(row.summary.message_count - index, text)
 

@@ -13,6 +13,7 @@ from ..results import Imported
 from ..settings import is_known_profile, last_workspace
 from ..sidecars import editing, load, outline_of, reading
 from ..times import last_message_at
+from . import context
 from .copies import exported_from, shared_figures
 from .projects import Projects
 from .store import Store, after_the_file, checked_metadata, session_without_messages
@@ -169,6 +170,8 @@ def _copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, 
     changes[COPIED] = shared._replace(message_count=kept)._asdict()
     encoded = editing.encoded({"session_id": copy_id, **changes, "message_count": kept})
     cut = editing.kept_tool_calls(source, kept) if kept < source.total else {}
+    if kept < source.total and (given := context.first_items(source, context.of_first_messages(kept))):
+        cut[context.CONTEXT] = given.text
     edits = [*editing.truncated(source, kept), *editing.set_keys(source, cut | encoded)]
     store.check_index()
     path = store.path_of(copy_id)

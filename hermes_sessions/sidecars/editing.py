@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from .. import files, json_text
 from ..errors import Conflict, InvalidValue, Unreadable, storing
@@ -314,6 +314,31 @@ def truncated(source: Outline, keep: int) -> list[Edit]:
         return [Edit(*place, b"[]")]
     end = _end_of_items(source, Member("messages", place[0], *place))
     return [Edit(reading.end_of_message(source, keep - 1), end or place[1], b"")]
+
+
+class FirstItems(NamedTuple):
+    """The first items of a list, and the list's text with them alone."""
+
+    items: list[Any]
+    text: bytes
+
+
+def first_items(source: Outline, key: str, kept: Callable[[Sequence[Any]], int]) -> FirstItems | None:
+    """Return the first items of a list, as many as `kept` returns for them; their bytes stay.
+
+    None if the file has no list under this key, or all of its items stay.
+    """
+    member = document.find(source.members, key)
+    text = source.read(member.value, member.end) if member else b""
+    if not text.startswith(b"["):
+        return None
+    with unreadable(source.path):
+        texts = document.item_texts(text, Span(0, len(text)))
+    items = [source.decoded(each) for each in texts]
+    count = kept(items)
+    if count >= len(items):
+        return None
+    return FirstItems(items[:count], document.array_of(texts[:count]))
 
 
 def kept_tool_calls(source: Outline, keep: int) -> dict[str, bytes]:
