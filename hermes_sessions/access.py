@@ -56,6 +56,10 @@ class HomeAccess:
 
     # ---- elsewhere --------------------------------------------------------------------------------------
 
+    def explain_absence(self) -> None:
+        """Raise `StorageError` if the folder of the sessions is missing, or empty and not a home's."""
+        self.home.check_folder()
+
     def survive(self, error: StorageError, home: OpenHome, *, reads: bool) -> None:
         """Begin a new index for a corrupt one, or for a read one that can be written.
 

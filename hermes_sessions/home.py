@@ -116,6 +116,10 @@ class OpenHome:
         if not self.config.is_indexed_elsewhere:
             sync.expect_folder(self.engine, self.config.sessions_dir)
 
+    def check_folder(self) -> None:
+        """Raise the `StorageError` of lists if no session can be reached."""
+        sync.check_folder(self.engine, self.config.sessions_dir)
+
     def _tidy_up(self) -> None:
         """Settle what interrupted writes left, unless the home cannot be written: then it can wait."""
         if not self.config.is_indexed_elsewhere:

@@ -72,9 +72,8 @@ def same_in(context: _Rows, messages: _Rows) -> list[int | None]:
             known[key].append(place)
     found, after = list[int | None](), 0
     for message in messages:
-        place = _place(known, message, after)
-        found.append(place)
-        after = after if place is None else place + 1
+        found.append(same := _place(known, message, after))
+        after = after if same is None else same + 1
     return found
 
 
@@ -83,7 +82,7 @@ def _place(known: Mapping[_Key, Sequence[int]], message: Any, after: int) -> int
         return None
     words, named, sent = _words(message), _given(message, "id"), _given(message, "timestamp")
     ids = ("",) if named else ("", "id")  # of the items that are compared by their words
-    certain = [("id", named)] if named else []
+    certain: list[_Key] = [("id", named)] if named else []
     certain += [("time", sent, words, each) for each in ids] if sent else []
     if (place := _first(known, certain, after)) is not None:
         return place

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ..errors import Closed, ReadOnly, StorageError, storing
+from ..errors import Closed, NotFound, ReadOnly, StorageError, storing
 from ..results import Restriction, RestrictionKind
 from .database import DRIVER_ERRORS, driver_text
 
@@ -95,6 +95,9 @@ class Survivor(Protocol):
     def renew_sometimes(self) -> None:
         """Find out whether what restricts the home has passed, unless that was just done."""
 
+    def explain_absence(self) -> None:
+        """Raise `StorageError` if no session can be reached: then none is known not to exist."""
+
     def survive(self, error: StorageError, home: Any, *, reads: bool) -> None:
         """Make the home usable after an error of a call; raise it if the call must not be made again."""
 
@@ -118,7 +121,12 @@ def _surviving(call: Callable[..., Any], *, reads: bool) -> Callable[..., Any]:
         home = access.home
         try:
             return call(self, *args, **keywords)
+        except NotFound:
+            access.explain_absence()
+            raise
         except StorageError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                access.explain_absence()
             access.survive(error, home, reads=reads)
         return call(self, *args, **keywords)
 

@@ -72,6 +72,13 @@ def expect_folder(engine: Engine, folder: Path) -> None:
         create_folder(folder)
 
 
+def check_folder(engine: Engine, folder: Path) -> None:
+    """Raise `StorageError` if all files are gone and the folder seems to be that of another disk."""
+    if not folders.has_files(folder):
+        with database.reading(engine) as connection:
+            drift.plan_sync({}, rows.signatures(connection), may_be_empty=_is_home(folder))
+
+
 def create_folder(folder: Path) -> None:
     """Create the sessions folder if it is missing; raise `StorageError`."""
     with storing("cannot create the sessions folder"):

@@ -22,6 +22,13 @@ def scan(folder: Path) -> dict[str, Signature]:
     return {}
 
 
+def has_files(folder: Path) -> bool:
+    """Whether there is any file that `scan` would find."""
+    with storing("cannot list the sessions"), suppress(FileNotFoundError):
+        return next(_entries(folder), None) is not None
+    return False
+
+
 def scan_inodes(folder: Path) -> dict[str, int]:
     """Return the inode of every file that `scan` would find, as the folder itself states it."""
     with storing("cannot list the sessions"):

@@ -931,3 +931,29 @@ def test_an_export_of_a_lone_surrogate_is_lossless(sessions: SessionRepository, 
     )
     exported = reply(client.get("/api/session/export?session_id=half"))
     assert exported["messages"][0]["content"] == "\ud83d half"
+
+
+# ---- a disk that is not mounted -------------------------------------------------------------------------
+
+
+def test_a_missing_folder_is_an_unavailable_store_for_every_route(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions, title="Rent")
+    folder = sessions.config.sessions_dir
+    folder.rename(folder.with_name("elsewhere"))
+    for path in (
+        "sessions?id=",
+        "session?session_id=",
+        "session/status?session_id=",
+        "session/draft?session_id=",
+    ):
+        for name in (session_id, "unknown"):
+            assert "Is a disk not mounted?" in error(client.get(f"/api/{path}{name}"), 503)
+    changes = {"rename": {"title": "New"}, "draft": {"text": "half a"}}
+    for name in ("rename", "draft", "delete", "undo", "duplicate", "pin"):
+        body = {"session_id": session_id, **changes.get(name, {})}
+        assert "disk" in error(client.post(f"/api/session/{name}", json=body), 503)
+    folder.with_name("elsewhere").rename(folder)
+    assert reply(client.get(f"/api/session?session_id={session_id}"))["session"]["title"] == "Rent"
+    error(client.get("/api/session?session_id=unknown"), 404)
