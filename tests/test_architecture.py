@@ -33,6 +33,7 @@ VALUES = (
     "config",
     "settings",
     "webui_values",
+    "query_help",
 )
 
 # One row per package: which packages it may import, beside the modules at the top.
@@ -82,7 +83,7 @@ ONLY_IN: dict[str, set[str]] = {
 
 # Modules that decide and do nothing else: values in, values out.
 PURE = {
-    *("errors", "json_text", "sources", "fields", "model", "origins", "results"),
+    *("errors", "json_text", "sources", "fields", "model", "origins", "results", "query_help"),
     *("messages.content", "messages.answers", "messages.pictures", "messages.redact", "search.indexed_text"),
     *("sidecars.document", "sidecars.marks", "sidecars.layout"),
     *(

@@ -32,6 +32,7 @@ VERBS: Mapping[str, Verb] = {
     "export": Verb("transfer:export", "Print a session as JSON, Markdown or HTML."),
     "import": Verb("transfer:import_files", "Store exported conversations as new sessions."),
     "search": Verb("search:search", "Search titles and messages."),
+    "help": Verb("help:show_help", "Explain a verb, or what can be typed to search."),
     "agent": Verb("agent:agent", "List, show and import the agent's conversations."),
     "projects": Verb("projects:projects", "List, create, rename and delete projects."),
     "usage": Verb("usage:usage", "Add up tokens, cost, messages and sessions."),

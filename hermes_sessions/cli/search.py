@@ -46,8 +46,8 @@ def search(
 ) -> None:
     """Search titles and messages.
 
-    TEXT is words, "phrases", -word to exclude it, or word* for its beginning. Parts of identifiers and
-    scripts without spaces (中文) are found too.
+    TEXT is words, "phrases", -word to exclude it, or word* for its beginning; `hermes-sessions help query`
+    has the rest. Parts of identifiers and scripts without spaces (中文) are found too.
 
     Exits with 1 if nothing matches.
     """

@@ -112,8 +112,11 @@ def test_menus_and_dialogs_are_accessible(browser: Browser, url: str, theme: str
         expect(page.get_by_role("menu")).to_be_visible()
         found += violations(page)
         page.keyboard.press("Escape")
-        page.locator("#filters summary").click()
-        found += violations(page)
+        for menu in ("#query-help", "#filters"):
+            page.locator(f"{menu} summary").click()
+            expect(page.locator(f"{menu} .panel")).to_be_visible()
+            found += violations(page)
+        expect(page.locator("#query-help .panel")).to_be_hidden()
         assert found == []
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from flask import Flask, g, request
 
+from hermes_sessions import query_help
 from hermes_sessions.errors import SessionsError, StorageError, Unreadable
 from hermes_sessions.results import Filters, Hit, Project
 from hermes_sessions.settings import agent_profiles
@@ -92,6 +93,7 @@ def register(app: Flask) -> None:
         shortcuts=SHORTCUTS,
         source_words=SOURCE_WORDS,
         archived_words=ARCHIVED_WORDS,
+        query_help=query_help,
     )
     app.jinja_env.filters.update(turn_state=sidebar_rows.turn_state, marked=sidebar_rows.marked_snippet)
 

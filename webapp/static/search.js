@@ -1,7 +1,7 @@
 // The search field and the filters above the list: the list follows while the user types, and the address keeps them.
 
 import { isAbort } from "./api.js";
-import { byId, closestLink, queryOf, required } from "./dom.js";
+import { all, byId, closestLink, queryOf, required } from "./dom.js";
 import { on } from "./events.js";
 import { filtersOf } from "./filters.js";
 import { load, rows, titleOf } from "./list.js";
@@ -16,7 +16,7 @@ let loading = null;
 
 const form = () => required(document, "#finder", HTMLFormElement);
 const field = () => required(document, "#q", HTMLInputElement);
-const menu = () => required(document, "#filters", HTMLDetailsElement);
+const menus = () => all(form(), "details", HTMLDetailsElement);
 
 export function start() {
   form().addEventListener("submit", onSubmit);
@@ -25,7 +25,7 @@ export function start() {
   byId("side").addEventListener("click", onClick);
   on("filters-changed", show);
   document.addEventListener("click", ({ target }) => {
-    if (!(target instanceof Node && menu().contains(target))) menu().open = false;
+    for (const menu of menus()) if (!(target instanceof Node && menu.contains(target))) menu.open = false;
   });
 }
 
@@ -36,20 +36,22 @@ export function focus() {
 }
 
 /**
- * Close the filters; else clear the search; else leave the search field.
+ * Close the filters or the help; else clear the search; else leave the search field.
  * @returns {boolean} whether there was anything to do
  */
 export function leave() {
-  if (menu().open) closeMenu();
+  const open = menus().find((menu) => menu.open);
+  if (open) close(open);
   else if (field().value) clear();
   else if (document.activeElement === field()) field().blur();
   else return false;
   return true;
 }
 
-function closeMenu() {
-  menu().open = false;
-  required(menu(), "summary", HTMLElement).focus();
+/** @param {HTMLDetailsElement} menu */
+function close(menu) {
+  menu.open = false;
+  required(menu, "summary", HTMLElement).focus();
 }
 
 function clear() {

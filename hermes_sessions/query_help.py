@@ -1,0 +1,44 @@
+"""What people are told about the query language: one table for the command line, the pages and the manual."""
+
+from typing import NamedTuple
+
+
+class Syntax(NamedTuple):
+    """Something that can be typed, as examples, and what it finds."""
+
+    examples: tuple[str, ...]
+    meaning: str
+
+
+WORDS = (
+    Syntax(("budget review",), "both words, anywhere in a conversation, in any order"),
+    Syntax(('"budget review"',), "exactly these words, next to each other"),
+    Syntax(("-draft", "NOT draft"), "no conversation with this word"),
+    Syntax(("rent OR lease",), "one of these words, or both"),
+    Syntax(("bud*",), "words that begin with these letters"),
+    Syntax(("title:budget",), "the word in the title"),
+)
+OPERATORS = (
+    Syntax(("project:garden",), "in this project: its name or id"),
+    Syntax(("profile:work",), "of this profile"),
+    Syntax(("source:cli",), "begun there: webui, cli, cron, tool, api, messaging or other"),
+    Syntax(("model:opus",), "with this model: its name, or a part of it"),
+    Syntax(("is:pinned", "-is:archived"), "pinned, archived, interrupted or agent; with - the others"),
+    Syntax(("before:2026-09",), "sent before this date begins"),
+    Syntax(("after:7d",), "sent when this date began, or later"),
+    Syntax(("on:yesterday",), "sent on this date"),
+    Syntax(("role:user",), "in messages of this role: user, assistant, tool or system"),
+    Syntax(("tool:terminal",), "in messages that call this tool, or in its results"),
+    Syntax(("has:error",), "in messages with this: error, image, code or attachment"),
+    Syntax(("cost:>0.5", "messages:>20"), "more dollars, or more messages, than that"),
+)
+_DATES = (
+    "Dates are 2026-09-01, 2026-09, 2026, today and yesterday; 7d, 2w, 3m and 1y are the day that many days, "
+    "weeks, months or years ago. Without words, they are about the last activity."
+)
+NOTES = (
+    'A value with spaces is written in quotation marks: project:"My garden".',
+    _DATES,
+    "Operators without words list the conversations that fulfil them.",
+    "Nothing is an error: what is no operator is searched as text.",
+)
