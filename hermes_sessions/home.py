@@ -25,6 +25,7 @@ from .index import (
     View,
     damage,
     database,
+    derived,
     list_request,
     lists,
     placing,
@@ -107,6 +108,7 @@ class OpenHome:
 
     def _start(self, progress: Progress | None) -> None:
         self._expect_folder()
+        derived.derive_again(self.engine)
         self.freshness.catch_up_unless_locked(progress)
         self._tidy_up()
         sync.forget_old(self.engine)

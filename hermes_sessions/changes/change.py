@@ -167,6 +167,7 @@ def _shorten(
         lists = kept_lists(source)
         texts = editing.encoded({**noted, **derived}) | {key: each.text for key, each in lists.items()}
         edits = [*editing.truncated(source, keep), *editing.set_keys(source, texts)]
+        backups.put_aside(source.path, store.backups_dir)
         written = editing.rewrite(source, edits, keep, keep_in=store.backups_dir)
     listed = {key: each.items for key, each in lists.items() if key == context.CONTEXT}
     return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep)

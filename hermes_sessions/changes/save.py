@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Conflict, InvalidValue, NotFound
 from ..fields import FIELDS, other_keys, read_metadata, read_profile
 from ..model import Session, Summary
-from ..sidecars import Loaded, editing, outline_of, reading, trash
+from ..sidecars import Loaded, backups, editing, outline_of, reading, trash
 from ..times import last_message_at
 from . import recovery
 from .change import refuse_read_only, shortened
@@ -71,6 +71,8 @@ def write_over(
     edits = editing.saved(loaded, old, session, editing.encoded(noted) | texts)
     store.check_index()
     keep_in = store.backups_dir if shorter else None
+    if shorter:
+        backups.put_aside(source.path, store.backups_dir)
     written = editing.rewrite(source, edits, session.message_count, keep_in=keep_in)
     known = {name: value for name, value in changes.items() if name in FIELDS}
     extra = {**old.extra, **session.extra, **other_keys({**noted, **changes})}

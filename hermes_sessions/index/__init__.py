@@ -1,6 +1,6 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
-from . import damage, database, lists, own_changes, placing, rows, sync, upgrades, usage
+from . import damage, database, derived, lists, own_changes, placing, rows, sync, upgrades, usage
 from .boundary import Lifetime, Survivor, only_sessions_errors, public_calls, survived
 from .conversations import (
     ListedConversation,
@@ -41,6 +41,7 @@ __all__ = [
     "View",
     "damage",
     "database",
+    "derived",
     "find_conversation",
     "is_settled",
     "list_request",

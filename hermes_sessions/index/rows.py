@@ -66,7 +66,7 @@ class IndexState(NamedTuple):
 
 Values: TypeAlias = dict[str, Any]
 
-_COPIED_COLUMNS = (  # in the order of `Copied`
+COPIED_COLUMNS = (  # in the order of `Copied`
     *("copy_of", "copied_messages", "copied_input_tokens", "copied_output_tokens", "copied_cost"),
 )
 _VERSION_COLUMNS = ("session_id", *Signature._fields)
@@ -74,7 +74,7 @@ _OWN_COLUMNS = ("session_id", *COLUMN_FIELDS)
 _own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*OTHER_FIELDS)
 
 
-def _values(indexed: Indexed) -> Values:
+def column_values(indexed: Indexed) -> Values:
     """Return the values of the columns of a session's row."""
     summary, stored = indexed.summary, indexed.stored
     other = {
@@ -105,8 +105,8 @@ def _values(indexed: Indexed) -> Values:
 
 
 def _copied_values(summary: Summary) -> Values:
-    copied = Copied.read(summary.extra) or (None,) * len(_COPIED_COLUMNS)
-    return dict(zip(_COPIED_COLUMNS, copied, strict=True))
+    copied = Copied.read(summary.extra) or (None,) * len(COPIED_COLUMNS)
+    return dict(zip(COPIED_COLUMNS, copied, strict=True))
 
 
 def place_of(summary: Summary) -> Place:
@@ -168,7 +168,8 @@ _STORED_COLUMNS = [
         *Signature._fields,
     )
 ]
-_GET = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS).where(SESSIONS.c.session_id == sa.bindparam("id"))
+_EVERY = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS)
+_GET = _EVERY.where(SESSIONS.c.session_id == sa.bindparam("id"))
 _SIGNATURES = (
     sa.select(*(SESSIONS.c[name] for name in _VERSION_COLUMNS)).where(SESSIONS.c.draft == sa.false()),
     sa.select(*(UNREADABLE_FILES.c[name] for name in _VERSION_COLUMNS)),
@@ -188,8 +189,15 @@ _STATE = sa.select(
 def get(connection: Connection, session_id: str) -> Indexed | None:
     """Return a session's row, None if there is none."""
     row = connection.execute(_GET, {"id": session_id}).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _indexed(row)
+
+
+def every(connection: Connection) -> list[Indexed]:
+    """Return the rows of all sessions."""
+    return [_indexed(row) for row in connection.execute(_EVERY)]
+
+
+def _indexed(row: sa.Row[Any]) -> Indexed:
     *columns, draft, start, end, calls_start, calls_end, marks, size, mtime_ns, inode = row
     transcript = None if start is None else (start, end)
     tool_calls = None if calls_start is None else (calls_start, calls_end)
@@ -231,7 +239,7 @@ def wrong_columns(
     right marks `marks_hold` tells which are.
     """
     row = connection.execute(_WHOLE_ROW, {"id": indexed.summary.session_id}).mappings().one_or_none()
-    expected = _values(indexed)
+    expected = column_values(indexed)
     if row is None or any(row[name] != expected[name] for name in _VERSION_COLUMNS):
         return {}
     differing = {name: row[name] for name, value in expected.items() if row[name] != value}
@@ -337,7 +345,7 @@ _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
 
 def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | None = None) -> None:
     """Store these rows, replacing what was known of their files."""
-    values = {row.summary.session_id: _values(row) for row in rows}
+    values = {row.summary.session_id: column_values(row) for row in rows}
     is_new = _any_shows(connection, values)
     _forget(connection, list(values))
     if rows:
@@ -402,7 +410,7 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTime
     Only changed columns are written, and only their indexes: a rename writes two pages, where deleting and
     inserting the row would write nine.
     """
-    before, after = _values(old), _values(new)
+    before, after = column_values(old), column_values(new)
     # Inside `other`, 1 and true differ, though they are equal in Python.
     values = {name: value for name, value in after.items() if name == "other" or value != before[name]}
     known = {f"old_{name}": before[name] for name in _VERSION_COLUMNS}

@@ -236,7 +236,7 @@ AGENT_HOMES = Table(
     Column("failed", Boolean, nullable=False),
 )
 
-# The one row that says how far the index is: see `drift` for the times, in nanoseconds.
+# The one row that says how far the index is: see `drift` for the times, in nanoseconds, and `derived`.
 INDEX_STATE = Table(
     "index_state",
     METADATA,
@@ -246,6 +246,7 @@ INDEX_STATE = Table(
     Column("folder_time", BigInteger),
     Column("scanned_at", BigInteger, nullable=False),
     Column("trash_time", BigInteger),
+    Column("derivation", Integer, nullable=False, server_default="0"),
 )
 
 COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)

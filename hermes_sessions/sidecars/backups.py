@@ -79,7 +79,11 @@ def _second(path: Path, name: Path) -> Signature:
 
 
 def put_aside(path: Path, folder: Path) -> None:
-    """Move the web UI's backup of a session into `folder`, so that the web UI does not restore it."""
+    """Move the web UI's backup of a session into `folder`, so that the web UI does not restore it.
+
+    It would where the session was deleted, or was shortened and has lost the mark of that: the web UI of May
+    drops the mark when it saves.
+    """
     backup = path.with_suffix(WEB_UI_BACKUP)
     with storing(f"cannot move the backup of session {path.stem}"):
         if not os.path.lexists(backup):

@@ -1,12 +1,14 @@
 """A proxy before both servers: what is about stored conversations goes to us, everything else to the web UI.
 
-    python proxy.py PORT OURS THEIRS
+    python proxy.py PORT OURS THEIRS [TABLE]
 
-`OURS` and `THEIRS` are addresses such as http://127.0.0.1:8788. It prints a line when it listens, and then
-one for each request: who answered, the status, the method and the path.
+`OURS` and `THEIRS` are addresses such as http://127.0.0.1:8788. `TABLE` is a regular expression of the paths
+that go to us, by default all that we can answer. It prints a line when it listens, and then one for each
+request: who answered, the status, the method and the path.
 """
 
 import http.client
+import re
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -31,11 +33,12 @@ def is_ours(path: str) -> bool:
 class Handler(BaseHTTPRequestHandler):
     """Passes one request on and its answer back, as it comes: event streams too."""
 
-    ours = theirs = ""
+    ours = theirs = table = ""
 
     def pass_on(self) -> None:
         """Ask the server that a request is for."""
-        mine = is_ours(urlsplit(self.path).path)
+        path = urlsplit(self.path).path
+        mine = bool(re.fullmatch(self.table, path)) if self.table else is_ours(path)
         server = self.ours if mine else self.theirs
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         # Both servers refuse a change from a page of another host than their own.
@@ -72,9 +75,9 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: `pass_on` does."""
 
 
-def main(port: int, ours: str, theirs: str) -> None:
+def main(port: int, ours: str, theirs: str, table: str = "") -> None:
     """Listen on 127.0.0.1 until the process is ended."""
-    Handler.ours, Handler.theirs = ours, theirs
+    Handler.ours, Handler.theirs, Handler.table = ours, theirs, table
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     sys.stdout.write(f"listening on http://127.0.0.1:{server.server_port}\n")
@@ -83,4 +86,4 @@ def main(port: int, ours: str, theirs: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:4])
+    main(int(sys.argv[1]), *sys.argv[2:5])

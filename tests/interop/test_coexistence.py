@@ -97,6 +97,25 @@ def test_a_shortened_session_says_where_it_was_cut(
         assert sessions.summary(name).extra == said
 
 
+@pytest.mark.parametrize("name", SHORTENINGS)
+def test_a_shortening_outlives_a_save_of_may_and_a_start_of_the_head(
+    sessions: SessionRepository, name: str
+) -> None:
+    path = folder_of(sessions) / f"{started(sessions, 8)}.json"
+    OpenSession(path).save(messages=turns(6))  # the head keeps its own backup of eight
+    assert path.with_suffix(".json.bak").exists()
+    sessions.sync()
+    shorten, left = SHORTENINGS[name]
+    shorten(sessions, path.stem)
+    OpenSession(path, MAY).save()
+    document = json.loads(path.read_bytes())
+    assert "intentional_shrink_generation" not in document
+    assert restart_head(sessions) == []
+    sessions.sync()
+    assert sessions.get(path.stem).messages == turns(left)
+    assert sessions.restore(path.stem).message_count == 6
+
+
 def test_what_the_head_lost_it_still_restores(sessions: SessionRepository) -> None:
     path = folder_of(sessions) / f"{started(sessions, 6)}.json"
     sessions.truncate(path.stem, 5)

@@ -4,12 +4,14 @@ Its jobs are done with the mouse. No request that we answer fails, and the page 
 """
 
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,9 +117,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def proxied(ours: str, theirs: str) -> Iterator[tuple[str, list[str]]]:
+def proxied(ours: str, theirs: str, table: str = "") -> Iterator[tuple[str, list[str]]]:
     """Run the proxy for the block, which gets its address and the requests as they come."""
-    command = [sys.executable, str(proxy.__file__), "0", ours, theirs]
+    command = [sys.executable, str(proxy.__file__), "0", ours, theirs, table]
     log: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -135,9 +137,22 @@ def proxied(ours: str, theirs: str) -> Iterator[tuple[str, list[str]]]:
 @pytest.fixture
 def client(browser: Browser, home: Path, tmp_path: Path) -> Iterator[Client]:
     """The page over both servers, loaded; at the end nothing may have failed."""
+    yield from loaded(browser, home, tmp_path)
+
+
+@pytest.fixture
+def narrow(browser: Browser, home: Path, tmp_path: Path) -> Iterator[Client]:
+    """The same behind the table of `docs/migrating.md`: what changes messages goes to the web UI."""
+    text = (Path(__file__).parents[2] / "docs/migrating.md").read_text()
+    (table,) = re.findall(r"location ~ \^(.*)\$ \{", text)
+    yield from loaded(browser, home, tmp_path, table)
+
+
+def loaded(browser: Browser, home: Path, tmp_path: Path, table: str = "") -> Iterator[Client]:
+    """Give out the page over both servers; at the end nothing may have failed."""
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    with running(home) as theirs, served(home) as ours, proxied(ours, theirs.url) as (url, log):
+    with running(home) as theirs, served(home) as ours, proxied(ours, theirs.url, table) as (url, log):
         context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800})
         context.set_default_timeout(20_000)
         client = Client(context.new_page(), home, log, pictures)
@@ -190,6 +205,121 @@ def test_projects(client: Client) -> None:
     chip.click()
     expect(client.page.locator(".session-item")).to_have_count(2)
     client.picture("project")
+
+
+def test_deleting_a_project(client: Client) -> None:
+    project = {
+        "project_id": "boats",
+        "name": "Boats",
+        "color": "#123456",
+        "created_at": 1,
+        "profile": "default",
+    }
+    (client.home / "webui/projects.json").write_text(json.dumps([project]))
+    put_session(client.home, "alpha", title="Alpha", project_id="boats")
+    client.page.reload()
+    chip = client.page.locator(".project-chip").filter(has_text="Boats")
+    chip.click(button="right")
+    client.page.locator("body > div").get_by_text("Delete", exact=True).last.click()
+    client.picture("project-delete")
+    client.page.locator("#appDialogConfirm").click()
+    expect(chip).to_have_count(0)
+    client.wait_for("alpha", project_id=None)
+    assert json.loads((client.home / "webui/projects.json").read_text()) == []
+    expect(client.row("Alpha")).to_be_visible()
+    client.picture("project-deleted")
+
+
+def test_unarchiving_and_unpinning(client: Client) -> None:
+    put_session(client.home, "charlie", title="Charlie", archived=True)
+    put_session(client.home, "echo", title="Echo", pinned=True)
+    client.page.reload()
+    expect(client.page.locator(".session-item").first).to_contain_text("Echo")
+    client.choose("Echo", "Unpin")
+    client.wait_for("echo", pinned=False)
+    expect(client.row("Charlie")).to_have_count(0)
+    client.page.get_by_text("Show 1 archived").click()
+    expect(client.row("Charlie")).to_be_visible()
+    client.picture("archived")
+    client.choose("Charlie", "Restore")
+    client.wait_for("charlie", archived=False)
+    client.page.reload()
+    expect(client.row("Charlie")).to_be_visible()
+    client.picture("unarchived")
+
+
+def test_an_export_as_html(client: Client, tmp_path: Path) -> None:
+    if not is_head():  # which has no button for it
+        return
+    client.row("Alpha").click()
+    expect(client.page.get_by_text("message 3")).to_be_visible()
+    with client.page.expect_download() as download:
+        client.page.locator("#btnExportHTML").evaluate(
+            "button => { button.disabled = false; button.click() }"
+        )
+    path = tmp_path / "export.html"
+    download.value.save_as(path)
+    assert "message 3" in path.read_text()
+    assert client.asked("/api/session/export?session_id=alpha&format=html")
+    client.page.set_content(path.read_text())
+    client.picture("exported")
+
+
+def test_a_messaging_conversation(client: Client) -> None:
+    with writing(client.home / "state.db") as db:
+        add_session(
+            db, "chat", "hello from afar", "hi", title="Chat", source="telegram", begun=time.time() - 50
+        )
+    client.page.reload()
+    client.row("Chat").click()
+    expect(client.page.get_by_text("hello from afar")).to_be_visible()
+    client.picture("messaging")
+    client.settle()
+    if is_head():  # whose menu does not delete it
+        client.page.evaluate(
+            """api("/api/session/delete", {method: "POST", body: '{"session_id": "chat"}'})"""
+        )
+    else:
+        client.choose("Chat", "Delete")
+        client.page.locator("#appDialogConfirm").click()
+        expect(client.row("Chat")).to_have_count(0)
+    client.page.reload()
+    expect(client.row("Alpha")).to_be_visible()
+    expect(client.row("Chat")).to_have_count(0)
+    client.picture("messaging-deleted")
+    with closing(sqlite3.connect(client.home / "state.db")) as db:  # the agent goes on with it
+        assert db.execute("SELECT count(*) FROM messages WHERE session_id = 'chat'").fetchone() == (2,)
+
+
+def test_messages_are_removed_by_the_web_ui_behind_its_table(narrow: Client) -> None:
+    narrow.row("Alpha").click()
+    expect(narrow.page.get_by_text("message 3", exact=True)).to_be_visible()
+    narrow.page.evaluate("cmdUndo()")
+    expect(narrow.page.get_by_text("message 3", exact=True)).to_have_count(0)
+    narrow.wait_for("alpha", messages=stored(narrow.home, "alpha")["messages"][:2])
+    narrow.page.evaluate("cmdRetry()")
+    expect(narrow.page.get_by_text("message 1", exact=True)).to_have_count(0)
+    narrow.picture("removed")
+    narrow.row("Bravo").click()
+    expect(narrow.page.get_by_text("message 3", exact=True)).to_be_visible()
+    truncate = """api("/api/session/truncate", {method: "POST",
+        body: JSON.stringify({session_id: S.session.session_id, keep_count: 1})})"""
+    assert len(narrow.page.evaluate(truncate)["session"]["messages"]) == 1
+    narrow.row("Delta").click()
+    expect(narrow.page.get_by_text("message 3", exact=True)).to_be_visible()
+    narrow.page.evaluate("void clearConversation()")
+    narrow.page.locator("#appDialogConfirm").click()
+    expect(narrow.page.get_by_text("message 3", exact=True)).to_have_count(0)
+    for name in ("undo", "retry", "truncate", "clear"):
+        assert any(line.startswith(f"theirs 200 POST /api/session/{name}") for line in narrow.log)
+    narrow.rename("Bravo", "Renamed here")
+    narrow.wait_for("bravo", title="Renamed here")
+    assert len(stored(narrow.home, "bravo")["messages"]) == 1
+    narrow.page.reload()
+    narrow.row("Renamed here").click()
+    expect(narrow.page.get_by_text("message 0", exact=True)).to_be_visible()
+    expect(narrow.page.get_by_text("message 3", exact=True)).to_have_count(0)
+    narrow.picture("renamed")
 
 
 def test_reading_searching_and_older_messages(client: Client) -> None:
