@@ -197,7 +197,7 @@ def every(connection: Connection) -> list[Indexed]:
     return [_indexed(row) for row in connection.execute(_EVERY)]
 
 
-def _indexed(row: sa.Row[Any]) -> Indexed:
+def _indexed(row: Any) -> Indexed:
     *columns, draft, start, end, calls_start, calls_end, marks, size, mtime_ns, inode = row
     transcript = None if start is None else (start, end)
     tool_calls = None if calls_start is None else (calls_start, calls_end)
