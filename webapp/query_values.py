@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from hermes_sessions.errors import InvalidValue
-from hermes_sessions.fields import LARGEST_INTEGER
+from hermes_sessions.fields import LARGEST_INTEGER, check_amount
 
 MOST_DIGITS = 19  # of LARGEST_INTEGER; Python takes minutes to read a number of millions of digits
 Choice = TypeVar("Choice")
@@ -45,6 +45,20 @@ def whole_number(values: Mapping[str, str], name: str, highest: int = LARGEST_IN
     if number > highest:
         raise InvalidValue(f"{name} must be a whole number from 0 to {highest}")
     return number
+
+
+def amount(values: Mapping[str, str], name: str) -> float | None:
+    """Return the number, 0 or more, that a field holds, None if the field is missing or empty.
+
+    Raises `InvalidValue` for anything else.
+    """
+    text = values.get(name, "")
+    if not text:
+        return None
+    try:
+        return check_amount(name, float(text))
+    except ValueError:
+        raise InvalidValue(f"{name} must be a number, 0 or more") from None
 
 
 def choice(values: Mapping[str, str], name: str, choices: Mapping[str, Choice], default: str) -> Choice:

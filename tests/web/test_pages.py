@@ -53,6 +53,41 @@ def test_the_list_page_filters_and_keeps_the_filters(reader: FlaskClient) -> Non
         assert reader.get(f"/?{query}").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("pinned=1", "Pinned: yes"),
+        ("interrupted=1", "Interrupted: yes"),
+        ("model=gpt-5.4-mini", "Model gpt-5.4-mini"),
+        ("min_cost=0.5", "From $0.5"),
+        ("min_messages=3", "At least 3 messages"),
+        ("since=1777025183", "Since 1777025183"),
+        ("until=12345", "Before 12345"),
+    ],
+)
+def test_the_list_page_takes_filters_that_have_no_field(reader: FlaskClient, query: str, words: str) -> None:
+    page = reader.get(f"/?archived=all&{query}").text
+    listed = reply(reader.get(f"/api/sessions?limit=50&agent=1&{query}"))["sessions"]
+    name, _, value = query.partition("=")
+
+    assert titles(page) == [each["session_id"] for each in listed]
+    assert re.search(rf'<a class="chip" href="/\?archived=all">{re.escape(words)}<', page), "removes it"
+    assert f'<input type="hidden" name="{name}" value="{value}">' in page, "stays when the form is sent"
+    assert not listed or re.search(rf'href="/session/\w+\?{re.escape(query)}&amp;archived=all"', page)
+    assert ("No conversation matches" in page) == (not listed)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["pinned=x", "interrupted=2", "since=soon", "until=-1", "min_cost=nan", "min_cost=x", "min_messages=1.5"],
+)
+def test_an_invalid_filter_of_the_list_page_is_named(reader: FlaskClient, query: str) -> None:
+    answer = reader.get(f"/?{query}")
+
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.text
+
+
 def test_the_last_page_has_no_next_page(reader: FlaskClient) -> None:
     first = reader.get("/?archived=all&source=webui").text
     assert len(titles(first)) == 47

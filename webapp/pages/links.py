@@ -6,7 +6,9 @@ from flask import request, url_for
 
 from hermes_sessions.results import Hit
 
-FILTERS = ("profile", "project_id", "source")
+from .list_filters import FURTHER
+
+FILTERS = ("profile", "project_id", "source", *FURTHER)
 
 
 def search_text() -> str:
@@ -18,6 +20,11 @@ def kept_filters() -> dict[str, str]:
     """Return the filters of the request's query."""
     given = {name: request.args.get(name) for name in (*FILTERS, "archived")} | {"q": search_text()}
     return {name: value for name, value in given.items() if value}
+
+
+def is_filtered() -> bool:
+    """Whether the request asks for fewer conversations than the active ones; a search is no filter."""
+    return any(name != "q" and (name, value) != ("archived", "0") for name, value in kept_filters().items())
 
 
 def list_link(**changes: str | None) -> str:

@@ -10,18 +10,17 @@ from flask import Flask, g, request
 
 from hermes_sessions import query_help
 from hermes_sessions.errors import SessionsError, StorageError, Unreadable
-from hermes_sessions.results import Filters, Hit, Project
+from hermes_sessions.results import Hit, Project
 from hermes_sessions.settings import agent_profiles
 from hermes_sessions.sources import Source
 
 from .. import request_context
-from ..query_values import choice, whole_number
+from ..query_values import whole_number
 from ..request_context import sessions, settings
-from . import links, sidebar_rows
+from . import links, list_filters, sidebar_rows
 from .rendering import counted
 
 SESSIONS_A_PAGE = 50
-ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
 ARCHIVED_WORDS = {"0": "Active", "1": "Archived", "all": "All"}
 # Without scheduled runs, which the list hides.
 SOURCE_WORDS: Mapping[str, str] = {
@@ -85,6 +84,8 @@ def register(app: Flask) -> None:
         list_link=links.list_link,
         beside=links.beside,
         kept_filters=links.kept_filters,
+        further_filters=list_filters.further_filters,
+        is_filtered=links.is_filtered,
         session_link=links.session_link,
         hit_link=links.hit_link,
         search_text=links.search_text,
@@ -123,7 +124,7 @@ def read(limit: int = SESSIONS_A_PAGE, unless: Callable[[str], bool] | None = No
 
 def _list(limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
     cursor = request.args.get("cursor") or None
-    page = sessions().list(_filters(), limit=limit, cursor=cursor, unless=unless)
+    page = sessions().list(list_filters.read_filters(), limit=limit, cursor=cursor, unless=unless)
     return Sidebar(
         sidebar_rows.by_day(page),
         count=counted(page.total, "conversation"),
@@ -143,7 +144,9 @@ def _search(text: str, limit: int, unless: Callable[[str], bool] | None) -> Side
         return Sidebar(version=version, unchanged=True)
     offset = whole_number(request.args, "offset") or 0
     redact = settings().mask_credentials
-    hits = sessions().search(text, filters=_filters(), limit=limit + 1, offset=offset, redact=redact)
+    hits = sessions().search(
+        text, filters=list_filters.read_filters(), limit=limit + 1, offset=offset, redact=redact
+    )
     has_more = len(hits) > limit
     total = offset + min(len(hits), limit)
     count = f"Best {total:,} matches" if has_more else f"{total:,} match{'' if total == 1 else 'es'}"
@@ -161,17 +164,6 @@ def etag(version: str) -> str:
     today = datetime.now().astimezone().date()
     depends = (version, read_projects(), query, settings(), today)
     return hashlib.sha256(repr(depends).encode()).hexdigest()[:32]
-
-
-def _filters() -> Filters:
-    """Return the filters of the query; raise `InvalidValue`."""
-    return Filters(
-        profile=request.args.get("profile") or None,
-        project_id=request.args.get("project_id") or None,
-        source=request.args.get("source") or None,
-        archived=choice(request.args, "archived", ARCHIVED, "0"),
-        agent=settings().show_agents is not False,
-    )
 
 
 class KnownProjects(NamedTuple):

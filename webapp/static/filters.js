@@ -2,7 +2,10 @@
 
 import { all } from "./dom.js";
 
-const FILTERS = ["q", "profile", "project_id", "source", "archived"];
+const FILTERS = [
+  "q", "profile", "project_id", "source", "archived",
+  "model", "pinned", "interrupted", "since", "until", "min_cost", "min_messages",
+];
 
 /**
  * Return the filters among the parameters of an address: in a fixed order, without empty ones.

@@ -125,5 +125,8 @@ function show(filters) {
     const select = required(form(), `select[name=${name}]`, HTMLSelectElement);
     select.value = values.get(name) ?? (name === "archived" ? "0" : "");
   }
+  for (const input of all(form(), "input[type=hidden]", HTMLInputElement)) {
+    if (!values.has(input.name)) input.remove(); // filters without a field, which only an address sets
+  }
   if (document.activeElement !== field()) field().value = values.get("q") ?? "";
 }

@@ -49,6 +49,7 @@ describe("the filters of an address", () => {
     ["?archived=all&q=a+b", "q=a+b&archived=all"],
     ["source=cli&profile=&project_id=p1", "project_id=p1&source=cli"],
     ["q=%26%3D", "q=%26%3D"],
+    ["since=7d&model=opus&pinned=1", "model=opus&pinned=1&since=7d"],
   ];
   for (const [query, expected] of CASES) {
     test(query || "none", () => assert.equal(filtersOf(query), expected));

@@ -1,0 +1,64 @@
+"""The filters that the address of a page names, as values of the library and in words."""
+
+import time
+from collections.abc import Mapping
+
+from flask import request
+
+from hermes_sessions.errors import InvalidValue
+from hermes_sessions.results import Filters
+from hermes_sessions.times import parse_time
+
+from ..query_values import amount, choice, whole_number
+from ..request_context import settings
+
+ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
+EITHER: Mapping[str, bool | None] = {"": None, "1": True, "0": False}
+# Those that have no field in the form: their names, and how a value is said.
+FURTHER: Mapping[str, str] = {
+    "model": "Model {}",
+    "pinned": "Pinned: {}",
+    "interrupted": "Interrupted: {}",
+    "since": "Since {}",
+    "until": "Before {}",
+    "min_cost": "From ${}",
+    "min_messages": "At least {} messages",
+}
+_YES = {"1": "yes", "0": "no"}
+
+
+def read_filters() -> Filters:
+    """Return the filters of the query; raise `InvalidValue`."""
+    return Filters(
+        profile=request.args.get("profile") or None,
+        project_id=request.args.get("project_id") or None,
+        source=request.args.get("source") or None,
+        archived=choice(request.args, "archived", ARCHIVED, "0"),
+        pinned=choice(request.args, "pinned", EITHER, ""),
+        model=request.args.get("model") or None,
+        since=_time("since"),
+        until=_time("until"),
+        min_cost=amount(request.args, "min_cost"),
+        min_messages=whole_number(request.args, "min_messages"),
+        interrupted=choice(request.args, "interrupted", EITHER, ""),
+        agent=settings().show_agents is not False,
+    )
+
+
+def further_filters() -> dict[str, str]:
+    """Return what the query asks for beyond the fields of the form: words by the names of the filters."""
+    given = {name: request.args.get(name) for name in FURTHER}
+    return {
+        name: FURTHER[name].format(_YES.get(value, value) if name in ("pinned", "interrupted") else value)
+        for name, value in given.items()
+        if value
+    }
+
+
+def _time(name: str) -> float | None:
+    """Return the time that a date of the query names, in seconds since the epoch; raise `InvalidValue`."""
+    text = request.args.get(name)
+    try:
+        return parse_time(text, time.time()) if text else None
+    except InvalidValue as error:
+        raise InvalidValue(f"{name}: {error}") from error
