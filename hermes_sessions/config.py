@@ -12,6 +12,7 @@ DEFAULT_PROFILE = "default"
 # The web UI listens on the first of these unless told otherwise, so a server beside it takes the next one.
 DEFAULT_PORTS = tuple(range(8787, 8798))
 INDEX_FILE = "sessions.db"
+BACKUPS = "backups"  # the name of a folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ class Config:
 
     @property
     def backups_dir(self) -> Path:
-        """The folder of the longer versions of sessions that were shortened."""
-        return self.state_dir / "backups"
+        """The folder of the longer versions of shortened sessions, and of the journals of changes."""
+        return self.state_dir / BACKUPS
 
     @property
     def projects_file(self) -> Path:

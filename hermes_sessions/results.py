@@ -326,7 +326,7 @@ class Trashed(_AsDict):
     size: int
 
 
-LostField = Literal["title", "pinned", "archived", "project_id", "deleted"]
+LostField = Literal["title", "pinned", "archived", "project_id", "messages", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +334,8 @@ class LostUpdate(_AsDict):
     """A change of this program that another program has overwritten, without having read it.
 
     `ours` is the value that was set, and `theirs` what the other program wrote; `lost_at` is when that was
-    noticed, in seconds since the epoch. For `"deleted"`, `ours` is when the session was deleted, and
+    noticed, in seconds since the epoch. For `"messages"`, `ours` is how many were added and lost, and
+    `theirs` how many were removed and are back. For `"deleted"`, `ours` is when the session was deleted, and
     `lost_at` when it was written again. `meaning` says it in words, with credentials masked.
     """
 

@@ -746,7 +746,7 @@ def test_shrinking_leaves_a_backup_of_the_file(sessions: SessionRepository) -> N
 
 
 def latest_backup(sessions: SessionRepository, session_id: str) -> bytes:
-    return max(sessions.config.backups_dir.glob(f"{session_id}.*")).read_bytes()
+    return max(sessions.config.backups_dir.glob(f"{session_id}.*.json")).read_bytes()
 
 
 def test_clear_empties_the_transcript_and_keeps_the_rest(sessions: SessionRepository) -> None:

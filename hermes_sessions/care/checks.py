@@ -187,8 +187,11 @@ class Checks:
         """Look for changes that another program has overwritten."""
         with database.reading(self.store.engine) as connection:
             lost = own_changes.lost(connection)
+        if any(each.field == "deleted" for each in lost):
+            half_moved = {entry.session_id for entry in find_leftovers(self.store).moved}
+            lost = [each for each in lost if each.field != "deleted" or each.session_id not in half_moved]
         for each in lost:
-            remedy = f"to set it again: {own_changes.PUT_BACK} {each.session_id}"
+            remedy = f"to put it back: {own_changes.PUT_BACK} {each.session_id}"
             yield Finding(FindingKind.LOST_UPDATE, each.session_id, each.meaning, remedy)
 
     def projects(self) -> Iterator[Finding]:

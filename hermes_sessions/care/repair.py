@@ -63,3 +63,4 @@ def _apply(checks: Checks, contents: Contents, findings: Collection[Finding]) ->
         checks.mirrored.rebuild()
     if kinds & REPAIRED_IN_FOLDERS:
         settle_leftovers(store)
+        sync.read_trash_again(store.engine, store.trash_dir)

@@ -25,7 +25,7 @@ def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
     return [
         *_of_files(store, session_id),
         *_of_row(row),
-        *(f"lost: {each.meaning}; `{own_changes.PUT_BACK} {session_id}` sets it again" for each in lost),
+        *(f"lost: {each.meaning}; `{own_changes.PUT_BACK} {session_id}` puts it back" for each in lost),
         *_of_agent(segment),
         *(f"not certain: {problem}" for problem in problems),
         *_of_lists(row, conversation, segment, in_trash),

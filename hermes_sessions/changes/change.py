@@ -16,7 +16,7 @@ from ..messages import cards_by_message, message_text
 from ..model import Metadata, Summary
 from ..results import Removed
 from ..settings import remember_workspace
-from ..sidecars import Outline, backups, editing, reading
+from ..sidecars import Outline, backups, editing, journal, reading
 from ..times import last_message_at
 from . import context
 from .create import store_new
@@ -66,7 +66,7 @@ def _change(store: Store, row: Indexed, update: _Update) -> Summary:
     """Apply an update to the version of a session that `row` was made from."""
     refuse_read_only(row.summary, update.values, transcript=bool(update.lists))
     derived: dict[str, Any] = {"updated_at": time.time()} if update.touch else {}
-    derived |= _title_origin(row.summary, update.values)
+    derived |= title_origin(row.summary, update.values)
     if row.draft:
         return _change_draft(store, row, {**update.values, **derived}, update.lists)
     messages = update.lists.get("messages", ())
@@ -75,10 +75,13 @@ def _change(store: Store, row: Indexed, update: _Update) -> Summary:
     with opened_for(store, row, {*texts, *update.lists, *READ_AS}) as source:
         noted = editing.unstated_times(source, row.summary, texts)
         edits = editing.append(source, update.lists, editing.encoded(noted) | texts)
-        written = editing.rewrite(source, edits, count)
+        changes = journal.added(row.summary.message_count, messages, update.lists.get("tool_calls", ()))
+        with store.noting(row.summary.session_id, changes):
+            written = editing.rewrite(source, edits, count)
     sent_at = (last_message_at(reversed(messages)) if messages else None) or row.stored.sent_at
     kept = _unchanged_messages(row.summary, update.lists) if update.lists else row.summary.message_count
-    return store.record_change(row, {**noted, **update.values, **derived}, written.sent(sent_at), kept)
+    values = {**noted, **update.values, **derived}
+    return store.record_change(row, values, written.sent(sent_at), kept, changes)
 
 
 def _unchanged_messages(summary: Summary, lists: Mapping[str, Sequence[Any]]) -> int | None:
@@ -87,7 +90,7 @@ def _unchanged_messages(summary: Summary, lists: Mapping[str, Sequence[Any]]) ->
     return None if any(index < summary.message_count for index in cards) else summary.message_count
 
 
-def _title_origin(summary: Summary, values: Mapping[str, Any]) -> dict[str, Any]:
+def title_origin(session: Metadata, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys by which a later web UI knows whose title it is, where the file has them.
 
     It may replace a title that nobody chose, such as `Untitled`, by one of its own.
@@ -95,7 +98,7 @@ def _title_origin(summary: Summary, values: Mapping[str, Any]) -> dict[str, Any]
     if "title" not in values:
         return {}
     origin = {"manual_title": values["title"] != UNTITLED, "llm_title_generated": False}
-    return {name: value for name, value in origin.items() if name in summary.extra and name not in values}
+    return {name: value for name, value in origin.items() if name in session.extra and name not in values}
 
 
 def refuse_read_only(session: Metadata, names: Collection[str], *, transcript: bool) -> None:
@@ -156,7 +159,7 @@ def _shorten(
     """Keep the first `keep` messages, and of the lists that belong to them what is kept; set metadata."""
     if keep >= row.summary.message_count:
         return row.summary
-    derived = {**values, **_title_origin(row.summary, values)}
+    derived = {**values, **title_origin(row.summary, values)}
     derived |= {"message_count": keep, "updated_at": time.time()}
     refuse_read_only(row.summary, derived, transcript=True)
     row = store.with_marks(row)
@@ -167,10 +170,13 @@ def _shorten(
         lists = kept_lists(source)
         texts = editing.encoded({**noted, **derived}) | {key: each.text for key, each in lists.items()}
         edits = [*editing.truncated(source, keep), *editing.set_keys(source, texts)]
+        first = reading.messages_from(source, keep, journal.MARKED)
+        changes = journal.removed(keep, first, source.total - keep)
         backups.put_aside(source.path, store.backups_dir)
-        written = editing.rewrite(source, edits, keep, keep_in=store.backups_dir)
+        with store.noting(row.summary.session_id, changes):
+            written = editing.rewrite(source, edits, keep, keep_in=store.backups_dir)
     listed = {key: each.items for key, each in lists.items() if key == context.CONTEXT}
-    return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep)
+    return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep, changes)
 
 
 def _kept_lists(source: Outline, keep: int, kept: context.KeptOfContext) -> _Lists:

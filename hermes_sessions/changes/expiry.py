@@ -2,7 +2,8 @@
 
 from ..errors import NotFound
 from ..fields import check_id
-from ..sidecars import TrashEntry, backups, trash
+from ..index import database, own_changes
+from ..sidecars import TrashEntry, backups, journal, trash
 from .store import Store
 
 
@@ -18,11 +19,26 @@ def expired(store: Store, time_ns: int) -> list[TrashEntry]:
 
 
 def purge(store: Store, time_ns: int) -> int:
-    """Delete permanently what `expired` returns, and return how many files."""
+    """Delete permanently what `expired` returns, and return how many files.
+
+    Journals of changes are deleted too, and not counted. One of changes that were lost is kept.
+    """
     old = expired(store, time_ns)
+    _purge_journals(store, time_ns)
     for entry in old:
         trash.remove(entry)
     return len(old)
+
+
+def _purge_journals(store: Store, time_ns: int) -> None:
+    old = [each for each in journal.of_folder(store.backups_dir) if each.written_at < time_ns]
+    if not old:
+        return
+    with database.reading(store.engine) as connection:
+        lost = {each.session_id for each in own_changes.lost(connection)}
+    for each in old:
+        if each.session_id not in lost:
+            journal.remove(each.path)
 
 
 def erase(store: Store, session_id: str) -> int:
@@ -32,6 +48,7 @@ def erase(store: Store, session_id: str) -> int:
     """
     found = trash.of_session(check_id(session_id), store.trash_dir)
     if not store.path_of(session_id).exists():
+        journal.remove(journal.path_of(session_id, store.backups_dir))
         kept = trash.entries(store.backups_dir)
         found += [entry for entry in kept if entry.session_id == session_id]
     if not found:

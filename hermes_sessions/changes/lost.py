@@ -35,19 +35,27 @@ class LostUpdates:
             return own_changes.lost(index.connection, session_id)
 
     def put_back(self, session_id: str) -> Summary | None:
-        """Set again what was overwritten, or delete the session again; return it unless it was deleted.
+        """Make again what was overwritten, or delete the session again; return it unless it was deleted.
 
-        Raises `NotFound` if nothing of the session was overwritten, and as `update` and `delete`.
+        Messages that were added here are added at the end. Messages that were removed here are removed again,
+        those that the other program added after them stay. The version before is kept as a backup. Raises
+        `NotFound` if nothing of the session was overwritten, and as `update`, `append` and `delete`.
         """
-        from .change import update_session  # here, because a list needs neither
+        from .change import update_session  # here, because a list needs none of them
+        from .lost_messages import put_back_messages
         from .restore import delete_session
 
         lost = self._lost(session_id)
-        if any(each.field == "deleted" for each in lost):
+        fields = {each.field for each in lost}
+        if "deleted" in fields:
             delete_session(self._store, session_id)
             return None
-        values: dict[str, Any] = {each.field: each.ours for each in lost}
+        values: dict[str, Any] = {
+            each.field: each.ours for each in lost if each.field != own_changes.MESSAGES
+        }
         self._access.home.projects.check(values.get("project_id"))
+        if own_changes.MESSAGES in fields:
+            return put_back_messages(self._store, session_id, values)
         return update_session(self._store, session_id, values, touch=False)
 
     def keep_theirs(self, session_id: str) -> None:

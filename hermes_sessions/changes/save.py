@@ -3,15 +3,16 @@
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, InvalidValue, NotFound
 from ..fields import FIELDS, other_keys, read_metadata, read_profile
 from ..model import Session, Summary
-from ..sidecars import Loaded, backups, editing, outline_of, reading, trash
+from ..sidecars import Loaded, backups, editing, journal, outline_of, reading, trash
 from ..times import last_message_at
 from . import recovery
-from .change import refuse_read_only, shortened
+from .change import refuse_read_only, shortened, title_origin
 from .create import store_new
 from .store import Store, checked_metadata
 
@@ -48,6 +49,7 @@ def _is_still_without_file(store: Store, session: Session) -> bool:
 def _save_over(store: Store, loaded: Loaded, session: Session, *, touch: bool) -> Session:
     old = reading.session(loaded)
     changes = checked_metadata(editing.changed_keys(old, session))
+    changes |= title_origin(old, changes)
     if touch:
         changes["updated_at"] = time.time()
     refuse_read_only(old, changes, transcript=session.messages != old.messages)
@@ -55,11 +57,17 @@ def _save_over(store: Store, loaded: Loaded, session: Session, *, touch: bool) -
 
 
 def write_over(
-    store: Store, loaded: Loaded, old: Session, session: Session, changes: Mapping[str, Any]
+    store: Store,
+    loaded: Loaded,
+    old: Session,
+    session: Session,
+    changes: Mapping[str, Any],
+    *,
+    keep_in: Path | None = None,
 ) -> Session:
     """Write a session over its file, which reads as `old`; `changes` are the checked metadata that differ.
 
-    The caller holds the session's lock. A file that gets shorter is kept as a backup.
+    The caller holds the session's lock. A file that gets shorter is kept as a backup, any with `keep_in`.
     """
     source = outline_of(loaded)
     noted = editing.unstated_times(source, old, changes)
@@ -70,17 +78,25 @@ def write_over(
     texts["message_count"] = editing.encode(session.message_count, "message_count")
     edits = editing.saved(loaded, old, session, editing.encoded(noted) | texts)
     store.check_index()
-    keep_in = store.backups_dir if shorter else None
-    if shorter:
+    keep_in = store.backups_dir if shorter else keep_in
+    if keep_in is not None:
         backups.put_aside(source.path, store.backups_dir)
-    written = editing.rewrite(source, edits, session.message_count, keep_in=keep_in)
+    transcript = journal.between(old.messages, session.messages, _added_calls(old, session))
+    with store.noting(session.session_id, transcript):
+        written = editing.rewrite(source, edits, session.message_count, keep_in=keep_in)
     known = {name: value for name, value in changes.items() if name in FIELDS}
     extra = {**old.extra, **session.extra, **other_keys({**noted, **changes})}
     if "profile" in known:
         known["profile"] = read_profile(known["profile"])
     new = replace(session, **known, extra=extra, signature=written.stored.signature)
-    store.record(new.summary(), written.sent(last_at), old)
+    store.record(new.summary(), written.sent(last_at), old, transcript)
     return new
+
+
+def _added_calls(old: Session, new: Session) -> list[Any]:
+    """Return the calls that were added to the end of a session's own list."""
+    count = len(old.tool_calls)
+    return new.tool_calls[count:] if new.tool_calls[:count] == old.tool_calls else []
 
 
 # ---- interrupted turns ----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ No transaction is open while a file is read or written.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,10 @@ from ..config import Config
 from ..errors import Locked, NotFound, StorageError
 from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
 from ..files import Locks
-from ..index import Indexed, database, own_changes, rows
+from ..index import Indexed, database, own_changes, rows, transcripts_read
 from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
 from ..settings import resolve_workspace
-from ..sidecars import Loaded, Written, editing, load, path_of, reading, signature
+from ..sidecars import Loaded, TranscriptChange, Written, editing, journal, load, path_of, reading, signature
 from .retry import retry_conflicts
 
 T = TypeVar("T")
@@ -149,38 +149,71 @@ class Store:
         self._notify(FileChange(recorded.session_id, recorded.title, None, written.stored.signature, 0))
         return recorded
 
-    def record(self, summary: Summary, written: Written, old: Metadata | None = None) -> Summary:
+    def noting(self, session_id: str, changes: Sequence[TranscriptChange]) -> AbstractContextManager[None]:
+        """Return a context in which a transcript is changed; raise `StorageError` on entering."""
+        return journal.noting(session_id, self.backups_dir, changes)
+
+    def record(
+        self,
+        summary: Summary,
+        written: Written,
+        old: Metadata | None = None,
+        transcript: Sequence[TranscriptChange] = (),
+    ) -> Summary:
         """Store the row of a file that was written, in the place of any other; return the session as listed.
 
-        `old` is what the file said before, None for a file that is new or was brought back.
+        `old` is what the file said before, None for a file that is new or was brought back. `transcript`
+        are the changes of its transcript.
         The search index notices by itself that its version of the file is an old one.
         """
         small = {name: value for name, value in summary.extra.items() if _is_small(name, value)}
         last = written.stored.sent_at or summary.updated_at
         listed = replace(summary, last_message_at=last, extra=small).displayable()
+        lost = False
         with self._index_after_file(f"session {listed.session_id} was saved") as connection:
             rows.put(connection, [Indexed(listed, written.stored, draft=False)], written.moved)
             if old is None:
                 own_changes.forget(connection, listed.session_id)
             else:
-                own_changes.remember(connection, old, listed)
+                own_changes.not_read(connection, listed.session_id, written.stored.signature)
+                lost = own_changes.remember(connection, old, listed, transcript)
+        if lost:
+            self._settle(Indexed(listed, written.stored, draft=False))
         return listed
 
     def record_change(
-        self, old: Indexed, changes: Mapping[str, Any], written: Written, kept: int | None
+        self,
+        old: Indexed,
+        changes: Mapping[str, Any],
+        written: Written,
+        kept: int | None,
+        transcript: Sequence[TranscriptChange] = (),
     ) -> Summary:
         """Store the row of a file that was changed, in the place of `old`; return the session as listed.
 
-        `changes` are checked metadata and derived fields. `kept` is how many messages at the beginning did
-        not change, None if that is not known.
+        `changes` are checked metadata and derived fields, `transcript` those of the transcript. `kept` is how
+        many messages at the beginning did not change, None if that is not known.
         """
         new = Indexed(_listed_after(old.summary, changes, written), written.stored, draft=False)
         session_id, title = new.summary.session_id, new.summary.title
         with self._index_after_file(f"session {session_id} was saved") as connection:
-            rows.change(connection, old, new, written.moved)
-            own_changes.remember(connection, old.summary, new.summary)
+            if not rows.change(connection, old, new, written.moved):
+                own_changes.not_read(connection, session_id, new.stored.signature)
+            lost = own_changes.remember(connection, old.summary, new.summary, transcript)
+        if lost:
+            self._settle(new)
         self._notify(FileChange(session_id, title, old.stored.signature, new.stored.signature, kept))
         return new.summary
+
+    def _settle(self, row: Indexed) -> None:
+        """Find out whether messages that were lost are, after a change of the transcript."""
+        session_id = row.summary.session_id
+        with database.reading(self.engine) as connection:
+            known = own_changes.remembered(connection, [session_id]).get(session_id)
+        judgement = transcripts_read.still_lost(self.sessions_dir, row, known) if known else None
+        if judgement is not None:
+            with self._index_after_file(f"session {session_id} was saved") as connection:
+                own_changes.settle(connection, session_id, judgement)
 
     def forget(self, session_id: str, moved: FolderTimes | None = None) -> None:
         """Drop the row of a draft, or of a session whose file was moved to the trash."""
@@ -190,8 +223,9 @@ class Store:
         self._notify(FileChange(session_id, "", None, None, None))
 
     def _put(self, row: Indexed) -> None:
+        judged = transcripts_read.judged(self.engine, self.sessions_dir, {row.summary.session_id: row})
         with database.writing(self.engine) as connection:
-            own_changes.notice(connection, [row])
+            own_changes.notice(connection, [row], judged)
             rows.put(connection, [row])
 
     @contextmanager

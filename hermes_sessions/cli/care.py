@@ -106,15 +106,16 @@ def recover(home: SelectedHome, session_id: str, alive: Sequence[str], as_json: 
 @json_option
 @click.pass_obj
 def put_back(home: SelectedHome, session_ids: Sequence[str], keep_theirs: bool, as_json: bool) -> None:
-    """Set again what another program has overwritten.
+    """Make the changes again that another program has overwritten.
 
-    That is a title, a pin, an archive flag or a project. A session that you deleted, and that another program
-    wrote again, is deleted again.
+    A title, a pin, an archive flag or a project is set again. Messages that you added are added at the end,
+    and messages that you removed are removed again; what the other program added stays, and a backup is kept.
+    A session that you deleted, and that another program wrote again, is deleted again.
     """
     with home.open() as sessions:
         change = sessions.lost.keep_theirs if keep_theirs else sessions.lost.put_back
         done, failed = apply_to_each(session_ids, str, change)
-    outcome = "kept as the other program wrote it" if keep_theirs else "set again"
+    outcome = "kept as the other program wrote it" if keep_theirs else "put back"
     text = "\n".join(f"{session_id}: {outcome}" for session_id in done)
     report({"kept" if keep_theirs else "put_back": list(done), "failed": failed}, text, as_json)
     exit_with(failed)

@@ -42,7 +42,7 @@ VERBS: Mapping[str, Verb] = {
     "db": Verb("index:db", "Show and change the schema revision of the index."),
     "check": Verb("care:check", "Report problems, changing nothing but a corrupt index."),
     "repair": Verb("care:repair", "Report problems that can be repaired, or repair them."),
-    "put-back": Verb("care:put_back", "Set again what another program has overwritten."),
+    "put-back": Verb("care:put_back", "Make the changes again that another program has overwritten."),
     "why": Verb("care:why", "Explain where a session is and why lists hide it."),
     "recover": Verb("care:recover", "Close the interrupted turn of a session."),
     "backup": Verb("care:backup", "Copy everything to a folder, or verify such a copy."),

@@ -1,6 +1,18 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
-from . import damage, database, derived, lists, own_changes, placing, rows, sync, upgrades, usage
+from . import (
+    damage,
+    database,
+    derived,
+    lists,
+    own_changes,
+    placing,
+    rows,
+    sync,
+    transcripts_read,
+    upgrades,
+    usage,
+)
 from .boundary import Lifetime, Survivor, only_sessions_errors, public_calls, survived
 from .conversations import (
     ListedConversation,
@@ -15,6 +27,7 @@ from .drift import is_settled
 from .freshness import AgentMirrors, CurrentIndex, Freshness, MirrorStatus
 from .list_queries import ListRequest, View, listed_once
 from .lists import LARGEST_PAGE, Entries, Lists, list_request
+from .own_transcripts import Judgement, Own, Theirs, judge
 from .rows import Indexed, Place
 from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS
 from .sync import Progress
@@ -30,20 +43,24 @@ __all__ = [
     "Entries",
     "Freshness",
     "Indexed",
+    "Judgement",
     "Lifetime",
     "ListRequest",
     "ListedConversation",
     "Lists",
     "MirrorStatus",
+    "Own",
     "Place",
     "Progress",
     "Survivor",
+    "Theirs",
     "View",
     "damage",
     "database",
     "derived",
     "find_conversation",
     "is_settled",
+    "judge",
     "list_request",
     "listed_conversations",
     "listed_once",
@@ -60,6 +77,7 @@ __all__ = [
     "sessions_with_parents",
     "survived",
     "sync",
+    "transcripts_read",
     "upgrades",
     "usage",
     "writing",

@@ -2,7 +2,7 @@
 
 The web UI keeps open sessions in memory and writes them whole. A file that it wrote from an older state has
 the values from before a change of this program. What is known here is forgotten after a month, and lost with
-the index.
+the index. Of messages, it is only which changes to judge: `sidecars.journal` has the messages.
 """
 
 import time
@@ -13,14 +13,17 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from ..messages import mask
-from ..model import Metadata, Summary
+from ..model import Metadata, Signature, Summary
 from ..results import LostField, LostUpdate
-from . import rows
+from ..sidecars import TranscriptChange
+from . import own_transcripts, rows
 from .database import chunks, parameter
+from .own_transcripts import NOTHING_LOST, Judgement, Lost
 from .rows import Indexed
 from .schema import OWN_CHANGES, SESSIONS, TRASHED
 
 WATCHED: tuple[LostField, ...] = ("title", "pinned", "archived", "project_id")
+MESSAGES: LostField = "messages"
 _COMPARED = (*WATCHED, "message_count", "model", "workspace")
 MOST_BEFORE = 8  # earlier values of a field: the other program may have read any of them
 KEPT_SECONDS = 30 * 86_400
@@ -51,7 +54,7 @@ def judge(changes: Sequence[OwnChange], ours: Values | None, theirs: Values) -> 
     archive flag or a project back. Nobody types an old title again, so a title is lost either way. Any other
     value is a later decision.
     """
-    differing = {name for name in _COMPARED if ours is None or ours[name] != theirs[name]}
+    differing = {name for name in theirs if ours is None or ours[name] != theirs[name]}
     return {change.field: _outcome(change, theirs[change.field], differing) for change in changes}
 
 
@@ -74,11 +77,15 @@ _VALUES = OWN_CHANGES.c["values"]
 _CHANGES = sa.select(OWN_CHANGES.c.session_id, OWN_CHANGES.c.field, _VALUES, OWN_CHANGES.c.lost_at)
 _THIS = (OWN_CHANGES.c.session_id == sa.bindparam("id"), OWN_CHANGES.c.field == sa.bindparam("name"))
 _ONE = sa.select(_VALUES).where(*_THIS)
+_MESSAGES = sa.select(OWN_CHANGES.c.session_id, _VALUES, OWN_CHANGES.c.changed_at).where(
+    OWN_CHANGES.c.field == MESSAGES
+)
 _INSERT = sa.insert(OWN_CHANGES)
 _UPDATE = sa.update(OWN_CHANGES).where(*_THIS)
 _SET_AGAIN = _UPDATE.values(
     values=parameter("new_", _VALUES), changed_at=parameter("new_", OWN_CHANGES.c.changed_at), lost_at=None
 )
+_CHANGED_AGAIN = _UPDATE.values(changed_at=parameter("new_", OWN_CHANGES.c.changed_at))
 _LOST = _CHANGES.where(OWN_CHANGES.c.lost_at.is_not(None)).order_by(
     OWN_CHANGES.c.lost_at.desc(), OWN_CHANGES.c.session_id, OWN_CHANGES.c.field
 )
@@ -86,17 +93,23 @@ _LOST = _CHANGES.where(OWN_CHANGES.c.lost_at.is_not(None)).order_by(
 _CAME_BACK = (
     sa.select(TRASHED.c.session_id, TRASHED.c.deleted_at, SESSIONS.c.mtime_ns)
     .join(SESSIONS, SESSIONS.c.session_id == TRASHED.c.session_id)
-    .where(TRASHED.c.deleted_at.is_not(None), SESSIONS.c.mtime_ns > TRASHED.c.deleted_at)
+    .where(TRASHED.c.deleted_at.is_not(None))
     .order_by(TRASHED.c.session_id)
 )
 
 
-def remember(connection: Connection, old: Metadata, new: Metadata) -> None:
-    """Store which watched fields a change of this program has set."""
+def remember(
+    connection: Connection, old: Metadata, new: Metadata, changes: Sequence[TranscriptChange]
+) -> bool:
+    """Store which watched fields a change of this program has set, and its changes of the transcript.
+
+    Returns whether earlier changes of the transcript were lost: these may have settled that.
+    """
     for field in WATCHED:
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
             _remember(connection, {"id": new.session_id, "name": field}, before, after)
+    return bool(changes) and _remember_messages(connection, new.session_id, changes)
 
 
 def _remember(connection: Connection, this: Mapping[str, str], before: Any, after: Any) -> None:
@@ -115,21 +128,28 @@ def _before(known: Values | None, value: Any) -> list[Any]:
     return [*(each for each in earlier if each != value), value][-MOST_BEFORE:]
 
 
-def notice(connection: Connection, read: Sequence[Indexed]) -> None:
-    """Find out what became of the changes of this program in files that were read, before they are stored."""
-    by_id = {row.summary.session_id: row.summary for row in read}
+def notice(connection: Connection, read: Sequence[Indexed], judged: Mapping[str, "Judged"]) -> None:
+    """Find out what became of the changes of this program in files that were read, before they are stored.
+
+    `judged` are the outcomes of their transcripts, by id.
+    """
+    by_id = {row.summary.session_id: row for row in read}
     found: dict[str, list[OwnChange]] = {}
     for some in chunks(by_id):
-        query = _CHANGES.where(OWN_CHANGES.c.session_id.in_(some))
+        query = _CHANGES.where(OWN_CHANGES.c.session_id.in_(some), OWN_CHANGES.c.field != MESSAGES)
         for session_id, field, values, lost_at in connection.execute(query):
             change = OwnChange(field, values["before"], values["after"], lost_at)
             found.setdefault(session_id, []).append(change)
     for session_id, changes in found.items():
         row = rows.get(connection, session_id)
-        ours, theirs = None if row is None else _values(row.summary), _values(by_id[session_id])
+        ours, theirs = None if row is None else _values(row.summary), _values(by_id[session_id].summary)
+        if ours is not None and _lost_messages(judged.get(session_id)):
+            ours[MESSAGES], theirs[MESSAGES] = "here", "lost"  # though there may be as many
         outcomes = judge(changes, ours, theirs)
         for change in changes:
             _store(connection, session_id, change, outcomes[change.field], theirs[change.field])
+    for session_id in judged.keys() & by_id:
+        _store_judged(connection, session_id, judged[session_id], by_id[session_id].stored.signature)
 
 
 def _store(connection: Connection, session_id: str, change: OwnChange, outcome: Outcome, theirs: Any) -> None:
@@ -143,7 +163,113 @@ def _store(connection: Connection, session_id: str, change: OwnChange, outcome: 
         connection.execute(_UPDATE.values(lost_at=None), this)
 
 
-def forget(connection: Connection, session_id: str, fields: Collection[str] = WATCHED) -> None:
+# ---- messages ---------------------------------------------------------------------------------------------
+
+
+class Remembered(NamedTuple):
+    """Which changes of a transcript, by their `at`, can be lost: those `since` one.
+
+    `lost` was found overwritten. `read` is the version of the file in which another program wrote all of
+    them: it has read them.
+    """
+
+    since: int
+    changed_at: float
+    lost: Lost = NOTHING_LOST
+    read: Signature | None = None
+
+
+class Judged(NamedTuple):
+    """The outcome of a transcript that was compared up to a change, None if it was decided before."""
+
+    judgement: Judgement | None
+    until: int
+
+
+def _remember_messages(connection: Connection, session_id: str, changes: Sequence[TranscriptChange]) -> bool:
+    """Store that this program changed a transcript, and return whether changes of it were lost."""
+    this = {"id": session_id, "name": MESSAGES}
+    values = connection.execute(_ONE, this).scalar_one_or_none()
+    if values is None or values.get("read"):
+        forget(connection, session_id, [MESSAGES])
+        new = {"values": {"since": changes[0].at, "after": 0}, "changed_at": changes[-1].at / 1e9}
+        connection.execute(_INSERT, {"session_id": session_id, "field": MESSAGES, **new})
+        return False
+    connection.execute(_CHANGED_AGAIN, {**this, "new_changed_at": changes[-1].at / 1e9})
+    return "meaning" in values
+
+
+def remembered(connection: Connection, session_ids: Collection[str]) -> dict[str, Remembered]:
+    """Return what is known of the changes of the transcripts of these sessions, by id."""
+    found = {}
+    for some in chunks(session_ids):
+        query = _MESSAGES.where(OWN_CHANGES.c.session_id.in_(some))
+        for session_id, values, changed_at in connection.execute(query):
+            read, lost = values.get("read"), Lost(*values.get("lost", ()))
+            version = Signature(*read) if read else None
+            found[session_id] = Remembered(values["since"], changed_at, lost, version)
+    return found
+
+
+def not_read(connection: Connection, session_id: str, version: Signature) -> None:
+    """Correct what a sync took for another program's: this version of a file is of this program.
+
+    A sync of another process may read a file after it was written here, and before its row is stored.
+    """
+    this = {"id": session_id, "name": MESSAGES}
+    values = connection.execute(_ONE, this).scalar_one_or_none()
+    if values is not None and values.get("read") == list(version):
+        connection.execute(_UPDATE.values({_VALUES: {**values, "read": None}}), this)
+
+
+def _lost_messages(judged: "Judged | None") -> bool:
+    return judged is not None and judged.judgement is not None and judged.judgement.is_lost
+
+
+def settle(connection: Connection, session_id: str, judgement: Judgement) -> None:
+    """Store what is still lost after a change of this program, or that nothing is."""
+    this = {"id": session_id, "name": MESSAGES}
+    values = connection.execute(_ONE, this).scalar_one_or_none()
+    if values is None:
+        return
+    values.pop("meaning", None)
+    if judgement.is_lost:
+        until = values["lost"][0]  # later changes are in the file
+        connection.execute(_UPDATE.values({_VALUES: values | _lost_values(judgement, until)}), this)
+    else:
+        values["lost"] = Lost(values["lost"][0]) if "lost" in values else Lost()
+        connection.execute(_UPDATE.values({_VALUES: values, OWN_CHANGES.c.lost_at: None}), this)
+    rows.next_generation(connection)
+
+
+def _store_judged(connection: Connection, session_id: str, judged: Judged, version: Signature) -> None:
+    judgement, this = judged.judgement, {"id": session_id, "name": MESSAGES}
+    values = connection.execute(_ONE, this).scalar_one_or_none()
+    if values is None:
+        return
+    if judgement is None or not (judgement.is_lost or judgement.is_read):
+        connection.execute(sa.delete(OWN_CHANGES).where(*_THIS), this)
+    elif judgement.is_lost:
+        values |= _lost_values(judgement, judged.until)
+        connection.execute(_UPDATE.values({_VALUES: values}), this)
+        connection.execute(_UPDATE.where(OWN_CHANGES.c.lost_at.is_(None)).values(lost_at=time.time()), this)
+    elif rows.get(connection, session_id) is not None:  # or this version may be of this program
+        values |= {"read": list(version)}
+        values.pop("meaning", None)
+        connection.execute(_UPDATE.values({_VALUES: values, OWN_CHANGES.c.lost_at: None}), this)
+
+
+def _lost_values(judgement: Judgement, until: int) -> dict[str, Any]:
+    removed = sum(change.removed for change in judgement.back)
+    meaning = own_transcripts.in_words(judgement)
+    counts = {"after": len(judgement.missing), "theirs": removed}
+    return {**counts, "meaning": meaning, "since": judgement.since, "lost": judgement.lost(until)}
+
+
+# ---- forgetting -------------------------------------------------------------------------------------------
+
+
+def forget(connection: Connection, session_id: str, fields: Collection[str] = (*WATCHED, MESSAGES)) -> None:
     """Forget the changes of these fields of a session."""
     condition = OWN_CHANGES.c.session_id == session_id, OWN_CHANGES.c.field.in_(list(fields))
     connection.execute(sa.delete(OWN_CHANGES).where(*condition))
@@ -167,15 +293,17 @@ def _outdated() -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def lost(connection: Connection, session_id: str | None = None) -> list[LostUpdate]:
-    """Return what another program has overwritten, of one session or of all; deletions are last."""
-    return [*_overwritten(connection, session_id), *_came_back(connection, session_id)]
+    """Return what another program has overwritten, of one session or of all, the latest first."""
+    found = [*_overwritten(connection, session_id), *_came_back(connection, session_id)]
+    return sorted(found, key=lambda each: -each.lost_at)
 
 
 def _overwritten(connection: Connection, session_id: str | None) -> Iterator[LostUpdate]:
     query = _LOST if session_id is None else _LOST.where(OWN_CHANGES.c.session_id == session_id)
     for each_id, field, values, lost_at in connection.execute(query):
-        meaning = f"{_named(field, values['after'])} was overwritten by another program"
-        yield LostUpdate(each_id, field, values["after"], values.get("theirs"), lost_at, meaning)
+        ours = values["after"]
+        meaning = values.get("meaning") or f"{_named(field, ours)} was overwritten by another program"
+        yield LostUpdate(each_id, field, ours, values.get("theirs"), lost_at, meaning)
 
 
 def _named(field: str, value: Any) -> str:
@@ -193,18 +321,19 @@ def _came_back(connection: Connection, session_id: str | None) -> Iterator[LostU
     query = _CAME_BACK if session_id is None else _CAME_BACK.where(TRASHED.c.session_id == session_id)
     meaning = "you deleted it, and another program wrote it again: it is in the list and in the trash"
     for each_id, deleted_at, mtime_ns in connection.execute(query):
-        yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, mtime_ns / 1e9, meaning)
+        written_at = max(deleted_at, mtime_ns) / 1e9  # a copy may keep the time of what was deleted
+        yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, written_at, meaning)
 
 
 def warnings(connection: Connection) -> tuple[str, ...]:
-    """Return what lists say of it, a sentence for each of the first few."""
+    """Return what lists say of it: a sentence for each of the latest, and how many more there are."""
     found = lost(connection)
-    if not found:
-        return ()
-    told = [f"Session {each.session_id}: {each.meaning}." for each in found[:MOST_WARNINGS]]
-    if len(found) > MOST_WARNINGS:
-        told.append(
-            f"{len(found) - MOST_WARNINGS} more changes were overwritten: see `hermes-sessions check`."
-        )
-    told[-1] += f" To put it back, open the conversation, or run `{PUT_BACK}`."
+    told = [
+        f"Session {each.session_id}: {each.meaning}. To put it back, open the conversation, or run "
+        f"`{PUT_BACK} {each.session_id}`."
+        for each in found[:MOST_WARNINGS]
+    ]
+    more = len(found) - MOST_WARNINGS
+    if more > 0:
+        told.append(f"{more} more changes were overwritten earlier: see `hermes-sessions check`.")
     return tuple(told)

@@ -404,8 +404,8 @@ def _prepared_insert() -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
     return str(compiled), itemgetter(*names)
 
 
-def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTimes | None = None) -> None:
-    """Replace the row `old` by `new`, which was made from it.
+def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTimes | None = None) -> bool:
+    """Replace the row `old` by `new`, which was made from it, and say whether it was still there.
 
     Only changed columns are written, and only their indexes: a rename writes two pages, where deleting and
     inserting the row would write nine.
@@ -416,8 +416,9 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTime
     known = {f"old_{name}": before[name] for name in _VERSION_COLUMNS}
     if connection.execute(_change_statement(frozenset(values)), values | known).rowcount:
         _note_write(connection, moved, is_new=shows(before, after))
-    else:  # a sync has stored another version of the file
-        put(connection, [new], moved)
+        return True
+    put(connection, [new], moved)  # a sync has stored another version of the file
+    return False
 
 
 @functools.lru_cache

@@ -19,7 +19,7 @@ from ..model import UNKNOWN_VERSION, Signature, Stored, Summary
 from ..results import SyncReport
 from ..sidecars import folder as folders
 from ..sidecars import path_of, reading, trash
-from . import database, drift, own_changes, rows
+from . import database, drift, own_changes, rows, transcripts_read
 from .drift import SyncPlan
 from .rows import Indexed, IndexState
 
@@ -35,11 +35,12 @@ ReadSummary = Callable[[Path], tuple[Summary, Stored]]  # raises as `reading.rea
 
 
 class _Scan(NamedTuple):
-    """The files of the folder and the rows of the index, each by id; and from when they are.
+    """The files of a folder and the rows of the index, each by id; and from when they are.
 
     `folder_time` is the folder's modification time and `scanned_at` the clock's, both before the scan.
     """
 
+    folder: Path
     folder_time: int
     scanned_at: int
     files: dict[str, Signature]
@@ -211,7 +212,7 @@ def _scan(engine: Engine, folder: Path) -> _Scan:
     folder_time = _folder_time(folder)
     present = folders.scan(folder)
     with database.reading(engine) as connection:
-        return _Scan(folder_time, scanned_at, present, rows.signatures(connection))
+        return _Scan(folder, folder_time, scanned_at, present, rows.signatures(connection))
 
 
 def _is_home(folder: Path) -> bool:
@@ -275,10 +276,11 @@ def _store(engine: Engine, scan: _Scan, read: Sequence[Indexed | _UnreadableFile
     """Store what was read of some files, and return the ids of the sessions that were stored."""
     sessions = {item.summary.session_id: item for item in read if isinstance(item, Indexed)}
     unreadable = [item for item in read if isinstance(item, _UnreadableFile)]
+    judged = transcripts_read.judged(engine, scan.folder, sessions)
     with database.writing(engine) as connection:
         unchanged = _unchanged(connection, scan, sessions)
         read_now = [sessions[session_id] for session_id in unchanged]
-        own_changes.notice(connection, read_now)
+        own_changes.notice(connection, read_now, judged)
         rows.put(connection, read_now)
         for file in unreadable:
             rows.put_unreadable(connection, *file)

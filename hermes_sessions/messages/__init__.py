@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from .pictures import number_pictures
     from .redact import cut, is_shown_as, mask, mask_all, may_hold_credential
     from .rendering import STEPS_A_PAGE, STEPS_ON_REQUEST, markdown_renderer
-    from .visible import calls_of_page, is_visible, visible_page
+    from .visible import CALLING, calls_of_page, is_visible, visible_page
 
 __all__ = [
+    "CALLING",
     "STEPS_A_PAGE",
     "STEPS_ON_REQUEST",
     "Call",
@@ -69,7 +70,7 @@ _NAMES = {
     "pictures": "number_pictures",
     "redact": "cut is_shown_as mask mask_all may_hold_credential",
     "rendering": "STEPS_A_PAGE STEPS_ON_REQUEST markdown_renderer",
-    "visible": "calls_of_page is_visible visible_page",
+    "visible": "CALLING calls_of_page is_visible visible_page",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name
     __getattr__ = load_on_use(__name__, _NAMES)

@@ -1,7 +1,8 @@
 """The JSON file of a session, the folder of them, and the trash."""
 
-from . import backups, editing, folder, reading, trash
+from . import backups, editing, folder, journal, reading, trash
 from .backups import Backup
+from .journal import Mark, TranscriptChange
 from .layout import LARGEST_AT_ONCE
 from .outline import (
     Loaded,
@@ -20,12 +21,15 @@ __all__ = [
     "LARGEST_AT_ONCE",
     "Backup",
     "Loaded",
+    "Mark",
     "Outline",
+    "TranscriptChange",
     "TrashEntry",
     "Written",
     "backups",
     "editing",
     "folder",
+    "journal",
     "load",
     "outline_of",
     "outlined",

@@ -210,9 +210,10 @@ def tool_calls(source: Outline) -> list[Any]:
     return _list(source.decoded(source.read(*place))) if place else []
 
 
-def messages_from(source: Outline, index: int) -> list[Any]:
-    """Return the messages from this index on."""
-    return [source.decoded(text) for text in texts_between(source, index, source.total)]
+def messages_from(source: Outline, index: int, limit: int | None = None) -> list[Any]:
+    """Return the messages from this index on, at most `limit`."""
+    end = source.total if limit is None else min(index + limit, source.total)
+    return [source.decoded(text) for text in texts_between(source, index, end)]
 
 
 def texts_from(source: Outline, start: int) -> Iterator[bytes | memoryview]:

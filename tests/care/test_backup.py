@@ -95,11 +95,12 @@ def good(full: SessionRepository, tmp_path: Path) -> Path:
 
 def test_a_backup_holds_what_is_the_users(full: SessionRepository, tmp_path: Path) -> None:
     folder, trashed = tmp_path / "backup", next(full.config.trash_dir.glob("gone.*")).name
-    longer = next(full.config.backups_dir.glob("one.*")).name
+    longer, changes = next(full.config.backups_dir.glob("one.*.json")).name, "one.changes.jsonl"
     report = made(full, folder)
     sidecars = {"one.json", "one.json.bak", "two.json", "_index.json"}
     single = {"projects.json", "last_workspace.txt", "settings.json", "sessions.db"}
-    wanted = {*(f"sessions/{name}" for name in sidecars), f"trash/{trashed}", f"backups/{longer}", *single}
+    kept = {f"trash/{trashed}", f"backups/{longer}", f"backups/{changes}"}
+    wanted = {*(f"sessions/{name}" for name in sidecars), *kept, *single}
     assert names(folder) == {*wanted, "manifest.json"}
     assert report == BackupReport(
         len(wanted), sum((folder / name).stat().st_size for name in wanted), (), index=True
@@ -199,7 +200,7 @@ def test_progress_counts_the_files(full: SessionRepository, tmp_path: Path) -> N
     made(full, tmp_path / "backup", lambda done, total: calls.append((done, total)))
     assert [done for done, _ in calls] == list(range(1, len(calls) + 1))
     assert all(done <= total for done, total in calls)
-    assert calls[-1] == (9, 9)
+    assert calls[-1] == (10, 10)
 
 
 def test_a_file_is_never_held_as_a_whole(full: SessionRepository, tmp_path: Path) -> None:

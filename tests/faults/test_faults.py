@@ -179,7 +179,7 @@ def test_a_disk_without_links_gets_its_backup_as_a_copy(sessions: SessionReposit
         "inject=link,linkat:error=EPERM",
     ]
     subprocess.run([*inject, sys.executable, "-c", SHORTEN, str(sessions.config.state_dir)], check=True)
-    (backup,) = sessions.config.backups_dir.iterdir()
+    (backup,) = sessions.config.backups_dir.glob("*.json")
     assert backup.read_bytes() == before
     assert sessions.summary("one").message_count == 1
 

@@ -29,7 +29,7 @@ SHORTENINGS: dict[str, tuple[Shorten, int]] = {  # and how many of six messages 
 
 def backups_of(sessions: SessionRepository, session_id: str) -> list[Path]:
     """Return the longer versions of a session, the latest first."""
-    return sorted(sessions.config.backups_dir.glob(f"{session_id}.*"), reverse=True)
+    return sorted(sessions.config.backups_dir.glob(f"{session_id}.*.json"), reverse=True)
 
 
 def restart_head(sessions: SessionRepository) -> list[str]:
@@ -205,7 +205,7 @@ def test_backups_are_purged_with_the_trash_but_for_the_latest(sessions: SessionR
     sessions.delete(deleted)
     assert {entry.session_id for entry in sessions.would_purge(older_than=0)} == {kept, deleted}
     assert sessions.purge(older_than=0) == 4
-    (left,) = sorted(sessions.config.backups_dir.iterdir())
+    (left,) = sorted(sessions.config.backups_dir.glob("*.json"))
     assert (left.name.partition(".")[0], len(json.loads(left.read_text())["messages"])) == (kept, 4)
     assert sessions.restore(kept).message_count == 4
 
@@ -427,7 +427,7 @@ def test_the_page_says_what_was_lost_and_puts_it_back(
     assert "Put back" in page
     assert "Mine" in client.get("/").text
     done = client.post(f"/session/{session_id}/put-back", follow_redirects=True).text
-    assert "Set again." in done
+    assert "Put back." in done
     assert "overwritten by another program" not in done
     assert sessions.summary(session_id).title == "Mine <b>"
     sessions.delete(session_id)
@@ -445,6 +445,6 @@ def test_the_command_line_puts_back(sessions: SessionRepository) -> None:
     home = sessions.config.hermes_home
     assert 'your title "Mine" was overwritten' in run(home, "list").stderr
     done = run(home, "put-back", path.stem)
-    assert (done.exit_code, done.stdout) == (0, f"{path.stem}: set again\n")
+    assert (done.exit_code, done.stdout) == (0, f"{path.stem}: put back\n")
     assert sessions.summary(path.stem).title == "Mine"
     assert run(home, "put-back", path.stem).exit_code == 1

@@ -127,7 +127,7 @@ def test_a_shortened_session_gets_its_messages_back(sessions: SessionRepository)
     ]
     (kept,) = sessions.trash()
     assert (kept.why, kept.message_count) == ("replaced", 2)
-    assert not list(sessions.config.backups_dir.iterdir())
+    assert not list(sessions.config.backups_dir.glob("*.json"))
     with pytest.raises(Conflict):
         sessions.restore(session_id)
 

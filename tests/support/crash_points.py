@@ -148,6 +148,8 @@ class Mutator(NamedTuple):
 
 
 BACKUP = frozenset({"backups/subject.<time>"})
+CHANGES = ".changes.jsonl"
+NOTED = frozenset({f"backups/subject{CHANGES}"})  # a change is noted before it is made
 
 
 def _first_message(sessions: SessionRepository) -> Call:
@@ -170,8 +172,8 @@ EXPORT = {"session_id": "x", "title": "Imported", "messages": turns(4), "tool_ca
 MUTATORS: dict[str, Mutator] = {
     "new + append": Mutator(_first_message),
     "append to a draft": Mutator(lambda sessions: lambda: sessions.append("draft", turns(2))),
-    "save": Mutator(_save(title="Saved", messages=turns(7))),
-    "save, shorter": Mutator(_save(messages=turns(2)), BACKUP),
+    "save": Mutator(_save(title="Saved", messages=turns(7)), NOTED),
+    "save, shorter": Mutator(_save(messages=turns(2)), BACKUP | NOTED),
     "update": Mutator(
         lambda sessions: lambda: sessions.update("subject", title="Updated", new=1, large="x" * 5000)
     ),
@@ -179,11 +181,16 @@ MUTATORS: dict[str, Mutator] = {
         lambda sessions: lambda: sessions.update("subject", workspace="/usr"),
         frozenset({"sessions/subject.json"}),
     ),
-    "append": Mutator(lambda sessions: lambda: sessions.append("subject", turns(2), tool_calls=[{"n": 1}])),
-    "append, compact": Mutator(lambda sessions: lambda: sessions.append("compact", turns(2), pinned=True)),
-    "truncate": Mutator(lambda sessions: lambda: sessions.truncate("subject", 3), BACKUP),
-    "clear": Mutator(lambda sessions: lambda: sessions.clear("subject"), BACKUP),
-    "undo": Mutator(lambda sessions: lambda: sessions.undo("subject"), BACKUP),
+    "append": Mutator(
+        lambda sessions: lambda: sessions.append("subject", turns(2), tool_calls=[{"n": 1}]), NOTED
+    ),
+    "append, compact": Mutator(
+        lambda sessions: lambda: sessions.append("compact", turns(2), pinned=True),
+        frozenset({f"backups/compact{CHANGES}"}),
+    ),
+    "truncate": Mutator(lambda sessions: lambda: sessions.truncate("subject", 3), BACKUP | NOTED),
+    "clear": Mutator(lambda sessions: lambda: sessions.clear("subject"), BACKUP | NOTED),
+    "undo": Mutator(lambda sessions: lambda: sessions.undo("subject"), BACKUP | NOTED),
     "fork": Mutator(lambda sessions: lambda: sessions.fork("subject", keep=3)),
     "duplicate": Mutator(lambda sessions: lambda: sessions.duplicate("subject")),
     "import_document": Mutator(lambda sessions: lambda: sessions.import_document(EXPORT)),
@@ -212,8 +219,13 @@ MUTATORS: dict[str, Mutator] = {
         frozenset({"trash/shortened.<time>", "sessions/shortened.json"}),
         (NotFound, Conflict),
     ),
-    "recover": Mutator(lambda sessions: lambda: sessions.recover("interrupted")),
-    "purge": Mutator(lambda sessions: lambda: sessions.purge(older_than=0)),
+    "recover": Mutator(
+        lambda sessions: lambda: sessions.recover("interrupted"),
+        frozenset({f"backups/interrupted{CHANGES}"}),
+    ),
+    "purge": Mutator(
+        lambda sessions: lambda: sessions.purge(older_than=0), frozenset({f"backups/shortened{CHANGES}"})
+    ),
     "projects.create": Mutator(lambda sessions: lambda: sessions.projects.create("New")),
     "projects.rename": Mutator(lambda sessions: lambda: sessions.projects.rename("project", "New", "#abc")),
     "projects.delete": Mutator(
@@ -252,19 +264,24 @@ def files_of(home: Path) -> dict[str, bytes]:
 
 def plain(files: Files) -> dict[str, Any]:
     """Return what files say, less what is another at every call: new ids, times of now, names of trash."""
-    return {name: _plain(data) for name, data in by_plain_name(files).items()}
+    return {name: _plain(data, name) for name, data in by_plain_name(files).items()}
 
 
 def by_plain_name(files: Files) -> dict[str, bytes]:
-    """Return files by what their names are at every call, less temporary ones."""
-    return {_plain_name(name): data for name, data in files.items() if not DEBRIS.search(name)}
+    """Return files by what their names are at every call, less temporary ones and journals without a line."""
+    kept = {name: data for name, data in files.items() if data or not name.endswith(CHANGES)}
+    return {_plain_name(name): data for name, data in kept.items() if not DEBRIS.search(name)}
 
 
 def _plain_name(name: str) -> str:
-    return re.sub(r"^((trash|backups)/[^.]+)\..*", r"\1.<time>", re.sub(r"/[0-9a-f]{12}\.", "/<new>.", name))
+    return re.sub(
+        r"^((trash|backups)/[^.]+)\.\d.*", r"\1.<time>", re.sub(r"/[0-9a-f]{12}\.", "/<new>.", name)
+    )
 
 
-def _plain(data: bytes) -> Any:
+def _plain(data: bytes, name: str = "") -> Any:
+    if name.endswith(CHANGES):
+        return [_plain(line) for line in data.split(b"\n") if line]
     try:
         return _masked(json.loads(data))
     except ValueError:
@@ -276,11 +293,15 @@ def _masked(value: Any) -> Any:
         return {key: _masked(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_masked(each) for each in value]
-    if isinstance(value, int | float) and abs(value - time.time()) < 24 * 3600:
+    if isinstance(value, int | float) and _is_of_now(value):
         return "<now>"
     if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{12}([0-9a-f]{20})?", value):
         return "<new>"
     return value
+
+
+def _is_of_now(value: float) -> bool:
+    return any(abs(value / unit - time.time()) < 24 * 3600 for unit in (1, 1e9))  # seconds, nanoseconds
 
 
 def sessions_of(files: Files) -> dict[str, tuple[str, int]]:
@@ -656,23 +677,25 @@ class Check:
             self._expect(kind != "not ours", f"raised what is no SessionsError: {text}")
             self._expect(str(self._home) not in text, f"names a path: {text}")
             made = any(words in text for words in MADE)
-            one_step = self._mutator.steps <= BACKUP
+            one_step = all(step in BACKUP or step.endswith(CHANGES) for step in self._mutator.steps)
             self._expect(
                 not made or (not old if one_step else bool(new)), f"{text!r}, but {old} is as it was"
             )
             changed = new - self._mutator.steps
             self._expect(made or not changed, f"it said {text!r}, but {changed} is new")
+            noted = any(name.endswith(CHANGES) and name in self._after for name in new)
+            self._expect(made or not noted, f"it said {text!r}, but the change is still noted")
 
     def _state(self, name: str, present: Files) -> str:
         """Return "same" for a file that the call does not change, else "old", "new" or "torn"."""
         data, was, becomes = present.get(name), self._before.get(name), self._after.get(name)
         if name in self._before and name not in self._after:
             return "new" if data is None else "old" if data == was else "torn"
-        if was is not None and becomes == _plain(was):
+        if was is not None and becomes == _plain(was, name):
             return "same" if data == was else "torn"
         if data == was:
             return "old"
-        return "new" if data is not None and _plain(data) == becomes else "torn"
+        return "new" if data is not None and _plain(data, name) == becomes else "torn"
 
     def _invariants(self, now: Files, states: Mapping[str, str]) -> None:
         trash = trash_of(now)

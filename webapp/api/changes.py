@@ -158,6 +158,25 @@ def restore_session(session_id: SessionId) -> schemas.SuccessWithSession:
     return {"ok": True, "session": list_entry(actions.restore(session_id))}
 
 
+@post("/api/session/put_back")
+def put_back(session_id: SessionId) -> schemas.PutBack:
+    """Make the changes again that another program has overwritten without having read them.
+
+    A title, a pin, an archive flag and a project are set again, messages are added or removed again, and what
+    the other program added stays. A session that was deleted, and that another program wrote again, is
+    deleted again: `session` is null then. 404 if nothing of the session was overwritten.
+    """
+    summary = sessions().lost.put_back(session_id)
+    return {"ok": True, "session": None if summary is None else list_entry(summary)}
+
+
+@post("/api/session/keep_theirs")
+def keep_theirs(session_id: SessionId) -> schemas.SuccessWithSession:
+    """Keep what another program has written over changes that were made here; 404 if there are none."""
+    sessions().lost.keep_theirs(session_id)
+    return {"ok": True, "session": list_entry(sessions().summary(session_id))}
+
+
 @post("/api/session/duplicate")
 def duplicate_session(session_id: SessionId) -> schemas.ChangedWholeSession:
     """Copy a session and return the copy, whose title ends with " (copy)"."""

@@ -274,6 +274,12 @@ class SuccessWithSession(Success):
     session: SessionEntry
 
 
+class PutBack(Success):
+    """The change was made; the session after it, null if it was deleted again."""
+
+    session: SessionEntry | None
+
+
 class SuccessWithWholeSession(Success):
     """The change was made; the session after it, with its messages."""
 

@@ -95,7 +95,7 @@ def delete(session_id: str) -> Response:
 
 @blueprint.post("/session/<session_id>/put-back")
 def put_back(session_id: str) -> Response:
-    """Set again what another program has overwritten, or delete the conversation again."""
+    """Make again what another program has overwritten, or delete the conversation again."""
     if sessions().lost.put_back(session_id) is None:
         return rendering.see_other(links.list_link(done="delete-again", undo=session_id))
     return _show(session_id, "put-back")

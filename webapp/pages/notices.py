@@ -17,7 +17,7 @@ NOTICES = {
     "fork": "Forked. You are viewing the new conversation.",
     "truncate": "Messages removed.",
     "undo": "Last turn removed.",
-    "put-back": "Set again.",
+    "put-back": "Put back.",
     "delete-again": "Moved to the trash again.",
     "keep-theirs": "Kept as the other program wrote it.",
     "recover": "Interrupted turn closed.",

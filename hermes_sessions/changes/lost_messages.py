@@ -1,0 +1,95 @@
+"""Messages that another program has overwritten, or has written again, put back as this program left them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import NotFound, Unreadable
+from ..index import Judgement, Theirs, database, judge, own_changes
+from ..model import Session, Summary
+from ..sidecars import TranscriptChange, backups, journal, load, reading
+from ..times import last_message_at
+from .change import refuse_read_only, shortened, title_origin, update_session
+from .mending import mended
+from .retry import retry_conflicts
+from .save import write_over
+from .store import Store
+
+
+def put_back_messages(store: Store, session_id: str, values: Mapping[str, Any]) -> Summary:
+    """Make lost changes of a transcript again, and set checked metadata; the version before is kept.
+
+    Raises `NotFound`, `ReadOnly`, `Conflict`, `Unreadable`, `StorageError`.
+    """
+    with store.lock(session_id):
+        summary = retry_conflicts(lambda: _put_back(store, session_id, values))
+    if summary is None:
+        with database.writing(store.engine) as connection:
+            own_changes.forget(connection, session_id, [own_changes.MESSAGES])
+        return update_session(store, session_id, values, touch=False)
+    return summary
+
+
+def _put_back(store: Store, session_id: str, values: Mapping[str, Any]) -> Summary | None:
+    """Return the session, None if no message of it is lost any more."""
+    loaded = store.load(session_id)
+    if loaded is None:
+        raise NotFound(f"no session {session_id}")
+    old = reading.session(loaded)
+    refuse_read_only(old, values, transcript=True)
+    with database.reading(store.engine) as connection:
+        known = own_changes.remembered(connection, [session_id]).get(session_id)
+    changes = journal.read(session_id, store.backups_dir, known.since) if known else []
+    judgement = judge(changes, _theirs(old, changes), known.lost) if known else Judgement()
+    if not judgement.is_lost:
+        return None
+    new = _mended(store, old, judgement, changes)
+    changed = {**values, **title_origin(old, values), "updated_at": time.time()}
+    if judgement.back:
+        changed |= shortened(last_message_at(reversed(new.messages)))
+    summary = write_over(store, loaded, old, new, changed, keep_in=store.backups_dir).summary()
+    with database.writing(store.engine) as connection:
+        own_changes.settle(connection, session_id, Judgement())
+    return summary
+
+
+def _theirs(session: Session, changes: Sequence[TranscriptChange]) -> Theirs:
+    start = min((change.start for change in changes), default=0)
+    marks = [journal.mark_of(message) for message in session.messages]
+    return Theirs(min(start, len(marks)), marks[start:], lambda: marks[:start])
+
+
+def _mended(
+    store: Store, session: Session, judgement: Judgement, changes: Sequence[TranscriptChange]
+) -> Session:
+    lengths = {change.at: _length_back(store, session, change) for change in judgement.back}
+    messages, calls = mended(session.messages, session.tool_calls, judgement, lengths, changes)
+    return replace(session, messages=messages, tool_calls=calls)
+
+
+def _length_back(store: Store, session: Session, change: TranscriptChange) -> int:
+    """Return how many of the messages that a change removed are in a session again.
+
+    The version before the change says it. Without that version, all are: what follows them is newer.
+    """
+    present = [journal.mark_of(message) for message in session.messages[change.start :]][: change.removed]
+    before = _before(store, session.session_id, change)
+    if before is None:
+        return len(present)
+    pairs = zip(before, present, strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if not one.is_same(other)), len(present))
+
+
+def _before(store: Store, session_id: str, change: TranscriptChange) -> list[journal.Mark] | None:
+    """Return the marks of the messages that a change removed, None if no version has them any more."""
+    end = change.start + change.removed
+    for backup in backups.of_session(store.path_of(session_id), store.backups_dir):
+        try:
+            messages = reading.session(load(backup.path, session_id)).messages[change.start : end]
+        except (NotFound, Unreadable):  # removed since, or damaged: another version may do
+            continue
+        marks = [journal.mark_of(message) for message in messages]
+        if len(marks) == change.removed and all(map(journal.Mark.is_same, change.marks, marks)):
+            return marks
+    return None
