@@ -166,10 +166,19 @@ def delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
     retry_conflicts(lambda: _delete_everywhere(store, agents, session_id))
 
 
+def _original(store: Store, agents: Agents, session_id: str) -> WholeConversation:
+    """Return the agent's conversation of a session: of several with its id, that of the session's profile."""
+    row = store.row(session_id)
+    with agents.reading_mirrors() as connection:
+        if row is not None:
+            with suppress(NotFound):
+                return agents.whole(connection, session_id, row.summary.profile)
+        return agents.whole(connection, session_id)
+
+
 def _delete_everywhere(store: Store, agents: Agents, session_id: str) -> None:
     try:
-        with agents.reading_mirrors() as connection:
-            whole = agents.whole(connection, session_id)
+        whole = _original(store, agents, session_id)
     except AgentUnavailable as error:
         with suppress(NotFound):
             delete_session(store, session_id)

@@ -227,3 +227,17 @@ def test_of_two_conversations_with_one_id_that_of_the_profile_is_imported(
     assert [len(again["session"]["messages"]), again["imported"]] == [3, False]
     two_agents.set_cookie("hermes_profile", other)
     error(two_agents.post("/api/session/import_cli", json={"session_id": "same"}), 404)
+
+
+@pytest.mark.parametrize(("profile", "other"), [("default", "work"), ("work", "default")])
+def test_of_two_conversations_with_one_id_the_one_that_was_imported_is_deleted(
+    two_agents: FlaskClient, sessions: SessionRepository, profile: str, other: str
+) -> None:
+    two_agents.set_cookie("hermes_profile", profile)
+    reply(two_agents.post("/api/session/import_cli", json={"session_id": "same"}))
+    reply(two_agents.post("/api/session/delete", json={"session_id": "same"}))
+    left = {}
+    for name in (profile, other):
+        with writing(sessions.config.state_db(name)) as db:
+            left[name] = db.execute("SELECT count(*) FROM messages WHERE session_id = 'same'").fetchone()[0]
+    assert left == {profile: 0, other: 2}
