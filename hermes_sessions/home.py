@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from . import changes, messages, search
 from .agent import Agents
 from .changes import Projects, Store
 from .config import Config
-from .errors import Damaged, NotFound
+from .errors import Damaged, NotFound, StorageError, Unreadable
 from .fields import check_seconds, check_whole, with_clean_title
 from .files import Locks
 from .index import (
@@ -35,7 +36,7 @@ from .index import (
 )
 from .model import Session, Summary
 from .origins import segments_of
-from .results import Filters, Hits, MessagePage, SyncReport
+from .results import Filters, Hits, MessagePage, Page, SyncReport
 from .settings import last_workspace
 
 T = TypeVar("T")
@@ -143,6 +144,17 @@ class OpenHome:
     def list_request(self, filters: Filters, limit: int | None, cursor: str | None) -> ListRequest:
         """Return the checked request for a part of a list; raise `InvalidValue`."""
         return list_request(filters, self.view(filters), limit, cursor)
+
+    def explained(self, page: Page[T], filters: Filters) -> Page[T]:
+        """Return a page, with a warning if nothing matches since the project does not exist."""
+        if page.total or page.unchanged or filters.project_id is None:
+            return page
+        try:
+            ids = {each.project_id for each in self.projects.list()}
+            found = [] if filters.project_id in ids else [f"There is no project {filters.project_id}."]
+        except (Unreadable, StorageError) as error:
+            found = [str(error)]
+        return replace(page, warnings=(*page.warnings, *found))
 
     def search(self, request: search.SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
         """Return the hits of a search, with the files that it cannot show among the warnings.

@@ -115,7 +115,8 @@ class SessionRepository:
         """
         request = self._home.list_request(combined_filters(filters, keywords), limit, cursor)
         with self._home.freshness.current() as index:
-            return self._home.lists.summaries(index, request, unless)
+            page = self._home.lists.summaries(index, request, unless)
+        return self._home.explained(page, request.filters)
 
     def entries(
         self,
@@ -136,7 +137,8 @@ class SessionRepository:
         """
         request = self._home.list_request(combined_filters(filters, keywords), limit, cursor)
         with self._home.freshness.current() as index:
-            return self._home.lists.entries(index, request, unless, make, active_streams)
+            page = self._home.lists.entries(index, request, unless, make, active_streams)
+        return self._home.explained(page, request.filters)
 
     def count(self, filters: Filters | None = None, **keywords: Unpack[FilterFields]) -> int:
         """Return how many conversations `list` returns for the same filters; errors as of `list`."""

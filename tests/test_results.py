@@ -137,6 +137,18 @@ def test_the_times_of_a_search_are_those_of_its_messages(sessions: SessionReposi
     assert list(sessions.list(until=sent + 1)) == []
 
 
+def test_a_project_that_does_not_exist_is_an_empty_list_with_a_warning(sessions: SessionRepository) -> None:
+    empty = sessions.projects.create("Empty").project_id
+    started(sessions)
+
+    for page in (sessions.list(project_id="gone"), sessions.entries(len, project_id="gone")):
+        assert (page.total, page.warnings) == (0, ("There is no project gone.",))
+    assert sessions.list(project_id=empty).warnings == ()
+    sessions.config.projects_file.write_text("{")
+    (warning,) = sessions.list(project_id="gone").warnings
+    assert "projects.json" in warning
+
+
 def test_a_page_is_a_sequence() -> None:
     page = Page(["a", "b", "c"], "next", 9)
 
