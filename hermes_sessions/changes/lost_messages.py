@@ -1,7 +1,7 @@
 """Messages that another program has overwritten, or has written again, put back as this program left them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from ..model import Session, Summary
 from ..sidecars import TranscriptChange, backups, journal, load, reading
 from ..times import last_message_at
 from .change import refuse_read_only, shortened, title_origin, update_session
-from .mending import mended
+from .context import CONTEXT
+from .mending import indexes_back, mended, without
 from .retry import retry_conflicts
 from .save import write_over
 from .store import Store
@@ -44,10 +45,13 @@ def _put_back(store: Store, session_id: str, values: Mapping[str, Any]) -> Summa
     judgement = judge(changes, _theirs(old, changes), known.lost) if known else Judgement()
     if not judgement.is_lost:
         return None
-    new = _mended(store, old, judgement, changes)
+    lengths = {change.at: _length_back(store, old, change) for change in judgement.back}
+    messages, calls = mended(old.messages, old.tool_calls, judgement, lengths, changes)
+    new = replace(old, messages=messages, tool_calls=calls)
     changed = {**values, **title_origin(old, values), "updated_at": time.time()}
     if judgement.back:
         changed |= shortened(last_message_at(reversed(new.messages)))
+        changed |= _context(old, indexes_back(judgement, lengths))
     summary = write_over(store, loaded, old, new, changed, keep_in=store.backups_dir).summary()
     with database.writing(store.engine) as connection:
         own_changes.settle(connection, session_id, Judgement())
@@ -60,12 +64,10 @@ def _theirs(session: Session, changes: Sequence[TranscriptChange]) -> Theirs:
     return Theirs(min(start, len(marks)), marks[start:], lambda: marks[:start])
 
 
-def _mended(
-    store: Store, session: Session, judgement: Judgement, changes: Sequence[TranscriptChange]
-) -> Session:
-    lengths = {change.at: _length_back(store, session, change) for change in judgement.back}
-    messages, calls = mended(session.messages, session.tool_calls, judgement, lengths, changes)
-    return replace(session, messages=messages, tool_calls=calls)
+def _context(session: Session, gone: Collection[int]) -> dict[str, Any]:
+    """Return what the model is given without the messages that go, where the file has it."""
+    context = session.extra.get(CONTEXT)
+    return {CONTEXT: without(context, session.messages, gone)} if isinstance(context, list) else {}
 
 
 def _length_back(store: Store, session: Session, change: TranscriptChange) -> int:

@@ -4,12 +4,13 @@ Messages that were added go to the end, or to the place of removed ones that are
 added stays in between. The calls in the session's own list follow their messages.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..index import Judgement, Own
 from ..messages import CALLING, message_of_card
 from ..sidecars import TranscriptChange
+from .context import same_in
 
 Transcript = tuple[list[Any], list[Any]]
 
@@ -33,8 +34,7 @@ def mended(
 
     `lengths` is how many messages of a change are back, by its `at`; `changes` are all that were judged.
     """
-    back = [range(change.start, change.start + lengths[change.at]) for change in judgement.back]
-    gone = {index for indexes in back for index in indexes}
+    gone = indexes_back(judgement, lengths)
     in_place = {change.start: change.at for change in judgement.back if change.added}
     pieces: list[_Piece] = []
     for index, message in enumerate(messages):
@@ -48,6 +48,19 @@ def mended(
         *_kept_calls(calls, pieces),
         *_lost_calls(changes, pieces, calls),
     ]
+
+
+def indexes_back(judgement: Judgement, lengths: Mapping[int, int]) -> set[int]:
+    """Return the indexes of the messages that were removed and are back; `lengths` as of `mended`."""
+    ranges = (range(change.start, change.start + lengths[change.at]) for change in judgement.back)
+    return {index for indexes in ranges for index in indexes}
+
+
+def without(context: Sequence[Any], messages: Sequence[Any], gone: Collection[int]) -> list[Any]:
+    """Return what the model is given less the messages with the indexes `gone`, as far as it has them."""
+    places = range(len(messages)) if len(context) == len(messages) else same_in(context, messages)
+    left_out = {places[index] for index in gone}
+    return [item for place, item in enumerate(context) if place not in left_out]
 
 
 def _lost(judgement: Judgement, wanted: set[int]) -> list[_Piece]:

@@ -14,7 +14,7 @@ from hermes_sessions import NotFound, SessionRepository
 from hermes_sessions.sidecars import journal
 
 from ..cli.running import run
-from ..support.make import folder_of, message, started, write_document
+from ..support.make import folder_of, message, started, turns, write, write_document
 from ..support.web import error, reply
 from ..support.web_ui import HEAD, MAY, OpenSession
 
@@ -246,6 +246,23 @@ def test_removed_and_added_are_both_put_back(sessions: SessionRepository) -> Non
     assert texts(sessions, session_id) == [*before[:4], "theirs", "ours"]
 
 
+@pytest.mark.parametrize("summary", [[], [message("a summary", "system")]])
+def test_what_the_model_is_given_loses_the_removed_messages_too(
+    sessions: SessionRepository, summary: list[dict[str, Any]]
+) -> None:
+    context = [*summary, *turns(4)]
+    path = write_document(sessions, "talk", title="Talk", messages=turns(4), context_messages=context)
+    document = json.loads(path.read_text())
+    sessions.undo("talk")
+    document["messages"] += more("theirs")
+    document["context_messages"] += more("theirs")
+    write(sessions, "talk", json.dumps(document))
+    sessions.lost.put_back("talk")
+    session = sessions.get("talk")
+    assert session.messages == [*turns(4)[:2], *more("theirs")]
+    assert session.extra["context_messages"] == [*summary, *session.messages]
+
+
 def test_without_the_version_before_all_that_were_removed_go_again(sessions: SessionRepository) -> None:
     session_id, before = begun(sessions, 6)
     theirs = open_in(sessions, session_id)
@@ -400,7 +417,7 @@ def test_the_page_says_what_putting_back_does(sessions: SessionRepository, clien
     say(theirs, "theirs")
     page = client.get(f"/session/{session_id}").text
     assert "1 message that you added was overwritten by another program." in page
-    assert "Put back adds yours at the end." in page
+    assert "Put back adds your messages at the end." in page
     done = client.post(f"/session/{session_id}/put-back", follow_redirects=True).text
     assert "Put back." in done
     assert "overwritten by another program" not in done
