@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from hermes_sessions import SessionRepository
 from webapp import create_app
 
-from .support import compiled, efforts, figures, schedule
+from .support import compiled, efforts, figures, hanging, schedule
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -57,6 +57,17 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what was collected: 5,000 tests, which live as long as the run."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let a test that hangs say where, long before the run's own limit."""
+    hanging.watch(item.config)
+
+
+def pytest_unconfigure() -> None:
+    """Say nothing of what comes after the tests."""
+    hanging.stop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

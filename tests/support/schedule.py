@@ -15,7 +15,7 @@ def arrange(items: list[pytest.Item]) -> None:
 
 
 def _file(item: pytest.Item) -> str:
-    return item.location[0]
+    return item.nodeid.partition("::")[0]
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # as above
