@@ -90,7 +90,10 @@ def put_aside(path: Path, folder: Path) -> None:
             return
         modes.make_own_folder(folder)
         with suppress(FileNotFoundError):  # the web UI has removed it since
-            files.move(backup, trash.new_path(path.stem, folder, TrashReason.SHORTENED))
+            try:
+                files.move(backup, trash.new_path(path.stem, folder, TrashReason.SHORTENED))
+            except Unconfirmed as error:  # of the session, nothing was changed
+                raise OSError(error.errno, error.strerror) from None
 
 
 # ---- finding ----------------------------------------------------------------------------------------------

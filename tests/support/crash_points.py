@@ -64,7 +64,7 @@ def make_home(home: Path) -> None:
         (sessions_dir / f"{name}.json").write_text(text)
     (sessions_dir / "compact.json").write_text(json.dumps({"messages": turns(3), "title": "Compact"}))
     (sessions_dir / "broken.json").write_text('{"title": "Broken", ')
-    (sessions_dir / "subject.json.bak").write_text('{"title": "An older backup"}')
+    (sessions_dir / "subject.json.bak").write_bytes(OLDER)
     (sessions_dir / "_index.json").write_text("[]")
     _make_agent(home)
     with SessionRepository.open(hermes_home=home) as sessions:
@@ -147,7 +147,9 @@ class Mutator(NamedTuple):
     done: tuple[type[SessionsError], ...] = ()
 
 
-BACKUP = frozenset({"backups/subject.<time>"})
+OLDER = b'{"title": "An older backup"}'  # the web UI's own, which moves to the backups
+ASIDE = frozenset({"sessions/subject.json.bak", "backups/subject.<older>"})
+BACKUP = frozenset({"backups/subject.<time>"}) | ASIDE
 CHANGES = ".changes.jsonl"
 NOTED = frozenset({f"backups/subject{CHANGES}"})  # a change is noted before it is made
 
@@ -196,7 +198,7 @@ MUTATORS: dict[str, Mutator] = {
     "import_document": Mutator(lambda sessions: lambda: sessions.import_document(EXPORT)),
     "delete": Mutator(
         lambda sessions: lambda: sessions.delete("subject"),
-        frozenset({"sessions/subject.json.bak", "backups/subject.<time>"}),
+        ASIDE,
         (NotFound,),
     ),
     "delete a draft": Mutator(lambda sessions: lambda: sessions.delete("draft"), done=(NotFound,)),
@@ -270,10 +272,12 @@ def plain(files: Files) -> dict[str, Any]:
 def by_plain_name(files: Files) -> dict[str, bytes]:
     """Return files by what their names are at every call, less temporary ones and journals without a line."""
     kept = {name: data for name, data in files.items() if data or not name.endswith(CHANGES)}
-    return {_plain_name(name): data for name, data in kept.items() if not DEBRIS.search(name)}
+    return {_plain_name(name, data): data for name, data in kept.items() if not DEBRIS.search(name)}
 
 
-def _plain_name(name: str) -> str:
+def _plain_name(name: str, data: bytes) -> str:
+    if name.startswith("backups/") and data == OLDER:
+        return f"{name.partition('.')[0]}.<older>"
     return re.sub(
         r"^((trash|backups)/[^.]+)\.\d.*", r"\1.<time>", re.sub(r"/[0-9a-f]{12}\.", "/<new>.", name)
     )
