@@ -118,6 +118,7 @@ def test_no_write_loses_or_moves_a_key(
     sample: Path, change: Callable[[SessionRepository, Session], None]
 ) -> None:
     with SessionRepository.open(hermes_home=sample) as sessions:
+        written: list[Summary] = []
         for summary in sessions.list(hidden=True).items:
             path = folder_of(sessions) / f"{summary.session_id}.json"
             before = json.loads(path.read_bytes())
@@ -127,14 +128,10 @@ def test_no_write_loses_or_moves_a_key(
             assert after.get("message_count", 0) == len(after["messages"])
             changed = {key for key in before if after[key] != before[key]}
             assert changed <= MAY_CHANGE
-            assert _agrees(sessions, summary)
-
-
-def _agrees(sessions: SessionRepository, summary: Summary) -> bool:
-    """Whether the row that the write left is the one that reading the file anew gives."""
-    written = sessions.summary(summary.session_id)
-    sessions.rebuild()
-    return sessions.summary(summary.session_id) == written
+            written.append(sessions.summary(summary.session_id))
+        # Each row that a write left is the one that reading the file anew gives.
+        sessions.rebuild()
+        assert [sessions.summary(each.session_id) for each in written] == written
 
 
 def test_what_we_lay_out_is_laid_out_as_the_web_ui_does(sample: Path) -> None:
