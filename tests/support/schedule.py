@@ -6,12 +6,40 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no types
 
 LONG = ("fault", "browser", "slow")
+# Roughly, with every marker but `long`. Only the order depends on it: files that are not here take less.
+SECONDS = {
+    "faults/test_crashes.py": 150,
+    "web/test_browser_list.py": 140,
+    "web/test_browser_transcript.py": 80,
+    "web/test_browser_safety_and_accessibility.py": 80,
+    "sidecars/test_corpus.py": 60,
+    "web/test_browser_actions.py": 60,
+    "test_public_calls.py": 55,
+    "web/test_browser_pages.py": 50,
+    "web/test_live.py": 40,
+    "changes/test_many_writers.py": 35,
+    "care/test_backup.py": 35,
+    "index/test_upgrades.py": 30,
+    "web/test_server.py": 30,
+    "agent/test_mirror.py": 30,
+    "changes/test_leftovers.py": 28,
+    "changes/test_message_pages.py": 25,
+    "web/test_openapi.py": 20,
+    "cli/test_encoding.py": 20,
+    "index/test_drift.py": 15,
+    "faults/test_faults.py": 15,
+}
 
 
 def arrange(items: list[pytest.Item]) -> None:
     """Order the tests: begun last, a file that takes minutes would leave the other workers without work."""
     marked = {_file(item) for item in items if any(item.get_closest_marker(name) for name in LONG)}
-    items.sort(key=lambda item: _file(item) not in marked)  # the sort keeps the order within a file
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        file = _file(item)
+        return (-SECONDS.get(file.removeprefix("tests/"), 0) if file in marked else 0, file not in marked)
+
+    items.sort(key=place)  # the sort keeps the order within a file
 
 
 def _file(item: pytest.Item) -> str:
