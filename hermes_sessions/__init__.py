@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         StorageError,
         Unreadable,
     )
+    from .hits import Hit, Hits
     from .messages import title_from
     from .model import Session, Signature, Summary
     from .repository import SessionRepository
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
         AgentShare,
         Filters,
         Finding,
-        Hit,
-        Hits,
         LostUpdate,
         MessagePage,
         Page,
@@ -81,11 +80,12 @@ _NAMES = {
         "AgentUnavailable Closed Conflict InvalidId InvalidValue NewerDatabase NotFound ReadOnly "
         "SessionsError StorageError Unreadable"
     ),
+    "hits": "Hit Hits",
     "messages": "title_from",
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": (
-        "AgentShare Filters Finding Hit Hits LostUpdate MessagePage Page Project Removed RepairReport "
+        "AgentShare Filters Finding LostUpdate MessagePage Page Project Removed RepairReport "
         "SyncReport Trashed Usage"
     ),
     "sources": "Source",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import changes, messages, search
 from .agent import Agents
@@ -16,6 +16,7 @@ from .config import Config
 from .errors import Damaged, NotFound, StorageError, Unreadable
 from .fields import check_seconds, check_whole, with_clean_title
 from .files import Locks
+from .hits import Hits
 from .index import (
     LARGEST_PAGE,
     Freshness,
@@ -36,8 +37,11 @@ from .index import (
 )
 from .model import Session, Summary
 from .origins import segments_of
-from .results import Filters, Hits, MessagePage, Page, SyncReport
+from .results import Filters, MessagePage, Page, SyncReport
 from .settings import last_workspace
+
+if TYPE_CHECKING:  # both are in a package that opening a home does not load
+    from .search import KnownNames, SearchRequest
 
 T = TypeVar("T")
 
@@ -156,7 +160,7 @@ class OpenHome:
             found = [str(error)]
         return replace(page, warnings=(*page.warnings, *found))
 
-    def search(self, request: search.SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
+    def search(self, request: SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
         """Return the hits of a search, with the files that it cannot show among the warnings.
 
         Raises `InvalidValue` for `offset` and `limit`.
@@ -165,6 +169,11 @@ class OpenHome:
         check_whole("offset", offset)
         if request.is_empty:
             return Hits()
+        request = search.narrow(request, self._known_names)
+        if request.warnings:
+            return Hits(warnings=request.warnings)
+        if request.is_list:
+            return self._listed(request, redact, offset, limit)
         read_message = partial(changes.read_message, self.store)
         options = search.HitOptions(
             read_message, messages.mask if redact else str, self.view(request.filters)
@@ -172,7 +181,23 @@ class OpenHome:
         with self.freshness.current() as index:
             unreadable = index.gaps()
         hits = self.searcher.search(request, options, offset, limit)
-        return Hits(hits, hits.missing, (*unreadable, *hits.warnings))
+        return Hits(hits, hits.missing, (*unreadable, *hits.warnings), hits.corrections)
+
+    @property
+    def _known_names(self) -> KnownNames:
+        return search.KnownNames(self.projects.list, self._models)
+
+    def _models(self) -> list[str]:
+        with self.freshness.current() as index:
+            return lists.models(index.connection)
+
+    def _listed(self, request: SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
+        """Return the conversations that fulfil a query of operators alone, as hits."""
+        filters = request.list_filters
+        with self.freshness.current() as index:
+            summaries = search.listed(index.connection, self.view(filters), filters, offset, limit)
+            warnings = index.warnings(agents=bool(filters.agent))
+        return Hits(search.listed_hits(summaries, offset, messages.mask if redact else str), 0, warnings)
 
     def sync(self, progress: Progress | None) -> SyncReport:
         """Bring the index in line with the files, the trash and the agents, even if it seems current."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, get_args
 
-from . import changes, fields, formats, messages, results, search
+from . import changes, fields, formats, hits, messages, results, search
 from .access import HomeAccess
 from .agent import Agent
 from .config import Config, check_path, resolve
@@ -178,12 +178,12 @@ class SessionRepository:
         filters: Filters | None = None,
         limit: int = 20,
         offset: int = 0,
-        scope: results.Scope = "all",
+        scope: hits.Scope = "all",
         role: str | None = None,
         depth: int | None = None,
         redact: bool = True,
         **keywords: Unpack[FilterFields],
-    ) -> results.Hits:
+    ) -> hits.Hits:
         """Return the conversations that contain these words, one hit for each, the best first.
 
         Any text is a query: words, "phrases", `-without`, `begin*`, parts of identifiers, scripts without

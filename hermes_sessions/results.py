@@ -10,18 +10,14 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, overl
 
 from .errors import InvalidValue
 from .fields import check_amount, check_choice, check_flag, check_seconds, check_text, check_whole
-from .model import Session, Summary
+from .model import Session
 from .sources import Source
 
 Item = TypeVar("Item")
 
 UsageBy = Literal["day", "model", "source", "project", "profile"]
-Scope = Literal["all", "title", "content"]
-MatchedIn = Literal["title", "content"]
 ExportFormat = Literal["json", "markdown", "html", "text", "jsonl"]
 
-# `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
-MATCH_START, MATCH_END = "\x02", "\x03"
 LONGEST_PREVIEW = 80  # characters
 
 
@@ -158,54 +154,6 @@ class MessagePage:
     offset: int
     total: int
     tool_calls: list[Any] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A conversation that matches a search.
-
-    `match` says where: ``"title"``, or ``"content"`` for its best matching message. `snippet` is the text
-    around the match, on one line, with each match between `MATCH_START` and `MATCH_END`. `message_index` is
-    the position of that message in the transcript of `segment_id`, None for a title. `segment_id` differs
-    from `session_id` only in an agent's conversation of several segments. `score` orders the hits of one
-    search, highest first. `summary` is the conversation as lists return it.
-    """
-
-    session_id: str
-    title: str
-    match: MatchedIn
-    snippet: str
-    message_index: int | None
-    source: str
-    score: float
-    segment_id: str
-    summary: Summary = field(repr=False)
-
-    @property
-    def preview(self) -> str:
-        """The snippet as plain text, without marks."""
-        return self.snippet.replace(MATCH_START, "").replace(MATCH_END, "")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON, without the summary."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "summary"}
-
-
-class Hits(list[Hit]):
-    """The hits of a search, the best first.
-
-    `missing` counts sessions whose messages are not indexed yet, so that a later search may have more hits.
-    `warnings` says what could not be searched.
-    """
-
-    def __init__(self, hits: Iterable[Hit] = (), missing: int = 0, warnings: tuple[str, ...] = ()) -> None:
-        super().__init__(hits)
-        self.missing, self.warnings = missing, warnings
-
-    @property
-    def partial(self) -> bool:
-        """Whether something was not searched."""
-        return bool(self.missing or self.warnings)
 
 
 class Imported(list[Session]):

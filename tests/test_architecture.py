@@ -30,6 +30,7 @@ VALUES = (
     "modes",
     "files",
     "results",
+    "hits",
     "config",
     "settings",
     "webui_values",
@@ -64,7 +65,7 @@ PENDING: set[str] = set()
 
 # Files and class names that wait for their package to be divided by subject.
 LONG_FOR_NOW: set[str] = set()
-TWICE_FOR_NOW: set[str] = {"Query", "Term"}  # `search.language` takes the place of `search.query`
+TWICE_FOR_NOW: set[str] = set()
 
 # What only some modules or packages may import, by the first part of its name.
 SQL = {*BELOW_REPOSITORY, "home", "repository", "migrations", "webui"} - {"messages", "sidecars", "formats"}
@@ -83,7 +84,7 @@ ONLY_IN: dict[str, set[str]] = {
 
 # Modules that decide and do nothing else: values in, values out.
 PURE = {
-    *("errors", "json_text", "sources", "fields", "model", "origins", "results", "query_help"),
+    *("errors", "json_text", "sources", "fields", "model", "origins", "results", "hits", "query_help"),
     *("messages.content", "messages.answers", "messages.pictures", "messages.redact", "search.indexed_text"),
     *("sidecars.document", "sidecars.marks", "sidecars.layout"),
     *(
@@ -101,7 +102,6 @@ PURE = {
         "search.emoji",
         "search.language",
         "search.words",
-        "search.query",
         "search.ranking",
         "search.snippets",
     ),

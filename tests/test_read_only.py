@@ -15,8 +15,7 @@ import pytest
 
 from hermes_sessions import AgentUnavailable, NotFound, ReadOnly, SessionRepository
 from hermes_sessions.agent import Agent
-from hermes_sessions.search import run
-from hermes_sessions.search.agents import search_agent
+from hermes_sessions.search.agents import AgentMessages
 
 from .support.agent_db import filled_state
 from .support.make import started
@@ -336,13 +335,15 @@ def test_an_agent_that_changes_while_it_is_searched_hides_no_other_hit(
     home = tmp_path / "home"
     one = fill(home)
 
+    count = AgentMessages.count
+
     def search_and_change(*arguments: Any) -> object:
-        result = search_agent(*arguments)
+        result = count(*arguments)
         with closing(sqlite3.connect(home / "state.db")) as db, db:
             db.execute("UPDATE sessions SET title = title || '.' WHERE id = 'lone'")
         return result
 
-    monkeypatch.setattr(run, "search_agent", search_and_change)
+    monkeypatch.setattr(AgentMessages, "count", search_and_change)
     with SessionRepository.open(hermes_home=home, read_only=True) as sessions:
         hits = sessions.search("message")
     assert one in {hit.session_id for hit in hits}

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from ..results import MATCH_END, MATCH_START, Hit, Hits, Scope
+from ..hits import MATCH_END, MATCH_START, Hit, Hits, Scope
 from .base import exit_with, filter_options, json_option, no_agent_option, redact_option, time_option
 from .home import SelectedHome
 from .projects import find_project_id
@@ -65,13 +65,18 @@ def print_hits(hits: Hits, as_json: bool) -> None:
     """Print hits as JSON or as text."""
     if as_json:
         entries = [hit.as_dict() | {"last_message_at": hit.summary.last_message_at} for hit in hits]
-        print_json({"hits": entries, "partial": hits.partial, "missing": hits.missing})
+        found = {"hits": entries, "partial": hits.partial, "missing": hits.missing}
+        print_json({**found, "corrections": hits.corrections})
         return
+    for typed, searched in hits.corrections:
+        click.echo(f"Nothing has {visible(typed)}. These have {visible(searched)}.")
     for hit in hits:
         click.secho(visible(hit.title.translate(WITHOUT_MARKS)), bold=True)
         click.echo(f"  {_place(hit)}")
-        if hit.match == "content":
+        if hit.message_index is not None:
             click.echo(f"  {_highlighted(hit.snippet)}")
+        if hit.missing:
+            click.echo(f"  without {', '.join(map(visible, hit.missing))}")
 
 
 def _place(hit: Hit) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from ..model import Summary
 from ..results import Filters
-from .database import chunks
+from .database import chunks, driver_tuples
 from .list_queries import (
     View,
     conditions,
@@ -31,10 +31,11 @@ _PROFILE: sa.BindParameter[str] = sa.bindparam("of_profile", type_=sa.String)
 
 
 class ListedConversation(NamedTuple):
-    """A conversation that a list shows, and when it was last active (seconds since the epoch)."""
+    """A conversation that a list shows: when it was last active (seconds since the epoch), its length."""
 
     session_id: str
     active_at: float
+    message_count: int
 
 
 # ---- summaries ------------------------------------------------------------------------------------------
@@ -99,22 +100,39 @@ def sessions_with_parents(connection: Connection) -> list[Summary]:
 # ---- which of these does a list show? -------------------------------------------------------------------
 
 
+MANY = 1_000  # ids, from which on it is faster to read all rows than to ask for these
+
+
+@functools.cache
+def _all_sessions_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
+    matching = conditions(SESSIONS, hidden, parameters)
+    return sa.select(SESSIONS.c.session_id, SESSIONS.c.age, SESSIONS.c.message_count).where(*matching)
+
+
 @functools.cache
 def _sessions_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
-    matching = conditions(SESSIONS, hidden, parameters)
-    return sa.select(SESSIONS.c.session_id, SESSIONS.c.age).where(SESSIONS.c.session_id.in_(_IDS), *matching)
+    return _all_sessions_statement(hidden, parameters).where(SESSIONS.c.session_id.in_(_IDS))
 
 
 def listed_sessions(
     connection: Connection, filters: Filters, session_ids: Collection[str]
 ) -> dict[str, ListedConversation]:
     """Return those of the web UI's sessions that a list with these filters shows, by id."""
-    parameters = filter_parameters(filters)
-    query = _sessions_statement(filters.hidden, frozenset(parameters))
+    wanted, parameters = set(session_ids), filter_parameters(filters)
+    if len(wanted) > MANY:
+        everything = _all_sessions_statement(filters.hidden, frozenset(parameters))
+        rows = driver_tuples(connection.execute(everything, parameters))
+    else:
+        query = _sessions_statement(filters.hidden, frozenset(parameters))
+        rows = [
+            row
+            for some in chunks(wanted)
+            for row in driver_tuples(connection.execute(query, {**parameters, "ids": some}))
+        ]
     return {
-        session_id: ListedConversation(session_id, -age)
-        for some in chunks(session_ids)
-        for session_id, age in connection.execute(query, {**parameters, "ids": some}).all()
+        session_id: ListedConversation(session_id, -age, messages)
+        for session_id, age, messages in rows
+        if session_id in wanted
     }
 
 
@@ -143,7 +161,9 @@ class _RootedConversation(NamedTuple):
 @functools.cache
 def _conversations_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
     conversations = AGENT_CONVERSATIONS.c
-    return sa.select(conversations.session_id, conversations.lineage, conversations.age).where(
+    return sa.select(
+        conversations.session_id, conversations.lineage, conversations.age, conversations.message_count
+    ).where(
         conversations.session_id.in_(_IDS),
         conversations.profile == _PROFILE,
         *conditions(AGENT_CONVERSATIONS, hidden, parameters),
@@ -158,8 +178,9 @@ def _of_ids(
     query = _conversations_statement(filters.hidden, frozenset(parameters))
     for some in chunks(session_ids):
         rows = connection.execute(query, {**parameters, "of_profile": profile, "ids": some}).all()
-        for session_id, lineage, age in rows:
-            yield _RootedConversation(lineage.get(ROOT_ID, session_id), ListedConversation(session_id, -age))
+        for session_id, lineage, age, messages in rows:
+            listed = ListedConversation(session_id, -age, messages)
+            yield _RootedConversation(lineage.get(ROOT_ID, session_id), listed)
 
 
 def _of_earlier_segments(

@@ -5,21 +5,27 @@ from typing import TYPE_CHECKING
 from ..loading import load_on_use
 
 if TYPE_CHECKING:
-    from .hits import HitOptions
-    from .request import SearchRequest, message_filter, search_request
+    from .conditions import KnownNames, listed
+    from .hits import HitOptions, listed_hits
+    from .request import SearchRequest, message_filter, narrow, search_request
     from .searcher import Searcher
 
 __all__ = [
     "HitOptions",
+    "KnownNames",
     "SearchRequest",
     "Searcher",
+    "listed",
+    "listed_hits",
     "message_filter",
+    "narrow",
     "search_request",
 ]
 
 _NAMES = {
-    "hits": "HitOptions",
-    "request": "SearchRequest message_filter search_request",
+    "conditions": "KnownNames listed",
+    "hits": "HitOptions listed_hits",
+    "request": "SearchRequest message_filter narrow search_request",
     "searcher": "Searcher",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name

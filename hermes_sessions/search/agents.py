@@ -3,212 +3,306 @@
 Written for SQLite and for every release of the agent. Without such a table, the latest messages are scanned.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
-from ..agent import Snapshot
+from ..agent import Agent, Snapshot
 from ..index import database
-from .query import MatchMode, Query, fts_expression, short_texts, trigram_expression
-from .tables import LAST_NUMBER, MessageFilter
+from .emoji import has_emoji
+from .expressions import near_expression, quoted, short_texts, trigram_expression, words_expression
+from .forms import ClauseForms, TermForms
+from .indexed_text import SEARCH_TOOLS, Feature, is_search_tool
+from .tables import MessageFilter, Occurrence
 
 WORDS, TRIGRAMS = "messages_fts", "messages_fts_trigram"
 SCANNED = 20_000  # messages that are scanned without a full-text table: about a tenth of a second
 MOST_TRIGRAMS = 200  # that one short term stands for
+MOST_ECHOES = 20_000
 _LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the characters before it
 
-
-class AgentMatch(NamedTuple):
-    """A message that matches. `relevance` is higher for a better match; `sent_at` is in seconds."""
-
-    session_id: str
-    message_id: int
-    sent_at: float | None
-    relevance: float
-
-
-class AgentMatches(NamedTuple):
-    """The newest messages that match, and why there may be more; None if there are no more.
-
-    `unusable` says which full-text table of the file the messages were searched without.
-    """
-
-    matches: list[AgentMatch]
-    warning: str | None = None
-    unusable: str | None = None
-
-
-class MatchWindow(NamedTuple):
-    """The newest `most` matches whose message ids are below `before`, None for the newest of all."""
-
-    most: int
-    before: int | None = None
+# What the columns of a message show of its features, as far as they do.
+_FEATURES = {
+    Feature.CODE: "m.content LIKE '%```%'",
+    Feature.IMAGE: "m.content LIKE '%\"image%'",
+    Feature.ATTACHMENT: "m.content LIKE '%\"image%'",
+    Feature.ERROR: (
+        "m.role = 'tool' AND (m.content LIKE 'Error%' "
+        "OR m.content LIKE '%Traceback (most recent call last)%' "
+        "OR m.content LIKE '%\"success\": false%' OR m.content LIKE '%\"exit_code\": 1%' "
+        "OR (m.content LIKE '%\"error\": %' AND m.content NOT LIKE '%\"error\": null%'))"
+    ),
+}
 
 
 class _Selection(NamedTuple):
-    """The parts of a SELECT over messages that depend on how they are searched."""
+    """The messages that have a clause: the tables to read, the conditions, and their parameters.
+
+    `number` is the column of the messages' ids in the table that is read first.
+    """
 
     tables: str
-    relevance: str
-    number: str
+    conditions: tuple[str, ...]
+    parameters: dict[str, object]
+    number: str = "m.id"
 
 
-def search_agent(
-    snapshot: Snapshot, query: Query, mode: MatchMode, wanted: MessageFilter, window: MatchWindow
-) -> AgentMatches:
-    """Return the messages of a window that match.
-
-    A query in an unspaced script is searched once, in mode WORD, as parts of words: in the other modes it
-    matches nothing.
-    """
-    by_parts = query.is_unspaced or mode is MatchMode.SUBSTRING
-    if query.is_unspaced and mode is not MatchMode.WORD:
-        return AgentMatches([])
-    tables = full_text_tables(snapshot)
-    table = TRIGRAMS if by_parts else WORDS
-    if table not in tables:
-        return _scan(snapshot, query, wanted, window) if by_parts or not tables else AgentMatches([])
-    try:
-        text = _expression(snapshot, query, mode, by_parts=by_parts)
-        return AgentMatches([] if text is None else _matches(snapshot, table, text, wanted, window))
-    except database.DATABASE_ERRORS as error:  # damaged, or made with a tokenizer that this SQLite lacks
-        reason = database.driver_text(error)
-        matches = _scan(snapshot, query, wanted, window)
-        return matches._replace(unusable=f"its full-text table {table} cannot be used: {reason}")
+_COUNTED = ("m.session_id, count(*)", "GROUP BY m.session_id")
 
 
-def _expression(snapshot: Snapshot, query: Query, mode: MatchMode, *, by_parts: bool) -> str | None:
-    """Return the FTS5 expression for any form of a query; None if nothing can match."""
-    forms = [
-        _trigram_expression(snapshot, each) if by_parts else fts_expression(each, mode, {})
-        for each in query.forms
-    ]
-    return " OR ".join(f"({form})" for form in forms if form is not None) or None
-
-
-def full_text_tables(snapshot: Snapshot) -> frozenset[str]:
-    """Return which of the agent's full-text tables the file has."""
-    tables = snapshot.connection.exec_driver_sql(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?)", (WORDS, TRIGRAMS)
-    )
-    return frozenset(tables.scalars())
-
-
-def _matches(
-    snapshot: Snapshot, table: str, text: str, wanted: MessageFilter, window: MatchWindow
-) -> list[AgentMatch]:
+def _full_text(table: str, expression: str) -> _Selection:
     tables = f"{table} CROSS JOIN messages AS m ON m.id = {table}.rowid"
-    conditions = [f"{table} MATCH :text", f"{table}.rowid < :before", *_conditions(snapshot, wanted)]
-    parameters = {"text": text, **_parameters(wanted, window)}
-    return _select(snapshot, _Selection(tables, f"-bm25({table})", f"{table}.rowid"), conditions, parameters)
+    return _Selection(tables, (f"{table} MATCH :text",), {"text": expression}, f"{table}.rowid")
 
 
-def _conditions(snapshot: Snapshot, wanted: MessageFilter) -> Iterator[str]:
-    columns = snapshot.schema.messages.c
-    if "active" in columns:
-        yield "m.active IS NOT 0"
-    if wanted.role is not None and "role" in columns:
-        yield "m.role = :role"
-    if wanted.since is not None and "timestamp" in columns:
-        yield "m.timestamp >= :since"
-    if wanted.until is not None and "timestamp" in columns:
-        yield "m.timestamp < :until"
+def _counts(rows: Iterable[tuple[Any, ...]]) -> dict[str, int]:
+    return {session_id: count for session_id, count in rows if isinstance(session_id, str)}
 
 
-def _parameters(wanted: MessageFilter, window: MatchWindow) -> dict[str, object]:
-    before = LAST_NUMBER if window.before is None else window.before
-    return {
-        "role": wanted.role,
-        "since": wanted.since,
-        "until": wanted.until,
-        "before": before,
-        "most": window.most,
-    }
+class AgentMessages:
+    """The messages of one agent, in one state of its file.
 
+    `warn` takes what could not be searched, a sentence.
+    """
 
-# ---- trigrams -------------------------------------------------------------------------------------------
+    def __init__(self, agent: Agent, snapshot: Snapshot, warn: Callable[[str], None]) -> None:
+        self.profile, self._agent, self._snapshot, self._warn = agent.profile, agent, snapshot, warn
+        self._unusable: set[str] = set()
 
+    def count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
+        """Return how many messages have a clause, by the ids of the sessions that have any."""
+        return _counts(self._select(clause, wanted, *_COUNTED))
 
-def _trigram_expression(snapshot: Snapshot, query: Query) -> str | None:
-    """Return the expression for the table of trigrams; a short term stands for the trigrams it begins."""
-    short = short_texts(query)
-    if not short:
-        return trigram_expression(query, {})
-    connection = snapshot.connection
-    # The table is in a temporary database in memory: nothing is written to the agent's file.
-    connection.exec_driver_sql("PRAGMA temp_store = MEMORY")
-    connection.exec_driver_sql(
-        f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.trigrams USING fts5vocab (main, {TRIGRAMS}, row)"
-    )
-    completions = {text: _beginning_with(connection, text.lower()) for text in short}
-    return trigram_expression(query, completions)
+    def count_near(self, one: ClauseForms, other: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
+        """Return how many messages have two clauses close to each other, by the ids of their sessions."""
+        expression = near_expression(one, other)
+        if not expression or WORDS not in self._tables - self._unusable:
+            return {}
+        statement = self._statement(_full_text(WORDS, expression), wanted, *_COUNTED)
+        with self._agent.errors():
+            return _counts(self._rows(statement, {"text": expression, **_parameters(wanted)}))
 
+    def occurrences(
+        self, clause: ClauseForms, wanted: MessageFilter, session_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Occurrence]]:
+        """Return the messages of sessions that have a clause, in order; their positions are their ids."""
+        return {each: self._occurrences(clause, wanted, each) for each in session_ids}
 
-def _beginning_with(connection: Connection, text: str) -> list[str]:
-    trigrams = connection.exec_driver_sql(
-        "SELECT term FROM temp.trigrams WHERE term >= ? AND term < ? ORDER BY doc DESC LIMIT ?",
-        (text, text + _LAST_CHARACTER, MOST_TRIGRAMS),
-    )
-    return [str(trigram) for trigram in trigrams.scalars()]
+    def _occurrences(self, clause: ClauseForms, wanted: MessageFilter, session_id: str) -> list[Occurrence]:
+        sent_at = "m.timestamp" if "timestamp" in self._columns else "NULL"
+        first, last = self._span(session_id)
+        within = "AND {number} BETWEEN :first AND :last AND m.session_id = :session ORDER BY m.id"
+        numbers = {"session": session_id, "first": first, "last": last}
+        rows = self._select(clause, wanted, f"m.id, {sent_at}", within, **numbers)
+        return [Occurrence(number, 0, _seconds(at)) for number, at in rows]
 
+    def _span(self, session_id: str) -> tuple[int, int]:
+        """Return the first and the last id of a session's messages; the search looks between them alone."""
+        spans = "SELECT min(id), max(id) FROM messages WHERE session_id = :session"
+        with self._agent.errors():
+            ((first, last),) = self._rows(spans, {"session": session_id})
+        return first or 0, last or 0
 
-# ---- without a full-text table --------------------------------------------------------------------------
+    def _select(
+        self, clause: ClauseForms, wanted: MessageFilter, columns: str, rest: str, **parameters: object
+    ) -> list[tuple[Any, ...]]:
+        for selection in self._selections(clause):
+            statement = self._statement(selection, wanted, columns, rest)
+            try:
+                return self._rows(statement, {**selection.parameters, **_parameters(wanted), **parameters})
+            except database.DATABASE_ERRORS as error:  # damaged, or a tokenizer that this SQLite lacks
+                table = selection.tables.split()[0]
+                if table == "messages":
+                    with self._agent.errors():
+                        raise
+                self._unusable.add(table)
+                self._warn(f"its full-text table {table} cannot be used: {database.driver_text(error)}")
+        return []
 
+    def _statement(self, selection: _Selection, wanted: MessageFilter, columns: str, rest: str) -> str:
+        conditions = " AND ".join([*selection.conditions, *self._limits(wanted)])
+        rest = rest.format(number=selection.number)
+        return f"SELECT {columns} FROM {selection.tables} WHERE {conditions} {rest}"  # noqa: S608
 
-def _scan(snapshot: Snapshot, query: Query, wanted: MessageFilter, window: MatchWindow) -> AgentMatches:
-    """Search the latest messages one by one; only ASCII letters match in either case."""
-    if "content" not in snapshot.schema.messages.c:
-        return AgentMatches(
-            [], "The agent's messages cannot be searched: its state.db has no column messages.content"
+    def _rows(self, statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        result = self._snapshot.connection.exec_driver_sql(statement, dict(parameters))
+        return database.driver_tuples(result)
+
+    @property
+    def _columns(self) -> frozenset[str]:
+        return frozenset(self._snapshot.schema.messages.c.keys())
+
+    # ---- which messages have a clause -------------------------------------------------------------------
+
+    def _selections(self, clause: ClauseForms) -> Iterator[_Selection]:
+        """Yield the ways to find a clause, the best first; the next is for when one fails."""
+        if not clause.alternatives:
+            yield _Selection("messages AS m", ("1",), {})
+            return
+        by_parts = any(forms.is_unspaced for forms in clause.alternatives)
+        table = TRIGRAMS if by_parts else WORDS
+        if table in self._tables - self._unusable:
+            expression = self._trigrams(clause) if by_parts else self._words(clause)
+            if not expression:
+                return
+            yield _full_text(table, expression)
+        if "content" in self._columns:
+            yield self._scan(clause)
+        else:
+            self._warn("it cannot be searched: it has no column messages.content")
+
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        tables = self._snapshot.connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?)", (WORDS, TRIGRAMS)
         )
-    newest = snapshot.last_message()
-    parameters = {"oldest": newest - SCANNED, **_parameters(wanted, window)}
-    forms = [_containing(form, f"form{at}_", parameters) for at, form in enumerate(query.forms)]
-    conditions = [
-        "m.id > :oldest",
-        "m.id < :before",
-        f"({' OR '.join(forms)})",
-        *_conditions(snapshot, wanted),
-    ]
-    matches = _select(snapshot, _Selection("messages AS m", "0.0", "m.id"), conditions, parameters)
-    return AgentMatches(matches, _INCOMPLETE if newest > SCANNED else None)
+        return frozenset(tables.scalars())
+
+    @staticmethod
+    def _words(clause: ClauseForms) -> str:
+        """Return the expression for the agent's index of words, which has letters as they were typed."""
+        typed = {
+            quoted(text) + (" *" if forms.term.prefix else "")
+            for forms in clause.alternatives
+            for text in (forms.term.typed, forms.term.text)
+        }
+        return " OR ".join([words_expression(clause), *sorted(typed)])
+
+    def _trigrams(self, clause: ClauseForms) -> str:
+        short = short_texts(clause)
+        if not short:
+            return trigram_expression(clause, {})
+        connection = self._snapshot.connection
+        # The table is in a temporary database in memory: nothing is written to the agent's file.
+        connection.exec_driver_sql("PRAGMA temp_store = MEMORY")
+        connection.exec_driver_sql(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.trigrams USING fts5vocab (main, {TRIGRAMS}, row)"
+        )
+        return trigram_expression(clause, {text: self._completions(text.lower()) for text in short})
+
+    def _completions(self, text: str) -> list[str]:
+        """Return the most frequent trigrams that begin with a text, or hold an emoji anywhere."""
+        condition, parameters = "term >= ? AND term < ?", [text, text + _LAST_CHARACTER]
+        if has_emoji(text):
+            condition, parameters = "instr(term, ?)", [text]
+        statement = (
+            f"SELECT term FROM temp.trigrams WHERE {condition} ORDER BY doc DESC LIMIT {MOST_TRIGRAMS}"  # noqa: S608
+        )
+        found = self._snapshot.connection.exec_driver_sql(statement, tuple(parameters))
+        return [str(trigram) for trigram in found.scalars()]
+
+    def _scan(self, clause: ClauseForms) -> _Selection:
+        """Read the latest messages one by one; only ASCII letters match in either case."""
+        newest = self._snapshot.last_message()
+        if newest > SCANNED:
+            self._warn(
+                f"only its latest {SCANNED:,} messages were searched, because it has no full-text index"
+            )
+        texts = list(dict.fromkeys(text for forms in clause.alternatives for text in _scanned(forms)))
+        parameters: dict[str, object] = {f"like{at}": _like(text) for at, text in enumerate(texts)}
+        contains = " OR ".join(f"m.content LIKE :{name} ESCAPE '\\'" for name in parameters)
+        return _Selection(
+            "messages AS m", ("m.id > :oldest", f"({contains})"), {**parameters, "oldest": newest - SCANNED}
+        )
+
+    # ---- which messages may match -----------------------------------------------------------------------
+
+    def _limits(self, wanted: MessageFilter) -> Iterator[str]:
+        """Yield conditions; one on a column that the file lacks is left out."""
+        columns = self._columns
+        if "active" in columns:  # a message that was summarised away is still part of the conversation
+            yield "(m.active IS NOT 0" + (" OR m.compacted IS 1)" if "compacted" in columns else ")")
+        if wanted.role is not None and "role" in columns:
+            yield "m.role = :role"
+        if "timestamp" in columns:
+            if wanted.since is not None:
+                yield "m.timestamp >= :since"
+            if wanted.until is not None:
+                yield "m.timestamp < :until"
+        yield from (sql for feature, sql in _FEATURES.items() if wanted.features & feature)
+        for at, _ in enumerate(wanted.tools):
+            yield f"({' OR '.join(self._uses_tool(at))})"
+        if self._echoes:
+            yield f"m.id NOT IN ({', '.join(map(str, sorted(self._echoes)))})"
+
+    def _uses_tool(self, at: int) -> Iterator[str]:
+        yield f"m.tool_name = :tool{at}" if "tool_name" in self._columns else "0"
+        if "tool_calls" in self._columns:
+            yield f"m.tool_calls LIKE :calls{at} ESCAPE '\\'"
+
+    # ---- echoes -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _echoes(self) -> frozenset[int]:
+        """The ids of the calls of search tools and of their results: they repeat other conversations."""
+        if WORDS not in self._tables or not {"tool_calls", "role"} <= self._columns:
+            return frozenset()
+        try:
+            return frozenset(self._read_echoes())
+        except database.DATABASE_ERRORS:  # a damaged table: the search itself says so
+            return frozenset()
+
+    def _read_echoes(self) -> Iterator[int]:
+        names = " OR ".join(quoted(name) for name in SEARCH_TOOLS)
+        rows = self._rows(
+            f"SELECT m.id, m.session_id, m.content, m.tool_calls FROM {WORDS} "  # noqa: S608
+            f"CROSS JOIN messages AS m ON m.id = {WORDS}.rowid "
+            f"WHERE {WORDS} MATCH :names AND m.tool_calls IS NOT NULL LIMIT {MOST_ECHOES}",
+            {"names": names},
+        )
+        for message_id, session_id, content, calls in rows:
+            call_ids = _search_calls(calls)
+            if call_ids and not content:
+                yield message_id
+            if call_ids and "tool_call_id" in self._columns:
+                yield from self._answers(session_id, call_ids)
+
+    def _answers(self, session_id: str, call_ids: list[str]) -> Iterator[int]:
+        rows = self._rows(
+            "SELECT m.id FROM messages AS m WHERE m.session_id = :session "
+            "AND m.tool_call_id IN (SELECT value FROM json_each(:calls))",
+            {"session": session_id, "calls": json.dumps(call_ids)},
+        )
+        return (message_id for (message_id,) in rows)
 
 
-_INCOMPLETE = (
-    f"Only the agent's latest {SCANNED:,} messages were searched, because its state.db has no full-text index"
-)
+def _search_calls(text: object) -> list[str]:
+    """Return the ids of the calls of search tools in a message's calls, as the agent stores them."""
+    try:
+        calls = json.loads(text) if isinstance(text, str) else []
+    except (ValueError, RecursionError):
+        return []
+    return [call_id for call in _objects(calls) if (call_id := _id_of_search(call))]
 
 
-def _containing(query: Query, prefix: str, parameters: dict[str, object]) -> str:
-    """Return the condition that a message contains a query, and add its parameters, named with a prefix."""
-    conditions: list[str] = []
-    for operator, terms in (("LIKE", query.required), ("NOT LIKE", query.excluded)):
-        for term in terms:
-            name = f"{prefix}{len(conditions)}"
-            parameters[name] = _like(term.text)
-            conditions.append(f"m.content {operator} :{name} ESCAPE '\\'")
-    return " AND ".join(conditions)
+def _id_of_search(call: Mapping[str, Any]) -> str | None:
+    function = call.get("function")
+    name = (function if isinstance(function, dict) else call).get("name")
+    call_id = call.get("id") or call.get("call_id")
+    return call_id if isinstance(name, str) and is_search_tool(name) and isinstance(call_id, str) else None
+
+
+def _objects(value: object) -> Iterable[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+# ---- values ---------------------------------------------------------------------------------------------
+
+
+def _parameters(wanted: MessageFilter) -> dict[str, object]:
+    tools = {f"tool{at}": tool for at, tool in enumerate(wanted.tools)}
+    calls = {f"calls{at}": _like(f'"{tool}"') for at, tool in enumerate(wanted.tools)}
+    return {"role": wanted.role, "since": wanted.since, "until": wanted.until, **tools, **calls}
+
+
+def _scanned(forms: TermForms) -> list[str]:
+    return [forms.term.text, forms.term.typed, *forms.corrections]
 
 
 def _like(text: str) -> str:
     return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
-def _select(
-    snapshot: Snapshot, selection: _Selection, conditions: Sequence[str], parameters: Mapping[str, object]
-) -> list[AgentMatch]:
-    """Return the matching messages, newest first."""
-    sent_at = "m.timestamp" if "timestamp" in snapshot.schema.messages.c else "NULL"
-    statement = (  # made of the names and conditions in this module alone
-        f"SELECT m.session_id, m.id, {sent_at}, {selection.relevance} FROM {selection.tables} "  # noqa: S608
-        f"WHERE {' AND '.join(conditions)} ORDER BY {selection.number} DESC LIMIT :most"
-    )
-    rows = database.driver_tuples(snapshot.connection.exec_driver_sql(statement, dict(parameters)))
-    return [_match(row) for row in rows]
-
-
-def _match(row: Sequence[Any]) -> AgentMatch:
-    session_id, message_id, sent_at, relevance = row
-    known = float(sent_at) if isinstance(sent_at, int | float) else None
-    return AgentMatch(str(session_id), message_id, known, relevance)
+def _seconds(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,16 +1,16 @@
 """Makes hits of ranked matches: reads the messages from their files, and cuts the snippets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..errors import NotFound, StorageError, Unreadable
+from ..hits import Hit
 from ..index import View
 from ..messages import Message
-from ..results import Hit
-from .indexed_text import indexed_text
-from .ranking import Candidate, RankedMatch
-from .run import AgentMessage, RankedPage
-from .snippets import make_snippet, match_pattern
+from ..model import Summary
+from .indexed_text import shown_text
+from .run import AgentMessage, RankedMatch, RankedPage
+from .snippets import Matcher, Snippet, make_snippet
 from .tables import WEB_UI
 
 # Reads one of the web UI's messages by session id and position; raises `NotFound` if it is gone.
@@ -34,42 +34,65 @@ def make_hits(page: RankedPage, options: HitOptions) -> list[Hit]:
     return [hit for match in page.matches if (hit := _hit(match, page, options)) is not None]
 
 
+def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str], str]) -> list[Hit]:
+    """Return conversations that were not searched as hits, the first of them at `offset` of a list."""
+    return [
+        Hit(
+            session_id=summary.session_id,
+            title=mask(summary.title),
+            match="title",
+            snippet=mask(summary.title),
+            message_index=None,
+            source=summary.source,
+            score=round(1 / (1 + place), 6),
+            segment_id=summary.session_id,
+            summary=summary,
+            marked_title=mask(summary.title),
+        )
+        for place, summary in enumerate(summaries, offset)
+    ]
+
+
 def _hit(match: RankedMatch, page: RankedPage, options: HitOptions) -> Hit | None:
-    summary = page.summaries.get(match.candidate.conversation_id)
+    summary = page.summaries.get(match.conversation_id)
     if summary is None:
         return None
-    position, text = match.candidate.message, summary.title
+    matcher = Matcher(match.clauses)
+    title = options.mask(summary.title)
+    position, snippet = match.number, Snippet(matcher.marked(title), matcher.forms(title))
     if position is not None:
         try:
-            position, text = _message_text(match.candidate, page, options)
+            position, text = _message_text(match, page, options)
         except (KeyError, NotFound):
             return None
-    pattern = match_pattern(page.request.query, match.stage.mode)
+        snippet = make_snippet(text, matcher, options.mask)
     return Hit(
         session_id=summary.session_id,
-        title=options.mask(summary.title),
-        match=match.stage.matched_in,
-        snippet=make_snippet(text, pattern, options.mask),
+        title=title,
+        match="title" if match.in_title else "content",
+        snippet=snippet.text,
         message_index=position,
         source=summary.source,
         score=round(match.score, 6),
-        segment_id=match.candidate.segment_id,
+        segment_id=match.segment_id,
         summary=summary,
+        marked_title=matcher.marked(title),
+        missing=match.missing,
+        forms=snippet.forms,
     )
 
 
-def _message_text(candidate: Candidate, page: RankedPage, options: HitOptions) -> tuple[int, str]:
+def _message_text(match: RankedMatch, page: RankedPage, options: HitOptions) -> tuple[int, str]:
     """Return a message's position and its text, empty if its file cannot be read."""
-    message_id = candidate.message or 0
     try:
-        position, message = _message(candidate, page, options)
+        position, message = _message(match, page, options)
     except (Unreadable, StorageError):
-        return message_id, ""
-    return position, indexed_text(message).text
+        return match.number or 0, ""
+    return position, shown_text(message)
 
 
-def _message(candidate: Candidate, page: RankedPage, options: HitOptions) -> AgentMessage:
-    message_id = candidate.message or 0
-    if candidate.profile == WEB_UI:
-        return AgentMessage(message_id, options.read_message(candidate.segment_id, message_id))
-    return page.agent_messages[candidate.profile, message_id]
+def _message(match: RankedMatch, page: RankedPage, options: HitOptions) -> AgentMessage:
+    number = match.number or 0
+    if match.key[0] == WEB_UI:
+        return AgentMessage(number, options.read_message(match.segment_id, number))
+    return page.agent_messages[match.key[0], number]

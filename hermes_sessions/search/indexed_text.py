@@ -1,6 +1,8 @@
-"""The text of a message that the search index contains."""
+"""What the search index has of a message: its text, the tools it is about, and what else it holds."""
 
 import re
+from collections.abc import Iterator
+from enum import IntFlag
 from typing import NamedTuple
 
 from ..fields import clean_text
@@ -8,35 +10,124 @@ from ..messages import Call, Message, cut
 
 # Characters that are indexed: of a message, as much as fills a book; of a tool's arguments or result, a page.
 LONGEST_MESSAGE, LONGEST_TOOL = 1_000_000, 4_000
+# Of a longer result each word is indexed once, up to so many characters of it and so many words.
+LONGEST_RESULT, MOST_TAIL_WORDS, LONGEST_TAIL_WORD = 200_000, 2_000, 80
+# A letter for private use, which no query has: words beside it are not beside each other.
+_BETWEEN = " \ue000 "
 _ENCODED = re.compile(r";base64,[A-Za-z0-9+/=_-]*+")  # the data of a `data:` URL, which holds no words
+_FAILURE = re.compile(
+    r"""\A\s*(?:Error|Exception|Traceback|fatal|panic)\b|^Traceback \(most recent call last\)"""
+    r"""|"error"\s*:\s*+(?!null|false|""|\{\}|\[\])|"success"\s*:\s*false|"exit_code"\s*:\s*-?[1-9]""",
+    re.MULTILINE,
+)
+# Tools that search conversations: what they are asked and answer are words of other conversations.
+SEARCH_TOOLS = ("session_search", "search_conversations", "list_conversations", "read_conversation")
+_SEARCH_TOOL = re.compile(
+    rf"(?:.*_)?(?:{'|'.join(SEARCH_TOOLS)})"
+)  # with the name of an MCP server before it
+
+
+class Feature(IntFlag):
+    """What a message holds beside its words."""
+
+    ERROR = 1
+    IMAGE = 2
+    CODE = 4
+    ATTACHMENT = 8
 
 
 class IndexedText(NamedTuple):
-    """What is indexed of one message; `sent_at` is in seconds since the epoch, None if unknown."""
+    """What is indexed of one message; `sent_at` is in seconds since the epoch, None if unknown.
+
+    `features` is a sum of `Feature`, and `tools` are the names of those that it calls or answers.
+    """
 
     role: str
     text: str
     sent_at: float | None
+    features: int = 0
+    tools: tuple[str, ...] = ()
 
 
 NO_TEXT = IndexedText("", "", None)
 
 
-def indexed_text(message: Message) -> IndexedText:
-    """Return the text, reasoning and file names of a message, and the beginnings of arguments and results."""
-    parts = [*message.texts, *message.reasoning]
-    for call in message.calls:
-        parts += (call.name, _arguments(call), call.snippet or "")
-    for result in message.results:
-        parts.append(cut(result.text, LONGEST_TOOL))
-    if message.attached or message.parts:
-        parts += message.file_names
-    if message.unsent:
-        parts.append(message.unsent)
-    text = cut("\n".join(filter(None, parts)), LONGEST_MESSAGE)
+def indexed_text(message: Message, echoes: frozenset[str] = frozenset()) -> IndexedText:
+    """Return what is indexed of a message; `echoes` are the calls of search tools, whose results are not."""
+    text = cut("\n".join(filter(None, _parts(message, echoes))), LONGEST_MESSAGE)
     if ";base64," in text:
         text = _ENCODED.sub(" ", text)
-    return IndexedText(_storable(message.stated_role), _storable(text), message.sent_at)
+    return IndexedText(
+        _storable(message.stated_role), _storable(text), message.sent_at, _features(message), _tools(message)
+    )
+
+
+def _parts(message: Message, echoes: frozenset[str]) -> Iterator[str]:
+    """Yield the text, reasoning and file names of a message, and of tools the arguments and results."""
+    yield from message.texts
+    yield from message.reasoning
+    for call in message.calls:
+        if not is_search_tool(call.name):
+            yield from (call.name, _arguments(call), call.snippet or "")
+    for result in message.results:
+        if not is_search_tool(result.name) and result.call_id not in echoes:
+            yield _result(result.text)
+    if message.attached or message.parts:
+        yield from message.file_names
+    yield message.unsent
+
+
+def shown_text(message: Message) -> str:
+    """Return the text of a message that a snippet is cut from: as it is indexed, with whole results."""
+    results = [cut(result.text, LONGEST_MESSAGE) for result in message.results]
+    rest = message._replace(results=())
+    return "\n".join(filter(None, [*_parts(rest, frozenset()), *results]))
+
+
+def echoes_of(message: Message) -> frozenset[str]:
+    """Return the ids of the calls of search tools in a message."""
+    return frozenset(call.call_id for call in message.calls if call.call_id and is_search_tool(call.name))
+
+
+def is_search_tool(name: str) -> bool:
+    """Whether a tool searches conversations or reads them out."""
+    return _SEARCH_TOOL.fullmatch(name) is not None
+
+
+def _tools(message: Message) -> tuple[str, ...]:
+    if not (message.calls or message.results):
+        return ()
+    names = [*(call.name for call in message.calls), *(result.name for result in message.results)]
+    return tuple(dict.fromkeys(_storable(name) for name in names if name))
+
+
+def _features(message: Message) -> int:
+    features = 0
+    if any("```" in text for text in message.texts):
+        features |= Feature.CODE
+    if message.failed or any(_FAILURE.search(result.text, 0, LONGEST_TOOL) for result in message.results):
+        features |= Feature.ERROR
+    if message.attached or message.parts:
+        features |= Feature.IMAGE if message.part_pictures else 0
+        features |= Feature.ATTACHMENT if message.attachments else 0
+    if any("data:image/" in text for text in message.texts) and message.pictures:
+        features |= Feature.IMAGE
+    return int(features)
+
+
+# ---- tools ----------------------------------------------------------------------------------------------
+
+
+def _result(text: str) -> str:
+    """Return the beginning of a result, and each word after it once, none of them beside another."""
+    beginning = cut(text, LONGEST_TOOL)
+    if len(text) <= LONGEST_TOOL:
+        return beginning
+    tail = cut(text, LONGEST_RESULT)[len(beginning) :].split()
+    words = dict.fromkeys(word for word in tail if len(word) <= LONGEST_TAIL_WORD)
+    for word in beginning.split():
+        words.pop(word, None)
+    return beginning + _BETWEEN + _BETWEEN.join(list(words)[:MOST_TAIL_WORDS])
 
 
 def _arguments(call: Call) -> str:

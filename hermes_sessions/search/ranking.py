@@ -1,95 +1,138 @@
 """The order of search results, decided from values alone.
 
-1. Stages come in the order of `STAGES`: titles before messages, whole words before parts of words.
-2. Within a stage, matches come in windows of growing size, and those of a newer window come first.
-3. Within a window, matches come by `quality`: mostly how well the words match, partly how recent they are.
-
-Each conversation is one result, its best match.
+1. Stages come in the order of `Stage`: all words, then words that contain them, then words that were probably
+   meant, then some of the words.
+2. Within a stage, conversations come by their quality: mostly their relevance, a little how recent they are.
+3. Relevance adds up how often the words occur, whether the title has them, and how close they are to each
+   other. Each word weighs by how rare it is.
 """
 
-from collections.abc import Iterable
-from math import ldexp
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
-from ..results import MatchedIn
-from .query import MatchMode
+from .tables import EntryKey, Occurrence
+
+RELEVANCE, RECENCY = 0.95, 0.05  # their shares of a conversation's quality
+HALF_LIFE_SECONDS = 30 * 86_400.0  # a conversation of this age has half the recency of one of now
+# What they weigh beside the words themselves.
+TITLE, CLOSENESS, NEARNESS, AS_TYPED = 1.2, 0.6, 0.8, 0.3
+SATURATION = 1.0  # so many messages with a word count half as much as any number
+USUAL_MESSAGES = 12.0  # of a conversation; in a longer one, a word may be there by chance
+LEAST_SHARE = 0.34  # of the weight of all words, that a conversation with only some of them must have
+LONG_MESSAGE = 2_000  # characters, in which words may be far from each other
 
 
-class Stage(NamedTuple):
-    """Where a query is searched, and how its words must match."""
+class Stage(IntEnum):
+    """How the words of a query occur in a conversation."""
 
-    matched_in: MatchedIn
-    mode: MatchMode
-
-
-STAGES = (
-    Stage("title", MatchMode.WORD),
-    Stage("title", MatchMode.PREFIX),
-    Stage("content", MatchMode.WORD),
-    Stage("content", MatchMode.PREFIX),
-    Stage("title", MatchMode.SUBSTRING),
-    Stage("content", MatchMode.SUBSTRING),
-)
-RELEVANCE, RECENCY = 0.6, 0.4  # their shares of a match's quality
-HALF_LIFE_SECONDS = 30 * 86_400.0  # a match of this age has half the recency of one of now
-AGE_UNKNOWN_SECONDS = 10 * HALF_LIFE_SECONDS
-# The newest matches are ranked first; another window is read only if these are too few conversations.
-FIRST_WINDOW, WINDOW_GROWTH, LARGEST_WINDOW = 500, 4, 32_000
+    WORDS = 0
+    PARTS = 1
+    CORRECTED = 2
+    SOME = 3
 
 
-def score(stage: int, window: int, quality: float) -> float:
-    """Return the score that orders results, the highest first.
+def score(stage: Stage, quality: float) -> float:
+    """Return the score that orders results, the highest first; `quality` is from 0 to below 1."""
+    return len(Stage) - stage - 1 + quality
 
-    `stage` and `window` count from 0, and `quality` is from 0 to below 1. A better quality never outweighs a
-    newer window, nor a newer window an earlier stage.
+
+def rarity(conversations: int, total: int) -> float:
+    """Return what a word weighs that so many of all conversations have."""
+    return (
+        math.log(1 + (total - conversations + 0.5) / (conversations + 0.5))
+        if total >= conversations
+        else 0.05
+    )
+
+
+class Evidence(NamedTuple):
+    """Who has a word: what it adds to relevance at most, how many messages of whom have it, whose titles do.
+
+    `messages` and `titles` have conversations for keys.
     """
-    return len(STAGES) - stage + ldexp(1 + quality, -window - 1)
+
+    weight: float
+    messages: Mapping[EntryKey, int]
+    titles: Collection[EntryKey] = ()
+
+    def is_in(self, key: EntryKey) -> bool:
+        """Whether a conversation has the word at all."""
+        return key in self.messages or key in self.titles
 
 
-def quality(relevance: float, sent_at: float | None, now: float) -> float:
-    """Return how good a match is, from 0 to below 1.
+def relevance(words: Sequence[Evidence], key: EntryKey, length: int) -> float:
+    """Return how much of the words a conversation of so many messages has, in them and in its title."""
+    half, found = half_of(length), 0.0
+    for weight, messages, titles in words:  # in a loop: a common word has 20,000 conversations
+        count = messages.get(key, 0)
+        if count:
+            found += weight * count / (count + half)
+        if key in titles:
+            found += TITLE * weight
+    return found
 
-    `relevance` is the rank by FTS5, higher for a better match. `sent_at` (None: unknown) and `now` are in
-    seconds since the epoch.
-    """
-    age = AGE_UNKNOWN_SECONDS if sent_at is None else max(0.0, now - sent_at)
-    relevance = max(0.0, relevance)
+
+def bonus(extras: Sequence[Evidence], key: EntryKey, length: int) -> float:
+    """Return what else speaks for a conversation: words close to each other, or as they were typed."""
+    half = half_of(length)
+    return sum(
+        each.weight if key in each.titles else each.weight * count / (count + half)
+        for each in extras
+        if (count := each.messages.get(key, 0)) or key in each.titles
+    )
+
+
+def half_of(length: int) -> float:
+    """Return how many messages with a word count half as much as any number of them."""
+    return SATURATION * (0.5 + 0.5 * length / USUAL_MESSAGES)
+
+
+def shares(weights: Sequence[float]) -> list[float]:
+    """Return weights as parts of 1."""
+    total = sum(weights) or 1.0
+    return [weight / total for weight in weights]
+
+
+class Closest(NamedTuple):
+    """The message around which the words are closest, and how close: from 0 to 1."""
+
+    occurrence: Occurrence
+    closeness: float
+
+
+def closest(words: Sequence[tuple[float, Sequence[Occurrence]]]) -> Closest | None:
+    """Return the best message of a session; `words` are the weight of each word and the messages with it."""
+    total = sum(weight for weight, _ in words)
+    nearby = [(weight, [each.position for each in messages]) for weight, messages in words if messages]
+    best: Closest | None = None
+    for occurrence in _distinct(words).values():
+        near = sum(weight * _nearness(positions, occurrence.position) for weight, positions in nearby)
+        found = Closest(occurrence, near / total / _length_factor(occurrence.length) if total else 0.0)
+        if best is None or found.closeness > best.closeness:
+            best = found
+    return best
+
+
+def _distinct(words: Sequence[tuple[float, Sequence[Occurrence]]]) -> Mapping[int, Occurrence]:
+    return {each.position: each for _, messages in words for each in messages}
+
+
+def _nearness(positions: Sequence[int], position: int) -> float:
+    """Return how near a word is to a message: 1 if the message has it, less for each message between."""
+    at = bisect_left(positions, position)
+    distance = min(abs(positions[near] - position) for near in (at - 1, at) if 0 <= near < len(positions))
+    return 1 / (1 + distance)
+
+
+def _length_factor(length: int) -> float:
+    return 1 + math.log1p(length / LONG_MESSAGE) / 4
+
+
+def quality(relevance: float, active_at: float, now: float) -> float:
+    """Return how good a conversation is, from 0 to below 1; times are in seconds since the epoch."""
+    age = max(0.0, now - active_at)
     recency = HALF_LIFE_SECONDS / (HALF_LIFE_SECONDS + age)
     return RELEVANCE * relevance / (1 + relevance) + RECENCY * recency
-
-
-def window_size(window: int) -> int:
-    """Return how many matches a window has; windows count from 0."""
-    return min(FIRST_WINDOW * int(WINDOW_GROWTH**window), LARGEST_WINDOW)
-
-
-class Candidate(NamedTuple):
-    """A match that may become a result.
-
-    `segment_id` is the session that has the message, which an agent's conversation may have several of.
-    `message` is the message's position, for an agent's message its id, and None for a title.
-    """
-
-    conversation_id: str
-    segment_id: str
-    profile: str
-    message: int | None
-    quality: float
-
-
-class RankedMatch(NamedTuple):
-    """The best match of a conversation, with the stage in which it was found and its score."""
-
-    candidate: Candidate
-    stage: Stage
-    score: float
-
-
-def best_of_each(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the best candidate of each conversation, best first, ties ordered by id."""
-    best: dict[str, Candidate] = {}
-    for candidate in candidates:
-        rival = best.get(candidate.conversation_id)
-        if rival is None or rival.quality < candidate.quality:
-            best[candidate.conversation_id] = candidate
-    return sorted(best.values(), key=lambda each: (-each.quality, each.conversation_id))

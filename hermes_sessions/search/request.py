@@ -1,12 +1,17 @@
 """What a caller searches for, checked: the query, where to search, and which sessions and messages match."""
 
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import InvalidValue
 from ..fields import check_bindable, check_choice, check_seconds, check_whole
-from ..results import Filters, MatchedIn, Scope
-from .query import Query, parse
+from ..hits import MatchedIn, Scope
+from ..results import Filters
+from .conditions import KnownNames, has_words, narrowed
+from .indexed_text import Feature
+from .language import Query, parse
 from .tables import MessageFilter
 
 SCOPES: Mapping[Scope, tuple[MatchedIn, ...]] = {
@@ -17,17 +22,31 @@ SCOPES: Mapping[Scope, tuple[MatchedIn, ...]] = {
 
 
 class SearchRequest(NamedTuple):
-    """A checked request: the query, where it is searched, and which sessions and messages may match."""
+    """A checked request: the query, where it is searched, and which sessions and messages may match.
+
+    `filters` have no times: those are of the `messages`. `warnings` say why nothing can match.
+    """
 
     query: Query
     searched_in: tuple[MatchedIn, ...]
     filters: Filters
     messages: MessageFilter
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Whether the query has no term that must occur, so that nothing is found."""
-        return not self.query.required
+        """Whether nothing is asked, so that nothing is found."""
+        return self.query == Query(())
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a list answers it: it has no words, and no single message has to fulfil anything."""
+        return not (has_words(self.query) or self.messages.is_of_messages)
+
+    @property
+    def list_filters(self) -> Filters:
+        """The filters of a list, in which the times are those of the last activity."""
+        return replace(self.filters, since=self.messages.since, until=self.messages.until)
 
 
 def search_request(text: object, scope: Scope, filters: Filters, messages: MessageFilter) -> SearchRequest:
@@ -35,7 +54,21 @@ def search_request(text: object, scope: Scope, filters: Filters, messages: Messa
     check_choice("scope", scope, SCOPES)
     if not isinstance(text, str):
         raise InvalidValue("text must be text")
-    return SearchRequest(parse(text), SCOPES[scope], filters, messages)
+    return SearchRequest(parse(text, time.time()), SCOPES[scope], filters, messages)
+
+
+def narrow(request: SearchRequest, known: KnownNames) -> SearchRequest:
+    """Return a request with the operators of its query among its filters."""
+    found = narrowed(request.query.conditions, request.list_filters, known)
+    role, since, until, tools, has = found.messages
+    messages = request.messages._replace(
+        role=role or request.messages.role,
+        since=since,
+        until=until,
+        tools=tools,
+        features=sum(Feature[each.upper()] for each in has),
+    )
+    return request._replace(filters=found.filters, messages=messages, warnings=found.warnings)
 
 
 def message_filter(role: object, since: object, until: object, depth: object) -> MessageFilter:

@@ -1,8 +1,11 @@
 """One search over all stores: the search index, and the `state.db` of every agent; results in order."""
 
+from __future__ import annotations
+
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -12,25 +15,29 @@ from sqlalchemy import Connection
 
 from ..agent import Agents, Snapshot
 from ..errors import AgentUnavailable
-from ..index import (
-    ListedConversation,
-    View,
-    database,
-    listed_conversations,
-    listed_sessions,
-    listed_summaries,
-)
+from ..index import View, database, listed_summaries
 from ..messages import Message, read_message
 from ..model import Summary
-from . import tables
-from .agents import AgentMatch, MatchWindow, search_agent
-from .query import MatchMode, Term, expansion_patterns, fts_expression
-from .ranking import STAGES, Candidate, RankedMatch, Stage, best_of_each, quality, score, window_size
+from . import ranking, tables
+from .agents import AgentMessages
+from .evidence import Conversations, EvidenceFinder, Found, Key
+from .forms import ANYTHING, ClauseForms, FormFinder, TermForms, exact_phrase
+from .function_words import without_function_words
+from .language import Term
+from .long_queries import MOST_CLAUSES, telling_clauses
+from .ranking import Closest, Evidence, Stage
 from .request import SearchRequest
-from .tables import WEB_UI, MessageFilter, MessageMatch
+from .stems import Stemmer
+from .stores import MessageStore, WebMessages
+from .tables import WEB_UI, Occurrence
 
-# For each store that has more matches, by its profile, the number of the last one that was read.
-Cursors: TypeAlias = dict[str, int | None]
+# Of the best conversations by their words alone, so many are compared by what else speaks for them, and so
+# many of these by how close the words are.
+COMPARED, RERANKED = 1_000, 60
+AT_ONCE = 20  # matches whose best messages are looked for together
+MOST_NEIGHBOURS = 4  # pairs of clauses that are looked for close to each other
+# Texts and conversations with a word, above which looking for more costs too much.
+MOST_TEXTS_NEAR, MOST_TYPED = 100_000, 5_000
 
 
 class AgentMessage(NamedTuple):
@@ -40,6 +47,27 @@ class AgentMessage(NamedTuple):
     message: Message
 
 
+class RankedMatch(NamedTuple):
+    """A conversation that matches: its best message, in its segment, and what it has of the query.
+
+    `number` is the position of the message, for an agent's message its id, and None if only the title
+    matches. `missing` are the words that it lacks, as typed, and `clauses` those that it has.
+    """
+
+    key: Key
+    segment_id: str
+    number: int | None
+    in_title: bool
+    score: float
+    clauses: tuple[ClauseForms, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def conversation_id(self) -> str:
+        """The id of the conversation."""
+        return self.key[1]
+
+
 class RankedPage(NamedTuple):
     """A page of results: the matches in order, their conversations by id, and the agents' messages.
 
@@ -47,70 +75,97 @@ class RankedPage(NamedTuple):
     """
 
     matches: list[RankedMatch]
-    request: SearchRequest
     summaries: Mapping[str, Summary]
     agent_messages: Mapping[tuple[str, int], AgentMessage]
+
+
+_Occurrences: TypeAlias = Mapping[Key, Sequence[Occurrence]]
+
+
+class _Weighed(NamedTuple):
+    """A conversation, when it was last active, and its relevance so far."""
+
+    key: Key
+    active_at: float
+    length: int
+    relevance: float
+
+
+class _StageResult(NamedTuple):
+    """What a stage found: the clauses, who has each and what it weighs, and the conversations with enough."""
+
+    stage: Stage
+    clauses: Sequence[ClauseForms]
+    found: Sequence[Found]
+    weights: Sequence[float]
+    weighed: Sequence[_Weighed]
+
+
+class Sources(NamedTuple):
+    """What a search reads: the index of sessions, the search index, the agents, and the stems of words."""
+
+    sessions: Connection
+    search_index: Connection
+    agents: Agents
+    stemmer: Stemmer
 
 
 class SearchRun:
     """One search in progress, over one state of each store.
 
-    `index` is a connection to the index of sessions, `search_index` one to the search index. `warnings` has,
-    as keys, what could not be searched.
+    `warnings` has, as keys, what could not be searched.
     """
 
-    def __init__(
-        self, index: Connection, search_index: Connection, agents: Agents, request: SearchRequest
-    ) -> None:
-        self._index, self._search_index = index, search_index
-        self._agents, self._request = agents, request
-        self._now = time.time()
+    def __init__(self, sources: Sources, request: SearchRequest) -> None:
+        self._sources, self._request = sources, request
         self.warnings: dict[str, None] = {}
+        self.corrections: tuple[tuple[str, str], ...] = ()
 
     def page(self, offset: int, limit: int, view: View) -> RankedPage:
         """Return at most `limit` results, the first of them at `offset`."""
-        matches = list(islice(self.ranked(), offset, offset + limit))
-        ids = [match.candidate.conversation_id for match in matches]
+        with self._search() as search:
+            matches = list(islice(search.ranked(), offset, offset + limit))
         view = view._replace(agents_of=self._request.filters.profile)  # several can have the same id
-        with self._index_errors():
-            summaries = listed_summaries(self._index, view, ids)
-        return RankedPage(matches, self._request, summaries, self._agent_messages(matches))
+        with database.errors_of(self._sources.sessions.engine):
+            summaries = listed_summaries(
+                self._sources.sessions, view, [each.conversation_id for each in matches]
+            )
+        return RankedPage(matches, summaries, self._agent_messages(matches))
 
-    def ranked(self) -> Iterator[RankedMatch]:
-        """Yield the best match of each conversation, best first."""
-        yielded: set[str] = set()
+    @contextmanager
+    def _search(self) -> Iterator[_StagedSearch]:
         with ExitStack() as stack:
-            snapshots = self._open_agents(stack)
-            for number, stage in self._stages():
-                for match in self._matches(number, stage, snapshots):
-                    if match.candidate.conversation_id not in yielded:
-                        yielded.add(match.candidate.conversation_id)
-                        yield match
+            stores: list[MessageStore] = [WebMessages(self._sources.search_index)]
+            stores += self._open_agents(stack)
+            search = _StagedSearch(self._sources, self._request, stores)
+            yield search
+            self.warnings |= dict.fromkeys(map(str, search.failures))
+            self.corrections = tuple(search.corrections)
 
-    def _stages(self) -> Iterator[tuple[int, Stage]]:
-        whole_words_only = self._request.query.is_quoted
-        for number, stage in enumerate(STAGES):
-            possible = stage.mode is MatchMode.WORD or not whole_words_only
-            if possible and stage.matched_in in self._request.searched_in:
-                yield number, stage
+    # ---- the agents -------------------------------------------------------------------------------------
 
-    def _open_agents(self, stack: ExitStack) -> dict[str, Snapshot]:
-        """Open the agents to search, by profile; note a warning for each that cannot be read."""
+    def _open_agents(self, stack: ExitStack) -> list[MessageStore]:
+        """Open the agents to search; note a warning for each that cannot be read."""
         filters = self._request.filters
-        snapshots: dict[str, Snapshot] = {}
+        stores: list[MessageStore] = []
         if not filters.agent or "content" not in self._request.searched_in:
-            return snapshots
-        for agent in self._agents.all():
-            if filters.profile in (None, agent.profile):
-                reading = agent.reading()
-                try:
-                    snapshots[agent.profile] = reading.__enter__()
-                except AgentUnavailable as error:
-                    if not error.absent:
-                        self.warnings[str(error)] = None
-                else:
-                    stack.push(partial(self._leave_agent, reading))
-        return snapshots
+            return stores
+        for agent in self._sources.agents.all():
+            if filters.profile not in (None, agent.profile):
+                continue
+            reading = agent.reading()
+            try:
+                snapshot = reading.__enter__()
+            except AgentUnavailable as error:
+                if not error.absent:
+                    self.warnings[str(error)] = None
+            else:
+                stack.push(partial(self._leave_agent, reading))
+                stores.append(AgentMessages(agent, snapshot, partial(self._warn, agent.label)))
+        return stores
+
+    def _warn(self, label: str, sentence: str) -> None:
+        self.warnings[f"Of {label}, {sentence}"] = None
 
     def _leave_agent(
         self,
@@ -128,130 +183,12 @@ class SearchRun:
             self.warnings[str(changed)] = None
             return None
 
-    def _matches(self, number: int, stage: Stage, snapshots: Mapping[str, Snapshot]) -> Iterator[RankedMatch]:
-        """Yield the matches of a stage, window by window, best first."""
-        expansions = self._expansions() if stage.mode is MatchMode.SUBSTRING else {}
-        text = fts_expression(self._request.query, stage.mode, expansions)
-        cursors: Cursors = dict.fromkeys([WEB_UI, *snapshots])
-        window = 0
-        while cursors:
-            size = window_size(window)
-            if stage.matched_in == "title":
-                candidates, cursors = self._titles(text, cursors, size)
-            else:
-                candidates, cursors = self._contents(text, stage.mode, snapshots, cursors, size)
-            for candidate in best_of_each(candidates):
-                yield RankedMatch(candidate, stage, score(number, window, candidate.quality))
-            window += 1
-
-    def _expansions(self) -> dict[Term, list[str]]:
-        patterns = expansion_patterns(self._request.query)
-        return {term: tables.find_words(self._search_index, pattern) for term, pattern in patterns.items()}
-
-    # ---- titles -------------------------------------------------------------------------------------------
-
-    def _titles(self, text: str, cursors: Cursors, size: int) -> tuple[list[Candidate], Cursors]:
-        """Return the next window of matching titles, and where the window after it begins."""
-        matches = tables.find_titles(self._search_index, text, cursors[WEB_UI], size)
-        by_profile: dict[str, dict[str, float]] = {}
-        for match in matches if self._request.messages.role is None else ():
-            by_profile.setdefault(match.profile, {})[match.session_id] = match.relevance
-        candidates = [
-            candidate
-            for profile, relevances in by_profile.items()
-            for candidate in self._title_candidates(profile, relevances)
-        ]
-        return candidates, {WEB_UI: matches[-1].number} if len(matches) == size else {}
-
-    def _title_candidates(self, profile: str, relevances: Mapping[str, float]) -> Iterator[Candidate]:
-        for session_id, listed in self._listed(profile, relevances).items():
-            in_time = _is_between(listed.active_at, self._request.messages)
-            if session_id == listed.session_id and in_time:
-                good = quality(relevances[session_id], listed.active_at, self._now)
-                yield Candidate(session_id, session_id, profile, None, good)
-
-    def _listed(self, profile: str, session_ids: Mapping[str, object]) -> dict[str, ListedConversation]:
-        """Return, of these sessions, the conversations that pass the filters, by session id."""
-        with self._index_errors():
-            if profile == WEB_UI:
-                return listed_sessions(self._index, self._request.filters, session_ids)
-            return listed_conversations(self._index, self._request.filters, profile, session_ids)
-
-    def _index_errors(self) -> AbstractContextManager[None]:
-        """Keep an error of the index from becoming one of the agents whose snapshots are open around it."""
-        return database.errors_of(self._index.engine)
-
-    # ---- messages -----------------------------------------------------------------------------------------
-
-    def _contents(
-        self, text: str, mode: MatchMode, snapshots: Mapping[str, Snapshot], cursors: Cursors, size: int
-    ) -> tuple[list[Candidate], Cursors]:
-        """Return the next window of each store, and where the windows after them begin."""
-        candidates: list[Candidate] = []
-        following: Cursors = {}
-        if WEB_UI in cursors:
-            wanted, before = self._request.messages, cursors[WEB_UI]
-            matches = tables.find_messages(self._search_index, text, wanted, before, size)
-            candidates.extend(self._web_ui_candidates(matches))
-            if len(matches) == size:
-                following[WEB_UI] = matches[-1].number
-        for profile, snapshot in snapshots.items():
-            if profile in cursors:
-                window = MatchWindow(size, cursors[profile])
-                agent_candidates, following_id = self._agent_window(profile, snapshot, mode, window)
-                candidates.extend(agent_candidates)
-                if following_id is not None:
-                    following[profile] = following_id
-        return candidates, following
-
-    def _web_ui_candidates(self, matches: Sequence[MessageMatch]) -> Iterator[Candidate]:
-        listed = self._listed(WEB_UI, dict.fromkeys(match.session_id for match in matches))
-        for match in matches:
-            if match.session_id in listed:
-                good = quality(match.relevance, match.sent_at, self._now)
-                yield Candidate(match.session_id, match.session_id, WEB_UI, match.position, good)
-
-    def _agent_window(
-        self, profile: str, snapshot: Snapshot, mode: MatchMode, window: MatchWindow
-    ) -> tuple[list[Candidate], int | None]:
-        """Return an agent's next window, and where the one after it begins; nothing of a corrupt one."""
-        try:
-            with self._agents.of_profile(profile).errors():
-                matches = self._agent_matches(profile, snapshot, mode, window)
-                candidates = list(self._agent_candidates(profile, snapshot, matches))
-        except AgentUnavailable as error:
-            self.warnings[str(error)] = None
-            return [], None
-        return candidates, matches[-1].message_id if len(matches) == window.most else None
-
-    def _agent_matches(
-        self, profile: str, snapshot: Snapshot, mode: MatchMode, window: MatchWindow
-    ) -> list[AgentMatch]:
-        result = search_agent(snapshot, self._request.query, mode, self._request.messages, window)
-        if result.warning:
-            self.warnings[result.warning] = None
-        if result.unusable:
-            self.warnings[f"In {self._agents.of_profile(profile).label}, {result.unusable}"] = None
-        return result.matches
-
-    def _agent_candidates(
-        self, profile: str, snapshot: Snapshot, matches: Sequence[AgentMatch]
-    ) -> Iterator[Candidate]:
-        listed = self._listed(profile, dict.fromkeys(match.session_id for match in matches))
-        depth = self._request.messages.depth
-        first = {name: set(snapshot.message_ids(name)[:depth]) for name in listed} if depth else None
-        for match in matches:
-            conversation = listed.get(match.session_id)
-            if conversation and (first is None or match.message_id in first[match.session_id]):
-                good = quality(match.relevance, match.sent_at or conversation.active_at, self._now)
-                yield Candidate(conversation.session_id, match.session_id, profile, match.message_id, good)
-
     def _agent_messages(self, matches: Sequence[RankedMatch]) -> dict[tuple[str, int], AgentMessage]:
         """Return the agents' messages among these matches, by profile and message id."""
         segments: dict[str, dict[int, str]] = {}
-        for _, segment_id, profile, message_id, _ in (match.candidate for match in matches):
-            if profile != WEB_UI and message_id is not None:
-                segments.setdefault(profile, {})[message_id] = segment_id
+        for match in matches:
+            if match.key[0] != WEB_UI and match.number is not None:
+                segments.setdefault(match.key[0], {})[match.number] = match.segment_id
         messages: dict[tuple[str, int], AgentMessage] = {}
         for profile, segment_of in segments.items():
             try:
@@ -263,7 +200,7 @@ class SearchRun:
     def _messages_of(
         self, profile: str, segment_of: Mapping[int, str]
     ) -> dict[tuple[str, int], AgentMessage]:
-        with self._agents.of_profile(profile).reading() as snapshot:
+        with self._sources.agents.of_profile(profile).reading() as snapshot:
             return {
                 (profile, message_id): AgentMessage(
                     snapshot.index_of(segment_of[message_id], message_id), read_message(message)
@@ -272,5 +209,232 @@ class SearchRun:
             }
 
 
-def _is_between(at: float, wanted: MessageFilter) -> bool:
-    return (wanted.since is None or at >= wanted.since) and (wanted.until is None or at < wanted.until)
+class _StagedSearch:
+    """The stages of one search, over stores that are open."""
+
+    def __init__(self, sources: Sources, request: SearchRequest, stores: Sequence[MessageStore]) -> None:
+        self._request, self._stores = request, {store.profile: store for store in stores}
+        self._now, self._total = time.time(), tables.count_entries(sources.search_index)
+        self._forms = FormFinder(sources.search_index, sources.stemmer)
+        self._conversations = Conversations(sources.sessions, request.filters)
+        self._finder = EvidenceFinder(sources.search_index, stores, self._conversations, request)
+        self.failures = self._finder.failures
+        self.corrections: dict[tuple[str, str], None] = {}
+
+    def ranked(self) -> Iterator[RankedMatch]:
+        """Yield each conversation once, best first."""
+        if not self._request.query.required and not self._request.messages.is_of_messages:
+            yield from self._without_words()
+            return
+        yielded: set[Key] = set()
+        for result in self._stages():
+            new = [each for each in result.weighed if each.key not in yielded]
+            yielded.update(each.key for each in new)
+            yield from self._in_order(result, new)
+
+    def _stages(self) -> Iterator[_StageResult]:
+        query = self._request.query
+        telling = telling_clauses(query.required, self._forms.frequencies)
+        clauses = self._forms.exact(without_function_words(telling))
+        if not clauses and self._request.messages.is_of_messages:
+            clauses = [ANYTHING]
+        unwanted = self._unwanted(query.excluded)
+        found_any = False
+        for stage in self._stages_of(len(query.required)) if clauses else ():
+            if stage > Stage.PARTS and found_any:
+                return
+            if stage is Stage.PARTS:
+                clauses = self._with_parts(clauses)
+            found = [self._finder.find(clause) for clause in clauses]
+            if stage is Stage.CORRECTED:
+                clauses, found = self._corrected(clauses, found)
+            result = self._result(stage, clauses, found, unwanted)
+            found_any = found_any or bool(result.weighed)
+            yield result
+
+    def _without_words(self) -> Iterator[RankedMatch]:
+        """Yield the conversations that have none of the excluded words, as lists have them."""
+        unwanted = self._unwanted(self._request.query.excluded)
+        wanted = (key for key in self._conversations.all(self._request.list_filters) if key not in unwanted)
+        for place, key in enumerate(wanted):
+            yield RankedMatch(key, key[1], None, True, ranking.score(Stage.WORDS, 1 / (2 + place)), ())
+
+    def _with_parts(self, clauses: Sequence[ClauseForms]) -> list[ClauseForms]:
+        """Return clauses with longer words that contain their terms, but of those that very many have."""
+        return [
+            clause if len(self._finder.find(clause).counts) > MOST_TYPED else each
+            for clause, each in zip(clauses, self._forms.with_parts(clauses), strict=True)
+        ]
+
+    @staticmethod
+    def _stages_of(length: int) -> tuple[Stage, ...]:
+        # Of a long query, only words are searched that some text has as they are.
+        if length == 0:
+            return (Stage.WORDS,)
+        return tuple(Stage) if length <= MOST_CLAUSES else (Stage.WORDS, Stage.SOME)
+
+    def _unwanted(self, excluded: Sequence[Term]) -> set[Key]:
+        clauses = [ClauseForms((TermForms(term, (exact_phrase(term),)),)) for term in excluded]
+        return {key for clause in clauses for key in self._finder.find_anywhere(clause)}
+
+    def _corrected(
+        self, clauses: Sequence[ClauseForms], found: Sequence[Found]
+    ) -> tuple[list[ClauseForms], list[Found]]:
+        """Return the clauses, those that nothing has with the words that were probably meant."""
+        corrected = [
+            clause if each.keys else self._forms.corrected(clause)
+            for clause, each in zip(clauses, found, strict=True)
+        ]
+        again = [
+            each if each.keys else self._finder.find(clause)
+            for clause, each in zip(corrected, found, strict=True)
+        ]
+        for clause in corrected:
+            for forms in clause.alternatives:
+                self.corrections.update(((forms.term.typed, word), None) for word in forms.corrections[:1])
+        return corrected, again
+
+    # ---- one stage --------------------------------------------------------------------------------------
+
+    def _result(
+        self, stage: Stage, clauses: Sequence[ClauseForms], found: Sequence[Found], unwanted: set[Key]
+    ) -> _StageResult:
+        """Return the conversations that have all clauses, or enough of them in the last stage, best first."""
+        weights = [
+            ranking.rarity(len(each.keys), self._total) if each.counts or each.titles else 0.0
+            for each in found
+        ]
+        shares = ranking.shares(weights)
+        keys = _with_share(found, shares) if stage is Stage.SOME else _with_all(found)
+        words = [Evidence(share, each.counts, each.titles) for share, each in zip(shares, found, strict=True)]
+        weighed = [
+            _Weighed(
+                key, each.active_at, each.message_count, ranking.relevance(words, key, each.message_count)
+            )
+            for key, each in self._conversations.among(keys - unwanted).items()
+        ]
+        weighed.sort(key=self._order)
+        if len(weighed) > 1:
+            weighed[:COMPARED] = self._compared(clauses, found, shares, weighed[:COMPARED])
+        return _StageResult(stage, clauses, found, shares, weighed)
+
+    def _order(self, each: _Weighed) -> tuple[float, Key]:
+        return -ranking.quality(each.relevance, each.active_at, self._now), each.key
+
+    def _compared(
+        self,
+        clauses: Sequence[ClauseForms],
+        found: Sequence[Found],
+        shares: Sequence[float],
+        weighed: Sequence[_Weighed],
+    ) -> list[_Weighed]:
+        """Return conversations with what else speaks for them, best first."""
+        extras = [*self._near(clauses, shares), *self._as_typed(clauses, found, shares)]
+        if not extras:
+            return list(weighed)
+        more = [
+            each._replace(relevance=each.relevance + ranking.bonus(extras, each.key, each.length))
+            for each in weighed
+        ]
+        return sorted(more, key=self._order)
+
+    def _near(self, clauses: Sequence[ClauseForms], shares: Sequence[float]) -> Iterator[Evidence]:
+        """Yield who has neighbouring clauses close to each other in a message."""
+        neighbours = [
+            (one, other, one_share + other_share)
+            for one, other, one_share, other_share in zip(
+                clauses, clauses[1:], shares, shares[1:], strict=False
+            )
+            if min(one.texts, other.texts) <= MOST_TEXTS_NEAR
+        ][:MOST_NEIGHBOURS]
+        total = sum(share for _, _, share in neighbours) or 1.0
+        for one, other, share in neighbours:
+            yield Evidence(ranking.NEARNESS * share / total, self._finder.near(one, other).counts)
+
+    def _as_typed(
+        self, clauses: Sequence[ClauseForms], found: Sequence[Found], shares: Sequence[float]
+    ) -> Iterator[Evidence]:
+        """Yield who has clauses as they were typed, and not only in another form."""
+        for clause, each, share in zip(clauses, found, shares, strict=True):
+            if clause.as_typed != clause and len(each.counts) <= MOST_TYPED:
+                typed = self._finder.find(clause.as_typed)
+                yield Evidence(ranking.AS_TYPED * share, typed.counts, typed.titles)
+
+    # ---- the best messages ------------------------------------------------------------------------------
+
+    def _in_order(self, result: _StageResult, weighed: Sequence[_Weighed]) -> Iterator[RankedMatch]:
+        """Yield matches best first; of the first `RERANKED`, it counts too how close the words are."""
+        count = RERANKED if len(result.clauses) > 1 else 0
+        yield from sorted(self._matches(result, weighed[:count]), key=lambda match: (-match.score, match.key))
+        for at in range(count, len(weighed), AT_ONCE):
+            yield from self._matches(result, weighed[at : at + AT_ONCE])
+
+    def _matches(self, result: _StageResult, weighed: Sequence[_Weighed]) -> list[RankedMatch]:
+        occurrences = [
+            self._occurrences(clause, found, [each.key for each in weighed])
+            for clause, found in zip(result.clauses, result.found, strict=True)
+        ]
+        return [self._match(result, each, occurrences) for each in weighed]
+
+    def _occurrences(self, clause: ClauseForms, found: Found, keys: Sequence[Key]) -> _Occurrences:
+        """Return the messages that have a clause, by the profile and the id of their session."""
+        sessions: dict[str, list[str]] = defaultdict(list)
+        for key in keys:
+            sessions[key[0]] += found.segments_of(key)
+        return {
+            (profile, session_id): messages
+            for profile, session_ids in sessions.items()
+            for session_id, messages in self._stores[profile]
+            .occurrences(clause, self._request.messages, session_ids)
+            .items()
+        }
+
+    def _match(
+        self, result: _StageResult, weighed: _Weighed, occurrences: Sequence[_Occurrences]
+    ) -> RankedMatch:
+        key, relevance = weighed.key, weighed.relevance
+        segment_id, best = _closest(result, key, occurrences)
+        if best is not None and len(result.clauses) > 1:
+            relevance += ranking.CLOSENESS * best.closeness
+        has = [each.has(key) for each in result.found]
+        return RankedMatch(
+            key,
+            segment_id,
+            None if best is None else best.occurrence.position,
+            all(key in each.titles for each in result.found if each.has(key)),
+            ranking.score(result.stage, ranking.quality(relevance, weighed.active_at, self._now)),
+            tuple(clause for clause, present in zip(result.clauses, has, strict=True) if present),
+            tuple(clause.typed for clause, present in zip(result.clauses, has, strict=True) if not present),
+        )
+
+
+def _closest(
+    result: _StageResult, key: Key, occurrences: Sequence[_Occurrences]
+) -> tuple[str, Closest | None]:
+    """Return the best message of a conversation, and the segment that has it."""
+    segments = {segment for each in result.found for segment in each.segments_of(key)}
+    best_segment, best = key[1], None
+    for segment_id in sorted(segments):
+        words = [
+            (weight, each.get((key[0], segment_id), ()))
+            for weight, each in zip(result.weights, occurrences, strict=True)
+        ]
+        found = ranking.closest(words)
+        if found is not None and (best is None or found.closeness > best.closeness):
+            best_segment, best = segment_id, found
+    return best_segment, best
+
+
+def _with_all(found: Sequence[Found]) -> set[Key]:
+    """Return the conversations that have every clause."""
+    first, *others = sorted(found, key=lambda each: len(each.counts) + len(each.titles))
+    return {key for key in first.keys if all(each.has(key) for each in others)}
+
+
+def _with_share(found: Sequence[Found], shares: Sequence[float]) -> set[Key]:
+    """Return the conversations that have clauses of at least `LEAST_SHARE` of the weight of all."""
+    sums: dict[Key, float] = defaultdict(float)
+    for share, each in zip(shares, found, strict=True):
+        for key in each.keys:
+            sums[key] += share
+    return {key for key, share in sums.items() if share >= ranking.LEAST_SHARE}

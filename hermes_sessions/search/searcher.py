@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from ..agent import Agents
 from ..config import Config
 from ..errors import Damaged, StorageError
+from ..hits import Hits
 from ..index import Progress, database
 from ..model import FileChange
-from ..results import Hits
 from .worker import BackgroundIndexer
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Searcher:
     def _search_index(self) -> SearchIndex:
         from .sync import SearchIndex
 
-        return SearchIndex(self._config, self._index)
+        return SearchIndex(self._config, self._index, self._agents)
 
     def start(self) -> None:
         """Start to index in the background what is missing."""
@@ -68,7 +68,7 @@ class Searcher:
     def _search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
         from .hits import make_hits
         from .index_file import no_search_index
-        from .run import SearchRun
+        from .run import SearchRun, Sources
 
         missing, problem = self._catch_up()
         if missing:
@@ -82,10 +82,12 @@ class Searcher:
             except StorageError as error:  # not readable: the agents are searched without it
                 search_index = stack.enter_context(no_search_index())
                 problem = f"Sessions of the web UI, and titles, cannot be searched: {error}"
-            run = SearchRun(index, search_index, self._agents, request)
+            sources = Sources(index, search_index, self._agents, self._search_index.stemmer)
+            run = SearchRun(sources, request)
             page = run.page(offset, limit, options.view)
         problem = problem or self._indexer.problem
-        return Hits(make_hits(page, options), missing, (*([problem] if problem else []), *run.warnings))
+        warnings = (*([problem] if problem else []), *run.warnings)
+        return Hits(make_hits(page, options), missing, warnings, run.corrections)
 
     def _catch_up(self) -> tuple[int, str | None]:
         """Return how many sessions the search index lacks, and why it could not be updated."""

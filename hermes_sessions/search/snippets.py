@@ -1,56 +1,159 @@
-"""Snippets: the part of a text around its first match, with every match marked."""
+"""Snippets: the part of a text where most words of a query are close together, with every match marked."""
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
-from ..results import MATCH_END, MATCH_START
-from .query import PIECE, MatchMode, Query, Term
-from .words import UNSPACED, fold, is_unspaced, ordinary
+from ..hits import MATCH_END, MATCH_START
+from .forms import ClauseForms, Phrase, TermForms
+from .language import Term
+from .words import UNSPACED, fold, is_unspaced, ordinary, words_of
 
-BEFORE, AFTER = 60, 140  # characters of a snippet before and after the match
-SURROUNDINGS = 5_000  # characters around a match in which blanks are counted as one
+BEFORE, AFTER = 60, 140  # characters of a snippet before and after the first match
+WIDTH = 200  # characters in which matches are close
+MOST_MATCHES = 5_000  # in one text that are compared
+SURROUNDINGS = 5_000  # characters around the matches in which blanks are counted as one
 
 # A word begins and ends where there is no letter beside it, and at the edge of an unspaced script.
 _WORD_START = rf"(?:(?<![^\W_])|(?<=[{UNSPACED}]))"
 _WORD_END = rf"(?:(?![^\W_])|(?=[{UNSPACED}]))"
+_PIECE = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
+_TWO_LETTERS = {"ss": "(?:ss|ß)", "ae": "(?:ae|æ)", "oe": "(?:oe|œ)", "th": "(?:th|þ)"}
 
 
-def match_pattern(query: Query, mode: MatchMode) -> re.Pattern[str]:
-    """Return the pattern of a query's terms in a text that was composed (NFC) and folded."""
-    return re.compile("|".join(_term_pattern(term, mode) for term in query.required) or r"(?!)")
+class Snippet(NamedTuple):
+    """The text around the matches, with marks, and the words in it that stand for others that were typed."""
+
+    text: str
+    forms: tuple[tuple[str, str], ...] = ()
 
 
-def _term_pattern(term: Term, mode: MatchMode) -> str:
-    pieces = PIECE.findall(fold(term.text))
-    inner = r"[\W_]{0,40}".join(map(re.escape, pieces))
-    mode = MatchMode.WORD if term.quoted else mode
-    begins_anywhere = mode is MatchMode.SUBSTRING or is_unspaced(pieces[0])
-    ends_anywhere = mode > MatchMode.WORD or term.prefix or is_unspaced(pieces[-1])
-    return ("" if begins_anywhere else _WORD_START) + inner + ("" if ends_anywhere else _WORD_END)
+class Matcher:
+    """Finds the words of clauses in texts that are composed (NFC)."""
+
+    def __init__(self, clauses: Sequence[ClauseForms]) -> None:
+        self._clauses = clauses
+        groups = (f"({_clause_pattern(clause)})" for clause in clauses)
+        self._pattern = re.compile("|".join(groups) or r"(?!)")
+        self._typed = [{_words(forms.term.text) for forms in clause.alternatives} for clause in clauses]
+
+    def matches(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield the matches in a text, each in the group of its clause."""
+        return (match for match in self._pattern.finditer(fold(text)) if match.end() > match.start())
+
+    def finds(self, text: str) -> bool:
+        """Whether a text has any word of the clauses."""
+        return self._pattern.search(fold(text)) is not None
+
+    def marked(self, text: str) -> str:
+        """Return a text with every match between marks."""
+        return "".join(self._with_marks(_without_marks(text)))
+
+    def _with_marks(self, text: str) -> Iterator[str]:
+        at = 0
+        for match in self.matches(text):
+            yield text[at : match.start()] + MATCH_START + text[match.start() : match.end()] + MATCH_END
+            at = match.end()
+        yield text[at:]
+
+    def forms(self, text: str) -> tuple[tuple[str, str], ...]:
+        """Return the words of a text that stand for others: each with what was typed, both as they are."""
+        found: dict[tuple[str, str], None] = {}
+        for match in self.matches(text):
+            clause = (match.lastindex or 1) - 1
+            if _words(match[0]) not in self._typed[clause]:
+                found[self._clauses[clause].typed, text[match.start() : match.end()]] = None
+        return tuple(found)
+
+    def densest(self, text: str) -> tuple[int, int]:
+        """Return where the most different words are within `WIDTH` characters, the first such place."""
+        places = [(*match.span(), match.lastindex) for match in islice(self.matches(text), MOST_MATCHES)]
+        best, most, first = (0, 0), (0, 0), 0
+        counts: dict[int | None, int] = {}
+        for last, (_, end, clause) in enumerate(places):
+            counts[clause] = counts.get(clause, 0) + 1
+            while places[first][0] < end - WIDTH and first < last:
+                left = places[first][2]
+                counts[left] -= 1
+                if not counts[left]:
+                    del counts[left]
+                first += 1
+            found = (len(counts), last - first)
+            if found > most or best == (0, 0):
+                best, most = (places[first][0], end), found
+        return best
 
 
-def make_snippet(text: str, pattern: re.Pattern[str], mask: Callable[[str], str]) -> str:
-    """Return the part of a text around its first match, on one line, with marks around each match.
+# ---- patterns -------------------------------------------------------------------------------------------
+
+
+def _clause_pattern(clause: ClauseForms) -> str:
+    patterns = {each for forms in clause.alternatives for each in _patterns(forms)}
+    return "|".join(sorted(patterns, key=lambda each: (-len(each), each)))
+
+
+def _patterns(forms: TermForms) -> Iterator[str]:
+    yield _term_pattern(forms.term, anywhere=bool(forms.parts))
+    if not is_unspaced(forms.term.text):
+        yield from (_phrase_pattern(phrase) for phrase in (*forms.words, *map(Phrase, forms.corrections)))
+    for pairs in forms.pairs[:1]:
+        yield from map(re.escape, dict.fromkeys(fold(pair) for pair in pairs))
+
+
+def _term_pattern(term: Term, *, anywhere: bool) -> str:
+    pieces = _PIECE.findall(fold(term.text))
+    if not pieces:  # an emoji
+        return re.escape(fold(term.text))
+    begins_anywhere = anywhere or is_unspaced(pieces[0])
+    ends_anywhere = anywhere or term.prefix or is_unspaced(pieces[-1])
+    return ("" if begins_anywhere else _WORD_START) + _joined(pieces) + ("" if ends_anywhere else _WORD_END)
+
+
+def _phrase_pattern(phrase: Phrase) -> str:
+    pieces = words_of(phrase.text) or [phrase.text]
+    return _WORD_START + _joined(pieces) + ("" if phrase.prefix else _WORD_END)
+
+
+def _words(text: str) -> str:
+    return " ".join(words_of(text))
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    return r"[\W_]{0,40}".join(map(_with_other_letters, pieces))
+
+
+def _with_other_letters(piece: str) -> str:
+    pattern = re.escape(piece)
+    for letters, either in _TWO_LETTERS.items():
+        pattern = pattern.replace(letters, either)
+    return pattern
+
+
+# ---- cutting --------------------------------------------------------------------------------------------
+
+
+def make_snippet(text: str, matcher: Matcher, mask: Callable[[str], str]) -> Snippet:
+    """Return the part of a text where most words are close together, on one line, with marks.
 
     `mask` hides credentials. It is applied to the whole text before it is cut: the lines of a private key are
     recognised by its first line, however far away that is.
     """
-    composed = unicodedata.normalize("NFC", text.replace(MATCH_START, "").replace(MATCH_END, ""))
-    masked = mask(composed)
-    if not pattern.search(fold(masked)):
+    masked = mask(unicodedata.normalize("NFC", _without_marks(text)))
+    if not matcher.finds(masked):
         masked = ordinary(masked)  # a character that stands for several, such as ㍿
-    start, end = _first_match(masked, pattern)
+    start, end = matcher.densest(masked)
     line = " ".join(masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS].split())
-    start, end = _first_match(line, pattern)
-    cut_start, cut_end = _word_start(line, start - BEFORE), end + AFTER
-    excerpt = "".join(_with_marks(line[cut_start:cut_end], pattern)).strip()
-    return ("…" if cut_start else "") + excerpt + ("…" if cut_end < len(line) else "")
+    start, end = matcher.densest(line)
+    cut_start, cut_end = _word_start(line, start - BEFORE), max(end, start + AFTER)
+    excerpt = line[cut_start:cut_end].strip()
+    marked = ("…" if cut_start else "") + matcher.marked(excerpt) + ("…" if cut_end < len(line) else "")
+    return Snippet(marked, matcher.forms(excerpt))
 
 
-def _first_match(text: str, pattern: re.Pattern[str]) -> tuple[int, int]:
-    match = pattern.search(fold(text))
-    return match.span() if match else (0, 0)
+def _without_marks(text: str) -> str:
+    return text.replace(MATCH_START, "").replace(MATCH_END, "")
 
 
 def _word_start(text: str, at: int) -> int:
@@ -59,12 +162,3 @@ def _word_start(text: str, at: int) -> int:
         return 0
     space = text.find(" ", at, at + BEFORE // 2)
     return at if space < 0 else space + 1
-
-
-def _with_marks(text: str, pattern: re.Pattern[str]) -> Iterator[str]:
-    at = 0
-    for match in pattern.finditer(fold(text)):
-        if match.end() > match.start():
-            yield text[at : match.start()] + MATCH_START + text[match.start() : match.end()] + MATCH_END
-            at = match.end()
-    yield text[at:]

@@ -10,16 +10,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 
 from sqlalchemy import Connection, Engine
 
+from ..agent import Agents
 from ..config import Config
 from ..errors import Locked, NotFound, StorageError, Unreadable
 from ..index import Progress, database, rows
 from ..model import FileChange, Signature
 from ..sidecars import Outline, outlined, outlined_as_known, path_of
-from . import tables
+from . import agent_words, tables, vocabulary
 from .index_file import SearchFile
 from .plan import SearchPlan, StaleSession, make_plan, read_listed
+from .stems import Stemmer
 from .tables import WEB_UI, IndexedMessage, SearchEntry
 from .transcripts import added_messages, count_unchanged, in_batches, in_chunks, messages_of
+from .words import distinct_words
 
 # What a search indexes itself before it answers. More is left to the background, and the answer says so.
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
@@ -35,9 +38,10 @@ def _always() -> bool:
 class SearchIndex:
     """The search index of one home. Thread-safe; any number of processes may have the home open."""
 
-    def __init__(self, config: Config, index: Engine) -> None:
-        self._config, self._index = config, index
+    def __init__(self, config: Config, index: Engine, agents: Agents) -> None:
+        self._config, self._index, self._agents = config, index, agents
         self._file = SearchFile(config)
+        self.stemmer = Stemmer()
         self._updating = threading.RLock()
         self._changes: deque[FileChange] = deque()
         self._added_words: set[str] = set()  # in the transaction that is open
@@ -58,6 +62,7 @@ class SearchIndex:
                 for _ in self._index_all(stale):
                     pass
                 stale = self._compare() if stale else stale
+            self._learn_agents_words(agent_words.MOST_AT_ONCE)
         except Locked:
             return max(1, self._missing)  # by a program that writes for long
         finally:
@@ -66,8 +71,13 @@ class SearchIndex:
         return len(stale)
 
     def is_behind(self) -> bool:
-        """Whether the messages of a session are missing; missing titles are indexed at once."""
-        return bool(self._compare())
+        """Whether messages or words are missing; missing titles are indexed at once."""
+        if self._compare():
+            return True
+        with self._file.reading() as connection:
+            if vocabulary.is_outdated(connection):
+                return True
+        return bool(self._unknown_agent_words())
 
     def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = _always) -> int:
         """Index all that is missing, as long as `keep_going()`; return how many sessions are still missing.
@@ -78,6 +88,7 @@ class SearchIndex:
         self._rebuild_if_worn()
         stale = self._compare()
         for _ in range(PASSES):
+            self._count_words_later(stale)
             for done in self._index_all(stale, keep_going):
                 self._missing = len(stale) - done
                 if progress:
@@ -89,6 +100,8 @@ class SearchIndex:
             if not stale:
                 break
         self._missing = len(stale)
+        self._count_words()
+        self._learn_agents_words()
         return len(stale)
 
     def replace(self) -> None:
@@ -106,6 +119,7 @@ class SearchIndex:
     def close(self) -> None:
         """Close every connection that is not in use; the next use opens one."""
         self._file.close()
+        self.stemmer.close()
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a context that gives out a connection to the search index."""
@@ -136,6 +150,8 @@ class SearchIndex:
                 version, listed = rows.state(index).version, read_listed(index)
             plan = make_plan(listed, tables.all_entries(connection))
             _apply_titles(connection, plan)
+            titles = [title for _, title in (*plan.added, *plan.retitled)]
+            self._add_words(connection, {word for title in titles for word in distinct_words(title)})
             tables.set_synced_version(connection, "" if plan.stale else version)
         return plan.stale
 
@@ -186,27 +202,17 @@ class SearchIndex:
     def _index_small(self, batch: Sequence[tuple[StaleSession, Outline]]) -> None:
         """Index files that are in memory, in one transaction."""
         with self._writing() as connection:
-            first = tables.numbers_before_all(connection, sum(source.total for _, source in batch))
             for stale, source in batch:
                 entry = tables.find_entry(connection, stale.session_id)
                 if entry is not None and entry.signature == stale.indexed:  # no other process was faster
-                    self._index_changed(connection, entry, source, first)
-                first += source.total
+                    self._index_changed(connection, entry, source)
 
-    def _index_changed(
-        self, connection: Connection, entry: SearchEntry, source: Outline, reserved: int
-    ) -> None:
-        """Index the messages of a file from the first changed one on.
-
-        A session that is indexed for the first time gets the numbers from `reserved` on.
-        """
+    def _index_changed(self, connection: Connection, entry: SearchEntry, source: Outline) -> None:
+        """Index the messages of a file from the first changed one on."""
         unchanged = count_unchanged(messages_of(source, 0), tables.message_digests(connection, entry))
         tables.remove_messages_from(connection, entry, unchanged)
-        is_new = entry.signature is None and not unchanged
-        number = reserved if is_new else tables.next_number(connection)
         for chunk in in_chunks(messages_of(source, unchanged)):
-            self._add(connection, entry, chunk, number)
-            number += len(chunk)
+            self._add(connection, entry, chunk)
         tables.set_signature(connection, entry, source.stored.signature)
 
     def _index_large(self, stale: StaleSession, source: Outline, keep_going: Callable[[], bool]) -> None:
@@ -221,26 +227,53 @@ class SearchIndex:
             if tables.find_entry(connection, stale.session_id) != entry:
                 return  # another process was faster
             tables.remove_messages_from(connection, entry, unchanged)
-            is_new = entry.signature is None and not unchanged
-            reserved = tables.numbers_before_all(connection, source.total) if is_new else None
         for chunk in in_chunks(messages_of(source, unchanged)):
             if not keep_going():
                 return  # the next pass finds these messages indexed and continues after them
             with self._writing() as connection:
-                number = tables.next_number(connection) if reserved is None else reserved
-                self._add(connection, entry, chunk, number)
-            reserved = None if reserved is None else reserved + len(chunk)
+                self._add(connection, entry, chunk)
         with self._writing() as connection:
             tables.set_signature(connection, entry, source.stored.signature)
 
-    def _add(
-        self, connection: Connection, entry: SearchEntry, chunk: Sequence[IndexedMessage], first: int
-    ) -> None:
-        """Store messages, numbered from `first` on, and the words that the file does not have yet."""
-        tables.add_messages(connection, entry, chunk, first)
-        new = tables.words_of(chunk) - self._file.known_words - self._added_words
-        tables.add_words(connection, new)
+    def _add(self, connection: Connection, entry: SearchEntry, chunk: Sequence[IndexedMessage]) -> None:
+        """Store messages, and the words that the file does not have yet unless all are counted later."""
+        tables.add_messages(connection, entry, chunk)
+        if not vocabulary.is_counted_later(connection):
+            words = {word for each in chunk for word in distinct_words(each.content.text)}
+            self._add_words(connection, words)
+
+    def _add_words(self, connection: Connection, words: set[str]) -> None:
+        new = words - self._file.known_words - self._added_words
+        vocabulary.add_words(connection, new, self.stemmer)
         self._added_words |= new
+
+    # ---- words --------------------------------------------------------------------------------------------
+
+    def _count_words_later(self, stale: Sequence[StaleSession]) -> None:
+        """Of many files, count all words at their end: adding those of each takes as long as all else."""
+        if sum(each.size for each in stale) > INLINE_BYTES:
+            with self._updating, self._writing() as connection:
+                vocabulary.count_later(connection)
+
+    def _count_words(self) -> None:
+        with self._file.reading() as connection:
+            if not vocabulary.is_outdated(connection):
+                return
+        with self._updating, self._writing() as connection:
+            vocabulary.count_words(connection, self.stemmer)
+
+    def _unknown_agent_words(self) -> list[agent_words.Unknown]:
+        with self._file.reading() as connection, database.reading(self._index) as index:
+            return agent_words.unknown(self._agents, index, vocabulary.known_upto(connection))
+
+    def _learn_agents_words(self, most: int | None = None) -> None:
+        """Store the words of agents' messages that came since the last time, if they are not above `most`."""
+        for each in self._unknown_agent_words():
+            if most is None or each.messages <= most:
+                counts = agent_words.read(each)
+                with self._updating, self._writing() as connection:
+                    vocabulary.put_counts(connection, counts, self.stemmer)
+                    vocabulary.set_known_upto(connection, each.profile, each.upto)
 
     # ---- our own writes -----------------------------------------------------------------------------------
 
@@ -294,9 +327,10 @@ class SearchIndex:
             entry = tables.add_entry(connection, (WEB_UI, change.session_id), change.title)
         if entry.title != change.title:
             tables.set_title(connection, entry, change.title)
+        self._add_words(connection, distinct_words(change.title))
         tables.remove_messages_from(connection, entry, change.kept or 0)
         for chunk in in_chunks(iter(messages)):
-            self._add(connection, entry, chunk, tables.next_number(connection))
+            self._add(connection, entry, chunk)
         tables.set_signature(connection, entry, change.after)
 
 

@@ -1,11 +1,12 @@
 """The search index: the tables of its file, and the SQL over them.
 
-`search.db` holds the words of the web UI's transcripts and of every title, in SQLite's FTS5. It is built from
-other files and can be deleted at any time. Newer messages have higher numbers, so that a query returns the
-newest matches first without sorting.
+`search.db` holds the words of the web UI's transcripts and of every title, in SQLite's FTS5, and the words
+that there are. It is built from other files and can be deleted at any time. The number of a message has the
+number of its session in its upper bits, so that a match tells its session without another look.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,29 +15,34 @@ from sqlalchemy import Connection
 from ..index import database
 from ..model import Signature
 from .indexed_text import IndexedText
-from .query import MOST_WORDS
-from .words import distinct_words, is_expandable, split_unspaced
+from .words import index_form
 
-FORMAT = 3  # of the file: a file of another format is replaced
+FORMAT = 4  # of the file: a file of another format is replaced
 WEB_UI = ""  # stands for a profile in the entries of the web UI's sessions
-# New messages get numbers from here upwards; messages older than all that are indexed, from here downwards.
-FIRST_NUMBER = 1 << 31
-LAST_NUMBER = (1 << 63) - 1
+SEQUENCE_BITS = 24  # of a message's number: how many messages a session can ever have
 
 _OPTIONS = "tokenize = \"unicode61 remove_diacritics 2\", content = ''"  # no text is stored, only its words
 _TABLES = (
     "CREATE TABLE state (token TEXT NOT NULL)",
     "INSERT INTO state VALUES ('')",
     """CREATE TABLE entries (
-        number INTEGER PRIMARY KEY, profile TEXT NOT NULL, session_id TEXT NOT NULL, title TEXT NOT NULL,
-        size INTEGER, mtime_ns INTEGER, inode INTEGER, UNIQUE (profile, session_id)
+        number INTEGER PRIMARY KEY AUTOINCREMENT, profile TEXT NOT NULL, session_id TEXT NOT NULL,
+        title TEXT NOT NULL, size INTEGER, mtime_ns INTEGER, inode INTEGER, used INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (profile, session_id)
     )""",
     """CREATE TABLE messages (
-        number INTEGER PRIMARY KEY, entry INTEGER NOT NULL, position INTEGER NOT NULL, role TEXT NOT NULL,
-        sent_at REAL, digest INTEGER NOT NULL
+        number INTEGER PRIMARY KEY, position INTEGER NOT NULL, role TEXT NOT NULL, sent_at REAL,
+        digest INTEGER NOT NULL, length INTEGER NOT NULL, features INTEGER NOT NULL
     )""",
-    "CREATE INDEX messages_of_entry ON messages (entry, position)",
-    "CREATE TABLE words (word TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE removed (number INTEGER PRIMARY KEY)",
+    """CREATE TABLE tools (
+        tool TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (tool, number)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE words (
+        word TEXT PRIMARY KEY, stem TEXT NOT NULL, texts INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX words_of_stem ON words (stem)",
+    "CREATE TABLE vocabularies (profile TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID",
     f"CREATE VIRTUAL TABLE texts USING fts5 (text, {_OPTIONS})",
     f"CREATE VIRTUAL TABLE titles USING fts5 (title, {_OPTIONS})",
 )
@@ -71,36 +77,25 @@ class IndexedMessage(NamedTuple):
     digest: int
 
 
-class MessageMatch(NamedTuple):
-    """A message that matches. `relevance` is higher for a better match, `number` for a newer message."""
-
-    session_id: str
-    position: int
-    sent_at: float | None
-    relevance: float
-    number: int
-
-
-class TitleMatch(NamedTuple):
-    """A session whose title matches; `profile` is WEB_UI for the web UI's sessions, else the agent's."""
-
-    profile: str
-    session_id: str
-    relevance: float
-    number: int
-
-
 class MessageFilter(NamedTuple):
-    """Which messages may match; None is no limit.
+    """Which messages may match; None, 0 and nothing are no limit.
 
     `role` is who sent them, `since` and `until` when (seconds since the epoch, half-open), and `depth` how
-    many messages at the beginning of each session are searched.
+    many messages at the beginning of each session are searched. They have all `features` (a sum of
+    `Feature`), and call or answer each of `tools`.
     """
 
     role: str | None = None
     since: float | None = None
     until: float | None = None
     depth: int | None = None
+    features: int = 0
+    tools: tuple[str, ...] = ()
+
+    @property
+    def is_of_messages(self) -> bool:
+        """Whether only a message can meet it, and no title."""
+        return self.role is not None or bool(self.features or self.tools)
 
 
 # ---- the file -------------------------------------------------------------------------------------------
@@ -166,8 +161,7 @@ def add_entry(connection: Connection, key: EntryKey, title: str) -> SearchEntry:
 
 def _index_title(connection: Connection, number: int, title: str) -> None:
     statement = "INSERT INTO titles (rowid, title) VALUES (?, ?)"
-    connection.exec_driver_sql(statement, (number, split_unspaced(title)))
-    add_words(connection, distinct_words(title))
+    connection.exec_driver_sql(statement, (number, index_form(title)))
 
 
 def set_title(connection: Connection, entry: SearchEntry, title: str) -> None:
@@ -180,7 +174,7 @@ def set_title(connection: Connection, entry: SearchEntry, title: str) -> None:
 def remove_entry(connection: Connection, entry: SearchEntry) -> None:
     """Remove a session with its title and messages."""
     _remove_title(connection, entry)
-    connection.exec_driver_sql("DELETE FROM messages WHERE entry = ?", (entry.number,))
+    remove_messages_from(connection, entry, 0)
     connection.exec_driver_sql("DELETE FROM entries WHERE number = ?", (entry.number,))
 
 
@@ -188,7 +182,7 @@ def _remove_title(connection: Connection, entry: SearchEntry) -> None:
     # FTS5 stores no text here, so it must be given the text that it is to forget.
     connection.exec_driver_sql(
         "INSERT INTO titles (titles, rowid, title) VALUES ('delete', ?, ?)",
-        (entry.number, split_unspaced(entry.title)),
+        (entry.number, index_form(entry.title)),
     )
 
 
@@ -210,8 +204,14 @@ def indexed_message(position: int, content: IndexedText) -> IndexedMessage:
 
 def message_digests(connection: Connection, entry: SearchEntry) -> list[int]:
     """Return the digests of a session's messages in order."""
-    statement = "SELECT digest FROM messages WHERE entry = ? ORDER BY position"
-    return [digest for (digest,) in _select(connection, statement, (entry.number,))]
+    statement = "SELECT digest FROM messages WHERE number BETWEEN ? AND ? ORDER BY number"
+    return [digest for (digest,) in _select(connection, statement, numbers_of(entry.number))]
+
+
+def numbers_of(entry: int) -> tuple[int, int]:
+    """Return the first and the last number that a message of an entry can have."""
+    first = entry << SEQUENCE_BITS
+    return first, first + (1 << SEQUENCE_BITS) - 1
 
 
 def remove_messages_from(connection: Connection, entry: SearchEntry, position: int) -> None:
@@ -219,65 +219,46 @@ def remove_messages_from(connection: Connection, entry: SearchEntry, position: i
 
     Their words stay in the index, where no message has their numbers any more, until `clear_messages`.
     """
-    statement = "DELETE FROM messages WHERE entry = ? AND position >= ?"
-    connection.exec_driver_sql(statement, (entry.number, position))
+    of_entry = "FROM messages WHERE number BETWEEN ? AND ? AND position >= ?"
+    parameters = (*numbers_of(entry.number), position)
+    numbers = f"SELECT number {of_entry}"
+    connection.exec_driver_sql(f"INSERT INTO removed {numbers}", parameters)  # no value in it
+    connection.exec_driver_sql(f"DELETE FROM tools WHERE number IN ({numbers})", parameters)  # noqa: S608
+    connection.exec_driver_sql(f"DELETE {of_entry}", parameters)
 
 
-def next_number(connection: Connection) -> int:
-    """Return the number for the next message, which is higher than all numbers ever used."""
-    # Numbers of removed messages count too: their words are still indexed and would find the new message.
-    highest = connection.exec_driver_sql("SELECT max(id) FROM texts_docsize").scalar()
-    return FIRST_NUMBER if highest is None else max(FIRST_NUMBER, int(highest) + 1)
-
-
-def numbers_before_all(connection: Connection, count: int) -> int:
-    """Return the first of `count` numbers that are lower than all numbers ever used."""
-    lowest = connection.exec_driver_sql("SELECT min(id) FROM texts_docsize").scalar()
-    return min(FIRST_NUMBER, FIRST_NUMBER if lowest is None else int(lowest)) - count
-
-
-def add_messages(
-    connection: Connection, entry: SearchEntry, messages: Sequence[IndexedMessage], first: int
-) -> None:
-    """Store messages of a session, numbered from `first` on."""
+def add_messages(connection: Connection, entry: SearchEntry, messages: Sequence[IndexedMessage]) -> None:
+    """Store messages of a session after those that it has."""
+    if not messages:
+        return
+    used = "UPDATE entries SET used = used + ? WHERE number = ? RETURNING used"
+    last = int(connection.exec_driver_sql(used, (len(messages), entry.number)).scalar_one())
+    numbered = list(enumerate(messages, numbers_of(entry.number)[0] + last - len(messages)))
     rows = [
-        (number, entry.number, each.position, each.content.role, each.content.sent_at, each.digest)
-        for number, each in enumerate(messages, first)
+        (number, position, content.role, content.sent_at, digest, len(content.text), content.features)
+        for number, (position, content, digest) in numbered
     ]
-    texts = [(number, split_unspaced(each.content.text)) for number, each in enumerate(messages, first)]
-    if rows:
-        connection.exec_driver_sql("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", rows)
-        connection.exec_driver_sql("INSERT INTO texts (rowid, text) VALUES (?, ?)", texts)
-
-
-def add_words(connection: Connection, words: Iterable[str]) -> None:
-    """Store words, so that they are found by their parts."""
-    rows = [(word,) for word in words if is_expandable(word)]
-    if rows:
-        connection.exec_driver_sql("INSERT OR IGNORE INTO words VALUES (?)", rows)
-
-
-def words_of(messages: Iterable[IndexedMessage]) -> set[str]:
-    """Return the words of messages, each once."""
-    words: set[str] = set()
-    for each in messages:
-        words |= distinct_words(each.content.text)
-    return words
+    tools = [(tool, number) for number, each in numbered for tool in each.content.tools]
+    connection.exec_driver_sql("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    texts = [(number, index_form(each.content.text)) for number, each in numbered]
+    connection.exec_driver_sql("INSERT INTO texts (rowid, text) VALUES (?, ?)", texts)
+    if tools:
+        connection.exec_driver_sql("INSERT OR IGNORE INTO tools VALUES (?, ?)", tools)
 
 
 def count_texts(connection: Connection) -> tuple[int, int]:
     """Return how many indexed texts belong to removed messages, and how many to present ones."""
-    texts = int(connection.exec_driver_sql("SELECT count(*) FROM texts_docsize").scalar_one())
+    removed = int(connection.exec_driver_sql("SELECT count(*) FROM removed").scalar_one())
     messages = int(connection.exec_driver_sql("SELECT count(*) FROM messages").scalar_one())
-    return texts - messages, messages
+    return removed, messages
 
 
 def clear_messages(connection: Connection) -> None:
-    """Remove every message, so that all are read and indexed again."""
+    """Remove every message and word, so that all are read and indexed again."""
     for statement in (
         "INSERT INTO texts (texts) VALUES ('delete-all')",
-        "DELETE FROM messages",
-        "UPDATE entries SET size = NULL, mtime_ns = NULL, inode = NULL",
+        *(f"DELETE FROM {table}" for table in ("messages", "removed", "tools", "words", "vocabularies")),  # noqa: S608
+        "UPDATE entries SET size = NULL, mtime_ns = NULL, inode = NULL, used = 0",
         "UPDATE state SET token = ''",
     ):
         connection.exec_driver_sql(statement)
@@ -297,7 +278,7 @@ def faults(connection: Connection) -> Iterator[str]:
     texts = (text for key, entry in all_entries(connection).items() for text in (*key, entry.title))
     if not all(isinstance(text, str) for text in texts):
         yield "an entry is malformed"
-    _select(connection, "SELECT word FROM words")
+    _select(connection, "SELECT word, stem, texts FROM words")
     for statement in _TRIALS:
         connection.exec_driver_sql(statement)
 
@@ -305,56 +286,115 @@ def faults(connection: Connection) -> Iterator[str]:
 # ---- queries --------------------------------------------------------------------------------------------
 
 
-def find_messages(
-    connection: Connection, expression: str, wanted: MessageFilter, before: int | None, most: int
-) -> list[MessageMatch]:
-    """Return the newest `most` messages that match, of those with numbers below `before` (None: all).
+class Occurrence(NamedTuple):
+    """A message that matches: its position, its length in characters, and when it was sent."""
 
-    Ranking all 34,000 matches of a common word takes 59 ms, ranking the newest 2,000 of them 4 ms.
+    position: int
+    length: int
+    sent_at: float | None
+
+
+_PRESENT = "texts.rowid NOT IN (SELECT number FROM removed)"
+_BOTH = "texts CROSS JOIN messages AS m ON m.number = texts.rowid"
+
+
+def count_matches(connection: Connection, expression: str | None, wanted: MessageFilter) -> dict[str, int]:
+    """Return how many messages match, by the ids of the web UI's sessions that have any.
+
+    Without an `expression`, every message that is wanted matches.
     """
-    conditions, parameters = ["texts MATCH ?"], [expression]
-    for condition, value in _conditions(wanted, before):
-        conditions.append(condition)
-        parameters.append(value)
+    tables, conditions, parameters = _matching(expression, wanted)
+    number = "m.number" if expression is None else "texts.rowid"
     statement = (
-        "SELECT e.session_id, m.position, m.sent_at, -bm25(texts), m.number FROM texts "  # noqa: S608  # below
-        "CROSS JOIN messages AS m ON m.number = texts.rowid CROSS JOIN entries AS e ON e.number = m.entry "
-        f"WHERE {' AND '.join(conditions)} ORDER BY texts.rowid DESC LIMIT ?"
+        f"SELECT e.session_id, found.matches FROM (SELECT {number} >> {SEQUENCE_BITS} AS entry, "  # noqa: S608
+        f"count(*) AS matches FROM {tables} WHERE {conditions} GROUP BY 1) AS found "
+        "CROSS JOIN entries AS e ON e.number = found.entry"
     )
-    return [MessageMatch(*row) for row in _select(connection, statement, (*parameters, most))]
+    return dict(_select(connection, statement, parameters))
 
 
-def _conditions(wanted: MessageFilter, before: int | None) -> Iterator[tuple[str, Any]]:
+def matches_in(
+    connection: Connection, expression: str | None, wanted: MessageFilter, session_ids: Collection[str]
+) -> dict[str, list[Occurrence]]:
+    """Return the messages of sessions that match, in order, by session id.
+
+    Without an `expression`, all that are wanted match.
+    """
+    numbers = _numbers(connection, session_ids)
+    # The beginning of a word is put together from all words that have it, at each question.
+    together = expression is not None and "*" in expression
+    groups = [[*numbers]] if together and numbers else [[number] for number in numbers]
+    found: dict[str, list[Occurrence]] = {}
+    for group in groups:
+        for number, *occurrence in _matches_in(connection, expression, wanted, group):
+            found.setdefault(numbers[number], []).append(Occurrence(*occurrence))
+    return found
+
+
+def _numbers(connection: Connection, session_ids: Collection[str]) -> dict[int, str]:
+    """Return the web UI's sessions among these by the numbers of their entries."""
+    statement = (
+        "SELECT number, session_id FROM entries "
+        "WHERE profile = ? AND session_id IN (SELECT value FROM json_each(?))"
+    )
+    return dict(_select(connection, statement, (WEB_UI, json.dumps(list(session_ids)))))
+
+
+def _matches_in(
+    connection: Connection, expression: str | None, wanted: MessageFilter, numbers: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    _, conditions, parameters = _matching(expression, wanted)
+    tables, number = ("messages AS m", "m.number") if expression is None else (_BOTH, "texts.rowid")
+    within = f"{number} BETWEEN ? AND ?"
+    values: tuple[object, ...] = numbers_of(numbers[0])
+    if len(numbers) > 1:
+        within = f"{number} >> {SEQUENCE_BITS} IN (SELECT value FROM json_each(?))"  # noqa: S608
+        values = (json.dumps(numbers),)
+    columns = f"{number} >> {SEQUENCE_BITS}, m.position, m.length, m.sent_at"
+    conditions = f"{conditions} AND {within} ORDER BY {number}"
+    statement = f"SELECT {columns} FROM {tables} WHERE {conditions}"  # noqa: S608  # no value in it
+    return _select(connection, statement, (*parameters, *values))
+
+
+def _matching(expression: str | None, wanted: MessageFilter) -> tuple[str, str, tuple[Any, ...]]:
+    """Return the tables, the conditions and the parameters of the messages that match."""
+    limits = list(_limits(wanted))
+    conditions = [condition for condition, _ in limits]
+    values = tuple(value for _, value in limits)
+    if expression is None:
+        return "messages AS m", " AND ".join(conditions or ["1"]), values
+    tables = _BOTH if limits else "texts"
+    return tables, " AND ".join(["texts MATCH ?", _PRESENT, *conditions]), (expression, *values)
+
+
+def _limits(wanted: MessageFilter) -> Iterator[tuple[str, Any]]:
     conditions = {
-        "texts.rowid < ?": LAST_NUMBER if before is None else before,
         "m.role = ?": wanted.role,
         "m.sent_at >= ?": wanted.since,
         "m.sent_at < ?": wanted.until,
         "m.position < ?": wanted.depth,
+        f"m.features & ? = {wanted.features}": wanted.features or None,
     }
-    return ((condition, value) for condition, value in conditions.items() if value is not None)
+    yield from ((condition, value) for condition, value in conditions.items() if value is not None)
+    for tool in wanted.tools:
+        yield "m.number IN (SELECT number FROM tools WHERE tool = ?)", tool
 
 
-def find_titles(connection: Connection, expression: str, before: int | None, most: int) -> list[TitleMatch]:
-    """Return the latest `most` sessions whose titles match, of those numbered below `before` (None: all)."""
+def find_titles(connection: Connection, expression: str) -> set[EntryKey]:
+    """Return the sessions and conversations whose titles match."""
     statement = (
-        "SELECT e.profile, e.session_id, -bm25(titles), e.number FROM titles "
-        "CROSS JOIN entries AS e ON e.number = titles.rowid "
-        "WHERE titles MATCH ? AND titles.rowid < ? ORDER BY titles.rowid DESC LIMIT ?"
+        "SELECT e.profile, e.session_id FROM titles CROSS JOIN entries AS e ON e.number = titles.rowid "
+        "WHERE titles MATCH ?"
     )
-    parameters = (expression, LAST_NUMBER if before is None else before, most)
-    return [TitleMatch(*row) for row in _select(connection, statement, parameters)]
+    return set(_select(connection, statement, (expression,)))
 
 
-def find_words(connection: Connection, pattern: str) -> list[str]:
-    """Return at most `MOST_WORDS` words that a LIKE pattern matches, shortest first."""
-    statement = "SELECT word FROM words WHERE word LIKE ? ORDER BY length(word), word LIMIT ?"
-    return [word for (word,) in _select(connection, statement, (pattern, MOST_WORDS))]
+def count_entries(connection: Connection) -> int:
+    """Return how many sessions and conversations there are."""
+    return int(connection.exec_driver_sql("SELECT count(*) FROM entries").scalar_one())
 
 
 def _select(
     connection: Connection, statement: str, parameters: tuple[object, ...] = ()
 ) -> list[tuple[Any, ...]]:
-    # Stores are read side by side: an error must not become that of a store whose block surrounds the call.
-    with database.errors_of(connection.engine):
-        return database.driver_tuples(connection.exec_driver_sql(statement, parameters))
+    return database.raw_rows(connection, statement, parameters)

@@ -4,21 +4,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from ..errors import Unreadable
-from ..messages import RawMessage, cards_by_message, read_message, read_messages
+from ..messages import Message, RawMessage, cards_by_message, read_message, read_messages
 from ..sidecars import LARGEST_AT_ONCE, Outline, reading
-from .indexed_text import NO_TEXT, IndexedText, indexed_text
+from .indexed_text import NO_TEXT, echoes_of, indexed_text
 from .plan import StaleSession
 from .tables import IndexedMessage, indexed_message
 
 MESSAGES_AT_ONCE = 50  # in memory, of a large file
+LOOKED_BACK = (
+    20  # messages before the first that is indexed, for the calls of search tools that it may answer
+)
 BATCH_BYTES = LARGEST_AT_ONCE  # stored in one transaction: a few hundredths of a second
 
 
 def messages_of(source: Outline, first: int) -> Iterator[IndexedMessage]:
     """Yield a file's messages from position `first` on."""
     cards = _cards(source)
+    start = max(0, first - LOOKED_BACK)
+    echoes = frozenset[str]()
+    for position, message in _messages(source, start, cards):
+        if position >= first:
+            content = NO_TEXT if message is None else indexed_text(message, echoes)
+            yield indexed_message(position, content)
+        if message is not None and message.calls:
+            echoes |= echoes_of(message)
+
+
+def _messages(
+    source: Outline, first: int, cards: Mapping[int, Sequence[RawMessage]]
+) -> Iterator[tuple[int, Message | None]]:
+    """Yield messages with their positions, None for one that cannot be decoded."""
     for position, text in enumerate(reading.texts_from(source, first), first):
-        yield indexed_message(position, _content(source, text, cards.get(position, ())))
+        yield position, _message(source, text, cards.get(position, ()))
 
 
 def _cards(source: Outline) -> Mapping[int, Sequence[RawMessage]]:
@@ -29,18 +46,23 @@ def _cards(source: Outline) -> Mapping[int, Sequence[RawMessage]]:
         return {}
 
 
-def _content(source: Outline, text: bytes | memoryview, cards: Sequence[RawMessage]) -> IndexedText:
-    """Return what is indexed of a message, nothing of one that cannot be decoded."""
+def _message(source: Outline, text: bytes | memoryview, cards: Sequence[RawMessage]) -> Message | None:
     try:
-        return indexed_text(read_message(source.decoded(text), cards))
+        return read_message(source.decoded(text), cards)
     except Unreadable:
-        return NO_TEXT
+        return None
 
 
 def added_messages(source: Outline, first: int) -> list[IndexedMessage]:
     """Return a file's messages from position `first` on, which are known to be few."""
-    added = read_messages(reading.messages_from(source, first), reading.tool_calls(source), first)
-    return [indexed_message(position, indexed_text(message)) for position, message in added]
+    start = max(0, first - LOOKED_BACK)
+    read = read_messages(reading.messages_from(source, start), reading.tool_calls(source), start)
+    echoes, added = frozenset[str](), list[IndexedMessage]()
+    for position, message in read:
+        if position >= first:
+            added.append(indexed_message(position, indexed_text(message, echoes)))
+        echoes |= echoes_of(message)
+    return added
 
 
 def in_chunks(messages: Iterator[IndexedMessage]) -> Iterator[list[IndexedMessage]]:

@@ -1,12 +1,15 @@
 """How a text is divided into words, and how words are compared.
 
-Words are those of SQLite's `unicode61`: runs of letters and digits, whatever their case and accents. Scripts
-without spaces between words (Chinese, Japanese, Thai), and Korean, become pairs of neighbours. Full-width,
-half-width and other compatibility forms are their ordinary characters (Unicode's form NFKC).
+Words are runs of letters and digits, whatever their case and accents; an emoji is a word too. Scripts without
+spaces between words (Chinese, Japanese, Thai), and Korean, become pairs of neighbours. Full-width, half-width
+and other compatibility forms are their ordinary characters (Unicode's form NFKC). Letters that people write
+in two ways, such as ß and ss, ł and l, and the forms of the Arabic alef, are the same.
 """
 
 import re
 import unicodedata
+
+from .emoji import has_emoji
 
 SHORTEST_WORD, LONGEST_WORD = 3, 64
 
@@ -18,6 +21,12 @@ UNSPACED = (
 _UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
 _WORD = re.compile(r"[^\W_]+")
 _ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
+
+# Letters that are not a base letter with a mark, one for one, and those that stand for two.
+_SAME = dict(zip("łŁđĐħĦıİøØŧŦأإآٱىةؤئ", "llddhhiioottاااايهوي", strict=True))
+_TWO = {"ß": "ss", "ẞ": "ss", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "þ": "th", "Þ": "th"}
+
+_AS_LETTER = 0xF0000  # an emoji is kept as a character for private use, which SQLite counts as a letter
 
 
 def ordinary(text: str) -> str:
@@ -35,45 +44,24 @@ def unspaced_runs(text: str) -> list[re.Match[str]]:
     return list(_UNSPACED_RUN.finditer(text))
 
 
-def split_unspaced(text: str) -> str:
-    """Return a text as it is indexed, with unspaced scripts split into pairs of neighbouring characters.
-
-    A run ABC becomes the words AB, BC and C: every character begins a word, so that BC and C are found too.
-    """
-    if text.isascii():
-        return text
-    return _UNSPACED_RUN.sub(_pairs, ordinary(text))
-
-
-def _pairs(run: re.Match[str]) -> str:
-    characters = run[0]
-    pairs = [characters[at : at + 2] for at in range(len(characters) - 1)]
-    return " " + " ".join([*pairs, characters[-1]]) + " "
-
-
-def distinct_words(text: str) -> set[str]:
-    """Return the words of a text, folded, each once."""
-    if text.isascii():
-        return set(text.translate(_ASCII_WORDS).split())
-    return set(_WORD.findall(fold(ordinary(text))))
-
-
-def is_expandable(word: str) -> bool:
-    """Whether to find a word by a part of it: not numbers, encoded data, or what is found by its pairs."""
-    within = SHORTEST_WORD <= len(word) <= LONGEST_WORD
-    return within and not word.isdecimal() and not is_unspaced(word)
-
-
 class _Folding(dict[int, str]):
     """The folded form of each character, one character too, computed when it is first looked up."""
 
     def __missing__(self, code: int) -> str:
-        form = unicodedata.normalize("NFKC", chr(code))
-        base = unicodedata.normalize("NFD", form)[0].lower() if len(form) == 1 else chr(code)
-        folded = base if len(base) == 1 else chr(code)
+        folded = _folded(chr(code))
         if len(self) < 70_000:
             self[code] = folded
         return folded
+
+
+def _folded(character: str) -> str:
+    if character in _SAME:
+        return _SAME[character]
+    form = unicodedata.normalize("NFKC", character)
+    if len(form) != 1 or is_unspaced(form):  # a syllable of Korean is more than its first letter
+        return form if len(form) == 1 else character
+    base = unicodedata.normalize("NFD", form)[0].lower()
+    return _SAME.get(base, base) if len(base) == 1 else character
 
 
 _FOLDING = _Folding()
@@ -84,3 +72,65 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return text.translate(_FOLDING)
+
+
+class _IndexForms(dict[int, str]):
+    """What stands for each character in an index of words, computed when it is first looked up."""
+
+    def __missing__(self, code: int) -> str:
+        form = _index_form(chr(code))
+        if len(self) < 70_000:
+            self[code] = form
+        return form
+
+
+def _index_form(character: str) -> str:
+    if character in _TWO:
+        return _TWO[character]
+    if has_emoji(character):
+        return f" {chr(_AS_LETTER | (ord(character) & 0xFFFF))} "
+    if unicodedata.category(character) in ("Mn", "Cf") and not is_unspaced(character):
+        return ""  # a mark on the letter before it, or a character without a width
+    return _FOLDING[ord(character)]
+
+
+_INDEX_FORMS = _IndexForms()
+
+
+def index_form(text: str) -> str:
+    """Return a text as it is indexed: folded, and unspaced scripts split into pairs of neighbours.
+
+    A run ABC becomes the words AB, BC and C: every character begins a word, so that BC and C are found too.
+    """
+    if text.isascii():
+        return text
+    return _UNSPACED_RUN.sub(_pairs, ordinary(text).translate(_INDEX_FORMS))
+
+
+def _pairs(run: re.Match[str]) -> str:
+    characters = run[0]
+    pairs = [characters[at : at + 2] for at in range(len(characters) - 1)]
+    return " " + " ".join([*pairs, characters[-1]]) + " "
+
+
+def pairs_of(run: str) -> list[str]:
+    """Return the pairs of neighbours of a run in an unspaced script, each once."""
+    return list(dict.fromkeys(run[at : at + 2] for at in range(len(run) - 1)))
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text as they are indexed, in order; an unspaced run is one word."""
+    if text.isascii():
+        return text.translate(_ASCII_WORDS).split()
+    return _WORD.findall(ordinary(text).translate(_INDEX_FORMS))
+
+
+def distinct_words(text: str) -> set[str]:
+    """Return the words of a text as they are indexed, each once."""
+    return set(words_of(text))
+
+
+def is_expandable(word: str) -> bool:
+    """Whether to find a word by a part of it: not numbers, encoded data, or what is found by its pairs."""
+    within = SHORTEST_WORD <= len(word) <= LONGEST_WORD
+    return within and not word.isdecimal() and not is_unspaced(word)

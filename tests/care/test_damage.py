@@ -140,7 +140,7 @@ def test_the_agent_of_another_profile_is_checked_too(home: Path) -> None:
 @pytest.mark.parametrize("name", ["sessions.db", "search.db"])
 def test_a_damaged_index_is_built_again_and_the_old_one_named(home: Path, name: str) -> None:
     with SessionRepository.open(hermes_home=home) as sessions:
-        zero_pages(home / "webui" / name, "ix_sessions_%" if name == "sessions.db" else "messages_of_entry")
+        zero_pages(home / "webui" / name, "ix_sessions_%" if name == "sessions.db" else "words_of_stem")
         found = sessions.check(deep=True)
         assert [each.kind for each in found] == [FindingKind.DAMAGED_INDEX], found
         assert name in found[0].meaning

@@ -180,8 +180,12 @@ def test_drafts_on_both_sides_of_a_corrupt_page_survive(home: Path) -> None:
         assert listed(sessions) >= WEB | AGENT
 
 
-@pytest.mark.parametrize("table", FULL_TEXT)
-def test_a_corrupt_full_text_table_of_the_agent_is_named_and_hides_nothing(home: Path, table: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "asked"), [*zip(FULL_TEXT, ("marmalade", "橘子酱"), strict=True)], ids=[*FULL_TEXT]
+)
+def test_a_corrupt_full_text_table_of_the_agent_is_named_and_hides_nothing(
+    home: Path, table: str, asked: str
+) -> None:
     with writing(home / "state.db") as db:
         keep_full_text(db)
         for each in FULL_TEXT:
@@ -189,7 +193,7 @@ def test_a_corrupt_full_text_table_of_the_agent_is_named_and_hides_nothing(home:
         db.execute(f"DELETE FROM {table}_data WHERE id > 10")
     with SessionRepository.open(hermes_home=home) as sessions:
         assert hits(sessions) == WEB | AGENT
-        warnings = sessions.search("marmalad", agent=True).warnings
+        warnings = sessions.search(asked, agent=True).warnings
         assert any("the agent's state.db" in each and table in each for each in warnings)
 
 

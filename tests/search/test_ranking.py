@@ -1,4 +1,4 @@
-"""The order of search results: stages, windows, quality, and one result for each conversation."""
+"""The order of search results: stages, and the quality of conversations within one."""
 
 from itertools import pairwise
 
@@ -6,83 +6,99 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_sessions.search.query import MatchMode
 from hermes_sessions.search.ranking import (
     HALF_LIFE_SECONDS,
-    STAGES,
-    Candidate,
-    best_of_each,
+    Evidence,
+    Stage,
+    bonus,
+    closest,
     quality,
+    rarity,
+    relevance,
     score,
-    window_size,
+    shares,
 )
+from hermes_sessions.search.tables import Occurrence
 
 NOW = 1_777_000_000.0
 QUALITIES = st.floats(0, 1, exclude_max=True)
 
 
-def candidate(conversation_id: str, quality: float, message: int = 0) -> Candidate:
-    return Candidate(conversation_id, conversation_id, "", message, quality)
+def at(position: int, length: int = 100) -> Occurrence:
+    """A message at a position."""
+    return Occurrence(position, length, NOW)
 
 
-def test_whole_words_come_before_beginnings_before_parts_and_titles_before_messages() -> None:
-    assert [(stage.matched_in, stage.mode) for stage in STAGES] == [
-        ("title", MatchMode.WORD),
-        ("title", MatchMode.PREFIX),
-        ("content", MatchMode.WORD),
-        ("content", MatchMode.PREFIX),
-        ("title", MatchMode.SUBSTRING),
-        ("content", MatchMode.SUBSTRING),
-    ]
+@given(QUALITIES, QUALITIES)
+def test_no_quality_outweighs_an_earlier_stage(better: float, worse: float) -> None:
+    for earlier, later in pairwise(Stage):
+        assert score(earlier, worse) > score(later, better) or worse == better
+        assert score(later, better) >= 0
 
 
-@given(st.integers(0, len(STAGES) - 1), st.integers(0, 40), QUALITIES, QUALITIES)
-def test_no_quality_outweighs_a_newer_window_or_an_earlier_stage(
-    stage: int, window: int, low: float, high: float
-) -> None:
-    assert score(stage, window, low) >= score(stage, window + 1, high)
-    assert score(stage, window, low) >= score(stage + 1, 0, high)
-    assert (low < high) <= (score(stage, window, low) <= score(stage, window, high))
+def test_a_rarer_word_weighs_more() -> None:
+    assert rarity(1, 1_000) > rarity(10, 1_000) > rarity(999, 1_000) > 0
+    assert rarity(5, 3) > 0  # more than are counted, for a moment
 
 
-def test_scores_of_many_windows_stay_numbers() -> None:
-    assert score(0, 100_000, 0.5) == len(STAGES)
+ONE, OTHER = ("", "one"), ("work", "other")
 
 
-@pytest.mark.parametrize(
-    ("worse", "better"),
-    [
-        (quality(1.0, NOW, NOW), quality(2.0, NOW, NOW)),
-        (quality(1.0, NOW - HALF_LIFE_SECONDS, NOW), quality(1.0, NOW, NOW)),
-        (quality(1.0, None, NOW), quality(1.0, NOW - HALF_LIFE_SECONDS, NOW)),
-        (quality(1.0, NOW, NOW), quality(9.0, NOW - HALF_LIFE_SECONDS, NOW)),
-    ],
-    ids=["relevance", "age", "unknown age", "much more relevant, though older"],
-)
-def test_the_better_match_has_the_higher_quality(worse: float, better: float) -> None:
-    assert worse < better
+def test_more_messages_with_a_word_count_more_and_less_in_a_longer_conversation() -> None:
+    def of(messages: int, length: int) -> float:
+        return relevance([Evidence(1.0, {ONE: messages})], ONE, length)
+
+    assert of(5, 10) > of(1, 10) > of(1, 100) > of(0, 10) == 0
+    assert of(1_000, 1) < 1
 
 
-def test_quality_is_never_above_one_nor_below_zero() -> None:
-    assert quality(-3.0, NOW, NOW) == quality(0.0, NOW, NOW) == quality(0.0, NOW + 99, NOW)
-    assert 0 <= quality(0.0, None, NOW) < quality(1e9, NOW, NOW) <= 1
+def test_a_word_in_the_title_counts_more_than_in_any_number_of_messages() -> None:
+    title = relevance([Evidence(1.0, {}, {ONE})], ONE, 10)
+    assert title > relevance([Evidence(1.0, {ONE: 1_000})], ONE, 10)
+    assert relevance([Evidence(1.0, {ONE: 3}, {ONE})], OTHER, 10) == 0
 
 
-def test_windows_grow_up_to_a_limit() -> None:
-    sizes = [window_size(window) for window in range(6)]
-    assert sizes == [500, 2_000, 8_000, 32_000, 32_000, 32_000]
+@given(st.lists(st.floats(0, 50), max_size=6))
+def test_weights_become_parts_of_one(weights: list[float]) -> None:
+    assert sum(shares(weights)) == pytest.approx(1.0 if any(weights) else 0.0)
 
 
-def test_each_conversation_has_its_best_match_and_the_best_comes_first() -> None:
-    best = best_of_each(
-        [candidate("b", 0.3), candidate("a", 0.1), candidate("c", 0.3), candidate("a", 0.5, 7)]
-    )
-    assert best == [candidate("a", 0.5, 7), candidate("b", 0.3), candidate("c", 0.3)]
+def test_what_else_speaks_for_a_conversation_adds_up() -> None:
+    near, typed = Evidence(0.8, {ONE: 2}), Evidence(0.3, {}, {ONE})
+    assert bonus([near, typed], ONE, 10) == pytest.approx(bonus([near], ONE, 10) + 0.3)
+    assert 0 < bonus([near], ONE, 10) < 0.8
+    assert bonus([near, typed], OTHER, 10) == 0
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcd"), QUALITIES)))
-def test_results_are_unique_and_sorted(matches: list[tuple[str, float]]) -> None:
-    best = best_of_each(candidate(*match) for match in matches)
-    assert {each.conversation_id for each in best} == {name for name, _ in matches}
-    assert all(first.quality >= second.quality for first, second in pairwise(best))
-    assert len({each.conversation_id for each in best}) == len(best)
+def test_relevance_comes_before_recency_which_breaks_ties() -> None:
+    old, new = NOW - 10 * HALF_LIFE_SECONDS, NOW
+    assert quality(2.0, old, NOW) > quality(1.0, new, NOW)
+    assert quality(1.0, new, NOW) > quality(1.0, old, NOW)
+
+
+@given(st.floats(0, 100), st.floats(-1e10, 1e10))
+def test_quality_is_from_zero_to_below_one(relevant: float, active_at: float) -> None:
+    assert 0 <= quality(relevant, active_at, NOW) < 1.000001
+
+
+CLOSEST = {
+    "one word, in the shorter message": ([(1.0, [at(0, 9_000), at(4, 50)])], 4),
+    "the message with both": ([(1.0, [at(0), at(7)]), (1.0, [at(3), at(7)])], 7),
+    "between two that are near": ([(1.0, [at(0), at(20)]), (1.0, [at(21), at(40)])], 20),
+    "of the rarer word": ([(5.0, [at(9)]), (1.0, [at(0)])], 9),
+    "not the longer one": ([(1.0, [at(0, 100_000), at(5)]), (1.0, [at(0, 100_000), at(5)])], 5),
+}
+
+
+@pytest.mark.parametrize("name", CLOSEST)
+def test_the_best_message_is_where_the_words_are_close(name: str) -> None:
+    words, position = CLOSEST[name]
+    best = closest(words)
+    assert best is not None
+    assert best.occurrence.position == position
+    assert 0 < best.closeness <= 1
+
+
+def test_without_a_message_there_is_no_best_one() -> None:
+    assert closest([]) is None
+    assert closest([(1.0, [])]) is None

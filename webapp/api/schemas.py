@@ -78,37 +78,6 @@ class WholeSession(SessionEntry):
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-class SearchHit(SessionEntry):
-    """A conversation whose title, or one of whose messages, matches a search.
-
-    In `snippet`, each match stands between U+0002 and U+0003; `match_preview` is the same as plain text, of a
-    match in a message. `message_index` is the position of the message in the session `segment_id`; it is null
-    for a match in the title.
-    """
-
-    match_type: NotRequired[Literal["title", "content"]]
-    match_preview: NotRequired[str]
-    snippet: NotRequired[str]
-    message_index: NotRequired[int | None]
-    segment_id: NotRequired[str]
-    score: NotRequired[float]
-
-
-class SearchResult(TypedDict):
-    """The conversations that match, best first. A query without words lists entries, without matches.
-
-    `partial` is true if something was not searched: `missing` counts the sessions that are not indexed yet,
-    and `warnings` name what could not be searched.
-    """
-
-    sessions: list[SearchHit]
-    query: str
-    count: int
-    partial: bool
-    missing: int
-    warnings: list[str]
-
-
 class SessionList(TypedDict):
     """A page of the list. `warnings` name what cannot be shown; `next_cursor` is null on the last page.
 

@@ -1,14 +1,13 @@
 """The JSON route that searches: list entries, each with where and how it matches."""
 
-from collections.abc import Sequence
 from typing import Any, Unpack, cast
 
 from flask import Blueprint
 
-from hermes_sessions.results import Hit
+from hermes_sessions.hits import Hit, Hits
 
 from ..request_context import active_profile, chosen_profile, sessions, settings
-from . import routing, schemas
+from . import routing, search_schemas
 from .arguments import LenientNumber
 from .entries import list_entry
 from .filters import FilterArguments, filters_of
@@ -16,7 +15,7 @@ from .filters import FilterArguments, filters_of
 blueprint = Blueprint("search", __name__)
 
 HITS_A_PAGE = 50
-MATCH_FIELDS = ("snippet", "message_index", "segment_id", "score")
+MATCH_FIELDS = ("snippet", "message_index", "segment_id", "score", "marked_title")
 
 
 @routing.get(blueprint, "/api/sessions/search")
@@ -31,7 +30,7 @@ def search_sessions(
     all_profiles: bool | None = None,
     role: str | None = None,
     **given: Unpack[FilterArguments],
-) -> schemas.SearchResult:
+) -> search_schemas.SearchResult:
     """Search titles and messages, best matches first. Without words in `q`, list the sessions.
 
     `content=false` searches titles only. `depth` is how many messages at the beginning of each session are
@@ -44,8 +43,8 @@ def search_sessions(
     limit = limit or HITS_A_PAGE
     if not q.strip():
         page = sessions().list(filters, limit=limit)
-        entries = [cast(schemas.SearchHit, list_entry(summary)) for summary in page]
-        return _result(q, entries, 0, page.warnings)
+        entries = [cast(search_schemas.SearchHit, list_entry(summary)) for summary in page]
+        return _result(q, entries, Hits(warnings=page.warnings))
     hits = sessions().search(
         q,
         filters=filters,
@@ -56,7 +55,7 @@ def search_sessions(
         depth=None if depth is None else max(0, depth),
         redact=settings().mask_credentials,
     )
-    return _result(q, [_hit(hit) for hit in hits], hits.missing, hits.warnings)
+    return _result(q, [_hit(hit) for hit in hits], hits)
 
 
 def _scope(all_profiles: bool | None) -> str | None:
@@ -66,21 +65,21 @@ def _scope(all_profiles: bool | None) -> str | None:
     return None if all_profiles else active_profile()
 
 
-def _result(
-    query: str, hits: list[schemas.SearchHit], missing: int, warnings: Sequence[str]
-) -> schemas.SearchResult:
+def _result(query: str, entries: list[search_schemas.SearchHit], hits: Hits) -> search_schemas.SearchResult:
     return {
-        "sessions": hits,
+        "sessions": entries,
         "query": query,
-        "count": len(hits),
-        "partial": bool(missing or warnings),
-        "missing": missing,
-        "warnings": list(warnings),
+        "count": len(entries),
+        "partial": hits.partial,
+        "missing": hits.missing,
+        "warnings": list(hits.warnings),
+        "corrections": [list(each) for each in hits.corrections],
     }
 
 
-def _hit(hit: Hit) -> schemas.SearchHit:
+def _hit(hit: Hit) -> search_schemas.SearchHit:
     match: dict[str, Any] = {name: getattr(hit, name) for name in MATCH_FIELDS}
+    match |= {"missing_words": list(hit.missing), "forms": [list(each) for each in hit.forms]}
     if hit.match == "content":
         match["match_preview"] = hit.preview
-    return cast(schemas.SearchHit, list_entry(hit.summary) | {"match_type": hit.match} | match)
+    return cast(search_schemas.SearchHit, list_entry(hit.summary) | {"match_type": hit.match} | match)

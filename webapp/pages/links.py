@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import request, url_for
 
-from hermes_sessions.results import Hit
+from hermes_sessions.hits import Hit
 
 from .list_filters import FURTHER
 

@@ -10,7 +10,8 @@ from flask import Flask, g, request
 
 from hermes_sessions import query_help
 from hermes_sessions.errors import SessionsError, StorageError, Unreadable
-from hermes_sessions.results import Hit, Project
+from hermes_sessions.hits import Hit
+from hermes_sessions.results import Project
 from hermes_sessions.settings import agent_profiles
 from hermes_sessions.sources import Source
 
@@ -61,8 +62,9 @@ class Sidebar:
     """What the sidebar shows: the sessions by day, or the hits of a search.
 
     `count` says in words how many, `more` is the address of the next page, and `held` are the ids of those
-    that the agent has too. `warnings` say what the list cannot show, `problem` why there is no list.
-    `version` is that of the store; nothing else was read if the sidebar is `unchanged`.
+    that the agent has too. `warnings` say what the list cannot show, `problem` why there is no list, and
+    `corrections` what was searched in place of what was typed. `version` is that of the store; nothing else
+    was read if the sidebar is `unchanged`.
     """
 
     groups: Sequence[sidebar_rows.DayGroup] = ()
@@ -72,6 +74,7 @@ class Sidebar:
     projects: Mapping[str, Project] = field(default_factory=dict)
     held: Collection[str] = ()
     warnings: Sequence[str] = ()
+    corrections: Sequence[tuple[str, str]] = ()
     problem: str | None = None
     version: str = ""
     unchanged: bool = False
@@ -155,7 +158,15 @@ def _search(text: str, limit: int, unless: Callable[[str], bool] | None) -> Side
     warnings = [*hits.warnings, *([late] if hits.missing else [])]
     more = links.list_link(offset=str(offset + limit)) if has_more else None
     held = sessions().held_by_agent([hit.summary for hit in hits[:limit]])
-    return Sidebar(hits=hits[:limit], count=count, more=more, held=held, warnings=warnings, version=version)
+    return Sidebar(
+        hits=hits[:limit],
+        count=count,
+        more=more,
+        held=held,
+        warnings=warnings,
+        corrections=hits.corrections,
+        version=version,
+    )
 
 
 def etag(version: str) -> str:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from markupsafe import Markup, escape
 
+from hermes_sessions.hits import MATCH_END, MATCH_START
 from hermes_sessions.model import Summary
-from hermes_sessions.results import MATCH_END, MATCH_START
 
 from .rendering import local_time
 

@@ -1,0 +1,74 @@
+"""The values of a search: conversations that match, and how each does."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from .model import Summary
+
+Scope = Literal["all", "title", "content"]
+MatchedIn = Literal["title", "content"]
+
+# `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
+MATCH_START, MATCH_END = "\x02", "\x03"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A conversation that matches a search.
+
+    `match` is ``"title"`` if the title has all the words that the conversation has, else ``"content"``.
+    `message_index` is the position of the best message in the transcript of `segment_id`, None if only the
+    title matches. `snippet` is the part of that message where most words are close together, on one line,
+    with each match between `MATCH_START` and `MATCH_END`, and else the title; `marked_title` is the title
+    with such marks. `missing` are the words that the conversation lacks, as they were typed, and `forms` the
+    words in the snippet that stand for others: each after what was typed. `segment_id` differs from
+    `session_id` only in an agent's conversation of several segments. `score` orders the hits of one search,
+    highest first. `summary` is the conversation as lists return it.
+    """
+
+    session_id: str
+    title: str
+    match: MatchedIn
+    snippet: str
+    message_index: int | None
+    source: str
+    score: float
+    segment_id: str
+    summary: Summary = field(repr=False)
+    marked_title: str = ""
+    missing: tuple[str, ...] = ()
+    forms: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def preview(self) -> str:
+        """The snippet as plain text, without marks."""
+        return self.snippet.replace(MATCH_START, "").replace(MATCH_END, "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields for JSON, without the summary."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "summary"}
+
+
+class Hits(list[Hit]):
+    """The hits of a search, the best first.
+
+    `missing` counts sessions whose messages are not indexed yet, so that a later search may have more hits.
+    `warnings` says what could not be searched. `corrections` are the words that were searched in place of
+    words that no conversation has: each after what was typed.
+    """
+
+    def __init__(
+        self,
+        hits: Iterable[Hit] = (),
+        missing: int = 0,
+        warnings: tuple[str, ...] = (),
+        corrections: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(hits)
+        self.missing, self.warnings, self.corrections = missing, warnings, corrections
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was not searched."""
+        return bool(self.missing or self.warnings)
