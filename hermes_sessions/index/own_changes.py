@@ -27,6 +27,8 @@ MESSAGES: LostField = "messages"
 _COMPARED = (*WATCHED, "message_count", "model", "workspace")
 MOST_BEFORE = 8  # earlier values of a field: the other program may have read any of them
 KEPT_SECONDS = 30 * 86_400
+# How long the row of a session may stay after its file was moved to the trash, by a process that is slow.
+DELETING_NS = 60_000_000_000
 MOST_WARNINGS = 3
 PUT_BACK = "hermes-sessions put-back"
 
@@ -93,7 +95,10 @@ _LOST = _CHANGES.where(OWN_CHANGES.c.lost_at.is_not(None)).order_by(
 _CAME_BACK = (
     sa.select(TRASHED.c.session_id, TRASHED.c.deleted_at, SESSIONS.c.mtime_ns)
     .join(SESSIONS, SESSIONS.c.session_id == TRASHED.c.session_id)
-    .where(TRASHED.c.deleted_at.is_not(None))
+    .where(
+        TRASHED.c.deleted_at.is_not(None),
+        sa.or_(SESSIONS.c.mtime_ns > TRASHED.c.deleted_at, TRASHED.c.deleted_at < sa.bindparam("done")),
+    )
     .order_by(TRASHED.c.session_id)
 )
 
@@ -320,7 +325,8 @@ def _named(field: str, value: Any) -> str:
 def _came_back(connection: Connection, session_id: str | None) -> Iterator[LostUpdate]:
     query = _CAME_BACK if session_id is None else _CAME_BACK.where(TRASHED.c.session_id == session_id)
     meaning = "you deleted it, and another program wrote it again: it is in the list and in the trash"
-    for each_id, deleted_at, mtime_ns in connection.execute(query):
+    done = time.time_ns() - DELETING_NS
+    for each_id, deleted_at, mtime_ns in connection.execute(query, {"done": done}):
         written_at = max(deleted_at, mtime_ns) / 1e9  # a copy may keep the time of what was deleted
         yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, written_at, meaning)
 

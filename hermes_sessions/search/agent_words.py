@@ -14,7 +14,7 @@ from ..index import database
 from .agents import WORDS
 
 _WORD = re.compile(r"[^\W_]+")
-MOST_AT_ONCE = 500  # messages whose words a search reads before it answers
+MOST_READ = 2_000  # messages that are read for their words; of more, all words are read from the index
 
 
 class Unknown(NamedTuple):
@@ -45,15 +45,15 @@ def unknown(agents: Agents, index: Connection, known: Mapping[str, int]) -> list
     ]
 
 
-def read(messages: Unknown) -> Mapping[str, int]:
-    """Return the words of messages, each with how many messages have it; nothing of a damaged file."""
+def read(messages: Unknown) -> Mapping[str, int] | None:
+    """Return the words of messages, each with how many messages have it; None if they cannot be read now."""
     try:
         with messages.agent.reading() as snapshot:
-            if messages.messages > MOST_AT_ONCE:
+            if messages.messages > MOST_READ:
                 return _all_words(snapshot)
             return _latest_words(snapshot, messages)
     except AgentUnavailable:  # a search warns of it
-        return {}
+        return None
 
 
 def _all_words(snapshot: Snapshot) -> Mapping[str, int]:

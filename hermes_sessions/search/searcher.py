@@ -103,7 +103,12 @@ class Searcher:
 
     def complete(self, progress: Progress | None = None) -> int:
         """Index all that is missing now, and return how many sessions could not be read."""
-        return self._on_sound_index(lambda: self._search_index.complete(progress))
+        return self._on_sound_index(lambda: self._complete(progress))
+
+    def _complete(self, progress: Progress | None) -> int:
+        missing = self._search_index.complete(progress)
+        self._search_index.learn_agents_words()
+        return missing
 
     def check(self) -> None:
         """Read the whole search index; if it is corrupt, set it aside: the next search begins a new one."""

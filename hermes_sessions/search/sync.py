@@ -62,7 +62,7 @@ class SearchIndex:
                 for _ in self._index_all(stale):
                     pass
                 stale = self._compare() if stale else stale
-            self._learn_agents_words(agent_words.MOST_AT_ONCE)
+            self.learn_agents_words()
         except Locked:
             return max(1, self._missing)  # by a program that writes for long
         finally:
@@ -75,9 +75,7 @@ class SearchIndex:
         if self._compare():
             return True
         with self._file.reading() as connection:
-            if vocabulary.is_outdated(connection):
-                return True
-        return bool(self._unknown_agent_words())
+            return vocabulary.is_outdated(connection)
 
     def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = _always) -> int:
         """Index all that is missing, as long as `keep_going()`; return how many sessions are still missing.
@@ -101,7 +99,6 @@ class SearchIndex:
                 break
         self._missing = len(stale)
         self._count_words()
-        self._learn_agents_words()
         return len(stale)
 
     def replace(self) -> None:
@@ -266,14 +263,18 @@ class SearchIndex:
         with self._file.reading() as connection, database.reading(self._index) as index:
             return agent_words.unknown(self._agents, index, vocabulary.known_upto(connection))
 
-    def _learn_agents_words(self, most: int | None = None) -> None:
-        """Store the words of agents' messages that came since the last time, if they are not above `most`."""
+    def learn_agents_words(self) -> None:
+        """Store the words of agents' messages that came since the last time.
+
+        Only within a call, never in the background: nothing may hold the agents' files after a call.
+        """
         for each in self._unknown_agent_words():
-            if most is None or each.messages <= most:
-                counts = agent_words.read(each)
-                with self._updating, self._writing() as connection:
-                    vocabulary.put_counts(connection, counts, self.stemmer)
-                    vocabulary.set_known_upto(connection, each.profile, each.upto)
+            counts = agent_words.read(each)
+            if counts is None:
+                continue
+            with self._updating, self._writing() as connection:
+                vocabulary.put_counts(connection, counts, self.stemmer)
+                vocabulary.set_known_upto(connection, each.profile, each.upto)
 
     # ---- our own writes -----------------------------------------------------------------------------------
 

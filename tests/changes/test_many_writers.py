@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hermes_sessions import Conflict, InvalidValue, NotFound, Session, SessionRepository
+from hermes_sessions.results import FindingKind
 
 from ..support.crash_points import rows_of
 from ..support.figures import tell
@@ -367,14 +368,15 @@ def test_a_version_that_follows_ours_at_once_is_not_taken_for_ours(home: Path) -
     assert left["more"] == 1
 
 
-def check_rows(home: Path) -> None:
-    """See that the rows are those that a rebuild makes, and that nothing is wrong."""
+def check_rows(home: Path, expected: frozenset[FindingKind] = frozenset()) -> None:
+    """See that the rows are those that a rebuild makes, and that nothing is wrong but what is expected."""
     with SessionRepository.open(hermes_home=home) as sessions:
         sessions.sync()
         rows = rows_of(home)
         sessions.rebuild()
         assert rows_of(home) == rows
-        assert [finding for finding in sessions.check(deep=True) if not finding.note] == []
+        found = [finding for finding in sessions.check(deep=True) if not finding.note]
+        assert {finding.kind for finding in found} <= expected, found
 
 
 @pytest.mark.slow
@@ -424,7 +426,8 @@ def test_no_version_of_a_program_without_our_locks_is_overwritten_unseen(
     texts = Counter(each["content"] for each in document["messages"])
     for text in (text for each in done for text in each.appended.get("one", ())):
         assert texts[text] + list(document.values()).count(text) == 1
-    check_rows(home)
+    # What was added before the program had ended, it has overwritten.
+    check_rows(home, frozenset({FindingKind.LOST_UPDATE}))
     assert counts["conflicts"]
     figures = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
     tell(request.config, [f"{len(kinds)} processes beside a program without our locks: {figures}"])

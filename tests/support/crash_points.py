@@ -241,7 +241,9 @@ MUTATORS: dict[str, Mutator] = {
     "import an agent's job": Mutator(
         lambda sessions: lambda: sessions.import_agent_session("cron_daily_1"), frozenset({"projects.json"})
     ),
-    "import once more": Mutator(lambda sessions: lambda: sessions.import_agent_session("lone")),
+    "import once more": Mutator(
+        lambda sessions: lambda: sessions.import_agent_session("lone"), frozenset({f"backups/lone{CHANGES}"})
+    ),
 }
 
 
