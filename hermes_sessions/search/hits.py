@@ -8,6 +8,7 @@ from ..hits import Hit
 from ..index import View
 from ..messages import Message
 from ..model import Summary
+from .forms import ClauseForms
 from .indexed_text import shown_text
 from .run import AgentMessage, RankedMatch, RankedPage
 from .snippets import Matcher, Snippet, make_snippet
@@ -31,7 +32,16 @@ def make_hits(page: RankedPage, options: HitOptions) -> list[Hit]:
     A match whose session or message was deleted in the meantime is left out. If a file cannot be read, the
     snippet is empty; opening the session reports why.
     """
-    return [hit for match in page.matches if (hit := _hit(match, page, options)) is not None]
+    matchers: dict[Sequence[ClauseForms], Matcher] = {}  # those of a stage have the same
+    hits = []
+    for match in page.matches:
+        matcher = matchers.get(match.clauses)
+        if matcher is None:
+            matcher = matchers[match.clauses] = Matcher(match.clauses)
+        hit = _hit(match, matcher, page, options)
+        if hit is not None:
+            hits.append(hit)
+    return hits
 
 
 def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str], str]) -> list[Hit]:
@@ -53,11 +63,10 @@ def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str],
     ]
 
 
-def _hit(match: RankedMatch, page: RankedPage, options: HitOptions) -> Hit | None:
+def _hit(match: RankedMatch, matcher: Matcher, page: RankedPage, options: HitOptions) -> Hit | None:
     summary = page.summaries.get(match.conversation_id)
     if summary is None:
         return None
-    matcher = Matcher(match.clauses)
     title = options.mask(summary.title)
     position, snippet = match.number, Snippet(matcher.marked(title), matcher.forms(title))
     if position is not None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
@@ -36,8 +36,7 @@ from .tables import WEB_UI, Occurrence
 COMPARED, RERANKED = 1_000, 60
 AT_ONCE = 20  # matches whose best messages are looked for together
 MOST_NEIGHBOURS = 4  # pairs of clauses that are looked for close to each other
-# Texts and conversations with a word, above which looking for more costs too much.
-MOST_TEXTS_NEAR, MOST_TYPED = 100_000, 5_000
+MOST_COMPARED = 5_000  # conversations with a word, above which looking for more costs too much
 
 
 class AgentMessage(NamedTuple):
@@ -51,7 +50,7 @@ class RankedMatch(NamedTuple):
     """A conversation that matches: its best message, in its segment, and what it has of the query.
 
     `number` is the position of the message, for an agent's message its id, and None if only the title
-    matches. `missing` are the words that it lacks, as typed, and `clauses` those that it has.
+    matches. `missing` are the words that it lacks, as typed, and `clauses` all that were searched.
     """
 
     key: Key
@@ -262,7 +261,7 @@ class _StagedSearch:
     def _with_parts(self, clauses: Sequence[ClauseForms]) -> list[ClauseForms]:
         """Return clauses with longer words that contain their terms, but of those that very many have."""
         return [
-            clause if len(self._finder.find(clause).counts) > MOST_TYPED else each
+            clause if len(self._finder.find(clause).counts) > MOST_COMPARED else each
             for clause, each in zip(clauses, self._forms.with_parts(clauses), strict=True)
         ]
 
@@ -329,7 +328,7 @@ class _StagedSearch:
         weighed: Sequence[_Weighed],
     ) -> list[_Weighed]:
         """Return conversations with what else speaks for them, best first."""
-        extras = [*self._near(clauses, shares), *self._as_typed(clauses, found, shares)]
+        extras = [*self._near(clauses, found, shares), *self._as_typed(clauses, found, shares)]
         if not extras:
             return list(weighed)
         more = [
@@ -338,14 +337,15 @@ class _StagedSearch:
         ]
         return sorted(more, key=self._order)
 
-    def _near(self, clauses: Sequence[ClauseForms], shares: Sequence[float]) -> Iterator[Evidence]:
+    def _near(
+        self, clauses: Sequence[ClauseForms], found: Sequence[Found], shares: Sequence[float]
+    ) -> Iterator[Evidence]:
         """Yield who has neighbouring clauses close to each other in a message."""
+        each = list(zip(clauses, found, shares, strict=True))
         neighbours = [
             (one, other, one_share + other_share)
-            for one, other, one_share, other_share in zip(
-                clauses, clauses[1:], shares, shares[1:], strict=False
-            )
-            if min(one.texts, other.texts) <= MOST_TEXTS_NEAR
+            for (one, with_one, one_share), (other, with_other, other_share) in pairwise(each)
+            if min(len(with_one.counts), len(with_other.counts)) <= MOST_COMPARED
         ][:MOST_NEIGHBOURS]
         total = sum(share for _, _, share in neighbours) or 1.0
         for one, other, share in neighbours:
@@ -356,7 +356,7 @@ class _StagedSearch:
     ) -> Iterator[Evidence]:
         """Yield who has clauses as they were typed, and not only in another form."""
         for clause, each, share in zip(clauses, found, shares, strict=True):
-            if clause.as_typed != clause and len(each.counts) <= MOST_TYPED:
+            if clause.as_typed != clause and len(each.counts) <= MOST_COMPARED:
                 typed = self._finder.find(clause.as_typed)
                 yield Evidence(ranking.AS_TYPED * share, typed.counts, typed.titles)
 
@@ -403,7 +403,7 @@ class _StagedSearch:
             None if best is None else best.occurrence.position,
             all(key in each.titles for each in result.found if each.has(key)),
             ranking.score(result.stage, ranking.quality(relevance, weighed.active_at, self._now)),
-            tuple(clause for clause, present in zip(result.clauses, has, strict=True) if present),
+            tuple(result.clauses),
             tuple(clause.typed for clause, present in zip(result.clauses, has, strict=True) if not present),
         )
 
