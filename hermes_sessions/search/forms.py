@@ -108,7 +108,7 @@ def _variants(term: Term) -> Iterator[str]:
     if _THOUSANDS.fullmatch(typed):
         yield typed.replace(",", "")
     words = words_of(typed)
-    if words and words[0].isdecimal():
+    if words and words[0].isdecimal() and not _THOUSANDS.fullmatch(typed):
         if len(words) > 1:
             yield f"v{typed}"
         if 4 <= len(words[0]) <= 15 and len(words) <= 2:

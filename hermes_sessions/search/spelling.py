@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 SHORTEST, SURE_OF_LENGTH = 4, 6  # characters; below the second, one mistake is the most
+LONGEST = 24  # characters: a longer one is no word, and may be half a credential
 MOST_MISTAKES = 2
 
 
 def allowed_mistakes(word: str) -> int:
     """Return how many mistakes a word may have: a letter too many, too few, wrong, or two exchanged."""
-    if len(word) < SHORTEST or word.isdecimal():
+    if not SHORTEST <= len(word) <= LONGEST or word.isdecimal():
         return 0
     return 1 if len(word) < SURE_OF_LENGTH else MOST_MISTAKES
 

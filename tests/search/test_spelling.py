@@ -32,7 +32,7 @@ def test_of_words_that_are_as_near_the_more_frequent_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "most"), [("cat", 0), ("bird", 1), ("mouse", 1), ("rabbit", 2), ("123456", 0)]
+    ("word", "most"), [("cat", 0), ("bird", 1), ("mouse", 1), ("rabbit", 2), ("123456", 0), ("x" * 25, 0)]
 )
 def test_longer_words_may_have_more_mistakes(word: str, most: int) -> None:
     assert allowed_mistakes(word) == most
