@@ -18,6 +18,7 @@ from .tables import MessageFilter, Occurrence
 
 WORDS, TRIGRAMS = "messages_fts", "messages_fts_trigram"
 SCANNED = 20_000  # messages that are scanned without a full-text table: about a tenth of a second
+LONGEST_SCANNED = 5_000  # characters; a pattern of LIKE has at most 50,000 bytes
 MOST_TRIGRAMS = 200  # that one short term stands for
 MOST_ECHOES = 20_000
 _LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the characters before it
@@ -34,6 +35,11 @@ _FEATURES = {
         "OR (m.content LIKE '%\"error\": %' AND m.content NOT LIKE '%\"error\": null%'))"
     ),
 }
+# The results of search tools by their own names, also with that of an MCP server before them.
+_NAMES_SEARCH_TOOL = [
+    f"coalesce(m.tool_name, '') = '{name}' OR coalesce(m.tool_name, '') LIKE '%\\_{name}' ESCAPE '\\'"
+    for name in SEARCH_TOOLS
+]
 
 
 class _Selection(NamedTuple):
@@ -200,11 +206,11 @@ class AgentMessages:
                 f"only its latest {SCANNED:,} messages were searched, because it has no full-text index"
             )
         texts = list(dict.fromkeys(text for forms in clause.alternatives for text in _scanned(forms)))
-        parameters: dict[str, object] = {f"like{at}": _like(text) for at, text in enumerate(texts)}
-        contains = " OR ".join(f"m.content LIKE :{name} ESCAPE '\\'" for name in parameters)
-        return _Selection(
-            "messages AS m", ("m.id > :oldest", f"({contains})"), {**parameters, "oldest": newest - SCANNED}
-        )
+        likes = [_like(text) for text in texts if len(text) <= LONGEST_SCANNED]
+        # One parameter for all: SQLite takes at most 1,000 conditions that are joined by OR.
+        contains = "EXISTS (SELECT 1 FROM json_each(:likes) AS l WHERE m.content LIKE l.value ESCAPE '\\')"
+        parameters: dict[str, object] = {"likes": json.dumps(likes), "oldest": newest - SCANNED}
+        return _Selection("messages AS m", ("m.id > :oldest", contains), parameters)
 
     # ---- which messages may match -----------------------------------------------------------------------
 
@@ -223,6 +229,8 @@ class AgentMessages:
         yield from (sql for feature, sql in _FEATURES.items() if wanted.features & feature)
         for at, _ in enumerate(wanted.tools):
             yield f"({' OR '.join(self._uses_tool(at))})"
+        if "tool_name" in columns:
+            yield f"NOT ({' OR '.join(_NAMES_SEARCH_TOOL)})"
         if self._echoes:
             yield f"m.id NOT IN ({', '.join(map(str, sorted(self._echoes)))})"
 

@@ -113,8 +113,7 @@ class EvidenceFinder:
 
     def _find(self, clause: ClauseForms) -> Found:
         searched_in, wanted = self._request.searched_in, self._request.messages
-        in_messages = "content" in searched_in and not clause.in_title
-        messages = self._messages(clause, wanted) if in_messages else Found({})
+        messages = self._messages(clause, wanted) if "content" in searched_in else Found({})
         in_titles = "title" in searched_in and not wanted.is_of_messages
         return messages._replace(titles=self._titles(clause, wanted)) if in_titles else messages
 
@@ -123,7 +122,9 @@ class EvidenceFinder:
         if "content" not in self._request.searched_in or one.in_title or other.in_title:
             return Found({})
         wanted = self._request.messages
-        return self._by_conversation(lambda store: store.count_near(one, other, wanted))
+        return self._by_conversation(
+            lambda store: store.count_near(one.in_messages, other.in_messages, wanted)
+        )
 
     def find_anywhere(self, clause: ClauseForms) -> set[Key]:
         """Return the conversations that have a clause in any message or in the title."""
@@ -131,7 +132,9 @@ class EvidenceFinder:
         return {*self._messages(clause, everything).counts, *self._titles(clause, everything)}
 
     def _messages(self, clause: ClauseForms, wanted: MessageFilter) -> Found:
-        return self._by_conversation(lambda store: store.count(clause, wanted))
+        if clause.in_title:
+            return Found({})
+        return self._by_conversation(lambda store: store.count(clause.in_messages, wanted))
 
     def _by_conversation(self, count: Callable[[MessageStore], Mapping[str, int]]) -> Found:
         counts: dict[Key, int] = {}

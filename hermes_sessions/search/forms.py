@@ -15,7 +15,7 @@ from . import spelling, vocabulary
 from .emoji import has_emoji
 from .language import Clause, Term
 from .stems import Stemmer
-from .words import index_form, is_expandable, is_unspaced, pairs_of, unspaced_runs, words_of
+from .words import LONGEST_WORD, index_form, is_expandable, is_unspaced, pairs_of, unspaced_runs, words_of
 
 MOST_EXPANDED = 8  # terms that are looked up as parts of words: each takes a pass over all words
 MOST_PAIRS = 8  # of a run in an unspaced script that need not stand in the text as a whole
@@ -77,6 +77,12 @@ class ClauseForms(NamedTuple):
     def in_title(self) -> bool:
         """Whether only a title can have it."""
         return bool(self.alternatives) and all(forms.term.in_title for forms in self.alternatives)
+
+    @property
+    def in_messages(self) -> ClauseForms:
+        """The clause without the terms that only a title can have, unless there are no others."""
+        others = tuple(forms for forms in self.alternatives if not forms.term.in_title)
+        return self._replace(alternatives=others) if others else self
 
 
 ANYTHING = ClauseForms(())
@@ -198,7 +204,7 @@ class FormFinder:
         if is_unspaced(term.text):
             return forms._replace(pairs=_pairs(term))
         words = words_of(term.text)
-        if not words:
+        if not words or len(words[0]) > LONGEST_WORD:  # no word that is known is longer
             return forms
         pattern = f"%{words[0]}%" if len(words) == 1 else f"%{words[0]}"
         rest = " ".join(words[1:])

@@ -26,22 +26,29 @@ class HitOptions(NamedTuple):
     view: View
 
 
-def make_hits(page: RankedPage, options: HitOptions) -> list[Hit]:
+class MadeHits(NamedTuple):
+    """Hits, and the words that were probably meant and that their titles and messages show."""
+
+    hits: list[Hit]
+    corrections: frozenset[str]
+
+
+def make_hits(page: RankedPage, options: HitOptions) -> MadeHits:
     """Return the hits of a page.
 
     A match whose session or message was deleted in the meantime is left out. If a file cannot be read, the
     snippet is empty; opening the session reports why.
     """
     matchers: dict[Sequence[ClauseForms], Matcher] = {}  # those of a stage have the same
-    hits = []
+    made = []
     for match in page.matches:
         matcher = matchers.get(match.clauses)
         if matcher is None:
             matcher = matchers[match.clauses] = Matcher(match.clauses)
         hit = _hit(match, matcher, page, options)
         if hit is not None:
-            hits.append(hit)
-    return hits
+            made.append(hit)
+    return MadeHits([hit for hit, _ in made], frozenset().union(*(shown for _, shown in made)))
 
 
 def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str], str]) -> list[Hit]:
@@ -63,11 +70,14 @@ def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str],
     ]
 
 
-def _hit(match: RankedMatch, matcher: Matcher, page: RankedPage, options: HitOptions) -> Hit | None:
+def _hit(
+    match: RankedMatch, matcher: Matcher, page: RankedPage, options: HitOptions
+) -> tuple[Hit, frozenset[str]] | None:
     summary = page.summaries.get(match.conversation_id)
     if summary is None:
         return None
     title = options.mask(summary.title)
+    in_title = matcher.corrections(title)
     position, snippet = match.number, Snippet(matcher.marked(title), matcher.forms(title))
     if position is not None:
         try:
@@ -75,7 +85,7 @@ def _hit(match: RankedMatch, matcher: Matcher, page: RankedPage, options: HitOpt
         except (KeyError, NotFound):
             return None
         snippet = make_snippet(text, matcher, options.mask)
-    return Hit(
+    hit = Hit(
         session_id=summary.session_id,
         title=title,
         match="title" if match.in_title else "content",
@@ -89,6 +99,7 @@ def _hit(match: RankedMatch, matcher: Matcher, page: RankedPage, options: HitOpt
         missing=match.missing,
         forms=snippet.forms,
     )
+    return hit, in_title | snippet.corrections
 
 
 def _message_text(match: RankedMatch, page: RankedPage, options: HitOptions) -> tuple[int, str]:

@@ -20,6 +20,8 @@ from ..times import Period, read_period
 from .emoji import has_emoji
 from .words import ordinary
 
+MOST_TOOLS = 20  # that one message must be about; SQLite takes at most 1,000 conditions
+
 Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
 Feature: TypeAlias = Literal["error", "image", "code", "attachment"]
 
@@ -294,7 +296,7 @@ class _Narrowing:
         """Add what a token demands; return False if it is no operator, or has a value that none means."""
         if not token.name or not token.value:
             return False
-        if not token.negated and token.name == "tool":
+        if not token.negated and token.name == "tool" and len(self._tools) < MOST_TOOLS:
             self._tools[ordinary(token.value)] = None
             return True
         feature = token.value.lower()

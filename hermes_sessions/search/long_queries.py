@@ -6,6 +6,7 @@ from .language import Clause, Term
 from .words import is_expandable, words_of
 
 MOST_CLAUSES = 12
+MOST_ALTERNATIVES = 50  # of one clause
 MOST_WORDS = 2_000  # that are looked at, of a whole file that somebody pasted
 
 Frequencies = Callable[[Collection[str]], Mapping[str, int]]
@@ -17,7 +18,7 @@ def telling_clauses(clauses: Sequence[Clause], frequencies: Frequencies) -> tupl
     `frequencies` returns how many texts have each of some words, without those that none has.
     """
     if len(clauses) <= MOST_CLAUSES:
-        return tuple(clauses)
+        return tuple(_telling_alternatives(clause, frequencies) for clause in clauses)
     words = dict.fromkeys(
         word for clause in clauses for term in clause.alternatives for word in words_of(term.text)
     )
@@ -25,4 +26,18 @@ def telling_clauses(clauses: Sequence[Clause], frequencies: Frequencies) -> tupl
     known = frequencies(some)
     rarest = sorted((word for word in some if word in known), key=lambda word: known[word])
     telling = rarest[:MOST_CLAUSES] or some[:MOST_CLAUSES]
-    return tuple(Clause((Term(word, word),)) for word in telling) or tuple(clauses[:MOST_CLAUSES])
+    return tuple(Clause((Term(word, word),)) for word in telling) or tuple(
+        clause._replace(alternatives=clause.alternatives[:MOST_ALTERNATIVES])
+        for clause in clauses[:MOST_CLAUSES]
+    )
+
+
+def _telling_alternatives(clause: Clause, frequencies: Frequencies) -> Clause:
+    """Return a clause; of more than `MOST_ALTERNATIVES`, those of the rarest words that any text has."""
+    if len(clause.alternatives) <= MOST_ALTERNATIVES:
+        return clause
+    words = {term: words_of(term.text) for term in clause.alternatives}
+    known = frequencies({word for each in words.values() for word in each})
+    counts = {term: min((known.get(word, 0) for word in each), default=0) for term, each in words.items()}
+    rarest = sorted(words, key=lambda term: (not counts[term], counts[term]))
+    return Clause(tuple(rarest[:MOST_ALTERNATIVES]))

@@ -147,7 +147,8 @@ class SearchRun:
         """Open the agents to search; note a warning for each that cannot be read."""
         filters = self._request.filters
         stores: list[MessageStore] = []
-        if not filters.agent or "content" not in self._request.searched_in:
+        # Excluded words must not be in any message, also where titles alone are searched.
+        if not filters.agent or not ("content" in self._request.searched_in or self._request.query.excluded):
             return stores
         for agent in self._sources.agents.all():
             if filters.profile not in (None, agent.profile):
@@ -380,12 +381,13 @@ class _StagedSearch:
         """Return the messages that have a clause, by the profile and the id of their session."""
         sessions: dict[str, list[str]] = defaultdict(list)
         for key in keys:
-            sessions[key[0]] += found.segments_of(key)
+            if with_clause := found.segments_of(key):  # none in a store that is not searched
+                sessions[key[0]] += with_clause
         return {
             (profile, session_id): messages
             for profile, session_ids in sessions.items()
             for session_id, messages in self._stores[profile]
-            .occurrences(clause, self._request.messages, session_ids)
+            .occurrences(clause.in_messages, self._request.messages, session_ids)
             .items()
         }
 

@@ -87,7 +87,10 @@ class Searcher:
             page = run.page(offset, limit, options.view)
         problem = problem or self._indexer.problem
         warnings = (*([problem] if problem else []), *run.warnings)
-        return Hits(make_hits(page, options), missing, warnings, run.corrections)
+        hits, shown = make_hits(page, options)
+        # A word that no hit shows may be a credential, or a part of one.
+        corrections = tuple(each for each in run.corrections if each[1] in shown)
+        return Hits(hits, missing, warnings, corrections)
 
     def _catch_up(self) -> tuple[int, str | None]:
         """Return how many sessions the search index lacks, and why it could not be updated."""

@@ -24,10 +24,14 @@ _TWO_LETTERS = {"ss": "(?:ss|ß)", "ae": "(?:ae|æ)", "oe": "(?:oe|œ)", "th": "
 
 
 class Snippet(NamedTuple):
-    """The text around the matches, with marks, and the words in it that stand for others that were typed."""
+    """The text around the matches, with marks, and the words in it that stand for others that were typed.
+
+    `corrections` are the words that were probably meant and that the whole text has, without credentials.
+    """
 
     text: str
     forms: tuple[tuple[str, str], ...] = ()
+    corrections: frozenset[str] = frozenset()
 
 
 class Matcher:
@@ -66,6 +70,13 @@ class Matcher:
             if _words(match[0]) not in self._typed[clause]:
                 found[self._clauses[clause].typed, text[match.start() : match.end()]] = None
         return tuple(found)
+
+    def corrections(self, text: str) -> frozenset[str]:
+        """Return the words that were probably meant and that a text has."""
+        meant = {
+            word for clause in self._clauses for forms in clause.alternatives for word in forms.corrections
+        }
+        return frozenset(meant & {_words(match[0]) for match in self.matches(text)} if meant else ())
 
     def densest(self, text: str) -> tuple[int, int]:
         """Return where the most different words are within `WIDTH` characters, the first such place."""
@@ -143,13 +154,14 @@ def make_snippet(text: str, matcher: Matcher, mask: Callable[[str], str]) -> Sni
     masked = mask(unicodedata.normalize("NFC", _without_marks(text)))
     if not matcher.finds(masked):
         masked = ordinary(masked)  # a character that stands for several, such as ㍿
+    corrections = matcher.corrections(masked)
     start, end = matcher.densest(masked)
     line = " ".join(masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS].split())
     start, end = matcher.densest(line)
     cut_start, cut_end = _word_start(line, start - BEFORE), max(end, start + AFTER)
     excerpt = line[cut_start:cut_end].strip()
     marked = ("…" if cut_start else "") + matcher.marked(excerpt) + ("…" if cut_end < len(line) else "")
-    return Snippet(marked, matcher.forms(excerpt))
+    return Snippet(marked, matcher.forms(excerpt), corrections)
 
 
 def _without_marks(text: str) -> str:

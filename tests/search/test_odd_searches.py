@@ -1,0 +1,98 @@
+"""Odd searches: in titles alone, with thousands of operators, for credentials, for what a search said."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from hermes_sessions import SessionRepository
+
+from ..support.agent_db import START, add_message, add_session, keep_full_text, new_state, writing
+from ..support.make import message
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["full text", "scanned"])
+def home(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SessionRepository]:
+    """A conversation of the web UI and two of an agent's, whose `state.db` has full-text tables or none."""
+    folder = tmp_path_factory.mktemp("odd")
+    new_state(folder / "state.db")
+    calls = [{"id": "call", "function": {"name": "session_search", "arguments": '{"query": "walrus"}'}}]
+    with writing(folder / "state.db") as db:
+        if request.param:
+            keep_full_text(db)
+        add_session(db, "cat", "A zebra came by", title="The cat")
+        add_session(db, "dog", "A beagle came by", title="The dog")
+        add_message(db, "dog", "Found: pelican", "tool", START + 60, tool_name="mcp_a_session_search")
+        add_message(db, "dog", "", "assistant", START + 70, tool_calls=json.dumps(calls))
+    with SessionRepository.open(folder / "webui", hermes_home=folder) as sessions:
+        session = sessions.new(title="The bird")
+        secrets = "AKIAIOSFODNN7EXAMPLE password=hunterpass nothing"
+        sessions.append(session.session_id, [message("A finch with a cat"), message(secrets)])
+        sessions.complete_search()
+        yield sessions
+
+
+FOUND_IN_TITLES = {
+    "cat": ["The cat"],
+    "came OR dog": ["The dog"],
+    "the -zebra": ["The bird", "The dog"],
+    "-zebra -finch": ["The dog"],
+}
+
+
+@pytest.mark.parametrize("typed", FOUND_IN_TITLES)
+def test_titles_alone_are_searched_but_excluded_words_anywhere(home: SessionRepository, typed: str) -> None:
+    assert sorted(hit.title for hit in home.search(typed, scope="title")) == FOUND_IN_TITLES[typed]
+
+
+FOUND_BY_TITLE = {
+    "finch -title:cat": ["The bird"],
+    "-title:cat": ["The bird", "The dog"],
+    "title:finch OR title:dog": ["The dog"],
+    "title:finch OR zebra": ["The cat"],
+    "title:finch OR cat": ["The bird", "The cat"],
+}
+
+
+@pytest.mark.parametrize("typed", FOUND_BY_TITLE)
+def test_what_is_typed_of_titles_is_about_titles_alone(home: SessionRepository, typed: str) -> None:
+    assert sorted(hit.title for hit in home.search(typed)) == FOUND_BY_TITLE[typed]
+
+
+LARGE = {
+    "one word": "x" * 100_000,
+    "a word with accents": "é" * 60_000,
+    "a word without spaces": "数" * 20_000,
+    "numbers": "1," * 30_000,
+    "tools": " ".join(f"tool:t{number}" for number in range(1_500)),
+    "alternatives": " OR ".join(f"nothing{number}" for number in range(3_000)),
+    "excluded words": " ".join(f"-nothing{number}" for number in range(1_500)),
+    "words": " ".join(f"nothing{number}" for number in range(3_000)),
+    "brackets": "-(" * 20_000,
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_query_of_any_size_fails_nowhere(home: SessionRepository, kind: str) -> None:
+    assert home.search(LARGE[kind]).warnings == ()
+
+
+def test_of_many_alternatives_the_words_that_there_are_are_searched(home: SessionRepository) -> None:
+    assert [hit.title for hit in home.search(LARGE["alternatives"] + " OR finch")] == ["The bird"]
+
+
+@pytest.mark.parametrize("typed", ["AKIAIOSFODNN7EXAMPLX", "hunterpasz"])
+def test_no_credential_is_named_as_what_was_meant(home: SessionRepository, typed: str) -> None:
+    hits = home.search(typed)
+    assert [hit.title for hit in hits] == ["The bird"]
+    assert hits.corrections == ()
+    assert not hits[0].forms
+    assert home.search(typed, redact=False).corrections
+    assert home.search("nothinq").corrections == (("nothinq", "nothing"),)
+
+
+@pytest.mark.parametrize("typed", ["pelican", "walrus"])
+def test_what_a_search_tool_was_asked_or_answered_is_not_found(home: SessionRepository, typed: str) -> None:
+    assert home.search(typed) == []
