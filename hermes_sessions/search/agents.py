@@ -78,22 +78,24 @@ class AgentMessages:
 
     def count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
         """Return how many messages have a clause, by the ids of the sessions that have any."""
-        return _counts(self._select(clause, wanted, *_COUNTED))
+        with self._agent.errors():
+            return _counts(self._select(clause, wanted, *_COUNTED))
 
     def count_near(self, one: ClauseForms, other: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
         """Return how many messages have two clauses close to each other, by the ids of their sessions."""
         expression = near_expression(one, other)
-        if not expression or WORDS not in self._tables - self._unusable:
-            return {}
-        statement = self._statement(_full_text(WORDS, expression), wanted, *_COUNTED)
         with self._agent.errors():
+            if not expression or WORDS not in self._tables - self._unusable:
+                return {}
+            statement = self._statement(_full_text(WORDS, expression), wanted, *_COUNTED)
             return _counts(self._rows(statement, {"text": expression, **_parameters(wanted)}))
 
     def occurrences(
         self, clause: ClauseForms, wanted: MessageFilter, session_ids: Collection[str]
     ) -> Mapping[str, Sequence[Occurrence]]:
         """Return the messages of sessions that have a clause, in order; their positions are their ids."""
-        return {each: self._occurrences(clause, wanted, each) for each in session_ids}
+        with self._agent.errors():
+            return {each: self._occurrences(clause, wanted, each) for each in session_ids}
 
     def _occurrences(self, clause: ClauseForms, wanted: MessageFilter, session_id: str) -> list[Occurrence]:
         sent_at = "m.timestamp" if "timestamp" in self._columns else "NULL"
@@ -106,8 +108,7 @@ class AgentMessages:
     def _span(self, session_id: str) -> tuple[int, int]:
         """Return the first and the last id of a session's messages; the search looks between them alone."""
         spans = "SELECT min(id), max(id) FROM messages WHERE session_id = :session"
-        with self._agent.errors():
-            ((first, last),) = self._rows(spans, {"session": session_id})
+        ((first, last),) = self._rows(spans, {"session": session_id})
         return first or 0, last or 0
 
     def _select(
@@ -120,8 +121,7 @@ class AgentMessages:
             except database.DATABASE_ERRORS as error:  # damaged, or a tokenizer that this SQLite lacks
                 table = selection.tables.split()[0]
                 if table == "messages":
-                    with self._agent.errors():
-                        raise
+                    raise
                 self._unusable.add(table)
                 self._warn(f"its full-text table {table} cannot be used: {database.driver_text(error)}")
         return []

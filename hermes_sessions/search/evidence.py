@@ -14,7 +14,7 @@ from .expressions import words_expression
 from .forms import ClauseForms
 from .request import SearchRequest
 from .stores import MessageStore
-from .tables import WEB_UI, MessageFilter
+from .tables import WEB_UI, MessageFilter, Occurrence
 
 Key: TypeAlias = tuple[str, str]  # a profile, WEB_UI for the web UI, and the id of a conversation or session
 
@@ -158,6 +158,17 @@ class EvidenceFinder:
                     counts[key] = counts.get(key, 0) + messages
                     segments.setdefault(key, []).append(session_id)
         return Found(counts, frozenset(), segments)
+
+    def occurrences(
+        self, profile: str, clause: ClauseForms, session_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Occurrence]]:
+        """Return the messages of sessions of one store that have a clause, in order, by session id."""
+        (store,) = (each for each in self._stores if each.profile == profile)
+        try:
+            return store.occurrences(clause.in_messages, self._request.messages, session_ids)
+        except AgentUnavailable as error:
+            self.failures.append(error)
+            return {}
 
     def _titles(self, clause: ClauseForms, wanted: MessageFilter) -> Collection[Key]:
         if not clause.alternatives:

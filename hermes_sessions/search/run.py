@@ -170,18 +170,18 @@ class SearchRun:
     def _leave_agent(
         self,
         reading: AbstractContextManager[Snapshot],
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        """Close an agent; if nothing else failed, a change while it was read without a lock is a warning."""
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Close an agent; a change while it was read without a lock is a warning.
+
+        An error in the block is another store's, which must not become one of this agent.
+        """
         try:
-            return reading.__exit__(kind, error, trace)
+            reading.__exit__(None, None, None)
         except AgentUnavailable as changed:
-            if error is not None:
-                raise
             self.warnings[str(changed)] = None
-            return None
 
     def _agent_messages(self, matches: Sequence[RankedMatch]) -> dict[tuple[str, int], AgentMessage]:
         """Return the agents' messages among these matches, by profile and message id."""
@@ -213,7 +213,7 @@ class _StagedSearch:
     """The stages of one search, over stores that are open."""
 
     def __init__(self, sources: Sources, request: SearchRequest, stores: Sequence[MessageStore]) -> None:
-        self._request, self._stores = request, {store.profile: store for store in stores}
+        self._request = request
         self._now, self._total = time.time(), tables.count_entries(sources.search_index)
         self._forms = FormFinder(sources.search_index, sources.stemmer)
         self._conversations = Conversations(sources.sessions, request.filters)
@@ -383,13 +383,11 @@ class _StagedSearch:
         for key in keys:
             if with_clause := found.segments_of(key):  # none in a store that is not searched
                 sessions[key[0]] += with_clause
-        return {
-            (profile, session_id): messages
-            for profile, session_ids in sessions.items()
-            for session_id, messages in self._stores[profile]
-            .occurrences(clause.in_messages, self._request.messages, session_ids)
-            .items()
-        }
+        occurrences: dict[Key, Sequence[Occurrence]] = {}
+        for profile, session_ids in sessions.items():
+            of_sessions = self._finder.occurrences(profile, clause, session_ids)
+            occurrences.update(((profile, each), messages) for each, messages in of_sessions.items())
+        return occurrences
 
     def _match(
         self, result: _StageResult, weighed: _Weighed, occurrences: Sequence[_Occurrences]

@@ -1,11 +1,14 @@
 """Odd searches: in titles alone, with thousands of operators, for credentials, for what a search said."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.search.agents import AgentMessages
 
 from ..support.agent_db import START, add_message, add_session, keep_full_text, new_state, writing
 from ..support.make import message
@@ -96,3 +99,38 @@ def test_no_credential_is_named_as_what_was_meant(home: SessionRepository, typed
 @pytest.mark.parametrize("typed", ["pelican", "walrus"])
 def test_what_a_search_tool_was_asked_or_answered_is_not_found(home: SessionRepository, typed: str) -> None:
     assert home.search(typed) == []
+
+
+def test_a_damaged_search_index_is_replaced_also_beside_an_agent(tmp_path: Path) -> None:
+    new_state(tmp_path / "state.db")
+    with writing(tmp_path / "state.db") as db:
+        add_session(db, "cat", "A zebra came by", title="The cat")
+    for damage in range(2):
+        with SessionRepository.open(tmp_path / "webui", hermes_home=tmp_path) as sessions:
+            if not damage:
+                sessions.append(sessions.new(title="Two").session_id, [message("A zebra and a finch")])
+            sessions.complete_search()
+            assert len(sessions.search("zebra")) == 2
+        with (tmp_path / "webui" / "search.db").open("r+b") as file:
+            file.seek(8_192)
+            file.write(b"\xa5" * 32_768)
+    with SessionRepository.open(tmp_path / "webui", hermes_home=tmp_path) as sessions:
+        assert sessions.search("zebra").warnings == ()
+        sessions.complete_search()
+        assert len(sessions.search("zebra")) == 2
+
+
+def test_an_agent_that_breaks_between_two_reads_is_a_warning(
+    home: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(AgentMessages, "_occurrences", fails)
+    hits = home.search("cat came OR finch")
+    assert sorted(hit.title for hit in hits) == ["The bird", "The cat"]
+    assert "malformed" in "".join(hits.warnings)
+    monkeypatch.setattr(AgentMessages, "_selections", fails)
+    hits = home.search("cat")
+    assert sorted(hit.title for hit in hits) == ["The bird", "The cat"]
+    assert "malformed" in "".join(hits.warnings)
