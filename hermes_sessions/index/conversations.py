@@ -79,7 +79,9 @@ def listed_summaries(connection: Connection, view: View, session_ids: Collection
     for query in _summaries_statements(view.agents_of is not None):
         for some in chunks(session_ids):
             rows = connection.execute(query, {**parameters, "ids": some}).all()
-            summaries |= {row.session_id: summary_of(row) for row in sorted(rows, key=lambda row: -row.age)}
+            # The last one of an id is taken; of equal ages the first profile, as in lists.
+            rows = sorted(rows, key=lambda row: (row.age, row.profile), reverse=True)
+            summaries |= {row.session_id: summary_of(row) for row in rows}
     return summaries
 
 

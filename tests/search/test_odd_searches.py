@@ -134,3 +134,18 @@ def test_an_agent_that_breaks_between_two_reads_is_a_warning(
     hits = home.search("cat")
     assert sorted(hit.title for hit in hits) == ["The bird", "The cat"]
     assert "malformed" in "".join(hits.warnings)
+
+
+def test_of_equal_copies_in_two_profiles_a_hit_is_the_listed_one_in_all_its_parts(tmp_path: Path) -> None:
+    for folder, text in ((tmp_path, "default"), (tmp_path / "profiles" / "work", "work")):
+        folder.mkdir(parents=True, exist_ok=True)
+        with writing(new_state(folder / "state.db")) as db:
+            add_session(db, "copy", f"A walrus of {text}", title=f"At {text}")
+    with SessionRepository.open(tmp_path / "webui", hermes_home=tmp_path) as sessions:
+        (listed,) = sessions.list(agent="only").items
+        (hit,) = sessions.search("walrus")
+        assert (hit.title, hit.summary.profile, hit.preview) == (
+            listed.title,
+            listed.profile,
+            "A walrus of default",
+        )
