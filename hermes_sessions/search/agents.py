@@ -23,18 +23,33 @@ MOST_TRIGRAMS = 200  # that one short term stands for
 MOST_ECHOES = 20_000
 _LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the characters before it
 
-# What the columns of a message show of its features, as far as they do.
+# What the columns of a message show of its features, as far as they do. The agent puts a NUL before the parts
+# of a message, at which LIKE and GLOB stop, and instr does not.
+_FAILURES = (
+    '"success": false*',
+    '"exit_code": [1-9]*',
+    '"exit_code": -[1-9]*',
+    '"error": true*',
+    '"error": "[^"]*',
+    '"error": {[^}]*',
+    '"error": [[][^]]*',
+)
 _FEATURES = {
-    Feature.CODE: "m.content LIKE '%```%'",
-    Feature.IMAGE: "m.content LIKE '%\"image%'",
-    Feature.ATTACHMENT: "m.content LIKE '%\"image%'",
+    Feature.CODE: "instr(m.content, '```')",
+    Feature.IMAGE: "instr(m.content, '\"image')",
+    Feature.ATTACHMENT: "instr(m.content, '\"image')",
     Feature.ERROR: (
         "m.role = 'tool' AND (m.content LIKE 'Error%' "
-        "OR m.content LIKE '%Traceback (most recent call last)%' "
-        "OR m.content LIKE '%\"success\": false%' OR m.content LIKE '%\"exit_code\": 1%' "
-        "OR (m.content LIKE '%\"error\": %' AND m.content NOT LIKE '%\"error\": null%'))"
+        "OR instr(m.content, 'Traceback (most recent call last)') "
+        + "".join(f"OR m.content GLOB '*{failure}' " for failure in _FAILURES)
+        + ")"
     ),
 }
+# The text of a message, without that NUL.
+_TEXT = (
+    "CASE instr(m.content, char(0)) WHEN 1 THEN CAST(substr(CAST(m.content AS BLOB), 2) AS TEXT) "
+    "ELSE m.content END"
+)
 # The results of search tools by their own names, also with that of an MCP server before them.
 _NAMES_SEARCH_TOOL = [
     f"coalesce(m.tool_name, '') = '{name}' OR coalesce(m.tool_name, '') LIKE '%\\_{name}' ESCAPE '\\'"
@@ -208,7 +223,7 @@ class AgentMessages:
         texts = list(dict.fromkeys(text for forms in clause.alternatives for text in _scanned(forms)))
         likes = [_like(text) for text in texts if len(text) <= LONGEST_SCANNED]
         # One parameter for all: SQLite takes at most 1,000 conditions that are joined by OR.
-        contains = "EXISTS (SELECT 1 FROM json_each(:likes) AS l WHERE m.content LIKE l.value ESCAPE '\\')"
+        contains = f"EXISTS (SELECT 1 FROM json_each(:likes) AS l WHERE {_TEXT} LIKE l.value ESCAPE '\\')"  # noqa: S608
         parameters: dict[str, object] = {"likes": json.dumps(likes), "oldest": newest - SCANNED}
         return _Selection("messages AS m", ("m.id > :oldest", contains), parameters)
 

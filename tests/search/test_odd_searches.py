@@ -13,6 +13,17 @@ from hermes_sessions.search.agents import AgentMessages
 from ..support.agent_db import START, add_message, add_session, keep_full_text, new_state, writing
 from ..support.make import message
 
+# What agents' messages are found by, beside the word of each.
+FACTS = {
+    '{"output": "quail", "exit_code": 2}': {"quail": "error"},
+    '{"output": "raven", "exit_code": 0, "error": null}': {"raven": ""},
+    '{"output": "stork", "error": ""}': {"stork": ""},
+    '{"output": "swift", "error": "no such file"}': {"swift": "error"},
+    '{"output": "tern", "errors": [], "error": []}': {"tern": ""},
+    "Error: no wren": {"wren": "error"},
+    '\0json:[{"type": "text", "text": "osprey"}, {"type": "image_url"}]': {"osprey": "image"},
+}
+
 
 @pytest.fixture(scope="module", params=[True, False], ids=["full text", "scanned"])
 def home(
@@ -28,6 +39,10 @@ def home(
         add_session(db, "cat", "A zebra came by", title="The cat")
         add_session(db, "dog", "A beagle came by", title="The dog")
         add_message(db, "dog", "Found: pelican", "tool", START + 60, tool_name="mcp_a_session_search")
+        add_session(db, "facts", "No answer", title="The facts")
+        for at, text in enumerate(FACTS):
+            role = "user" if "image" in text else "tool"
+            add_message(db, "facts", text, role, START + 100 + at)
         add_message(db, "dog", "", "assistant", START + 70, tool_calls=json.dumps(calls))
     with SessionRepository.open(folder / "webui", hermes_home=folder) as sessions:
         session = sessions.new(title="The bird")
@@ -40,8 +55,8 @@ def home(
 FOUND_IN_TITLES = {
     "cat": ["The cat"],
     "came OR dog": ["The dog"],
-    "the -zebra": ["The bird", "The dog"],
-    "-zebra -finch": ["The dog"],
+    "the -zebra -answer": ["The bird", "The dog"],
+    "-zebra -finch -answer": ["The dog"],
 }
 
 
@@ -52,7 +67,7 @@ def test_titles_alone_are_searched_but_excluded_words_anywhere(home: SessionRepo
 
 FOUND_BY_TITLE = {
     "finch -title:cat": ["The bird"],
-    "-title:cat": ["The bird", "The dog"],
+    "-title:cat": ["The bird", "The dog", "The facts"],
     "title:finch OR title:dog": ["The dog"],
     "title:finch OR zebra": ["The cat"],
     "title:finch OR cat": ["The bird", "The cat"],
@@ -149,3 +164,13 @@ def test_of_equal_copies_in_two_profiles_a_hit_is_the_listed_one_in_all_its_part
             listed.profile,
             "A walrus of default",
         )
+
+
+@pytest.mark.parametrize("text", FACTS)
+def test_what_an_agent_s_message_holds_is_seen_in_each_way_it_is_written(
+    home: SessionRepository, text: str
+) -> None:
+    ((word, holds),) = FACTS[text].items()
+    assert [hit.title for hit in home.search(word)] == ["The facts"]
+    for feature in ("error", "image"):
+        assert bool(home.search(f"{word} has:{feature}")) == (feature == holds), feature
