@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -100,31 +101,52 @@ class Matcher:
 # ---- patterns -------------------------------------------------------------------------------------------
 
 
+class _Edges(NamedTuple):
+    """Where a word must be whole: at its beginning, at its end."""
+
+    start: bool
+    end: bool
+
+
 def _clause_pattern(clause: ClauseForms) -> str:
-    patterns = {each for forms in clause.alternatives for each in _patterns(forms)}
-    return "|".join(sorted(patterns, key=lambda each: (-len(each), each)))
+    """Return the pattern of a clause: first words that are whole, then those that may be parts of others.
+
+    The edges are written once for all words: each that `re` compiles takes a thousandth of a second.
+    """
+    found: dict[_Edges, dict[str, None]] = defaultdict(dict)
+    for forms in clause.alternatives:
+        for edges, pattern in _patterns(forms):
+            found[edges][pattern] = None
+    return "|".join(_with_edges(edges, found[edges]) for edges in sorted(found, reverse=True))
 
 
-def _patterns(forms: TermForms) -> Iterator[str]:
+def _with_edges(edges: _Edges, patterns: Iterable[str]) -> str:
+    longest_first = sorted(patterns, key=lambda each: (-len(each), each))
+    start, end = _WORD_START if edges.start else "", _WORD_END if edges.end else ""
+    return f"{start}(?:{'|'.join(longest_first)}){end}"
+
+
+def _patterns(forms: TermForms) -> Iterator[tuple[_Edges, str]]:
     yield _term_pattern(forms.term, anywhere=bool(forms.parts))
     if not is_unspaced(forms.term.text):
         yield from (_phrase_pattern(phrase) for phrase in (*forms.words, *map(Phrase, forms.corrections)))
     for pairs in forms.pairs[:1]:
-        yield from map(re.escape, dict.fromkeys(fold(pair) for pair in pairs))
+        for pair in pairs:
+            yield _Edges(False, False), re.escape(fold(pair))
 
 
-def _term_pattern(term: Term, *, anywhere: bool) -> str:
+def _term_pattern(term: Term, *, anywhere: bool) -> tuple[_Edges, str]:
     pieces = _PIECE.findall(fold(term.text))
     if not pieces:  # an emoji
-        return re.escape(fold(term.text))
+        return _Edges(False, False), re.escape(fold(term.text))
     begins_anywhere = anywhere or is_unspaced(pieces[0])
     ends_anywhere = anywhere or term.prefix or is_unspaced(pieces[-1])
-    return ("" if begins_anywhere else _WORD_START) + _joined(pieces) + ("" if ends_anywhere else _WORD_END)
+    return _Edges(not begins_anywhere, not ends_anywhere), _joined(pieces)
 
 
-def _phrase_pattern(phrase: Phrase) -> str:
+def _phrase_pattern(phrase: Phrase) -> tuple[_Edges, str]:
     pieces = words_of(phrase.text) or [phrase.text]
-    return _WORD_START + _joined(pieces) + ("" if phrase.prefix else _WORD_END)
+    return _Edges(True, not phrase.prefix), _joined(pieces)
 
 
 def _words(text: str) -> str:
