@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -40,13 +39,19 @@ class Matcher:
 
     def __init__(self, clauses: Sequence[ClauseForms]) -> None:
         self._clauses = clauses
-        groups = (f"({_clause_pattern(clause)})" for clause in clauses)
-        self._pattern = re.compile("|".join(groups) or r"(?!)")
+        found = _by_edges(clauses)
+        self._clause_of_group = [at for by_clause in found.values() for at in by_clause]
+        patterns = (_with_edges(edges, by_clause.values()) for edges, by_clause in found.items())
+        self._pattern = re.compile("|".join(patterns) or r"(?!)")
         self._typed = [{_words(forms.term.text) for forms in clause.alternatives} for clause in clauses]
 
     def matches(self, text: str) -> Iterator[re.Match[str]]:
-        """Yield the matches in a text, each in the group of its clause."""
+        """Yield the matches in a text; `_clause` returns the clause of each."""
         return (match for match in self._pattern.finditer(fold(text)) if match.end() > match.start())
+
+    def _clause(self, match: re.Match[str]) -> int:
+        """Return the position of the clause that a match is of."""
+        return self._clause_of_group[(match.lastindex or 1) - 1]
 
     def finds(self, text: str) -> bool:
         """Whether a text has any word of the clauses."""
@@ -67,7 +72,7 @@ class Matcher:
         """Return the words of a text that stand for others: each with what was typed, both as they are."""
         found: dict[tuple[str, str], None] = {}
         for match in self.matches(text):
-            clause = (match.lastindex or 1) - 1
+            clause = self._clause(match)
             if _words(match[0]) not in self._typed[clause]:
                 found[self._clauses[clause].typed, text[match.start() : match.end()]] = None
         return tuple(found)
@@ -81,9 +86,9 @@ class Matcher:
 
     def densest(self, text: str) -> tuple[int, int]:
         """Return where the most different words are within `WIDTH` characters, the first such place."""
-        places = [(*match.span(), match.lastindex) for match in islice(self.matches(text), MOST_MATCHES)]
+        places = [(*match.span(), self._clause(match)) for match in islice(self.matches(text), MOST_MATCHES)]
         best, most, first = (0, 0), (0, 0), 0
-        counts: dict[int | None, int] = {}
+        counts: dict[int, int] = {}
         for last, (_, end, clause) in enumerate(places):
             counts[clause] = counts.get(clause, 0) + 1
             while places[first][0] < end - WIDTH and first < last:
@@ -108,22 +113,25 @@ class _Edges(NamedTuple):
     end: bool
 
 
-def _clause_pattern(clause: ClauseForms) -> str:
-    """Return the pattern of a clause: first words that are whole, then those that may be parts of others.
+def _by_edges(clauses: Sequence[ClauseForms]) -> dict[_Edges, dict[int, list[str]]]:
+    """Return the patterns of each clause: first of words that are whole, then of those that may be parts.
 
-    The edges are written once for all words: each that `re` compiles takes a thousandth of a second.
+    The edges are written once for all of them: each that `re` compiles takes a thousandth of a second.
     """
-    found: dict[_Edges, dict[str, None]] = defaultdict(dict)
-    for forms in clause.alternatives:
-        for edges, pattern in _patterns(forms):
-            found[edges][pattern] = None
-    return "|".join(_with_edges(edges, found[edges]) for edges in sorted(found, reverse=True))
+    found: dict[_Edges, dict[int, list[str]]] = {}
+    for at, clause in enumerate(clauses):
+        for edges, pattern in dict.fromkeys(
+            each for forms in clause.alternatives for each in _patterns(forms)
+        ):
+            found.setdefault(edges, {}).setdefault(at, []).append(pattern)
+    return dict(sorted(found.items(), reverse=True))
 
 
-def _with_edges(edges: _Edges, patterns: Iterable[str]) -> str:
-    longest_first = sorted(patterns, key=lambda each: (-len(each), each))
+def _with_edges(edges: _Edges, by_clause: Iterable[Iterable[str]]) -> str:
+    """Return one pattern, with a group for each clause, and in it the longest words first."""
+    groups = ("|".join(sorted(patterns, key=lambda each: (-len(each), each))) for patterns in by_clause)
     start, end = _WORD_START if edges.start else "", _WORD_END if edges.end else ""
-    return f"{start}(?:{'|'.join(longest_first)}){end}"
+    return f"{start}(?:({')|('.join(groups)})){end}"
 
 
 def _patterns(forms: TermForms) -> Iterator[tuple[_Edges, str]]:
