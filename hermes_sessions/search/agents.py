@@ -4,6 +4,8 @@ Written for SQLite and for every release of the agent. Without such a table, the
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,6 +23,7 @@ SCANNED = 20_000  # messages that are scanned without a full-text table: about a
 LONGEST_SCANNED = 5_000  # characters; a pattern of LIKE has at most 50,000 bytes
 MOST_TRIGRAMS = 200  # that one short term stands for
 MOST_ECHOES = 20_000
+_EDGES = re.compile(r"\A[\W_]+|[\W_]+\Z")
 _LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the characters before it
 
 # What the columns of a message show of its features, as far as they do. The agent puts a NUL before the parts
@@ -320,7 +323,9 @@ def _parameters(wanted: MessageFilter) -> dict[str, object]:
 
 
 def _scanned(forms: TermForms) -> list[str]:
-    return [forms.term.text, forms.term.typed, *forms.corrections]
+    """Return the texts that stand for a term, without punctuation around it, composed and decomposed."""
+    texts = [_EDGES.sub("", text) or text for text in (forms.term.text, forms.term.typed)]
+    return [*texts, *(unicodedata.normalize("NFD", text) for text in texts), *forms.corrections]
 
 
 def _like(text: str) -> str:

@@ -37,7 +37,7 @@ def home(
         if request.param:
             keep_full_text(db)
         add_session(db, "cat", "A zebra came by", title="The cat")
-        add_session(db, "dog", "A beagle came by", title="The dog")
+        add_session(db, "dog", "A beagle came by", "De\u0301ja\u0300 vu", title="The dog")
         add_message(db, "dog", "Found: pelican", "tool", START + 60, tool_name="mcp_a_session_search")
         add_session(db, "facts", "No answer", title="The facts")
         for at, text in enumerate(FACTS):
@@ -77,6 +77,13 @@ FOUND_BY_TITLE = {
 @pytest.mark.parametrize("typed", FOUND_BY_TITLE)
 def test_what_is_typed_of_titles_is_about_titles_alone(home: SessionRepository, typed: str) -> None:
     assert sorted(hit.title for hit in home.search(typed)) == FOUND_BY_TITLE[typed]
+
+
+@pytest.mark.parametrize("typed", ["beagle", "?beagle?", "^beagle", "beagle,", "(beagle", "déjà"])
+def test_punctuation_around_a_word_and_the_form_of_accents_do_not_matter(
+    home: SessionRepository, typed: str
+) -> None:
+    assert [hit.title for hit in home.search(typed)] == ["The dog"]
 
 
 LARGE = {
