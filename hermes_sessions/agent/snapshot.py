@@ -308,14 +308,15 @@ class Snapshot:
         return sorted(message_id for (message_id,) in self._read(query))
 
     def index_of(self, session_id: str, message_id: int) -> int:
-        """Return the position of a message in its session, from 0."""
+        """Return the position of a message in its session, from 0.
+
+        One that is not in the transcript, since it was summarised away, has that of a message beside it.
+        """
         messages = self._messages
-        query = sa.select(sa.func.count()).where(
-            messages.c.session_id == clean_text(session_id),
-            messages.c.id < message_id,
-            *self._in_transcript(),
-        )
-        return int(self.connection.execute(query.select_from(messages)).scalar_one())
+        of_session = messages.c.session_id == clean_text(session_id), *self._in_transcript()
+        query = sa.select(sa.func.count(), sa.func.sum(sa.cast(messages.c.id < message_id, sa.Integer)))
+        ((count, before),) = self._read(query.select_from(messages).where(*of_session))
+        return max(0, min(before or 0, count - 1))
 
     def messages(self, message_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the messages with these ids, in this order; see `messages_by_id`."""

@@ -626,6 +626,23 @@ def test_the_agent_s_conversations_are_found_with_any_full_text_tables(agents: S
     assert not [each for each in handles() if "state.db" in each]
 
 
+def test_a_message_that_was_summarised_away_is_found_beside_one_that_is_left(
+    agents: SessionRepository,
+) -> None:
+    with writing(agents.config.hermes_home / "state.db") as db:
+        columns = {row[1] for row in db.execute("PRAGMA table_info(messages)")}
+        if "compacted" not in columns:
+            db.execute("ALTER TABLE messages ADD COLUMN compacted INTEGER NOT NULL DEFAULT 0")
+        add_session(db, "archived", "stays", "stays too", begun=START)
+        add_message(db, "archived", "a wisteria", timestamp=START + 9, active=0)
+        db.execute("UPDATE messages SET compacted = 1 WHERE content = 'a wisteria'")
+        add_message(db, "archived", "a rhododendron", timestamp=START + 10, active=0)
+    hit = only(agents.search("wisteria"))
+    assert (hit.session_id, hit.message_index) == ("archived", 1)
+    assert len(agents.get("archived").messages) == 2
+    assert find(agents, "rhododendron") == []  # taken back
+
+
 def test_a_chain_is_one_hit_that_names_its_segment(agents: SessionRepository) -> None:
     hit = only(agents.search("early walrus"))
     assert (hit.session_id, hit.segment_id, hit.message_index, hit.title) == ("b", "a", 0, "Chain")
