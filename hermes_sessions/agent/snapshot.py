@@ -314,9 +314,10 @@ class Snapshot:
         """
         messages = self._messages
         of_session = messages.c.session_id == clean_text(session_id), *self._in_transcript()
-        query = sa.select(sa.func.count(), sa.func.sum(sa.cast(messages.c.id < message_id, sa.Integer)))
-        ((count, before),) = self._read(query.select_from(messages).where(*of_session))
-        return max(0, min(before or 0, count - 1))
+        before = sa.func.sum(sa.cast(messages.c.id < message_id, sa.Integer))
+        query = sa.select(sa.func.count(), before).select_from(messages).where(*of_session)
+        count, place = self.connection.execute(query).one()
+        return max(0, min(int(place or 0), count - 1))
 
     def messages(self, message_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the messages with these ids, in this order; see `messages_by_id`."""
