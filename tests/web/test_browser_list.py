@@ -116,6 +116,7 @@ def test_filters_are_kept_in_the_address(page: Page) -> None:
     page.wait_for_url(re.compile("archived=all"))
     expect(page.locator(".chip")).to_have_count(2)
     for left in (1, 0):
+        expect(page.locator("[aria-busy]")).to_have_count(0)
         page.locator(".chip").first.click()
         expect(page.locator(".chip")).to_have_count(left)
     page.go_back()

@@ -368,7 +368,10 @@ function isVisible(chunk) {
  * @param {Document} page
  */
 function renewSummary(page) {
-  required(document, ".side-state", HTMLElement).replaceWith(required(page, ".side-state", HTMLElement));
+  const old = required(document, ".side-state", HTMLElement);
+  const now = required(page, ".side-state", HTMLElement);
+  // The same chips stay: a click on one that is replaced between press and release would do nothing.
+  if (!old.isEqualNode(now)) old.replaceWith(now);
 }
 
 /** Mark the row of the open session. */
