@@ -57,7 +57,7 @@ def read(messages: Unknown) -> Mapping[str, int] | None:
 
 
 def _all_words(snapshot: Snapshot) -> Mapping[str, int]:
-    """Return every word of the agent's own index; what it has not is found as it is typed alone."""
+    """Return every word of the agent's own index; without one, words are only found as they are typed."""
     connection = snapshot.connection
     has_words = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
     if connection.exec_driver_sql(has_words, (WORDS,)).first() is None:

@@ -78,7 +78,7 @@ def _parts(message: Message, echoes: frozenset[str]) -> Iterator[str]:
 
 
 def shown_text(message: Message) -> str:
-    """Return the text of a message that a snippet is cut from: as it is indexed, with whole results."""
+    """Return the text that snippets are cut from: what is indexed, but with the whole results of tools."""
     results = [cut(result.text, LONGEST_MESSAGE) for result in message.results]
     rest = message._replace(results=())
     return "\n".join(filter(None, [*_parts(rest, frozenset()), *results]))
