@@ -1,4 +1,4 @@
-"""Files on disk: atomic replacement, durable renames, and locks between threads and between processes.
+"""Files on disk: reading, atomic replacement, durable renames.
 
 Knows nothing of sessions. A file is replaced as usual: a temporary file in the same folder, `fsync`, rename,
 `fsync` of the folder. If the caller states which version it replaces, the old and the new file are exchanged
@@ -14,21 +14,16 @@ import stat
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 
 from . import modes
-from .errors import Locked, StorageError, Unconfirmed, storing
+from .errors import Unconfirmed
 from .fields import LARGEST_INTEGER
 from .model import UNKNOWN_VERSION, Signature
 
-if TYPE_CHECKING:
-    from filelock import FileLock
-
-STRIPES, LOCK_SECONDS = 64, 30.0
 COPY_BYTES = 1 << 20
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # a disk without hard links
 NO_FLAGS = (*NO_LINKS, errno.EINVAL)  # or a rename that cannot exchange files
@@ -431,7 +426,7 @@ def is_same(path: Path, other: Path) -> bool:
     return False
 
 
-# ---- folders and locks ------------------------------------------------------------------------------------
+# ---- folders ----------------------------------------------------------------------------------------------
 
 
 def folder_time(folder: Path) -> int:
@@ -446,55 +441,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class Locks:
-    """A fixed number of locks: each a mutex against threads, and in a folder a file against processes."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._mutexes = [threading.Lock() for _ in range(STRIPES)]
-
-    @contextmanager
-    def held(self, name: str) -> Iterator[None]:
-        """Hold the lock that belongs to a name; raise `StorageError` after waiting for 30 seconds."""
-        stripe = zlib.crc32(name.encode()) % STRIPES
-        mutex = self._mutexes[stripe]
-        if not mutex.acquire(timeout=LOCK_SECONDS):
-            raise StorageError("another thread has held the lock for 30 seconds. Try again")
-        try:
-            with file_lock(self._folder and self._folder / f"{stripe:02}.lock"):
-                yield
-        finally:
-            mutex.release()
-
-
-@contextmanager
-def file_lock(path: Path | None, seconds: float | None = None) -> Iterator[None]:
-    """Hold a lock file, None for no lock at all; raise `Locked` after some seconds (None: 30)."""
-    if path is None:
-        return (yield)
-    from filelock import FileLock, Timeout
-
-    modes.keep_private(path)
-    seconds = LOCK_SECONDS if seconds is None else seconds
-    lock = FileLock(path, timeout=seconds, mode=modes.FILE, poll_interval=0.005)
-    with storing(f"cannot lock {path.name}"):
-        try:
-            lock.acquire()
-        except Timeout as error:  # which is an OSError
-            held = f"the lock {path.name} for {seconds:.0f} seconds"
-            raise Locked(f"another program has held {held}. Try again") from error
-    try:
-        yield
-    finally:
-        _release(lock)
-
-
-def _release(lock: "FileLock") -> None:
-    """Release a lock. If that fails, force it, which closes the file and so ends the lock."""
-    try:
-        lock.release()
-    except OSError:
-        with suppress(OSError):
-            lock.release(force=True)

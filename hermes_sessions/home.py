@@ -15,7 +15,6 @@ from .changes import Projects, Store
 from .config import Config
 from .errors import Damaged, NotFound, StorageError, Unreadable
 from .fields import check_seconds, check_whole, with_clean_title
-from .files import Locks
 from .hits import Hits
 from .index import (
     LARGEST_PAGE,
@@ -35,6 +34,7 @@ from .index import (
     sync,
     upgrades,
 )
+from .locks import Locks
 from .model import Session, Summary
 from .origins import segments_of
 from .results import Filters, MessagePage, Page, SyncReport
@@ -148,6 +148,19 @@ class OpenHome:
     def list_request(self, filters: Filters, limit: int | None, cursor: str | None) -> ListRequest:
         """Return the checked request for a part of a list; raise `InvalidValue`."""
         return list_request(filters, self.view(filters), limit, cursor)
+
+    def page(
+        self,
+        filters: Filters,
+        limit: int | None = None,
+        cursor: str | None = None,
+        unless: Callable[[str], bool] | None = None,
+    ) -> Page[Summary]:
+        """Return a page of a list, as `SessionRepository.list` describes it."""
+        request = self.list_request(filters, limit, cursor)
+        with self.freshness.current() as index:
+            page = self.lists.summaries(index, request, unless)
+        return self.explained(page, filters)
 
     def explained(self, page: Page[T], filters: Filters) -> Page[T]:
         """Return a page, with a warning if nothing matches since the project does not exist."""

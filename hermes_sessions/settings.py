@@ -10,6 +10,7 @@ from typing import Any
 from . import files, json_text
 from .config import DEFAULT_PROFILE, Config, is_profile
 from .errors import Conflict, InvalidValue, Unreadable, storing
+from .locks import file_lock
 from .model import Signature
 
 
@@ -38,7 +39,7 @@ def change_settings(config: Config, changes: Mapping[str, bool]) -> None:
     writes it at the same time.
     """
     path = config.state_dir / "settings.json"
-    with files.file_lock(config.state_dir / "locks/settings.lock"), storing("cannot save settings.json"):
+    with file_lock(config.state_dir / "locks/settings.lock"), storing("cannot save settings.json"):
         version = _version(path)
         settings = read_settings(config)
         changed = {**settings, **changes}

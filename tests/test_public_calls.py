@@ -20,7 +20,7 @@ from hermes_sessions import (
     SessionRepository,
     SessionsError,
     StorageError,
-    files,
+    locks,
 )
 from hermes_sessions.agent import Agent
 from hermes_sessions.changes import LostUpdates, Projects
@@ -283,7 +283,7 @@ def test_no_fault_lets_another_error_out(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(files, "LOCK_SECONDS", 0.02)  # a lock that cannot be taken is waited for
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.02)  # a lock that cannot be taken is waited for
     tried, refused, hit = 0, 0, 0
     first = list(CALLS).index(name) % len(ERRNOS)  # so that all calls together meet every error everywhere
     errors = itertools.islice(itertools.cycle(ERRNOS), first, None)

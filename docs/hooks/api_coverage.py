@@ -27,5 +27,5 @@ def documented_names(folder: Path) -> set[str]:
 
 def public_names() -> set[str]:
     """Return every name that the package exports, and every public member of the repository."""
-    members = {name for name in vars(SessionRepository) if not name.startswith("_")}
+    members = {name for name in dir(SessionRepository) if not name.startswith("_")}
     return set(hermes_sessions.__all__) | {f"SessionRepository.{name}" for name in members}

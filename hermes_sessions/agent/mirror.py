@@ -11,7 +11,7 @@ from contextlib import suppress
 from sqlalchemy import Connection, Engine
 
 from ..errors import AgentUnavailable, StorageError
-from ..index import database, is_settled, rows
+from ..index import database, index_state, is_settled, rows
 from ..model import Summary
 from . import lineage, mirror_rows, scan
 from .mirror_rows import MirrorChange, MirroredSession, MirrorState, mirror_states
@@ -123,7 +123,7 @@ def _write(engine: Engine, before: MirrorState, after: MirrorState, change: Mirr
         revision = max(before.revision + 1, after.read_at)
         mirror_rows.put_state(connection, after._replace(revision=revision))
         if change is not None or after.warning != before.warning:
-            rows.next_generation(connection)
+            index_state.next_generation(connection)
     return True
 
 
@@ -148,7 +148,7 @@ def forget(engine: Engine, profile: str) -> None:
     """Delete the mirror of a profile, because its folder is gone or because it is to be built again."""
     with database.writing(engine) as connection:
         mirror_rows.forget(connection, profile)
-        rows.next_generation(connection)
+        index_state.next_generation(connection)
 
 
 # ---- what a scan changes --------------------------------------------------------------------------------

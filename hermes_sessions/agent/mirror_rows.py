@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, rows
+from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, place_of
 from ..model import Summary
 from ..sources import Source, source_class
 from . import lineage
@@ -235,7 +235,7 @@ _CONVERSATION_FIELDS = [
 def _conversation_values(summary: Summary) -> Mapping[str, object]:
     """Return a row of `agent_conversations`."""
     values = {name: getattr(summary, name) for name in _CONVERSATION_FIELDS}
-    return values | {"source": summary.source, "hidden": summary.hidden, **rows.place_of(summary)._asdict()}
+    return values | {"source": summary.source, "hidden": summary.hidden, **place_of(summary)._asdict()}
 
 
 def has_just(connection: Connection, profile: str, change: MirrorChange) -> bool:

@@ -19,7 +19,8 @@ from pathlib import Path
 from .. import files
 from ..errors import storing
 from ..files import Aside
-from ..index import database, rows
+from ..index import database, trash_rows
+from ..locks import file_lock
 from ..sidecars import TrashEntry, trash
 from .store import Store
 
@@ -119,7 +120,7 @@ def _asides(folder: Path, names: list[str]) -> Iterator[Aside]:
 def _locked(store: Store, aside: Aside) -> Iterator[bool]:
     """Hold the lock under which a file was put aside, and say whether the file still exists."""
     of_projects = aside.path.parent == store.config.state_dir
-    lock = files.file_lock(store.config.projects_lock) if of_projects else store.lock(aside.stem)
+    lock = file_lock(store.config.projects_lock) if of_projects else store.lock(aside.stem)
     with lock:
         yield os.path.lexists(aside.path)
 
@@ -152,7 +153,7 @@ def _is_same(path: Path, other: Path) -> bool:
 def _half_moved(store: Store) -> list[TrashEntry]:
     """Return what seems to be in the trash and in place: to be compared again under the session's lock."""
     with database.reading(store.engine) as connection:
-        in_both = set(rows.ids_also_in_trash(connection))
+        in_both = set(trash_rows.ids_also_in_trash(connection))
     entries = trash.entries(store.trash_dir) if in_both else []
     return [entry for entry in entries if entry.session_id in in_both and _is_in_place(store, entry)]
 

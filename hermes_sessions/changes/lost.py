@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import NotFound
 from ..fields import check_id
-from ..index import Survivor, database, own_changes, public_calls, rows, survived
+from ..index import Survivor, database, index_state, own_changes, public_calls, survived
 from ..model import Summary
 from ..results import LostUpdate
 from ..sidecars import trash
@@ -69,7 +69,7 @@ class LostUpdates:
                 trash.keep_as_versions(session_id, self._store.trash_dir)
         with database.writing(self._store.engine) as connection:
             own_changes.forget(connection, session_id, [each.field for each in lost])
-            rows.next_generation(connection)
+            index_state.next_generation(connection)
 
     def _lost(self, session_id: str) -> Sequence[LostUpdate]:
         lost = self.list(session_id)

@@ -15,6 +15,7 @@ from ..config import DEFAULT_PROFILE, is_profile
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
 from ..fields import LONGEST_PROJECT_NAME
 from ..index import Lifetime, public_calls
+from ..locks import file_lock
 from ..model import Signature
 from ..results import Project
 from .retry import retry_conflicts
@@ -120,7 +121,7 @@ class Projects:
 
     def _change(self, change: Callable[[_Records], T]) -> T:
         """Change the records under the lock; again if a program without it replaced the file in between."""
-        with files.file_lock(self._lock):
+        with file_lock(self._lock):
             return retry_conflicts(lambda: self._change_once(change))
 
     def _change_once(self, change: Callable[[_Records], T]) -> T:

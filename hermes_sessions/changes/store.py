@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine
 from ..config import Config
 from ..errors import Locked, NotFound, StorageError
 from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
-from ..files import Locks
 from ..index import Indexed, database, own_changes, rows, transcripts_read
+from ..locks import Locks
 from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
 from ..settings import resolve_workspace
 from ..sidecars import Loaded, TranscriptChange, Written, editing, journal, load, path_of, reading, signature

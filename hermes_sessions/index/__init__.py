@@ -4,12 +4,14 @@ from . import (
     damage,
     database,
     derived,
+    index_state,
     lists,
     own_changes,
     placing,
     rows,
     sync,
     transcripts_read,
+    trash_rows,
     upgrades,
     usage,
 )
@@ -28,7 +30,7 @@ from .freshness import AgentMirrors, CurrentIndex, Freshness, MirrorStatus
 from .list_queries import ListRequest, View, listed_once
 from .lists import LARGEST_PAGE, Entries, Lists, list_request
 from .own_transcripts import Judgement, Own, Theirs, judge
-from .rows import Indexed, Place
+from .row_values import Indexed, Place, place_of
 from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS
 from .sync import Progress
 
@@ -59,6 +61,7 @@ __all__ = [
     "database",
     "derived",
     "find_conversation",
+    "index_state",
     "is_settled",
     "judge",
     "list_request",
@@ -71,6 +74,7 @@ __all__ = [
     "models",
     "only_sessions_errors",
     "own_changes",
+    "place_of",
     "placing",
     "public_calls",
     "rows",
@@ -78,6 +82,7 @@ __all__ = [
     "survived",
     "sync",
     "transcripts_read",
+    "trash_rows",
     "upgrades",
     "usage",
     "writing",

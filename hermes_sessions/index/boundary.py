@@ -79,8 +79,8 @@ def _changing(call: Callable[..., Any], *, frees_room: bool) -> Callable[..., An
 
 
 def wrap_calls(cls: C, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> C:
-    """Put what `wrap` returns in the place of every public method of a class but `close`."""
-    for name, member in list(vars(cls).items()):
+    """Put what `wrap` returns in the place of every public method of a class, also inherited, but `close`."""
+    for name, member in inspect.getmembers_static(cls):
         if inspect.isfunction(member) and not name.startswith("_") and name != "close":
             setattr(cls, name, wrap(member))
     return cls

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Engine
 from .. import modes
 from ..config import Config
 from ..errors import storing
-from ..files import file_lock
+from ..locks import file_lock
 from . import database, rows, upgrades
-from .rows import Indexed
+from .row_values import Indexed
 from .schema import METADATA, SESSIONS
 
 NO_TABLES = "it has no tables"

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from ..errors import Locked
-from . import database, rows
-from .rows import Place
+from . import database, index_state, row_values, rows
+from .row_values import Place
 from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, INDEX_STATE, SESSIONS
 
 # Raise it with each change of these rules, such as which sessions are hidden.
 DERIVATION = 1
-DERIVED = ("hidden", "interrupted", "source", *Place._fields[:-1], *rows.COPIED_COLUMNS)
+DERIVED = ("hidden", "interrupted", "source", *Place._fields[:-1], *row_values.COPIED_COLUMNS)
 
 _KNOWN = sa.select(SESSIONS.c.session_id, *(SESSIONS.c[name] for name in DERIVED))
 
@@ -33,13 +33,13 @@ def derive_again(engine: Engine) -> None:
         for table in (AGENT_CONVERSATIONS, AGENT_SESSIONS, AGENT_HOMES):  # they are read again next
             connection.execute(sa.delete(table))
         connection.execute(sa.update(INDEX_STATE).values(derivation=DERIVATION))
-        rows.next_generation(connection)
+        index_state.next_generation(connection)
 
 
 def _derive(connection: Connection) -> None:
     known = {row["session_id"]: row for row in connection.execute(_KNOWN).mappings()}
     for indexed in rows.every(connection):
-        derived, session_id = rows.column_values(indexed), indexed.summary.session_id
+        derived, session_id = row_values.column_values(indexed), indexed.summary.session_id
         wrong = {name: derived[name] for name in DERIVED if derived[name] != known[session_id][name]}
         if wrong:
             connection.execute(sa.update(SESSIONS).where(SESSIONS.c.session_id == session_id).values(wrong))

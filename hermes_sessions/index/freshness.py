@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 
 from ..errors import Locked
-from . import database, own_changes, rows, sync
+from . import database, index_state, own_changes, rows, sync
 from .sync import Progress
 
 Versions = TypeVar("Versions")
@@ -89,7 +89,7 @@ class Freshness(Generic[Versions]):
                     return
         stale = self.catch_up_unless_locked()
         with database.reading(self._engine) as connection:
-            version, status = rows.state(connection).version, self._mirrors.status(connection, versions)
+            version, status = index_state.read(connection).version, self._mirrors.status(connection, versions)
             yield self._current(connection, version, status, stale)
 
     def _current(

@@ -15,7 +15,7 @@ from ..model import Summary, list_entry
 from ..origins import lineage_of
 from ..results import Filters
 from .database import parameter
-from .rows import Place, entry_values, summary
+from .row_values import Place, entry_values, summary
 from .schema import (
     AGENT_CONVERSATIONS,
     AGENT_SESSIONS,

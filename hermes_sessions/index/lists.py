@@ -16,7 +16,7 @@ from ..errors import InvalidValue
 from ..fields import check_id, check_whole
 from ..model import Summary
 from ..results import Filters, Page
-from . import rows
+from . import row_values
 from .freshness import CurrentIndex
 from .list_queries import (
     ListRequest,
@@ -28,7 +28,7 @@ from .list_queries import (
     page_query,
     summary_of,
 )
-from .rows import Place
+from .row_values import Place
 
 LARGEST_PAGE = 100_000
 ROWS_AT_ONCE = 500  # of a whole list, in memory beside what is made of them
@@ -65,7 +65,7 @@ class Lists:
             return Page.not_modified(index.version)
         found = read_summaries(index.connection, _with_one_more(request))
         items = found[: request.limit]
-        next_cursor = _cursor(rows.place_of(items[-1])) if len(items) < len(found) else None
+        next_cursor = _cursor(row_values.place_of(items[-1])) if len(items) < len(found) else None
         return self._page(index, request, items, next_cursor)
 
     def entries(
@@ -134,7 +134,7 @@ def all_summaries(connection: Connection, filters: Filters) -> Iterator[Summary]
     place: Place | None = None
     while some := read_summaries(connection, ListRequest(filters, View(), place, ROWS_AT_ONCE)):
         yield from some
-        place = rows.place_of(some[-1])
+        place = row_values.place_of(some[-1])
 
 
 def count(connection: Connection, filters: Filters, view: View = ANY_VIEW) -> int:

@@ -16,10 +16,10 @@ from ..messages import mask
 from ..model import Metadata, Signature, Summary
 from ..results import LostField, LostUpdate
 from ..sidecars import TranscriptChange
-from . import own_transcripts, rows
+from . import index_state, own_transcripts, rows
 from .database import chunks, parameter
 from .own_transcripts import NOTHING_LOST, Judgement, Lost
-from .rows import Indexed
+from .row_values import Indexed
 from .schema import OWN_CHANGES, SESSIONS, TRASHED
 
 WATCHED: tuple[LostField, ...] = ("title", "pinned", "archived", "project_id")
@@ -244,7 +244,7 @@ def settle(connection: Connection, session_id: str, judgement: Judgement) -> Non
     else:
         values["lost"] = Lost(values["lost"][0]) if "lost" in values else Lost()
         connection.execute(_UPDATE.values({_VALUES: values, OWN_CHANGES.c.lost_at: None}), this)
-    rows.next_generation(connection)
+    index_state.next_generation(connection)
 
 
 def _store_judged(connection: Connection, session_id: str, judged: Judged, version: Signature) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from ..config import INDEX_FILE, Config
 from ..errors import Damaged, Locked, NewerDatabase, SessionsError, StorageError
-from ..files import file_lock
+from ..locks import file_lock
 from ..results import Restriction, RestrictionKind
 from . import database, upgrades
 from .schema import INDEX_STATE

@@ -1,155 +1,33 @@
-"""The SQL over single rows of the index: sessions, unreadable files, the trash, the state of the index.
+"""The SQL over single rows of the index: sessions and unreadable files.
 
-Runs portable SQL on a connection that the caller has from `database`.
+Runs portable SQL on a connection that the caller has from `database`. `row_values` says what a row holds.
 """
 
 import functools
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from operator import itemgetter
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Connection
+from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
-from ..fields import PENDING_FIELDS, clean_text
+from ..fields import clean_text
 from ..model import FolderTimes, Signature, Stored, Summary
-from ..origins import Copied, children_of, lineage_of, segments_of
+from ..origins import children_of, segments_of
 from .database import chunks, parameter
+from .index_state import next_generation, note_write
+from .row_values import VERSION_COLUMNS, Indexed, Values, column_values, summary
 from .schema import (
     AGENT_CONVERSATIONS,
-    COLUMN_FIELDS,
     HELD_SEGMENTS,
-    INDEX_STATE,
     KEPT_PARENTS,
-    OTHER_FIELDS,
     SESSIONS,
     SUMMARY_COLUMNS,
-    TRASHED,
     UNREADABLE_FILES,
 )
 from .shown import shows
-
-
-class Place(NamedTuple):
-    """The position of a session in the order of lists, which all three fields ascend in."""
-
-    unpinned: int
-    age: float
-    session_id: str
-
-
-class Indexed(NamedTuple):
-    """A session's row: its summary, what is known of its file, and whether it is a draft, without a file."""
-
-    summary: Summary
-    stored: Stored
-    draft: bool
-
-
-class IndexState(NamedTuple):
-    """The version of the index, which changes with every change of a row, and when it was last in line.
-
-    `folder_time` and `trash_time` are the modification times of the folders that the index agrees with, None
-    if that is unknown; `scanned_at` is when the last scan of the sessions folder began. All in nanoseconds.
-    """
-
-    version: str
-    folder_time: int | None
-    scanned_at: int
-    trash_time: int | None
-
-
-# ---- rows -----------------------------------------------------------------------------------------------
-
-
-Values: TypeAlias = dict[str, Any]
-
-COPIED_COLUMNS = (  # in the order of `Copied`
-    *("copy_of", "copied_messages", "copied_input_tokens", "copied_output_tokens", "copied_cost"),
-)
-_VERSION_COLUMNS = ("session_id", *Signature._fields)
-_OWN_COLUMNS = ("session_id", *COLUMN_FIELDS)
-_own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*OTHER_FIELDS)
-
-
-def column_values(indexed: Indexed) -> Values:
-    """Return the values of the columns of a session's row."""
-    summary, stored = indexed.summary, indexed.stored
-    other = {
-        name: value
-        for name, value in zip(OTHER_FIELDS, _others_of(summary), strict=True)
-        if value is not None and value != []
-    }
-    start, end = stored.transcript or (None, None)
-    calls_start, calls_end = stored.tool_calls or (None, None)
-    return {
-        **dict(zip(_OWN_COLUMNS, _own_of(summary), strict=True)),
-        "other": {**summary.extra, **other},
-        "message_count": summary.message_count,
-        "sent_at": stored.sent_at,
-        "hidden": summary.hidden or indexed.draft,
-        "draft": indexed.draft,
-        "interrupted": summary.is_interrupted(),
-        "source": str(summary.source),
-        **dict(zip(Place._fields, place_of(summary), strict=True)),
-        **dict(zip(Signature._fields, stored.signature, strict=True)),
-        "transcript_start": start,
-        "transcript_end": end,
-        "tool_calls_start": calls_start,
-        "tool_calls_end": calls_end,
-        "marks": stored.marks,
-        **_copied_values(summary),
-    }
-
-
-def _copied_values(summary: Summary) -> Values:
-    copied = Copied.read(summary.extra) or (None,) * len(COPIED_COLUMNS)
-    return dict(zip(COPIED_COLUMNS, copied, strict=True))
-
-
-def place_of(summary: Summary) -> Place:
-    """Return the position of a session in lists: pinned first, then by latest activity, then by id."""
-    return Place(0 if summary.pinned else 1, -summary.last_message_at, summary.session_id)
-
-
-def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_agent: bool = False) -> Summary:
-    """Return the session of a row of `SUMMARY_COLUMNS`, with what these columns do not hold."""
-    session_id, *values, message_count, sent_at, other = row
-    metadata = dict(zip(COLUMN_FIELDS, values, strict=True))
-    for name in OTHER_FIELDS:
-        metadata[name] = other.pop(name, None)
-    metadata["pending_attachments"] = metadata["pending_attachments"] or []
-    return Summary(
-        session_id=session_id,
-        message_count=message_count,
-        last_message_at=sent_at or metadata["updated_at"],
-        extra=other,
-        lineage=lineage_of(other, lineage),
-        of_agent=of_agent,
-        **metadata,
-    )
-
-
-_SENT_AT = len(SUMMARY_COLUMNS) - 2
-_ENTRY_NAMES = [column.name for column in SUMMARY_COLUMNS[:_SENT_AT]]
-_NOT_IN_COLUMNS = {name: None for name in OTHER_FIELDS if name not in PENDING_FIELDS}
-_FLAGS = ("pinned", "archived", "is_cli_session")
-
-
-def entry_values(row: Sequence[Any]) -> dict[str, Any]:
-    """Return the fields by name of a row of `SUMMARY_COLUMNS`, for `list_entry`.
-
-    `row` is the driver's own tuple, whose flags may be numbers. Fields of its last column, `other`, are None.
-    """
-    values = dict(zip(_ENTRY_NAMES, row, strict=False))
-    values["last_message_at"] = row[_SENT_AT] or values["updated_at"]
-    for flag in _FLAGS:
-        values[flag] = bool(values[flag])
-    values.update(_NOT_IN_COLUMNS)
-    return values
-
 
 # ---- queries --------------------------------------------------------------------------------------------
 
@@ -171,8 +49,8 @@ _STORED_COLUMNS = [
 _EVERY = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS)
 _GET = _EVERY.where(SESSIONS.c.session_id == sa.bindparam("id"))
 _SIGNATURES = (
-    sa.select(*(SESSIONS.c[name] for name in _VERSION_COLUMNS)).where(SESSIONS.c.draft == sa.false()),
-    sa.select(*(UNREADABLE_FILES.c[name] for name in _VERSION_COLUMNS)),
+    sa.select(*(SESSIONS.c[name] for name in VERSION_COLUMNS)).where(SESSIONS.c.draft == sa.false()),
+    sa.select(*(UNREADABLE_FILES.c[name] for name in VERSION_COLUMNS)),
 )
 _INODES = sa.union_all(
     sa.select(SESSIONS.c.session_id, SESSIONS.c.inode).where(SESSIONS.c.draft == sa.false()),
@@ -180,9 +58,6 @@ _INODES = sa.union_all(
 )
 _UNREADABLE = sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.reason).order_by(
     UNREADABLE_FILES.c.session_id
-)
-_STATE = sa.select(
-    *(INDEX_STATE.c[name] for name in ("store_id", "generation", "folder_time", "scanned_at", "trash_time"))
 )
 
 
@@ -240,7 +115,7 @@ def wrong_columns(
     """
     row = connection.execute(_WHOLE_ROW, {"id": indexed.summary.session_id}).mappings().one_or_none()
     expected = column_values(indexed)
-    if row is None or any(row[name] != expected[name] for name in _VERSION_COLUMNS):
+    if row is None or any(row[name] != expected[name] for name in VERSION_COLUMNS):
         return {}
     differing = {name: row[name] for name, value in expected.items() if row[name] != value}
     return {
@@ -318,29 +193,10 @@ def holder_of(connection: Connection, segment_id: str) -> str | None:
     return connection.execute(query).scalars().first()
 
 
-def state(connection: Connection) -> IndexState:
-    """Return the state of the index."""
-    store_id, generation, *times = connection.execute(_STATE).one()
-    return IndexState(f"{store_id}-{generation}", *times)
-
-
 # ---- changes --------------------------------------------------------------------------------------------
 
 
 _INSERT = sa.insert(SESSIONS)
-_NEXT = {"generation": INDEX_STATE.c.generation + 1}
-_MOVED = {
-    "folder_time": sa.case(
-        (
-            INDEX_STATE.c.folder_time == sa.bindparam("before", type_=BigInteger),
-            sa.bindparam("after", type_=BigInteger),
-        ),
-        else_=INDEX_STATE.c.folder_time,
-    )
-}
-_NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
-    sa.update(INDEX_STATE).values(each) for each in (_NEXT, _MOVED, _NEXT | _MOVED)
-)
 
 
 def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | None = None) -> None:
@@ -356,7 +212,7 @@ def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | No
     kept = [values for row in rows for values in _kept_values(row.summary)]
     if kept:
         connection.execute(sa.insert(KEPT_PARENTS), kept)
-    _note_write(connection, moved, is_new=is_new)
+    note_write(connection, moved, is_new=is_new)
 
 
 def _any_shows(connection: Connection, rows: Mapping[str, Values]) -> bool:
@@ -413,9 +269,9 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTime
     before, after = column_values(old), column_values(new)
     # Inside `other`, 1 and true differ, though they are equal in Python.
     values = {name: value for name, value in after.items() if name == "other" or value != before[name]}
-    known = {f"old_{name}": before[name] for name in _VERSION_COLUMNS}
+    known = {f"old_{name}": before[name] for name in VERSION_COLUMNS}
     if connection.execute(_change_statement(frozenset(values)), values | known).rowcount:
-        _note_write(connection, moved, is_new=shows(before, after))
+        note_write(connection, moved, is_new=shows(before, after))
         return True
     put(connection, [new], moved)  # a sync has stored another version of the file
     return False
@@ -423,7 +279,7 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTime
 
 @functools.lru_cache
 def _change_statement(changed: frozenset[str]) -> sa.Update:
-    is_old = (SESSIONS.c[name] == parameter("old_", SESSIONS.c[name]) for name in _VERSION_COLUMNS)
+    is_old = (SESSIONS.c[name] == parameter("old_", SESSIONS.c[name]) for name in VERSION_COLUMNS)
     return (
         sa.update(SESSIONS).where(*is_old).values({name: parameter("", SESSIONS.c[name]) for name in changed})
     )
@@ -440,37 +296,7 @@ def put_unreadable(connection: Connection, session_id: str, signature: Signature
 def drop(connection: Connection, session_ids: Collection[str], moved: FolderTimes | None = None) -> None:
     """Forget these sessions."""
     _forget(connection, session_ids)
-    _note_write(connection, moved)
-
-
-def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:
-    """Store the folder's modification time before a scan, and when the scan began, in nanoseconds."""
-    connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
-
-
-def trashed(connection: Connection) -> dict[str, int | None]:
-    """Return the ids of the sessions in the trash, as `trash.held` does, as far as the index knows."""
-    found = connection.execute(sa.select(TRASHED.c.session_id, TRASHED.c.deleted_at))
-    return dict(tuple(row) for row in found)
-
-
-def ids_also_in_trash(connection: Connection) -> list[str]:
-    """Return the ids of the sessions that have a file and are in the trash too."""
-    both = sa.select(SESSIONS.c.session_id).join(TRASHED, SESSIONS.c.session_id == TRASHED.c.session_id)
-    return list(connection.execute(both).scalars())
-
-
-def put_trashed(connection: Connection, present: Mapping[str, int | None], trash_time: int | None) -> None:
-    """Store which sessions are in the trash at this modification time of its folder, in nanoseconds."""
-    known = trashed(connection)
-    for some in chunks(dict(known.items() - present.items())):
-        connection.execute(sa.delete(TRASHED).where(TRASHED.c.session_id.in_(some)))
-    new = [{"session_id": each, "deleted_at": at} for each, at in present.items() - known.items()]
-    if new:
-        connection.execute(sa.insert(TRASHED), new)
-    connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
-    if known != present:
-        next_generation(connection)
+    note_write(connection, moved)
 
 
 # Made once: to make four statements takes SQLAlchemy longer than to execute them.
@@ -484,16 +310,3 @@ def _forget(connection: Connection, session_ids: Collection[str]) -> None:
     for some in chunks(session_ids):
         for statement in _FORGET:
             connection.execute(statement, {"session_ids": some})
-
-
-def next_generation(connection: Connection) -> None:
-    """Give the index a new version."""
-    connection.execute(_NEXT_GENERATION)
-
-
-def _note_write(connection: Connection, moved: FolderTimes | None, *, is_new: bool = True) -> None:
-    """Note the folder's modification time after a write of this program, and a new version of the index."""
-    if moved is not None and moved.after is not None:
-        connection.execute(_NEXT_AND_MOVED if is_new else _FOLDER_MOVED, moved._asdict())
-    elif is_new:
-        next_generation(connection)

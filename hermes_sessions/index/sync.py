@@ -19,9 +19,10 @@ from ..model import UNKNOWN_VERSION, Signature, Stored, Summary
 from ..results import SyncReport
 from ..sidecars import folder as folders
 from ..sidecars import path_of, reading, trash
-from . import database, drift, own_changes, rows, transcripts_read
+from . import database, drift, index_state, own_changes, rows, transcripts_read, trash_rows
 from .drift import SyncPlan
-from .rows import Indexed, IndexState
+from .index_state import IndexState
+from .row_values import Indexed
 
 # Files read between two commits: what is stored is not read again after a kill. One thread reads them:
 # two that read and one that stores took up to a third more processor time, since they hand over Python's
@@ -114,7 +115,7 @@ def current_state(connection: Connection, folder: Path) -> IndexState | None:
     The time is read before the connection's first query, so the connection sees nothing older.
     """
     folder_time = _folder_time(folder)
-    state = rows.state(connection)
+    state = index_state.read(connection)
     current = drift.is_current(folder_time, state.folder_time, state.scanned_at, time.time_ns())
     return state if current else None
 
@@ -129,7 +130,7 @@ def confirm(engine: Engine, folder: Path) -> bool:
     scanned_at = time.time_ns()
     folder_time = _folder_time(folder)
     with database.reading(engine) as connection:
-        if rows.state(connection).folder_time != folder_time:
+        if index_state.read(connection).folder_time != folder_time:
             return False
         known = rows.inodes(connection)
     if folders.scan_inodes(folder) != known:
@@ -154,30 +155,30 @@ def sync_trash(engine: Engine, folder: Path) -> None:
     """Store which sessions are in the trash, if it changed."""
     read_at, modified_at = time.time_ns(), trash_time(folder)
     with database.reading(engine) as connection:
-        if rows.state(connection).trash_time == modified_at:
+        if index_state.read(connection).trash_time == modified_at:
             return
-        known = rows.trashed(connection)
+        known = trash_rows.trashed(connection)
     present = trash.held(folder)
     settled_at = modified_at if drift.is_settled(modified_at, read_at) else None
     if present != known:
         with database.writing(engine) as connection:
-            rows.put_trashed(connection, present, settled_at)
+            trash_rows.put_trashed(connection, present, settled_at)
     elif settled_at is not None:  # only spares the next call the reading, as in `_note_scan`
         with suppress(StorageError), database.writing(engine) as connection:
-            rows.put_trashed(connection, present, settled_at)
+            trash_rows.put_trashed(connection, present, settled_at)
 
 
 def is_trash_wrong(connection: Connection, folder: Path) -> bool:
     """Whether the index is said to be in line with the trash, and is not."""
-    in_line = rows.state(connection).trash_time == trash_time(folder)
-    return in_line and rows.trashed(connection) != trash.held(folder)
+    in_line = index_state.read(connection).trash_time == trash_time(folder)
+    return in_line and trash_rows.trashed(connection) != trash.held(folder)
 
 
 def read_trash_again(engine: Engine, folder: Path) -> None:
     """Store which sessions are in the trash, even if it seems not to have changed."""
     present = trash.held(folder)
     with database.writing(engine) as connection:
-        rows.put_trashed(connection, present, None)
+        trash_rows.put_trashed(connection, present, None)
 
 
 def sync(
@@ -253,7 +254,7 @@ def _apply(
 def _note_scan(engine: Engine, folder_time: int, scanned_at: int) -> None:
     """Store when the folder was scanned. That only spares the next call a scan, so it may fail."""
     with suppress(StorageError), database.writing(engine) as connection:
-        rows.note_scan(connection, folder_time, scanned_at)
+        index_state.note_scan(connection, folder_time, scanned_at)
 
 
 def _read(

@@ -12,7 +12,7 @@ from ..sidecars import Mark, Outline, TranscriptChange, journal, outlined_as_kno
 from . import database, own_changes, own_transcripts, rows
 from .own_changes import Judged, Remembered
 from .own_transcripts import Judgement, Theirs
-from .rows import Indexed
+from .row_values import Indexed
 
 IN_PROGRESS = 60.0  # seconds, after which a change that was noted and not stored was broken off
 AT_ONCE = 1000  # messages

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from .. import modes
 from ..config import INDEX_FILE, Config
 from ..errors import Damaged, NewerDatabase, StorageError, storing
-from ..files import file_lock
+from ..locks import file_lock
 from ..results import Finding, FindingKind
 from . import database
 from .boundary import only_sessions_errors

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from .. import files
 from ..config import Config
 from ..errors import StorageError, storing
 from ..index import damage, database
+from ..locks import file_lock
 from . import tables
 
 MOST_KNOWN_WORDS = 200_000  # in memory
@@ -63,7 +63,7 @@ class SearchFile:
 
     def replace(self) -> None:
         """Set a corrupt file aside; the next use creates an empty one. Raises `StorageError`."""
-        with self._opening, files.file_lock(self._lock_file):
+        with self._opening, file_lock(self._lock_file):
             self.close()
             self._engine = None
             if diagnose(self._path) is not None:  # else another process was faster
@@ -92,7 +92,7 @@ class SearchFile:
             file_format = tables.read_format(connection)
         if file_format == tables.FORMAT:
             return
-        with files.file_lock(self._lock_file):
+        with file_lock(self._lock_file):
             if file_format:
                 engine.dispose()
                 _remove(self._path)

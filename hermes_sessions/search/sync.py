@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from ..agent import Agents
 from ..config import Config
 from ..errors import Locked, NotFound, StorageError, Unreadable
-from ..index import Progress, database, rows
+from ..index import Progress, database, index_state, rows
 from ..model import FileChange, Signature
 from ..sidecars import Outline, outlined, outlined_as_known, path_of
 from . import agent_words, tables, vocabulary
@@ -144,7 +144,7 @@ class SearchIndex:
         # removed again.
         with self._updating, self._writing() as connection:
             with database.reading(self._index) as index:
-                version, listed = rows.state(index).version, read_listed(index)
+                version, listed = index_state.read(index).version, read_listed(index)
             plan = make_plan(listed, tables.all_entries(connection))
             _apply_titles(connection, plan)
             titles = [title for _, title in (*plan.added, *plan.retitled)]
@@ -156,7 +156,7 @@ class SearchIndex:
         with self._file.reading() as connection:
             synced = tables.synced_version(connection)
         with database.reading(self._index) as index:
-            return synced == rows.state(index).version
+            return synced == index_state.read(index).version
 
     def _rebuild_if_worn(self) -> None:
         """Clear the index if most of its texts belong to removed messages."""

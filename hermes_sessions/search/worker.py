@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .. import files
 from ..config import Config
 from ..errors import Damaged, Locked, SessionsError
 from ..index import only_sessions_errors
+from ..locks import file_lock
 from ..model import FileChange
 
 if TYPE_CHECKING:
@@ -107,5 +107,5 @@ class BackgroundIndexer:
     def _complete(self) -> None:
         """Index all that is missing, unless another process is doing so."""
         if self._index().is_behind():
-            with suppress(Locked), files.file_lock(self._lock_file, seconds=0):
+            with suppress(Locked), file_lock(self._lock_file, seconds=0):
                 self._index().complete(keep_going=lambda: not self._stopping.is_set())

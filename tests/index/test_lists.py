@@ -13,7 +13,7 @@ from hermes_sessions import Filters, Page, SessionRepository, Summary
 from hermes_sessions.fields import FIELDS, LATER_LISTED
 from hermes_sessions.index import database, lists
 from hermes_sessions.index.list_queries import ListRequest, View
-from hermes_sessions.index.rows import Place
+from hermes_sessions.index.row_values import Place
 from hermes_sessions.messages import title_from
 from hermes_sessions.results import FilterFields
 

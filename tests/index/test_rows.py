@@ -19,9 +19,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from hermes_sessions import Filters, InvalidValue, SessionRepository, Signature, StorageError, Summary
 from hermes_sessions.config import resolve
 from hermes_sessions.fields import LARGEST_INTEGER, other_keys, read_metadata
-from hermes_sessions.index import database, lists, rows, schema, shown, upgrades
+from hermes_sessions.index import database, index_state, lists, rows, schema, shown, upgrades
 from hermes_sessions.index.list_queries import FIGURES, ListRequest
-from hermes_sessions.index.rows import Indexed, Place
+from hermes_sessions.index.row_values import Indexed, Place, place_of
 from hermes_sessions.model import FolderTimes, Stored
 
 VERSION = Signature(10, 20, 30)
@@ -503,7 +503,7 @@ def test_every_other_filter_keeps_the_order_of_an_index(full: Engine, filters: F
 def test_a_list_of_pinned_sessions_continues_behind_any_cursor(full: Engine, pinned: bool) -> None:
     with database.reading(full) as connection:
         whole = page(connection, Filters(pinned=pinned), None, None)
-        middle = rows.place_of(whole[9])
+        middle = place_of(whole[9])
         assert page(connection, Filters(pinned=pinned), middle, None) == whole[10:]
         assert page(connection, Filters(pinned=pinned), middle._replace(unpinned=int(pinned)), None) == (
             [] if pinned else whole
@@ -518,14 +518,14 @@ def test_no_statistics_were_gathered(full: Engine) -> None:
 @pytest.mark.parametrize("filters", [*_filters(), *_more_filters()], ids=str)
 def test_every_list_is_right(full: Engine, filters: Filters) -> None:
     matching = [row.summary for row in map(_some_session, range(3000)) if _matches(row, filters)]
-    expected = [summary.session_id for summary in sorted(matching, key=rows.place_of)]
+    expected = [summary.session_id for summary in sorted(matching, key=place_of)]
     with database.reading(full) as connection:
         found = page(connection, filters, None, None)
         assert [summary.session_id for summary in found] == expected
         assert lists.count(connection, filters) == len(expected)
         assert sorted(lists.ids(connection, filters)) == sorted(expected)
         if len(found) > 2:
-            third = page(connection, filters, rows.place_of(found[2]), 5)
+            third = page(connection, filters, place_of(found[2]), 5)
             assert [summary.session_id for summary in third] == expected[3:8]
 
 
@@ -551,7 +551,7 @@ def test_pages_together_are_the_whole_list(
         while some := page(connection, Filters(), after, size):
             assert len(some) <= size
             paged += [summary.session_id for summary in some]
-            after = rows.place_of(some[-1])
+            after = place_of(some[-1])
     assert paged == expected
 
 
@@ -568,12 +568,12 @@ def test_every_statement_has_a_postgresql_form(index: Engine) -> None:
         rows.signatures(connection)
         rows.signatures(connection, ["a"])
         rows.unreadable(connection)
-        rows.state(connection)
+        index_state.read(connection)
         rows.inodes(connection)
         rows.is_empty(connection)
         rows.put(connection, [indexed("a")], FolderTimes(1, 2))
         rows.change(connection, indexed("a"), indexed("a", pinned=True))
-        rows.note_scan(connection, 1, 2)
+        index_state.note_scan(connection, 1, 2)
         rows.old_drafts(connection, 1)
         rows.drop(connection, ["a"])
         for filters in (*_filters(), *_more_filters()):

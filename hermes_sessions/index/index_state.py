@@ -1,0 +1,64 @@
+"""The SQL over the state of the index: its version, and when it was last in line with the folders."""
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Connection
+
+from ..model import FolderTimes
+from .schema import INDEX_STATE
+
+
+class IndexState(NamedTuple):
+    """The version of the index, which changes with every change of a row, and when it was last in line.
+
+    `folder_time` and `trash_time` are the modification times of the folders that the index agrees with, None
+    if that is unknown; `scanned_at` is when the last scan of the sessions folder began. All in nanoseconds.
+    """
+
+    version: str
+    folder_time: int | None
+    scanned_at: int
+    trash_time: int | None
+
+
+_STATE = sa.select(
+    *(INDEX_STATE.c[name] for name in ("store_id", "generation", "folder_time", "scanned_at", "trash_time"))
+)
+_NEXT = {"generation": INDEX_STATE.c.generation + 1}
+_MOVED = {
+    "folder_time": sa.case(
+        (
+            INDEX_STATE.c.folder_time == sa.bindparam("before", type_=BigInteger),
+            sa.bindparam("after", type_=BigInteger),
+        ),
+        else_=INDEX_STATE.c.folder_time,
+    )
+}
+_NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
+    sa.update(INDEX_STATE).values(each) for each in (_NEXT, _MOVED, _NEXT | _MOVED)
+)
+
+
+def read(connection: Connection) -> IndexState:
+    """Return the state of the index."""
+    store_id, generation, *times = connection.execute(_STATE).one()
+    return IndexState(f"{store_id}-{generation}", *times)
+
+
+def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:
+    """Store the folder's modification time before a scan, and when the scan began, in nanoseconds."""
+    connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
+
+
+def next_generation(connection: Connection) -> None:
+    """Give the index a new version."""
+    connection.execute(_NEXT_GENERATION)
+
+
+def note_write(connection: Connection, moved: FolderTimes | None, *, is_new: bool = True) -> None:
+    """Note the folder's modification time after a write of this program, and a new version of the index."""
+    if moved is not None and moved.after is not None:
+        connection.execute(_NEXT_AND_MOVED if is_new else _FOLDER_MOVED, moved._asdict())
+    elif is_new:
+        next_generation(connection)

@@ -1,0 +1,22 @@
+"""The repository: one object for every conversation of a home, which checks arguments and delegates.
+
+One module per group of calls; `SessionRepository` is all of them.
+"""
+
+from __future__ import annotations
+
+from ..home import FREEING, HARMLESS, READS, RETENTION_SECONDS, existing
+from ..index import public_calls, survived, upgrades
+from .care import CareCalls
+from .changing import ChangingCalls
+from .creating import CreatingCalls
+from .deleting import DeletingCalls
+from .reading import ReadingCalls
+
+__all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
+
+
+@public_calls(HARMLESS, freeing=FREEING)
+@survived(READS)
+class SessionRepository(ReadingCalls, CreatingCalls, ChangingCalls, DeletingCalls, CareCalls):
+    """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""

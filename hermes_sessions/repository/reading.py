@@ -1,0 +1,167 @@
+"""The calls that read: lists, searches, sums, and one session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TypeVar, Unpack, get_args
+
+from .. import fields, hits, messages, results, search
+from ..index import Entries, Progress, usage
+from ..model import Session, Summary
+from ..results import FilterFields, Filters, combined_filters
+from .base import HomeCalls
+
+T = TypeVar("T")
+
+
+class ReadingCalls(HomeCalls):
+    """The calls that read conversations, of the web UI and of the agents."""
+
+    # ---- lists ------------------------------------------------------------------------------------------
+
+    def list(
+        self,
+        filters: Filters | None = None,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        unless: Callable[[str], bool] | None = None,
+        **keywords: Unpack[FilterFields],
+    ) -> results.Page[Summary]:
+        """Return the conversations that match, pinned ones first, then by latest activity.
+
+        `filters` are given as a `Filters`, as keywords of the same names, or as both: a keyword replaces the
+        field of `filters`. `limit` is the most to return (None: all); `cursor` is the `next_cursor` of the
+        page before. If `unless(version)` is true for the index's version, the page is empty and `unchanged`.
+        An agent that cannot be read is among the page's warnings. Raises `InvalidValue`, `StorageError`.
+        """
+        return self._home.page(combined_filters(filters, keywords), limit, cursor, unless)
+
+    def entries(
+        self,
+        make: Callable[[Entries], T],
+        filters: Filters | None = None,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        unless: Callable[[str], bool] | None = None,
+        active_streams: Collection[str] = (),
+        **keywords: Unpack[FilterFields],
+    ) -> results.Page[T]:
+        """Return a page of what `make` returns for the list entries, of which it gets some hundred at a time.
+
+        The entries equal `Summary.as_dict(active_streams)` of the summaries in `list`, and are made in a
+        third of the time; `make` may change and keep them. It is called while the index is being read, so it
+        should only compute. The other arguments and the errors are those of `list`.
+        """
+        request = self._home.list_request(combined_filters(filters, keywords), limit, cursor)
+        with self._home.freshness.current() as index:
+            page = self._home.lists.entries(index, request, unless, make, active_streams)
+        return self._home.explained(page, request.filters)
+
+    def count(self, filters: Filters | None = None, **keywords: Unpack[FilterFields]) -> int:
+        """Return how many conversations `list` returns for the same filters; errors as of `list`."""
+        chosen = combined_filters(filters, keywords)
+        with self._home.freshness.current() as index:
+            return self._home.lists.count(index, chosen)
+
+    def usage(
+        self,
+        *,
+        by: results.UsageBy = "day",
+        filters: Filters | None = None,
+        **keywords: Unpack[FilterFields],
+    ) -> Sequence[results.Usage]:
+        """Return sums of sessions, messages, tokens and cost by day, model, source, project or profile.
+
+        The conversations are those that `list` returns for the same filters; without filters all of them,
+        since hidden ones cost money too. Each counts whole, on the local day of its last activity. Days come
+        in order, other keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
+        """
+        chosen = combined_filters(filters, keywords, default=Filters(agent=True, hidden=True))
+        fields.check_choice("by", by, get_args(results.UsageBy))
+        with self._home.freshness.current() as index:
+            return usage.usage(index.connection, chosen, by)
+
+    def version(self) -> str:
+        """Return an opaque text that changes whenever a list could have changed; raise `StorageError`."""
+        with self._home.freshness.current() as index:
+            return index.version
+
+    # ---- searching ----------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str,
+        *,
+        filters: Filters | None = None,
+        limit: int = 20,
+        offset: int = 0,
+        scope: hits.Scope = "all",
+        role: str | None = None,
+        depth: int | None = None,
+        redact: bool = True,
+        **keywords: Unpack[FilterFields],
+    ) -> hits.Hits:
+        """Return the conversations that contain these words, one hit for each, the best first.
+
+        Any text is a query: words, "phrases", `-without`, `begin*`, parts of identifiers, scripts without
+        spaces. `scope` searches titles, messages or both. The filters are those of `list`, but include the
+        agents' conversations unless they are given. Of the messages that match, `since` and `until` limit
+        the times, `role` the role, and `depth` how far into a session they are; the times of a title are
+        those of the last activity. Credentials are masked unless `redact=False`. Raises `InvalidValue`,
+        `StorageError`.
+        """
+        chosen = combined_filters(filters, keywords, default=Filters(agent=True))
+        within = search.message_filter(role, chosen.since, chosen.until, depth)
+        request = search.search_request(text, scope, replace(chosen, since=None, until=None), within)
+        return self._home.search(request, redact, offset, limit)
+
+    def complete_search(self, *, progress: Progress | None = None) -> int:
+        """Index every message now, not in the background; return how many sessions could not be read.
+
+        `progress(done, total)` counts sessions. Raises `StorageError`.
+        """
+        with self._home.freshness.current():
+            pass
+        return self._home.searcher.complete(progress)
+
+    # ---- one session ------------------------------------------------------------------------------------
+
+    def summary(self, session_id: str) -> Summary:
+        """Return a session without its messages, the web UI's or an agent's.
+
+        Raises `NotFound`, `InvalidId`, `Unreadable`, `StorageError`, `AgentUnavailable`.
+        """
+        return self._home.summary(session_id)
+
+    def get(self, session_id: str) -> Session:
+        """Return a whole session, the web UI's or an agent's; raises as `summary`."""
+        return self._home.session(session_id)
+
+    def messages(
+        self, session_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> results.MessagePage:
+        """Return the last `limit` messages before index `before`; None is no limit, and the end.
+
+        Reads little more than these messages from the file. Raises as `summary`, and `InvalidValue`.
+        """
+        for name, value in (("before", before), ("limit", limit)):
+            if value is not None:
+                fields.check_whole(name, value)
+        return self._home.messages(session_id, before, limit)
+
+    def segments(self, session_id: str) -> Sequence[str]:
+        """Return the ids of the agent's segments of a conversation, oldest first; none for fewer than two."""
+        return self._home.segments(fields.check_bindable("session_id", session_id))
+
+    def export(self, session_id: str, format: results.ExportFormat = "json", *, redact: bool = True) -> str:
+        """Return a session as text, with credentials masked unless `redact=False`.
+
+        ``"json"`` has every key of the sidecar, as `import_document` takes it; ``"html"`` is one file that
+        loads nothing and runs nothing. Raises as `summary`, `InvalidValue`, and `SessionsError` for HTML if
+        the libraries of the extra ``web`` are missing.
+        """
+        fields.check_choice("format", format, get_args(results.ExportFormat))
+        return messages.export_session(self.get(session_id), format, redact)
