@@ -21,6 +21,7 @@ LONGEST_FILE = 500
 VALUES = (
     "loading",
     "errors",
+    "suggestions",
     "json_text",
     "sources",
     "fields",
@@ -85,7 +86,18 @@ ONLY_IN: dict[str, set[str]] = {
 
 # Modules that decide and do nothing else: values in, values out.
 PURE = {
-    *("errors", "json_text", "sources", "fields", "model", "origins", "results", "hits", "query_help"),
+    *(
+        "errors",
+        "suggestions",
+        "json_text",
+        "sources",
+        "fields",
+        "model",
+        "origins",
+        "results",
+        "hits",
+        "query_help",
+    ),
     *("messages.content", "messages.answers", "messages.pictures", "messages.redact", "search.indexed_text"),
     *("sidecars.document", "sidecars.marks", "sidecars.layout"),
     *(
