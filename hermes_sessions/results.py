@@ -9,9 +9,17 @@ from enum import StrEnum
 from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, overload
 
 from .errors import InvalidValue
-from .fields import check_amount, check_choice, check_flag, check_seconds, check_text, check_whole
+from .fields import (
+    check_amount,
+    check_choice,
+    check_flag,
+    check_seconds,
+    check_text,
+    check_whole,
+)
 from .model import Session
 from .sources import Source
+from .suggestions import no_such_argument
 
 Item = TypeVar("Item")
 
@@ -99,12 +107,18 @@ _CHECKS: Mapping[str, Callable[[str, object], object]] = {
 
 
 def combined_filters(
-    filters: Filters | None, keywords: FilterFields, default: Filters | None = None
+    filters: Filters | None,
+    keywords: FilterFields,
+    default: Filters | None = None,
+    *,
+    call: Callable[..., object],
 ) -> Filters:
     """Return `filters`, or else the default, with the fields that the keywords give replaced.
 
-    Raises `InvalidValue` as `Filters` does, `TypeError` for a keyword that is no field.
+    Raises `InvalidValue` as `Filters` does, and for a keyword that is no field; the error names the `call`.
     """
+    if wrong := keywords.keys() - FilterFields.__annotations__.keys():
+        raise InvalidValue(no_such_argument(call, min(wrong), FilterFields.__annotations__))
     chosen = filters if filters is not None else default or Filters()
     if not isinstance(chosen, Filters):
         raise InvalidValue("filters must be a Filters")

@@ -80,14 +80,16 @@ CASES: list[tuple[Filters | None, FilterFields, Filters]] = [
 def test_a_keyword_replaces_the_field_of_filters(
     filters: Filters | None, keywords: FilterFields, expected: Filters
 ) -> None:
-    assert combined_filters(filters, keywords) == expected
+    assert combined_filters(filters, keywords, call=SessionRepository.list) == expected
 
 
 def test_the_default_holds_only_without_filters() -> None:
     default = Filters(agent=True, hidden=True)
 
-    assert combined_filters(None, {"hidden": False}, default) == Filters(agent=True)
-    assert combined_filters(Filters(), {}, default) == Filters()
+    assert combined_filters(None, {"hidden": False}, default, call=SessionRepository.list) == Filters(
+        agent=True
+    )
+    assert combined_filters(Filters(), {}, default, call=SessionRepository.list) == Filters()
 
 
 def test_filters_are_frozen_and_of_their_class(sessions: SessionRepository) -> None:
@@ -98,8 +100,36 @@ def test_filters_are_frozen_and_of_their_class(sessions: SessionRepository) -> N
     with pytest.raises(InvalidValue, match="filters must be"):
         sessions.list(wrong)
     unknown: Any = {"colour": "x"}
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(InvalidValue, match="colour"):
         sessions.list(**unknown)
+
+
+MISTAKES: dict[str, tuple[str, str]] = {
+    "list": ("agnet", "list() has no argument agnet. Did you mean agent?"),
+    "count": ("source_", "count() has no argument source_. Did you mean source?"),
+    "usage": ("untill", "usage() has no argument untill. Did you mean until?"),
+    "search": ("ofset", "search() has no argument ofset. Did you mean offset?"),
+}
+
+
+@pytest.mark.parametrize("call", MISTAKES)
+def test_a_keyword_that_a_call_does_not_have_is_named_with_what_was_meant(
+    sessions: SessionRepository, call: str
+) -> None:
+    name, told = MISTAKES[call]
+    wrong: Any = {name: 1}
+    texts: Any = ["word"] if call == "search" else []
+    with pytest.raises(InvalidValue) as caught:
+        getattr(sessions, call)(*texts, **wrong)
+    assert str(caught.value) == told
+
+
+def test_a_keyword_like_none_of_a_call_is_answered_with_those_that_it_takes(
+    sessions: SessionRepository,
+) -> None:
+    unknown: Any = {"colour": "x"}
+    with pytest.raises(InvalidValue, match=r"^count\(\) has no argument colour\. It takes agent, archived, "):
+        sessions.count(**unknown)
 
 
 def test_calls_take_filters_and_keywords_alike(sessions: SessionRepository) -> None:

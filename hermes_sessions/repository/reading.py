@@ -36,7 +36,7 @@ class ReadingCalls(HomeCalls):
         page before. If `unless(version)` is true for the index's version, the page is empty and `unchanged`.
         An agent that cannot be read is among the page's warnings. Raises `InvalidValue`, `StorageError`.
         """
-        return self._home.page(combined_filters(filters, keywords), limit, cursor, unless)
+        return self._home.page(combined_filters(filters, keywords, call=self.list), limit, cursor, unless)
 
     def entries(
         self,
@@ -55,14 +55,16 @@ class ReadingCalls(HomeCalls):
         third of the time; `make` may change and keep them. It is called while the index is being read, so it
         should only compute. The other arguments and the errors are those of `list`.
         """
-        request = self._home.list_request(combined_filters(filters, keywords), limit, cursor)
+        request = self._home.list_request(
+            combined_filters(filters, keywords, call=self.entries), limit, cursor
+        )
         with self._home.freshness.current() as index:
             page = self._home.lists.entries(index, request, unless, make, active_streams)
         return self._home.explained(page, request.filters)
 
     def count(self, filters: Filters | None = None, **keywords: Unpack[FilterFields]) -> int:
         """Return how many conversations `list` returns for the same filters; errors as of `list`."""
-        chosen = combined_filters(filters, keywords)
+        chosen = combined_filters(filters, keywords, call=self.count)
         with self._home.freshness.current() as index:
             return self._home.lists.count(index, chosen)
 
@@ -79,7 +81,9 @@ class ReadingCalls(HomeCalls):
         since hidden ones cost money too. Each counts whole, on the local day of its last activity. Days come
         in order, other keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
         """
-        chosen = combined_filters(filters, keywords, default=Filters(agent=True, hidden=True))
+        chosen = combined_filters(
+            filters, keywords, default=Filters(agent=True, hidden=True), call=self.usage
+        )
         fields.check_choice("by", by, get_args(results.UsageBy))
         with self._home.freshness.current() as index:
             return usage.usage(index.connection, chosen, by)
@@ -113,7 +117,7 @@ class ReadingCalls(HomeCalls):
         those of the last activity. Credentials are masked unless `redact=False`. Raises `InvalidValue`,
         `StorageError`.
         """
-        chosen = combined_filters(filters, keywords, default=Filters(agent=True))
+        chosen = combined_filters(filters, keywords, default=Filters(agent=True), call=self.search)
         within = search.message_filter(role, chosen.since, chosen.until, depth)
         request = search.search_request(text, scope, replace(chosen, since=None, until=None), within)
         return self._home.search(request, redact, offset, limit)
