@@ -12,11 +12,12 @@ from .base import exit_with, filter_options, json_option, no_agent_option, redac
 from .home import SelectedHome
 from .projects import find_project_id
 from .terminal import Bar, print_json, visible, warn, when
+from .words import WordsCommand
 
 WITHOUT_MARKS = str.maketrans("", "", MATCH_START + MATCH_END)
 
 
-@click.command()
+@click.command(cls=WordsCommand)
 @click.argument("text", nargs=-1, required=True)
 @click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="Find at most this many."
@@ -47,7 +48,8 @@ def search(
     """Search titles and messages.
 
     TEXT is words, "phrases", -word to exclude it, or word* for its beginning; `hermes-sessions help query`
-    has the rest. Parts of identifiers and scripts without spaces (中文) are found too.
+    has the rest. Parts of identifiers and scripts without spaces (中文) are found too. Options begin with two
+    dashes: one dash always excludes a word.
 
     Exits with 1 if nothing matches.
     """
