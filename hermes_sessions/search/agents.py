@@ -71,7 +71,13 @@ class _Selection(NamedTuple):
     parameters: dict[str, object]
     number: str = "m.id"
 
+    @property
+    def is_anything(self) -> bool:
+        """Whether no word is looked for."""
+        return self == _ANYTHING
 
+
+_ANYTHING = _Selection("messages AS m", ("1",), {})
 _COUNTED = ("m.session_id, count(*)", "GROUP BY m.session_id")
 
 
@@ -145,7 +151,8 @@ class AgentMessages:
         return []
 
     def _statement(self, selection: _Selection, wanted: MessageFilter, columns: str, rest: str) -> str:
-        conditions = " AND ".join([*selection.conditions, *self._limits(wanted)])
+        echoes = () if selection.is_anything else self._without_echoes()
+        conditions = " AND ".join([*selection.conditions, *self._limits(wanted), *echoes])
         rest = rest.format(number=selection.number)
         return f"SELECT {columns} FROM {selection.tables} WHERE {conditions} {rest}"  # noqa: S608
 
@@ -162,7 +169,7 @@ class AgentMessages:
     def _selections(self, clause: ClauseForms) -> Iterator[_Selection]:
         """Yield the ways to find a clause, the best first; the next is for when one fails."""
         if not clause.alternatives:
-            yield _Selection("messages AS m", ("1",), {})
+            yield _ANYTHING
             return
         by_parts = any(forms.is_unspaced for forms in clause.alternatives)
         table = TRIGRAMS if by_parts else WORDS
@@ -247,13 +254,16 @@ class AgentMessages:
         yield from (sql for feature, sql in _FEATURES.items() if wanted.features & feature)
         for at, _ in enumerate(wanted.tools):
             yield f"({' OR '.join(self._uses_tool(at))})"
-        if "tool_name" in columns:
+
+    def _without_echoes(self) -> Iterator[str]:
+        """Yield conditions that leave out what repeats other conversations: no word is found in it."""
+        if "tool_name" in self._columns:
             yield f"NOT ({' OR '.join(_NAMES_SEARCH_TOOL)})"
         if self._echoes:
             yield f"m.id NOT IN ({', '.join(map(str, sorted(self._echoes)))})"
 
     def _uses_tool(self, at: int) -> Iterator[str]:
-        yield f"m.tool_name = :tool{at}" if "tool_name" in self._columns else "0"
+        yield f"lower(m.tool_name) = :tool{at}" if "tool_name" in self._columns else "0"
         if "tool_calls" in self._columns:
             yield f"m.tool_calls LIKE :calls{at} ESCAPE '\\'"
 

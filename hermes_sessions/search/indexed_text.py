@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..fields import clean_text
 from ..messages import Call, Message, cut
+from .words import ordinary
 
 # Characters that are indexed: of a message, as much as fills a book; of a tool's arguments or result, a page.
 LONGEST_MESSAGE, LONGEST_TOOL = 1_000_000, 4_000
@@ -39,7 +40,8 @@ class Feature(IntFlag):
 class IndexedText(NamedTuple):
     """What is indexed of one message; `sent_at` is in seconds since the epoch, None if unknown.
 
-    `features` is a sum of `Feature`, and `tools` are the names of those that it calls or answers.
+    `features` is a sum of `Feature`, and `tools` are the names, as of `tool_key`, of those that it calls or
+    answers.
     """
 
     role: str
@@ -98,7 +100,12 @@ def _tools(message: Message) -> tuple[str, ...]:
     if not (message.calls or message.results):
         return ()
     names = [*(call.name for call in message.calls), *(result.name for result in message.results)]
-    return tuple(dict.fromkeys(_storable(name) for name in names if name))
+    return tuple(dict.fromkeys(tool_key(_storable(name)) for name in names if name))
+
+
+def tool_key(name: str) -> str:
+    """Return a tool's name as names are compared: in ordinary characters, whatever its case."""
+    return ordinary(name).casefold()
 
 
 def _features(message: Message) -> int:

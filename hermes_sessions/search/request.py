@@ -10,8 +10,9 @@ from ..fields import check_bindable, check_choice, check_seconds, check_whole
 from ..hits import MatchedIn, Scope
 from ..results import Filters
 from .conditions import KnownNames, has_words, narrowed
-from .indexed_text import Feature
+from .indexed_text import Feature, tool_key
 from .language import Query, parse
+from .long_queries import with_short_terms
 from .tables import MessageFilter
 
 SCOPES: Mapping[Scope, tuple[MatchedIn, ...]] = {
@@ -54,7 +55,8 @@ def search_request(text: object, scope: Scope, filters: Filters, messages: Messa
     check_choice("scope", scope, SCOPES)
     if not isinstance(text, str):
         raise InvalidValue("text must be text")
-    return SearchRequest(parse(text, time.time()), SCOPES[scope], filters, messages)
+    query = with_short_terms(parse(text, time.time()))
+    return SearchRequest(query, SCOPES[scope], filters, messages)
 
 
 def narrow(request: SearchRequest, known: KnownNames) -> SearchRequest:
@@ -65,7 +67,7 @@ def narrow(request: SearchRequest, known: KnownNames) -> SearchRequest:
         role=role or request.messages.role,
         since=since,
         until=until,
-        tools=tools,
+        tools=tuple(dict.fromkeys(map(tool_key, tools))),
         features=sum(Feature[each.upper()] for each in has),
     )
     return request._replace(filters=found.filters, messages=messages, warnings=found.warnings)

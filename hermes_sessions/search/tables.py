@@ -17,7 +17,7 @@ from ..model import Signature
 from .indexed_text import IndexedText
 from .words import index_form
 
-FORMAT = 4  # of the file: a file of another format is replaced
+FORMAT = 5  # of the file: a file of another format is replaced
 WEB_UI = ""  # stands for a profile in the entries of the web UI's sessions
 SEQUENCE_BITS = 24  # of a message's number: how many messages a session can ever have
 
@@ -82,7 +82,7 @@ class MessageFilter(NamedTuple):
 
     `role` is who sent them, `since` and `until` when (seconds since the epoch, half-open), and `depth` how
     many messages at the beginning of each session are searched. They have all `features` (a sum of
-    `Feature`), and call or answer each of `tools`.
+    `Feature`), and call or answer each of `tools`, as of `tool_key`.
     """
 
     role: str | None = None

@@ -39,6 +39,7 @@ def home(
         add_session(db, "cat", "A zebra came by", title="The cat")
         add_session(db, "dog", "A beagle came by", "De\u0301ja\u0300 vu", title="The dog")
         add_message(db, "dog", "Found: pelican", "tool", START + 60, tool_name="mcp_a_session_search")
+        add_message(db, "dog", "It is warm", "tool", START + 80, tool_name="WebFetch")
         add_session(db, "facts", "No answer", title="The facts")
         for at, text in enumerate(FACTS):
             role = "user" if "image" in text else "tool"
@@ -47,7 +48,9 @@ def home(
     with SessionRepository.open(folder / "webui", hermes_home=folder) as sessions:
         session = sessions.new(title="The bird")
         secrets = "AKIAIOSFODNN7EXAMPLE password=hunterpass nothing"
-        sessions.append(session.session_id, [message("A finch with a cat"), message(secrets)])
+        call = {"id": "f", "function": {"name": "WebFetch", "arguments": "{}"}}
+        fetched = message("", "assistant", tool_calls=[call])
+        sessions.append(session.session_id, [message("A finch with a cat"), message(secrets), fetched])
         sessions.complete_search()
         yield sessions
 
@@ -96,12 +99,26 @@ LARGE = {
     "excluded words": " ".join(f"-nothing{number}" for number in range(1_500)),
     "words": " ".join(f"nothing{number}" for number in range(3_000)),
     "brackets": "-(" * 20_000,
+    "a phrase": f'"{" ".join(f"nothing{number % 977}" for number in range(100_000))}"',
+    "a word of many parts": "-".join(f"nothing{number % 977}" for number in range(100_000)),
 }
 
 
 @pytest.mark.parametrize("kind", LARGE)
 def test_a_query_of_any_size_fails_nowhere(home: SessionRepository, kind: str) -> None:
     assert home.search(LARGE[kind]).warnings == ()
+
+
+def test_of_a_long_phrase_the_beginning_is_searched_and_shown(sessions: SessionRepository) -> None:
+    text = " ".join(f"word{number % 977}" for number in range(5_000))
+    chosen = sessions.new(title="Long").session_id
+    sessions.append(chosen, [message(text)])
+    for typed in (f'"{text}"', text.replace(" ", "-"), f'word1 OR "{text}"'):
+        (hit,) = sessions.search(typed)
+        assert (hit.session_id, hit.missing) == (chosen, ())
+        assert len(hit.snippet) < 1_000
+    assert sessions.search(f'"{text.replace("word63 ", "")}"', scope="content") == []
+    assert sessions.search(f'word1 -"{text}"') == []
 
 
 def test_of_many_alternatives_the_words_that_there_are_are_searched(home: SessionRepository) -> None:
@@ -171,6 +188,19 @@ def test_of_equal_copies_in_two_profiles_a_hit_is_the_listed_one_in_all_its_part
             listed.profile,
             "A walrus of default",
         )
+
+
+@pytest.mark.parametrize("typed", ["session_search", "Session_Search", "MCP_A_Session_Search"])
+def test_the_calls_of_a_tool_are_found_by_its_name_also_of_a_search_tool(
+    home: SessionRepository, typed: str
+) -> None:
+    assert [hit.title for hit in home.search(f"tool:{typed}")] == ["The dog"]
+    assert home.search(f"pelican tool:{typed}") == []
+
+
+def test_the_case_of_a_tool_s_name_does_not_matter(home: SessionRepository) -> None:
+    for typed in ("webFetch", "WebFetch", "webfetch"):
+        assert {hit.title for hit in home.search(f"tool:{typed}")} == {"The bird", "The dog"}
 
 
 @pytest.mark.parametrize("text", FACTS)
