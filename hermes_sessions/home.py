@@ -187,10 +187,8 @@ class OpenHome:
             return Hits(warnings=request.warnings)
         if request.is_list:
             return self._listed(request, redact, offset, limit)
-        read_message = partial(changes.read_message, self.store)
-        options = search.HitOptions(
-            read_message, messages.mask if redact else str, self.view(request.filters)
-        )
+        reader = partial(changes.message_reader, self.store)
+        options = search.HitOptions(reader, messages.mask if redact else str, self.view(request.filters))
         with self.freshness.current() as index:
             unreadable = index.gaps()
         hits = self.searcher.search(request, options, offset, limit)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .expiry import erase, expired, purge
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
     from .lost import LostUpdates
-    from .pages import read_message, read_page
+    from .pages import message_reader, read_page
     from .projects import Projects
     from .restore import delete_empty_sessions, restore_session
     from .save import recover_session, save_session
@@ -45,10 +45,10 @@ __all__ = [
     "held_by_agent",
     "import_agent_session",
     "import_documents",
+    "message_reader",
     "new_session",
     "purge",
     "read_composed",
-    "read_message",
     "read_page",
     "recover_session",
     "refuse_agent_session",
@@ -69,7 +69,7 @@ _NAMES = {
     "create": "duplicate_session fork_session import_documents new_session",
     "leftovers": "Leftovers find_leftovers settle_leftovers",
     "lost": "LostUpdates",
-    "pages": "read_message read_page",
+    "pages": "message_reader read_page",
     "projects": "Projects",
     "expiry": "erase expired purge",
     "restore": "delete_empty_sessions restore_session",

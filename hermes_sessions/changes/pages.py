@@ -1,6 +1,6 @@
 """A page of a session's messages, read without the others, by the marks beside its row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -20,23 +20,34 @@ def read_page(store: Store, session_id: str, before: int | None, limit: int | No
 
     Raises `NotFound` for a session without a file, `InvalidId`, `Unreadable`, `StorageError`.
     """
-    return _read(store, session_id, lambda source: reading.page(source, before, limit))
+    return _read(store, session_id, store.row, lambda source: reading.page(source, before, limit))
 
 
-def read_message(store: Store, session_id: str, index: int) -> Message:
-    """Read one message; errors as of `read_page`, and `NotFound` if there are not so many."""
-    return _read(store, session_id, lambda source: reading.message(source, index))
+def message_reader(store: Store, session_ids: Collection[str]) -> Callable[[str, int], Message]:
+    """Return a function that reads one message of one of these sessions, by its index.
+
+    Raises errors as `read_page` does, and `NotFound` if there are not so many messages. The rows of all the
+    sessions are read at once.
+    """
+    rows: Mapping[str, Indexed] = {}
+    with suppress(StorageError):
+        rows = store.rows_of(session_ids)
+    return lambda session_id, index: _read(
+        store, session_id, rows.get, lambda source: reading.message(source, index)
+    )
 
 
-def _read(store: Store, session_id: str, read: Callable[[Outline], T]) -> T:
+def _read(
+    store: Store, session_id: str, row: Callable[[str], Indexed | None], read: Callable[[Outline], T]
+) -> T:
     path = store.path_of(session_id)
     # If the index, or what it knows of the file, is no use, the file alone decides.
     with suppress(StorageError, Unreadable):
-        result = _by_marks(path, store.row(session_id), read)
+        result = _by_marks(path, row(session_id), read)
         if result is None:
             with store.lock(session_id):
-                row = store.with_marks(store.current(session_id))
-            result = _by_marks(path, row, read)
+                current = store.with_marks(store.current(session_id))
+            result = _by_marks(path, current, read)
         if result is not None:
             return result
     with outlined(path) as source:

@@ -4,7 +4,7 @@ No transaction is open while a file is read or written.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +53,11 @@ class Store:
         """Return a session's row without comparing it with the file, None without one."""
         with database.reading(self.engine) as connection:
             return rows.get(connection, session_id)
+
+    def rows_of(self, session_ids: Collection[str]) -> dict[str, Indexed]:
+        """Return the rows of some sessions by id, as `row` does."""
+        with database.reading(self.engine) as connection:
+            return rows.some(connection, session_ids)
 
     def draft(self, session_id: str) -> Indexed | None:
         """Return the row of a draft, None for any other session."""

@@ -48,6 +48,7 @@ _STORED_COLUMNS = [
 ]
 _EVERY = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS)
 _GET = _EVERY.where(SESSIONS.c.session_id == sa.bindparam("id"))
+_GET_SOME = _EVERY.where(SESSIONS.c.session_id.in_(sa.bindparam("ids", expanding=True)))
 _SIGNATURES = (
     sa.select(*(SESSIONS.c[name] for name in VERSION_COLUMNS)).where(SESSIONS.c.draft == sa.false()),
     sa.select(*(UNREADABLE_FILES.c[name] for name in VERSION_COLUMNS)),
@@ -65,6 +66,14 @@ def get(connection: Connection, session_id: str) -> Indexed | None:
     """Return a session's row, None if there is none."""
     row = connection.execute(_GET, {"id": session_id}).one_or_none()
     return None if row is None else _indexed(row)
+
+
+def some(connection: Connection, session_ids: Collection[str]) -> dict[str, Indexed]:
+    """Return the rows of those of some sessions that have one, by id."""
+    found = (
+        _indexed(row) for ids in chunks(session_ids) for row in connection.execute(_GET_SOME, {"ids": ids})
+    )
+    return {row.summary.session_id: row for row in found}
 
 
 def every(connection: Connection) -> list[Indexed]:

@@ -1,103 +1,78 @@
-"""Which conversations have a word: in which of their sessions, in how many messages, in the title."""
+"""Which conversations have a word: in which of their sessions, in how many messages, in the title.
 
+Conversations are given by number, as `Numbers` has them.
+"""
+
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from functools import cached_property
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
 from ..errors import AgentUnavailable
-from ..index import ListedConversation, database, listed_conversations, listed_sessions, lists
-from ..results import Filters
+from ..index import ListedConversation
 from . import tables
 from .expressions import words_expression
 from .forms import ClauseForms
 from .request import SearchRequest
-from .stores import MessageStore
-from .tables import WEB_UI, MessageFilter, Occurrence
+from .roster import Roster
+from .stores import AgentStore, Stores
+from .tables import MessageFilter, Occurrence
 
-Key: TypeAlias = tuple[str, str]  # a profile, WEB_UI for the web UI, and the id of a conversation or session
+_Counts: TypeAlias = Mapping[int, int]
+_Segments: TypeAlias = Mapping[int, Collection[str]]
+# The messages that have a word, by the conversation and the id of the segment.
+Occurrences: TypeAlias = Mapping[tuple[int, str], Sequence[Occurrence]]
 
 
-class Found(NamedTuple):
+class Found:
     """The conversations that have a word: in how many messages, in which segments, and whose titles do.
 
-    Those of the web UI are not yet filtered. `segments` has only the agents' conversations.
+    Those of the web UI are not yet filtered. `segments` has only the agents' conversations. `numbers` are
+    those of the web UI's messages in order, None if they are too many.
     """
 
-    counts: Mapping[Key, int]
-    titles: Collection[Key] = frozenset()
-    segments: Mapping[Key, Collection[str]] = {}
+    def __init__(
+        self,
+        counts: _Counts,
+        titles: Collection[int] = frozenset(),
+        segments: _Segments | None = None,
+        numbers: Sequence[int] | None = (),
+    ) -> None:
+        self.counts, self.titles, self.segments, self.numbers = counts, titles, segments or {}, numbers
 
-    def has(self, key: Key) -> bool:
-        """Whether a conversation has the word anywhere."""
-        return key in self.counts or key in self.titles
-
-    @property
-    def keys(self) -> set[Key]:
+    @cached_property
+    def keys(self) -> frozenset[int]:
         """The conversations that have the word anywhere."""
-        return {*self.counts, *self.titles}
-
-    def segments_of(self, key: Key) -> Collection[str]:
-        """Return the sessions of a conversation whose messages have the word."""
-        if key[0] == WEB_UI:
-            return (key[1],) if key in self.counts else ()
-        return self.segments.get(key, ())
+        return frozenset(self.counts).union(self.titles)
 
 
 class Conversations:
-    """The conversations to which sessions belong, of those that pass the filters. Each is asked for once."""
+    """The conversations that pass the filters of a request, as the index has them now."""
 
-    def __init__(self, index: Connection, filters: Filters) -> None:
-        self._index, self._filters = index, filters
-        self._known: dict[str, dict[str, ListedConversation | None]] = defaultdict(dict)
+    def __init__(self, index: Connection, roster: Roster) -> None:
+        self._index, self._roster = index, roster
+        self.numbers = roster.numbers
 
-    def of(self, profile: str, session_ids: Iterable[str]) -> Mapping[str, ListedConversation | None]:
-        """Return the conversations of sessions, by session id; None for those that no list shows."""
-        known = self._known[profile]
-        new = [each for each in session_ids if each not in known]
-        if new:
-            listed = self._listed(profile, new)
-            known.update((each, listed.get(each)) for each in new)
-        return known
-
-    def _listed(self, profile: str, session_ids: Sequence[str]) -> dict[str, ListedConversation]:
-        # An error of the index must not become one of the agents whose snapshots are open around it.
-        with database.errors_of(self._index.engine):
-            if profile == WEB_UI:
-                return listed_sessions(self._index, self._filters, session_ids)
-            return listed_conversations(self._index, self._filters, profile, session_ids)
-
-    def all(self, filters: Filters) -> Iterator[Key]:
-        """Yield every conversation that passes these filters, in the order of lists."""
-        with database.errors_of(self._index.engine):
-            for each in lists.all_summaries(self._index, filters):
-                profile = each.profile if each.of_agent else WEB_UI
-                yield profile, each.session_id
-
-    def among(self, keys: Iterable[Key]) -> dict[Key, ListedConversation]:
+    def among(self, wanted: Collection[int]) -> dict[int, ListedConversation]:
         """Return those of some conversations that pass the filters."""
-        by_profile: dict[str, list[str]] = defaultdict(list)
-        for profile, session_id in keys:
-            by_profile[profile].append(session_id)
-        return {
-            (profile, session_id): listed
-            for profile, session_ids in by_profile.items()
-            for known in (self.of(profile, session_ids),)
-            for session_id in session_ids
-            if (listed := known[session_id]) is not None and listed.session_id == session_id
-        }
+        return self._roster.among(self._index, wanted)
+
+    def of_segments(self, profile: str, session_ids: Collection[str]) -> Iterator[tuple[str, int]]:
+        """Yield an agent's sessions with their conversations, those that pass the filters."""
+        known = self._roster.of_segments(self._index, profile, session_ids)
+        for session_id in session_ids:
+            if (number := known[profile, session_id]) is not None:
+                yield session_id, number
 
 
 class EvidenceFinder:
     """Finds the conversations that have a word, in all stores and in titles."""
 
     def __init__(
-        self,
-        search_index: Connection,
-        stores: Sequence[MessageStore],
-        conversations: Conversations,
-        request: SearchRequest,
+        self, search_index: Connection, stores: Stores, conversations: Conversations, request: SearchRequest
     ) -> None:
         self._search_index, self._stores = search_index, stores
         self._conversations, self._request = conversations, request
@@ -113,71 +88,121 @@ class EvidenceFinder:
 
     def _find(self, clause: ClauseForms) -> Found:
         searched_in, wanted = self._request.searched_in, self._request.messages
-        messages = self._messages(clause, wanted) if "content" in searched_in else Found({})
         in_titles = "title" in searched_in and not wanted.is_of_messages
-        return messages._replace(titles=self._titles(clause, wanted)) if in_titles else messages
+        titles = self._titles(clause, wanted) if in_titles else ()
+        return self._messages(clause, wanted, titles) if "content" in searched_in else Found({}, titles)
 
-    def near(self, one: ClauseForms, other: ClauseForms) -> Found:
-        """Return the conversations that have two clauses close to each other in a message."""
+    def near(self, one: ClauseForms, other: ClauseForms) -> _Counts:
+        """Return how many messages of which conversations have two clauses close to each other."""
         if "content" not in self._request.searched_in or one.in_title or other.in_title:
-            return Found({})
-        wanted = self._request.messages
-        return self._by_conversation(
-            lambda store: store.count_near(one.in_messages, other.in_messages, wanted)
-        )
+            return {}
+        one, other, wanted = one.in_messages, other.in_messages, self._request.messages
+        of_agents, _ = self._of_agents(lambda store: store.count_near(one, other, wanted))
+        return {**self._stores.web.count_near(one, other, wanted), **of_agents}
 
-    def find_anywhere(self, clause: ClauseForms) -> set[Key]:
+    def find_anywhere(self, clause: ClauseForms) -> frozenset[int]:
         """Return the conversations that have a clause in any message or in the title."""
         everything = MessageFilter()
-        return {*self._messages(clause, everything).counts, *self._titles(clause, everything)}
+        return self._messages(clause, everything, self._titles(clause, everything)).keys
 
-    def _messages(self, clause: ClauseForms, wanted: MessageFilter) -> Found:
+    def _messages(self, clause: ClauseForms, wanted: MessageFilter, titles: Collection[int]) -> Found:
         if clause.in_title:
-            return Found({})
-        return self._by_conversation(lambda store: store.count(clause.in_messages, wanted))
+            return Found({}, titles)
+        clause = clause.in_messages
+        counts, numbers = self._stores.web.find(clause, wanted)
+        of_agents, segments = self._of_agents(lambda store: store.count(clause, wanted))
+        return Found({**counts, **of_agents} if of_agents else counts, titles, segments, numbers)
 
-    def _by_conversation(self, count: Callable[[MessageStore], Mapping[str, int]]) -> Found:
-        counts: dict[Key, int] = {}
-        segments: dict[Key, list[str]] = {}
-        for store in self._stores:
+    def _of_agents(self, count: Callable[[AgentStore], Mapping[str, int]]) -> tuple[_Counts, _Segments]:
+        """Return how many messages of which conversations of agents are counted, and their segments."""
+        counts: dict[int, int] = {}
+        segments: dict[int, list[str]] = {}
+        for profile, store in self._stores.agents.items():
             try:
                 of_sessions = count(store)
             except AgentUnavailable as error:
                 self.failures.append(error)
                 continue
-            if store.profile == WEB_UI:
-                counts.update(
-                    ((WEB_UI, session_id), messages) for session_id, messages in of_sessions.items()
-                )
-                continue
-            conversations = self._conversations.of(store.profile, of_sessions)
-            for session_id, messages in of_sessions.items():
-                listed = conversations[session_id]
-                if listed is not None:
-                    key = store.profile, listed.session_id
-                    counts[key] = counts.get(key, 0) + messages
-                    segments.setdefault(key, []).append(session_id)
-        return Found(counts, frozenset(), segments)
+            for session_id, number in self._conversations.of_segments(profile, of_sessions):
+                counts[number] = counts.get(number, 0) + of_sessions[session_id]
+                segments.setdefault(number, []).append(session_id)
+        return counts, segments
 
-    def occurrences(
-        self, profile: str, clause: ClauseForms, session_ids: Collection[str]
-    ) -> Mapping[str, Sequence[Occurrence]]:
-        """Return the messages of sessions of one store that have a clause, in order, by session id."""
-        (store,) = (each for each in self._stores if each.profile == profile)
-        try:
-            return store.occurrences(clause.in_messages, self._request.messages, session_ids)
-        except AgentUnavailable as error:
-            self.failures.append(error)
-            return {}
-
-    def _titles(self, clause: ClauseForms, wanted: MessageFilter) -> Collection[Key]:
+    def _titles(self, clause: ClauseForms, wanted: MessageFilter) -> Collection[int]:
         if not clause.alternatives:
             return ()
-        found = tables.find_titles(self._search_index, words_expression(clause))
+        entries = tables.find_titles(self._search_index, words_expression(clause))
+        found = self._conversations.numbers.of_entries(entries)
         if wanted.since is None and wanted.until is None:
             return found
         listed = self._conversations.among(found)
-        return {key for key, each in listed.items() if _is_between(each.active_at, wanted)}
+        return {number for number, each in listed.items() if _is_between(each.active_at, wanted)}
+
+    # ---- the messages themselves ------------------------------------------------------------------------
+
+    def occurrences(self, clauses: Sequence[ClauseForms], keys: Sequence[int]) -> list[Occurrences]:
+        """Return for each clause the messages of some conversations that have it."""
+        found = [self.find(clause) for clause in clauses]
+        of_web = self._web_numbers(clauses, found, keys)
+        messages = self._stores.web.occurrences({each for numbers in of_web for each in numbers})
+        return [
+            self._by_segment(numbers, messages) | self._agent_occurrences(clause, each, keys)
+            for clause, each, numbers in zip(clauses, found, of_web, strict=True)
+        ]
+
+    def _web_numbers(
+        self, clauses: Sequence[ClauseForms], found: Sequence[Found], keys: Sequence[int]
+    ) -> list[Sequence[int]]:
+        """Return for each clause the numbers of the web UI's messages that have it, of some sessions."""
+        numbers: list[Sequence[int]] = []
+        for clause, each in zip(clauses, found, strict=True):
+            entries = [key for key in keys if key in each.counts and key not in each.segments]
+            if each.numbers is None:
+                wanted = self._request.messages
+                numbers.append(self._stores.web.numbers_in(clause.in_messages, wanted, entries))
+            else:
+                numbers.append([*_of_entries(each.numbers, entries)])
+        return numbers
+
+    def _by_segment(
+        self, numbers: Iterable[int], messages: Mapping[int, Occurrence]
+    ) -> dict[tuple[int, str], list[Occurrence]]:
+        of_sessions: dict[int, list[Occurrence]] = defaultdict(list)
+        for number in numbers:
+            if number in messages:
+                of_sessions[number >> tables.SEQUENCE_BITS].append(messages[number])
+        return {
+            (entry, self._conversations.numbers.key(entry)[1]): each for entry, each in of_sessions.items()
+        }
+
+    def _agent_occurrences(
+        self, clause: ClauseForms, found: Found, keys: Sequence[int]
+    ) -> dict[tuple[int, str], Sequence[Occurrence]]:
+        occurrences: dict[tuple[int, str], Sequence[Occurrence]] = {}
+        for profile, store in self._stores.agents.items():
+            of_segment = {
+                segment: key
+                for key in keys
+                if self._conversations.numbers.key(key)[0] == profile
+                for segment in found.segments.get(key, ())
+            }
+            try:
+                of_sessions = store.occurrences(clause.in_messages, self._request.messages, list(of_segment))
+            except AgentUnavailable as error:
+                self.failures.append(error)
+                continue
+            occurrences.update(((of_segment[each], each), of_sessions[each]) for each in of_sessions)
+        return occurrences
+
+
+def _of_entries(numbers: Sequence[int], entries: Iterable[int]) -> Iterator[int]:
+    """Yield those of some numbers, in order, that are of the messages of some entries."""
+    for entry in entries:
+        first, last = tables.numbers_of(entry)
+        at = bisect_left(numbers, first)
+        while at < len(numbers) and numbers[at] <= last:
+            yield numbers[at]
+            at += 1
 
 
 def _is_between(at: float, wanted: MessageFilter) -> bool:

@@ -1,6 +1,6 @@
 """Makes hits of ranked matches: reads the messages from their files, and cuts the snippets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from ..errors import NotFound, StorageError, Unreadable
@@ -19,9 +19,12 @@ ReadMessage = Callable[[str, int], Message]
 
 
 class HitOptions(NamedTuple):
-    """What making hits depends on: how messages are read, how credentials are masked, and the list's view."""
+    """What making hits depends on: how messages are read, how credentials are masked, and the list's view.
 
-    read_message: ReadMessage
+    `reader` returns what reads the messages of the web UI's sessions that it is given.
+    """
+
+    reader: Callable[[Collection[str]], ReadMessage]
     mask: Callable[[str], str]
     view: View
 
@@ -39,13 +42,15 @@ def make_hits(page: RankedPage, options: HitOptions) -> MadeHits:
     A match whose session or message was deleted in the meantime is left out. If a file cannot be read, the
     snippet is empty; opening the session reports why.
     """
+    of_web = [match.segment_id for match in page.matches if match.key[0] == WEB_UI]
+    source = _HitSource(page, options.reader(of_web), options.mask)
     matchers: dict[Sequence[ClauseForms], Matcher] = {}  # those of a stage have the same
     made = []
     for match in page.matches:
         matcher = matchers.get(match.clauses)
         if matcher is None:
             matcher = matchers[match.clauses] = Matcher(match.clauses)
-        hit = _hit(match, matcher, page, options)
+        hit = _hit(match, matcher, source)
         if hit is not None:
             made.append(hit)
     return MadeHits([hit for hit, _ in made], frozenset().union(*(shown for _, shown in made)))
@@ -70,21 +75,27 @@ def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str],
     ]
 
 
-def _hit(
-    match: RankedMatch, matcher: Matcher, page: RankedPage, options: HitOptions
-) -> tuple[Hit, frozenset[str]] | None:
-    summary = page.summaries.get(match.conversation_id)
+class _HitSource(NamedTuple):
+    """What hits are made of: a page of matches, and how their messages are read and masked."""
+
+    page: RankedPage
+    read_message: ReadMessage
+    mask: Callable[[str], str]
+
+
+def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit, frozenset[str]] | None:
+    summary = source.page.summaries.get(match.conversation_id)
     if summary is None:
         return None
-    title = options.mask(summary.title)
+    title = source.mask(summary.title)
     in_title = matcher.corrections(title)
     position, snippet = match.number, Snippet(matcher.marked(title), matcher.forms(title))
     if position is not None:
         try:
-            position, text = _message_text(match, page, options)
+            position, text = _message_text(match, source)
         except (KeyError, NotFound):
             return None
-        snippet = make_snippet(text, matcher, options.mask)
+        snippet = make_snippet(text, matcher, source.mask)
     hit = Hit(
         session_id=summary.session_id,
         title=title,
@@ -102,17 +113,17 @@ def _hit(
     return hit, in_title | snippet.corrections
 
 
-def _message_text(match: RankedMatch, page: RankedPage, options: HitOptions) -> tuple[int, str]:
+def _message_text(match: RankedMatch, source: _HitSource) -> tuple[int, str]:
     """Return a message's position and its text, empty if its file cannot be read."""
     try:
-        position, message = _message(match, page, options)
+        position, message = _message(match, source)
     except (Unreadable, StorageError):
         return match.number or 0, ""
     return position, shown_text(message)
 
 
-def _message(match: RankedMatch, page: RankedPage, options: HitOptions) -> AgentMessage:
+def _message(match: RankedMatch, source: _HitSource) -> AgentMessage:
     number = match.number or 0
     if match.key[0] == WEB_UI:
-        return AgentMessage(number, options.read_message(match.segment_id, number))
-    return page.agent_messages[match.key[0], number]
+        return AgentMessage(number, source.read_message(match.segment_id, number))
+    return source.page.agent_messages[match.key[0], number]

@@ -13,14 +13,15 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from .tables import EntryKey, Occurrence
+from .tables import Occurrence
 
 RELEVANCE, RECENCY = 0.95, 0.05  # their shares of a conversation's quality
 HALF_LIFE_SECONDS = 30 * 86_400.0  # a conversation of this age has half the recency of one of now
 # What they weigh beside the words themselves.
 TITLE, CLOSENESS, NEARNESS, AS_TYPED = 1.2, 0.6, 0.8, 0.3
-SATURATION = 1.0  # so many messages with a word count half as much as any number
-USUAL_MESSAGES = 12.0  # of a conversation; in a longer one, a word may be there by chance
+# So many messages with a word count half as much as any number, in a conversation of usual length; a longer
+# one may have it by chance.
+SATURATION, USUAL_MESSAGES = 1.0, 12.0
 LEAST_SHARE = 0.34  # of the weight of all words, that a conversation with only some of them must have
 LONG_MESSAGE = 2_000  # characters, in which words may be far from each other
 
@@ -51,43 +52,43 @@ def rarity(conversations: int, total: int) -> float:
 class Evidence(NamedTuple):
     """Who has a word: what it adds to relevance at most, how many messages of whom have it, whose titles do.
 
-    `messages` and `titles` have conversations for keys.
+    Conversations are given by number here and below.
     """
 
     weight: float
-    messages: Mapping[EntryKey, int]
-    titles: Collection[EntryKey] = ()
-
-    def is_in(self, key: EntryKey) -> bool:
-        """Whether a conversation has the word at all."""
-        return key in self.messages or key in self.titles
+    messages: Mapping[int, int]
+    titles: Collection[int] = ()
 
 
-def relevance(words: Sequence[Evidence], key: EntryKey, length: int) -> float:
-    """Return how much of the words a conversation of so many messages has, in them and in its title."""
-    half, found = half_of(length), 0.0
-    for weight, messages, titles in words:  # in a loop: a common word has 20,000 conversations
-        count = messages.get(key, 0)
-        if count:
-            found += weight * count / (count + half)
-        if key in titles:
-            found += TITLE * weight
+def relevance(words: Sequence[Evidence], lengths: Mapping[int, int]) -> dict[int, float]:
+    """Return how much of the words conversations have, in messages and titles; `lengths` are in messages."""
+    found = dict.fromkeys(lengths, 0.0)
+    for weight, messages, titles in words:
+        _add_messages(found, weight, messages, lengths)
+        for key in titles:
+            if key in found:
+                found[key] += TITLE * weight
     return found
 
 
-def bonus(extras: Sequence[Evidence], key: EntryKey, length: int) -> float:
-    """Return what else speaks for a conversation: words close to each other, or as they were typed."""
-    half = half_of(length)
-    return sum(
-        each.weight if key in each.titles else each.weight * count / (count + half)
-        for each in extras
-        if (count := each.messages.get(key, 0)) or key in each.titles
-    )
+def bonus(extras: Sequence[Evidence], lengths: Mapping[int, int]) -> dict[int, float]:
+    """Return what else speaks for conversations: words close to each other, or as they were typed."""
+    found = dict.fromkeys(lengths, 0.0)
+    for weight, messages, titles in extras:
+        in_title = [key for key in titles if key in found]
+        _add_messages(found, weight, messages, {key: lengths[key] for key in lengths if key not in titles})
+        for key in in_title:
+            found[key] += weight
+    return found
 
 
-def half_of(length: int) -> float:
-    """Return how many messages with a word count half as much as any number of them."""
-    return SATURATION * (0.5 + 0.5 * length / USUAL_MESSAGES)
+def _add_messages(
+    found: dict[int, float], weight: float, messages: Mapping[int, int], lengths: Mapping[int, int]
+) -> None:
+    of = messages.get
+    for key, length in lengths.items():  # a common word has 20,000 conversations: no call for each
+        if count := of(key):
+            found[key] += weight * count / (count + SATURATION * (0.5 + 0.5 * length / USUAL_MESSAGES))
 
 
 def shares(weights: Sequence[float]) -> list[float]:
@@ -106,10 +107,13 @@ class Closest(NamedTuple):
 def closest(words: Sequence[tuple[float, Sequence[Occurrence]]]) -> Closest | None:
     """Return the best message of a session; `words` are the weight of each word and the messages with it."""
     total = sum(weight for weight, _ in words)
-    nearby = [(weight, [each.position for each in messages]) for weight, messages in words if messages]
+    nearness: dict[int, float] = dict.fromkeys(_distinct(words), 0.0)
+    for weight, messages in words:
+        if messages:
+            _add_nearness(nearness, weight, [each.position for each in messages])
     best: Closest | None = None
     for occurrence in _distinct(words).values():
-        near = sum(weight * _nearness(positions, occurrence.position) for weight, positions in nearby)
+        near = nearness[occurrence.position]
         found = Closest(occurrence, near / total / _length_factor(occurrence.length) if total else 0.0)
         if best is None or found.closeness > best.closeness:
             best = found
@@ -120,19 +124,27 @@ def _distinct(words: Sequence[tuple[float, Sequence[Occurrence]]]) -> Mapping[in
     return {each.position: each for _, messages in words for each in messages}
 
 
-def _nearness(positions: Sequence[int], position: int) -> float:
-    """Return how near a word is to a message: 1 if the message has it, less for each message between."""
-    at = bisect_left(positions, position)
-    distance = min(abs(positions[near] - position) for near in (at - 1, at) if 0 <= near < len(positions))
-    return 1 / (1 + distance)
+def _add_nearness(nearness: dict[int, float], weight: float, positions: Sequence[int]) -> None:
+    """Add how near a word is to each message: its weight if that has it, less for each message between."""
+    having = frozenset(positions)
+    for position in nearness:
+        if position in having:
+            nearness[position] += weight
+            continue
+        at = bisect_left(positions, position)
+        distance = min(abs(each - position) for each in positions[max(0, at - 1) : at + 1])
+        nearness[position] += weight / (1 + distance)
 
 
 def _length_factor(length: int) -> float:
     return 1 + math.log1p(length / LONG_MESSAGE) / 4
 
 
-def quality(relevance: float, active_at: float, now: float) -> float:
-    """Return how good a conversation is, from 0 to below 1; times are in seconds since the epoch."""
-    age = max(0.0, now - active_at)
-    recency = HALF_LIFE_SECONDS / (HALF_LIFE_SECONDS + age)
-    return RELEVANCE * relevance / (1 + relevance) + RECENCY * recency
+def quality(relevance: Mapping[int, float], active_at: Mapping[int, float], now: float) -> dict[int, float]:
+    """Return how good conversations are, from 0 to below 1; times are in seconds since the epoch."""
+    found: dict[int, float] = {}
+    for key, relevant in relevance.items():
+        age = now - active_at[key]
+        recency = HALF_LIFE_SECONDS / (HALF_LIFE_SECONDS + age) if age > 0 else 1.0
+        found[key] = RELEVANCE * relevant / (1 + relevant) + RECENCY * recency
+    return found

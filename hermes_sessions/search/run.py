@@ -9,27 +9,29 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from itertools import islice, pairwise
 from types import TracebackType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from ..agent import Agents, Snapshot
 from ..errors import AgentUnavailable
-from ..index import View, database, listed_summaries
+from ..index import ListedConversation, View, database, listed_summaries, lists
 from ..messages import Message, read_message
 from ..model import Summary
 from . import ranking, tables
 from .agents import AgentMessages
-from .evidence import Conversations, EvidenceFinder, Found, Key
+from .evidence import Conversations, EvidenceFinder, Found, Occurrences
 from .forms import ANYTHING, ClauseForms, FormFinder, TermForms, exact_phrase
 from .function_words import without_function_words
 from .language import Term
 from .long_queries import MOST_CLAUSES, telling_clauses
+from .numbers import numbers_of
 from .ranking import Closest, Evidence, Stage
 from .request import SearchRequest
+from .roster import Rosters
 from .stems import Stemmer
-from .stores import MessageStore, WebMessages
-from .tables import WEB_UI, Occurrence
+from .stores import AgentStore, Stores, WebMessages
+from .tables import WEB_UI, EntryKey
 
 # Of the best conversations by their words alone, so many are compared by what else speaks for them, and so
 # many of these by how close the words are.
@@ -53,7 +55,7 @@ class RankedMatch(NamedTuple):
     matches. `missing` are the words that it lacks, as typed, and `clauses` all that were searched.
     """
 
-    key: Key
+    key: EntryKey
     segment_id: str
     number: int | None
     in_title: bool
@@ -78,35 +80,29 @@ class RankedPage(NamedTuple):
     agent_messages: Mapping[tuple[str, int], AgentMessage]
 
 
-_Occurrences: TypeAlias = Mapping[Key, Sequence[Occurrence]]
-
-
-class _Weighed(NamedTuple):
-    """A conversation, when it was last active, and its relevance so far."""
-
-    key: Key
-    active_at: float
-    length: int
-    relevance: float
-
-
 class _StageResult(NamedTuple):
-    """What a stage found: the clauses, who has each and what it weighs, and the conversations with enough."""
+    """What a stage found: the clauses, who has each and what it weighs, and the conversations with enough.
+
+    `order` has the conversations, best first; `relevance` is how relevant each is so far.
+    """
 
     stage: Stage
     clauses: Sequence[ClauseForms]
     found: Sequence[Found]
     weights: Sequence[float]
-    weighed: Sequence[_Weighed]
+    listed: Mapping[int, ListedConversation]
+    relevance: Mapping[int, float]
+    order: Sequence[int]
 
 
 class Sources(NamedTuple):
-    """What a search reads: the index of sessions, the search index, the agents, and the stems of words."""
+    """What a search reads: the index of sessions, the search index, the agents, and what is kept of them."""
 
     sessions: Connection
     search_index: Connection
     agents: Agents
     stemmer: Stemmer
+    rosters: Rosters
 
 
 class SearchRun:
@@ -134,8 +130,8 @@ class SearchRun:
     @contextmanager
     def _search(self) -> Iterator[_StagedSearch]:
         with ExitStack() as stack:
-            stores: list[MessageStore] = [WebMessages(self._sources.search_index)]
-            stores += self._open_agents(stack)
+            agents = {store.profile: store for store in self._open_agents(stack)}
+            stores = Stores(WebMessages(self._sources.search_index), agents)
             search = _StagedSearch(self._sources, self._request, stores)
             yield search
             self.warnings |= dict.fromkeys(map(str, search.failures))
@@ -143,10 +139,10 @@ class SearchRun:
 
     # ---- the agents -------------------------------------------------------------------------------------
 
-    def _open_agents(self, stack: ExitStack) -> list[MessageStore]:
+    def _open_agents(self, stack: ExitStack) -> list[AgentStore]:
         """Open the agents to search; note a warning for each that cannot be read."""
         filters = self._request.filters
-        stores: list[MessageStore] = []
+        stores: list[AgentStore] = []
         # Excluded words must not be in any message, also where titles alone are searched.
         if not filters.agent or not ("content" in self._request.searched_in or self._request.query.excluded):
             return stores
@@ -212,11 +208,13 @@ class SearchRun:
 class _StagedSearch:
     """The stages of one search, over stores that are open."""
 
-    def __init__(self, sources: Sources, request: SearchRequest, stores: Sequence[MessageStore]) -> None:
-        self._request = request
+    def __init__(self, sources: Sources, request: SearchRequest, stores: Stores) -> None:
+        self._request, self._sessions = request, sources.sessions
         self._now, self._total = time.time(), tables.count_entries(sources.search_index)
         self._forms = FormFinder(sources.search_index, sources.stemmer)
-        self._conversations = Conversations(sources.sessions, request.filters)
+        self._numbers = numbers_of(sources.search_index)
+        roster = sources.rosters.of(sources.sessions, request.filters, self._numbers)
+        self._conversations = Conversations(sources.sessions, roster)
         self._finder = EvidenceFinder(sources.search_index, stores, self._conversations, request)
         self.failures = self._finder.failures
         self.corrections: dict[tuple[str, str], None] = {}
@@ -226,10 +224,10 @@ class _StagedSearch:
         if not self._request.query.required and not self._request.messages.is_of_messages:
             yield from self._without_words()
             return
-        yielded: set[Key] = set()
+        yielded: set[int] = set()
         for result in self._stages():
-            new = [each for each in result.weighed if each.key not in yielded]
-            yielded.update(each.key for each in new)
+            new = [key for key in result.order if key not in yielded]
+            yielded.update(new)
             yield from self._in_order(result, new)
 
     def _stages(self) -> Iterator[_StageResult]:
@@ -249,15 +247,21 @@ class _StagedSearch:
             if stage is Stage.CORRECTED:
                 clauses, found = self._corrected(clauses, found)
             result = self._result(stage, clauses, found, unwanted)
-            found_any = found_any or bool(result.weighed)
+            found_any = found_any or bool(result.order)
             yield result
 
     def _without_words(self) -> Iterator[RankedMatch]:
         """Yield the conversations that have none of the excluded words, as lists have them."""
-        unwanted = self._unwanted(self._request.query.excluded)
-        wanted = (key for key in self._conversations.all(self._request.list_filters) if key not in unwanted)
+        unwanted = set(map(self._numbers.key, self._unwanted(self._request.query.excluded)))
+        wanted = (key for key in self._all() if key not in unwanted)
         for place, key in enumerate(wanted):
             yield RankedMatch(key, key[1], None, True, ranking.score(Stage.WORDS, 1 / (2 + place)), ())
+
+    def _all(self) -> Iterator[EntryKey]:
+        """Yield every conversation that passes the filters, in the order of lists."""
+        with database.errors_of(self._sessions.engine):
+            for each in lists.all_summaries(self._sessions, self._request.list_filters):
+                yield (each.profile or "") if each.of_agent else WEB_UI, each.session_id
 
     def _with_parts(self, clauses: Sequence[ClauseForms]) -> list[ClauseForms]:
         """Return clauses with longer words that contain their terms, but of those that very many have."""
@@ -273,9 +277,9 @@ class _StagedSearch:
             return (Stage.WORDS,)
         return tuple(Stage) if length <= MOST_CLAUSES else (Stage.WORDS, Stage.SOME)
 
-    def _unwanted(self, excluded: Sequence[Term]) -> set[Key]:
+    def _unwanted(self, excluded: Sequence[Term]) -> set[int]:
         clauses = [ClauseForms((TermForms(term, (exact_phrase(term),)),)) for term in excluded]
-        return {key for clause in clauses for key in self._finder.find_anywhere(clause)}
+        return set().union(*map(self._finder.find_anywhere, clauses))
 
     def _corrected(
         self, clauses: Sequence[ClauseForms], found: Sequence[Found]
@@ -297,52 +301,41 @@ class _StagedSearch:
     # ---- one stage --------------------------------------------------------------------------------------
 
     def _result(
-        self, stage: Stage, clauses: Sequence[ClauseForms], found: Sequence[Found], unwanted: set[Key]
+        self, stage: Stage, clauses: Sequence[ClauseForms], found: Sequence[Found], unwanted: set[int]
     ) -> _StageResult:
         """Return the conversations that have all clauses, or enough of them in the last stage, best first."""
-        weights = [
-            ranking.rarity(len(each.keys), self._total) if each.counts or each.titles else 0.0
-            for each in found
-        ]
+        weights = [ranking.rarity(len(each.keys), self._total) if each.keys else 0.0 for each in found]
         shares = ranking.shares(weights)
         keys = _with_share(found, shares) if stage is Stage.SOME else _with_all(found)
         words = [Evidence(share, each.counts, each.titles) for share, each in zip(shares, found, strict=True)]
-        weighed = [
-            _Weighed(
-                key, each.active_at, each.message_count, ranking.relevance(words, key, each.message_count)
-            )
-            for key, each in self._conversations.among(keys - unwanted).items()
-        ]
-        weighed.sort(key=self._order)
-        if len(weighed) > 1:
-            weighed[:COMPARED] = self._compared(clauses, found, shares, weighed[:COMPARED])
-        return _StageResult(stage, clauses, found, shares, weighed)
+        listed = self._conversations.among(keys - unwanted)
+        relevance = ranking.relevance(words, {key: each.message_count for key, each in listed.items()})
+        result = _StageResult(stage, clauses, found, shares, listed, relevance, ())
+        order = self._in_quality(result, relevance)
+        result = result._replace(order=order)
+        return self._compared(result) if len(order) > 1 else result
 
-    def _order(self, each: _Weighed) -> tuple[float, Key]:
-        return -ranking.quality(each.relevance, each.active_at, self._now), each.key
+    def _in_quality(self, result: _StageResult, relevance: Mapping[int, float]) -> list[int]:
+        """Return conversations, best first; of equal ones in the order of their numbers."""
+        active_at = {key: result.listed[key].active_at for key in relevance}
+        quality = ranking.quality(relevance, active_at, self._now)
+        return sorted(sorted(quality), key=quality.__getitem__, reverse=True)
 
-    def _compared(
-        self,
-        clauses: Sequence[ClauseForms],
-        found: Sequence[Found],
-        shares: Sequence[float],
-        weighed: Sequence[_Weighed],
-    ) -> list[_Weighed]:
-        """Return conversations with what else speaks for them, best first."""
-        extras = [*self._near(clauses, found, shares), *self._as_typed(clauses, found, shares)]
+    def _compared(self, result: _StageResult) -> _StageResult:
+        """Return a result whose first conversations are ordered by what else speaks for them."""
+        extras = [*self._near(result), *self._as_typed(result)]
         if not extras:
-            return list(weighed)
-        more = [
-            each._replace(relevance=each.relevance + ranking.bonus(extras, each.key, each.length))
-            for each in weighed
-        ]
-        return sorted(more, key=self._order)
+            return result
+        first, rest = result.order[:COMPARED], result.order[COMPARED:]
+        lengths = {key: result.listed[key].message_count for key in first}
+        more = ranking.bonus(extras, lengths)
+        relevance = {key: result.relevance[key] + more[key] for key in first}
+        order = [*self._in_quality(result, relevance), *rest]
+        return result._replace(relevance={**result.relevance, **relevance}, order=order)
 
-    def _near(
-        self, clauses: Sequence[ClauseForms], found: Sequence[Found], shares: Sequence[float]
-    ) -> Iterator[Evidence]:
+    def _near(self, result: _StageResult) -> Iterator[Evidence]:
         """Yield who has neighbouring clauses close to each other in a message."""
-        each = list(zip(clauses, found, shares, strict=True))
+        each = list(zip(result.clauses, result.found, result.weights, strict=True))
         neighbours = [
             (one, other, one_share + other_share)
             for (one, with_one, one_share), (other, with_other, other_share) in pairwise(each)
@@ -350,73 +343,56 @@ class _StagedSearch:
         ][:MOST_NEIGHBOURS]
         total = sum(share for _, _, share in neighbours) or 1.0
         for one, other, share in neighbours:
-            yield Evidence(ranking.NEARNESS * share / total, self._finder.near(one, other).counts)
+            yield Evidence(ranking.NEARNESS * share / total, self._finder.near(one, other))
 
-    def _as_typed(
-        self, clauses: Sequence[ClauseForms], found: Sequence[Found], shares: Sequence[float]
-    ) -> Iterator[Evidence]:
+    def _as_typed(self, result: _StageResult) -> Iterator[Evidence]:
         """Yield who has clauses as they were typed, and not only in another form."""
-        for clause, each, share in zip(clauses, found, shares, strict=True):
+        for clause, each, share in zip(result.clauses, result.found, result.weights, strict=True):
             if clause.as_typed != clause and len(each.counts) <= MOST_COMPARED:
                 typed = self._finder.find(clause.as_typed)
                 yield Evidence(ranking.AS_TYPED * share, typed.counts, typed.titles)
 
     # ---- the best messages ------------------------------------------------------------------------------
 
-    def _in_order(self, result: _StageResult, weighed: Sequence[_Weighed]) -> Iterator[RankedMatch]:
+    def _in_order(self, result: _StageResult, keys: Sequence[int]) -> Iterator[RankedMatch]:
         """Yield matches best first; of the first `RERANKED`, it counts too how close the words are."""
         count = RERANKED if len(result.clauses) > 1 else 0
-        yield from sorted(self._matches(result, weighed[:count]), key=lambda match: (-match.score, match.key))
-        for at in range(count, len(weighed), AT_ONCE):
-            yield from self._matches(result, weighed[at : at + AT_ONCE])
+        yield from sorted(self._matches(result, keys[:count]), key=lambda match: (-match.score, match.key))
+        for at in range(count, len(keys), AT_ONCE):
+            yield from self._matches(result, keys[at : at + AT_ONCE])
 
-    def _matches(self, result: _StageResult, weighed: Sequence[_Weighed]) -> list[RankedMatch]:
-        occurrences = [
-            self._occurrences(clause, found, [each.key for each in weighed])
-            for clause, found in zip(result.clauses, result.found, strict=True)
-        ]
-        return [self._match(result, each, occurrences) for each in weighed]
+    def _matches(self, result: _StageResult, keys: Sequence[int]) -> list[RankedMatch]:
+        occurrences = self._finder.occurrences(result.clauses, keys)
+        return [self._match(result, key, occurrences) for key in keys]
 
-    def _occurrences(self, clause: ClauseForms, found: Found, keys: Sequence[Key]) -> _Occurrences:
-        """Return the messages that have a clause, by the profile and the id of their session."""
-        sessions: dict[str, list[str]] = defaultdict(list)
-        for key in keys:
-            if with_clause := found.segments_of(key):  # none in a store that is not searched
-                sessions[key[0]] += with_clause
-        occurrences: dict[Key, Sequence[Occurrence]] = {}
-        for profile, session_ids in sessions.items():
-            of_sessions = self._finder.occurrences(profile, clause, session_ids)
-            occurrences.update(((profile, each), messages) for each, messages in of_sessions.items())
-        return occurrences
-
-    def _match(
-        self, result: _StageResult, weighed: _Weighed, occurrences: Sequence[_Occurrences]
-    ) -> RankedMatch:
-        key, relevance = weighed.key, weighed.relevance
-        segment_id, best = _closest(result, key, occurrences)
+    def _match(self, result: _StageResult, number: int, occurrences: Sequence[Occurrences]) -> RankedMatch:
+        key, relevance = self._numbers.key(number), result.relevance[number]
+        segment_id, best = _closest(result, number, occurrences, key[1])
         if best is not None and len(result.clauses) > 1:
             relevance += ranking.CLOSENESS * best.closeness
-        has = [each.has(key) for each in result.found]
+        active_at = result.listed[number].active_at
+        quality = ranking.quality({number: relevance}, {number: active_at}, self._now)[number]
+        has = [number in each.keys for each in result.found]
         return RankedMatch(
             key,
             segment_id,
             None if best is None else best.occurrence.position,
-            all(key in each.titles for each in result.found if each.has(key)),
-            ranking.score(result.stage, ranking.quality(relevance, weighed.active_at, self._now)),
+            all(number in each.titles for each, present in zip(result.found, has, strict=True) if present),
+            ranking.score(result.stage, quality),
             tuple(result.clauses),
             tuple(clause.typed for clause, present in zip(result.clauses, has, strict=True) if not present),
         )
 
 
 def _closest(
-    result: _StageResult, key: Key, occurrences: Sequence[_Occurrences]
+    result: _StageResult, number: int, occurrences: Sequence[Occurrences], conversation_id: str
 ) -> tuple[str, Closest | None]:
     """Return the best message of a conversation, and the segment that has it."""
-    segments = {segment for each in result.found for segment in each.segments_of(key)}
-    best_segment, best = key[1], None
+    segments = {conversation_id}.union(*(each.segments.get(number, ()) for each in result.found))
+    best_segment, best = conversation_id, None
     for segment_id in sorted(segments):
         words = [
-            (weight, each.get((key[0], segment_id), ()))
+            (weight, each.get((number, segment_id), ()))
             for weight, each in zip(result.weights, occurrences, strict=True)
         ]
         found = ranking.closest(words)
@@ -425,15 +401,15 @@ def _closest(
     return best_segment, best
 
 
-def _with_all(found: Sequence[Found]) -> set[Key]:
+def _with_all(found: Sequence[Found]) -> set[int]:
     """Return the conversations that have every clause."""
-    first, *others = sorted(found, key=lambda each: len(each.counts) + len(each.titles))
-    return {key for key in first.keys if all(each.has(key) for each in others)}
+    first, *others = sorted((each.keys for each in found), key=len)
+    return set(first.intersection(*others))
 
 
-def _with_share(found: Sequence[Found], shares: Sequence[float]) -> set[Key]:
+def _with_share(found: Sequence[Found], shares: Sequence[float]) -> set[int]:
     """Return the conversations that have clauses of at least `LEAST_SHARE` of the weight of all."""
-    sums: dict[Key, float] = defaultdict(float)
+    sums: dict[int, float] = defaultdict(float)
     for share, each in zip(shares, found, strict=True):
         for key in each.keys:
             sums[key] += share

@@ -23,6 +23,7 @@ from .worker import BackgroundIndexer
 if TYPE_CHECKING:
     from .hits import HitOptions
     from .request import SearchRequest
+    from .roster import Rosters
     from .sync import SearchIndex
 
 T = TypeVar("T")
@@ -34,6 +35,12 @@ class Searcher:
     def __init__(self, config: Config, index: Engine, agents: Agents) -> None:
         self._config, self._index, self._agents = config, index, agents
         self._indexer = BackgroundIndexer(config, lambda: self._search_index)
+
+    @cached_property
+    def _rosters(self) -> Rosters:
+        from .roster import Rosters
+
+        return Rosters()
 
     @cached_property
     def _search_index(self) -> SearchIndex:
@@ -82,7 +89,7 @@ class Searcher:
             except StorageError as error:  # not readable: the agents are searched without it
                 search_index = stack.enter_context(no_search_index())
                 problem = f"Sessions of the web UI, and titles, cannot be searched: {error}"
-            sources = Sources(index, search_index, self._agents, self._search_index.stemmer)
+            sources = Sources(index, search_index, self._agents, self._search_index.stemmer, self._rosters)
             run = SearchRun(sources, request)
             page = run.page(offset, limit, options.view)
         problem = problem or self._indexer.problem

@@ -6,8 +6,11 @@ number of its session in its upper bits, so that a match tells its session witho
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import repeat
+from operator import rshift
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
@@ -23,8 +26,8 @@ SEQUENCE_BITS = 24  # of a message's number: how many messages a session can eve
 
 _OPTIONS = "tokenize = \"unicode61 remove_diacritics 2\", content = ''"  # no text is stored, only its words
 _TABLES = (
-    "CREATE TABLE state (token TEXT NOT NULL)",
-    "INSERT INTO state VALUES ('')",
+    "CREATE TABLE state (token TEXT NOT NULL, changes INTEGER NOT NULL)",
+    "INSERT INTO state VALUES ('', 0)",
     """CREATE TABLE entries (
         number INTEGER PRIMARY KEY AUTOINCREMENT, profile TEXT NOT NULL, session_id TEXT NOT NULL,
         title TEXT NOT NULL, size INTEGER, mtime_ns INTEGER, inode INTEGER, used INTEGER NOT NULL DEFAULT 0,
@@ -137,6 +140,12 @@ def all_entries(connection: Connection) -> dict[EntryKey, SearchEntry]:
     }
 
 
+def entries_after(connection: Connection, number: int) -> list[tuple[int, str, str]]:
+    """Return the number, the profile and the session id of each entry that came after a number, in order."""
+    statement = "SELECT number, profile, session_id FROM entries WHERE number > ? ORDER BY number"
+    return [(int(at), profile, each) for at, profile, each in _select(connection, statement, (number,))]
+
+
 def find_entry(connection: Connection, session_id: str) -> SearchEntry | None:
     """Return the entry of one of the web UI's sessions, None if there is none."""
     rows = _select(
@@ -225,6 +234,7 @@ def remove_messages_from(connection: Connection, entry: SearchEntry, position: i
     connection.exec_driver_sql(f"INSERT INTO removed {numbers}", parameters)  # no value in it
     connection.exec_driver_sql(f"DELETE FROM tools WHERE number IN ({numbers})", parameters)  # noqa: S608
     connection.exec_driver_sql(f"DELETE {of_entry}", parameters)
+    _count_change(connection)
 
 
 def add_messages(connection: Connection, entry: SearchEntry, messages: Sequence[IndexedMessage]) -> None:
@@ -244,6 +254,7 @@ def add_messages(connection: Connection, entry: SearchEntry, messages: Sequence[
     connection.exec_driver_sql("INSERT INTO texts (rowid, text) VALUES (?, ?)", texts)
     if tools:
         connection.exec_driver_sql("INSERT OR IGNORE INTO tools VALUES (?, ?)", tools)
+    _count_change(connection)
 
 
 def count_texts(connection: Connection) -> tuple[int, int]:
@@ -262,6 +273,16 @@ def clear_messages(connection: Connection) -> None:
         "UPDATE state SET token = ''",
     ):
         connection.exec_driver_sql(statement)
+    _count_change(connection)
+
+
+def count_changes(connection: Connection) -> int:
+    """Return a number that is another one after each change of the messages that are indexed."""
+    return int(connection.exec_driver_sql("SELECT changes FROM state").scalar_one())
+
+
+def _count_change(connection: Connection) -> None:
+    connection.exec_driver_sql("UPDATE state SET changes = changes + 1")
 
 
 # ---- damage ---------------------------------------------------------------------------------------------
@@ -294,69 +315,91 @@ class Occurrence(NamedTuple):
     sent_at: float | None
 
 
+class Matches(NamedTuple):
+    """How many messages match, by entry; and the messages' numbers in order, None if they are too many."""
+
+    counts: Mapping[int, int]
+    numbers: Sequence[int] | None
+
+
 _PRESENT = "texts.rowid NOT IN (SELECT number FROM removed)"
 _BOTH = "texts CROSS JOIN messages AS m ON m.number = texts.rowid"
+MOST_NUMBERS = 20_000  # that are kept: of more, it is faster to have SQLite count
 
 
-def count_matches(connection: Connection, expression: str | None, wanted: MessageFilter) -> dict[str, int]:
-    """Return how many messages match, by the ids of the web UI's sessions that have any.
+def find_matches(
+    connection: Connection, expression: str | None, wanted: MessageFilter, expected: int = 0
+) -> Matches:
+    """Return which messages match; without an `expression`, every one that is wanted.
 
-    Without an `expression`, every message that is wanted matches.
+    `expected` is about how many match, if that is known: it saves time if there are many.
     """
-    tables, conditions, parameters = _matching(expression, wanted)
-    number = "m.number" if expression is None else "texts.rowid"
-    statement = (
-        f"SELECT e.session_id, found.matches FROM (SELECT {number} >> {SEQUENCE_BITS} AS entry, "  # noqa: S608
-        f"count(*) AS matches FROM {tables} WHERE {conditions} GROUP BY 1) AS found "
-        "CROSS JOIN entries AS e ON e.number = found.entry"
-    )
+    numbers = _some_numbers(connection, expression, wanted) if expected <= MOST_NUMBERS else None
+    if numbers is None:
+        return Matches(_count_matches(connection, expression, wanted), None)
+    return Matches(Counter(map(rshift, numbers, repeat(SEQUENCE_BITS))), numbers)
+
+
+def _some_numbers(connection: Connection, expression: str | None, wanted: MessageFilter) -> list[int] | None:
+    """Return the numbers of the messages that match, in order; None if they are too many."""
+    most = MOST_NUMBERS + 1
+    tables, conditions, parameters = _matching(connection, expression, wanted)
+    number = _number(expression)
+    statement = f"SELECT {number} FROM {tables} WHERE {conditions} ORDER BY {number} LIMIT {most}"  # noqa: S608
+    numbers = [number for (number,) in _select(connection, statement, parameters)]
+    return numbers if len(numbers) < most else None
+
+
+def _number(expression: str | None) -> str:
+    return "m.number" if expression is None else "texts.rowid"
+
+
+def _count_matches(
+    connection: Connection, expression: str | None, wanted: MessageFilter
+) -> Mapping[int, int]:
+    tables, conditions, parameters = _matching(connection, expression, wanted)
+    entry = f"{_number(expression)} >> {SEQUENCE_BITS}"
+    statement = f"SELECT {entry}, count(*) FROM {tables} WHERE {conditions} GROUP BY 1"  # noqa: S608
     return dict(_select(connection, statement, parameters))
 
 
-def matches_in(
-    connection: Connection, expression: str | None, wanted: MessageFilter, session_ids: Collection[str]
-) -> dict[str, list[Occurrence]]:
-    """Return the messages of sessions that match, in order, by session id.
-
-    Without an `expression`, all that are wanted match.
-    """
-    numbers = _numbers(connection, session_ids)
+def numbers_in(
+    connection: Connection, expression: str | None, wanted: MessageFilter, entries: Collection[int]
+) -> list[int]:
+    """Return the numbers of the messages of some entries that match, in order."""
     # The beginning of a word is put together from all words that have it, at each question.
     together = expression is not None and "*" in expression
-    groups = [[*numbers]] if together and numbers else [[number] for number in numbers]
-    found: dict[str, list[Occurrence]] = {}
-    for group in groups:
-        for number, *occurrence in _matches_in(connection, expression, wanted, group):
-            found.setdefault(numbers[number], []).append(Occurrence(*occurrence))
-    return found
+    groups = [list(entries)] if together and entries else [[entry] for entry in sorted(entries)]
+    return [number for group in groups for number in _numbers_in(connection, expression, wanted, group)]
 
 
-def _numbers(connection: Connection, session_ids: Collection[str]) -> dict[int, str]:
-    """Return the web UI's sessions among these by the numbers of their entries."""
-    statement = (
-        "SELECT number, session_id FROM entries "
-        "WHERE profile = ? AND session_id IN (SELECT value FROM json_each(?))"
-    )
-    return dict(_select(connection, statement, (WEB_UI, json.dumps(list(session_ids)))))
-
-
-def _matches_in(
-    connection: Connection, expression: str | None, wanted: MessageFilter, numbers: Sequence[int]
-) -> list[tuple[Any, ...]]:
-    _, conditions, parameters = _matching(expression, wanted)
-    tables, number = ("messages AS m", "m.number") if expression is None else (_BOTH, "texts.rowid")
+def _numbers_in(
+    connection: Connection, expression: str | None, wanted: MessageFilter, entries: Sequence[int]
+) -> list[int]:
+    tables, conditions, parameters = _matching(connection, expression, wanted)
+    number = _number(expression)
     within = f"{number} BETWEEN ? AND ?"
-    values: tuple[object, ...] = numbers_of(numbers[0])
-    if len(numbers) > 1:
+    values: tuple[object, ...] = numbers_of(entries[0])
+    if len(entries) > 1:
         within = f"{number} >> {SEQUENCE_BITS} IN (SELECT value FROM json_each(?))"  # noqa: S608
-        values = (json.dumps(numbers),)
-    columns = f"{number} >> {SEQUENCE_BITS}, m.position, m.length, m.sent_at"
-    conditions = f"{conditions} AND {within} ORDER BY {number}"
-    statement = f"SELECT {columns} FROM {tables} WHERE {conditions}"  # noqa: S608  # no value in it
-    return _select(connection, statement, (*parameters, *values))
+        values = (json.dumps(entries),)
+    statement = f"SELECT {number} FROM {tables} WHERE {conditions} AND {within} ORDER BY {number}"  # noqa: S608
+    return [number for (number,) in _select(connection, statement, (*parameters, *values))]
 
 
-def _matching(expression: str | None, wanted: MessageFilter) -> tuple[str, str, tuple[Any, ...]]:
+def occurrences(connection: Connection, numbers: Collection[int]) -> dict[int, Occurrence]:
+    """Return messages by their numbers."""
+    statement = (
+        "SELECT number, position, length, sent_at FROM messages "
+        "WHERE number IN (SELECT value FROM json_each(?))"
+    )
+    rows = _select(connection, statement, (json.dumps(list(numbers)),))
+    return {number: Occurrence(*each) for number, *each in rows}
+
+
+def _matching(
+    connection: Connection, expression: str | None, wanted: MessageFilter
+) -> tuple[str, str, tuple[Any, ...]]:
     """Return the tables, the conditions and the parameters of the messages that match."""
     limits = list(_limits(wanted))
     conditions = [condition for condition, _ in limits]
@@ -364,7 +407,9 @@ def _matching(expression: str | None, wanted: MessageFilter) -> tuple[str, str, 
     if expression is None:
         return "messages AS m", " AND ".join(conditions or ["1"]), values
     tables = _BOTH if limits else "texts"
-    return tables, " AND ".join(["texts MATCH ?", _PRESENT, *conditions]), (expression, *values)
+    ((last_removed,),) = _select(connection, "SELECT max(number) FROM removed")
+    removed = [] if last_removed is None else [_PRESENT]
+    return tables, " AND ".join(["texts MATCH ?", *removed, *conditions]), (expression, *values)
 
 
 def _limits(wanted: MessageFilter) -> Iterator[tuple[str, Any]]:
@@ -380,13 +425,10 @@ def _limits(wanted: MessageFilter) -> Iterator[tuple[str, Any]]:
         yield "m.number IN (SELECT number FROM tools WHERE tool = ?)", tool
 
 
-def find_titles(connection: Connection, expression: str) -> set[EntryKey]:
-    """Return the sessions and conversations whose titles match."""
-    statement = (
-        "SELECT e.profile, e.session_id FROM titles CROSS JOIN entries AS e ON e.number = titles.rowid "
-        "WHERE titles MATCH ?"
-    )
-    return set(_select(connection, statement, (expression,)))
+def find_titles(connection: Connection, expression: str) -> list[int]:
+    """Return the entries whose titles match."""
+    statement = "SELECT rowid FROM titles WHERE titles MATCH ?"
+    return [number for (number,) in _select(connection, statement, (expression,))]
 
 
 def count_entries(connection: Connection) -> int:

@@ -41,21 +41,21 @@ def test_a_rarer_word_weighs_more() -> None:
     assert rarity(5, 3) > 0  # more than are counted, for a moment
 
 
-ONE, OTHER = ("", "one"), ("work", "other")
+ONE, OTHER = 1, -2
 
 
 def test_more_messages_with_a_word_count_more_and_less_in_a_longer_conversation() -> None:
     def of(messages: int, length: int) -> float:
-        return relevance([Evidence(1.0, {ONE: messages})], ONE, length)
+        return relevance([Evidence(1.0, {ONE: messages})], {ONE: length})[ONE]
 
     assert of(5, 10) > of(1, 10) > of(1, 100) > of(0, 10) == 0
     assert of(1_000, 1) < 1
 
 
 def test_a_word_in_the_title_counts_more_than_in_any_number_of_messages() -> None:
-    title = relevance([Evidence(1.0, {}, {ONE})], ONE, 10)
-    assert title > relevance([Evidence(1.0, {ONE: 1_000})], ONE, 10)
-    assert relevance([Evidence(1.0, {ONE: 3}, {ONE})], OTHER, 10) == 0
+    title = relevance([Evidence(1.0, {}, {ONE})], {ONE: 10})[ONE]
+    assert title > relevance([Evidence(1.0, {ONE: 1_000})], {ONE: 10})[ONE]
+    assert relevance([Evidence(1.0, {ONE: 3}, {ONE})], {OTHER: 10}) == {OTHER: 0}
 
 
 @given(st.lists(st.floats(0, 50), max_size=6))
@@ -65,20 +65,27 @@ def test_weights_become_parts_of_one(weights: list[float]) -> None:
 
 def test_what_else_speaks_for_a_conversation_adds_up() -> None:
     near, typed = Evidence(0.8, {ONE: 2}), Evidence(0.3, {}, {ONE})
-    assert bonus([near, typed], ONE, 10) == pytest.approx(bonus([near], ONE, 10) + 0.3)
-    assert 0 < bonus([near], ONE, 10) < 0.8
-    assert bonus([near, typed], OTHER, 10) == 0
+    lengths = {ONE: 10, OTHER: 10}
+    both, alone = bonus([near, typed], lengths), bonus([near], lengths)
+    assert both[ONE] == pytest.approx(alone[ONE] + 0.3)
+    assert 0 < alone[ONE] < 0.8
+    assert both[OTHER] == 0
+
+
+def of_one(relevant: float, active_at: float) -> float:
+    """The quality of one conversation."""
+    return quality({ONE: relevant}, {ONE: active_at}, NOW)[ONE]
 
 
 def test_relevance_comes_before_recency_which_breaks_ties() -> None:
     old, new = NOW - 10 * HALF_LIFE_SECONDS, NOW
-    assert quality(2.0, old, NOW) > quality(1.0, new, NOW)
-    assert quality(1.0, new, NOW) > quality(1.0, old, NOW)
+    assert of_one(2.0, old) > of_one(1.0, new)
+    assert of_one(1.0, new) > of_one(1.0, old)
 
 
 @given(st.floats(0, 100), st.floats(-1e10, 1e10))
 def test_quality_is_from_zero_to_below_one(relevant: float, active_at: float) -> None:
-    assert 0 <= quality(relevant, active_at, NOW) < 1.000001
+    assert 0 <= of_one(relevant, active_at) < 1.000001
 
 
 CLOSEST = {

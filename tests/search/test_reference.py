@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.search import tables
 
 from ..support.agent_db import add_message, add_session, keep_full_text, new_state, writing
 from ..support.efforts import examples
@@ -145,10 +146,21 @@ def found_by(sessions: SessionRepository, text: str) -> tuple[set[str], set[str]
 
 
 @examples(0.5)
-@given(conversations=st.lists(CONVERSATIONS, max_size=5), asked=st.lists(ASKED, min_size=1, max_size=5))
+@given(
+    conversations=st.lists(CONVERSATIONS, max_size=5),
+    asked=st.lists(ASKED, min_size=1, max_size=5),
+    most_numbers=st.sampled_from([0, tables.MOST_NUMBERS]),  # without any, each word counts as very common
+)
 def test_search_finds_what_a_slow_and_obvious_one_finds(
-    home: Home, conversations: list[Conversation], asked: list[Asked]
+    home: Home, conversations: list[Conversation], asked: list[Asked], most_numbers: int
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "MOST_NUMBERS", most_numbers)
+        compare(home, conversations, asked)
+
+
+def compare(home: Home, conversations: list[Conversation], asked: list[Asked]) -> None:
+    """Compare what is found with what the slow search finds."""
     there = home.fill(conversations)
     home.sessions.complete_search()
     for each in asked:
