@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -281,8 +281,21 @@ def check_messages(messages: object, name: str = "messages") -> list[dict[str, A
         raise InvalidValue(f"{name} must be a list of objects")
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
-            raise InvalidValue(f"{name}[{index}] must be an object")
+            example = ', such as {"role": "user", "content": "Hello"}' if name == "messages" else ""
+            raise InvalidValue(f"{name}[{index}] must be an object{example}")
     return list(messages)
+
+
+def check_new_messages(messages: object, known: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """Return `messages` as a list of objects with a role; one that `known` has may lack it.
+
+    `known` are the messages of a file, which another program may have written. Raises `InvalidValue`.
+    """
+    checked = check_messages(messages)
+    for index, message in enumerate(checked):
+        if not text_of(message.get("role")) and message not in known:
+            raise InvalidValue(f'messages[{index}] has no role. Give it one, such as "role": "user"')
+    return checked
 
 
 def check_seconds(name: str, value: object) -> float:

@@ -35,6 +35,7 @@ from .index import (
     upgrades,
 )
 from .locks import Locks
+from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
 from .results import Filters, MessagePage, Page, SyncReport
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # both are in a package that opening a home does not load
 
 T = TypeVar("T")
 
+NO_PROJECT = MetadataChange({"project_id": None})
 RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
@@ -299,11 +301,23 @@ class OpenHome:
         with self.web_ui_only(session_id) as store:
             return store.summary(session_id)
 
+    def checked_change(
+        self, metadata: Mapping[str, Any], extra: object = None, remove: object = ()
+    ) -> MetadataChange:
+        """Return the change that a caller asks for: of fields, and of the other keys `extra` and `remove`.
+
+        Raises as `checked_metadata`, and `InvalidValue` for a key that is a field or that the library owns.
+        """
+        others = check_others(extra, remove)
+        return others._replace(values={**self.checked_metadata(metadata), **others.values})
+
     def checked_metadata(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Return metadata that a caller sets as it is stored.
 
-        Raises `InvalidValue` for a field, `NotFound` for a project that does not exist.
+        Raises `InvalidValue` for a field and for what is no field, `NotFound` for a project that does not
+        exist.
         """
+        check_fields(metadata)
         checked = changes.checked_metadata(with_clean_title(metadata))
         self.projects.check(checked.get("project_id"))
         return checked
@@ -315,7 +329,7 @@ class OpenHome:
             assigned = lists.ids(connection, Filters(project_id=project_id, hidden=True))
         for session_id in assigned:
             with suppress(NotFound):  # deleted since
-                changes.update_session(self.store, session_id, {"project_id": None}, touch=False)
+                changes.update_session(self.store, session_id, NO_PROJECT, touch=False)
 
 
 def trash_limit(older_than: float | None) -> int:

@@ -190,13 +190,17 @@ class Summary(Metadata):
             changed["extra"] = {name: value for name, value in self.extra.items() if is_shallow(value)}
         return replace(self, **changed) if changed else self
 
-    def changed(self, changes: Mapping[str, Any]) -> Self:
-        """Return this summary with checked changes of its metadata or its derived fields."""
+    def changed(self, changes: Mapping[str, Any], removed: Collection[str] = ()) -> Self:
+        """Return this summary with checked changes of its metadata or its derived fields.
+
+        `removed` are keys of `extra`.
+        """
         known = {item.name for item in fields(self)}
         direct = {name: value for name, value in changes.items() if name in known}
         if "profile" in direct:
             direct["profile"] = read_profile(direct["profile"])
-        extra = {**self.extra, **other_keys(changes)}
+        kept = {name: value for name, value in self.extra.items() if name not in removed}
+        extra = kept | other_keys(changes)
         return replace(self, **direct, extra=extra)
 
 

@@ -146,7 +146,7 @@ def interrupted(sessions: SessionRepository, one: str) -> str:
 
 def set_aside(sessions: SessionRepository, one: str) -> Session:
     """Return the session as the web UI sets it aside when it compresses the conversation."""
-    sessions.update(one, pre_compression_snapshot=True)
+    sessions.update(one, extra={"pre_compression_snapshot": True})
     return sessions.get(one)
 
 
@@ -410,7 +410,10 @@ def argument_calls(sessions: SessionRepository, value: Any) -> Iterator[Callable
     yield lambda one: sessions.append(one, [], tool_calls=[{"assistant_msg_idx": value}])
     yield lambda _: sessions.import_document({"messages": value, "title": value, "zz": value})
     yield lambda _: sessions.import_export(value)
-    yield lambda one: sessions.update(one, zz=value)
+    yield lambda one: sessions.update(one, extra={"zz": value})
+    yield lambda one: sessions.update(one, extra=value)
+    yield lambda one: sessions.update(one, remove=value)
+    yield lambda one: sessions.update(one, remove=[value])
     yield lambda one: sessions.update(one, model=value)
     yield lambda _: sessions.new(title=value)
     yield lambda _: sessions.list(project_id=value)

@@ -369,7 +369,9 @@ def test_the_count_is_that_of_the_messages_whatever_the_head_says(sessions: Sess
 
 
 def test_a_draft_is_hidden_has_no_file_and_is_found_by_others(sessions: SessionRepository) -> None:
-    draft = sessions.new(model="m", model_provider=" OpenAI ", enabled_toolsets=["web"], made_up={"a": 1})
+    draft = sessions.new(model="m", model_provider=" OpenAI ", enabled_toolsets=["web"])
+    sessions.update(draft.session_id, extra={"made_up": {"a": 1}})
+    draft = sessions.get(draft.session_id)
     assert snapshot(sessions) == {}
     assert sessions.count() == 0
     assert sessions.count(hidden=True) == 1
@@ -441,7 +443,8 @@ def test_fork_keeps_the_beginning_and_names_its_parent(sessions: SessionReposito
         {"tid": "b", "assistant_msg_idx": 3},
         {"tid": "c"},
     ]
-    session_id = started(sessions, 5, title="Plan", model="m", profile="work", input_tokens=7, made_up=[1])
+    session_id = started(sessions, 5, title="Plan", model="m", profile="work", input_tokens=7)
+    sessions.update(session_id, extra={"made_up": [1]})
     sessions.append(session_id, [], tool_calls=cards)
     sessions.update(session_id, pinned=True, archived=True, pending_user_message="?", active_stream_id="s")
     fork = sessions.fork(session_id, keep=3)
@@ -468,8 +471,8 @@ def test_a_wrong_keep_is_named(sessions: SessionRepository, keep: Any) -> None:
 
 
 def test_duplicate_is_a_copy_that_shares_nothing(sessions: SessionRepository) -> None:
-    session_id = started(sessions, 3, title="Plan", share_token="t", input_tokens=7)  # no password
-    sessions.update(session_id, pinned=True, archived=True)
+    session_id = started(sessions, 3, title="Plan", input_tokens=7)
+    sessions.update(session_id, pinned=True, archived=True, extra={"share_token": "t"})
     copy = sessions.duplicate(session_id)
     assert copy.title == "Plan (copy)"
     assert (copy.pinned, copy.archived, copy.extra["share_token"], copy.input_tokens) == (
@@ -1015,6 +1018,7 @@ STEPS = st.lists(
             st.just("append"),
             st.lists(st.builds(message, TEXTS, at=st.none() | st.floats(0, 2e9)), max_size=3),
         ),
+        st.tuples(st.just("remove"), st.sets(st.sampled_from(["notes", "absent"]))),
         st.tuples(st.just("truncate"), st.integers(0, 6)),
         st.tuples(st.sampled_from(["clear", "undo"]), st.none()),
         st.tuples(
@@ -1059,8 +1063,13 @@ def test_any_sequence_of_writes_keeps_what_json_reads(
     write(sessions, "one", json.dumps(model, indent=indent))
     for verb, argument in steps:
         if verb == "update":
-            sessions.update("one", touch=False, **argument)
+            others = {name: argument[name] for name in argument.keys() & {"notes"}}
+            known = {name: argument[name] for name in argument.keys() - {"notes"}}
+            sessions.update("one", touch=False, extra=others, **known)
             model |= with_clean_title(argument)
+        elif verb == "remove":
+            sessions.update("one", touch=False, remove=argument)
+            model = {name: value for name, value in model.items() if name not in argument}
         elif verb == "append":
             sessions.append("one", argument)
             model["messages"] = model["messages"] + argument

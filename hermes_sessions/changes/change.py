@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from ..errors import InvalidValue, ReadOnly
 from ..fields import COMPOSED, READ_AS, UNTITLED
 from ..index import Indexed
 from ..messages import cards_by_message, message_text
+from ..metadata import MetadataChange
 from ..model import Metadata, Summary
 from ..results import Removed
 from ..settings import remember_workspace
@@ -32,17 +33,33 @@ _Lists: TypeAlias = Mapping[str, editing.FirstItems]  # by key, what is kept of 
 
 
 class _Update(NamedTuple):
-    """Checked metadata, the JSON text of each value, and what is added to the ends of lists."""
+    """Checked metadata, the JSON text of each value, what is added to the ends of lists, and removed keys."""
 
     values: Mapping[str, Any]
     texts: Mapping[str, bytes]
     lists: Mapping[str, Sequence[Any]]
     touch: bool
+    removed: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> set[str]:
+        """The keys that are set or removed."""
+        return {*self.values, *self.removed}
+
+    def is_nothing(self, present: Iterable[str]) -> bool:
+        """Whether it changes nothing in a file with these keys: those to remove are not there."""
+        return not (self.values or self.lists or self.removed.intersection(present))
 
 
-def update_session(store: Store, session_id: str, values: Mapping[str, Any], *, touch: bool) -> Summary:
-    """Set checked metadata, leaving the bytes of the messages alone; `touch` sets `updated_at`."""
-    update = _Update(values, editing.encoded(values), {}, touch)
+def update_session(store: Store, session_id: str, change: MetadataChange, *, touch: bool) -> Summary:
+    """Set and remove metadata, leaving the bytes of the messages alone; `touch` sets `updated_at`.
+
+    A change of nothing writes nothing.
+    """
+    if change.is_empty:
+        return store.summary(session_id)
+    values = change.values
+    update = _Update(values, editing.encoded(values), {}, touch, change.removed)
     summary = store.change(session_id, lambda row: _change(store, row, update))
     if values.get("workspace"):
         remember_workspace(store.config, values["workspace"])
@@ -64,24 +81,28 @@ def append_messages(
 
 def _change(store: Store, row: Indexed, update: _Update) -> Summary:
     """Apply an update to the version of a session that `row` was made from."""
-    refuse_read_only(row.summary, update.values, transcript=bool(update.lists))
+    refuse_read_only(row.summary, update.names, transcript=bool(update.lists))
+    if row.draft and update.is_nothing(row.summary.extra):
+        return row.summary
     derived: dict[str, Any] = {"updated_at": time.time()} if update.touch else {}
     derived |= title_origin(row.summary, update.values)
     if row.draft:
-        return _change_draft(store, row, {**update.values, **derived}, update.lists)
+        return _change_draft(store, row, {**update.values, **derived}, update)
     messages = update.lists.get("messages", ())
     derived["message_count"] = count = row.summary.message_count + len(messages)
     texts = {**update.texts, **editing.encoded(derived)}
-    with opened_for(store, row, {*texts, *update.lists, *READ_AS}) as source:
+    with opened_for(store, row, {*texts, *update.lists, *update.removed, *READ_AS}) as source:
+        if update.is_nothing(member.key for member in source.members):
+            return row.summary
         noted = editing.unstated_times(source, row.summary, texts)
-        edits = editing.append(source, update.lists, editing.encoded(noted) | texts)
+        edits = editing.append(source, update.lists, editing.encoded(noted) | texts, update.removed)
         changes = journal.added(row.summary.message_count, messages, update.lists.get("tool_calls", ()))
         with store.noting(row.summary.session_id, changes):
             written = editing.rewrite(source, edits, count)
     sent_at = (last_message_at(reversed(messages)) if messages else None) or row.stored.sent_at
     kept = _unchanged_messages(row.summary, update.lists) if update.lists else row.summary.message_count
-    values = {**noted, **update.values, **derived}
-    return store.record_change(row, values, written.sent(sent_at), kept, changes)
+    done = MetadataChange({**noted, **update.values, **derived}, update.removed)
+    return store.record_change(row, done, written.sent(sent_at), kept, changes)
 
 
 def _unchanged_messages(summary: Summary, lists: Mapping[str, Sequence[Any]]) -> int | None:
@@ -107,11 +128,9 @@ def refuse_read_only(session: Metadata, names: Collection[str], *, transcript: b
         raise ReadOnly(f"session {session.session_id} is read-only: duplicate it, and change the copy")
 
 
-def _change_draft(
-    store: Store, row: Indexed, values: Mapping[str, Any], lists: Mapping[str, Sequence[Any]]
-) -> Summary:
-    session = session_without_messages(row.summary.changed(values))
-    messages, tool_calls = (list(lists.get(name, ())) for name in ("messages", "tool_calls"))
+def _change_draft(store: Store, row: Indexed, values: Mapping[str, Any], update: _Update) -> Summary:
+    session = session_without_messages(row.summary.changed(values, update.removed))
+    messages, tool_calls = (list(update.lists.get(name, ())) for name in ("messages", "tool_calls"))
     return store_new(store, replace(session, messages=messages, tool_calls=tool_calls)).summary()
 
 
@@ -176,7 +195,8 @@ def _shorten(
         with store.noting(row.summary.session_id, changes):
             written = editing.rewrite(source, edits, keep, keep_in=store.backups_dir)
     listed = {key: each.items for key, each in lists.items() if key == context.CONTEXT}
-    return store.record_change(row, {**noted, **derived, **listed}, written.sent(sent_at), keep, changes)
+    done = MetadataChange({**noted, **derived, **listed})
+    return store.record_change(row, done, written.sent(sent_at), keep, changes)
 
 
 def _kept_lists(source: Outline, keep: int, kept: context.KeptOfContext) -> _Lists:

@@ -6,6 +6,7 @@ from typing import Any
 from ..errors import NotFound
 from ..fields import check_id
 from ..index import Survivor, database, index_state, own_changes, public_calls, survived
+from ..metadata import MetadataChange
 from ..model import Summary
 from ..results import LostUpdate
 from ..sidecars import trash
@@ -56,7 +57,7 @@ class LostUpdates:
         self._access.home.projects.check(values.get("project_id"))
         if own_changes.MESSAGES in fields:
             return put_back_messages(self._store, session_id, values)
-        return update_session(self._store, session_id, values, touch=False)
+        return update_session(self._store, session_id, MetadataChange(values), touch=False)
 
     def keep_theirs(self, session_id: str) -> None:
         """Keep what the other program wrote, and say no more of it; raises as `list`, `NotFound`.

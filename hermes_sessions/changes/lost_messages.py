@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import NotFound, Unreadable
 from ..index import Judgement, Theirs, database, judge, own_changes
+from ..metadata import MetadataChange
 from ..model import Session, Summary
 from ..sidecars import TranscriptChange, backups, journal, load, reading
 from ..times import last_message_at
@@ -28,7 +29,7 @@ def put_back_messages(store: Store, session_id: str, values: Mapping[str, Any]) 
     if summary is None:
         with database.writing(store.engine) as connection:
             own_changes.forget(connection, session_id, [own_changes.MESSAGES])
-        return update_session(store, session_id, values, touch=False)
+        return update_session(store, session_id, MetadataChange(values), touch=False)
     return summary
 
 

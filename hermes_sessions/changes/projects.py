@@ -74,21 +74,32 @@ class Projects:
     def create(self, name: str, color: str | None = None, *, profile: str | None = None) -> Project:
         """Add a project; `name` is cut to 128 characters, `color` is `#` and 3 to 8 hex digits, or None.
 
-        `profile` is stored for the web UI of August, which lists the projects of one profile.
+        `profile` is stored for the web UI of August, which lists the projects of one profile. Raises
+        `InvalidValue` for a name that a project has, in small letters or capitals.
         """
         record = _new_record(_checked_name(name), _checked_color(color))
         if profile is not None:
             record["profile"] = _checked_profile(profile)
-        self._change(lambda records: records.append(record))
+
+        def create(records: _Records) -> None:
+            _refuse_duplicate(records, record["name"])
+            records.append(record)
+
+        self._change(create)
         return _project(record)
 
     def rename(self, project_id: str, name: str, color: str | None = _UNCHANGED) -> Project:
-        """Give a project a name and, if `color` is given, a colour; raise `NotFound`."""
+        """Give a project a name and, if `color` is given, a colour.
+
+        Raises `NotFound`, and `InvalidValue` for a name that another project has.
+        """
         checked = _checked_name(name)
         checked_color = color if color is _UNCHANGED else _checked_color(color)
 
         def rename(records: _Records) -> Project:
             record = _find(records, project_id)
+            if not _is_same_name(record["name"], checked):  # a file may have two of one name already
+                _refuse_duplicate(records, checked)
             record["name"] = checked
             if checked_color is not _UNCHANGED:
                 record["color"] = checked_color
@@ -111,7 +122,7 @@ class Projects:
         """Return the project of scheduled jobs, created once."""
 
         def ensure(records: _Records) -> Project:
-            found = next((record for record in records if record["name"] == CRON_NAME), None)
+            found = next((record for record in records if _is_same_name(record["name"], CRON_NAME)), None)
             if found is None:
                 found = _new_record(CRON_NAME, CRON_COLOR)
                 records.append(found)
@@ -192,6 +203,17 @@ def _find(records: _Records, project_id: str) -> _Record:
         if record["project_id"] == project_id:
             return record
     raise NotFound(f"no project {project_id}")
+
+
+def _is_same_name(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def _refuse_duplicate(records: _Records, name: str) -> None:
+    """Raise `InvalidValue` if a project has this name."""
+    for record in records:
+        if _is_same_name(record["name"], name):
+            raise InvalidValue(f"there is a project named {record['name']} already. Choose another name")
 
 
 def _checked_name(name: object) -> str:

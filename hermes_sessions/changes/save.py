@@ -7,25 +7,35 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, InvalidValue, NotFound
-from ..fields import FIELDS, other_keys, read_metadata, read_profile
+from ..fields import FIELDS, check_new_messages, other_keys, read_metadata, read_profile
 from ..model import Session, Summary
 from ..sidecars import Loaded, backups, editing, journal, outline_of, reading, trash
 from ..times import last_message_at
 from . import recovery
 from .change import refuse_read_only, shortened, title_origin
 from .create import store_new
+from .projects import Projects
 from .store import Store, checked_metadata
 
 
-def save_session(store: Store, session: Session, *, touch: bool) -> Session:
-    """Write a session, whose lists were checked, over the version that it was read from."""
+def save_session(store: Store, projects: Projects, session: Session, *, touch: bool) -> Session:
+    """Write a session, whose lists were checked, over the version that it was read from.
+
+    What it says that the file does not say is checked: another program may have written the rest.
+    """
     with store.lock(session.session_id):
         loaded = store.load(session.session_id)
         if loaded is None:
+            check_new_messages(session.messages)
+            projects.check(session.project_id)
             return _save_without_file(store, session, touch=touch)
         if session.signature != loaded.signature:
             raise Conflict(f"session {session.session_id} was changed since it was read; nothing was saved")
-        return _save_over(store, loaded, session, touch=touch)
+        old = reading.session(loaded)
+        check_new_messages(session.messages, old.messages)
+        if session.project_id != old.project_id:
+            projects.check(session.project_id)
+        return _save_over(store, loaded, old, session, touch=touch)
 
 
 def _save_without_file(store: Store, session: Session, *, touch: bool) -> Session:
@@ -46,8 +56,7 @@ def _is_still_without_file(store: Store, session: Session) -> bool:
     return never_stored and not trash.newest(session.session_id, store.trash_dir)
 
 
-def _save_over(store: Store, loaded: Loaded, session: Session, *, touch: bool) -> Session:
-    old = reading.session(loaded)
+def _save_over(store: Store, loaded: Loaded, old: Session, session: Session, *, touch: bool) -> Session:
     changes = checked_metadata(editing.changed_keys(old, session))
     changes |= title_origin(old, changes)
     if touch:
@@ -118,7 +127,7 @@ def recover_session(store: Store, session_id: str, alive: Collection[str]) -> Su
             return None
         core = None if session.messages else _core_transcript(store, session)
         closed = recovery.recovered(session, core, time.time(), alive)
-        return None if closed is None else _save_over(store, loaded, closed, touch=True).summary()
+        return None if closed is None else _save_over(store, loaded, session, closed, touch=True).summary()
 
 
 def _core_transcript(store: Store, session: Session) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from ..errors import Locked, NotFound, StorageError
 from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
 from ..index import Indexed, database, own_changes, rows, transcripts_read
 from ..locks import Locks
+from ..metadata import MetadataChange
 from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
 from ..settings import resolve_workspace
 from ..sidecars import Loaded, TranscriptChange, Written, editing, journal, load, path_of, reading, signature
@@ -189,17 +190,17 @@ class Store:
     def record_change(
         self,
         old: Indexed,
-        changes: Mapping[str, Any],
+        change: MetadataChange,
         written: Written,
         kept: int | None,
         transcript: Sequence[TranscriptChange] = (),
     ) -> Summary:
         """Store the row of a file that was changed, in the place of `old`; return the session as listed.
 
-        `changes` are checked metadata and derived fields, `transcript` those of the transcript. `kept` is how
-        many messages at the beginning did not change, None if that is not known.
+        `change` has derived fields too, `transcript` are the changes of the transcript. `kept` is how many
+        messages at the beginning did not change, None if that is not known.
         """
-        new = Indexed(_listed_after(old.summary, changes, written), written.stored, draft=False)
+        new = Indexed(_listed_after(old.summary, change, written), written.stored, draft=False)
         session_id, title = new.summary.session_id, new.summary.title
         with self._index_after_file(f"session {session_id} was saved") as connection:
             if not rows.change(connection, old, new, written.moved):
@@ -271,11 +272,12 @@ def session_without_messages(summary: Summary) -> Session:
     return Session(**summary.metadata(), extra=summary.extra)
 
 
-def _listed_after(old: Summary, changes: Mapping[str, Any], written: Written) -> Summary:
-    """Return a listed session after `changes`: only what changed is made fit for a list again."""
+def _listed_after(old: Summary, change: MetadataChange, written: Written) -> Summary:
+    """Return a listed session after a change: only what changed is made fit for a list again."""
+    changes = change.values
     listed = {name: displayable(name, value) if name in FIELDS else value for name, value in changes.items()}
     updated_at = changes.get("updated_at", old.updated_at)
-    summary = old.changed({**listed, "last_message_at": written.stored.sent_at or updated_at})
+    summary = old.changed({**listed, "last_message_at": written.stored.sent_at or updated_at}, change.removed)
     large = {name for name, value in other_keys(changes).items() if not _is_small(name, value)}
     if not large:
         return summary

@@ -129,7 +129,7 @@ def move(home: SelectedHome, session_id: str, project: str | None, remove: bool,
         raise click.UsageError("Name a PROJECT, or give --none to remove the session from its project.")
     with home.open() as sessions:
         target = None if project is None else sessions.projects.find(project)
-        summary = sessions.update(session_id, touch=False, project_id=target and target.project_id)
+        summary = sessions.update(session_id, touch=False, project_id=target.project_id if target else None)
     report_change(summary, f"moved to {target.name}" if target else "in no project", as_json)
 
 

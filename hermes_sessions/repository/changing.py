@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Unpack
 
 from .. import changes, fields, results
+from ..metadata import MetadataFields
 from ..model import Session, Summary, check_session
 from .base import HomeCalls
 
@@ -16,24 +17,36 @@ class ChangingCalls(HomeCalls):
     def save(self, session: Session, *, touch: bool = True) -> Session:
         """Store a whole session over the version that was read, and return it with its new version.
 
-        `touch` sets `updated_at`. Keys that `session.extra` lacks are kept. Raises `Conflict` if the file was
-        changed or deleted since, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`, `StorageError`.
+        `touch` sets `updated_at`. Keys that `session.extra` lacks are kept. Each new message is a dict with a
+        `role`. Raises `Conflict` if the file was changed or deleted since, `NotFound` for a project that it
+        is moved to, `ReadOnly`, `InvalidId`, `InvalidValue`, `Unreadable`, `StorageError`.
         """
         check_session(session)
         if session.signature is None and session.is_cli_session:
             changes.refuse_agent_session(self._home.agents, session.session_id)
-        return changes.save_session(self._home.store, session, touch=touch)
+        return changes.save_session(self._home.store, self.projects, session, touch=touch)
 
-    def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
-        """Set metadata, known fields or not, without changing a byte of the messages.
+    def update(
+        self,
+        session_id: str,
+        *,
+        touch: bool = True,
+        extra: Mapping[str, Any] | None = None,
+        remove: Collection[str] = (),
+        **metadata: Unpack[MetadataFields],
+    ) -> Summary:
+        """Set fields of a session, without changing a byte of its messages.
 
-        `touch` sets `updated_at`. The title is trimmed and cut to 80 characters, and an empty one becomes
-        `Untitled`. `project_id` None or "" takes the session out of its project. Raises `InvalidValue`,
-        `NotFound` for the session or the project, `InvalidId`, `ReadOnly`, `Unreadable`, `StorageError`.
+        The title is trimmed and cut to 80 characters, and an empty one becomes `Untitled`. `project_id` None
+        or "" takes the session out of its project. `extra` sets other keys of the file to any JSON value, and
+        `remove` names other keys to take out of it. `touch` sets `updated_at`; a call that sets and removes
+        nothing changes nothing. Raises `InvalidValue` for a value, for a keyword that is no field, and for a
+        key that the library owns; `NotFound` for the session or the project, `InvalidId`, `ReadOnly`,
+        `Unreadable`, `StorageError`.
         """
-        values = self._home.checked_metadata(metadata)
+        change = self._home.checked_change(metadata, extra, remove)
         with self._home.web_ui_only(session_id) as store:
-            return changes.update_session(store, session_id, values, touch=touch)
+            return changes.update_session(store, session_id, change, touch=touch)
 
     def append(
         self,
@@ -41,10 +54,13 @@ class ChangingCalls(HomeCalls):
         messages: Sequence[dict[str, Any]],
         *,
         tool_calls: Sequence[dict[str, Any]] | None = None,
-        **metadata: Any,
+        **metadata: Unpack[MetadataFields],
     ) -> Summary:
-        """Add messages, and entries of `tool_calls`, without reading the others; set metadata as `update`."""
-        added = {"messages": fields.check_messages(messages)}
+        """Add messages, and entries of `tool_calls`, without reading the others; set fields as `update`.
+
+        Each message is a dict with a `role`.
+        """
+        added = {"messages": fields.check_new_messages(messages)}
         if tool_calls:
             added["tool_calls"] = fields.check_messages(tool_calls, "tool_calls")
         values = self._home.checked_metadata(metadata)
@@ -57,8 +73,8 @@ class ChangingCalls(HomeCalls):
         with self._home.web_ui_only(session_id) as store:
             return changes.truncate_session(store, session_id, keep)
 
-    def clear(self, session_id: str, **metadata: Any) -> Summary:
-        """Remove all messages and what belongs to them, set metadata, keep a backup; raises as `update`."""
+    def clear(self, session_id: str, **metadata: Unpack[MetadataFields]) -> Summary:
+        """Remove all messages and what belongs to them, set fields, keep a backup; raises as `update`."""
         values = self._home.checked_metadata(metadata)
         with self._home.web_ui_only(session_id) as store:
             return changes.clear_session(store, session_id, values)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from .. import changes, fields, formats
+from ..metadata import MetadataFields, OtherMetadata
 from ..model import Session
 from ..results import Imported
 from .base import HomeCalls
@@ -22,17 +23,27 @@ class CreatingCalls(HomeCalls):
         model: str | None = None,
         model_provider: str | None = None,
         profile: str | None = None,
-        **metadata: Any,
+        project_id: str | None = None,
+        enabled_toolsets: list[str] | None = None,
+        **others: Unpack[OtherMetadata],
     ) -> Session:
         """Return a new session. Untitled, and in no project, it is a draft.
 
         A draft is hidden, has no file until it has a message, and is forgotten after an unused day. The title
-        is trimmed and cut to 80 characters. Raises `InvalidValue` for a field, `NotFound` for the project,
-        `StorageError`.
+        is trimmed and cut to 80 characters. Raises `InvalidValue` for a value and for a keyword that is no
+        field, `NotFound` for the project, `StorageError`.
         """
-        given = {"title": title, "workspace": workspace, "model": model, "profile": profile}
-        given |= {"model_provider": model_provider}
-        return changes.new_session(self._home.store, self._home.checked_metadata(given | metadata))
+        metadata: MetadataFields = {
+            "title": title,
+            "workspace": workspace,
+            "model": model,
+            "model_provider": model_provider,
+            "profile": profile,
+            "project_id": project_id,
+            "enabled_toolsets": enabled_toolsets,
+            **others,
+        }
+        return changes.new_session(self._home.store, self._home.checked_metadata(metadata))
 
     def import_document(self, doc: Mapping[str, Any]) -> Session:
         """Store an exported conversation as a session with a new id; raise `InvalidValue`, `StorageError`.

@@ -8,7 +8,7 @@ import codecs
 import functools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -341,11 +341,20 @@ def check_unique(members: Sequence[Member]) -> None:
 # ---- writing --------------------------------------------------------------------------------------------
 
 
-def set_keys(members: Sequence[Member], values: Mapping[str, bytes], data_end: int) -> list[Edit]:
-    """Return the edits that give each key its value in its place; new ones go right before `messages`.
+def set_keys(
+    members: Sequence[Member],
+    values: Mapping[str, bytes],
+    data_end: int,
+    removed: Collection[str] = (),
+) -> list[Edit]:
+    """Return the edits that give each key its value in its place, and take the keys `removed` out.
 
-    `data_end` is where a document without any member has its closing brace.
+    New keys go right before `messages`. `data_end` is where a document without any member has its closing
+    brace.
     """
+    if removed and members and all(member.key in removed for member in members):
+        texts = [_member_text(key, text) for key, text in values.items()]
+        return [Edit(members[0].start, members[-1].end, b",\n  ".join(texts))]
     places = {member.key: member for member in members}
     edits, added = [], []
     for key, text in values.items():
@@ -355,7 +364,22 @@ def set_keys(members: Sequence[Member], values: Mapping[str, bytes], data_end: i
             added.append(_member_text(key, text))
     if added:
         edits.append(_insertion(members, added, data_end))
-    return sorted(edits)
+    return sorted([*edits, *_removals(members, removed)])
+
+
+def _removals(members: Sequence[Member], removed: Collection[str]) -> Iterator[Edit]:
+    """Yield an edit for each run of removed members, which takes the comma after it, or else before it."""
+    kept: Member | None = None
+    run: Member | None = None
+    for member in members:
+        if member.key in removed:
+            run = run or member
+            continue
+        if run is not None:
+            yield Edit(run.start, member.start, b"")
+        kept, run = member, None
+    if run is not None and kept is not None:
+        yield Edit(kept.end, members[-1].end, b"")
 
 
 def _insertion(members: Sequence[Member], added: Sequence[bytes], data_end: int) -> Edit:

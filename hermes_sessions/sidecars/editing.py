@@ -54,14 +54,25 @@ def _members_around(read: Read, known: Stored, keys: Collection[str]) -> tuple[M
     return head + document.tail_members(read(end, size), end)
 
 
-def set_keys(source: Outline, values: Mapping[str, bytes]) -> list[Edit]:
-    """Return the edits that give each key its value in its place, new ones right before `messages`."""
+def set_keys(source: Outline, values: Mapping[str, bytes], removed: Collection[str] = ()) -> list[Edit]:
+    """Return the edits that give each key its value in its place, new ones right before `messages`.
+
+    The keys `removed`, for which the file was opened, are taken out.
+    """
     closing = 0 if source.members else source.read(0, source.stored.signature.size).rindex(b"}")
-    return document.set_keys(source.members, values, closing)
+    return document.set_keys(source.members, values, closing, removed)
 
 
-def append(source: Outline, lists: Mapping[str, Sequence[Any]], values: Mapping[str, bytes]) -> list[Edit]:
-    """Return the edits that add to the end of `lists` and set `values`; `Unreadable` if one is not a list."""
+def append(
+    source: Outline,
+    lists: Mapping[str, Sequence[Any]],
+    values: Mapping[str, bytes],
+    removed: Collection[str] = (),
+) -> list[Edit]:
+    """Return the edits that add to the ends of `lists`, set `values`, and take the keys `removed` out.
+
+    Raises `Unreadable` if one of the lists is none.
+    """
     edits, new_lists = [], {}
     for key, items in lists.items():
         texts = _item_texts(key, items)
@@ -70,7 +81,7 @@ def append(source: Outline, lists: Mapping[str, Sequence[Any]], values: Mapping[
             new_lists[key] = document.array_of(texts)
         elif texts:
             edits.append(_extension(source, member, texts))
-    return [*edits, *set_keys(source, {**new_lists, **values})]
+    return [*edits, *set_keys(source, {**new_lists, **values}, removed)]
 
 
 def _item_texts(key: str, items: Sequence[Any]) -> list[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from .. import changes
 from ..access import HomeAccess
@@ -13,6 +13,7 @@ from ..fields import check_bindable, check_whole
 from ..home import OpenHome
 from ..index import Entries, public_calls, sessions_with_parents, survived
 from ..messages import calls_of_page, visible_page
+from ..metadata import MetadataFields
 from ..model import Metadata, Session, Summary
 from ..results import Composed, Filters, MessagePage, Page
 from ..sidecars import reading, trash
@@ -151,17 +152,17 @@ class WebUI:
 
     # ---- changing ---------------------------------------------------------------------------------------
 
-    def update(self, session_id: str, *, touch: bool = True, **metadata: Any) -> Summary:
-        """Set metadata as `SessionRepository.update` does, of an agent's conversation after importing it."""
-        values = self._home.checked_metadata(metadata)
+    def update(self, session_id: str, *, touch: bool = True, **metadata: Unpack[MetadataFields]) -> Summary:
+        """Set fields as `SessionRepository.update` does, of an agent's conversation after importing it."""
+        change = self._home.checked_change(metadata)
         try:
             with self._home.web_ui_only(session_id) as store:
-                return changes.update_session(store, session_id, values, touch=touch)
+                return changes.update_session(store, session_id, change, touch=touch)
         except ReadOnly:
             if not self._home.summary(session_id).of_agent:
                 raise
         imported, _ = self._import(session_id)
-        return changes.update_session(self._home.store, imported.session_id, values, touch=touch)
+        return changes.update_session(self._home.store, imported.session_id, change, touch=touch)
 
     def import_agent_session(self, session_id: str, profile: str) -> tuple[Session, bool]:
         """Import a conversation of the agent of this profile; return it, and whether it is new here.

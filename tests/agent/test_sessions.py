@@ -265,7 +265,7 @@ def test_a_second_import_changes_nothing(path: Path, sessions: SessionRepository
 
 def test_importing_again_adds_what_the_agent_wrote_since(path: Path, sessions: SessionRepository) -> None:
     sessions.import_agent_session("rich")
-    sessions.update("rich", title="Ours", pinned=True, theirs={"kept": [1]})
+    sessions.update("rich", title="Ours", pinned=True, extra={"theirs": {"kept": [1]}})
     before = sessions.get("rich").messages
     with writing(path) as db:
         db.execute("UPDATE sessions SET title = 'Theirs' WHERE id = 'rich'")
@@ -333,7 +333,7 @@ def test_a_read_only_import_gets_new_messages_and_stays_read_only(
     path: Path, sessions: SessionRepository
 ) -> None:
     sessions.import_agent_session("lone")
-    sessions.update("lone", read_only=True)
+    sessions.update("lone", extra={"read_only": True})
     with writing(path) as db:
         add_message(db, "lone", "theirs", timestamp=START + 9000)
     grown, _ = sessions.import_agent_session("lone")

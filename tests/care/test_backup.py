@@ -733,7 +733,8 @@ def test_verifying_what_is_no_backup(full: SessionRepository, tmp_path: Path) ->
 def test_a_full_disk_leaves_no_half_backup(full: SessionRepository, disk: Path, large: str) -> None:
     if large == "index":
         for number in range(20):
-            full.new(model=f"{number}", extra={"text": "x" * 100_000})
+            draft = full.new(model=f"{number}")
+            full.update(draft.session_id, extra={"text": "x" * 100_000})
     elif large == "session":
         write_document(full, "large", messages=[message("x" * 2_000_000)])
     else:

@@ -200,7 +200,7 @@ def test_a_sound_home_has_no_findings_after_any_change(sample: Path) -> None:
         expect_none()
         for summary in sessions.list(hidden=True):
             one = summary.session_id
-            sessions.update(one, title="renamed", pinned=True, other_key={"a": [1.5, True, None]})
+            sessions.update(one, title="renamed", pinned=True, extra={"other_key": {"a": [1.5, True, None]}})
             sessions.append(one, turns(3), tool_calls=[{"name": "x"}])
         expect_none()
         for summary in sessions.list(hidden=True).items[:3]:

@@ -30,7 +30,7 @@ with SessionRepository.open(hermes_home=sys.argv[1]) as sessions:
     print(os.getpid(), flush=True)
     {act}
 """
-UPDATE = """sessions.update("one", ours=1)"""
+UPDATE = """sessions.update("one", extra={"ours": 1})"""
 CREATE = """sessions.projects.create("ours")"""
 
 

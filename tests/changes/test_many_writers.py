@@ -89,7 +89,7 @@ class Writer:
 
     def update(self, session_id: str, step: int) -> None:
         """Set a key that is its own."""
-        self._sessions.update(session_id, touch=True, **{self._name: step})
+        self._sessions.update(session_id, touch=True, extra={self._name: step})
         self._last[session_id][self._name] = step
 
     def save(self, session_id: str, step: int) -> None:
@@ -293,7 +293,7 @@ def beside(sessions: SessionRepository, name: str, kind: str, step: int) -> str:
     if kind == "append":
         sessions.append("one", [message(text)])
     elif kind == "update":
-        sessions.update("one", touch=False, **{f"{name} {step}": text})
+        sessions.update("one", touch=False, extra={f"{name} {step}": text})
     else:
         read = sessions.get("one")
         sessions.save(replace(read, messages=[*read.messages, message(text)]))
@@ -335,7 +335,7 @@ from hermes_sessions import SessionRepository
 with SessionRepository.open(hermes_home=sys.argv[1]) as sessions:
     sessions.update("one", title="ours")
     print(sessions.summary("one").title, flush=True)
-    sessions.update("one", more=1)
+    sessions.update("one", extra={"more": 1})
 """
 
 

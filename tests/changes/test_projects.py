@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from hermes_sessions import InvalidValue, NotFound, Project, SessionRepository, StorageError, Unreadable
 from hermes_sessions.changes.projects import Projects
 
+from ..support.make import write_document
 from ..support.processes import at_once
 
 
@@ -244,7 +244,7 @@ def test_delete_takes_its_sessions_out_without_touching_them(sessions: SessionRe
     drafts["elsewhere"] = sessions.new(project_id=staying.project_id)
     for name in ("session", "archived", "elsewhere"):
         sessions.append(drafts[name].session_id, [{"role": "user", "content": name, "kept": 1.50}])
-    sessions.update(drafts["archived"].session_id, archived=True, read_only=True)
+    sessions.update(drafts["archived"].session_id, archived=True, extra={"read_only": True})
     before = {name: sessions.get(draft.session_id) for name, draft in drafts.items()}
 
     sessions.projects.delete(going.project_id)
@@ -272,7 +272,7 @@ def test_delete_finds_sessions_that_another_program_assigned(sessions: SessionRe
 
 
 def test_deleting_an_unknown_project_unassigns_nothing(sessions: SessionRepository) -> None:
-    session = sessions.save(replace(sessions.new(), project_id="gone"))
+    write_document(sessions, "one", project_id="gone", messages=[])
     with pytest.raises(NotFound):
         sessions.projects.delete("gone")
-    assert sessions.get(session.session_id).project_id == "gone"
+    assert sessions.get("one").project_id == "gone"

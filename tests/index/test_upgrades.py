@@ -413,9 +413,10 @@ def test_models_and_migrations_describe_the_same_tables(
 
 
 def test_interrupted_sessions_are_found_after_an_upgrade(config: Config) -> None:
-    waiting = {"pending_user_message": "Hi", "active_stream_id": "stream"}
     with SessionRepository.open(config.state_dir) as sessions:
-        wanted = sessions.new(title="Interrupted", **waiting).session_id
+        wanted = sessions.new(
+            title="Interrupted", pending_user_message="Hi", active_stream_id="stream"
+        ).session_id
         others = sessions.count()
         sessions.new(title="Not")
     script = AlembicConfig()

@@ -86,7 +86,7 @@ def test_opening_changes_no_sidecar_and_no_index_of_the_web_ui(sample: Path) -> 
 
 
 def update(sessions: SessionRepository, session: Session) -> None:
-    sessions.update(session.session_id, title="Größe “A”", pinned=True, made_up={"of": [1, None]})
+    sessions.update(session.session_id, title="Größe “A”", pinned=True, extra={"made_up": {"of": [1, None]}})
 
 
 def append(sessions: SessionRepository, session: Session) -> None:

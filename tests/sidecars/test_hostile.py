@@ -91,7 +91,7 @@ def test_what_is_handled_is_handled_without_loss(sessions: SessionRepository, na
     assert sessions.list(hidden=True).total == 2
     assert sessions.messages("one").total == len(read.messages)
 
-    sessions.update("one", touch=False, pinned=True, unknown={"new": [1]})
+    sessions.update("one", touch=False, pinned=True, extra={"unknown": {"new": [1]}})
     sessions.append("one", [message("appended")], tool_calls=[{"name": "x"}])
     wanted = {
         **before,

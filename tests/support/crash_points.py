@@ -177,7 +177,9 @@ MUTATORS: dict[str, Mutator] = {
     "save": Mutator(_save(title="Saved", messages=turns(7)), NOTED),
     "save, shorter": Mutator(_save(messages=turns(2)), BACKUP | NOTED),
     "update": Mutator(
-        lambda sessions: lambda: sessions.update("subject", title="Updated", new=1, large="x" * 5000)
+        lambda sessions: (
+            lambda: sessions.update("subject", title="Updated", extra={"new": 1, "large": "x" * 5000})
+        )
     ),
     "update workspace": Mutator(
         lambda sessions: lambda: sessions.update("subject", workspace="/usr"),

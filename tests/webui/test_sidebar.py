@@ -258,7 +258,7 @@ def test_an_imported_messaging_conversation_has_what_was_written_since(sessions:
     assert [each["content"] for each in webui.messages("chat", limit=1).messages] == ["three"]
     assert webui.visible_messages("chat", limit=2).offset == 1
     assert sessions.get("chat").message_count == 2, "what is saved is the file"
-    sessions.update("chat", intentional_shrink_generation="0" * 32)
+    sessions.update("chat", extra={"intentional_shrink_generation": "0" * 32})
     assert webui.summary("chat").message_count == 2, "somebody removed messages on purpose"
 
 
