@@ -62,6 +62,7 @@ class MetadataChange(NamedTuple):
         return not self.values and not self.removed
 
 
+_KEYWORDS = (*FIELDS, "touch", "extra", "remove")  # of `update`
 # Why a key can neither be set nor removed by a caller.
 _OWNED: Mapping[str, str] = {
     **dict.fromkeys(DERIVED_KEYS, "it follows from the session"),
@@ -82,7 +83,7 @@ def check_fields(metadata: Mapping[str, Any]) -> None:
 
 def _not_a_field(name: str) -> str:
     other = f'To store another key, use update(..., extra={{"{name}": ...}}).'
-    return f"{name} is not a field of a session.{did_you_mean(name, FIELDS)} {other}"
+    return f"{name} is not a field of a session.{did_you_mean(name, _KEYWORDS)} {other}"
 
 
 def check_others(extra: object, remove: object) -> MetadataChange:

@@ -44,6 +44,7 @@ def test_every_field_has_a_type() -> None:
     [
         ("titel", r"titel is not a field of a session\. Did you mean title\? .*extra="),
         ("project", r"Did you mean project_id\?"),
+        ("tuch", r"Did you mean touch\?"),
         ("pined", r"Did you mean pinned\?"),
         ("zz", r'zz is not a field of a session\. To store another key, use update\(\.\.\., extra={"zz": '),
         ("messages", r"messages cannot be set or removed: change the transcript with append"),

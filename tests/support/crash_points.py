@@ -181,6 +181,7 @@ MUTATORS: dict[str, Mutator] = {
             lambda: sessions.update("subject", title="Updated", extra={"new": 1, "large": "x" * 5000})
         )
     ),
+    "update, remove": Mutator(lambda sessions: lambda: sessions.update("subject", remove=["unknown"])),
     "update workspace": Mutator(
         lambda sessions: lambda: sessions.update("subject", workspace="/usr"),
         frozenset({"sessions/subject.json"}),
