@@ -54,9 +54,13 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what was collected: 5,000 tests, which live as long as the run."""
+    """Let the garbage collector pass over what was collected: 7,000 tests, which live as long as the run.
+
+    And let it look less often at what the tests keep, half a million objects: it took a tenth of their time.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,14 @@ def many(sessions: SessionRepository) -> None:
         )
 
 
+@pytest.fixture(scope="module")
+def thirty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionRepository]:
+    """A repository of the sessions of `many`, which no test changes."""
+    with SessionRepository.open(hermes_home=tmp_path_factory.mktemp("thirty")) as repository:
+        many(repository)
+        yield repository
+
+
 # ---- lists ----------------------------------------------------------------------------------------------
 
 
@@ -82,10 +90,9 @@ FILTERS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("filters", FILTERS)
 def test_a_list_is_what_filtering_and_sorting_all_would_give(
-    sessions: SessionRepository, filters: dict[str, Any]
+    thirty: SessionRepository, filters: dict[str, Any]
 ) -> None:
-    many(sessions)
-    everything = sessions.list(hidden=True).items
+    everything = thirty.list(hidden=True).items
     assert len(everything) == 30
     wanted = [
         summary
@@ -98,29 +105,28 @@ def test_a_list_is_what_filtering_and_sorting_all_would_give(
         )
     ]
     wanted.sort(key=lambda summary: (not summary.pinned, -summary.last_message_at, summary.session_id))
-    page = sessions.list(**filters)
+    page = thirty.list(**filters)
     assert page.items == wanted
     assert (page.total, page.next_cursor, page.warnings) == (len(wanted), None, ())
-    assert sessions.count(**filters) == len(wanted)
+    assert thirty.count(**filters) == len(wanted)
     assert wanted, "the filter should match something"
 
 
 @pytest.mark.parametrize("filters", FILTERS)
 @pytest.mark.parametrize("limit", [1, 2, 7, 29, 30, 31])
 def test_every_cursor_goes_on_where_the_page_ended(
-    sessions: SessionRepository, filters: dict[str, Any], limit: int
+    thirty: SessionRepository, filters: dict[str, Any], limit: int
 ) -> None:
-    many(sessions)
     found, cursor = [], None
     while True:
-        page = sessions.list(limit=limit, cursor=cursor, **filters)
+        page = thirty.list(limit=limit, cursor=cursor, **filters)
         assert len(page.items) <= limit
         found += page.items
         cursor = page.next_cursor
         if cursor is None:
             break
         assert len(page.items) == limit
-    assert found == sessions.list(**filters).items
+    assert found == thirty.list(**filters).items
 
 
 def test_a_cursor_survives_what_happens_to_the_session_it_names(sessions: SessionRepository) -> None:
@@ -663,17 +669,23 @@ WRONG_VALUES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SessionRepository, str, str]]:
+    """A repository of a session and a draft, with their ids, for calls that are refused."""
+    with SessionRepository.open(hermes_home=tmp_path_factory.mktemp("unchanged")) as repository:
+        yield repository, started(repository, 2), repository.new().session_id
+
+
 @pytest.mark.parametrize(("name", "value"), WRONG_VALUES, ids=lambda value: repr(value)[:20])
 def test_a_wrong_value_is_named_and_changes_nothing(
-    sessions: SessionRepository, name: str, value: Any
+    unchanged: tuple[SessionRepository, str, str], name: str, value: Any
 ) -> None:
-    session_id = started(sessions, 2)
-    draft = sessions.new()
+    sessions, session_id, draft_id = unchanged
     before, listed = snapshot(sessions), sessions.list(hidden=True)
     with pytest.raises(InvalidValue, match=name):
         sessions.update(session_id, **{name: value})
     with pytest.raises(InvalidValue, match=name):
-        sessions.update(draft.session_id, **{name: value})
+        sessions.update(draft_id, **{name: value})
     with pytest.raises((InvalidValue, TypeError), match=name):
         sessions.append(session_id, [message()], **{name: value})
     with pytest.raises((InvalidValue, TypeError), match=name):

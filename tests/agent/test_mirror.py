@@ -93,8 +93,10 @@ def drop_message_index(path: Path) -> None:
 def add_later_sessions(path: Path) -> None:
     """Add as many sessions as the mirror reads at every scan, active after all others."""
     with writing(path) as db:
+        db.execute("BEGIN")
         for number in range(mirror_rows.RECENT):
             add_session(db, f"z{number}", "hello", begun=START + 1e6 + number)
+        db.execute("COMMIT")
 
 
 # ---- each change ----------------------------------------------------------------------------------------

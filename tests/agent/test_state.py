@@ -387,18 +387,24 @@ def test_a_value_of_an_unexpected_type_affects_no_other_session(
 ) -> None:
     table, name = column.split(".")
     key = "id" if table == "sessions" else "session_id"
-    others = [row for row in agent.sessions(exclude_sources=None) if row["id"] != "lone"]
+    others = agent.sessions(exclude_sources=None)
     messages = agent.messages("a")
+    odd = {f"odd{number}": value for number, value in enumerate(ODD)}
     with writing(path) as db:
-        [(rowid,)] = db.execute(f"SELECT min(rowid) FROM {table} WHERE {key} = 'lone'")
-        for value in ODD:
+        db.execute("BEGIN")
+        for session_id, value in odd.items():
+            add_session(db, session_id, "hello", "world", begun=START + 1000)
+            [(rowid,)] = db.execute(f"SELECT min(rowid) FROM {table} WHERE {key} = '{session_id}'")
             db.execute(f"UPDATE {table} SET {name} = {value} WHERE rowid = {rowid}")
-            for reading in READINGS.values():
-                reading(agent)
-            rows = agent.sessions(exclude_sources=None)
-            assert [row for row in rows if row["id"] in ids(others)] == others
-            assert agent.messages("a") == messages
-            json.dumps([rows, agent.messages("lone"), agent.lineage(ids(rows))])
+        db.execute("COMMIT")
+    for reading in READINGS.values():
+        reading(agent)
+    rows = agent.sessions(exclude_sources=None)
+    assert [row for row in rows if row["id"] in ids(others)] == others
+    assert agent.messages("a") == messages
+    for session_id in odd:
+        json.dumps([agent.messages(session_id), agent.lineage([session_id])])
+    json.dumps([rows, agent.lineage(ids(rows))])
 
 
 def test_a_time_or_count_of_another_type_reads_as_absent(path: Path, agent: Agent) -> None:
