@@ -101,6 +101,16 @@ class Config:
         return None if self.locks_dir is None else self.locks_dir / "projects.lock"
 
     @property
+    def tags_file(self) -> Path:
+        """The tags of conversations."""
+        return self.state_dir / "tags.json"
+
+    @property
+    def tags_lock(self) -> Path | None:
+        """The lock file of the tags; None as of `locks_dir`."""
+        return None if self.locks_dir is None else self.locks_dir / "tags.lock"
+
+    @property
     def last_workspace_file(self) -> Path:
         """The file that names the last workspace chosen."""
         return self.state_dir / "last_workspace.txt"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import changes, messages, search
 from .agent import Agents
-from .changes import Projects, Store
+from .changes import Projects, Store, TagChange, TagStore
 from .config import Config
 from .errors import Damaged, NotFound, StorageError, Unreadable
 from .fields import check_seconds, check_whole, with_clean_title
@@ -32,6 +32,8 @@ from .index import (
     placing,
     rows,
     sync,
+    tag_counts,
+    tag_sync,
     upgrades,
 )
 from .locks import Locks
@@ -40,6 +42,7 @@ from .model import Session, Summary
 from .origins import segments_of
 from .results import Filters, MessagePage, Page, SyncReport
 from .settings import last_workspace
+from .tag_names import tag_filter
 
 if TYPE_CHECKING:  # both are in a package that opening a home does not load
     from .search import KnownNames, SearchRequest
@@ -50,7 +53,7 @@ NO_PROJECT = MetadataChange({"project_id": None})
 RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
-    "list entries count usage version search complete_search summary get messages segments export trash "
+    "list entries count usage tags version search complete_search summary get messages segments export trash "
     "would_purge backup why check repair write_web_ui_index sync rebuild"
 ).split()
 # Those that write nothing to the home (`repair` unless it applies): any other is refused if it is read-only.
@@ -77,7 +80,10 @@ class OpenHome:
         self.agents = Agents(config, self.engine, lifetime)
         self.searcher = search.Searcher(config, self.engine, self.agents)
         self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
-        self.freshness = Freshness(self.engine, config.sessions_dir, config.trash_dir, self.agents)
+        self.freshness = Freshness(
+            self.engine, config.sessions_dir, config.trash_dir, config.tags_file, self.agents
+        )
+        self.tags = TagStore(config, self.engine)
         self.lists = Lists()
         try:
             placing.take_over(config, self.engine)
@@ -165,15 +171,27 @@ class OpenHome:
         return self.explained(page, filters)
 
     def explained(self, page: Page[T], filters: Filters) -> Page[T]:
-        """Return a page, with a warning if nothing matches since the project does not exist."""
-        if page.total or page.unchanged or filters.project_id is None:
+        """Return a page, with a warning if nothing matches since a project or a tag does not exist."""
+        if page.total or page.unchanged:
             return page
+        found = [*self._project_warnings(filters.project_id), *self._tag_warnings(filters.tag)]
+        return replace(page, warnings=(*page.warnings, *found)) if found else page
+
+    def _project_warnings(self, project_id: str | None) -> list[str]:
+        if project_id is None:
+            return []
         try:
             ids = {each.project_id for each in self.projects.list()}
-            found = [] if filters.project_id in ids else [f"There is no project {filters.project_id}."]
         except (Unreadable, StorageError) as error:
-            found = [str(error)]
-        return replace(page, warnings=(*page.warnings, *found))
+            return [str(error)]
+        return [] if project_id in ids else [f"There is no project {project_id}."]
+
+    def _tag_warnings(self, tag: str | None) -> list[str]:
+        if tag is None:
+            return []
+        with database.reading(self.engine) as connection:
+            unknown = tag_counts.unknown(connection, tag_filter(tag)[0])
+        return [f"No conversation has the tag {name}." for name in unknown]
 
     def search(self, request: SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
         """Return the hits of a search, with the files that it cannot show among the warnings.
@@ -215,6 +233,7 @@ class OpenHome:
     def sync(self, progress: Progress | None) -> SyncReport:
         """Bring the index in line with the files, the trash and the agents, even if it seems current."""
         self._expect_folder()
+        tag_sync.sync(self.engine, self.config.tags_file, again=True)
         report = sync.sync(self.engine, self.config.sessions_dir, progress)
         self._tidy_up()
         sync.sync_trash(self.engine, self.config.trash_dir)
@@ -225,6 +244,7 @@ class OpenHome:
         """Read every file again, and build the mirrors of the agents and the search index again."""
         if not self.config.is_indexed_elsewhere:
             sync.create_folder(self.config.sessions_dir)
+        tag_sync.sync(self.engine, self.config.tags_file, again=True)
         report = sync.rebuild(self.engine, self.config.sessions_dir, progress)
         sync.sync_trash(self.engine, self.config.trash_dir)
         self.agents.rebuild()
@@ -235,6 +255,7 @@ class OpenHome:
 
     def summary(self, session_id: str) -> Summary:
         """Return a session of the web UI, or else of an agent, or else the one that holds it as a segment."""
+        self.freshness.catch_up_with_tags()
         return self._or_of_holder(self._summary, session_id)
 
     def _summary(self, session_id: str) -> Summary:
@@ -284,6 +305,18 @@ class OpenHome:
         row = self.store.row(session_id)
         held = segments_of(row.summary.extra) if row is not None else []
         return self.agents.segment_ids(session_id) or (held if len(held) > 1 else [])
+
+    # ---- tags -------------------------------------------------------------------------------------------
+
+    def tag(self, session_id: str, change: TagChange) -> Summary:
+        """Add and remove tags of a session or a conversation, found as by `summary`, and return it."""
+        self.tags.change(self.summary(session_id), change)
+        return self.summary(session_id)
+
+    def tag_counts(self) -> dict[str, int]:
+        """Return each tag and how many conversations have it, the most frequent first."""
+        with self.freshness.current() as index:
+            return dict(tag_counts.counts(index.connection))
 
     # ---- what changes need ------------------------------------------------------------------------------
 

@@ -153,13 +153,15 @@ class Summary(Metadata):
 
     `lineage` holds what the agent knows about its parent, or its place in a chain of segments, under the web
     UI's keys; it is not in the file. `of_agent` is true if only the agent has the session: it can be read,
-    but must be imported before it can be changed.
+    but must be imported before it can be changed. `tags` are those that it was given, then those in its
+    title, without `#`.
     """
 
     message_count: int
     last_message_at: float
     lineage: dict[str, Any] = field(default_factory=dict)
     of_agent: bool = False
+    tags: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -173,7 +175,8 @@ class Summary(Metadata):
 
     def as_dict(self, active_streams: Collection[str] = ()) -> dict[str, Any]:
         """Return the list entry that the web UI's client reads; `active_streams` are ids of live streams."""
-        return list_entry(_listed_fields(self), self.extra, self.lineage, active_streams)
+        tags = {"tags": list(self.tags)} if self.tags else {}
+        return list_entry(_listed_fields(self) | tags, self.extra, self.lineage, active_streams)
 
     def displayable(self) -> Self:
         """Return this summary in a form that every database and screen can take.

@@ -20,6 +20,7 @@ from .fields import (
 from .model import Session
 from .sources import Source
 from .suggestions import no_such_argument
+from .tag_names import check_tag_filter
 
 Item = TypeVar("Item")
 
@@ -49,6 +50,7 @@ class FilterFields(TypedDict, total=False):
     archived: bool | None
     pinned: bool | None
     model: str | None
+    tag: str | None
     since: float | None
     until: float | None
     min_cost: float | None
@@ -64,11 +66,12 @@ class Filters:
 
     `source` is one of `Source`. `archived`, `pinned` and `interrupted` are true for such conversations only,
     false for the others. A conversation is interrupted if a message in it still waits for its answer, as far
-    as its file says. The last activity was at or after `since` and before `until` (seconds since the epoch);
-    a search applies these two to the messages that match. `min_cost` and `min_messages` are the least that a
-    conversation has cost, in dollars, and the least messages it has. `agent` adds the agents' conversations,
-    or ``"only"`` lists these, `hidden` adds those that the sidebar hides. Raises `InvalidValue` for a value
-    of the wrong type and for an unknown source.
+    as its file says. `tag` is a tag, or several with commas between them, which a conversation must have, or
+    must not if `-` stands before it. The last activity was at or after `since` and before `until` (seconds
+    since the epoch); a search applies these two to the messages that match. `min_cost` and `min_messages` are
+    the least that a conversation has cost, in dollars, and the least messages it has. `agent` adds the
+    agents' conversations, or ``"only"`` lists these, `hidden` adds those that the sidebar hides. Raises
+    `InvalidValue` for a value of the wrong type and for an unknown source.
     """
 
     profile: str | None = None
@@ -77,6 +80,7 @@ class Filters:
     archived: bool | None = None
     pinned: bool | None = None
     model: str | None = None
+    tag: str | None = None
     since: float | None = None
     until: float | None = None
     min_cost: float | None = None
@@ -86,8 +90,10 @@ class Filters:
     hidden: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("profile", "project_id", "source", "model"):
+        for name in ("profile", "project_id", "source", "model", "tag"):
             check_text(name, getattr(self, name))
+        if self.tag is not None:
+            check_tag_filter(self.tag)
         if self.source is not None:
             check_choice("source", self.source, Source)
         for name, check in _CHECKS.items():

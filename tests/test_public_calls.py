@@ -64,6 +64,9 @@ CALLS: dict[str, Call] = {
     "import_agent_session": lambda sessions, _: sessions.import_agent_session("lone"),
     "save": lambda sessions, one: sessions.save(replace(sessions.get(one), title="saved", messages=turns(1))),
     "update": lambda sessions, one: sessions.update(one, title="new", workspace="/tmp"),
+    "tags": lambda sessions, _: sessions.tags(),
+    "tag": lambda sessions, one: sessions.tag(one, "work", "home"),
+    "untag": lambda sessions, one: sessions.untag(one, "work"),
     "append": lambda sessions, one: sessions.append(one, turns(2)),
     "truncate": lambda sessions, one: sessions.truncate(one, 1),
     "clear": lambda sessions, one: sessions.clear(one),
@@ -417,6 +420,9 @@ def argument_calls(sessions: SessionRepository, value: Any) -> Iterator[Callable
     yield lambda one: sessions.update(one, model=value)
     yield lambda _: sessions.new(title=value)
     yield lambda _: sessions.list(project_id=value)
+    yield lambda _: sessions.list(tag=value)
+    yield lambda one: sessions.tag(one, value)
+    yield lambda one: sessions.untag(one, value)
     yield lambda _: sessions.list(limit=value, cursor=value)
     yield lambda _: sessions.search(value)
     yield lambda _: sessions.search("x", role=value)

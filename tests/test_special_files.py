@@ -35,10 +35,11 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "link to a device": lambda path: path.symlink_to("/dev/zero"),
 }
 FILES = (
-    "webui/last_workspace.txt webui/projects.json webui/settings.json webui/sessions/one.json "
+    "webui/last_workspace.txt webui/projects.json webui/tags.json webui/settings.json "
+    "webui/sessions/one.json "
     "webui/sessions/kept.json.bak webui/trash/one.1777000000000000000.deleted.json webui/search.db "
-    "webui/locks/projects.lock webui/locks/search.lock cron/jobs.json state.db profiles/work/state.db "
-    "sessions/session_kept.json"
+    "webui/locks/projects.lock webui/locks/tags.lock webui/locks/search.lock cron/jobs.json state.db "
+    "profiles/work/state.db sessions/session_kept.json"
 ).split()
 # A device that cannot be read to its end would fill the memory, and a wait would end the process. One process
 # makes each call once in an ordinary home, and forks one for each other home: starting Python, importing and
@@ -52,7 +53,9 @@ CALLS = (
     lambda s: s.list(agent=True), lambda s: s.search("hello"), lambda s: s.get("kept"),
     lambda s: s.get("one"),
     lambda s: s.new(title="x"), lambda s: s.append("kept", [{"role": "user", "content": "x"}]),
-    lambda s: s.projects.list(), lambda s: s.projects.create("new"), lambda s: s.agent.sessions(),
+    lambda s: s.projects.list(), lambda s: s.projects.create("new"),
+    lambda s: s.tag("kept", "a"), lambda s: s.tags(), lambda s: s.untag("kept", "b"),
+    lambda s: s.agent.sessions(),
     lambda s: s.agent.job_names(), lambda s: s.restore("kept"), lambda s: s.trash(),
     lambda s: s.recover("kept"),
     lambda s: s.check(deep=True), lambda s: s.repair(apply=True),

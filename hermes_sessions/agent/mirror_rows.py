@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, place_of
+from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, place_of, tags
 from ..model import Summary
 from ..sources import Source, source_class
 from . import lineage
@@ -198,10 +198,12 @@ def apply(connection: Connection, profile: str, change: MirrorChange) -> None:
     if change.sessions:
         values = [_session_values(profile, each) for each in change.sessions]
         connection.execute(sa.insert(AGENT_SESSIONS), values)
+    tags.forget(connection, profile, change.stale_conversations)
     if change.conversations:
         connection.execute(
             sa.insert(AGENT_CONVERSATIONS), list(map(_conversation_values, change.conversations))
         )
+        tags.refresh_conversations(connection, profile, [each.session_id for each in change.conversations])
 
 
 def _delete(connection: Connection, table: sa.Table, profile: str, ids: Iterable[str]) -> None:
@@ -213,6 +215,7 @@ def forget(connection: Connection, profile: str) -> None:
     """Delete everything that is mirrored of a profile."""
     for table in (AGENT_SESSIONS, AGENT_CONVERSATIONS, AGENT_HOMES):
         connection.execute(sa.delete(table).where(table.c.profile == profile))
+    tags.forget_profile(connection, profile)
 
 
 _VALUE_NAMES = [column.name for column in _COLUMNS]
@@ -228,7 +231,7 @@ def _session_values(profile: str, mirrored: MirroredSession) -> Mapping[str, obj
 _CONVERSATION_FIELDS = [
     column.name
     for column in AGENT_CONVERSATIONS.c
-    if column.name not in ("source", "hidden", "unpinned", "age")
+    if column.name not in ("source", "hidden", "unpinned", "age", "tags")
 ]
 
 
@@ -239,7 +242,7 @@ def _conversation_values(summary: Summary) -> Mapping[str, object]:
 
 
 def has_just(connection: Connection, profile: str, change: MirrorChange) -> bool:
-    """Whether the mirror of a profile holds just what a change inserts, value by value."""
+    """Whether the mirror of a profile holds just what a change inserts, value by value, but for the tags."""
     sessions = {each.session.segment.id: _session_values(profile, each) for each in change.sessions}
     conversations = {each.session_id: _conversation_values(each) for each in change.conversations}
     return (
@@ -249,7 +252,8 @@ def has_just(connection: Connection, profile: str, change: MirrorChange) -> bool
 
 
 def _values_by_id(connection: Connection, table: sa.Table, profile: str) -> dict[str, dict[str, Any]]:
-    stored = connection.execute(sa.select(table).where(table.c.profile == profile)).mappings()
+    columns = (column for column in table.c if column.name != "tags")
+    stored = connection.execute(sa.select(*columns).where(table.c.profile == profile)).mappings()
     return {row["session_id"]: dict(row) for row in stored}
 
 
@@ -281,7 +285,8 @@ def _segment_summary(connection: Connection, profile: str, mirrored: MirroredSes
     of_root = (root.session.segment.title or root.session.opening) if root else None
     titled = own._replace(title=own.title or of_root)
     summary = summary_of(Conversation((titled,)), {own.id: mirrored.session}, profile)
-    return replace(summary, lineage={**summary.lineage, **fields})
+    names = tags.tags_of_segment(connection, summary)
+    return replace(summary, lineage={**summary.lineage, **fields}, tags=names)
 
 
 def message_range(connection: Connection, profile: str, session_id: str) -> tuple[int, int] | None:

@@ -91,7 +91,8 @@ def _fill(writer: "_BackupWriter", config: Config, engine: Engine) -> BackupRepo
     places = {SESSIONS: config.sessions_dir, TRASH: config.trash_dir, BACKUPS: config.backups_dir}
     for name in (BACKUPS, SESSIONS, TRASH, SESSIONS, BACKUPS):
         writer.copy_all(name, _listed(places[name], name))
-    single = (config.projects_file, config.last_workspace_file, config.state_dir / "settings.json")
+    settings = config.state_dir / "settings.json"
+    single = (config.projects_file, config.tags_file, config.last_workspace_file, settings)
     writer.copy_all("", single)
     return writer.finish(index=index)
 

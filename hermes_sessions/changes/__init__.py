@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from .restore import delete_empty_sessions, restore_session
     from .save import recover_session, save_session
     from .store import Store, checked_metadata
+    from .tags import TagChange, TagStore, TagTarget
 
 __all__ = [
     "Leftovers",
     "LostUpdates",
     "Projects",
     "Store",
+    "TagChange",
+    "TagStore",
+    "TagTarget",
     "agent_share",
     "append_messages",
     "checked_metadata",
@@ -75,6 +79,7 @@ _NAMES = {
     "restore": "delete_empty_sessions restore_session",
     "save": "recover_session save_session",
     "store": "Store checked_metadata",
+    "tags": "TagChange TagStore TagTarget",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name
     __getattr__ = load_on_use(__name__, _NAMES)

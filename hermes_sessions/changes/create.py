@@ -17,6 +17,7 @@ from . import context
 from .copies import exported_from, shared_figures
 from .projects import Projects
 from .store import Store, after_the_file, checked_metadata, session_without_messages
+from .tags import TagStore
 
 # What a copy does not take over: a running turn, and what belongs to the original alone.
 NOTHING_PENDING: Mapping[str, Any] = {
@@ -118,16 +119,19 @@ def _write_imported(store: Store, session: Session, exported_id: object) -> Sess
     return write_new(store, replace(session, extra=extra))
 
 
-def fork_session(store: Store, origin: Summary, keep: int | None, title: str | None) -> Session:
+def fork_session(
+    store: Store, tags: TagStore, origin: Summary, keep: int | None, title: str | None
+) -> Session:
     """Write a copy of the first `keep` messages (None: all), with the original as its parent."""
     named = suffixed_title(origin.title, " (fork)") if title is None else clean_title(title)
-    return _copy(store, origin, keep, {**UNUSED, "title": named, "parent_session_id": origin.session_id})
+    values = {**UNUSED, "title": named, "parent_session_id": origin.session_id}
+    return _tagged_copy(store, tags, origin, keep, values)
 
 
-def duplicate_session(store: Store, origin: Summary) -> Session:
+def duplicate_session(store: Store, tags: TagStore, origin: Summary) -> Session:
     """Write a copy of a whole session, without a parent."""
     named = suffixed_title(origin.title, " (copy)")
-    return _copy(store, origin, None, {"title": named, "parent_session_id": None})
+    return _tagged_copy(store, tags, origin, None, {"title": named, "parent_session_id": None})
 
 
 def store_new(store: Store, session: Session) -> Session:
@@ -153,9 +157,20 @@ def write_new(store: Store, session: Session) -> Session:
     return replace(session, signature=written.stored.signature)
 
 
-def _copy(store: Store, origin: Summary, keep: int | None, values: Mapping[str, Any]) -> Session:
+def _tagged_copy(
+    store: Store, tags: TagStore, origin: Summary, keep: int | None, values: Mapping[str, Any]
+) -> Session:
+    """Write a copy with the tags of the original; they come first, or a kill would leave a copy without."""
+    copy_id = _new_id()
+    with tags.copied(origin, copy_id):
+        return _copy(store, origin, keep, values, copy_id)
+
+
+def _copy(
+    store: Store, origin: Summary, keep: int | None, values: Mapping[str, Any], copy_id: str
+) -> Session:
     """Write a copy of a session's file with these values; a draft has none, and is copied as a draft."""
-    now, copy_id = time.time(), _new_id()
+    now = time.time()
     fresh = {"pinned": False, "archived": False, "created_at": now, "updated_at": now, **NOTHING_PENDING}
     private = {name: value for name, value in UNSHARED.items() if name in origin.extra}
     changes = checked_metadata({**fresh, **private, **values})

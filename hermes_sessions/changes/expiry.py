@@ -1,10 +1,14 @@
 """Permanent deletion: of what the trash or the backups kept long enough, and of what is left of a session."""
 
-from ..errors import NotFound
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+
+from ..errors import NotFound, Unreadable
 from ..fields import check_id
-from ..index import database, own_changes
-from ..sidecars import TrashEntry, backups, journal, trash
+from ..index import database, own_changes, tags
+from ..sidecars import TrashEntry, backups, journal, reading, trash
 from .store import Store
+from .tags import TagStore
 
 
 def expired(store: Store, time_ns: int) -> list[TrashEntry]:
@@ -18,16 +22,38 @@ def expired(store: Store, time_ns: int) -> list[TrashEntry]:
     ]
 
 
-def purge(store: Store, time_ns: int) -> int:
+def purge(store: Store, tag_store: TagStore, time_ns: int) -> int:
     """Delete permanently what `expired` returns, and return how many files.
 
     Journals of changes are deleted too, and not counted. One of changes that were lost is kept.
     """
     old = expired(store, time_ns)
+    ids = _ids_of(old)
     _purge_journals(store, time_ns)
     for entry in old:
         trash.remove(entry)
+    _forget_tags(store, tag_store, ids)
     return len(old)
+
+
+def _ids_of(entries: Iterable[TrashEntry]) -> set[str]:
+    """Return the ids under which the sessions of these files may have tags."""
+    ids: set[str] = set()
+    for entry in entries:
+        ids.add(entry.session_id)
+        with suppress(NotFound, Unreadable):  # it can be deleted nevertheless
+            ids.update(tags.held_ids(reading.read_summary(entry.path, entry.session_id)[0]))
+    return ids
+
+
+def _forget_tags(store: Store, tag_store: TagStore, ids: Collection[str]) -> None:
+    """Remove the tags of these ids, unless a session or an agent still has one, or the trash."""
+    if not tag_store.has_any(ids):
+        return
+    with database.reading(store.engine) as connection:
+        used = tags.used_ids(connection, ids)
+    kept = {entry.session_id for entry in trash.entries(store.trash_dir)}
+    tag_store.forget([each for each in ids if each not in used | kept])
 
 
 def _purge_journals(store: Store, time_ns: int) -> None:
@@ -41,7 +67,7 @@ def _purge_journals(store: Store, time_ns: int) -> None:
             journal.remove(each.path)
 
 
-def erase(store: Store, session_id: str) -> int:
+def erase(store: Store, tag_store: TagStore, session_id: str) -> int:
     """Delete permanently what is in the trash of a session, and its backups unless it exists.
 
     Returns how many files; raises `NotFound` if there is nothing.
@@ -53,6 +79,8 @@ def erase(store: Store, session_id: str) -> int:
         found += [entry for entry in kept if entry.session_id == session_id]
     if not found:
         raise NotFound(f"no session {session_id} in the trash")
+    ids = _ids_of(found)
     for entry in reversed(found):
         trash.remove(entry)
+    _forget_tags(store, tag_store, ids)
     return len(found)

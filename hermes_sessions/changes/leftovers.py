@@ -12,7 +12,7 @@ Whether a file aside is known is decided under its session's lock, while nobody 
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,10 +119,16 @@ def _asides(folder: Path, names: list[str]) -> Iterator[Aside]:
 @contextmanager
 def _locked(store: Store, aside: Aside) -> Iterator[bool]:
     """Hold the lock under which a file was put aside, and say whether the file still exists."""
-    of_projects = aside.path.parent == store.config.state_dir
-    lock = file_lock(store.config.projects_lock) if of_projects else store.lock(aside.stem)
-    with lock:
+    with _lock(store, aside):
         yield os.path.lexists(aside.path)
+
+
+def _lock(store: Store, aside: Aside) -> AbstractContextManager[None]:
+    config = store.config
+    if aside.path.parent != config.state_dir:
+        return store.lock(aside.stem)
+    is_of_tags = aside.stem == config.tags_file.stem
+    return file_lock(config.tags_lock if is_of_tags else config.projects_lock)
 
 
 def _settle(store: Store, aside: Aside) -> None:
@@ -130,7 +136,7 @@ def _settle(store: Store, aside: Aside) -> None:
         aside.path.unlink()
     elif aside.path.parent == store.config.sessions_dir:
         trash.rescue(aside.path, aside.stem, store.trash_dir)
-    # A list of projects stays where it is: the trash is for sessions. `check` names it.
+    # Projects and tags stay where they are: the trash is for sessions. `check` names them.
 
 
 def _is_only_copy(store: Store, aside: Aside) -> bool:

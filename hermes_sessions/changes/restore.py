@@ -58,7 +58,7 @@ def delete_empty_sessions(store: Store, summaries: Iterable[Summary], *, arrange
 
 
 def _may_be_cleaned(summary: Summary, arranged: bool) -> bool:
-    return summary.empty and (arranged or not summary.arranged)
+    return summary.empty and (arranged or not (summary.arranged or summary.tags))
 
 
 def _delete_if_still_empty(store: Store, session_id: str, arranged: bool) -> bool:

@@ -121,7 +121,9 @@ class Store:
         return self._read_anew(path)
 
     def _read_anew(self, path: Path) -> Indexed:
-        row = Indexed(*reading.read_summary(path), draft=False)
+        read = Indexed(*reading.read_summary(path), draft=False)
+        with database.reading(self.engine) as connection:
+            (row,) = rows.with_tags(connection, [read])
         with suppress(Locked):  # it only spares the next call the reading
             database.wait_to_write(self.engine)
             self._put(row)
@@ -177,15 +179,15 @@ class Store:
         listed = replace(summary, last_message_at=last, extra=small).displayable()
         lost = False
         with self._index_after_file(f"session {listed.session_id} was saved") as connection:
-            rows.put(connection, [Indexed(listed, written.stored, draft=False)], written.moved)
+            (row,) = rows.put(connection, [Indexed(listed, written.stored, draft=False)], written.moved)
             if old is None:
                 own_changes.forget(connection, listed.session_id)
             else:
                 own_changes.not_read(connection, listed.session_id, written.stored.signature)
                 lost = own_changes.remember(connection, old, listed, transcript)
         if lost:
-            self._settle(Indexed(listed, written.stored, draft=False))
-        return listed
+            self._settle(row)
+        return row.summary
 
     def record_change(
         self,
@@ -203,6 +205,7 @@ class Store:
         new = Indexed(_listed_after(old.summary, change, written), written.stored, draft=False)
         session_id, title = new.summary.session_id, new.summary.title
         with self._index_after_file(f"session {session_id} was saved") as connection:
+            new = rows.retagged(connection, old, new)
             if not rows.change(connection, old, new, written.moved):
                 own_changes.not_read(connection, session_id, new.stored.signature)
             lost = own_changes.remember(connection, old.summary, new.summary, transcript)

@@ -9,13 +9,20 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from ..errors import Locked
-from . import database, index_state, row_values, rows
+from . import database, index_state, row_values, rows, tags
 from .row_values import Place
-from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, INDEX_STATE, SESSIONS
+from .schema import (
+    AGENT_CONVERSATIONS,
+    AGENT_HOMES,
+    AGENT_SESSIONS,
+    CONVERSATION_TAGS,
+    INDEX_STATE,
+    SESSIONS,
+)
 
 # Raise it with each change of these rules, such as which sessions are hidden.
-DERIVATION = 1
-DERIVED = ("hidden", "interrupted", "source", *Place._fields[:-1], *row_values.COPIED_COLUMNS)
+DERIVATION = 2
+DERIVED = ("hidden", "interrupted", "source", "tags", *Place._fields[:-1], *row_values.COPIED_COLUMNS)
 
 _KNOWN = sa.select(SESSIONS.c.session_id, *(SESSIONS.c[name] for name in DERIVED))
 
@@ -38,7 +45,10 @@ def derive_again(engine: Engine) -> None:
 
 def _derive(connection: Connection) -> None:
     known = {row["session_id"]: row for row in connection.execute(_KNOWN).mappings()}
-    for indexed in rows.every(connection):
+    connection.execute(sa.delete(CONVERSATION_TAGS))
+    everything = rows.with_tags(connection, rows.every(connection))
+    tags.put_of_sessions(connection, [each.summary for each in everything])
+    for indexed in everything:
         derived, session_id = row_values.column_values(indexed), indexed.summary.session_id
         wrong = {name: derived[name] for name in DERIVED if derived[name] != known[session_id][name]}
         if wrong:

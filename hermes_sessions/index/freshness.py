@@ -5,7 +5,7 @@ Decides when to read; `sync` reads the files, and whoever keeps the agents' mirr
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -13,7 +13,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 
 from ..errors import Locked
-from . import database, index_state, own_changes, rows, sync
+from . import database, index_state, own_changes, rows, sync, tag_sync
+from .index_state import IndexState
 from .sync import Progress
 
 Versions = TypeVar("Versions")
@@ -44,7 +45,7 @@ class CurrentIndex:
     """A connection to an index that is current, the version of the index, and warnings about the agents.
 
     `stale` says why the index is not current: another program holds its lock. `notices` returns what other
-    programs have overwritten.
+    programs have overwritten. `tags_warning` says why `tags.json` cannot be read.
     """
 
     connection: Connection
@@ -52,6 +53,7 @@ class CurrentIndex:
     agent_warnings: tuple[str, ...]
     notices: Callable[[], tuple[str, ...]]
     stale: tuple[str, ...] = ()
+    tags_warning: str | None = None
 
     def warnings(self, *, agents: bool) -> tuple[str, ...]:
         """Return what a list of the web UI's sessions, and of the `agents`' conversations, should say."""
@@ -59,17 +61,23 @@ class CurrentIndex:
 
     def gaps(self) -> tuple[str, ...]:
         """Return what a list of the web UI's sessions cannot show."""
-        return (*self.stale, *rows.unreadable_warnings(self.connection))
+        of_tags = (self.tags_warning,) if self.tags_warning else ()
+        return (*self.stale, *of_tags, *rows.unreadable_warnings(self.connection))
 
 
 class Freshness(Generic[Versions]):
     """Keeps the index of one home current: each call that reads a list asks once."""
 
     def __init__(
-        self, engine: Engine, sessions_dir: Path, trash_dir: Path, mirrors: AgentMirrors[Versions]
+        self,
+        engine: Engine,
+        sessions_dir: Path,
+        trash_dir: Path,
+        tags_file: Path,
+        mirrors: AgentMirrors[Versions],
     ) -> None:
         self._engine, self._mirrors = engine, mirrors
-        self._sessions_dir, self._trash_dir = sessions_dir, trash_dir
+        self._sessions_dir, self._trash_dir, self._tags_file = sessions_dir, trash_dir, tags_file
         self._reading_files = threading.Lock()
         self._notices: tuple[str, tuple[str, ...]] = ("", ())
 
@@ -80,29 +88,30 @@ class Freshness(Generic[Versions]):
         All files are examined before the connection's first query, so it sees nothing older than they were.
         """
         versions, trash_time = self._mirrors.file_versions(), sync.trash_time(self._trash_dir)
+        tags_version = tag_sync.version_of(self._tags_file)
         with database.reading(self._engine) as connection:
             state = sync.current_state(connection, self._sessions_dir)
-            if state is not None and state.trash_time == trash_time:
+            if state and (state.trash_time, state.tags_version) == (trash_time, tags_version):
                 status = self._mirrors.status(connection, versions)
                 if status.current:
-                    yield self._current(connection, state.version, status)
+                    yield self._current(connection, state, status)
                     return
         stale = self.catch_up_unless_locked()
         with database.reading(self._engine) as connection:
-            version, status = index_state.read(connection).version, self._mirrors.status(connection, versions)
-            yield self._current(connection, version, status, stale)
+            state, status = index_state.read(connection), self._mirrors.status(connection, versions)
+            yield self._current(connection, state, status, stale)
 
     def _current(
-        self, connection: Connection, version: str, status: MirrorStatus, stale: tuple[str, ...] = ()
+        self, connection: Connection, state: IndexState, status: MirrorStatus, stale: tuple[str, ...] = ()
     ) -> CurrentIndex:
         def notices() -> tuple[str, ...]:
             known, found = self._notices
-            if known != version:  # once for each version of the index: most lists are of the same
+            if known != state.version:  # once for each version of the index: most lists are of the same
                 found = own_changes.warnings(connection)
-                self._notices = (version, found)
+                self._notices = (state.version, found)
             return found
 
-        return CurrentIndex(connection, version, status.warnings, notices, stale)
+        return CurrentIndex(connection, state.version, status.warnings, notices, stale, state.tags_warning)
 
     def catch_up_unless_locked(self, progress: Progress | None = None) -> tuple[str, ...]:
         """Read whatever changed, as `catch_up`; return a warning if another program's lock prevents it."""
@@ -115,9 +124,15 @@ class Freshness(Generic[Versions]):
 
     def catch_up(self, progress: Progress | None = None) -> None:
         """Read whatever changed; `progress(done, total)` counts session files. Raises `StorageError`."""
+        self.catch_up_with_tags()
         self._catch_up_with_files(progress)
         sync.sync_trash(self._engine, self._trash_dir)
         self._mirrors.refresh()
+
+    def catch_up_with_tags(self) -> None:
+        """Read `tags.json` if it changed, unless another program's lock prevents it; raise `StorageError`."""
+        with suppress(Locked):
+            tag_sync.sync(self._engine, self._tags_file)
 
     def _catch_up_with_files(self, progress: Progress | None) -> None:
         engine, folder = self._engine, self._sessions_dir

@@ -14,17 +14,18 @@ class IndexState(NamedTuple):
 
     `folder_time` and `trash_time` are the modification times of the folders that the index agrees with, None
     if that is unknown; `scanned_at` is when the last scan of the sessions folder began. All in nanoseconds.
+    `tags_version` is the version of `tags.json`, as of `tag_sync`, and `tags_warning` why it cannot be read.
     """
 
     version: str
     folder_time: int | None
     scanned_at: int
     trash_time: int | None
+    tags_version: str | None
+    tags_warning: str | None
 
 
-_STATE = sa.select(
-    *(INDEX_STATE.c[name] for name in ("store_id", "generation", "folder_time", "scanned_at", "trash_time"))
-)
+_STATE = sa.select(*(INDEX_STATE.c[name] for name in ("store_id", "generation", *IndexState._fields[1:])))
 _NEXT = {"generation": INDEX_STATE.c.generation + 1}
 _MOVED = {
     "folder_time": sa.case(
@@ -42,8 +43,8 @@ _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
 
 def read(connection: Connection) -> IndexState:
     """Return the state of the index."""
-    store_id, generation, *times = connection.execute(_STATE).one()
-    return IndexState(f"{store_id}-{generation}", *times)
+    store_id, generation, *others = connection.execute(_STATE).one()
+    return IndexState(f"{store_id}-{generation}", *others)
 
 
 def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:

@@ -14,11 +14,13 @@ from ..json_text import decode
 from ..model import Summary, list_entry
 from ..origins import lineage_of
 from ..results import Filters
+from ..tag_names import tag_filter
 from .database import parameter
 from .row_values import Place, entry_values, summary
 from .schema import (
     AGENT_CONVERSATIONS,
     AGENT_SESSIONS,
+    CONVERSATION_TAGS,
     HELD_SEGMENTS,
     KEPT_PARENTS,
     SESSIONS,
@@ -29,6 +31,7 @@ from .schema import (
 # A statement is made once for each shape of a list and takes its values as parameters: building one for each
 # call took three times as long as running it.
 
+WITH_TAG, WITHOUT_TAG = "with_tag_", "without_tag_"  # the beginnings of parameters' names
 FILTERED = ("profile", "project_id", "source", "archived")  # each has an index in the order of lists
 ORDER = ("unpinned", "age", "session_id")
 
@@ -180,6 +183,7 @@ def filter_parameters(filters: Filters) -> Parameters:
         "latest": None if filters.since is None else -filters.since,
         "before": None if filters.until is None else -filters.until,
         "agents_only": filters.agent == "only" or None,
+        **_tag_parameters(filters.tag),
     }
     return {
         name: clean_text(str(value)) if isinstance(value, str) else value
@@ -188,12 +192,19 @@ def filter_parameters(filters: Filters) -> Parameters:
     }
 
 
+def _tag_parameters(tag: str | None) -> Parameters:
+    wanted, unwanted = tag_filter(tag) if tag is not None else ([], [])
+    named = {f"{WITH_TAG}{number}": key for number, key in enumerate(wanted)}
+    return named | {f"{WITHOUT_TAG}{number}": key for number, key in enumerate(unwanted)}
+
+
 def conditions(
     table: sa.Table, hidden: bool, parameters: Collection[str]
 ) -> Iterator[sa.ColumnElement[bool]]:
     """Yield what a row must fulfil to match the filters that have a parameter."""
     filtered = [table.c[name] for name in FILTERED if name in parameters]
-    is_scan = not FIGURES.isdisjoint(parameters)
+    tags = sorted(name for name in parameters if name.startswith((WITH_TAG, WITHOUT_TAG)))
+    is_scan = bool(tags) or not FIGURES.isdisjoint(parameters)
     for column in filtered:
         yield (_unindexed(column) if is_scan else column) == parameter("", column)
     if not hidden:
@@ -201,8 +212,23 @@ def conditions(
         has_index = filtered or is_scan
         yield table.c.hidden.is_distinct_from(sa.true()) if has_index else table.c.hidden == sa.false()
     yield from (condition(table.c) for name, condition in _OTHERS.items() if name in parameters)
+    yield from (_has_tag(table, name) for name in tags)
     if table is SESSIONS:
         yield from (condition for name, condition in _OF_SESSIONS.items() if name in parameters)
+
+
+def _has_tag(table: sa.Table, name: str) -> sa.ColumnElement[bool]:
+    """Return the condition on a tag: rows are found in the order of lists, and each is looked up by its id.
+
+    The other way round, a tag of 5,000 conversations would mean to read and to sort as many rows.
+    """
+    tagged = CONVERSATION_TAGS.c
+    profile = sa.literal("") if table is SESSIONS else table.c.profile
+    key = sa.bindparam(name, type_=sa.String)
+    is_tagged = sa.exists().where(
+        tagged.tag == key, tagged.profile == profile, tagged.session_id == table.c.session_id
+    )
+    return is_tagged if name.startswith(WITH_TAG) else ~is_tagged
 
 
 def _unindexed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:

@@ -73,3 +73,15 @@ class IndexStateRow(Base):
     """How far the index is; there is one row."""
 
     __table__ = schema.INDEX_STATE
+
+
+class FileTagsRow(Base):
+    """The tags that `tags.json` has for an id, as it was last read."""
+
+    __table__ = schema.FILE_TAGS
+
+
+class ConversationTagRow(Base):
+    """A tag of a session, or of an agent's conversation."""
+
+    __table__ = schema.CONVERSATION_TAGS

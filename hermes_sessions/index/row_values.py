@@ -1,12 +1,13 @@
 """The row of a session and the session of a row: which column holds what, without any SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from ..fields import PENDING_FIELDS
 from ..model import Signature, Stored, Summary
 from ..origins import Copied, lineage_of
+from ..tag_names import SEPARATOR
 from .schema import COLUMN_FIELDS, OTHER_FIELDS, SUMMARY_COLUMNS
 
 Values: TypeAlias = dict[str, Any]
@@ -36,6 +37,16 @@ _OWN_COLUMNS = ("session_id", *COLUMN_FIELDS)
 _own_of, _others_of = attrgetter(*_OWN_COLUMNS), attrgetter(*OTHER_FIELDS)
 
 
+def joined(names: Iterable[str]) -> str | None:
+    """Return the names of tags as a column has them."""
+    return SEPARATOR.join(names) or None
+
+
+def divided(column: str | None) -> tuple[str, ...]:
+    """Return the names of tags that a column has."""
+    return tuple(column.split(SEPARATOR)) if column else ()
+
+
 def column_values(indexed: Indexed) -> Values:
     """Return the values of the columns of a session's row."""
     summary, stored = indexed.summary, indexed.stored
@@ -62,6 +73,7 @@ def column_values(indexed: Indexed) -> Values:
         "tool_calls_start": calls_start,
         "tool_calls_end": calls_end,
         "marks": stored.marks,
+        "tags": joined(summary.tags),
         **_copied_values(summary),
     }
 
@@ -78,7 +90,7 @@ def place_of(summary: Summary) -> Place:
 
 def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_agent: bool = False) -> Summary:
     """Return the session of a row of `SUMMARY_COLUMNS`, with what these columns do not hold."""
-    session_id, *values, message_count, sent_at, other = row
+    session_id, *values, message_count, sent_at, names, other = row
     metadata = dict(zip(COLUMN_FIELDS, values, strict=True))
     for name in OTHER_FIELDS:
         metadata[name] = other.pop(name, None)
@@ -90,11 +102,12 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
         extra=other,
         lineage=lineage_of(other, lineage),
         of_agent=of_agent,
+        tags=divided(names),
         **metadata,
     )
 
 
-_SENT_AT = len(SUMMARY_COLUMNS) - 2
+_SENT_AT, _TAGS = len(SUMMARY_COLUMNS) - 3, len(SUMMARY_COLUMNS) - 2
 _ENTRY_NAMES = [column.name for column in SUMMARY_COLUMNS[:_SENT_AT]]
 _NOT_IN_COLUMNS = {name: None for name in OTHER_FIELDS if name not in PENDING_FIELDS}
 _FLAGS = ("pinned", "archived", "is_cli_session")
@@ -107,6 +120,8 @@ def entry_values(row: Sequence[Any]) -> dict[str, Any]:
     """
     values = dict(zip(_ENTRY_NAMES, row, strict=False))
     values["last_message_at"] = row[_SENT_AT] or values["updated_at"]
+    if row[_TAGS]:
+        values["tags"] = list(divided(row[_TAGS]))
     for flag in _FLAGS:
         values[flag] = bool(values[flag])
     values.update(_NOT_IN_COLUMNS)

@@ -6,6 +6,7 @@ Runs portable SQL on a connection that the caller has from `database`. `row_valu
 import functools
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.dialects import sqlite
 from ..fields import clean_text
 from ..model import FolderTimes, Signature, Stored, Summary
 from ..origins import children_of, segments_of
+from . import tags
 from .database import chunks, parameter
 from .index_state import next_generation, note_write
 from .row_values import VERSION_COLUMNS, Indexed, Values, column_values, summary
@@ -123,7 +125,7 @@ def wrong_columns(
     right marks `marks_hold` tells which are.
     """
     row = connection.execute(_WHOLE_ROW, {"id": indexed.summary.session_id}).mappings().one_or_none()
-    expected = column_values(indexed)
+    expected = column_values(with_tags(connection, [indexed])[0])
     if row is None or any(row[name] != expected[name] for name in VERSION_COLUMNS):
         return {}
     differing = {name: row[name] for name, value in expected.items() if row[name] != value}
@@ -167,14 +169,17 @@ def drop_old_drafts(connection: Connection, before: int) -> None:
 def drop_drafts_of_agents(connection: Connection) -> None:
     """Forget the drafts whose ids agents have used for conversations: another program began them there."""
     used = sa.select(AGENT_CONVERSATIONS.c.session_id)
-    drafts = (SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true())
-    connection.execute(sa.delete(SESSIONS).where(*drafts, SESSIONS.c.session_id.in_(used)))
+    drafts = (SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true(), SESSIONS.c.session_id.in_(used))
+    dropped = connection.execute(sa.select(SESSIONS.c.session_id).where(*drafts)).scalars().all()
+    connection.execute(sa.delete(SESSIONS).where(*drafts))
+    tags.forget(connection, tags.OF_WEB_UI, dropped)
 
 
 def _old_drafts(before: int) -> Iterator[sa.ColumnElement[bool]]:
     yield SESSIONS.c.hidden == sa.true()  # which an index begins with
     yield SESSIONS.c.draft == sa.true()
     yield SESSIONS.c.mtime_ns < before
+    yield SESSIONS.c.tags.is_(None)
 
 
 def with_pending_message(connection: Connection) -> list[Summary]:
@@ -208,8 +213,11 @@ def holder_of(connection: Connection, segment_id: str) -> str | None:
 _INSERT = sa.insert(SESSIONS)
 
 
-def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | None = None) -> None:
-    """Store these rows, replacing what was known of their files."""
+def put(
+    connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | None = None
+) -> Sequence[Indexed]:
+    """Store these rows with their tags, replacing what was known of their files, and return them."""
+    rows = with_tags(connection, rows)
     values = {row.summary.session_id: column_values(row) for row in rows}
     is_new = _any_shows(connection, values)
     _forget(connection, list(values))
@@ -221,7 +229,21 @@ def put(connection: Connection, rows: Sequence[Indexed], moved: FolderTimes | No
     kept = [values for row in rows for values in _kept_values(row.summary)]
     if kept:
         connection.execute(sa.insert(KEPT_PARENTS), kept)
+    tags.put_of_sessions(connection, [row.summary for row in rows])
     note_write(connection, moved, is_new=is_new)
+    return rows
+
+
+def with_tags(connection: Connection, rows: Sequence[Indexed]) -> Sequence[Indexed]:
+    """Return rows with the tags of their sessions, which no session's own file has."""
+    found = tags.tags_of_sessions(connection, [row.summary for row in rows])
+    return [_tagged(row, found[row.summary.session_id]) for row in rows]
+
+
+def _tagged(row: Indexed, names: tuple[str, ...]) -> Indexed:
+    if row.summary.tags == names:
+        return row
+    return row._replace(summary=replace(row.summary, tags=names))
 
 
 def _any_shows(connection: Connection, rows: Mapping[str, Values]) -> bool:
@@ -269,8 +291,13 @@ def _prepared_insert() -> tuple[str, Callable[[Values], tuple[Any, ...]]]:
     return str(compiled), itemgetter(*names)
 
 
+def retagged(connection: Connection, old: Indexed, new: Indexed) -> Indexed:
+    """Return a row that was made from `old` with the tags that its title and its segments give it."""
+    return new if tags.are_same(old.summary, new.summary) else with_tags(connection, [new])[0]
+
+
 def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTimes | None = None) -> bool:
-    """Replace the row `old` by `new`, which was made from it, and say whether it was still there.
+    """Replace the row `old` by `new`, which is `retagged`, and say whether it was still there.
 
     Only changed columns are written, and only their indexes: a rename writes two pages, where deleting and
     inserting the row would write nine.
@@ -278,6 +305,9 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTime
     before, after = column_values(old), column_values(new)
     # Inside `other`, 1 and true differ, though they are equal in Python.
     values = {name: value for name, value in after.items() if name == "other" or value != before[name]}
+    if not tags.are_same(old.summary, new.summary):  # whatever another process has stored since
+        values["tags"] = after["tags"]
+        tags.put_of_sessions(connection, [new.summary])
     known = {f"old_{name}": before[name] for name in VERSION_COLUMNS}
     if connection.execute(_change_statement(frozenset(values)), values | known).rowcount:
         note_write(connection, moved, is_new=shows(before, after))
@@ -319,3 +349,4 @@ def _forget(connection: Connection, session_ids: Collection[str]) -> None:
     for some in chunks(session_ids):
         for statement in _FORGET:
             connection.execute(statement, {"session_ids": some})
+    tags.forget(connection, tags.OF_WEB_UI, session_ids)

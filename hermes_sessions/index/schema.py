@@ -80,6 +80,7 @@ SESSIONS = Table(
     Column("copied_output_tokens", BigInteger),
     Column("copied_cost", Double),
     Column("interrupted", Boolean, nullable=False, server_default=false()),
+    Column("tags", Text),  # the names, with commas between them; NULL for none
     Index("ix_sessions_copy_of", "copy_of", **_WHERE_COPY),
     Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
     # Lists by figures and models are read off this index alone: see `list_queries`.
@@ -206,6 +207,7 @@ AGENT_CONVERSATIONS = Table(
     Column("source", String(32), nullable=False),
     Column("unpinned", Integer, nullable=False),
     Column("age", Double, nullable=False),
+    Column("tags", Text),
     Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
     Index(
         *("ix_agent_conversations_all", "unpinned", "age", "session_id", "hidden", "profile", "source"),
@@ -215,6 +217,26 @@ AGENT_CONVERSATIONS = Table(
         Index(f"ix_agent_conversations_{name}", name, "unpinned", "age", "session_id", "hidden")
         for name in ("profile", "source", "archived")
     ),
+)
+
+# What `tags.json` has for an id, as it was last read: the names, with commas between them.
+FILE_TAGS = Table(
+    "file_tags",
+    METADATA,
+    Column("session_id", String(128), primary_key=True),
+    Column("names", Text, nullable=False),
+)
+
+# A tag of a conversation, by its key, from `tags.json` or from the title: what the columns `tags` hold too.
+# `profile` is that of the agent whose conversation it is, empty for a session of the web UI.
+CONVERSATION_TAGS = Table(
+    "conversation_tags",
+    METADATA,
+    Column("profile", String(255), primary_key=True),
+    Column("session_id", String(128), primary_key=True),
+    Column("tag", String(255), primary_key=True),
+    Column("name", Text, nullable=False),
+    Index("ix_conversation_tags_tag", "tag", "profile", "session_id"),
 )
 
 # How far the mirror of one profile's agent is; times in nanoseconds since the epoch.
@@ -247,11 +269,13 @@ INDEX_STATE = Table(
     Column("scanned_at", BigInteger, nullable=False),
     Column("trash_time", BigInteger),
     Column("derivation", Integer, nullable=False, server_default="0"),
+    Column("tags_version", Text),  # of `tags.json`, see `tag_sync`; and why it cannot be read, if so
+    Column("tags_warning", Text),
 )
 
 COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)
 OTHER_FIELDS = tuple(name for name in FIELDS if name not in SESSIONS.c)
 # What `summary` takes.
 SUMMARY_COLUMNS = [
-    SESSIONS.c[name] for name in ("session_id", *COLUMN_FIELDS, "message_count", "sent_at", "other")
+    SESSIONS.c[name] for name in ("session_id", *COLUMN_FIELDS, "message_count", "sent_at", "tags", "other")
 ]

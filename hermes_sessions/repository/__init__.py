@@ -12,11 +12,12 @@ from .changing import ChangingCalls
 from .creating import CreatingCalls
 from .deleting import DeletingCalls
 from .reading import ReadingCalls
+from .tagging import TaggingCalls
 
 __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 
 
 @public_calls(HARMLESS, freeing=FREEING)
 @survived(READS)
-class SessionRepository(ReadingCalls, CreatingCalls, ChangingCalls, DeletingCalls, CareCalls):
+class SessionRepository(ReadingCalls, CreatingCalls, ChangingCalls, TaggingCalls, DeletingCalls, CareCalls):
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""

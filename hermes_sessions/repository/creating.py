@@ -68,11 +68,15 @@ class CreatingCalls(HomeCalls):
         """
         if keep is not None:
             fields.check_whole("keep", keep)
-        return changes.fork_session(self._home.store, self._home.web_ui_summary(session_id), keep, title)
+        return changes.fork_session(
+            self._home.store, self._home.tags, self._home.web_ui_summary(session_id), keep, title
+        )
 
     def duplicate(self, session_id: str) -> Session:
         """Store a copy, titled "... (copy)", neither pinned nor archived; raises as `fork`."""
-        return changes.duplicate_session(self._home.store, self._home.web_ui_summary(session_id))
+        return changes.duplicate_session(
+            self._home.store, self._home.tags, self._home.web_ui_summary(session_id)
+        )
 
     def import_agent_session(self, session_id: str) -> tuple[Session, bool]:
         """Store an agent's whole conversation as a sidecar; return it, and whether it is new here.

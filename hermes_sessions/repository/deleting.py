@@ -58,7 +58,7 @@ class DeletingCalls(HomeCalls):
 
     def purge(self, *, older_than: float | None = None) -> int:
         """Delete what has been in the trash for `older_than` seconds, None for 30 days; return how many."""
-        return changes.purge(self._home.store, trash_limit(older_than))
+        return changes.purge(self._home.store, self._home.tags, trash_limit(older_than))
 
     def would_purge(self, *, older_than: float | None = None) -> Sequence[results.Trashed]:
         """Return what `purge` would delete; raises as `purge`."""
@@ -66,4 +66,4 @@ class DeletingCalls(HomeCalls):
 
     def erase(self, session_id: str) -> int:
         """Delete permanently what the trash has of a session; return how many files; raise `NotFound`."""
-        return changes.erase(self._home.store, session_id)
+        return changes.erase(self._home.store, self._home.tags, session_id)

@@ -1,6 +1,6 @@
 """The JSON file of a session, the folder of them, and the trash."""
 
-from . import backups, editing, folder, journal, reading, trash
+from . import backups, editing, folder, journal, reading, tags, trash
 from .backups import Backup
 from .journal import Mark, TranscriptChange
 from .layout import LARGEST_AT_ONCE
@@ -37,5 +37,6 @@ __all__ = [
     "path_of",
     "reading",
     "signature",
+    "tags",
     "trash",
 ]

@@ -72,6 +72,7 @@ def full(sessions: SessionRepository) -> SessionRepository:
     sessions.delete("gone")
     sessions.truncate("one", 2)
     sessions.projects.create("Work")
+    sessions.tag("two", "kept")
     write(sessions, "_index", "[]")
     (folder_of(sessions) / "one.json.bak").write_text('{"title": "The web UI\'s", "messages": []}')
     state = sessions.config.state_dir
@@ -98,7 +99,7 @@ def test_a_backup_holds_what_is_the_users(full: SessionRepository, tmp_path: Pat
     longer, changes = next(full.config.backups_dir.glob("one.*.json")).name, "one.changes.jsonl"
     report = made(full, folder)
     sidecars = {"one.json", "one.json.bak", "two.json", "_index.json"}
-    single = {"projects.json", "last_workspace.txt", "settings.json", "sessions.db"}
+    single = {"projects.json", "tags.json", "last_workspace.txt", "settings.json", "sessions.db"}
     kept = {f"trash/{trashed}", f"backups/{longer}", f"backups/{changes}"}
     wanted = {*(f"sessions/{name}" for name in sidecars), *kept, *single}
     assert names(folder) == {*wanted, "manifest.json"}
@@ -200,7 +201,7 @@ def test_progress_counts_the_files(full: SessionRepository, tmp_path: Path) -> N
     made(full, tmp_path / "backup", lambda done, total: calls.append((done, total)))
     assert [done for done, _ in calls] == list(range(1, len(calls) + 1))
     assert all(done <= total for done, total in calls)
-    assert calls[-1] == (10, 10)
+    assert calls[-1] == (11, 11)
 
 
 def test_a_file_is_never_held_as_a_whole(full: SessionRepository, tmp_path: Path) -> None:
@@ -452,6 +453,7 @@ PLACES = (
     "trash/x.1.deleted.json",
     "backups/x.1.shortened.json",
     "projects.json",
+    "tags.json",
 )
 
 

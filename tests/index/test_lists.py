@@ -313,6 +313,7 @@ def _filters() -> Iterator[Filters]:
 _MORE: tuple[dict[str, Any], ...] = (
     {"pinned": False},
     {"model": "opus"},
+    {"tag": "work,-done"},
     {"since": START},
     {"until": START, "min_cost": 1},
     {"min_messages": 2},

@@ -16,6 +16,7 @@ class FilterArguments(TypedDict, total=False):
     archived: bool | None
     pinned: bool | None
     model: str | None
+    tag: str | None
     since: float | None
     until: float | None
     min_cost: float | None

@@ -17,6 +17,7 @@ EITHER: Mapping[str, bool | None] = {"": None, "1": True, "0": False}
 # Those that have no field in the form: their names, and how a value is said.
 FURTHER: Mapping[str, str] = {
     "model": "Model {}",
+    "tag": "Tag {}",
     "pinned": "Pinned: {}",
     "interrupted": "Interrupted: {}",
     "since": "Since {}",
@@ -36,6 +37,7 @@ def read_filters() -> Filters:
         archived=choice(request.args, "archived", ARCHIVED, "0"),
         pinned=choice(request.args, "pinned", EITHER, ""),
         model=request.args.get("model") or None,
+        tag=request.args.get("tag") or None,
         since=_time("since"),
         until=_time("until"),
         min_cost=amount(request.args, "min_cost"),
