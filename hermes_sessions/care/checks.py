@@ -256,7 +256,8 @@ class Checks:
 
     def schema(self) -> Iterator[Finding]:
         """Compare the revision of the index with the newest."""
-        revision, newest = upgrades.revision(self.store.config), upgrades.revisions()[-1]
+        with database.reading(self.store.engine) as connection:
+            revision, newest = upgrades.read_revision(connection), upgrades.revisions()[-1]
         if revision != newest:
             meaning = f"the index has revision {revision}, this program needs {newest}"
             yield Finding(FindingKind.OLD_REVISION, None, meaning, "hermes-sessions db upgrade")

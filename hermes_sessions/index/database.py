@@ -227,6 +227,13 @@ def wait_to_write(engine: Engine) -> None:
             driver.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
+def checkpoint(engine: Engine) -> None:
+    """Put what the log of an SQLite file holds into the file itself, as far as no other program reads it."""
+    with errors_of(engine), engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def chunks(values: Iterable[T], size: int = IDS_PER_QUERY) -> Iterator[list[T]]:
     """Yield the values in lists of at most `size`, by default as many as one `IN (...)` may take."""
     ordered = list(values)

@@ -21,6 +21,7 @@ from ..model import FileChange
 from .worker import BackgroundIndexer
 
 if TYPE_CHECKING:
+    from .generations import SearchIndexes
     from .hits import HitOptions
     from .request import SearchRequest
     from .roster import Rosters
@@ -34,7 +35,7 @@ class Searcher:
 
     def __init__(self, config: Config, index: Engine, agents: Agents) -> None:
         self._config, self._index, self._agents = config, index, agents
-        self._indexer = BackgroundIndexer(config, lambda: self._search_index)
+        self._indexer = BackgroundIndexer(config, lambda: self._indexes)
 
     @cached_property
     def _rosters(self) -> Rosters:
@@ -43,10 +44,10 @@ class Searcher:
         return Rosters()
 
     @cached_property
-    def _search_index(self) -> SearchIndex:
-        from .sync import SearchIndex
+    def _indexes(self) -> SearchIndexes:
+        from .generations import SearchIndexes
 
-        return SearchIndex(self._config, self._index, self._agents)
+        return SearchIndexes(self._config, self._index, self._agents)
 
     def start(self) -> None:
         """Start to index in the background what is missing."""
@@ -66,10 +67,7 @@ class Searcher:
         try:
             return call()
         except Damaged as error:
-            path = self._config.search_file
-            if path is None or error.file != path.name:
-                raise
-            self._search_index.replace()
+            self._indexes.replace(error)
             return call()
 
     def _search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
@@ -77,37 +75,39 @@ class Searcher:
         from .index_file import no_search_index
         from .run import SearchRun, Sources
 
-        missing, problem = self._catch_up()
-        if missing:
+        answering = self._indexes.answering()
+        missing, problem = self._catch_up(answering)
+        note = self._indexes.note_of(answering)
+        if missing or note:
             self._indexer.complete()
         with ExitStack() as stack:
             index = stack.enter_context(database.reading(self._index))
             try:
-                search_index = stack.enter_context(self._search_index.reading())
+                search_index = stack.enter_context(answering.reading())
             except Damaged:
                 raise
             except StorageError as error:  # not readable: the agents are searched without it
                 search_index = stack.enter_context(no_search_index())
                 problem = f"Sessions of the web UI, and titles, cannot be searched: {error}"
-            sources = Sources(index, search_index, self._agents, self._search_index.stemmer, self._rosters)
+            sources = Sources(index, search_index, self._agents, answering.stemmer, self._rosters)
             run = SearchRun(sources, request)
             page = run.page(offset, limit, options.view)
         problem = problem or self._indexer.problem
-        warnings = (*([problem] if problem else []), *run.warnings)
+        warnings = (*filter(None, (note, problem)), *run.warnings)
         hits, shown = make_hits(page, options)
         # A word that no hit shows may be a credential, or a part of one.
         corrections = tuple(each for each in run.corrections if each[1] in shown)
         return Hits(hits, missing, warnings, corrections)
 
-    def _catch_up(self) -> tuple[int, str | None]:
-        """Return how many sessions the search index lacks, and why it could not be updated."""
+    def _catch_up(self, answering: SearchIndex) -> tuple[int, str | None]:
+        """Return how many sessions a search index lacks, and why it could not be updated."""
         try:
-            missing = self._search_index.catch_up()  # reads files, and so comes before any transaction
+            missing = answering.catch_up()  # reads files, and so comes before any transaction
         except Damaged:
             raise
         except StorageError as error:  # a full disk, or a lock: what is indexed is still found
             return 0, f"The search index cannot be updated: {error}"
-        if not missing:
+        if not missing and answering is self._indexes.current:
             self._indexer.problem = None  # what the background met has passed
         return missing, None
 
@@ -116,25 +116,21 @@ class Searcher:
         return self._on_sound_index(lambda: self._complete(progress))
 
     def _complete(self, progress: Progress | None) -> int:
-        missing = self._search_index.complete(progress)
-        self._search_index.learn_agents_words()
+        missing = self._indexes.complete(progress)
+        self._indexes.answering().learn_agents_words()
         return missing
 
     def check(self) -> None:
         """Read the whole search index; if it is corrupt, set it aside: the next search begins a new one."""
-        from .index_file import diagnose
-
-        path = self._config.search_file
-        if path is not None and diagnose(path) is not None:
-            self._search_index.replace()
+        self._indexes.check()
 
     def rebuild(self) -> None:
         """Forget every message, and index all of them again in the background."""
-        self._on_sound_index(self._search_index.clear)
+        self._on_sound_index(self._indexes.clear)
         self._indexer.complete()
 
     def close(self) -> None:
         """Stop the thread, and close every connection."""
         self._indexer.close()
-        if "_search_index" in self.__dict__:
-            self._search_index.close()
+        if "_indexes" in self.__dict__:
+            self._indexes.close()

@@ -31,21 +31,22 @@ PASSES = 3
 WORN_FROM = 10_000  # removed messages; fewer are never worth building the index again
 
 
-def _always() -> bool:
+def always() -> bool:
+    """Return True: work goes on until it is done."""
     return True
 
 
 class SearchIndex:
-    """The search index of one home. Thread-safe; any number of processes may have the home open."""
+    """The search index of one home, in one file. Thread-safe; several processes may have the home open."""
 
-    def __init__(self, config: Config, index: Engine, agents: Agents) -> None:
-        self._config, self._index, self._agents = config, index, agents
-        self._file = SearchFile(config)
+    def __init__(self, config: Config, index: Engine, agents: Agents, file: SearchFile) -> None:
+        self._config, self._index, self._agents, self._file = config, index, agents, file
         self.stemmer = Stemmer()
         self._updating = threading.RLock()
         self._changes: deque[FileChange] = deque()
         self._added_words: set[str] = set()  # in the transaction that is open
-        self._missing = 0
+        self._missing, self.is_complete = 0, False
+        self._unreadable: set[str] = set()  # sessions whose files could not be opened of late
 
     def note(self, change: FileChange) -> None:
         """Queue one of our own writes for `apply_changes`."""
@@ -77,13 +78,16 @@ class SearchIndex:
         with self._file.reading() as connection:
             return vocabulary.is_outdated(connection)
 
-    def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = _always) -> int:
+    def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = always) -> int:
         """Index all that is missing, as long as `keep_going()`; return how many sessions are still missing.
 
-        `progress(done, total)` is called with counts of sessions.
+        `progress(done, total)` is called with counts of sessions. It `is_complete` then, unless a session is
+        missing whose file can be opened.
         """
         self.apply_changes()
         self._rebuild_if_worn()
+        self._unreadable.clear()
+        self.is_complete = False
         stale = self._compare()
         for _ in range(PASSES):
             self._count_words_later(stale)
@@ -99,6 +103,7 @@ class SearchIndex:
                 break
         self._missing = len(stale)
         self._count_words()
+        self.is_complete = all(each.session_id in self._unreadable for each in stale)
         return len(stale)
 
     def replace(self) -> None:
@@ -117,6 +122,10 @@ class SearchIndex:
         """Close every connection that is not in use; the next use opens one."""
         self._file.close()
         self.stemmer.close()
+
+    def open(self) -> None:
+        """Open the file unless it is open, so that it is as the next use needs it; raise `StorageError`."""
+        self._file.open()
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a context that gives out a connection to the search index."""
@@ -168,7 +177,7 @@ class SearchIndex:
     # ---- files --------------------------------------------------------------------------------------------
 
     def _index_all(
-        self, stale: Sequence[StaleSession], keep_going: Callable[[], bool] = _always
+        self, stale: Sequence[StaleSession], keep_going: Callable[[], bool] = always
     ) -> Iterator[int]:
         """Index sessions, given oldest first, from the newest on; yield how many are done."""
         done = 0
@@ -194,6 +203,7 @@ class SearchIndex:
         with suppress(NotFound, Unreadable, StorageError):
             path = path_of(self._config.sessions_dir, session_id)
             return stack.enter_context(outlined(path))
+        self._unreadable.add(session_id)
         return None
 
     def _index_small(self, batch: Sequence[tuple[StaleSession, Outline]]) -> None:

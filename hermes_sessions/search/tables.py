@@ -20,7 +20,9 @@ from ..model import Signature
 from .indexed_text import IndexedText
 from .words import index_form
 
-FORMAT = 5  # of the file: a file of another format is replaced
+# Of the file: to be raised when other tables, or other texts and words, are stored. A file of an older format
+# answers until a new one is built, if its tables are the same, and mean the same since `OLDEST_READABLE`.
+FORMAT, OLDEST_READABLE = 5, 1
 WEB_UI = ""  # stands for a profile in the entries of the web UI's sessions
 SEQUENCE_BITS = 24  # of a message's number: how many messages a session can ever have
 
@@ -107,6 +109,16 @@ class MessageFilter(NamedTuple):
 def read_format(connection: Connection) -> int:
     """Return the format of the file, 0 for an empty one."""
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def is_readable(connection: Connection) -> bool:
+    """Whether a file is of an older format that this version can search."""
+    return OLDEST_READABLE <= read_format(connection) < FORMAT and _has_tables(connection)
+
+
+def _has_tables(connection: Connection) -> bool:
+    stored = {sql for (sql,) in _select(connection, "SELECT sql FROM sqlite_master")}
+    return stored.issuperset(each for each in _TABLES if each.startswith("CREATE"))
 
 
 def create_tables(connection: Connection) -> None:
@@ -290,10 +302,9 @@ def _count_change(connection: Connection) -> None:
 
 def faults(connection: Connection) -> Iterator[str]:
     """Yield what is wrong with the tables of a file that SQLite calls sound."""
-    if read_format(connection) != FORMAT:
+    if read_format(connection) != FORMAT and not is_readable(connection):
         return  # an empty file, or one that is replaced
-    stored = {sql for (sql,) in _select(connection, "SELECT sql FROM sqlite_master")}
-    if not stored.issuperset(each for each in _TABLES if each.startswith("CREATE")):
+    if not _has_tables(connection):
         yield "its schema is malformed"
     synced_version(connection)
     texts = (text for key, entry in all_entries(connection).items() for text in (*key, entry.title))

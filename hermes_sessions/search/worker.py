@@ -15,7 +15,7 @@ from ..locks import file_lock
 from ..model import FileChange
 
 if TYPE_CHECKING:
-    from .sync import SearchIndex
+    from .generations import SearchIndexes
 
 # A process that has a home open for less than this, such as most commands, does no work in the background.
 DELAY_SECONDS = 0.5
@@ -28,9 +28,9 @@ class BackgroundIndexer:
     `problem` says why the index could not be updated, None if it could.
     """
 
-    def __init__(self, config: Config, index: Callable[[], SearchIndex]) -> None:
+    def __init__(self, config: Config, index: Callable[[], SearchIndexes]) -> None:
         """Update the index that `index` returns; it is not called before there is something to do."""
-        self._index, self._search_file = index, config.search_file
+        self._index = index
         locks = config.index_locks_dir
         self._lock_file = None if locks is None else locks / "search.lock"
         self._starting = threading.Lock()
@@ -99,10 +99,9 @@ class BackgroundIndexer:
     def _replace(self, error: Damaged) -> None:
         """Begin a new search index if it is that which is corrupt, and not the index of sessions."""
         self.problem = str(error)
-        if self._search_file is not None and error.file == self._search_file.name:
-            with suppress(SessionsError):  # the next search reports it
-                self._index().replace()
-                self.complete()
+        with suppress(SessionsError):  # the next search reports it
+            self._index().replace(error)
+            self.complete()
 
     def _complete(self) -> None:
         """Index all that is missing, unless another process is doing so."""
