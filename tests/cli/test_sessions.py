@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from rich.cells import cell_len
 from hermes_sessions import SessionRepository
 from hermes_sessions.cli.text import LIST_COLUMNS
 
-from ..support.make import message, started, turns, write, write_document
+from ..support.make import folder_of, message, started, turns, write, write_document
 from .running import done, ids, parsed, run
 
 
@@ -81,7 +80,8 @@ def test_list_goes_on_where_it_ended(may: Path) -> None:
 
 def put_into_lost_project(sessions: SessionRepository, session_id: str, project_id: str) -> None:
     """Put a session into a project that does not exist, as another program can."""
-    sessions.save(replace(sessions.get(session_id), project_id=project_id))
+    document = json.loads((folder_of(sessions) / f"{session_id}.json").read_bytes())
+    write(sessions, session_id, json.dumps(document | {"project_id": project_id}))
 
 
 def test_list_names_projects_and_states(home: Path, sessions: SessionRepository) -> None:

@@ -298,7 +298,8 @@ def break_projects(sessions: SessionRepository) -> None:
 
 def assign_nowhere(sessions: SessionRepository) -> None:
     """Put the session into a project that does not exist, as another program can."""
-    sessions.save(replace(sessions.get("s"), project_id="nowhere"))
+    document = json.loads((folder_of(sessions) / "s.json").read_bytes())
+    write(sessions, "s", json.dumps(document | {"project_id": "nowhere"}))
 
 
 def fill_trash(sessions: SessionRepository) -> None:
