@@ -216,7 +216,7 @@ class OpenHome:
 
     @property
     def _known_names(self) -> KnownNames:
-        return search.KnownNames(self.projects.list, self._models)
+        return search.KnownNames(self.projects.list, self._models, self.tag_counts)
 
     def _models(self) -> list[str]:
         with self.freshness.current() as index:

@@ -23,6 +23,7 @@ OPERATORS = (
     Syntax(("profile:work",), "of this profile"),
     Syntax(("source:cli",), "begun there: webui, cli, cron, tool, api, messaging or other"),
     Syntax(("model:opus",), "with this model: its name, or a part of it"),
+    Syntax(("tag:work", "-tag:done"), "with this tag; with - without it; several tags must all be there"),
     Syntax(("is:pinned", "-is:archived"), "pinned, archived, interrupted or agent; with - the others"),
     Syntax(("before:2026-09",), "sent before this date begins"),
     Syntax(("after:7d",), "sent when this date began, or later"),

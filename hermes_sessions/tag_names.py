@@ -12,7 +12,7 @@ from .fields import clean_text
 
 LONGEST_TAG = 50  # characters
 MOST_TAGS = 100  # of one conversation, beside those in its title
-MOST_FILTERED = 20  # in one filter
+MOST_FILTERED = 50  # in one filter
 WITHOUT = "-"  # before a name in a filter: conversations without this tag
 SEPARATOR = ","  # between the names in a filter, and so in no name
 

@@ -1,7 +1,8 @@
 """What the operators of a query mean: as filters of conversations, and as conditions of their messages.
 
 What is typed replaces the filter of the same name that the caller gave, as in the sidebar, which asks for
-active conversations unless somebody types `is:archived`. Limits of time, cost and size hold both.
+active conversations unless somebody types `is:archived`. Of tags, and of limits of time, cost and size, both
+hold.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..index import ListRequest, View, lists
 from ..model import Summary
 from ..results import FilterFields, Filters, Project
 from ..sources import Source
+from ..tag_names import SEPARATOR, WITHOUT, tag_key
 from .language import Conditions, Feature, Query
 from .words import ordinary
 
@@ -28,6 +30,7 @@ class KnownNames(NamedTuple):
 
     projects: Callable[[], Iterable[Project]]
     models: Callable[[], Iterable[str]]
+    tags: Callable[[], Iterable[str]]
 
 
 class MessageConditions(NamedTuple):
@@ -86,12 +89,17 @@ def narrowed(conditions: Conditions, filters: Filters, known: KnownNames) -> Nar
     """Return the caller's filters narrowed by the operators of a query."""
     project = _project(conditions.project, known)
     model = _model(conditions.model, known)
-    warnings = tuple(name.warning for name in (project, model) if name and name.warning)
+    names = (name.warning for name in (project, model) if name and name.warning)
+    warnings = (*names, *_unknown_tags(conditions.tags, known))
     typed: FilterFields = {**_flags(conditions), **_limits(conditions, filters), "since": None, "until": None}
     if project:
         typed["project_id"] = project.value
     if model:
         typed["model"] = model.value
+    if conditions.tags or conditions.without_tags:
+        excluded = (f"{WITHOUT}{name}" for name in conditions.without_tags)
+        given = () if filters.tag is None else (filters.tag,)
+        typed["tag"] = SEPARATOR.join((*given, *conditions.tags, *excluded))
     messages = MessageConditions(
         conditions.role,
         _largest(filters.since, conditions.since),
@@ -182,6 +190,12 @@ def _model(typed: str | None, known: KnownNames) -> _Meaning | None:
         return _Meaning(typed, f"No conversation has a model {typed}.")
     some = ", ".join(matches[:MOST_NAMED]) + (", …" if len(matches) > MOST_NAMED else "")
     return _Meaning(typed, f"Several models have {typed} in their names. Use one of these: {some}.")
+
+
+def _unknown_tags(typed: Iterable[str], known: KnownNames) -> list[str]:
+    names = list(typed)
+    keys = set(map(tag_key, known.tags())) if names else set()
+    return [f"No conversation has the tag {name}." for name in names if tag_key(name) not in keys]
 
 
 def _folded(name: str) -> str:

@@ -16,10 +16,12 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from ..fields import clean_text
 from ..sources import Source
+from ..tag_names import read_tag
 from ..times import Period, read_period
 from .emoji import has_emoji
 from .words import ordinary
 
+MOST_TAGS = 20  # of each kind, in one query
 MOST_TOOLS = 20  # that one message must be about; SQLite takes at most 1,000 conditions
 
 Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
@@ -51,6 +53,7 @@ class Conditions(NamedTuple):
     """What the operators of a query demand of a conversation and of a message; None or empty demands nothing.
 
     Names are as they were typed. `since` and `until` are in seconds since the epoch, half-open. The message
+    conversation must have all `tags` and none of `without_tags`; the message
     must have the `role`, call or answer each of `tools`, and have each of the features `has`.
     """
 
@@ -67,6 +70,8 @@ class Conditions(NamedTuple):
     min_cost: float | None = None
     min_messages: int | None = None
     role: str | None = None
+    tags: tuple[str, ...] = ()
+    without_tags: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     has: frozenset[Feature] = frozenset()
 
@@ -95,7 +100,7 @@ def parse(text: str, now: float) -> Query:
 # Marks that begin a phrase anywhere, and marks that begin one unless they follow a letter or digit, as in 5".
 _OPENING, _EITHER = "“„«「『", '"＂”»」』'
 _MARKS = _OPENING + _EITHER
-_NAMES = "project profile source model role tool before after on title is has cost messages".split()
+_NAMES = "project profile source model tag role tool before after on title is has cost messages".split()
 _NAME = rf"(?P<name>(?i:{'|'.join(_NAMES)}))[:：]"
 _TOKEN = re.compile(
     rf"""
@@ -289,6 +294,8 @@ class _Narrowing:
     def __init__(self, now: float) -> None:
         self._now = now
         self._single = Conditions()
+        self._tags: dict[str, None] = {}
+        self._without_tags: dict[str, None] = {}
         self._tools: dict[str, None] = {}
         self._has: set[Feature] = set()
 
@@ -299,6 +306,8 @@ class _Narrowing:
         if not token.negated and token.name == "tool" and len(self._tools) < MOST_TOOLS:
             self._tools[ordinary(token.value)] = None
             return True
+        if token.name == "tag":
+            return self._take_tag(token)
         feature = token.value.lower()
         if not token.negated and token.name == "has" and feature in _FEATURES:
             self._has.add(_FEATURES[feature])
@@ -307,9 +316,21 @@ class _Narrowing:
         self._single = narrowed or self._single
         return narrowed is not None
 
+    def _take_tag(self, token: _Token) -> bool:
+        name, names = read_tag(token.value), self._without_tags if token.negated else self._tags
+        if name is None or len(names) >= MOST_TAGS:
+            return False
+        names[name] = None
+        return True
+
     def conditions(self) -> Conditions:
         """Return all conditions so far."""
-        return self._single._replace(tools=tuple(self._tools), has=frozenset(self._has))
+        return self._single._replace(
+            tags=tuple(self._tags),
+            without_tags=tuple(self._without_tags),
+            tools=tuple(self._tools),
+            has=frozenset(self._has),
+        )
 
 
 _FEATURES: dict[str, Feature] = {name: name for name in get_args(Feature)}

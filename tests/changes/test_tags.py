@@ -366,3 +366,28 @@ def tag_and_untag(home: Path, one: str, other: str, number: int) -> None:
             sessions.tag(one, f"new{number}-{turn}", f"passing{number}")
             sessions.untag(one, f"old{number}", f"passing{number}")
         sessions.tag(other, f"other{number}")
+
+
+# ---- searching ------------------------------------------------------------------------------------------
+
+
+def test_a_search_is_narrowed_by_tags_in_both_stores(with_agent: SessionRepository) -> None:
+    one, other = (started(with_agent, title=title) for title in ("One", "Other #x"))
+    with_agent.tag(one, "x", "y")
+    with_agent.tag("a", "x")
+    with_agent.tag("lone", "y")
+
+    def found(text: str) -> set[str]:
+        hits = with_agent.search(text, limit=100)
+        assert not hits.warnings
+        return {hit.summary.session_id for hit in hits}
+
+    for word in ("", "message OR four OR hello "):
+        assert found(f"{word}tag:x") == {one, other, "c"}
+        assert found(f"{word}tag:#X tag:y") == {one}
+        assert found(f"{word}tag:x -tag:y") == {other, "c"}
+        assert found(f"{word}-tag:x -tag:unknown") >= {"lone"}
+        assert found(f"{word}-tag:x").isdisjoint({one, other, "c"})
+    hits = with_agent.search("message tag:unknown")
+    assert (list(hits), hits.warnings) == ([], ("No conversation has the tag unknown.",))
+    assert found("tag:a,b") == set()  # no tag, so it is text

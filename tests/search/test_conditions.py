@@ -20,7 +20,8 @@ PROJECTS = [
 ]
 PROJECTS += [Project("twin1", "Twin", None, NOW, "default"), Project("twin2", "Twin", None, NOW, "default")]
 MODELS = ["claude-opus-4.6", "gpt-5", "gpt-5-mini", "Hermes-4"]
-KNOWN = KnownNames(lambda: PROJECTS, lambda: MODELS)
+TAGS = ["Work", "in progress"]
+KNOWN = KnownNames(lambda: PROJECTS, lambda: MODELS, lambda: TAGS)
 
 
 def filters_of(text: str, **given: Any) -> Filters:
@@ -48,6 +49,9 @@ FILTERS: list[tuple[str, FilterFields, FilterFields]] = [
     ("model:GPT-5-mini", {}, {"model": "gpt-5-mini"}),
     ("model:opus", {}, {"model": "claude-opus-4.6"}),
     ("model:hermes-4", {}, {"model": "Hermes-4"}),
+    ("tag:WORK", {}, {"tag": "WORK"}),
+    ("tag:#work -tag:done", {"tag": "x"}, {"tag": "x,work,-done"}),
+    ('-tag:unknown tag:"in progress"', {}, {"tag": "in progress,-unknown"}),
 ]
 
 
@@ -61,6 +65,7 @@ def test_operators_narrow_the_filters(text: str, given: FilterFields, expected: 
     [
         ("project:nothing", "There is no project nothing."),
         ("project:twin", "Several projects are named twin. Use an id: twin1, twin2."),
+        ("tag:work tag:home", "No conversation has the tag home."),
         ("model:llama", "No conversation has a model llama."),
         ("model:gpt", "Several models have gpt in their names. Use one of these: gpt-5, gpt-5-mini."),
     ],

@@ -104,7 +104,7 @@ REQUIRED: dict[str, list[Term | tuple[Term, ...]]] = {
     "C:\\Users\\role:x": [word("C:\\Users\\role:x")],
     "10:30 foo::bar key:value": [word("10:30"), word("foo::bar"), word("key:value")],
     'key:"some value"': [word("key:"), phrase("some value")],
-    "tag:garden": [word("tag:garden")],
+    "label:garden": [word("label:garden")],
     "title: x^2": [word("title:"), word("x^2")],
     "role:": [word("role:")],
     '"role:user" x': [phrase("role:user"), word("x")],
