@@ -300,6 +300,7 @@ def assign_nowhere(sessions: SessionRepository) -> None:
     """Put the session into a project that does not exist, as another program can."""
     document = json.loads((folder_of(sessions) / "s.json").read_bytes())
     write(sessions, "s", json.dumps(document | {"project_id": "nowhere"}))
+    sessions.sync()
 
 
 def fill_trash(sessions: SessionRepository) -> None:
