@@ -13,8 +13,15 @@ from typing import Any, NamedTuple
 from ..agent import Agent, Snapshot
 from ..index import database
 from .emoji import has_emoji
-from .expressions import near_expression, quoted, short_texts, trigram_expression, words_expression
-from .forms import ClauseForms, TermForms
+from .expressions import (
+    near_expression,
+    phrase_expression,
+    quoted,
+    short_texts,
+    trigram_expression,
+    words_expressions,
+)
+from .forms import ClauseForms, Phrase, TermForms
 from .indexed_text import SEARCH_TOOLS, Feature, is_search_tool
 from .tables import MessageFilter, Occurrence
 
@@ -55,8 +62,7 @@ _TEXT = (
 )
 # The results of search tools by their own names, also with that of an MCP server before them.
 _NAMES_SEARCH_TOOL = [
-    f"coalesce(m.tool_name, '') = '{name}' OR coalesce(m.tool_name, '') LIKE '%\\_{name}' ESCAPE '\\'"
-    for name in SEARCH_TOOLS
+    f"m.tool_name = '{name}' OR m.tool_name LIKE '%\\_{name}' ESCAPE '\\'" for name in SEARCH_TOOLS
 ]
 
 
@@ -99,6 +105,7 @@ class AgentMessages:
     def __init__(self, agent: Agent, snapshot: Snapshot, warn: Callable[[str], None]) -> None:
         self.profile, self._agent, self._snapshot, self._warn = agent.profile, agent, snapshot, warn
         self._unusable: set[str] = set()
+        self._spans: dict[str, tuple[int, int]] = {}
 
     def count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
         """Return how many messages have a clause, by the ids of the sessions that have any."""
@@ -131,6 +138,11 @@ class AgentMessages:
 
     def _span(self, session_id: str) -> tuple[int, int]:
         """Return the first and the last id of a session's messages; the search looks between them alone."""
+        if session_id not in self._spans:
+            self._spans[session_id] = self._read_span(session_id)
+        return self._spans[session_id]
+
+    def _read_span(self, session_id: str) -> tuple[int, int]:
         spans = "SELECT min(id), max(id) FROM messages WHERE session_id = :session"
         ((first, last),) = self._rows(spans, {"session": session_id})
         return first or 0, last or 0
@@ -194,11 +206,11 @@ class AgentMessages:
     def _words(clause: ClauseForms) -> str:
         """Return the expression for the agent's index of words, which has letters as they were typed."""
         typed = {
-            quoted(text) + (" *" if forms.term.prefix else "")
+            phrase_expression(Phrase(text, forms.term.prefix))
             for forms in clause.alternatives
             for text in (forms.term.typed, forms.term.text)
         }
-        return " OR ".join([words_expression(clause), *sorted(typed)])
+        return " OR ".join(dict.fromkeys([*words_expressions(clause), *sorted(typed)]))
 
     def _trigrams(self, clause: ClauseForms) -> str:
         short = short_texts(clause)
@@ -258,7 +270,7 @@ class AgentMessages:
     def _without_echoes(self) -> Iterator[str]:
         """Yield conditions that leave out what repeats other conversations: no word is found in it."""
         if "tool_name" in self._columns:
-            yield f"NOT ({' OR '.join(_NAMES_SEARCH_TOOL)})"
+            yield f"(m.tool_name IS NULL OR NOT ({' OR '.join(_NAMES_SEARCH_TOOL)}))"
         if self._echoes:
             yield f"m.id NOT IN ({', '.join(map(str, sorted(self._echoes)))})"
 

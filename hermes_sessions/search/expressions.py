@@ -16,7 +16,12 @@ NEAR, MOST_NEAR = 3, 3  # words between two that are close, and forms of each th
 
 def words_expression(clause: ClauseForms) -> str:
     """Return the expression that finds a clause in texts that `index_form` prepared."""
-    return " OR ".join(each for forms in clause.alternatives for each in _alternatives(forms))
+    return " OR ".join(words_expressions(clause))
+
+
+def words_expressions(clause: ClauseForms) -> list[str]:
+    """Return the expressions of which a text must meet one, as `words_expression` joins them."""
+    return [each for forms in clause.alternatives for each in _alternatives(forms)]
 
 
 def _alternatives(forms: TermForms) -> Iterable[str]:
