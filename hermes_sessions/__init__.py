@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .repository import SessionRepository
     from .results import (
         AgentShare,
+        BulkReport,
         Filters,
         Finding,
         LostUpdate,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AgentShare",
     "AgentUnavailable",
+    "BulkReport",
     "Closed",
     "Conflict",
     "Filters",
@@ -85,7 +87,7 @@ _NAMES = {
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": (
-        "AgentShare Filters Finding LostUpdate MessagePage Page Project Removed RepairReport "
+        "AgentShare BulkReport Filters Finding LostUpdate MessagePage Page Project Removed RepairReport "
         "SyncReport Trashed Usage"
     ),
     "sources": "Source",

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import changes, messages, search
 from .agent import Agents
 from .changes import Projects, Store, TagChange, TagStore
 from .config import Config
-from .errors import Damaged, NotFound, StorageError, Unreadable
-from .fields import check_seconds, check_whole, with_clean_title
+from .errors import (
+    AgentUnavailable,
+    Damaged,
+    InvalidId,
+    NotFound,
+    ReadOnly,
+    StorageError,
+    Unreadable,
+)
+from .fields import check_names, check_seconds, check_whole, with_clean_title
 from .hits import Hits
 from .index import (
     LARGEST_PAGE,
@@ -28,26 +36,29 @@ from .index import (
     database,
     derived,
     list_request,
+    listed_summaries,
     lists,
     placing,
     rows,
     sync,
     tag_counts,
     tag_sync,
+    trash_rows,
     upgrades,
 )
 from .locks import Locks
 from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
-from .results import Filters, MessagePage, Page, SyncReport
+from .results import BulkReport, Filters, MessagePage, Page, SyncReport
 from .settings import last_workspace
-from .tag_names import tag_filter
+from .tag_names import tag_filter, tag_key
 
 if TYPE_CHECKING:  # both are in a package that opening a home does not load
     from .search import KnownNames, SearchRequest
 
 T = TypeVar("T")
+Chosen: TypeAlias = Filters | Iterable[str]
 
 NO_PROJECT = MetadataChange({"project_id": None})
 RETENTION_SECONDS = 30 * 86_400  # in the trash
@@ -312,6 +323,46 @@ class OpenHome:
         """Add and remove tags of a session or a conversation, found as by `summary`, and return it."""
         self.tags.change(self.summary(session_id), change)
         return self.summary(session_id)
+
+    def tag_many(
+        self, chosen: Chosen, change: TagChange, progress: Progress | None, *, dry_run: bool
+    ) -> BulkReport:
+        """Add and remove tags of conversations that are named by their ids, or that filters choose."""
+        found, failed = self.chosen(chosen)
+        report = self.tags.change_many(found, change, progress, dry_run=dry_run)
+        return replace(report, failed={**failed, **report.failed})
+
+    def chosen(self, chosen: Chosen) -> tuple[list[Summary], dict[str, str]]:
+        """Return conversations by their ids or by filters, and why others cannot be found, by id."""
+        if isinstance(chosen, Filters):
+            with self.freshness.current() as index:
+                return lists.read_summaries(index.connection, self.list_request(chosen, None, None)), {}
+        ids = dict.fromkeys(check_names("ids", chosen))
+        with self.freshness.current() as index:
+            known = listed_summaries(index.connection, self.view(Filters()), ids)
+            in_trash = trash_rows.trashed(index.connection)
+        found, failed = dict[str, Summary](), dict[str, str]()
+        for each in ids:
+            try:
+                is_listed = each in known and not (known[each].of_agent and each in in_trash)
+                found[each] = known[each] if is_listed else self.summary(each)
+            except (NotFound, InvalidId, ReadOnly, Unreadable, AgentUnavailable) as error:
+                failed[each] = str(error)
+        return list(found.values()), failed
+
+    def replace_tag(self, old: str, new: str | None) -> BulkReport:
+        """Give a tag another name everywhere, or none; those in titles stay and are reported."""
+        before = self._with_tag(old)
+        self.tags.replace(tag_key(old), new)
+        after = self._with_tag(old) if new is None or tag_key(new) != tag_key(old) else {}
+        reason = f"#{old} stands in the title; rename the conversation"
+        done = (each for each in before if each not in after)
+        return BulkReport(tuple(done), dict.fromkeys(after, reason))
+
+    def _with_tag(self, name: str) -> dict[str, None]:
+        with self.freshness.current() as index:
+            tagged = tag_counts.with_tag(index.connection, tag_key(name))
+        return dict.fromkeys(each.session_id for each in tagged)
 
     def tag_counts(self) -> dict[str, int]:
         """Return each tag and how many conversations have it, the most frequent first."""

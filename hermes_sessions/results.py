@@ -185,6 +185,17 @@ class Imported(list[Session]):
 
 
 @dataclass(frozen=True, slots=True)
+class BulkReport(_AsDict):
+    """What a call for many conversations did: the ids of those that it changed, and why others failed, by id.
+
+    Those that were already as they should be are in neither. Of a dry run, what it would do.
+    """
+
+    done: tuple[str, ...]
+    failed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Project(_AsDict):
     """A named group of sessions.
 

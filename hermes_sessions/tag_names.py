@@ -6,12 +6,15 @@ Pure functions over texts.
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 
 from .errors import InvalidValue
 from .fields import clean_text
 
 LONGEST_TAG = 50  # characters
 MOST_TAGS = 100  # of one conversation, beside those in its title
+LONGEST_READ = 1_000  # with spaces around it, and accents apart from their letters
+CACHED = 4_096  # names: 20,000 conversations have the same ones again and again
 MOST_FILTERED = 50  # in one filter
 WITHOUT = "-"  # before a name in a filter: conversations without this tag
 SEPARATOR = ","  # between the names in a filter, and so in no name
@@ -24,6 +27,7 @@ _SPACES = re.compile(" {2,}")
 # ---- names ----------------------------------------------------------------------------------------------
 
 
+@lru_cache(CACHED)
 def tag_key(name: str) -> str:
     """Return what two spellings of one tag have in common: `Work` and `work` are the same tag."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
@@ -31,8 +35,13 @@ def tag_key(name: str) -> str:
 
 def read_tag(name: object) -> str | None:
     """Return a tag's name as it is stored, without `#` before it; None for what cannot be one."""
-    if not isinstance(name, str):
+    if not isinstance(name, str) or len(name) > LONGEST_READ:
         return None
+    return _read(name)
+
+
+@lru_cache(CACHED)
+def _read(name: str) -> str | None:
     text = unicodedata.normalize("NFC", name).strip().lstrip("#").strip()
     text = _SPACES.sub(" ", text)
     is_valid = 0 < len(text) <= LONGEST_TAG and not text.startswith(WITHOUT) and SEPARATOR not in text
@@ -135,4 +144,4 @@ def tag_filter(tag: str) -> tuple[list[str], list[str]]:
 
 
 def _filter_key(name: str) -> str:
-    return tag_key(read_tag(name) or clean_text(name))
+    return tag_key(read_tag(name) or clean_text(name[:LONGEST_READ]))

@@ -67,6 +67,10 @@ CALLS: dict[str, Call] = {
     "tags": lambda sessions, _: sessions.tags(),
     "tag": lambda sessions, one: sessions.tag(one, "work", "home"),
     "untag": lambda sessions, one: sessions.untag(one, "work"),
+    "tag_many": lambda sessions, one: sessions.tag_many([one], "work"),
+    "untag_many": lambda sessions, one: sessions.untag_many([one], "work"),
+    "rename_tag": lambda sessions, one: sessions.rename_tag(tagged(sessions, one), "new"),
+    "remove_tag": lambda sessions, one: sessions.remove_tag(tagged(sessions, one)),
     "append": lambda sessions, one: sessions.append(one, turns(2)),
     "truncate": lambda sessions, one: sessions.truncate(one, 1),
     "clear": lambda sessions, one: sessions.clear(one),
@@ -161,6 +165,12 @@ def overwritten(sessions: SessionRepository, one: str) -> str:
         theirs.save()
     sessions.list()
     return one
+
+
+def tagged(sessions: SessionRepository, one: str) -> str:
+    """Give a session a tag, and return it."""
+    sessions.tag(one, "old")
+    return "old"
 
 
 def deleted(sessions: SessionRepository, one: str) -> str:
@@ -423,6 +433,10 @@ def argument_calls(sessions: SessionRepository, value: Any) -> Iterator[Callable
     yield lambda _: sessions.list(tag=value)
     yield lambda one: sessions.tag(one, value)
     yield lambda one: sessions.untag(one, value)
+    yield lambda _: sessions.tag_many(value, "x")
+    yield lambda one: sessions.untag_many([one, value], value)
+    yield lambda _: sessions.rename_tag("a", value)
+    yield lambda _: sessions.remove_tag(value)
     yield lambda _: sessions.list(limit=value, cursor=value)
     yield lambda _: sessions.search(value)
     yield lambda _: sessions.search("x", role=value)

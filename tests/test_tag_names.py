@@ -39,6 +39,7 @@ def test_words_of_a_title_are_tags(title: str, tags: list[str]) -> None:
         ("👩\u200d💻", "👩\u200d💻"),
         ("x" * 50, "x" * 50),
         ("x" * 51, None),
+        ("x" + " " * 1_000, None),
         ("", None),
         ("#", None),
         ("a,b", None),

@@ -1,5 +1,6 @@
 """The tags of conversations: `tags.json` changed under its lock, replaced atomically, then the index."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -9,14 +10,16 @@ from sqlalchemy import Engine
 from .. import locks
 from ..config import Config
 from ..errors import InvalidValue, Unreadable
-from ..index import database, tag_sync, tags
+from ..index import Progress, database, tag_sync, tags
 from ..model import Summary
+from ..results import BulkReport
 from ..sidecars import tags as tags_file
 from ..tag_names import MOST_TAGS, read_tag, tag_key, title_tags, unique
 from .retry import retry_conflicts
 from .store import after_the_file
 
 Names = Mapping[str, Sequence[str]]
+NOTED = 500  # conversations between two calls of `progress`
 
 
 class TagTarget(NamedTuple):
@@ -61,9 +64,60 @@ def changed_names(
     return {each: found for each, found in names.items() if found != list(stored.get(each, ()))}
 
 
+def changed_names_of_many(
+    read: tags_file.TagsFile, targets: Mapping[str, TagTarget], change: TagChange, note: Callable[[int], None]
+) -> tuple[dict[str, list[str]], BulkReport]:
+    """Return the new names of several conversations, and which change; `note` gets how many are decided."""
+    stored, spelling = dict(read.stored), spellings(read)
+    changed: dict[str, list[str]] = {}
+    done, failed = list[str](), dict[str, str]()
+    for number, (session_id, target) in enumerate(targets.items()):
+        try:
+            names = changed_names(stored, target, change, spelling)
+        except InvalidValue as error:
+            failed[session_id] = str(error)
+        else:
+            stored |= names  # two conversations can have a segment in common
+            changed |= names
+            done += [session_id] if names else []
+        note(number)
+    return changed, BulkReport(tuple(done), failed)
+
+
+def replaced_names(read: tags_file.TagsFile, key: str, name: str | None) -> dict[str, list[str]]:
+    """Return the new names of every id with a tag, which gets another name, or None for none."""
+    found = {each: names for each, names in read.stored.items() if key in map(tag_key, _read(names))}
+    return {each: _replaced(names, key, name) for each, names in found.items()}
+
+
+def _read(names: Iterable[str]) -> list[str]:
+    return [found for name in names if (found := read_tag(name)) is not None]
+
+
+def _replaced(names: Iterable[str], key: str, name: str | None) -> list[str]:
+    """Return names with another one in the place of a tag, once."""
+    replaced: list[str] = []
+    seen = False
+    new_key = None if name is None else tag_key(name)
+    for each in names:
+        found = read_tag(each)
+        if found is None or tag_key(found) not in (key, new_key):
+            replaced.append(each)
+        elif name is not None and not seen:
+            replaced.append(name)
+            seen = True
+    return replaced
+
+
 def _kept(names: Iterable[str], removed: Collection[str]) -> list[str]:
     """Return the names of a file but those of removed tags; what no tag can be is kept."""
     return [name for name in names if (read := read_tag(name)) is None or tag_key(read) not in removed]
+
+
+def spellings_but(read: tags_file.TagsFile, key: str) -> Callable[[str], str]:
+    """Return what `spellings` does, but for one tag, which gets the spelling that is given."""
+    spell = spellings(read)
+    return lambda name: name if tag_key(name) == key else spell(name)
 
 
 def spellings(read: tags_file.TagsFile) -> Callable[[str], str]:
@@ -90,15 +144,46 @@ class TagStore:
 
         Raises `InvalidValue`, `Unreadable`, `Conflict`, `StorageError`.
         """
-        target = self._target(summary)
+        (target,) = self._targets([summary]).values()
         self._change(lambda read: changed_names(read.stored, target, change, spellings(read)))
 
-    def _target(self, summary: Summary) -> TagTarget:
-        if not summary.of_agent:
-            return TagTarget(tags.held_ids(summary), summary.title)
+    def change_many(
+        self, summaries: Iterable[Summary], change: TagChange, progress: Progress | None, *, dry_run: bool
+    ) -> BulkReport:
+        """Add and remove tags of many conversations, all with one write; errors as of `change`."""
+        targets = self._targets(summaries)
+        report = BulkReport((), {})
+
+        def note(number: int) -> None:
+            if progress and number and number % NOTED == 0:
+                progress(number, len(targets))
+
+        def decide(read: tags_file.TagsFile) -> Mapping[str, list[str]]:
+            nonlocal report
+            changed, report = changed_names_of_many(read, targets, change, note)
+            return {} if dry_run else changed
+
+        self._change(decide)
+        if progress:
+            progress(len(targets), len(targets))
+        return report
+
+    def replace(self, key: str, name: str | None) -> None:
+        """Give a tag another name everywhere, or remove it; two tags of one name become one."""
+        self._change(lambda read: replaced_names(read, key, name and spellings_but(read, key)(name)))
+
+    def _targets(self, summaries: Iterable[Summary]) -> dict[str, TagTarget]:
+        targets: dict[str, TagTarget] = {}
+        of_agents: dict[str, dict[str, Summary]] = defaultdict(dict)
+        for each in summaries:
+            targets[each.session_id] = TagTarget(tags.held_ids(each), each.title)
+            if each.of_agent:
+                of_agents[each.profile][each.session_id] = each
         with database.reading(self._engine) as connection:
-            ids = tags.segments_of_session(connection, summary.profile, summary.session_id)
-        return TagTarget(ids, summary.title)
+            for profile, known in of_agents.items():
+                for session_id, ids in tags.segments_of_sessions(connection, profile, known).items():
+                    targets[session_id] = TagTarget([session_id, *ids], known[session_id].title)
+        return targets
 
     @contextmanager
     def copied(self, origin: Summary, copy_id: str) -> Iterator[None]:

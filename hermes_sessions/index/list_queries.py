@@ -222,13 +222,15 @@ def _has_tag(table: sa.Table, name: str) -> sa.ColumnElement[bool]:
 
     The other way round, a tag of 5,000 conversations would mean to read and to sort as many rows.
     """
-    tagged = CONVERSATION_TAGS.c
-    profile = sa.literal("") if table is SESSIONS else table.c.profile
-    key = sa.bindparam(name, type_=sa.String)
-    is_tagged = sa.exists().where(
-        tagged.tag == key, tagged.profile == profile, tagged.session_id == table.c.session_id
-    )
-    return is_tagged if name.startswith(WITH_TAG) else ~is_tagged
+    tagged, session_id = CONVERSATION_TAGS.c, _unindexed(table.c.session_id)
+    with_tag = tagged.tag == sa.bindparam(name, type_=sa.String)
+    if table is SESSIONS:
+        ids = sa.select(tagged.session_id).where(with_tag, tagged.profile == "")
+        has = session_id.in_(ids)
+    else:
+        ids = sa.select(tagged.profile, tagged.session_id).where(with_tag)
+        has = sa.tuple_(_unindexed(table.c.profile), session_id).in_(ids)
+    return has if name.startswith(WITH_TAG) else ~has
 
 
 def _unindexed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:

@@ -170,13 +170,13 @@ def refresh_conversations(connection: Connection, profile: str, session_ids: Col
     query = query.where(columns.profile == profile, columns.session_id.in_(_IDS))
     rows = [row for some in chunks(session_ids) for row in connection.execute(query, {"ids": some}).all()]
     continued = [row.session_id for row in rows if ROOT_ID in (row.lineage or {})]
-    segments = _other_segments(connection, profile, continued)
+    segments = segments_of_sessions(connection, profile, continued)
     held = {row.session_id: (row.title, [row.session_id, *segments.get(row.session_id, ())]) for row in rows}
     known = {row.session_id: divided(row.tags) for row in rows}
     _store(connection, AGENT_CONVERSATIONS, profile, known, _combined(connection, held))
 
 
-def _other_segments(
+def segments_of_sessions(
     connection: Connection, profile: str, session_ids: Collection[str]
 ) -> dict[str, list[str]]:
     """Return the other segments of the conversations of which these are segments, by id."""
@@ -208,15 +208,11 @@ def _roots_and_members(
     return roots, members
 
 
-def segments_of_session(connection: Connection, profile: str, session_id: str) -> list[str]:
-    """Return the ids of all segments of an agent's conversation, this one first."""
-    return [session_id, *_other_segments(connection, profile, [session_id]).get(session_id, ())]
-
-
 def tags_of_segment(connection: Connection, summary: Summary) -> Names:
     """Return the tags of the conversation to which a session of an agent belongs."""
-    ids = segments_of_session(connection, summary.profile, summary.session_id)
-    return _combined(connection, {summary.session_id: (summary.title, ids)})[summary.session_id]
+    session_id = summary.session_id
+    others = segments_of_sessions(connection, summary.profile, [session_id]).get(session_id, [])
+    return _combined(connection, {session_id: (summary.title, [session_id, *others])})[session_id]
 
 
 def used_ids(connection: Connection, ids: Collection[str]) -> set[str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ..changes import TagChange
+from ..home import Chosen
+from ..index import Progress
 from ..model import Summary
-from ..tag_names import check_tags, tag_key
+from ..results import BulkReport
+from ..tag_names import check_tag, check_tags, tag_key
 from .base import HomeCalls
 
 
@@ -33,3 +36,35 @@ class TaggingCalls(HomeCalls):
         Raises as `tag`, and `InvalidValue` for a tag that stands in the title, as a word with `#` before it.
         """
         return self._home.tag(session_id, TagChange(remove=frozenset(map(tag_key, check_tags(names)))))
+
+    def tag_many(
+        self, chosen: Chosen, *names: str, dry_run: bool = False, progress: Progress | None = None
+    ) -> BulkReport:
+        """Add tags to many conversations, with one write of tags.json.
+
+        `chosen` are their ids, or `Filters`. `progress(done, total)` counts conversations. With `dry_run`
+        nothing is changed. One that is unknown, or would have too many tags, is reported, and does not stop
+        the others. Raises as `tag`.
+        """
+        return self._home.tag_many(chosen, TagChange(add=check_tags(names)), progress, dry_run=dry_run)
+
+    def untag_many(
+        self, chosen: Chosen, *names: str, dry_run: bool = False, progress: Progress | None = None
+    ) -> BulkReport:
+        """Remove tags from many conversations; the arguments are those of `tag_many`.
+
+        A conversation in whose title one of the tags stands is reported, and keeps all of them.
+        """
+        change = TagChange(remove=frozenset(map(tag_key, check_tags(names))))
+        return self._home.tag_many(chosen, change, progress, dry_run=dry_run)
+
+    def rename_tag(self, old: str, new: str) -> BulkReport:
+        """Give a tag another name everywhere, also in the trash; if there is one of that name, merge them.
+
+        Conversations in whose titles it stands keep it there, and are reported. Raises as `tag`.
+        """
+        return self._home.replace_tag(check_tag(old), check_tag(new))
+
+    def remove_tag(self, name: str) -> BulkReport:
+        """Remove a tag from all conversations; those in whose titles it stands are reported, as above."""
+        return self._home.replace_tag(check_tag(name), None)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from hermes_sessions import (
+    BulkReport,
+    Filters,
     InvalidValue,
     NotFound,
     SessionRepository,
@@ -391,3 +393,70 @@ def test_a_search_is_narrowed_by_tags_in_both_stores(with_agent: SessionReposito
     hits = with_agent.search("message tag:unknown")
     assert (list(hits), hits.warnings) == ([], ("No conversation has the tag unknown.",))
     assert found("tag:a,b") == set()  # no tag, so it is text
+
+
+# ---- many at once ---------------------------------------------------------------------------------------
+
+
+def test_many_conversations_are_tagged_with_one_write(
+    with_agent: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, titled = started(with_agent, title="One"), started(with_agent, title="Two #x")
+    gone = started(with_agent, title="Gone")
+    with_agent.delete(gone)
+    with_agent.delete("lone")
+    with_agent.tag(one, "y")
+    calls: list[tuple[int, int]] = []
+    monkeypatch.setattr("hermes_sessions.changes.tags.NOTED", 1)
+    wanted = [one, titled, "c", "b", "unknown", gone, "lone", "../x", one]
+    dry = with_agent.tag_many(wanted, "x", "Y", dry_run=True)
+    assert shown(with_agent) == {one: ("y",), titled: ("x",)}
+    report = with_agent.tag_many(wanted, "x", "Y", progress=lambda *call: calls.append(call))
+    assert report == dry == BulkReport((one, titled, "c"), report.failed)  # b is a segment of c
+    assert report.failed.keys() == {"unknown", gone, "lone", "../x"}
+    assert report.failed["unknown"] == "no session unknown"
+    assert shown(with_agent) == {one: ("y", "x"), titled: ("x", "y"), "c": ("x", "y")}
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert with_agent.tag_many(wanted, "x").done == ()
+
+    report = with_agent.untag_many(Filters(tag="y", agent=True), "X", "y")
+    assert report.failed == {titled: "#x stands in the title; rename the conversation to remove it"}
+    assert set(report.done) == {one, "c"}
+    assert shown(with_agent) == {titled: ("x", "y")}
+
+
+def test_a_bulk_call_keeps_to_the_most_tags_of_one(sessions: SessionRepository, one: str) -> None:
+    sessions.tag(one, *map(str, range(100)))
+    other = started(sessions, title="Other")
+    report = sessions.tag_many([one, other], "more")
+    assert report.done == (other,)
+    assert "at most 100 tags" in report.failed[one]
+
+
+def test_a_tag_is_renamed_merged_and_removed_everywhere(with_agent: SessionRepository) -> None:
+    one, both = started(with_agent, title="One"), started(with_agent, title="Both")
+    titled, gone = started(with_agent, title="Titled #old"), started(with_agent, title="Gone")
+    with_agent.tag_many([one, both, "c", gone], "Old", "z")
+    with_agent.tag(both, "new")
+    with_agent.delete(gone)
+    reason = {titled: "#old stands in the title; rename the conversation"}
+
+    report = with_agent.rename_tag("old", "NEW")
+    assert (set(report.done), report.failed) == ({one, both, "c"}, reason)
+    assert shown(with_agent) == {
+        one: ("new", "z"),
+        both: ("new", "z"),
+        "c": ("new", "z"),
+        titled: ("old",),
+    }
+    assert with_agent.restore(gone).tags == ("new", "z")
+    report = with_agent.remove_tag("z")
+    assert (set(report.done), report.failed) == ({one, both, "c", gone}, {})
+    assert with_agent.tags() == {"new": 4, "old": 1}
+    assert with_agent.remove_tag("old") == BulkReport((), reason)
+    assert with_agent.rename_tag("unknown", "x") == BulkReport((), {})
+    assert with_agent.rename_tag("new", "New").failed == {}
+    assert with_agent.tags() == {"New": 4, "old": 1}
+    for wrong in ("", "a,b"):
+        with pytest.raises(InvalidValue):
+            with_agent.rename_tag("new", wrong)
