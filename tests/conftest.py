@@ -4,7 +4,7 @@ import gc
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Add the property tests to a long run, and order the files for several workers."""
     efforts.add_property_tests(config, items)
     schedule.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """Take more workers than processors for tests that wait."""
+    return schedule.workers((yield), config.option.markexpr)
 
 
 @pytest.hookimpl(optionalhook=True)

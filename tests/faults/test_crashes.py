@@ -2,8 +2,9 @@
 
 strace counts the calls of each mutator first, and is then told at which one to kill the process, or to let
 it fail with `EIO` or `ENOSPC`. By default every system call on files of ours is tried, and of SQLite's the
-first, the last and one between. Those marked `long` try each of them, failures that go on from a point, and
-failing reads: ten minutes on two cores.
+first, the last and one between. A kill is not tried after a call that left the disk as it was, an `fsync` or
+one that failed: it would find what the kill before found. Those marked `long` try each of them, failures that
+go on from a point, and failing reads: ten minutes on two cores.
 """
 
 import os
@@ -71,6 +72,8 @@ def kinds(every: Mapping[str, Kind]) -> list[Any]:
 def chosen(points: Sequence[Point], kind: Kind) -> list[Point]:
     """Return the points to try: our own, and of SQLite's so many as are wanted."""
     wanted = [point for point in points if point.name in kind.names and is_place(point, kind)]
+    if kind.fault.kills and not kind.each:
+        wanted = [point for point in wanted if point.of_sqlite or point.differs]
     sqlite = [point for point in wanted if point.of_sqlite]
     some = sqlite if kind.each else spread(sqlite)
     return [point for point in wanted if not point.of_sqlite or point in some]

@@ -36,6 +36,7 @@ WRITING = ("write", "writev", "pwrite64", "pwritev", "ftruncate", "fallocate", "
 NAMING = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "mkdir", "mkdirat")
 REMOVING = ("unlink", "unlinkat", "rmdir", "truncate")
 CHANGING = (*WRITING, *NAMING, *REMOVING, "fsync", "fdatasync", "fchmod", "chmod", "utimensat")
+SYNCING = ("fsync", "fdatasync")  # what is on the disk stays what it is, unless the power fails
 OPENING = ("open", "openat", "openat2", "creat")
 # What a full disk refuses.
 GROWING = (*WRITING, *NAMING, *OPENING)
@@ -354,13 +355,18 @@ def _parsed(row: Sequence[Any]) -> list[Any]:
 
 
 class Point(NamedTuple):
-    """The `number`th system call `name` of a mutator, `what` it is about, and whether SQLite makes it."""
+    """The `number`th system call `name` of a mutator, `what` it is about, and whether SQLite makes it.
+
+    `creates` is whether it may make or change something, `differs` whether the disk may be another before it
+    than it was before the last point of which that is said: a kill at any other finds the same disk.
+    """
 
     name: str
     number: int
     what: str
     of_sqlite: bool
     creates: bool
+    differs: bool
 
     def __str__(self) -> str:
         return f"{self.name} {self.number} ({self.what})"
@@ -388,14 +394,17 @@ _LINE = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)$")
 def points_of(log: str, home: Path) -> list[Point]:
     """Return the system calls of a log of strace."""
     seen: Counter[str] = Counter()
-    points = []
+    points, changed = [], True
     for line in log.splitlines():
         if match := _LINE.match(line):
             name, rest = match.groups()
             seen[name] += 1
             what = _subject_of(name, rest).replace(str(home), "")
             creates = name not in OPENING or "O_CREAT" in rest
-            points.append(Point(name, seen[name], what, ".db" in what, creates))
+            is_place = creates and name in (*CHANGING, *OPENING)
+            points.append(Point(name, seen[name], what, ".db" in what, creates, is_place and changed))
+            if is_place:
+                changed = name not in SYNCING and " = -1 E" not in rest
     return points
 
 

@@ -142,7 +142,7 @@ def test_far_messages_are_unloaded_and_come_back_unchanged(page: Page) -> None:
     page.locator("#m4991 summary", has_text="Reasoning").click()
     last = page.locator(f"#m{LONG - 1}")
     last.focus()
-    while (before := indexes(page)[0]) > 4_400:
+    while (before := indexes(page)[0]) > 4_650:
         page.evaluate("document.querySelector('.messages > article').scrollIntoView({block: 'center'})")
         place = position(page, before)
         expect(page.locator(f"#m{before - 50}")).to_be_attached()
