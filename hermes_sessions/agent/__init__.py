@@ -3,8 +3,9 @@
 from .agents import Agents, WholeConversation
 from .lineage import Segment, continues
 from .mirror_rows import find_agent_session, mirror_states
-from .snapshot import MESSAGE_COLUMNS, SESSION_COLUMNS, Snapshot
+from .snapshot import Snapshot
 from .state import Agent
+from .statements import MESSAGE_COLUMNS, SESSION_COLUMNS
 
 __all__ = [
     "MESSAGE_COLUMNS",

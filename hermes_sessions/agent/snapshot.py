@@ -3,7 +3,7 @@
 Written for SQLite and for every release of the agent: a column that the file lacks is never named in a query.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -14,23 +14,13 @@ from ..fields import clean_text, count_of, text_of
 from ..index import database
 from ..json_text import Malformed, decode
 from ..messages import title_from
-from . import lineage
+from . import lineage, statements
 from .lineage import Segment
+from .statements import MESSAGE_COLUMNS, Schema
 from .transcripts import is_summary
 
 JSON_CONTENT = "\0json:"  # the agent's prefix for content that is a list of parts
 
-# The columns that are read, as far as the agent's release has them.
-SESSION_COLUMNS = (
-    "id source title model parent_session_id started_at ended_at end_reason message_count "
-    "archived cwd input_tokens output_tokens estimated_cost_usd"
-).split()
-MESSAGE_COLUMNS = (
-    "role content timestamp tool_calls tool_call_id tool_name finish_reason reasoning reasoning_content "
-    "reasoning_details codex_reasoning_items codex_message_items platform_message_id"
-).split()
-# Named without a check, so that SQLite reports a table of messages without ids as an error.
-UNCHECKED_COLUMNS = {"sessions": "rowid", "messages": "id"}
 BASIC_KEYS = ("role", "content", "timestamp")  # of every message, even where the value is None
 JSON_COLUMNS = frozenset("tool_calls reasoning_details codex_reasoning_items codex_message_items".split())
 
@@ -83,31 +73,6 @@ class ConversationIds(NamedTuple):
     segments: list[str]
 
 
-class Schema(NamedTuple):
-    """The file's two tables with their columns, and the columns that the indexes of each begin with."""
-
-    sessions: sa.TableClause
-    messages: sa.TableClause
-    indexed_sessions: frozenset[str]
-    indexed_messages: frozenset[str]
-
-
-def read_schema(connection: Connection) -> Schema:
-    """Return the columns of the file, and those that its indexes begin with."""
-    tables, indexed = [], []
-    for table in ("sessions", "messages"):
-        columns = connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,))
-        tables.append(sa.table(table, *map(sa.column, {UNCHECKED_COLUMNS[table], *columns.scalars()})))
-        first_columns = connection.exec_driver_sql(
-            # A partial index over titles has every title; a partial one over messages misses some of them.
-            "SELECT i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i "
-            "WHERE i.seqno = 0 AND NOT (l.partial AND i.name = 'session_id')",
-            (table,),
-        )
-        indexed.append(frozenset(first_columns.scalars()))
-    return Schema(tables[0], tables[1], indexed[0], indexed[1])
-
-
 class Snapshot:
     """Queries over one state of the file, on one connection in one read transaction."""
 
@@ -140,49 +105,30 @@ class Snapshot:
         self, stats: Mapping[str, MessageStats], session_ids: Collection[str] | None = None
     ) -> list[AgentSession]:
         """Return the sessions with these ids (None: all), with their entries of `stats`."""
-        return [row for query in self._session_queries(session_ids) for row in self._load(query, stats)]
-
-    def _session_queries(self, session_ids: Collection[str] | None) -> Iterator[sa.Select[Any]]:
-        query = sa.select(*self._columns(self._sessions, SESSION_COLUMNS))
         if session_ids is None:
-            yield query
-        else:
-            yield from (query.where(self._sessions.c.id.in_(ids)) for ids in database.chunks(session_ids))
+            return list(self._load(statements.sessions(self._sessions), stats))
+        query = statements.sessions_by_id(self._sessions)
+        return [row for ids in database.chunks(session_ids) for row in self._load(query, stats, ids=ids)]
 
-    def _load(self, query: sa.Select[Any], stats: Mapping[str, MessageStats]) -> Iterator[AgentSession]:
-        for values in self._read(query):
+    def _load(
+        self, query: sa.Select[Any], stats: Mapping[str, MessageStats], **parameters: Any
+    ) -> Iterator[AgentSession]:
+        for values in self._read(query, **parameters):
             if isinstance(values[0], str):
                 yield _session(values, stats.get(values[0], NO_MESSAGES))
 
-    def _read(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-        return database.driver_tuples(self.connection.execute(query))
-
-    @staticmethod
-    def _columns(table: sa.TableClause, names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
-        return [table.c[name] if name in table.c else sa.null().label(name) for name in names]
+    def _read(self, query: sa.Select[Any], **parameters: Any) -> list[tuple[Any, ...]]:
+        return database.driver_tuples(self.connection.execute(query, parameters))
 
     def family(self, session_ids: Collection[str]) -> dict[str, Segment]:
         """Return by id every session connected with these through parents, without its messages."""
         if not self.has_column("parent_session_id"):
             return {each.segment.id: each.segment for each in self.sessions({}, session_ids)}
         segments: dict[str, Segment] = {}
+        query = statements.family(self._sessions)
         for ids in database.chunks(map(clean_text, session_ids)):
-            segments |= {each.segment.id: each.segment for each in self._load(self._family(ids), {})}
+            segments |= {each.segment.id: each.segment for each in self._load(query, {}, ids=ids)}
         return segments
-
-    def _family(self, session_ids: Sequence[str]) -> sa.Select[Any]:
-        sessions = self._sessions
-        up = sa.select(sessions.c.id).where(sessions.c.id.in_(session_ids)).cte("up", recursive=True)
-        up = up.union(
-            sa.select(sessions.c.parent_session_id)
-            .join(up, sessions.c.id == up.c.id)
-            .where(sessions.c.parent_session_id.is_not(None))
-        )
-        down = sa.select(up.c.id).cte("down", recursive=True)
-        down = down.union(sa.select(sessions.c.id).join(down, sessions.c.parent_session_id == down.c.id))
-        return sa.select(*self._columns(sessions, SESSION_COLUMNS)).where(
-            sessions.c.id.in_(sa.select(down.c.id))
-        )
 
     def children(self, session_ids: Sequence[str]) -> dict[str, str]:
         """Return the ids of other sessions that name one of these as their parent, each with this parent."""
@@ -223,24 +169,14 @@ class Snapshot:
 
         It is read from indexes alone: 6 ms for 21,600 sessions, where reading every row takes 108.
         """
-        sessions = self._sessions.c
         digest = blake2b(digest_size=16)
-        for column in (sessions.id, sessions.title, sessions.parent_session_id):
-            value = column.concat("\x1e").concat(sessions.rowid)
-            # As bytes: decoding half a megabyte of text only to hash it takes as long as the query.
-            joined = sa.cast(sa.func.group_concat(value, "\x1f"), sa.LargeBinary)
-            # The agent's index over titles leaves out NULL: SQLite uses it only for a query that does too.
-            text = self.connection.execute(sa.select(joined).where(column.is_not(None))).scalar()
-            digest.update(text or b"")
+        for query in statements.joined_columns(self._sessions):
+            digest.update(self.connection.execute(query).scalar() or b"")
         return digest.hexdigest()
 
     def outline(self) -> dict[str, tuple[str | None, str | None]]:
         """Return the title and the parent of every session by id, read from indexes alone."""
-        sessions = self._sessions.c
-        titles, parents, ids = (
-            self._read(sa.select(sessions.rowid, column).where(column.is_not(None)))
-            for column in (sessions.title, sessions.parent_session_id, sessions.id)
-        )
+        titles, parents, ids = map(self._read, statements.outline_columns(self._sessions))
         title_of, parent_of = dict(titles), dict(parents)
         return {
             session_id: (text_of(title_of.get(rowid)), text_of(parent_of.get(rowid)))
@@ -252,60 +188,36 @@ class Snapshot:
 
     def last_message(self) -> int:
         """Return the id of the newest message, 0 if there are no messages; ids only grow."""
-        return int(self.connection.execute(sa.select(sa.func.max(self._messages.c.id))).scalar() or 0)
+        return int(self.connection.execute(statements.last_message(self._messages)).scalar() or 0)
 
     def message_stats(self, session_ids: Collection[str] | None = None) -> dict[str, MessageStats]:
         """Return what the messages of these sessions (None: all) add up to, by session id."""
         if session_ids is None or not self.has_message_index:
-            return self._stats(sa.true(), self._messages.c.session_id)
+            return self._stats(statements.stats(self._messages))
         stats: dict[str, MessageStats] = {}
         for ids in database.chunks(session_ids):
-            stats |= self._stats(self._messages.c.session_id.in_(ids), self._messages.c.session_id)
+            stats |= self._stats(statements.stats_by_session(self._messages), ids=ids)
         return stats
 
     def message_stats_since(self, message_id: int) -> dict[str, MessageStats]:
         """Return what the messages after this one add up to, by session id."""
-        # Grouped by an expression: for the column, SQLite walks a whole index instead of sorting a few rows.
-        return self._stats(self._messages.c.id > message_id, self._messages.c.session_id.concat(""))
+        return self._stats(statements.stats_since(self._messages), message_id=message_id)
 
-    def _stats(
-        self, condition: sa.ColumnElement[bool], session_id: sa.ColumnElement[Any]
-    ) -> dict[str, MessageStats]:
-        messages = self._messages
-        sent_at = messages.c.timestamp if "timestamp" in messages.c else sa.null()
-        query = (
-            sa.select(
-                session_id,
-                sa.func.count(),
-                sa.func.max(sent_at),
-                sa.func.min(messages.c.id),
-                sa.func.max(messages.c.id),
-            )
-            .where(condition, *self._in_transcript())
-            .group_by(session_id)
-        )
+    def _stats(self, query: sa.Select[Any], **parameters: Any) -> dict[str, MessageStats]:
         return {
             name: MessageStats(count, _number(last_activity), first, last)
-            for name, count, last_activity, first, last in self._read(query)
+            for name, count, last_activity, first, last in self._read(query, **parameters)
         }
-
-    def _in_transcript(self) -> Iterator[sa.ColumnElement[bool]]:
-        """Leave out messages that were rewound or compressed, which the agent keeps with `active = 0`."""
-        if "active" in self._messages.c:
-            yield self._messages.c.active.is_distinct_from(0)
 
     def message_ids(self, session_id: str, between: tuple[int, int] | None = None) -> list[int]:
         """Return the ids of a session's messages in order.
 
         `between` is the first and the last of them: without an index, only the messages between are read.
         """
-        messages = self._messages
-        query = sa.select(messages.c.id).where(
-            messages.c.session_id == clean_text(session_id), *self._in_transcript()
-        )
+        query = statements.message_ids(self._messages)
         if between is not None and not self.has_message_index:
-            query = query.where(messages.c.id.between(*between))
-        return sorted(message_id for (message_id,) in self._read(query))
+            query = query.where(self._messages.c.id.between(*between))
+        return sorted(message_id for (message_id,) in self._read(query, session_id=clean_text(session_id)))
 
     def index_of(self, session_id: str, message_id: int) -> int:
         """Return the position of a message in its session, from 0.
@@ -313,7 +225,7 @@ class Snapshot:
         One that is not in the transcript, since it was summarised away, has that of a message beside it.
         """
         messages = self._messages
-        of_session = messages.c.session_id == clean_text(session_id), *self._in_transcript()
+        of_session = messages.c.session_id == clean_text(session_id), *statements.in_transcript(messages)
         before = sa.func.sum(sa.cast(messages.c.id < message_id, sa.Integer))
         query = sa.select(sa.func.count(), before).select_from(messages).where(*of_session)
         count, place = self.connection.execute(query).one()
@@ -329,11 +241,11 @@ class Snapshot:
 
         Each has the keys of `BASIC_KEYS`, and of the other `MESSAGE_COLUMNS` those with a value.
         """
-        query = sa.select(self._messages.c.id, *self._columns(self._messages, MESSAGE_COLUMNS))
+        query = statements.messages_by_id(self._messages)
         return {
             message_id: _message(values)
             for ids in database.chunks(message_ids)
-            for message_id, *values in self._read(query.where(self._messages.c.id.in_(ids)))
+            for message_id, *values in self._read(query, ids=ids)
         }
 
     def user_messages(self, session_ids: Collection[str]) -> dict[str, int]:
@@ -353,7 +265,7 @@ class Snapshot:
 
     def session_values(self, names: Sequence[str], session_ids: Collection[str]) -> list[tuple[Any, ...]]:
         """Return the id and these columns of each session; None for a column that the file lacks."""
-        query = sa.select(self._sessions.c.id, *self._columns(self._sessions, names))
+        query = sa.select(self._sessions.c.id, *statements.columns_of(self._sessions, names))
         return [
             row
             for ids in database.chunks(session_ids)
@@ -371,11 +283,8 @@ class Snapshot:
         }
 
     def _first_of_user(self, session_id: str) -> dict[str, Any] | None:
-        messages = self._messages
-        query = sa.select(messages.c.content).where(
-            messages.c.session_id == session_id, messages.c.role == "user", *self._in_transcript()
-        )
-        row = self.connection.execute(query.order_by(messages.c.id).limit(1)).first()
+        query = statements.first_of_user(self._messages)
+        row = self.connection.execute(query, {"session_id": session_id}).first()
         if row is None:
             return None
         message = {"role": "user", "content": _decoded("content", row[0])}

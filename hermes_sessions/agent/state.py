@@ -25,7 +25,8 @@ from ..index import Lifetime, database, public_calls
 from . import lineage
 from .lineage import ConversationRow, LineageFields
 from .originals import Originals, read_originals
-from .snapshot import BASIC_KEYS, Schema, Snapshot, read_schema
+from .snapshot import BASIC_KEYS, Snapshot
+from .statements import Schema, read_schema
 
 READ_SECONDS, WRITE_SECONDS = 1.0, 5.0  # how long to wait for another program's lock
 READS = "sessions messages lineage conversation reading errors file_versions job_names close".split()
