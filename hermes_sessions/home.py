@@ -50,7 +50,7 @@ from .locks import Locks
 from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
-from .results import BulkReport, Filters, MessagePage, Page, SyncReport
+from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport
 from .settings import last_workspace
 from .tag_names import tag_filter, tag_key
 
@@ -164,9 +164,11 @@ class OpenHome:
         workspace = last_workspace(self.config) if filters.agent else ""
         return View(self.config.profile, workspace)
 
-    def list_request(self, filters: Filters, limit: int | None, cursor: str | None) -> ListRequest:
+    def list_request(
+        self, filters: Filters, limit: int | None, cursor: str | None, sort: Sort
+    ) -> ListRequest:
         """Return the checked request for a part of a list; raise `InvalidValue`."""
-        return list_request(filters, self.view(filters), limit, cursor)
+        return list_request(filters, self.view(filters), limit, cursor, sort)
 
     def page(
         self,
@@ -174,9 +176,10 @@ class OpenHome:
         limit: int | None = None,
         cursor: str | None = None,
         unless: Callable[[str], bool] | None = None,
+        sort: Sort = "activity",
     ) -> Page[Summary]:
         """Return a page of a list, as `SessionRepository.list` describes it."""
-        request = self.list_request(filters, limit, cursor)
+        request = self.list_request(filters, limit, cursor, sort)
         with self.freshness.current() as index:
             page = self.lists.summaries(index, request, unless)
         return self.explained(page, filters)

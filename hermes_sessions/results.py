@@ -24,6 +24,7 @@ from .tag_names import check_tag_filter
 
 Item = TypeVar("Item")
 
+Sort = Literal["activity", "created", "title", "messages", "cost"]
 UsageBy = Literal["day", "model", "source", "project", "profile"]
 ExportFormat = Literal["json", "markdown", "html", "text", "jsonl"]
 

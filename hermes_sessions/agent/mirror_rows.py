@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, place_of, tags
+from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, order_values, tags
 from ..model import Summary
 from ..sources import Source, source_class
 from . import lineage
@@ -231,14 +231,14 @@ def _session_values(profile: str, mirrored: MirroredSession) -> Mapping[str, obj
 _CONVERSATION_FIELDS = [
     column.name
     for column in AGENT_CONVERSATIONS.c
-    if column.name not in ("source", "hidden", "unpinned", "age", "tags")
+    if column.name not in ("source", "hidden", "unpinned", "age", "tags", "title_key")
 ]
 
 
 def _conversation_values(summary: Summary) -> Mapping[str, object]:
     """Return a row of `agent_conversations`."""
     values = {name: getattr(summary, name) for name in _CONVERSATION_FIELDS}
-    return values | {"source": summary.source, "hidden": summary.hidden, **place_of(summary)._asdict()}
+    return values | {"source": summary.source, "hidden": summary.hidden, **order_values(summary)}
 
 
 def has_just(connection: Connection, profile: str, change: MirrorChange) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from ..messages import mask_all
 from ..model import Summary, pending
+from ..results import Sort
 from .base import filter_options, id_argument, json_option, off_option, redact_option, time_option
 from .home import SelectedHome
 from .projects import find_project_id, project_names
@@ -20,6 +21,12 @@ from .text import LIST_COLUMNS, list_row, print_heading, print_messages
 @click.command("list")
 @click.option("--limit", type=click.IntRange(1), help="List at most this many.")
 @click.option("--cursor", help="Continue where a list with --limit ended.")
+@click.option(
+    "--sort",
+    type=click.Choice(get_args(Sort)),
+    default="activity",
+    help="The order: the latest activity (the default), the creation, the title, the most messages or costs.",
+)
 @filter_options
 @time_option("--since", help="Only sessions last active at or after this date.")
 @time_option("--until", help="Only sessions last active before this date.")
@@ -31,7 +38,7 @@ from .text import LIST_COLUMNS, list_row, print_heading, print_messages
 def list_sessions(
     home: SelectedHome, /, *, project: str | None, redact: bool, as_json: bool, **filters: Any
 ) -> None:
-    """List sessions, pinned first, then by last activity.
+    """List sessions, pinned first, then by last activity, unless --sort says otherwise.
 
     A DATE is 2026-01-31, 2026-01, 2026, yesterday, or 7d for the day seven days ago.
     """

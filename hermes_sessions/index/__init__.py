@@ -33,7 +33,7 @@ from .freshness import AgentMirrors, CurrentIndex, Freshness, MirrorStatus
 from .list_queries import ListRequest, View, listed_once
 from .lists import LARGEST_PAGE, Entries, Lists, list_request
 from .own_transcripts import Judgement, Own, Theirs, judge
-from .row_values import Indexed, Place, place_of
+from .row_values import Indexed, Place, order_values, place_of
 from .schema import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, SESSIONS
 from .sync import Progress
 
@@ -76,6 +76,7 @@ __all__ = [
     "make_engine",
     "models",
     "only_sessions_errors",
+    "order_values",
     "own_changes",
     "place_of",
     "placing",

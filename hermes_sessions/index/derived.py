@@ -21,8 +21,16 @@ from .schema import (
 )
 
 # Raise it with each change of these rules, such as which sessions are hidden.
-DERIVATION = 2
-DERIVED = ("hidden", "interrupted", "source", "tags", *Place._fields[:-1], *row_values.COPIED_COLUMNS)
+DERIVATION = 3
+DERIVED = (
+    "hidden",
+    "interrupted",
+    "source",
+    "tags",
+    "title_key",
+    *Place._fields[:-1],
+    *row_values.COPIED_COLUMNS,
+)
 
 _KNOWN = sa.select(SESSIONS.c.session_id, *(SESSIONS.c[name] for name in DERIVED))
 

@@ -13,10 +13,11 @@ from ..fields import clean_text
 from ..json_text import decode
 from ..model import Summary, list_entry
 from ..origins import lineage_of
-from ..results import Filters
+from ..results import Filters, Sort
 from ..tag_names import tag_filter
 from .database import parameter
-from .row_values import Place, entry_values, summary
+from .orders import KEYS, AnyPlace, SortedPlace
+from .row_values import entry_values, summary
 from .schema import (
     AGENT_CONVERSATIONS,
     AGENT_SESSIONS,
@@ -34,6 +35,7 @@ from .schema import (
 WITH_TAG, WITHOUT_TAG = "with_tag_", "without_tag_"  # the beginnings of parameters' names
 FILTERED = ("profile", "project_id", "source", "archived")  # each has an index in the order of lists
 ORDER = ("unpinned", "age", "session_id")
+SORTED = "sorted"  # stands among the names of parameters for a list in another order
 
 Select: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
 Parameters: TypeAlias = dict[str, Any]
@@ -56,8 +58,9 @@ class ListRequest(NamedTuple):
 
     filters: Filters = Filters()
     view: View = View()
-    after: Place | None = None
+    after: AnyPlace | None = None
     limit: int | None = None
+    sort: Sort = "activity"
 
 
 # ---- pages ----------------------------------------------------------------------------------------------
@@ -65,20 +68,23 @@ class ListRequest(NamedTuple):
 
 def page_query(request: ListRequest) -> tuple[Select, Parameters]:
     """Return the query of a part of a list, and its parameters."""
-    filters, view, after, limit = request
+    filters, view, after, limit, sort = request
     parameters = filter_parameters(filters) | {"view_profile": view.profile, "view_workspace": view.workspace}
     parameters |= _after_parameters(after, parameters.get("unpinned"))
     if limit is not None:
         parameters["most"] = limit
     parameters |= _agents_parameter(view)
-    return _page_statement(lists_agents(filters), filters.hidden, frozenset(parameters)), parameters
+    shape = lists_agents(filters), filters.hidden, frozenset(parameters)
+    return _page_statement(*shape) if sort == "activity" else _sorted_statement(sort, *shape), parameters
 
 
-def _after_parameters(after: Place | None, unpinned: int | None) -> Parameters:
+def _after_parameters(after: AnyPlace | None, unpinned: int | None) -> Parameters:
     """Return the parameters of `_behind`, in a list whose rows all have this value of `unpinned`, if any.
 
     Such a list is compared by the rest of the order: beside an equality, SQLite would sort by all of it.
     """
+    if isinstance(after, SortedPlace):
+        return {"after_key": after.key, "after_session_id": after.session_id}
     if after is None or (unpinned is not None and after.unpinned < unpinned):
         return {}
     compared = ORDER if after.unpinned != unpinned else ORDER[1:]
@@ -105,6 +111,45 @@ def _page_statement(with_agents: bool, hidden: bool, parameters: frozenset[str])
     if "most" in parameters:
         query = query.limit(sa.bindparam("most", type_=sa.Integer))
     return query
+
+
+@functools.cache
+def _sorted_statement(sort: Sort, with_agents: bool, hidden: bool, parameters: frozenset[str]) -> Select:
+    """Return the query of a list in another order: an index alone tells which rows to read."""
+    halves = [_keys(SESSIONS, sort, hidden, parameters)]
+    if with_agents:
+        once = (*_of_agents(parameters), *listed_once(parameters))
+        halves.append(_keys(AGENT_CONVERSATIONS, sort, hidden, parameters).where(*once))
+    keys = sa.union_all(*halves)
+    keys = keys.order_by(*(keys.selected_columns[name] for name in ("key", "session_id")))
+    if "most" in parameters:
+        keys = keys.limit(sa.bindparam("most", type_=sa.Integer))
+    page = keys.cte("page")
+    query: Select = _rows_of(page, SESSIONS, sessions_query(True, ()))
+    if with_agents:
+        query = _rows_of(page, SESSIONS, sessions_query(True, ())).union_all(
+            _rows_of(page, AGENT_CONVERSATIONS, conversations_query())
+        )
+    return query.order_by(*(query.selected_columns[name] for name in ("age", "session_id")))
+
+
+def _keys(table: sa.Table, sort: Sort, hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
+    key = KEYS[sort](table.c)
+    profile = sa.literal("") if table is SESSIONS else table.c.profile
+    query = sa.select(key.label("key"), table.c.session_id, profile.label("profile"))
+    query = query.where(*conditions(table, hidden, {*parameters, SORTED}))
+    if "after_key" not in parameters:
+        return query
+    after = (sa.bindparam("after_key", type_=key.type), parameter("after_", table.c.session_id))
+    return query.where(sa.tuple_(key, table.c.session_id) > sa.tuple_(*after))
+
+
+def _rows_of(page: sa.CTE, table: sa.Table, query: sa.Select[Any]) -> sa.Select[Any]:
+    """Return the query of the rows of a page, with the key in place of the age."""
+    profile = sa.literal("") if table is SESSIONS else table.c.profile
+    of_page = sa.and_(page.c.session_id == table.c.session_id, page.c.profile == profile)
+    *columns, unpinned, _ = query.selected_columns
+    return query.with_only_columns(*columns, unpinned, page.c.key.label("age")).join(page, of_page)
 
 
 def sessions_query(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
@@ -204,7 +249,7 @@ def conditions(
     """Yield what a row must fulfil to match the filters that have a parameter."""
     filtered = [table.c[name] for name in FILTERED if name in parameters]
     tags = sorted(name for name in parameters if name.startswith((WITH_TAG, WITHOUT_TAG)))
-    is_scan = bool(tags) or not FIGURES.isdisjoint(parameters)
+    is_scan = bool(tags) or SORTED in parameters or not FIGURES.isdisjoint(parameters)
     for column in filtered:
         yield (_unindexed(column) if is_scan else column) == parameter("", column)
     if not hidden:

@@ -1,5 +1,6 @@
 """The row of a session and the session of a row: which column holds what, without any SQL."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -11,6 +12,9 @@ from ..tag_names import SEPARATOR
 from .schema import COLUMN_FIELDS, OTHER_FIELDS, SUMMARY_COLUMNS
 
 Values: TypeAlias = dict[str, Any]
+
+
+LONGEST_KEY = 100  # characters of a title that it is sorted by
 
 
 class Place(NamedTuple):
@@ -66,7 +70,7 @@ def column_values(indexed: Indexed) -> Values:
         "draft": indexed.draft,
         "interrupted": summary.is_interrupted(),
         "source": str(summary.source),
-        **dict(zip(Place._fields, place_of(summary), strict=True)),
+        **order_values(summary),
         **dict(zip(Signature._fields, stored.signature, strict=True)),
         "transcript_start": start,
         "transcript_end": end,
@@ -81,6 +85,18 @@ def column_values(indexed: Indexed) -> Values:
 def _copied_values(summary: Summary) -> Values:
     copied = Copied.read(summary.extra) or (None,) * len(COPIED_COLUMNS)
     return dict(zip(COPIED_COLUMNS, copied, strict=True))
+
+
+def order_values(summary: Summary) -> Values:
+    """Return the columns that lists are sorted by and that no field of a session holds."""
+    return {**place_of(summary)._asdict(), "title_key": title_key(summary.title)}
+
+
+def title_key(title: str) -> str:
+    """Return what a title is sorted by: without the case of its letters, their marks, and outer blanks."""
+    letters = unicodedata.normalize("NFKD", title[: 2 * LONGEST_KEY].casefold())
+    without_marks = "".join(each for each in letters if not unicodedata.combining(each))
+    return " ".join(without_marks.split())[:LONGEST_KEY]
 
 
 def place_of(summary: Summary) -> Place:

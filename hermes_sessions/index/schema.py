@@ -81,12 +81,13 @@ SESSIONS = Table(
     Column("copied_cost", Double),
     Column("interrupted", Boolean, nullable=False, server_default=false()),
     Column("tags", Text),  # the names, with commas between them; NULL for none
+    Column("title_key", Text, nullable=False, server_default=text("''")),  # what titles are sorted by
     Index("ix_sessions_copy_of", "copy_of", **_WHERE_COPY),
     Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
-    # Lists by figures and models are read off this index alone: see `list_queries`.
+    # Lists by figures, by models and in other orders are read off this index alone: see `list_queries`.
     Index(
         *("ix_sessions_all", "unpinned", "age", "session_id", "hidden", "profile", "project_id", "source"),
-        *("archived", "model", "message_count", "estimated_cost", "interrupted"),
+        *("archived", "model", "message_count", "estimated_cost", "interrupted", "created_at", "title_key"),
     ),
     *(
         Index(f"ix_sessions_{name}", name, "unpinned", "age", "session_id", "hidden")
@@ -208,10 +209,11 @@ AGENT_CONVERSATIONS = Table(
     Column("unpinned", Integer, nullable=False),
     Column("age", Double, nullable=False),
     Column("tags", Text),
+    Column("title_key", Text, nullable=False, server_default=text("''")),
     Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
     Index(
         *("ix_agent_conversations_all", "unpinned", "age", "session_id", "hidden", "profile", "source"),
-        *("archived", "model", "message_count", "estimated_cost"),
+        *("archived", "model", "message_count", "estimated_cost", "created_at", "title_key"),
     ),
     *(
         Index(f"ix_agent_conversations_{name}", name, "unpinned", "age", "session_id", "hidden")

@@ -24,6 +24,7 @@ class ReadingCalls(HomeCalls):
         self,
         filters: Filters | None = None,
         *,
+        sort: results.Sort = "activity",
         limit: int | None = None,
         cursor: str | None = None,
         unless: Callable[[str], bool] | None = None,
@@ -31,18 +32,22 @@ class ReadingCalls(HomeCalls):
     ) -> results.Page[Summary]:
         """Return the conversations that match, pinned ones first, then by latest activity.
 
+        Another `sort` is `created` (the newest first), `title` (in alphabetical order, whatever the case and
+        the accents), `messages` or `cost` (the most first); pinned ones are then among the others.
         `filters` are given as a `Filters`, as keywords of the same names, or as both: a keyword replaces the
         field of `filters`. `limit` is the most to return (None: all); `cursor` is the `next_cursor` of the
         page before. If `unless(version)` is true for the index's version, the page is empty and `unchanged`.
         An agent that cannot be read is among the page's warnings. Raises `InvalidValue`, `StorageError`.
         """
-        return self._home.page(combined_filters(filters, keywords, call=self.list), limit, cursor, unless)
+        chosen = combined_filters(filters, keywords, call=self.list)
+        return self._home.page(chosen, limit, cursor, unless, sort)
 
     def entries(
         self,
         make: Callable[[Entries], T],
         filters: Filters | None = None,
         *,
+        sort: results.Sort = "activity",
         limit: int | None = None,
         cursor: str | None = None,
         unless: Callable[[str], bool] | None = None,
@@ -56,7 +61,7 @@ class ReadingCalls(HomeCalls):
         should only compute. The other arguments and the errors are those of `list`.
         """
         request = self._home.list_request(
-            combined_filters(filters, keywords, call=self.entries), limit, cursor
+            combined_filters(filters, keywords, call=self.entries), limit, cursor, sort
         )
         with self._home.freshness.current() as index:
             page = self._home.lists.entries(index, request, unless, make, active_streams)

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Unpack, cast
 from flask import Blueprint, Response, request
 
 from hermes_sessions.model import Metadata, Summary, pending
-from hermes_sessions.results import ExportFormat, MessagePage
+from hermes_sessions.results import ExportFormat, MessagePage, Sort
 from hermes_sessions.webui_values import SidebarRequest
 
 from ..request_context import active_profile, chosen_profile, sessions, settings, warnings
@@ -58,6 +58,7 @@ USAGE_FIELDS = (
 @get("/api/sessions", statuses=[304])
 def list_sessions(
     *,
+    sort: Sort = "activity",
     limit: int | None = None,
     cursor: str | None = None,
     agent: bool | None = None,
@@ -71,13 +72,15 @@ def list_sessions(
 ) -> schemas.SessionList | Response:
     """List the sessions that match, pinned ones first, then by latest activity.
 
-    `limit` is the largest number of sessions to return, by default all; `cursor` is the `next_cursor` of the
-    page before. `archived`, `pinned` and `interrupted` are true or false to list only such sessions or only
-    the others; in an interrupted one, a message still waits for its answer. `since` and `until` are about the
-    last activity, in seconds since the epoch. `min_cost` (dollars) and `min_messages` are the least that a
-    session has. `agent` includes the agents' conversations; the default is the web UI's setting. `hidden`
-    includes the sessions that the sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a
-    request that sends it back as `If-None-Match` gets the status 304 if nothing changed.
+    Another `sort` is `created` (the newest first), `title` (in alphabetical order), `messages` or `cost`
+    (the most first); pinned ones are then among the others. `limit` is the largest number of sessions to
+    return, by default all; `cursor` is the `next_cursor` of the page before. `archived`, `pinned` and
+    `interrupted` are true or false to list only such sessions or only the others; in an interrupted one,
+    a message still waits for its answer. `since` and `until` are about the last activity, in seconds
+    since the epoch. `min_cost` (dollars) and `min_messages` are the least that a session has. `agent`
+    includes the agents' conversations; the default is the web UI's setting. `hidden` includes the
+    sessions that the sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a request
+    that sends it back as `If-None-Match` gets the status 304 if nothing changed.
 
     With one of the arguments for it, the answer is the sidebar of the web UI of August, and all others are
     ignored. It has the sessions of the active profile unless `all_profiles`, of one of its lists if
@@ -112,7 +115,7 @@ def list_sessions(
     if not request.args and filters.agent and (chosen := chosen_profile()):
         page = sessions().webui.entries(encoded, agents_of=chosen, unless=_client_has)
     else:
-        page = sessions().entries(encoded, filters, limit=limit, cursor=cursor, unless=_client_has)
+        page = sessions().entries(encoded, filters, sort=sort, limit=limit, cursor=cursor, unless=_client_has)
     if page.unchanged:
         return _with_etag(Response(status=304), page.version)
     rest = {

@@ -17,14 +17,17 @@ def search_text() -> str:
 
 
 def kept_filters() -> dict[str, str]:
-    """Return the filters of the request's query."""
-    given = {name: request.args.get(name) for name in (*FILTERS, "archived")} | {"q": search_text()}
+    """Return the filters of the request's query, and the order."""
+    given = {name: request.args.get(name) for name in (*FILTERS, "archived", "sort")} | {"q": search_text()}
     return {name: value for name, value in given.items() if value}
 
 
 def is_filtered() -> bool:
     """Whether the request asks for fewer conversations than the active ones; a search is no filter."""
-    return any(name != "q" and (name, value) != ("archived", "0") for name, value in kept_filters().items())
+    return any(
+        name not in ("q", "sort") and (name, value) != ("archived", "0")
+        for name, value in kept_filters().items()
+    )
 
 
 def list_link(**changes: str | None) -> str:

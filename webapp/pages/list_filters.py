@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from flask import request
 
 from hermes_sessions.errors import InvalidValue
-from hermes_sessions.results import Filters
+from hermes_sessions.results import Filters, Sort
 from hermes_sessions.times import parse_time
 
 from ..query_values import amount, choice, whole_number
@@ -24,6 +24,20 @@ FURTHER: Mapping[str, str] = {
     "until": "Before {}",
     "min_cost": "From ${}",
     "min_messages": "At least {} messages",
+}
+SORTS: Mapping[str, Sort] = {
+    "activity": "activity",
+    "created": "created",
+    "title": "title",
+    "messages": "messages",
+    "cost": "cost",
+}
+SORT_WORDS: Mapping[Sort, str] = {
+    "activity": "Latest activity",
+    "created": "Newest",
+    "title": "Title",
+    "messages": "Most messages",
+    "cost": "Highest cost",
 }
 _YES = {"1": "yes", "0": "no"}
 
@@ -45,6 +59,11 @@ def read_filters() -> Filters:
         interrupted=choice(request.args, "interrupted", EITHER, ""),
         agent=settings().show_agents is not False,
     )
+
+
+def read_sort() -> Sort:
+    """Return the order that the query asks for; raise `InvalidValue`."""
+    return choice(request.args, "sort", SORTS, "activity")
 
 
 def further_filters() -> dict[str, str]:

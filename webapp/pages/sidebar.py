@@ -97,6 +97,7 @@ def register(app: Flask) -> None:
         shortcuts=SHORTCUTS,
         source_words=SOURCE_WORDS,
         archived_words=ARCHIVED_WORDS,
+        sort_words=list_filters.SORT_WORDS,
         query_help=query_help,
     )
     app.jinja_env.filters.update(turn_state=sidebar_rows.turn_state, marked=sidebar_rows.marked_snippet)
@@ -127,9 +128,11 @@ def read(limit: int = SESSIONS_A_PAGE, unless: Callable[[str], bool] | None = No
 
 def _list(limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
     cursor = request.args.get("cursor") or None
-    page = sessions().list(list_filters.read_filters(), limit=limit, cursor=cursor, unless=unless)
+    sort = list_filters.read_sort()
+    page = sessions().list(list_filters.read_filters(), sort=sort, limit=limit, cursor=cursor, unless=unless)
+    by_day = sort == "activity"
     return Sidebar(
-        sidebar_rows.by_day(page),
+        sidebar_rows.by_day(page) if by_day else sidebar_rows.in_order(page, list_filters.SORT_WORDS[sort]),
         count=counted(page.total, "conversation"),
         more=links.list_link(cursor=page.next_cursor) if page.next_cursor else None,
         held=sessions().held_by_agent(page),

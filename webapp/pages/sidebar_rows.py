@@ -35,6 +35,11 @@ def by_day(summaries: Iterable[Summary], now: float | None = None) -> list[DayGr
     return [DayGroup(key, _day_name(key, today), list(group)) for key, group in groupby(summaries, _day_key)]
 
 
+def in_order(summaries: Iterable[Summary], name: str) -> list[DayGroup]:
+    """Return sessions that are not in the order of their days as one group with this name."""
+    return [DayGroup("order", name, listed)] if (listed := list(summaries)) else []
+
+
 def _day_key(summary: Summary) -> str:
     if summary.pinned:
         return "pinned"
