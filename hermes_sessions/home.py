@@ -165,7 +165,7 @@ class OpenHome:
         return View(self.config.profile, workspace)
 
     def list_request(
-        self, filters: Filters, limit: int | None, cursor: str | None, sort: Sort
+        self, filters: Filters, limit: int | None, cursor: str | None, sort: Sort = "activity"
     ) -> ListRequest:
         """Return the checked request for a part of a list; raise `InvalidValue`."""
         return list_request(filters, self.view(filters), limit, cursor, sort)

@@ -67,7 +67,7 @@ class WebUI:
         `agents_of` is that profile, None for no agent's conversations; the rest is that of
         `SessionRepository.entries`.
         """
-        request = self._home.list_request(Filters(agent=agents_of is not None), None, None, "activity")
+        request = self._home.list_request(Filters(agent=agents_of is not None), None, None)
         request = request._replace(view=request.view._replace(agents_of=agents_of))
         with self._home.freshness.current() as index:
             return self._home.lists.entries(index, request, unless, make, ())
