@@ -46,6 +46,13 @@ def filter_options(verb: VerbFunction) -> VerbFunction:
         click.option("--pinned/--no-pinned", default=None, help="Only pinned sessions, or only others."),
         click.option("--model", help="Only sessions with this model."),
         click.option(
+            "--tag",
+            metavar="NAME",
+            multiple=True,
+            callback=lambda _context, _option, names: ",".join(names) or None,
+            help="Only sessions with this tag, or with all of several; -NAME: without it.",
+        ),
+        click.option(
             "--min-cost", type=click.FloatRange(0), help="Only sessions that cost at least so many dollars."
         ),
         click.option(

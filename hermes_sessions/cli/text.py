@@ -14,7 +14,7 @@ from .terminal import masked, minute, visible, visible_text, when
 
 TOOL_LINES = 8
 
-LIST_COLUMNS = ("ID", "ACTIVE", "MESSAGES", "PROFILE", "SOURCE", "PROJECT", "STATE", "TITLE")
+LIST_COLUMNS = ("ID", "ACTIVE", "MESSAGES", "PROFILE", "SOURCE", "PROJECT", "STATE", "TAGS", "TITLE")
 
 
 def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tuple[str, ...]:
@@ -28,6 +28,7 @@ def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tup
         "" if summary.source == "webui" else summary.source,
         masked(projects.get(summary.project_id or "", summary.project_id or ""), redact),
         " ".join(name for name, holds in states.items() if holds),
+        masked(", ".join(summary.tags), redact),
         masked(summary.title, redact),
     )
 
@@ -45,6 +46,7 @@ def print_heading(summary: Summary, projects: Mapping[str, str], redact: bool) -
         "project": projects.get(summary.project_id or "", summary.project_id),
         "profile": summary.profile,
         "source": summary.source_label or summary.source,
+        "tags": ", ".join(summary.tags),
         "parent": summary.parent_session_id,
         "state": " ".join(name for name in ("pinned", "archived") if getattr(summary, name)),
     }
