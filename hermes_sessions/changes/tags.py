@@ -232,7 +232,7 @@ class TagStore:
             pass
         version = tags_file.write(self._path, read, changed)
         found = {each: tags_file.tags_of(names) for each, names in changed.items()}
-        with after_the_file("the tags were saved"):
+        with after_the_file("the change of the tags was saved"):
             tag_sync.record(self._engine, self._path, read.version, version, found)
         return True
 
