@@ -17,8 +17,10 @@ from .errors import (
     AgentUnavailable,
     Damaged,
     InvalidId,
+    InvalidValue,
     NotFound,
     ReadOnly,
+    SessionsError,
     StorageError,
     Unreadable,
 )
@@ -67,10 +69,12 @@ READS = (
     "list entries count usage tags version search complete_search summary get messages segments export trash "
     "would_purge backup why check repair write_web_ui_index sync rebuild"
 ).split()
-# Those that write nothing to the home (`repair` unless it applies): any other is refused if it is read-only.
-HARMLESS = {*READS, "agent_share", "held_by_agent"} - {"write_web_ui_index"}
+BULK = ("update_many", "delete_many", "prune")
+# Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is
+# refused if it is read-only.
+HARMLESS = {*READS, "agent_share", "held_by_agent", *BULK} - {"write_web_ui_index"}
 # Those of the others that need no room on the disk.
-FREEING = "delete delete_everywhere delete_empty restore purge erase"
+FREEING = "delete delete_everywhere delete_empty restore restore_many purge erase"
 
 
 def existing(config: Config) -> Config:
@@ -333,9 +337,9 @@ class OpenHome:
         """Add and remove tags of conversations that are named by their ids, or that filters choose."""
         found, failed = self.chosen(chosen)
         report = self.tags.change_many(found, change, progress, dry_run=dry_run)
-        return replace(report, failed={**failed, **report.failed})
+        return BulkReport.of(report.done, {**failed, **report.errors})
 
-    def chosen(self, chosen: Chosen) -> tuple[list[Summary], dict[str, str]]:
+    def chosen(self, chosen: Chosen) -> tuple[list[Summary], dict[str, SessionsError]]:
         """Return conversations by their ids or by filters, and why others cannot be found, by id."""
         if isinstance(chosen, Filters):
             with self.freshness.current() as index:
@@ -344,13 +348,13 @@ class OpenHome:
         with self.freshness.current() as index:
             known = listed_summaries(index.connection, self.view(Filters()), ids)
             in_trash = trash_rows.trashed(index.connection)
-        found, failed = dict[str, Summary](), dict[str, str]()
+        found, failed = dict[str, Summary](), dict[str, SessionsError]()
         for each in ids:
             try:
                 is_listed = each in known and not (known[each].of_agent and each in in_trash)
                 found[each] = known[each] if is_listed else self.summary(each)
             except (NotFound, InvalidId, ReadOnly, Unreadable, AgentUnavailable) as error:
-                failed[each] = str(error)
+                failed[each] = error
         return list(found.values()), failed
 
     def replace_tag(self, old: str, new: str | None) -> BulkReport:
@@ -360,7 +364,7 @@ class OpenHome:
         after = self._with_tag(old) if new is None or tag_key(new) != tag_key(old) else {}
         reason = f"#{old} stands in the title; rename the conversation"
         done = (each for each in before if each not in after)
-        return BulkReport(tuple(done), dict.fromkeys(after, reason))
+        return BulkReport.of(done, dict.fromkeys(after, InvalidValue(reason)))
 
     def _with_tag(self, name: str) -> dict[str, None]:
         with self.freshness.current() as index:
@@ -387,6 +391,41 @@ class OpenHome:
         """Return a session of the web UI; raise `ReadOnly` for one that only an agent has."""
         with self.web_ui_only(session_id) as store:
             return store.summary(session_id)
+
+    def update(self, store: Store, session_id: str, change: MetadataChange, *, touch: bool) -> Summary:
+        """Change the metadata of a session; raise `ReadOnly` for one that only an agent has."""
+        with self.web_ui_only(session_id):
+            return changes.update_session(store, session_id, change, touch=touch)
+
+    def would_update(self, store: Store, session_id: str, change: MetadataChange, *, touch: bool) -> bool:
+        """Return whether `update` would write a session; raises as that."""
+        with self.web_ui_only(session_id):
+            return changes.would_update(store, session_id, change, touch=touch)
+
+    def update_if_needed(self, store: Store, session_id: str, change: MetadataChange, *, touch: bool) -> bool:
+        """Change the metadata of a session, and return whether that changed anything; raises as `update`."""
+        is_needed = self.would_update(store, session_id, change, touch=touch)
+        if is_needed:
+            self.update(store, session_id, change, touch=touch)
+        return is_needed
+
+    def delete_here(
+        self, store: Store, session_id: str, only_if: Callable[[Summary], bool] | None = None
+    ) -> bool:
+        """Move a session to the trash, or a copy of what only an agent has; return whether it was that."""
+        return changes.delete_here(store, self.agents, session_id, only_if)
+
+    def delete_everywhere(self, session_id: str) -> bool:
+        """Delete a session here and from its agent; return whether an agent had it."""
+        share = changes.agent_share(self.store, self.agents, session_id)
+        changes.delete_everywhere(self.store, self.agents, session_id)
+        return share.segments > 0
+
+    def would_delete(self, session_id: str, *, everywhere: bool) -> bool:
+        """Return whether only an agent has a session, or its copy would be deleted; raise `NotFound`."""
+        if self.summary(session_id).of_agent:
+            return True
+        return everywhere and changes.agent_share(self.store, self.agents, session_id).segments > 0
 
     def checked_change(
         self, metadata: Mapping[str, Any], extra: object = None, remove: object = ()

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 STRIPES, LOCK_SECONDS = 64, 30.0
 
 
+def stripe_of(name: str) -> int:
+    """Return which of the locks belongs to a name."""
+    return zlib.crc32(name.encode("utf-8", "surrogatepass")) % STRIPES
+
+
 class Locks:
     """A fixed number of locks: each a mutex against threads, and in a folder a file against processes."""
 
@@ -28,7 +33,7 @@ class Locks:
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
         """Hold the lock that belongs to a name; raise `StorageError` after waiting for 30 seconds."""
-        stripe = zlib.crc32(name.encode()) % STRIPES
+        stripe = stripe_of(name)
         mutex = self._mutexes[stripe]
         if not mutex.acquire(timeout=LOCK_SECONDS):
             raise StorageError("another thread has held the lock for 30 seconds. Try again")

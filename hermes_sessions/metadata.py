@@ -61,8 +61,26 @@ class MetadataChange(NamedTuple):
         """Whether nothing would be set or removed."""
         return not self.values and not self.removed
 
+    def is_in(self, known: Mapping[str, Any]) -> bool:
+        """Whether a session with these keys is already as this change would leave it, for all that is known.
+
+        A list shows a long text cut and an odd one cleaned, which says nothing of the text in the file.
+        """
+        return self.removed.isdisjoint(known) and all(
+            name in known and _is_same(name, value, known[name]) for name, value in self.values.items()
+        )
+
 
 _KEYWORDS = (*FIELDS, "touch", "extra", "remove")  # of `update`
+
+
+def _is_same(name: str, value: object, known: object) -> bool:
+    if isinstance(value, str):
+        longest = FIELDS[name].longest if name in FIELDS else 0
+        return value == known and "\ufffd" not in value and not 0 < longest <= len(value)
+    return value == known and isinstance(value, bool | None) and type(value) is type(known)
+
+
 # Why a key can neither be set nor removed by a caller.
 _OWNED: Mapping[str, str] = {
     **dict.fromkeys(DERIVED_KEYS, "it follows from the session"),

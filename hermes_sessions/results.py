@@ -8,7 +8,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, overload
 
-from .errors import InvalidValue
+from .errors import InvalidValue, SessionsError
 from .fields import (
     check_amount,
     check_choice,
@@ -189,11 +189,27 @@ class Imported(list[Session]):
 class BulkReport(_AsDict):
     """What a call for many conversations did: the ids of those that it changed, and why others failed, by id.
 
-    Those that were already as they should be are in neither. Of a dry run, what it would do.
+    Those that were already as they should be are in neither. Of a dry run, what it would do. `agents` are
+    those among `done` that only an agent has, or that are deleted from an agent. `errors` are the errors
+    themselves, by id.
     """
 
-    done: tuple[str, ...]
-    failed: Mapping[str, str]
+    done: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    agents: tuple[str, ...] = ()
+    errors: Mapping[str, SessionsError] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(
+        cls, done: Iterable[str], errors: Mapping[str, SessionsError], agents: Iterable[str] = ()
+    ) -> BulkReport:
+        """Return the report with these errors."""
+        failed = {session_id: str(error) for session_id, error in errors.items()}
+        return cls(tuple(done), failed, tuple(agents), errors)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for JSON."""
+        return {"done": list(self.done), "failed": dict(self.failed), "agents": list(self.agents)}
 
 
 @dataclass(frozen=True, slots=True)

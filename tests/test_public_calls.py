@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from hermes_sessions import (
+    BulkReport,
     Closed,
     InvalidValue,
     Session,
@@ -80,6 +81,10 @@ CALLS: dict[str, Call] = {
     "delete": lambda sessions, one: sessions.delete(one),
     "delete_everywhere": lambda sessions, _: sessions.delete_everywhere("lone"),
     "delete_empty": lambda sessions, _: sessions.delete_empty(arranged=True),
+    "update_many": lambda sessions, one: raising(sessions.update_many([one], title="new")),
+    "delete_many": lambda sessions, one: raising(sessions.delete_many([one])),
+    "restore_many": lambda sessions, one: raising(sessions.restore_many([deleted(sessions, one)])),
+    "prune": lambda sessions, _: raising(sessions.prune(fewer_than=1, hidden=True)),
     "agent_share": lambda sessions, _: sessions.agent_share("c"),
     "held_by_agent": lambda sessions, _: sessions.held_by_agent(sessions.list(agent=True)),
     "restore": lambda sessions, one: sessions.restore(deleted(sessions, one)),
@@ -124,6 +129,7 @@ CALLS: dict[str, Call] = {
     ),
     "webui.entries": lambda sessions, _: sessions.webui.entries(len, agents_of="default"),
     "webui.update": lambda sessions, one: sessions.webui.update(one, title="new"),
+    "webui.update_many": lambda sessions, one: raising(sessions.webui.update_many([one], title="new")),
     "webui.composed": lambda sessions, one: sessions.webui.composed(one),
     "webui.compose": lambda sessions, one: sessions.webui.compose(one, text="to be sent"),
     "webui.import_agent_session": lambda sessions, one: sessions.webui.import_agent_session(one, "default"),
@@ -177,6 +183,13 @@ def deleted(sessions: SessionRepository, one: str) -> str:
     """Return the session, which is in the trash now."""
     sessions.delete(one)
     return one
+
+
+def raising(report: BulkReport) -> BulkReport:
+    """Return a report without failures, or raise the first of them, as the call for one session does."""
+    for error in report.errors.values():
+        raise error
+    return report
 
 
 def entered(context: Any) -> None:

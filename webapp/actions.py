@@ -1,12 +1,13 @@
 """What can be done with a conversation. The JSON API, its batches and the forms all call these functions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
 from hermes_sessions.errors import InvalidValue
+from hermes_sessions.metadata import MetadataFields
 from hermes_sessions.model import Summary
-from hermes_sessions.results import Project
+from hermes_sessions.results import BulkReport, Project
 from hermes_sessions.settings import check_workspace
 
 from .masking import typed
@@ -75,22 +76,27 @@ def restore(session_id: str) -> Summary:
 # ---- several at once ------------------------------------------------------------------------------------
 
 BatchAction = Literal["archive", "unarchive", "pin", "unpin", "move", "delete", "restore"]
-_BATCH_ACTIONS: Mapping[BatchAction, Callable[[str], Summary | None]] = {
-    "archive": lambda session_id: archive(session_id, True),
-    "unarchive": lambda session_id: archive(session_id, False),
-    "pin": lambda session_id: pin(session_id, True),
-    "unpin": lambda session_id: pin(session_id, False),
-    "delete": delete,
-    "restore": restore,
+_FLAGS: Mapping[str, MetadataFields] = {
+    "archive": {"archived": True},
+    "unarchive": {"archived": False},
+    "pin": {"pinned": True},
+    "unpin": {"pinned": False},
 }
 
 
-def batch_action(action: BatchAction, project_id: str | None) -> Callable[[str], Summary | None]:
-    """Return the function that does `action` to one session; `project_id` is for ``"move"`` only.
+def batch(
+    session_ids: Sequence[str], action: BatchAction, project_id: str | None, *, dry_run: bool
+) -> BulkReport:
+    """Do the same to several sessions; `project_id` is for ``"move"`` only.
 
-    Raises `NotFound` for a project that does not exist: nothing is moved then.
+    Raises `NotFound` for a project that does not exist, `InvalidValue` for a dry run of ``"restore"``: then
+    nothing is done.
     """
-    if action == "move":
-        sessions().projects.check(project_id)
-        return lambda session_id: move(session_id, project_id)
-    return _BATCH_ACTIONS[action]
+    if action == "delete":
+        return sessions().delete_many(session_ids, everywhere=True, dry_run=dry_run)
+    if action == "restore":
+        if dry_run:
+            raise InvalidValue("dry_run is not for restore. GET /api/trash lists what can be restored")
+        return sessions().restore_many(session_ids)
+    fields = _FLAGS.get(action, {"project_id": project_id})
+    return sessions().webui.update_many(session_ids, touch=False, dry_run=dry_run, **fields)

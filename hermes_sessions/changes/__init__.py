@@ -13,7 +13,15 @@ if TYPE_CHECKING:
         import_agent_session,
         refuse_agent_session,
     )
-    from .change import append_messages, clear_session, remove_last_turn, truncate_session, update_session
+    from .bulk import Outcomes, each_alone, each_together
+    from .change import (
+        append_messages,
+        clear_session,
+        remove_last_turn,
+        truncate_session,
+        update_session,
+        would_update,
+    )
     from .composing import read_composed, save_composed
     from .create import duplicate_session, fork_session, import_documents, new_session
     from .expiry import erase, expired, purge
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Leftovers",
     "LostUpdates",
+    "Outcomes",
     "Projects",
     "Store",
     "TagChange",
@@ -42,6 +51,8 @@ __all__ = [
     "delete_everywhere",
     "delete_here",
     "duplicate_session",
+    "each_alone",
+    "each_together",
     "erase",
     "expired",
     "find_leftovers",
@@ -63,12 +74,14 @@ __all__ = [
     "settle_leftovers",
     "truncate_session",
     "update_session",
+    "would_update",
 ]
 
 _NAMES = {
     "adopting": "agent_share delete_everywhere delete_here held_by_agent import_agent_session "
     "refuse_agent_session",
-    "change": "append_messages clear_session remove_last_turn truncate_session update_session",
+    "bulk": "Outcomes each_alone each_together",
+    "change": "append_messages clear_session remove_last_turn truncate_session update_session would_update",
     "composing": "read_composed save_composed",
     "create": "duplicate_session fork_session import_documents new_session",
     "leftovers": "Leftovers find_leftovers settle_leftovers",

@@ -7,7 +7,7 @@ conversation from the agent, whose rows are kept beside the messages. Either can
 The agent keeps a messaging conversation, whichever is called: it goes on there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -123,10 +123,15 @@ def _begins_with(messages: Sequence[Any], first: Sequence[Any]) -> bool:
 # ---- deleting -------------------------------------------------------------------------------------------
 
 
-def delete_here(store: Store, agents: Agents, session_id: str) -> None:
-    """Move a session to the trash, or a copy of what only an agent has; raise `NotFound`."""
+def delete_here(
+    store: Store, agents: Agents, session_id: str, only_if: Callable[[Summary], bool] | None = None
+) -> bool:
+    """Move a session to the trash, or a copy of what only an agent has; return whether it was that.
+
+    Raises `NotFound`, and `Conflict` as `delete_session` does.
+    """
     try:
-        delete_session(store, session_id)
+        delete_session(store, session_id, only_if)
     except NotFound:
         if trash.newest(session_id, store.trash_dir):
             raise
@@ -135,6 +140,8 @@ def delete_here(store: Store, agents: Agents, session_id: str) -> None:
         if not whole.session.messages:
             raise
         _copy_to_trash(store, whole)
+        return True
+    return False
 
 
 def agent_share(store: Store, agents: Agents, session_id: str) -> AgentShare:

@@ -66,6 +66,14 @@ def update_session(store: Store, session_id: str, change: MetadataChange, *, tou
     return summary
 
 
+def would_update(store: Store, session_id: str, change: MetadataChange, *, touch: bool) -> bool:
+    """Return whether `update_session` would write this session; raises as that."""
+    summary = store.summary(session_id)
+    refuse_read_only(summary, {*change.values, *change.removed}, transcript=False)
+    known = {**summary.metadata(), **summary.extra}
+    return not change.is_empty and (touch or not change.is_in(known))
+
+
 def change_metadata(store: Store, row: Indexed, values: Mapping[str, Any]) -> Summary:
     """Set checked metadata in the version that a row was made from, without counting it as activity."""
     return _change(store, row, _Update(values, editing.encoded(values), {}, touch=False))

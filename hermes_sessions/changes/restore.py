@@ -1,6 +1,6 @@
 """Sessions moved to the trash and brought back, from there or from the longer version before a shortening."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import Conflict, NotFound, Unreadable, storing
 from ..index import Indexed
@@ -23,12 +23,15 @@ from .create import is_composed
 from .store import Store, after_the_file
 
 
-def delete_session(store: Store, session_id: str) -> None:
+def delete_session(store: Store, session_id: str, only_if: Callable[[Summary], bool] | None = None) -> None:
     """Move a session's file to the trash, or forget a draft; raise `NotFound`.
 
-    Nothing of it stays beside the other sessions: the web UI would restore it from its own backup.
+    Nothing of it stays beside the other sessions: the web UI would restore it from its own backup. Raises
+    `Conflict` if `only_if` is false for the session, under its lock.
     """
     with store.lock(session_id):
+        if only_if is not None and not only_if(store.current(session_id).summary):
+            raise Conflict(f"session {session_id} was changed since it was listed; it was not deleted")
         _delete(store, session_id)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -26,6 +26,37 @@ from .retry import retry_conflicts
 T = TypeVar("T")
 
 
+class ChangedRow(NamedTuple):
+    """The row of a file that was changed, what it replaces, and the folder's times.
+
+    `kept` is how many messages at the beginning did not change, None if that is not known.
+    """
+
+    old: Indexed
+    new: Indexed
+    moved: FolderTimes
+    kept: int | None
+    transcript: Sequence[TranscriptChange] = ()
+
+    @property
+    def file_change(self) -> FileChange:
+        """The change as the search is told of it."""
+        summary, before, after = self.new.summary, self.old.stored.signature, self.new.stored.signature
+        return FileChange(summary.session_id, summary.title, before, after, self.kept)
+
+
+class ForgottenRow(NamedTuple):
+    """A draft, or a session whose file was moved to the trash, and the folder's times."""
+
+    session_id: str
+    moved: FolderTimes | None = None
+
+    @property
+    def file_change(self) -> FileChange:
+        """The change as the search is told of it."""
+        return FileChange(self.session_id, "", None, None, None)
+
+
 class Store:
     """The sessions of one home, each by its file and its row.
 
@@ -38,11 +69,15 @@ class Store:
         self.config, self.engine = config, engine
         self.sessions_dir, self.trash_dir = config.sessions_dir, config.trash_dir
         self.backups_dir = config.backups_dir
-        self._locks, self._notify = locks, notify
+        self.locks, self.notify = locks, notify
 
     def lock(self, session_id: str) -> AbstractContextManager[None]:
         """Return a context that holds a session's lock; raise `InvalidId`, and `StorageError` on entering."""
-        return self._locks.held(check_id(session_id))
+        return self.locks.held(check_id(session_id))
+
+    def lock_of_stripe(self, name: str) -> AbstractContextManager[None]:
+        """Return a context that holds the lock which a name, even one that is no id, shares with others."""
+        return self.locks.held(name)
 
     def path_of(self, session_id: str) -> Path:
         """Return where a session's file would be; raise `InvalidId`, `NotFound` for a reserved name."""
@@ -104,7 +139,7 @@ class Store:
         `StorageError` before a file is touched if the index cannot be written.
         """
         path = self.path_of(session_id)
-        with self._locks.held(session_id):
+        with self.locks.held(session_id):
             return retry_conflicts(lambda: change(self._current_for_change(path)))
 
     def _current_for_change(self, path: Path) -> Indexed:
@@ -154,7 +189,7 @@ class Store:
     def record_new(self, summary: Summary, written: Written) -> Summary:
         """Store the row of a file that was written under a new id."""
         recorded = self.record(summary, written)
-        self._notify(FileChange(recorded.session_id, recorded.title, None, written.stored.signature, 0))
+        self.notify(FileChange(recorded.session_id, recorded.title, None, written.stored.signature, 0))
         return recorded
 
     def noting(self, session_id: str, changes: Sequence[TranscriptChange]) -> AbstractContextManager[None]:
@@ -202,17 +237,30 @@ class Store:
         `change` has derived fields too, `transcript` are the changes of the transcript. `kept` is how many
         messages at the beginning did not change, None if that is not known.
         """
-        new = Indexed(_listed_after(old.summary, change, written), written.stored, draft=False)
-        session_id, title = new.summary.session_id, new.summary.title
-        with self._index_after_file(f"session {session_id} was saved") as connection:
-            new = rows.retagged(connection, old, new)
-            if not rows.change(connection, old, new, written.moved):
-                own_changes.not_read(connection, session_id, new.stored.signature)
-            lost = own_changes.remember(connection, old.summary, new.summary, transcript)
-        if lost:
-            self._settle(new)
-        self._notify(FileChange(session_id, title, old.stored.signature, new.stored.signature, kept))
-        return new.summary
+        changed = changed_row(old, change, written, kept, transcript)
+        (stored,) = self.put_after_files(f"session {old.summary.session_id} was saved", [changed])
+        return stored.new.summary
+
+    def put_after_files(self, done: str, changes: Sequence[ChangedRow | ForgottenRow]) -> list[ChangedRow]:
+        """Store the rows of files that were changed, drop those of files that are gone, in one transaction.
+
+        Returns the rows as they are stored. An error says what was `done`.
+        """
+        stored: list[ChangedRow] = []
+        lost: list[Indexed] = []
+        with self._index_after_file(done) as connection:
+            for change in changes:
+                if isinstance(change, ForgottenRow):
+                    _drop(connection, change)
+                else:
+                    row, is_lost = _put_changed(connection, change)
+                    stored.append(row)
+                    lost += [row.new] if is_lost else []
+        for each in lost:
+            self._settle(each)
+        for change in changes:
+            self.notify(change.file_change)
+        return stored
 
     def _settle(self, row: Indexed) -> None:
         """Find out whether messages that were lost are, after a change of the transcript."""
@@ -226,10 +274,7 @@ class Store:
 
     def forget(self, session_id: str, moved: FolderTimes | None = None) -> None:
         """Drop the row of a draft, or of a session whose file was moved to the trash."""
-        with self._index_after_file(f"session {session_id} was deleted") as connection:
-            rows.drop(connection, [session_id], moved)
-            own_changes.forget(connection, session_id)
-        self._notify(FileChange(session_id, "", None, None, None))
+        self.put_after_files(f"session {session_id} was deleted", [ForgottenRow(session_id, moved)])
 
     def _put(self, row: Indexed) -> None:
         judged = transcripts_read.judged(self.engine, self.sessions_dir, {row.summary.session_id: row})
@@ -273,6 +318,32 @@ def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
 def session_without_messages(summary: Summary) -> Session:
     """Return a session with the metadata of a summary."""
     return Session(**summary.metadata(), extra=summary.extra)
+
+
+def changed_row(
+    old: Indexed,
+    change: MetadataChange,
+    written: Written,
+    kept: int | None,
+    transcript: Sequence[TranscriptChange],
+) -> ChangedRow:
+    """Return the row of a file that was changed, as `Store.record_change` describes it."""
+    new = Indexed(_listed_after(old.summary, change, written), written.stored, draft=False)
+    return ChangedRow(old, new, written.moved, kept, transcript)
+
+
+def _put_changed(connection: Connection, changed: ChangedRow) -> tuple[ChangedRow, bool]:
+    """Store a row, and return it with its tags, and whether earlier changes of its transcript were lost."""
+    changed = changed._replace(new=rows.retagged(connection, changed.old, changed.new))
+    old, new = changed.old, changed.new
+    if not rows.change(connection, old, new, changed.moved):
+        own_changes.not_read(connection, new.summary.session_id, new.stored.signature)
+    return changed, own_changes.remember(connection, old.summary, new.summary, changed.transcript)
+
+
+def _drop(connection: Connection, gone: ForgottenRow) -> None:
+    rows.drop(connection, [gone.session_id], gone.moved)
+    own_changes.forget(connection, gone.session_id)
 
 
 def _listed_after(old: Summary, change: MetadataChange, written: Written) -> Summary:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from .. import locks
 from ..config import Config
-from ..errors import InvalidValue, Unreadable
+from ..errors import InvalidValue, SessionsError, Unreadable
 from ..index import Progress, database, tag_sync, tags
 from ..model import Summary
 from ..results import BulkReport
@@ -70,18 +70,18 @@ def changed_names_of_many(
     """Return the new names of several conversations, and which change; `note` gets how many are decided."""
     stored, spelling = dict(read.stored), spellings(read)
     changed: dict[str, list[str]] = {}
-    done, failed = list[str](), dict[str, str]()
+    done, failed = list[str](), dict[str, SessionsError]()
     for number, (session_id, target) in enumerate(targets.items()):
         try:
             names = changed_names(stored, target, change, spelling)
         except InvalidValue as error:
-            failed[session_id] = str(error)
+            failed[session_id] = error
         else:
             stored |= names  # two conversations can have a segment in common
             changed |= names
             done += [session_id] if names else []
         note(number)
-    return changed, BulkReport(tuple(done), failed)
+    return changed, BulkReport.of(done, failed)
 
 
 def replaced_names(read: tags_file.TagsFile, key: str, name: str | None) -> dict[str, list[str]]:

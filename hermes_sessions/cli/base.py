@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
@@ -12,6 +13,8 @@ from ..errors import InvalidValue, SessionsError
 from ..sources import Source
 from ..times import parse_time
 from .terminal import visible
+
+DAY = 86_400  # seconds
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,6 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 redact_option = click.option(
     "--redact/--no-redact", default=True, help="Mask passwords, keys and tokens.  [default: mask]"
 )
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 off_option = click.option("--off", is_flag=True, help="Undo it.")
 no_agent_option = click.option(
     "--agent/--no-agent", default=True, help="Include the agents' conversations.  [default: include]"
@@ -98,6 +102,18 @@ def apply_to_each(
             failures[name] = str(error)
             click.echo(f"Error: {visible(name)}: {visible(str(error))}", err=True)
     return results, failures
+
+
+def refuse_without_terminal(is_agreed: bool) -> None:
+    """End with a wrong use, exit 2, if something must be asked first and nobody is there to answer."""
+    if not is_agreed and not sys.stdin.isatty():
+        raise click.UsageError("Nobody can be asked here. Add --yes, or --dry-run to see what it would do.")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is destroyed, unless it was agreed to; end the program after a no, exit 1."""
+    if not yes:
+        click.confirm(question, abort=True, err=True)
 
 
 def exit_with(problems: object) -> NoReturn:

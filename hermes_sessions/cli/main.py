@@ -29,6 +29,7 @@ VERBS: Mapping[str, Verb] = {
     "untag": Verb("tags:untag", "Remove tags from a session."),
     "tags": Verb("tags:tags", "List, rename, merge and remove tags."),
     "delete": Verb("trash:delete", "Move sessions to the trash."),
+    "prune": Verb("prune:prune", "Move sessions to the trash by a rule, after showing them."),
     "restore": Verb("trash:restore", "Restore deleted sessions, or ones that were shortened."),
     "trash": Verb("trash:trash", "List deleted sessions, last deleted first."),
     "purge": Verb("trash:purge", "Delete sessions in the trash permanently."),

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Sequence
 import click
 
 from ..results import Trashed
-from .base import apply_to_each, exit_with, ids_argument, json_option, redact_option
+from .base import DAY, apply_to_each, exit_with, ids_argument, json_option, redact_option
 from .home import SelectedHome
 from .terminal import masked, print_json, print_table, report, when
-
-DAY = 86_400
 
 
 @click.command()

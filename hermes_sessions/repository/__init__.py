@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..home import FREEING, HARMLESS, READS, RETENTION_SECONDS, existing
 from ..index import public_calls, survived, upgrades
+from .bulk import BulkCalls
 from .care import CareCalls
 from .changing import ChangingCalls
 from .creating import CreatingCalls
@@ -19,5 +20,7 @@ __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 
 @public_calls(HARMLESS, freeing=FREEING)
 @survived(READS)
-class SessionRepository(ReadingCalls, CreatingCalls, ChangingCalls, TaggingCalls, DeletingCalls, CareCalls):
+class SessionRepository(
+    ReadingCalls, CreatingCalls, ChangingCalls, TaggingCalls, DeletingCalls, BulkCalls, CareCalls
+):
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""

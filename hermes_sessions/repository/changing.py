@@ -45,8 +45,7 @@ class ChangingCalls(HomeCalls):
         `Unreadable`, `StorageError`.
         """
         change = self._home.checked_change(metadata, extra, remove)
-        with self._home.web_ui_only(session_id) as store:
-            return changes.update_session(store, session_id, change, touch=touch)
+        return self._home.update(self._home.store, session_id, change, touch=touch)
 
     def append(
         self,

@@ -1,6 +1,6 @@
 """The web UI's views of a home, as one object that a repository gives out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -13,9 +13,10 @@ from ..fields import check_bindable, check_whole
 from ..home import OpenHome
 from ..index import Entries, public_calls, sessions_with_parents, survived
 from ..messages import calls_of_page, visible_page
-from ..metadata import MetadataFields
+from ..metadata import MetadataChange, MetadataFields
 from ..model import Metadata, Session, Summary
-from ..results import Composed, Filters, MessagePage, Page
+from ..pruning import check_ids
+from ..results import BulkReport, Composed, Filters, MessagePage, Page
 from ..sidecars import reading, trash
 from ..webui_values import LineageReport, Sidebar, SidebarRequest
 from .continuations import is_snapshot, newest_continuation
@@ -31,7 +32,10 @@ READS = (
 )
 
 
-@public_calls(READS)
+HARMLESS = [*READS, "update_many"]  # the last on a dry run
+
+
+@public_calls(HARMLESS)
 @survived(READS)
 class WebUI:
     """What the web UI's own server would answer about this home. Thread-safe."""
@@ -154,15 +158,43 @@ class WebUI:
 
     def update(self, session_id: str, *, touch: bool = True, **metadata: Unpack[MetadataFields]) -> Summary:
         """Set fields as `SessionRepository.update` does, of an agent's conversation after importing it."""
-        change = self._home.checked_change(metadata)
+        return self._update(session_id, self._home.checked_change(metadata), touch=touch)
+
+    def update_many(
+        self,
+        session_ids: Iterable[str],
+        *,
+        dry_run: bool = False,
+        touch: bool = True,
+        **metadata: Unpack[MetadataFields],
+    ) -> BulkReport:
+        """Set fields of many sessions as `SessionRepository.update_many` does, importing agents' first."""
+        change, ids, home = self._home.checked_change(metadata), check_ids(session_ids), self._home
+        if dry_run:
+            outcomes = changes.each_alone(ids, partial(self._would_update, change=change, touch=touch))
+        else:
+            self._lifetime.check_change(frees_room=False)
+            outcomes = changes.each_together(
+                home.store, ids, partial(home.update_if_needed, change=change, touch=touch)
+            )
+            for session_id in outcomes.failed_with(ReadOnly):
+                outcomes.again(session_id, partial(self._update, session_id, change, touch=touch))
+        return BulkReport.of(outcomes.changed, outcomes.failed)
+
+    def _update(self, session_id: str, change: MetadataChange, *, touch: bool) -> Summary:
+        home = self._home
         try:
-            with self._home.web_ui_only(session_id) as store:
-                return changes.update_session(store, session_id, change, touch=touch)
+            return home.update(home.store, session_id, change, touch=touch)
         except ReadOnly:
-            if not self._home.summary(session_id).of_agent:
+            if not home.summary(session_id).of_agent:
                 raise
         imported, _ = self._import(session_id)
-        return changes.update_session(self._home.store, imported.session_id, change, touch=touch)
+        return changes.update_session(home.store, imported.session_id, change, touch=touch)
+
+    def _would_update(self, session_id: str, change: MetadataChange, *, touch: bool) -> bool:
+        home = self._home
+        of_agent = home.summary(session_id).of_agent
+        return of_agent or home.would_update(home.store, session_id, change, touch=touch)
 
     def import_agent_session(self, session_id: str, profile: str) -> tuple[Session, bool]:
         """Import a conversation of the agent of this profile; return it, and whether it is new here.

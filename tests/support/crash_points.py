@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_sessions import Conflict, NotFound, SessionRepository, SessionsError
+from hermes_sessions import BulkReport, Conflict, NotFound, SessionRepository, SessionsError
 from hermes_sessions.search.worker import BackgroundIndexer
 
 from . import compiled
@@ -155,6 +155,15 @@ CHANGES = ".changes.jsonl"
 NOTED = frozenset({f"backups/subject{CHANGES}"})  # a change is noted before it is made
 
 
+SEVERAL = frozenset(f"sessions/{name}.json" for name in ("subject", "filed", "lone"))
+
+
+def told(report: BulkReport) -> None:
+    """Raise the first failure of a report, as the call for one session does."""
+    for error in report.errors.values():
+        raise error
+
+
 def _first_message(sessions: SessionRepository) -> Call:
     def call() -> object:
         return sessions.append(sessions.new(model="Fresh", workspace="/usr").session_id, turns(2))
@@ -183,6 +192,19 @@ MUTATORS: dict[str, Mutator] = {
         )
     ),
     "update, remove": Mutator(lambda sessions: lambda: sessions.update("subject", remove=["unknown"])),
+    "update_many": Mutator(
+        lambda sessions: (
+            lambda: told(
+                sessions.update_many(["subject", "filed", "lone"], title="Updated", extra={"new": 1})
+            )
+        ),
+        SEVERAL,
+    ),
+    "delete_many": Mutator(
+        lambda sessions: lambda: told(sessions.delete_many(["filed", "lone"])),
+        frozenset({"sessions/filed.json", "trash/filed.<time>", "sessions/lone.json", "trash/lone.<time>"}),
+        (NotFound,),
+    ),
     "update workspace": Mutator(
         lambda sessions: lambda: sessions.update("subject", workspace="/usr"),
         frozenset({"sessions/subject.json"}),

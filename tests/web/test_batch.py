@@ -104,9 +104,26 @@ def test_an_agent_s_conversation_is_imported_before_it_is_changed(filled: FlaskC
     assert set(agents) <= set(own)
 
 
+@pytest.mark.parametrize("action", ["archive", "pin", "move", "delete"])
+def test_a_dry_run_changes_nothing_and_says_what_would_fail(
+    action: str, sessions: SessionRepository, client: FlaskClient
+) -> None:
+    one = started(sessions)
+    files = snapshot(sessions)
+    body = batch(client, action, one, "nobody", dry_run=True)
+    assert body["ok"] is False
+    assert [(each["session_id"], each["ok"], each.get("status")) for each in body["results"]] == [
+        (one, True, None),
+        ("nobody", False, 404),
+    ]
+    assert body["results"][0]["session"]["session_id"] == one
+    assert snapshot(sessions) == files
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        ({"session_ids": ["a"], "action": "restore", "dry_run": True}, "dry_run is not for restore"),
         ({}, "session_ids is missing"),
         ({"session_ids": [], "action": "pin"}, "session_ids must be a non-empty list of names"),
         ({"session_ids": "a", "action": "pin"}, "session_ids must be a non-empty list of names"),

@@ -1,12 +1,11 @@
 """JSON routes that change several sessions at once."""
 
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from flask import Blueprint
 
-from hermes_sessions.errors import InvalidValue, SessionsError
-from hermes_sessions.model import Summary
+from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
 
 from .. import actions
 from ..error_statuses import log_if_internal, status_of
@@ -22,27 +21,34 @@ MOST_SESSIONS = 500
 
 @post("/api/sessions/batch")
 def change_sessions(
-    session_ids: list[str], action: actions.BatchAction, project_id: str | None = None
+    session_ids: list[str],
+    action: actions.BatchAction,
+    project_id: str | None = None,
+    dry_run: bool = False,
 ) -> schemas.Batch:
     """Do the same to up to 500 sessions.
 
     `project_id` is for the action `move`; null takes the sessions out of their projects. One failure does not
-    stop the others: each result says what was done, or why it was not.
+    stop the others: each result says what was done, or why it was not. With `dry_run`, which is not for the
+    action `restore`, nothing is changed, and each result says what would be done.
     """
     if len(session_ids) > MOST_SESSIONS:
         raise InvalidValue(f"session_ids must be at most {MOST_SESSIONS}; these are {len(session_ids)}")
-    change = actions.batch_action(action, project_id)
-    results = [_result(session_id, change) for session_id in dict.fromkeys(session_ids)]
+    ids = list(dict.fromkeys(session_ids))
+    report = actions.batch(ids, action, project_id, dry_run=dry_run)
+    are_gone = action == "delete" and not dry_run
+    results = [_result(session_id, report.errors.get(session_id), are_gone) for session_id in ids]
     return {"ok": all(result["ok"] for result in results), "results": results}
 
 
-def _result(session_id: str, change: Callable[[str], Summary | None]) -> schemas.BatchResult:
-    try:
-        summary = change(session_id)
-    except SessionsError as error:
+def _result(session_id: str, error: SessionsError | None, is_gone: bool) -> schemas.BatchResult:
+    if error is not None:
         log_if_internal(error)
         return {"session_id": session_id, "ok": False, "error": str(error), "status": status_of(error)}
-    return {"session_id": session_id, "ok": True, "session": list_entry(summary) if summary else None}
+    with suppress(NotFound):  # deleted since by somebody else
+        entry = None if is_gone else list_entry(sessions().summary(session_id))
+        return {"session_id": session_id, "ok": True, "session": entry}
+    return {"session_id": session_id, "ok": True, "session": None}
 
 
 @post("/api/sessions/cleanup")
