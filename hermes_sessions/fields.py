@@ -275,6 +275,21 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
         raise InvalidValue(f"{name} must be one of {', '.join(allowed)}")
 
 
+def check_one_or_two(name: str, value: object, choices: Iterable[str]) -> list[str]:
+    """Return one or two different ones of the texts in `choices` as a list; raise `InvalidValue`."""
+    allowed = list(map(str, choices))
+    given = [value] if isinstance(value, str) else value
+    if (
+        not isinstance(given, list | tuple)
+        or not 1 <= len(given) <= 2
+        or len(set(map(str, given))) < len(given)
+    ):
+        raise InvalidValue(f"{name} must be one or two of {', '.join(allowed)}")
+    for each in given:
+        check_choice(name, each, allowed)
+    return [*given]
+
+
 def check_messages(messages: object, name: str = "messages") -> list[dict[str, Any]]:
     """Return `messages` as a list of objects; raise `InvalidValue` that names the first that is not one."""
     if not isinstance(messages, list | tuple):

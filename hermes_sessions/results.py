@@ -25,7 +25,7 @@ from .tag_names import check_tag_filter
 Item = TypeVar("Item")
 
 Sort = Literal["activity", "created", "title", "messages", "cost"]
-UsageBy = Literal["day", "model", "source", "project", "profile"]
+UsageBy = Literal["day", "week", "month", "model", "source", "project", "profile", "tag"]
 ExportFormat = Literal["json", "markdown", "html", "text", "jsonl"]
 
 LONGEST_PREVIEW = 80  # characters
@@ -252,7 +252,9 @@ class Removed:
 class Usage(_AsDict):
     """The sums over the sessions of one `key`: a day, a model, and so on; None for sessions without one.
 
-    `estimated_cost` sums the `priced` sessions, whose cost is known; None if no session has a known cost.
+    `keys` has the key too, and the second one of sums by two. A day is `2026-09-01`, a week `2026-W36` (of
+    ISO 8601, which begins on Monday), a month `2026-09`. `estimated_cost` sums the `priced` sessions, whose
+    cost is known; None if no session has a known cost.
     """
 
     key: str | None
@@ -262,6 +264,7 @@ class Usage(_AsDict):
     output_tokens: int
     estimated_cost: float | None
     priced: int
+    keys: tuple[str | None, ...] = ()
 
     @property
     def total_tokens(self) -> int:

@@ -49,6 +49,7 @@ CALLS: dict[str, Call] = {
     "entries": lambda sessions, _: sessions.entries(len, limit=3, agent=True),
     "count": lambda sessions, _: sessions.count(agent=True),
     "usage": lambda sessions, _: sessions.usage(by="model"),
+    "usage_total": lambda sessions, _: sessions.usage_total(),
     "version": lambda sessions, _: sessions.version(),
     "search": lambda sessions, _: sessions.search("message"),
     "complete_search": lambda sessions, _: sessions.complete_search(),

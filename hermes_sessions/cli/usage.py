@@ -2,52 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 import click
 
-from ..results import Usage, UsageBy, total_usage
-from .base import json_option, no_agent_option, time_option
+from ..results import Usage, UsageBy
+from .base import filter_options, json_option, no_agent_option, time_option
 from .home import SelectedHome
-from .projects import project_names
+from .projects import find_project_id, project_names
 from .terminal import print_json, print_table
 
-NO_KEY = {"day": "no date", "project": "in no project"}
+NO_KEY = {**dict.fromkeys(("day", "week", "month"), "no date"), "project": "in no project", "tag": "no tag"}
 
 
 @click.command()
 @click.option(
-    "--by", type=click.Choice(get_args(UsageBy)), default="day", show_default=True, help="What to add up by."
+    "--by",
+    type=click.Choice(get_args(UsageBy)),
+    multiple=True,
+    default=["day"],
+    help="What to add up by; twice for pairs.  [default: day]",
 )
-@time_option("--since", help="Only sessions active at or after this date.")
+@time_option("--since", help="Only sessions last active at or after this date.")
+@time_option("--until", help="Only sessions last active before this date.")
+@filter_options
 @no_agent_option
 @click.option("--hidden/--no-hidden", default=True, help="Include hidden sessions.  [default: include]")
 @json_option
 @click.pass_obj
 def usage(
-    home: SelectedHome, /, *, by: UsageBy, as_json: bool, since: float | None, agent: bool, hidden: bool
+    home: SelectedHome, /, *, by: Sequence[UsageBy], as_json: bool, project: str | None, **filters: Any
 ) -> None:
     """Add up tokens, cost, messages and sessions.
 
-    A session counts on the day of its last activity.
+    A session counts on the day of its last activity, and for each of its tags; in the total, once.
     """
     with home.open() as sessions:
-        parts = sessions.usage(by=by, since=since, agent=agent, hidden=hidden)
-        names = project_names(sessions) if by == "project" and not as_json else {}
+        filters["project_id"] = find_project_id(sessions, project)
+        parts, total = sessions.usage(by=by, **filters), sessions.usage_total(**filters)
+        names = project_names(sessions) if "project" in by and not as_json else {}
     if as_json:
-        print_json(
-            {"by": by, "usage": [part.as_dict() for part in parts], "total": total_usage(parts).as_dict()}
-        )
+        print_json({"by": by, "usage": [part.as_dict() for part in parts], "total": total.as_dict()})
         return
-    print_usage(by, parts, names)
+    print_usage(by, parts, total, names)
 
 
-def print_usage(by: str, parts: Sequence[Usage], names: Mapping[str, str]) -> None:
+def print_usage(
+    by: Sequence[UsageBy], parts: Sequence[Usage], total: Usage, names: Mapping[str, str]
+) -> None:
     """Print sums as a table with their total."""
-    rows = [(names.get(part.key or "", part.key or NO_KEY.get(by, "none")), *_cells(part)) for part in parts]
-    total = ("total", *_cells(total_usage(parts)))
-    print_table((by.upper(), "SESSIONS", "MESSAGES", "INPUT", "OUTPUT", "COST"), [*rows, total])
+    rows = [(*_words(by, part, names), *_cells(part)) for part in parts]
+    last = ("total", *([""] * (len(by) - 1)), *_cells(total))
+    print_table(
+        (*(each.upper() for each in by), "SESSIONS", "MESSAGES", "INPUT", "OUTPUT", "COST"), [*rows, last]
+    )
+
+
+def _words(by: Sequence[UsageBy], part: Usage, names: Mapping[str, str]) -> Iterator[str]:
+    for each, key in zip(by, part.keys, strict=True):
+        of_project = names.get(key or "") if each == "project" else None
+        yield of_project or key or NO_KEY.get(each, "none")
 
 
 def _cells(usage: Usage) -> tuple[str, ...]:

@@ -1,20 +1,24 @@
-"""Sums of sessions, messages, tokens and cost, by day, model, source, project or profile.
+"""Sums of sessions, messages, tokens and cost: by time, model, source, project, profile or tag.
 
 Runs portable SQL on a connection that the caller has from `freshness`.
 """
 
 import bisect
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
 
-from ..results import Filters, Usage, UsageBy
+from ..results import Filters, Usage, UsageBy, total_usage
 from . import copies
 from .list_queries import columns_query, lists_agents
+from .row_values import divided
 from .schema import AGENT_CONVERSATIONS, SESSIONS
 
 DAY = 86_400
@@ -22,39 +26,98 @@ DAY = 86_400
 EARLIEST, LATEST = DAY, 4_102_444_800
 _EPOCH = date(1970, 1, 1).toordinal()
 
-COLUMNS = {"model": "model", "source": "source", "project": "project_id", "profile": "profile"}
+PERIODS = ("day", "week", "month")  # all are made of days
+COLUMNS = {"model": "model", "source": "source", "project": "project_id", "profile": "profile", "tag": "tags"}
 _COUNTS = ("message_count", "input_tokens", "output_tokens")
 _HALF = 2**31
 
 
-def usage(connection: Connection, filters: Filters, by: UsageBy) -> list[Usage]:
-    """Return the sums over the conversations that match, for each value of `by`.
+def usage(connection: Connection, filters: Filters, by: Sequence[UsageBy]) -> list[Usage]:
+    """Return the sums over the conversations that match, for each value of `by`, or for each pair of values.
 
-    Figures that a copy has in common with another session count once: see `copies`. Days come in order, other
-    keys by their tokens, the most first. The key is None for conversations without the value.
+    Figures that a copy has in common with another session count once: see `copies`. Days, weeks and months
+    come in order, other keys by their tokens, the most first. A key is None for conversations without the
+    value; one with several tags counts for each of them.
     """
+    sums: dict[tuple[str | None, ...], Usage] = {}
+    for row in _grouped(connection, filters, by):
+        for keys in product(*map(_keys, by, row)):
+            found = _usage(keys, row[len(by) :])
+            sums[keys] = _added(sums[keys], found) if keys in sums else found
+    return _in_order(list(sums.values()), by)
+
+
+def total(connection: Connection, filters: Filters) -> Usage:
+    """Return the sums over all conversations that match, with the key None."""
+    return total_usage(usage(connection, filters, ["day"]))
+
+
+def _grouped(connection: Connection, filters: Filters, by: Sequence[UsageBy]) -> Sequence[sa.Row[Any]]:
+    """Return the sums for each day or value of a column, which several keys can share."""
     with_agents = lists_agents(filters)
     continued = copies.continued_imports(connection) if with_agents else []
     elsewhere = copies.counted_elsewhere(with_agents=with_agents, continued=continued)
-    columns = {name: SESSIONS.c[name] for name in ("age", *({COLUMNS[by]} if by in COLUMNS else ()))}
-    columns |= copies.own_figures(elsewhere)
+    names = dict.fromkeys(["age", *(COLUMNS[each] for each in by if each in COLUMNS)])
+    columns = {name: SESSIONS.c[name] for name in names} | copies.own_figures(elsewhere)
     matching, parameters = columns_query(filters, columns, copies.adds_something(elsewhere))
     selected = matching.subquery()
-    key = selected.c[COLUMNS[by]] if by in COLUMNS else _day(connection, selected.c.age)
-    found = [_usage(row, by) for row in connection.execute(_sums(selected, key), parameters)]
-    if by == "day":
-        return sorted(found, key=lambda each: each.key or "")
-    return sorted(found, key=lambda each: (-each.total_tokens, -each.messages, each.key or ""))
+    keys = [selected.c[COLUMNS[each]] if each in COLUMNS else _day(connection, selected.c.age) for each in by]
+    return connection.execute(_sums(selected, keys), parameters).all()
 
 
-def _sums(selected: sa.Subquery, key: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    # The key has its own query: PostgreSQL does not recognise two expressions with parameters as the same.
+def _keys(by: UsageBy, value: Any) -> Sequence[str | None]:
+    """Return the keys of a value of a column: several for several tags, None for no value."""
+    if value is None:
+        return [None]
+    if by == "tag":
+        return divided(value)
+    return [_period(by, date.fromordinal(_EPOCH + value)) if by in PERIODS else value]
+
+
+def _period(by: UsageBy, day: date) -> str:
+    if by == "week":
+        year, week, _ = day.isocalendar()
+        return f"{year:04}-W{week:02}"
+    return day.isoformat() if by == "day" else day.isoformat()[:7]
+
+
+def _usage(keys: tuple[str | None, ...], sums: Sequence[Any]) -> Usage:
+    sessions, cost, priced, *halves = sums
+    pairs = zip(halves[::2], halves[1::2], strict=True)
+    messages, tokens_in, tokens_out = (int(upper) * _HALF + int(lower) for upper, lower in pairs)
+    return Usage(keys[0], sessions, messages, tokens_in, tokens_out, cost, priced, keys)
+
+
+def _added(one: Usage, other: Usage) -> Usage:
+    return replace(total_usage([one, other]), key=one.key, keys=one.keys)
+
+
+def _in_order(sums: list[Usage], by: Sequence[UsageBy]) -> list[Usage]:
+    """Return the sums of each first key together: by their time, or the most tokens first."""
+    of_first: dict[str | None, int] = defaultdict(int)
+    for each in sums:
+        of_first[each.key] += each.total_tokens
+
+    def place(each: Usage) -> tuple[Any, ...]:
+        first = () if by[0] in PERIODS else (-of_first[each.key],)
+        rest = () if by[-1] in PERIODS else (-each.total_tokens, -each.messages)
+        return (first, each.key or "", rest, each.keys[-1] or "")
+
+    if len(by) == 1 and by[0] not in PERIODS:
+        return sorted(sums, key=lambda each: (-each.total_tokens, -each.messages, each.key or ""))
+    return sorted(sums, key=place)
+
+
+def _sums(selected: sa.Subquery, keys: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+    # The keys have their own query: PostgreSQL takes two expressions with parameters for different ones.
     summed = [selected.c[name] for name in ("estimated_cost", *_COUNTS)]
-    keyed = sa.select(key.label("key"), *summed).subquery()
-    cost = keyed.c.estimated_cost
+    names = [f"key{at}" for at, _ in enumerate(keys)]
+    labelled = (key.label(name) for key, name in zip(keys, names, strict=True))
+    keyed = sa.select(*labelled, *summed).subquery()
+    cost, columns = keyed.c.estimated_cost, [keyed.c[name] for name in names]
     counts = [half for name in _COUNTS for half in _halves(keyed.c[name])]
-    sums = sa.select(keyed.c.key, sa.func.count(), sa.func.sum(cost), sa.func.count(cost), *counts)
-    return sums.group_by(keyed.c.key)
+    sums = sa.select(*columns, sa.func.count(), sa.func.sum(cost), sa.func.count(cost), *counts)
+    return sums.group_by(*columns)
 
 
 def _halves(count: sa.ColumnElement[int]) -> Iterator[sa.ColumnElement[int]]:
@@ -62,15 +125,6 @@ def _halves(count: sa.ColumnElement[int]) -> Iterator[sa.ColumnElement[int]]:
     upper = count // sa.literal(_HALF, BigInteger)
     yield sa.func.sum(upper)
     yield sa.func.sum(count - upper * sa.literal(_HALF, BigInteger))
-
-
-def _usage(row: Any, by: str) -> Usage:
-    key, sessions, cost, priced, *halves = row
-    pairs = zip(halves[::2], halves[1::2], strict=True)
-    messages, tokens_in, tokens_out = (int(upper) * _HALF + int(lower) for upper, lower in pairs)
-    if by == "day" and key is not None:
-        key = date.fromordinal(_EPOCH + key).isoformat()
-    return Usage(key, sessions, messages, tokens_in, tokens_out, cost, priced)
 
 
 # ---- days -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TypeVar, Unpack, get_args
+from typing import TypeVar, Unpack, cast, get_args
 
 from .. import fields, hits, messages, results, search
 from ..index import Entries, Progress, usage
@@ -12,6 +12,7 @@ from ..model import Session, Summary
 from ..results import FilterFields, Filters, combined_filters
 from .base import HomeCalls
 
+EVERYTHING = Filters(agent=True, hidden=True)
 T = TypeVar("T")
 
 
@@ -76,22 +77,28 @@ class ReadingCalls(HomeCalls):
     def usage(
         self,
         *,
-        by: results.UsageBy = "day",
+        by: results.UsageBy | Sequence[results.UsageBy] = "day",
         filters: Filters | None = None,
         **keywords: Unpack[FilterFields],
     ) -> Sequence[results.Usage]:
-        """Return sums of sessions, messages, tokens and cost by day, model, source, project or profile.
+        """Return sums of sessions, messages, tokens and cost.
 
-        The conversations are those that `list` returns for the same filters; without filters all of them,
-        since hidden ones cost money too. Each counts whole, on the local day of its last activity. Days come
-        in order, other keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
+        `by` is one of `day week month model source project profile tag`, or two of them for the sums of each
+        pair, such as `["project", "week"]`. The conversations are those that `list` returns for the same
+        filters; without filters all of them, since hidden ones cost money too. Each counts whole, on the
+        local day of its last activity, and for each of its tags. Days, weeks and months come in order, other
+        keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
         """
-        chosen = combined_filters(
-            filters, keywords, default=Filters(agent=True, hidden=True), call=self.usage
-        )
-        fields.check_choice("by", by, get_args(results.UsageBy))
+        chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.usage)
+        keys = fields.check_one_or_two("by", by, get_args(results.UsageBy))
         with self._home.freshness.current() as index:
-            return usage.usage(index.connection, chosen, by)
+            return usage.usage(index.connection, chosen, cast(Sequence[results.UsageBy], keys))
+
+    def usage_total(self, filters: Filters | None = None, **keywords: Unpack[FilterFields]) -> results.Usage:
+        """Return the sums over all conversations that `usage` is about, each once; errors as of `usage`."""
+        chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.usage_total)
+        with self._home.freshness.current() as index:
+            return usage.total(index.connection, chosen)
 
     def version(self) -> str:
         """Return an opaque text that changes whenever a list could have changed; raise `StorageError`."""

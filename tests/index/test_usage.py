@@ -1,8 +1,9 @@
 """Tests usage: sums by any key that agree with lists, local days, one scan of each table."""
 
+import itertools
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -40,18 +41,24 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     time.tzset()
 
 
-def key_of(summary: Summary, by: str) -> str | None:
-    """Return the key that a session counts for."""
-    if by == "day":
-        return datetime.fromtimestamp(summary.last_message_at, UTC).astimezone().date().isoformat()
-    return getattr(summary, {"project": "project_id"}.get(by, by))  # type: ignore[no-any-return]  # by name
+FORMS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 
 
-def added_up(summaries: list[Summary], by: str) -> dict[str | None, tuple[Any, ...]]:
+def keys_of(summary: Summary, by: str) -> Sequence[str | None]:
+    """Return the keys that a session counts for."""
+    if by in FORMS:
+        return [datetime.fromtimestamp(summary.last_message_at, UTC).astimezone().strftime(FORMS[by])]
+    if by == "tag":
+        return summary.tags or [None]
+    return [getattr(summary, {"project": "project_id"}.get(by, by))]
+
+
+def added_up(summaries: list[Summary], *by: str) -> dict[tuple[str | None, ...], tuple[Any, ...]]:
     """Return the sums over a list, made without SQL."""
-    groups: dict[str | None, list[Summary]] = defaultdict(list)
+    groups: dict[tuple[str | None, ...], list[Summary]] = defaultdict(list)
     for summary in summaries:
-        groups[key_of(summary, by)].append(summary)
+        for keys in itertools.product(*(keys_of(summary, each) for each in by)):
+            groups[keys].append(summary)
     return {
         key: (
             len(group),
@@ -65,13 +72,16 @@ def added_up(summaries: list[Summary], by: str) -> dict[str | None, tuple[Any, .
     }
 
 
-def told(sessions: SessionRepository, by: UsageBy, **how: Any) -> dict[str | None, tuple[Any, ...]]:
+def told(
+    sessions: SessionRepository, *by: UsageBy, **how: Any
+) -> dict[tuple[str | None, ...], tuple[Any, ...]]:
     """Return the sums of the library, in the form of `added_up`."""
-    found = sessions.usage(by=by, **how)
-    assert len({each.key for each in found}) == len(found)
+    found = sessions.usage(by=by if len(by) > 1 else by[0], **how)
+    assert len({each.keys for each in found}) == len(found)
+    assert all(each.key == each.keys[0] for each in found)
     assert all((each.estimated_cost is None) == (each.priced == 0) for each in found)
     return {
-        each.key: (
+        each.keys: (
             each.sessions,
             each.messages,
             each.input_tokens,
@@ -105,6 +115,57 @@ def test_the_sums_are_those_of_the_list(
         assert told(full, by, agent=agent, hidden=hidden) == added_up(listed, by)
         late = [each for each in listed if each.last_message_at >= middle]
         assert told(full, by, agent=agent, hidden=hidden, since=middle) == added_up(late, by)
+
+
+PAIRS: tuple[tuple[UsageBy, UsageBy], ...] = (("project", "week"), ("month", "model"), ("source", "profile"))
+
+
+@pytest.mark.parametrize("by", PAIRS, ids=str)
+def test_the_sums_of_pairs_are_those_of_the_list(
+    by: tuple[UsageBy, UsageBy], full: SessionRepository
+) -> None:
+    listed = full.list(agent=True, hidden=True).items
+    assert told(full, *by) == added_up(listed, *by)
+    middle = sorted(each.last_message_at for each in listed)[len(listed) // 2]
+    early = [each for each in listed if each.last_message_at < middle]
+    assert told(full, *by, until=middle) == added_up(early, *by)
+
+
+def test_pairs_come_together_and_in_order(full: SessionRepository) -> None:
+    by_month = [each.keys for each in full.usage(by=("month", "model"))]
+    months = [month or "" for month, _ in by_month]
+    assert months == sorted(months)
+    by_model = [each.keys for each in full.usage(by=["model", "day"])]
+    assert [model for model, _ in itertools.groupby(model for model, _ in by_model)] == [
+        each.key for each in full.usage(by="model")
+    ]
+    for _, days in itertools.groupby(by_model, key=lambda keys: keys[0]):
+        assert (found := [day or "" for _, day in days]) == sorted(found)
+
+
+@pytest.mark.parametrize("by", [[], ["day", "model", "tag"], ["day", "size"], 1, [1]], ids=str)
+def test_sums_by_anything_else_are_refused(full: SessionRepository, by: Any) -> None:
+    with pytest.raises(InvalidValue, match="by must be one"):
+        full.usage(by=by)
+
+
+def test_a_conversation_counts_for_each_of_its_tags_and_once_in_the_total(
+    sessions: SessionRepository,
+) -> None:
+    for title, tokens in (("One #Home", 10), ("Two #work", 20), ("Three", 40)):
+        saved = sessions.save(sessions.new(title=title))
+        sessions.update(saved.session_id, input_tokens=tokens)
+    sessions.tag(sessions.list()[-1].session_id, "work")
+    listed = sessions.list(agent=True, hidden=True).items
+    assert told(sessions, "tag") == added_up(listed, "tag")
+    assert {each.key: each.input_tokens for each in sessions.usage(by="tag")} == {
+        "work": 30,
+        "Home": 10,
+        None: 40,
+    }
+    assert told(sessions, "tag", "day") == added_up(listed, "tag", "day")
+    assert sessions.usage_total().input_tokens == 70
+    assert sessions.usage_total(tag="work").sessions == 2
 
 
 def test_usage_without_filters_counts_every_session(full: SessionRepository) -> None:
@@ -233,9 +294,10 @@ def test_the_usage_of_an_empty_home_is_empty(sessions: SessionRepository) -> Non
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"by": "week"}, "by must be one of day, model, source, project, profile"),
-    ({"by": None}, "by must be one of"),
-    ({"by": ["day"]}, "by must be one of"),
+    ({"by": "hour"}, "by must be one of day, week, month, model, source, project, profile, tag"),
+    ({"by": None}, "by must be one or two of"),
+    ({"by": ["day", "hour"]}, "by must be one of"),
+    ({"by": ["day", "day"]}, "by must be one or two of"),
     ({"since": -1}, "since must be a number of seconds"),
     ({"since": "2026-01-01"}, "since must be a number of seconds"),
     ({"since": float("nan")}, "since must be a number of seconds"),
@@ -254,8 +316,11 @@ def test_a_wrong_argument_is_named(given: dict[str, Any], words: str, sessions: 
 
 def test_the_api_answers_with_the_sums_and_their_total(reader: FlaskClient) -> None:
     body = reply(reader.get("/api/usage?by=source"))
-    assert body.keys() == {"by", "since", "usage", "total"}
-    assert (body["by"], body["since"]) == ("source", None)
+    assert body.keys() == {"by", "then", "since", "usage", "total"}
+    assert (body["by"], body["then"], body["since"]) == ("source", None, None)
+    pairs = reply(reader.get("/api/usage?by=project&then=week&archived=0"))
+    assert {len(each["keys"]) for each in pairs["usage"]} == {2}
+    assert sum(each["sessions"] for each in pairs["usage"]) == pairs["total"]["sessions"]
     assert sum(each["sessions"] for each in body["usage"]) == body["total"]["sessions"]
     listed = reply(reader.get("/api/sessions?agent=1&hidden=1"))["sessions"]
     assert body["total"]["input_tokens"] == sum(each["input_tokens"] for each in listed)
@@ -280,6 +345,10 @@ def test_the_command_line_prints_a_table_with_a_total(may: Path) -> None:
         assert result.exit_code == 0, result.output
         return result.output
 
+    lines = run("--by", "project", "--by", "month", "--until", "2099-01-01").splitlines()
+    assert lines[0].split()[:3] == ["PROJECT", "MONTH", "SESSIONS"]
+    assert any(line.startswith("Atlas") and "2026-0" in line for line in lines)
+    assert lines[-1].split()[:2] == ["total", "94"]
     lines = run("--by", "project").splitlines()
     assert lines[0].split() == ["PROJECT", "SESSIONS", "MESSAGES", "INPUT", "OUTPUT", "COST"]
     assert any(line.startswith("Atlas") for line in lines)

@@ -139,7 +139,10 @@ KINDS: Mapping[Any, Kind] = {
 def _kind(annotation: Any) -> Kind:
     if get_origin(annotation) is Literal:
         return _one_of(get_args(annotation))
-    return KINDS[annotation]
+    if annotation in KINDS:
+        return KINDS[annotation]
+    chosen, _ = get_args(annotation)  # one of some texts, or null
+    return _or_null(_one_of(get_args(chosen)))
 
 
 def arguments_of(handler: Callable[..., Any]) -> dict[str, Argument]:

@@ -7,8 +7,8 @@ from hermes_sessions.results import Filters
 from ..request_context import settings
 
 
-class FilterArguments(TypedDict, total=False):
-    """The filters of the library but `agent`, whose default is a setting."""
+class SumArguments(TypedDict, total=False):
+    """The filters of the library but `agent` and `hidden`."""
 
     profile: str | None
     project_id: str | None
@@ -22,6 +22,11 @@ class FilterArguments(TypedDict, total=False):
     min_cost: float | None
     min_messages: int | None
     interrupted: bool | None
+
+
+class FilterArguments(SumArguments, total=False):
+    """The filters of the library but `agent`, whose default is a setting."""
+
     hidden: bool
 
 

@@ -413,6 +413,7 @@ class RepairResult(Findings):
 class UsageSums(TypedDict):
     """The sums over the sessions of one key; the key is null for sessions that have none.
 
+    `keys` has the key too, and that of `then`; it is empty in the total.
     `priced` counts the sessions whose cost is known, and `estimated_cost` is their sum in US dollars.
     """
 
@@ -424,12 +425,14 @@ class UsageSums(TypedDict):
     total_tokens: int
     estimated_cost: float | None
     priced: int
+    keys: list[str | None]
 
 
 class Usage(TypedDict):
     """Sums for each key, and over all of them."""
 
     by: str
+    then: str | None
     since: float | None
     usage: list[UsageSums]
     total: UsageSums
