@@ -53,7 +53,10 @@ class SearchIndex:
         self._changes.append(change)
 
     def catch_up(self) -> int:
-        """Index what is missing if that is little; return how many sessions are still missing."""
+        """Index what is missing if that is little; return how many sessions are still missing.
+
+        At least one is as long as the words are to be counted: no other form of a word is found before.
+        """
         if not self._updating.acquire(timeout=PATIENCE_SECONDS):
             return max(1, self._missing)  # a large file is being indexed
         try:
@@ -64,12 +67,17 @@ class SearchIndex:
                     pass
                 stale = self._compare() if stale else stale
             self.learn_agents_words()
+            is_wordless = self._is_wordless()
         except Locked:
             return max(1, self._missing)  # by a program that writes for long
         finally:
             self._updating.release()
         self._missing = len(stale)
-        return len(stale)
+        return max(self._missing, int(is_wordless))
+
+    def _is_wordless(self) -> bool:
+        with self._file.reading() as connection:
+            return vocabulary.is_counted_later(connection)
 
     def is_behind(self) -> bool:
         """Whether messages or words are missing; missing titles are indexed at once."""
@@ -264,10 +272,14 @@ class SearchIndex:
 
     def _count_words(self) -> None:
         with self._file.reading() as connection:
-            if not vocabulary.is_outdated(connection):
+            is_outdated = vocabulary.is_outdated(connection)
+            if not is_outdated and vocabulary.is_numbered(connection):
                 return
         with self._updating, self._writing() as connection:
-            vocabulary.count_words(connection, self.stemmer)
+            if is_outdated:
+                self._file.known_words.clear()
+                vocabulary.count_words(connection, self.stemmer)
+            vocabulary.store_number(connection)
 
     def _unknown_agent_words(self) -> list[agent_words.Unknown]:
         with self._file.reading() as connection, database.reading(self._index) as index:

@@ -16,6 +16,7 @@ from .tables import WEB_UI
 from .words import index_form, is_expandable
 
 COUNTED_LATER = -1
+_WORDS = "\n"  # stands for a profile, where the number of words is stored
 FEW_MESSAGES = 1_000  # whose words weigh as much as any
 MOST_PARTS = 64  # words that one part of a word stands for
 MOST_OF_STEM = 32  # words that one stem stands for
@@ -38,7 +39,12 @@ def _stems(words: Collection[str], stemmer: Stemmer) -> Iterator[tuple[str, str]
 
 
 def count_words(connection: Connection, stemmer: Stemmer) -> None:
-    """Store every word of the web UI's messages and of titles, with the number of texts that have it."""
+    """Store every word of the web UI's messages and of titles, with the number of texts that have it.
+
+    If words were lost, have those of the agents' messages read again too.
+    """
+    if _has_lost_words(connection):
+        connection.exec_driver_sql("DELETE FROM vocabularies")
     for table in ("texts", "titles"):
         connection.exec_driver_sql(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.all_{table} USING fts5vocab (main, {table}, row)"
@@ -62,9 +68,31 @@ def is_counted_later(connection: Connection) -> bool:
 
 
 def is_outdated(connection: Connection) -> bool:
-    """Whether all words are to be counted: they never were, or there are half as many messages more."""
-    counted = known_upto(connection).get(WEB_UI, 0)
-    return counted == COUNTED_LATER or tables.count_texts(connection)[1] > 1.5 * counted + FEW_MESSAGES
+    """Whether to count all words: they never were, some are lost, or there are half as many messages more."""
+    counted, messages = known_upto(connection).get(WEB_UI, 0), tables.count_texts(connection)[1]
+    is_late = counted == COUNTED_LATER or messages > 1.5 * counted + FEW_MESSAGES
+    return is_late or _has_lost_words(connection)
+
+
+def _has_lost_words(connection: Connection) -> bool:
+    """Whether there are fewer words than there were; none of many messages is unlikely at any time."""
+    least = min(1, tables.count_texts(connection)[1])
+    return _number_of_words(connection) < known_upto(connection).get(_WORDS, least)
+
+
+def is_numbered(connection: Connection) -> bool:
+    """Whether it is stored how many words there are."""
+    return known_upto(connection).get(_WORDS) == _number_of_words(connection)
+
+
+def store_number(connection: Connection) -> None:
+    """Store how many words there are, by which `is_outdated` notices that some are lost."""
+    set_known_upto(connection, _WORDS, _number_of_words(connection))
+
+
+def _number_of_words(connection: Connection) -> int:
+    ((number,),) = _select(connection, "SELECT count(*) FROM words", ())
+    return int(number)
 
 
 def put_counts(connection: Connection, counts: Mapping[str, int], stemmer: Stemmer) -> None:

@@ -21,6 +21,7 @@ from hermes_sessions.search.generations import REBUILDING
 from hermes_sessions.search.sync import SearchIndex
 from hermes_sessions.search.tables import FORMAT
 
+from ..support.agent_db import add_session, keep_full_text, new_state, writing
 from ..support.make import message, write_document
 from ..support.processes import at_once
 
@@ -291,6 +292,39 @@ def test_a_killed_rebuild_leaves_an_index_that_answers(
             assert hits.warnings == (() if point == "removed" else (REBUILDING,))
         wait_for_the_background(sessions)
     check_finished(older)
+
+
+@pytest.mark.slow
+def test_a_search_is_partial_until_words_are_counted(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index_of(older).unlink()
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(older), "words"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with SessionRepository.open(hermes_home=older) as sessions:
+        with held(monkeypatch):
+            assert sessions.search("running").missing == 1
+            assert found(sessions, "needle007") == {"s007"}
+        wait_for_the_background(sessions)
+    check_finished(older)
+
+
+LOST = {"all": "", "some": "WHERE word = 'runs'", "some of the agent's": "WHERE word = 'swims'"}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_words_that_were_lost_are_counted_again(older: Path, name: str) -> None:
+    new_state(older / "state.db")
+    with writing(older / "state.db") as db:
+        keep_full_text(db)
+        add_session(db, "fish", "a trout swims", title="The fish")
+    with SessionRepository.open(hermes_home=older) as sessions:
+        sessions.complete_search()
+        sessions.complete_search()  # after the agent's words are known
+        assert found(sessions, "swimming") == {"fish"}
+    change(older, f"DELETE FROM words {LOST[name]}")
+    with SessionRepository.open(hermes_home=older) as sessions:
+        sessions.complete_search()
+        assert len(found(sessions, "running")) == SESSIONS
+        assert found(sessions, "swimming") == {"fish"}
 
 
 def _complete(home: str) -> int:
