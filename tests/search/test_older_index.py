@@ -216,7 +216,7 @@ def test_of_three_formats_the_complete_index_answers(older: Path, monkeypatch: p
 
 @pytest.mark.parametrize("damage", ["torn", "emptied", "no database"])
 def test_a_damaged_older_index_is_given_up(older: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with SessionRepository.open(hermes_home=older) as sessions, held(monkeypatch):
+    with held(monkeypatch), SessionRepository.open(hermes_home=older) as sessions:
         sessions.search("needle007")
     with kept(older).open("r+b") as file:
         if damage == "emptied":
