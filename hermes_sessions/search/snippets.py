@@ -7,9 +7,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..hits import MATCH_END, MATCH_START
+from .folding import FoldedText, fold_letters
 from .forms import ClauseForms, Phrase, TermForms
 from .language import Term
-from .words import UNSPACED, fold, is_unspaced, ordinary, words_of
+from .words import UNSPACED, is_unspaced, ordinary, words_of
 
 BEFORE, AFTER = 60, 140  # characters of a snippet before and after the first match
 WIDTH = 200  # characters in which matches are close
@@ -20,7 +21,6 @@ SURROUNDINGS = 5_000  # characters around the matches in which blanks are counte
 _WORD_START = rf"(?:(?<![^\W_])|(?<=[{UNSPACED}]))"
 _WORD_END = rf"(?:(?![^\W_])|(?=[{UNSPACED}]))"
 _PIECE = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
-_TWO_LETTERS = {"ss": "(?:ss|ß)", "ae": "(?:ae|æ)", "oe": "(?:oe|œ)", "th": "(?:th|þ)"}
 
 
 class Snippet(NamedTuple):
@@ -34,6 +34,15 @@ class Snippet(NamedTuple):
     corrections: frozenset[str] = frozenset()
 
 
+class Match(NamedTuple):
+    """Where in a text a clause, given by its position, is found, and the folded letters there."""
+
+    start: int
+    end: int
+    clause: int
+    folded: str
+
+
 class Matcher:
     """Finds the words of clauses in texts that are composed (NFC)."""
 
@@ -45,17 +54,17 @@ class Matcher:
         self._pattern = re.compile("|".join(patterns) or r"(?!)")
         self._typed = [{_words(forms.term.text) for forms in clause.alternatives} for clause in clauses]
 
-    def matches(self, text: str) -> Iterator[re.Match[str]]:
-        """Yield the matches in a text; `_clause` returns the clause of each."""
-        return (match for match in self._pattern.finditer(fold(text)) if match.end() > match.start())
-
-    def _clause(self, match: re.Match[str]) -> int:
-        """Return the position of the clause that a match is of."""
-        return self._clause_of_group[(match.lastindex or 1) - 1]
+    def matches(self, text: str) -> Iterator[Match]:
+        """Yield the matches in a text, in order; several can be in one character, such as ß."""
+        searched = FoldedText(text)
+        for found in self._pattern.finditer(searched.letters):
+            if found.end() > found.start():
+                clause = self._clause_of_group[(found.lastindex or 1) - 1]
+                yield Match(*searched.span(*found.span()), clause, found[0])
 
     def finds(self, text: str) -> bool:
         """Whether a text has any word of the clauses."""
-        return self._pattern.search(fold(text)) is not None
+        return self._pattern.search(fold_letters(text)) is not None
 
     def marked(self, text: str) -> str:
         """Return a text with every match between marks."""
@@ -64,17 +73,17 @@ class Matcher:
     def _with_marks(self, text: str) -> Iterator[str]:
         at = 0
         for match in self.matches(text):
-            yield text[at : match.start()] + MATCH_START + text[match.start() : match.end()] + MATCH_END
-            at = match.end()
+            if match.start >= at:
+                yield text[at : match.start] + MATCH_START + text[match.start : match.end] + MATCH_END
+                at = match.end
         yield text[at:]
 
     def forms(self, text: str) -> tuple[tuple[str, str], ...]:
         """Return the words of a text that stand for others: each with what was typed, both as they are."""
         found: dict[tuple[str, str], None] = {}
         for match in self.matches(text):
-            clause = self._clause(match)
-            if _words(match[0]) not in self._typed[clause]:
-                found[self._clauses[clause].typed, text[match.start() : match.end()]] = None
+            if _words(match.folded) not in self._typed[match.clause]:
+                found[self._clauses[match.clause].typed, text[match.start : match.end]] = None
         return tuple(found)
 
     def corrections(self, text: str) -> frozenset[str]:
@@ -82,11 +91,11 @@ class Matcher:
         meant = {
             word for clause in self._clauses for forms in clause.alternatives for word in forms.corrections
         }
-        return frozenset(meant & {_words(match[0]) for match in self.matches(text)} if meant else ())
+        return frozenset(meant & {_words(match.folded) for match in self.matches(text)} if meant else ())
 
     def densest(self, text: str) -> tuple[int, int]:
         """Return where the most different words are within `WIDTH` characters, the first such place."""
-        places = [(*match.span(), self._clause(match)) for match in islice(self.matches(text), MOST_MATCHES)]
+        places = [match[:3] for match in islice(self.matches(text), MOST_MATCHES)]
         best, most, first = (0, 0), (0, 0), 0
         counts: dict[int, int] = {}
         for last, (_, end, clause) in enumerate(places):
@@ -140,13 +149,14 @@ def _patterns(forms: TermForms) -> Iterator[tuple[_Edges, str]]:
         yield from (_phrase_pattern(phrase) for phrase in (*forms.words, *map(Phrase, forms.corrections)))
     for pairs in forms.pairs[:1]:
         for pair in pairs:
-            yield _Edges(False, False), re.escape(fold(pair))
+            yield _Edges(False, False), re.escape(fold_letters(pair))
 
 
 def _term_pattern(term: Term, *, anywhere: bool) -> tuple[_Edges, str]:
-    pieces = _PIECE.findall(fold(term.text))
+    text = fold_letters(term.text)
+    pieces = _PIECE.findall(text)
     if not pieces:  # an emoji
-        return _Edges(False, False), re.escape(fold(term.text))
+        return _Edges(False, False), re.escape(text)
     begins_anywhere = anywhere or is_unspaced(pieces[0])
     ends_anywhere = anywhere or term.prefix or is_unspaced(pieces[-1])
     return _Edges(not begins_anywhere, not ends_anywhere), _joined(pieces)
@@ -162,14 +172,7 @@ def _words(text: str) -> str:
 
 
 def _joined(pieces: Sequence[str]) -> str:
-    return r"[\W_]{0,40}".join(map(_with_other_letters, pieces))
-
-
-def _with_other_letters(piece: str) -> str:
-    pattern = re.escape(piece)
-    for letters, either in _TWO_LETTERS.items():
-        pattern = pattern.replace(letters, either)
-    return pattern
+    return r"[\W_]{0,40}".join(map(re.escape, pieces))
 
 
 # ---- cutting --------------------------------------------------------------------------------------------
@@ -183,7 +186,7 @@ def make_snippet(text: str, matcher: Matcher, mask: Callable[[str], str]) -> Sni
     """
     masked = mask(unicodedata.normalize("NFC", _without_marks(text)))
     if not matcher.finds(masked):
-        masked = ordinary(masked)  # a character that stands for several, such as ㍿
+        masked = ordinary(masked)  # characters that become one, such as ｶﾞ
     corrections = matcher.corrections(masked)
     start, end = matcher.densest(masked)
     line = " ".join(masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS].split())

@@ -85,13 +85,17 @@ class _IndexForms(dict[int, str]):
 
 
 def _index_form(character: str) -> str:
-    if character in _TWO:
-        return _TWO[character]
     if has_emoji(character):
         return f" {chr(_AS_LETTER | (ord(character) & 0xFFFF))} "
+    return index_letters(character)
+
+
+def index_letters(character: str) -> str:
+    """Return the letters, or nothing, that stand for an ordinary character in an index of words."""
     if unicodedata.category(character) in ("Mn", "Cf") and not is_unspaced(character):
         return ""  # a mark on the letter before it, or a character without a width
-    return _FOLDING[ord(character)]
+    letter = _FOLDING[ord(character)]
+    return _TWO.get(character) or _TWO.get(letter, letter)  # ǽ is æ, which is ae
 
 
 _INDEX_FORMS = _IndexForms()

@@ -1,14 +1,18 @@
 """Snippets: the best part of a text, with every match marked, and nothing secret."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions.hits import MATCH_END, MATCH_START
 from hermes_sessions.messages import mask
+from hermes_sessions.search.folding import FoldedText, fold_letters
 from hermes_sessions.search.forms import ClauseForms, Phrase, TermForms, exact_phrase
 from hermes_sessions.search.language import parse
 from hermes_sessions.search.snippets import Matcher, Snippet, make_snippet
+from hermes_sessions.search.words import words_of
 
 
 def clauses(typed: str, *, parts: bool = False) -> list[ClauseForms]:
@@ -41,12 +45,46 @@ SNIPPETS = {
     ("nothing", "of all this"): "of all this",
     ("a", "\x02a\x03"): "<a>",
     ("pay OR owe", "we owe, you pay"): "we <owe>, you <pay>",
+    ("a*", "der æther"): "der <æ>ther",
+    ("aether", "der Æther"): "der <Æther>",
+    ("stras*", "Hauptstraße, Straße"): "Hauptstraße, <Straß>e",
+    ("ß*", "ss ßa"): "<ss> <ß>a",
+    ("s OR e", "ß s"): "ß <s>",
+    ("замок", "за\u0301мок и замо\u0301к"): "<за\u0301мок> и <замо\u0301к>",
+    ("zusammen", "Zusam\u00admen und zu\u200bsammen"): "<Zusam\u00admen> und <zu\u200bsammen>",
+    ("office", "the oﬃce"): "the <oﬃce>",
+    ("ガス", "ｶﾞｽ代"): "<ガス>代",
+    ("株式", "㍿"): "<㍿>",
+    ("\u2764", "I \u2764\ufe0f you"): "I <\u2764\ufe0f> you",
+    ("\u2764\ufe0f", "I \u2764 you"): "I <\u2764> you",
+    ("you", "so… you"): "so… <you>",
 }
 
 
 @pytest.mark.parametrize(("typed", "text"), SNIPPETS)
 def test_matches_are_marked(typed: str, text: str) -> None:
     assert snippet(typed, text) == SNIPPETS[typed, text]
+
+
+@given(st.text(max_size=60))
+def test_every_part_of_a_folded_text_has_its_place_in_the_text(text: str) -> None:
+    text = unicodedata.normalize("NFC", text)
+    found = FoldedText(text)
+    places = [found.span(at, at + 1) for at in range(len(found.letters))]
+    assert all(0 <= start < end <= len(text) for start, end in places)
+    assert places == sorted(places)
+    for (start, end), letter in zip(places, found.letters, strict=True):
+        assert letter in fold_letters(text[start:end])
+
+
+ODD = st.text("aesßæǽœþÆẞłŁ\u037a\u0301\u00ad\u200b ﬁㄱ㍿ｶﾞ数x1½…", max_size=30)
+
+
+@given(st.text(max_size=40) | ODD)
+def test_every_word_of_a_text_is_marked_in_it(text: str) -> None:
+    text = text.replace("<", " ")
+    for word in words_of(text):
+        assert "<" in snippet(f'"{word}"', text), word
 
 
 def test_parts_of_words_are_marked_where_they_were_found() -> None:

@@ -14,6 +14,7 @@ INDEXED = {
     "İstanbul ısı": "istanbul isi",
     "Straße STRAẞE": "strasse strasse",
     "Œuvre Ærø": "oeuvre aero",
+    "Ǣ ǽ": "ae ae",
     "oﬃce ＡＢＣ": "office abc",
     "Größe": "grosse",
     "تذكرة الأولى": "تذكره الاولي",
