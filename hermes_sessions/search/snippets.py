@@ -34,7 +34,7 @@ class Snippet(NamedTuple):
     corrections: frozenset[str] = frozenset()
 
 
-class Match(NamedTuple):
+class MatchedWord(NamedTuple):
     """Where in a text a clause, given by its position, is found, and the folded letters there."""
 
     start: int
@@ -54,13 +54,13 @@ class Matcher:
         self._pattern = re.compile("|".join(patterns) or r"(?!)")
         self._typed = [{_words(forms.term.text) for forms in clause.alternatives} for clause in clauses]
 
-    def matches(self, text: str) -> Iterator[Match]:
+    def matches(self, text: str) -> Iterator[MatchedWord]:
         """Yield the matches in a text, in order; several can be in one character, such as ß."""
         searched = FoldedText(text)
         for found in self._pattern.finditer(searched.letters):
             if found.end() > found.start():
                 clause = self._clause_of_group[(found.lastindex or 1) - 1]
-                yield Match(*searched.span(*found.span()), clause, found[0])
+                yield MatchedWord(*searched.span(*found.span()), clause, found[0])
 
     def finds(self, text: str) -> bool:
         """Whether a text has any word of the clauses."""
