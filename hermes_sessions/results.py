@@ -18,7 +18,7 @@ from .fields import (
     check_whole,
 )
 from .model import Session
-from .sources import Source
+from .sources import Source, SourceName
 from .suggestions import no_such_argument
 from .tag_names import check_tag_filter
 
@@ -47,7 +47,7 @@ class FilterFields(TypedDict, total=False):
 
     profile: str | None
     project_id: str | None
-    source: str | None
+    source: Source | SourceName | None
     archived: bool | None
     pinned: bool | None
     model: str | None
@@ -77,7 +77,7 @@ class Filters:
 
     profile: str | None = None
     project_id: str | None = None
-    source: str | None = None
+    source: Source | SourceName | None = None
     archived: bool | None = None
     pinned: bool | None = None
     model: str | None = None

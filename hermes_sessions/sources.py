@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Source(StrEnum):
@@ -16,6 +17,8 @@ class Source(StrEnum):
     MESSAGING = "messaging"
     OTHER = "other"
 
+
+SourceName = Literal["webui", "cli", "cron", "tool", "api", "messaging", "other"]  # a test: of each `Source`
 
 _MESSAGING = ("discord", "slack", "telegram", "weixin", "email", "wecom", "wecom_callback", "matrix")
 _CLASSES: dict[str, Source] = {

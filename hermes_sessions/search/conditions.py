@@ -116,8 +116,8 @@ def _flags(conditions: Conditions) -> FilterFields:
     if conditions.profile is not None:
         typed["profile"] = conditions.profile
     if conditions.source is not None:
-        typed["source"] = conditions.source
-        if conditions.source == Source.CRON:  # lists hide what scheduled jobs have begun
+        typed["source"] = source = Source(conditions.source)
+        if source is Source.CRON:  # lists hide what scheduled jobs have begun
             typed["hidden"] = True
     if conditions.archived is not None:
         typed["archived"] = conditions.archived

@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from hermes_sessions.results import Filters
+from hermes_sessions.sources import SourceName
 
 from ..request_context import settings
 
@@ -12,7 +13,7 @@ class SumArguments(TypedDict, total=False):
 
     profile: str | None
     project_id: str | None
-    source: str | None
+    source: SourceName
     archived: bool | None
     pinned: bool | None
     model: str | None

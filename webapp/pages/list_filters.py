@@ -7,12 +7,14 @@ from flask import request
 
 from hermes_sessions.errors import InvalidValue
 from hermes_sessions.results import Filters, Sort
+from hermes_sessions.sources import Source
 from hermes_sessions.times import parse_time
 
 from ..query_values import amount, choice, whole_number
 from ..request_context import settings
 
 ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
+SOURCES: Mapping[str, Source | None] = {"": None, **{str(each): each for each in Source}}
 EITHER: Mapping[str, bool | None] = {"": None, "1": True, "0": False}
 # Those that have no field in the form: their names, and how a value is said.
 FURTHER: Mapping[str, str] = {
@@ -47,7 +49,7 @@ def read_filters() -> Filters:
     return Filters(
         profile=request.args.get("profile") or None,
         project_id=request.args.get("project_id") or None,
-        source=request.args.get("source") or None,
+        source=choice(request.args, "source", SOURCES, ""),
         archived=choice(request.args, "archived", ARCHIVED, "0"),
         pinned=choice(request.args, "pinned", EITHER, ""),
         model=request.args.get("model") or None,
