@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         StorageError,
         Unreadable,
     )
+    from .feed import Changes
     from .hits import Hit, Hits
     from .messages import title_from
     from .model import Session, Signature, Summary
@@ -46,6 +47,7 @@ __all__ = [
     "AgentShare",
     "AgentUnavailable",
     "BulkReport",
+    "Changes",
     "Closed",
     "Conflict",
     "Filters",
@@ -82,13 +84,14 @@ _NAMES = {
         "AgentUnavailable Closed Conflict InvalidId InvalidValue NewerDatabase NotFound ReadOnly "
         "SessionsError StorageError Unreadable"
     ),
+    "feed": "Changes",
     "hits": "Hit Hits",
     "messages": "title_from",
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": (
-        "AgentShare BulkReport Filters Finding LostUpdate MessagePage Page Project Removed RepairReport "
-        "SyncReport Trashed Usage"
+        "AgentShare BulkReport Filters Finding LostUpdate MessagePage Page Project Removed "
+        "RepairReport SyncReport Trashed Usage"
     ),
     "sources": "Source",
 }

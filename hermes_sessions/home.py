@@ -24,6 +24,7 @@ from .errors import (
     StorageError,
     Unreadable,
 )
+from .feed import Changes
 from .fields import check_names, check_seconds, check_whole, with_clean_title
 from .hits import Hits
 from .index import (
@@ -37,6 +38,7 @@ from .index import (
     damage,
     database,
     derived,
+    feed,
     list_request,
     listed_summaries,
     lists,
@@ -47,6 +49,7 @@ from .index import (
     tag_sync,
     trash_rows,
     upgrades,
+    with_lineage,
 )
 from .locks import Locks
 from .metadata import MetadataChange, check_fields, check_others
@@ -66,8 +69,8 @@ NO_PROJECT = MetadataChange({"project_id": None})
 RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
-    "list entries count usage usage_total tags version search complete_search summary get messages segments "
-    "export trash would_purge backup why check repair write_web_ui_index sync rebuild"
+    "list entries count usage usage_total tags version changes search complete_search summary get messages "
+    "segments export trash would_purge backup why check repair write_web_ui_index sync rebuild"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
 # Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is
@@ -211,6 +214,12 @@ class OpenHome:
             unknown = tag_counts.unknown(connection, tag_filter(tag)[0])
         return [f"No conversation has the tag {name}." for name in unknown]
 
+    def changes(self, since: str | None) -> Changes:
+        """Return which conversations changed after a token, as `SessionRepository.changes` describes it."""
+        view = self.view(Filters(agent=True))
+        with self.freshness.current() as index:
+            return feed.changes(index, view, since)
+
     def search(self, request: SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
         """Return the hits of a search, with the files that it cannot show among the warnings.
 
@@ -275,6 +284,14 @@ class OpenHome:
         """Return a session of the web UI, or else of an agent, or else the one that holds it as a segment."""
         self.freshness.catch_up_with_tags()
         return self._or_of_holder(self._summary, session_id)
+
+    def listed_summary(self, session_id: str) -> Summary:
+        """Return a session as `summary` does, with the lineage that lists show."""
+        summary = self.summary(session_id)
+        if summary.of_agent:
+            return summary
+        with database.reading(self.engine) as connection:
+            return with_lineage(connection, self.config.profile, summary)
 
     def _summary(self, session_id: str) -> Summary:
         try:

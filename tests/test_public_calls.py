@@ -51,6 +51,7 @@ CALLS: dict[str, Call] = {
     "usage": lambda sessions, _: sessions.usage(by="model"),
     "usage_total": lambda sessions, _: sessions.usage_total(),
     "version": lambda sessions, _: sessions.version(),
+    "changes": lambda sessions, _: sessions.changes(sessions.changes().token),
     "search": lambda sessions, _: sessions.search("message"),
     "complete_search": lambda sessions, _: sessions.complete_search(),
     "summary": lambda sessions, one: sessions.summary(one),

@@ -116,14 +116,15 @@ def _write(engine: Engine, before: MirrorState, after: MirrorState, change: Mirr
     with database.writing(engine) as connection:
         if _state_of(connection, before.profile).revision != before.revision:
             return False
+        changed: set[str] = set()
         if change is not None:
-            mirror_rows.apply(connection, before.profile, change)
-            rows.drop_drafts_of_agents(connection)
+            changed = mirror_rows.apply(connection, before.profile, change)
+            changed.update(rows.drop_drafts_of_agents(connection))
         # Revisions are never reused, even if the mirror was deleted and made again in the meantime.
         revision = max(before.revision + 1, after.read_at)
         mirror_rows.put_state(connection, after._replace(revision=revision))
         if change is not None or after.warning != before.warning:
-            index_state.next_generation(connection)
+            index_state.next_generation(connection, changed)
     return True
 
 
@@ -147,8 +148,8 @@ def is_wrong(engine: Engine, agent: Agent) -> bool:
 def forget(engine: Engine, profile: str) -> None:
     """Delete the mirror of a profile, because its folder is gone or because it is to be built again."""
     with database.writing(engine) as connection:
-        mirror_rows.forget(connection, profile)
-        index_state.next_generation(connection)
+        changed = mirror_rows.forget(connection, profile)
+        index_state.next_generation(connection, changed)
 
 
 # ---- what a scan changes --------------------------------------------------------------------------------

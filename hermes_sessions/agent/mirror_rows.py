@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, order_values, tags
+from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, links, order_values, tags
 from ..model import Summary
 from ..sources import Source, source_class
 from . import lineage
@@ -191,8 +191,33 @@ def _mirrored(row: Sequence[Any]) -> MirroredSession:
 # ---- changes --------------------------------------------------------------------------------------------
 
 
-def apply(connection: Connection, profile: str, change: MirrorChange) -> None:
-    """Carry out a change of a profile's sessions and conversations."""
+def apply(connection: Connection, profile: str, change: MirrorChange) -> set[str]:
+    """Carry out a change of a profile's sessions and conversations.
+
+    Returns the ids of the conversations, the web UI's too, that lists may show otherwise than before.
+    """
+    ids = {*change.stale_conversations, *(each.session_id for each in change.conversations)}
+    before = _conversations(connection, profile, ids)
+    _replace(connection, profile, change)
+    after = _conversations(connection, profile, ids)
+    sessions = {*change.stale_sessions, *(each.session.segment.id for each in change.sessions)}
+    of_web_ui = links.sessions_among(connection, sessions)  # lists show what the agent knows of their lineage
+    return {each for each in ids if before.get(each) != after.get(each)}.union(of_web_ui)
+
+
+def _conversations(connection: Connection, profile: str, ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+    """Return the rows of these conversations, by id."""
+    columns = AGENT_CONVERSATIONS.c
+    return {
+        row.session_id: row
+        for some in database.chunks(ids)
+        for row in connection.execute(
+            sa.select(AGENT_CONVERSATIONS).where(columns.profile == profile, columns.session_id.in_(some))
+        ).all()
+    }
+
+
+def _replace(connection: Connection, profile: str, change: MirrorChange) -> None:
     _delete(connection, AGENT_SESSIONS, profile, change.stale_sessions)
     _delete(connection, AGENT_CONVERSATIONS, profile, change.stale_conversations)
     if change.sessions:
@@ -211,11 +236,14 @@ def _delete(connection: Connection, table: sa.Table, profile: str, ids: Iterable
         connection.execute(sa.delete(table).where(table.c.profile == profile, table.c.session_id.in_(some)))
 
 
-def forget(connection: Connection, profile: str) -> None:
-    """Delete everything that is mirrored of a profile."""
+def forget(connection: Connection, profile: str) -> list[str]:
+    """Delete everything that is mirrored of a profile; return the ids that lists may show otherwise."""
+    known = session_ids(connection, profile)
+    changed = {*links.conversations_among(connection, known), *links.sessions_among(connection, known)}
     for table in (AGENT_SESSIONS, AGENT_CONVERSATIONS, AGENT_HOMES):
         connection.execute(sa.delete(table).where(table.c.profile == profile))
     tags.forget_profile(connection, profile)
+    return list(changed)
 
 
 _VALUE_NAMES = [column.name for column in _COLUMNS]

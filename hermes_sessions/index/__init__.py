@@ -4,7 +4,9 @@ from . import (
     damage,
     database,
     derived,
+    feed,
     index_state,
+    links,
     lists,
     own_changes,
     placing,
@@ -26,6 +28,7 @@ from .conversations import (
     listed_sessions,
     listed_summaries,
     sessions_with_parents,
+    with_lineage,
 )
 from .database import make_engine, writing
 from .drift import is_settled
@@ -63,10 +66,12 @@ __all__ = [
     "damage",
     "database",
     "derived",
+    "feed",
     "find_conversation",
     "index_state",
     "is_settled",
     "judge",
+    "links",
     "list_request",
     "listed_conversations",
     "listed_once",
@@ -92,5 +97,6 @@ __all__ = [
     "trash_rows",
     "upgrades",
     "usage",
+    "with_lineage",
     "writing",
 ]

@@ -5,12 +5,14 @@ Runs portable SQL on a connection that the caller has from `database`.
 
 import functools
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from ..model import Summary
+from ..origins import lineage_of
 from ..results import Filters
 from .database import chunks, driver_tuples
 from .list_queries import (
@@ -85,6 +87,18 @@ def listed_summaries(connection: Connection, view: View, session_ids: Collection
     return summaries
 
 
+def with_lineage(connection: Connection, profile: str, summary: Summary) -> Summary:
+    """Return a session of the web UI with what a profile's agent knows of its lineage, as lists show it."""
+    parameters = {"id": summary.session_id, "of_profile": profile}
+    known = connection.execute(_LINEAGE, parameters).scalar_one_or_none()
+    return replace(summary, lineage=lineage_of(summary.extra, known)) if known else summary
+
+
+_LINEAGE = sa.select(AGENT_SESSIONS.c.lineage).where(
+    AGENT_SESSIONS.c.session_id == sa.bindparam("id"), AGENT_SESSIONS.c.profile == _PROFILE
+)
+
+
 @functools.cache
 def _with_parents_statement() -> sa.Select[Any]:
     sessions = SESSIONS.c
@@ -97,6 +111,25 @@ def sessions_with_parents(connection: Connection) -> list[Summary]:
     """Return the web UI's sessions whose files name a parent, without what an agent knows of them."""
     rows = connection.execute(_with_parents_statement(), {"view_profile": ""}).all()
     return [summary_of(row) for row in rows]
+
+
+@functools.cache
+def _listed_ids_statement() -> sa.CompoundSelect[Any]:
+    conversations = AGENT_CONVERSATIONS.c.session_id
+    return sa.union_all(
+        sa.select(SESSIONS.c.session_id).where(SESSIONS.c.session_id.in_(_IDS)),
+        sa.select(conversations).where(conversations.in_(_IDS), *listed_once(())),
+    )
+
+
+def listed_ids(connection: Connection, session_ids: Collection[str]) -> set[str]:
+    """Return those of the ids that a list shows which leaves out nothing."""
+    statement = _listed_ids_statement()
+    return {
+        session_id
+        for some in chunks(session_ids)
+        for session_id in connection.execute(statement, {"ids": some}).scalars()
+    }
 
 
 # ---- which of these does a list show? -------------------------------------------------------------------

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from ..errors import Locked
-from . import database, index_state, row_values, rows, tags
+from . import change_log, database, index_state, row_values, rows, tags
 from .row_values import Place
 from .schema import (
     AGENT_CONVERSATIONS,
@@ -49,6 +49,7 @@ def derive_again(engine: Engine) -> None:
             connection.execute(sa.delete(table))
         connection.execute(sa.update(INDEX_STATE).values(derivation=DERIVATION))
         index_state.next_generation(connection)
+        change_log.begin_again(connection)
 
 
 def _derive(connection: Connection) -> None:

@@ -1,11 +1,13 @@
 """The SQL over the state of the index: its version, and when it was last in line with the folders."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
 
 from ..model import FolderTimes
+from . import change_log
 from .schema import INDEX_STATE
 
 
@@ -52,14 +54,19 @@ def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None
     connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
 
 
-def next_generation(connection: Connection) -> None:
-    """Give the index a new version."""
+def next_generation(connection: Connection, changed: Iterable[str] = ()) -> None:
+    """Give the index a new version, and note the conversations that lists show otherwise than before."""
     connection.execute(_NEXT_GENERATION)
+    change_log.note(connection, changed)
 
 
-def note_write(connection: Connection, moved: FolderTimes | None, *, is_new: bool = True) -> None:
-    """Note the folder's modification time after a write of this program, and a new version of the index."""
+def note_write(
+    connection: Connection, moved: FolderTimes | None, changed: Iterable[str], *, is_new: bool = True
+) -> None:
+    """Note when the folder was last changed by a write of this program; if `is_new`, as `next_generation`."""
     if moved is not None and moved.after is not None:
         connection.execute(_NEXT_AND_MOVED if is_new else _FOLDER_MOVED, moved._asdict())
+        if is_new:
+            change_log.note(connection, changed)
     elif is_new:
-        next_generation(connection)
+        next_generation(connection, changed)

@@ -85,3 +85,9 @@ class ConversationTagRow(Base):
     """A tag of a session, or of an agent's conversation."""
 
     __table__ = schema.CONVERSATION_TAGS
+
+
+class ChangeLogRow(Base):
+    """An entry of the log of changes: the id of a conversation that a list shows otherwise than before."""
+
+    __table__ = schema.CHANGE_LOG

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 from ..fields import clean_text
 from ..model import FolderTimes, Signature, Stored, Summary
 from ..origins import children_of, segments_of
-from . import tags
+from . import links, tags
 from .database import chunks, parameter
 from .index_state import next_generation, note_write
 from .row_values import VERSION_COLUMNS, Indexed, Values, column_values, summary
@@ -162,17 +162,22 @@ def old_drafts(connection: Connection, before: int) -> list[str]:
 
 def drop_old_drafts(connection: Connection, before: int) -> None:
     """Forget the drafts last changed before `before` (nanoseconds since the epoch)."""
+    dropped = old_drafts(connection, before)
     connection.execute(sa.delete(SESSIONS).where(*_old_drafts(before)))
-    next_generation(connection)
+    next_generation(connection, dropped)
 
 
-def drop_drafts_of_agents(connection: Connection) -> None:
-    """Forget the drafts whose ids agents have used for conversations: another program began them there."""
+def drop_drafts_of_agents(connection: Connection) -> Sequence[str]:
+    """Forget the drafts whose ids agents have used for conversations, and return the ids.
+
+    Another program began the conversations there.
+    """
     used = sa.select(AGENT_CONVERSATIONS.c.session_id)
     drafts = (SESSIONS.c.hidden == sa.true(), SESSIONS.c.draft == sa.true(), SESSIONS.c.session_id.in_(used))
     dropped = connection.execute(sa.select(SESSIONS.c.session_id).where(*drafts)).scalars().all()
     connection.execute(sa.delete(SESSIONS).where(*drafts))
     tags.forget(connection, tags.OF_WEB_UI, dropped)
+    return dropped
 
 
 def _old_drafts(before: int) -> Iterator[sa.ColumnElement[bool]]:
@@ -219,7 +224,8 @@ def put(
     """Store these rows with their tags, replacing what was known of their files, and return them."""
     rows = with_tags(connection, rows)
     values = {row.summary.session_id: column_values(row) for row in rows}
-    is_new = _any_shows(connection, values)
+    changed = _shown(connection, values)
+    before = links.links_of(connection, changed)
     _forget(connection, list(values))
     if rows:
         _insert(connection, list(values.values()))
@@ -230,7 +236,9 @@ def put(
     if kept:
         connection.execute(sa.insert(KEPT_PARENTS), kept)
     tags.put_of_sessions(connection, [row.summary for row in rows])
-    note_write(connection, moved, is_new=is_new)
+    after = links.links_of(connection, changed) if held or kept else set()
+    linked = links.conversations_of(connection, before ^ after)
+    note_write(connection, moved, [*changed, *linked], is_new=bool(changed))
     return rows
 
 
@@ -246,14 +254,14 @@ def _tagged(row: Indexed, names: tuple[str, ...]) -> Indexed:
     return row._replace(summary=replace(row.summary, tags=names))
 
 
-def _any_shows(connection: Connection, rows: Mapping[str, Values]) -> bool:
-    """Whether anybody could see the difference between these rows and those that are stored."""
+def _shown(connection: Connection, rows: Mapping[str, Values]) -> list[str]:
+    """Return the ids of the rows whose difference from those that are stored anybody could see."""
     known = {
         row["session_id"]: dict(row)
         for some in chunks(rows)
         for row in connection.execute(_COMPARED.where(SESSIONS.c.session_id.in_(some))).mappings()
     }
-    return any(shows(known.get(session_id), values) for session_id, values in rows.items())
+    return [session_id for session_id, values in rows.items() if shows(known.get(session_id), values)]
 
 
 _COMPARED = sa.select(*(column for column in SESSIONS.c if column.name != "marks"))
@@ -310,7 +318,7 @@ def change(connection: Connection, old: Indexed, new: Indexed, moved: FolderTime
         tags.put_of_sessions(connection, [new.summary])
     known = {f"old_{name}": before[name] for name in VERSION_COLUMNS}
     if connection.execute(_change_statement(frozenset(values)), values | known).rowcount:
-        note_write(connection, moved, is_new=shows(before, after))
+        note_write(connection, moved, [new.summary.session_id], is_new=shows(before, after))
         return True
     put(connection, [new], moved)  # a sync has stored another version of the file
     return False
@@ -326,16 +334,18 @@ def _change_statement(changed: frozenset[str]) -> sa.Update:
 
 def put_unreadable(connection: Connection, session_id: str, signature: Signature, reason: str) -> None:
     """Store that a file could not be read, replacing what was known of it."""
+    before = links.links_of(connection, [session_id])
     _forget(connection, [session_id])
-    values = {"session_id": clean_text(session_id), "reason": clean_text(reason), **signature._asdict()}
-    connection.execute(sa.insert(UNREADABLE_FILES).values(values))
-    next_generation(connection)
+    values = {"session_id": clean_text(session_id), "reason": clean_text(reason)}
+    connection.execute(sa.insert(UNREADABLE_FILES).values(values | signature._asdict()))
+    next_generation(connection, [values["session_id"], *links.conversations_of(connection, before)])
 
 
 def drop(connection: Connection, session_ids: Collection[str], moved: FolderTimes | None = None) -> None:
     """Forget these sessions."""
+    before = links.links_of(connection, session_ids)
     _forget(connection, session_ids)
-    note_write(connection, moved)
+    note_write(connection, moved, [*session_ids, *links.conversations_of(connection, before)])
 
 
 # Made once: to make four statements takes SQLAlchemy longer than to execute them.

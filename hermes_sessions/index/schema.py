@@ -260,6 +260,16 @@ AGENT_HOMES = Table(
     Column("failed", Boolean, nullable=False),
 )
 
+# A conversation that a list shows otherwise than before, by its id, in the order of the changes: see
+# `change_log`.
+CHANGE_LOG = Table(
+    "change_log",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("stamp", BigInteger, nullable=False),
+    Column("session_id", String(255), nullable=False),
+)
+
 # The one row that says how far the index is: see `drift` for the times, in nanoseconds, and `derived`.
 INDEX_STATE = Table(
     "index_state",

@@ -77,10 +77,10 @@ def changes_of(
 
 def _store(connection: Connection, found: _Reading) -> None:
     before = index_state.read(connection).tags_warning
-    tags.put_file_tags(connection, found.changed)
+    changed = tags.put_file_tags(connection, found.changed)
     tags.note_file(connection, found.version, found.warning)
     if found.changed or found.warning != before:
-        index_state.next_generation(connection)
+        index_state.next_generation(connection, changed)
 
 
 def record(

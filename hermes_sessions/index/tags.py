@@ -45,17 +45,18 @@ def file_tags(connection: Connection) -> dict[str, list[str]]:
     return {row.session_id: list(divided(row.names)) for row in connection.execute(sa.select(FILE_TAGS))}
 
 
-def put_file_tags(connection: Connection, changed: Mapping[str, Sequence[str]]) -> None:
-    """Store what `tags.json` has for these ids, and what follows from it."""
-    storable = {each: names for each, names in changed.items() if is_storable(each)}
+def put_file_tags(connection: Connection, found: Mapping[str, Sequence[str]]) -> list[str]:
+    """Store what `tags.json` has for these ids, and return the conversations whose tags that changed."""
+    storable = {each: names for each, names in found.items() if is_storable(each)}
     for some in chunks(storable):
         connection.execute(sa.delete(FILE_TAGS).where(FILE_TAGS.c.session_id.in_(some)))
     rows = [{"session_id": each, "names": joined(names)} for each, names in storable.items() if names]
     if rows:
         connection.execute(sa.insert(FILE_TAGS), rows)
-    _refresh_sessions(connection, [*storable, *_holders(connection, storable)])
-    for profile, session_ids in _conversations_with(connection, storable).items():
-        refresh_conversations(connection, profile, session_ids)
+    changed = _refresh_sessions(connection, [*storable, *_holders(connection, storable)])
+    for profile, session_ids in relatives(connection, storable).items():
+        changed += refresh_conversations(connection, profile, session_ids)
+    return changed
 
 
 def is_storable(session_id: str) -> bool:
@@ -80,8 +81,8 @@ def _scalars(connection: Connection, query: sa.Select[Any], ids: Iterable[str]) 
     ]
 
 
-def _conversations_with(connection: Connection, segment_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return the sessions of the agents' that are of one family with these, by profile."""
+def relatives(connection: Connection, segment_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the sessions of the agents that are of one family with these, by profile."""
     columns = AGENT_SESSIONS.c
     query = sa.select(columns.profile, columns.family).where(columns.session_id.in_(_IDS))
     families: dict[str, set[str]] = defaultdict(set)
@@ -142,8 +143,8 @@ def _all_of(names: Mapping[str, Names], ids: Iterable[str]) -> Iterator[str]:
         yield from names.get(each, ())
 
 
-def _refresh_sessions(connection: Connection, session_ids: Collection[str]) -> None:
-    """Give sessions the tags that the file now has for them."""
+def _refresh_sessions(connection: Connection, session_ids: Collection[str]) -> list[str]:
+    """Give sessions the tags that the file now has for them, and return those that had others."""
     rows: list[Any] = []
     held: dict[str, list[str]] = defaultdict(list)
     of_sessions = sa.select(SESSIONS.c.session_id, SESSIONS.c.title, SESSIONS.c.tags)
@@ -157,14 +158,17 @@ def _refresh_sessions(connection: Connection, session_ids: Collection[str]) -> N
         connection, {row.session_id: (row.title, [row.session_id, *held[row.session_id]]) for row in rows}
     )
     known = {row.session_id: divided(row.tags) for row in rows}
-    _store(connection, SESSIONS, OF_WEB_UI, known, combined)
+    return _store(connection, SESSIONS, OF_WEB_UI, known, combined)
 
 
 # ---- of the agents' conversations -----------------------------------------------------------------------
 
 
-def refresh_conversations(connection: Connection, profile: str, session_ids: Collection[str]) -> None:
-    """Give conversations of an agent their tags; ids of other sessions are ignored."""
+def refresh_conversations(connection: Connection, profile: str, session_ids: Collection[str]) -> list[str]:
+    """Give conversations of an agent their tags, and return those that had others.
+
+    Ids of other sessions are ignored.
+    """
     columns = AGENT_CONVERSATIONS.c
     query = sa.select(columns.session_id, columns.title, columns.tags, columns.lineage)
     query = query.where(columns.profile == profile, columns.session_id.in_(_IDS))
@@ -173,7 +177,7 @@ def refresh_conversations(connection: Connection, profile: str, session_ids: Col
     segments = segments_of_sessions(connection, profile, continued)
     held = {row.session_id: (row.title, [row.session_id, *segments.get(row.session_id, ())]) for row in rows}
     known = {row.session_id: divided(row.tags) for row in rows}
-    _store(connection, AGENT_CONVERSATIONS, profile, known, _combined(connection, held))
+    return _store(connection, AGENT_CONVERSATIONS, profile, known, _combined(connection, held))
 
 
 def segments_of_sessions(
@@ -234,17 +238,21 @@ def _store(
     profile: str,
     known: Mapping[str, Names],
     combined: Mapping[str, Names],
-) -> None:
-    """Store the tags that changed, in the table of the conversations and in the table of tags."""
+) -> list[str]:
+    """Store the tags that changed, in the table of the conversations and in the table of tags.
+
+    Returns the ids of the conversations.
+    """
     changed = {each: names for each, names in combined.items() if names != known[each]}
     if not changed:
-        return
+        return []
     statement = sa.update(table).where(table.c.session_id == sa.bindparam("id"))
     if table is AGENT_CONVERSATIONS:
         statement = statement.where(table.c.profile == profile)
     values = [{"id": each, "names": joined(names)} for each, names in changed.items()]
     connection.execute(statement.values(tags=sa.bindparam("names")), values)
     replace_tags(connection, profile, changed)
+    return list(changed)
 
 
 def replace_tags(connection: Connection, profile: str, tags: Mapping[str, Names]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from . import links
 from .database import chunks
 from .index_state import next_generation
 from .schema import INDEX_STATE, SESSIONS, TRASHED
@@ -32,4 +33,5 @@ def put_trashed(connection: Connection, present: Mapping[str, int | None], trash
         connection.execute(sa.insert(TRASHED), new)
     connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
     if known != present:
-        next_generation(connection)
+        moved = [session_id for session_id, _ in known.items() ^ present.items()]
+        next_generation(connection, links.conversations_among(connection, moved))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar, Unpack, cast, get_args
 
-from .. import fields, hits, messages, results, search
+from .. import feed, fields, hits, messages, results, search
 from ..index import Entries, Progress, usage
 from ..model import Session, Summary
 from ..results import FilterFields, Filters, combined_filters
@@ -105,6 +105,17 @@ class ReadingCalls(HomeCalls):
         with self._home.freshness.current() as index:
             return index.version
 
+    def changes(self, since: str | None = None) -> feed.Changes:
+        """Return which conversations changed, and which are in no list any more, since an earlier call.
+
+        `since` is the `token` of that call. The ids are of the web UI's sessions, drafts and hidden ones
+        included, and of the agents' conversations. Replace each changed one in an old list by its `summary`,
+        and take the removed ones out: that is the list of now. The latest 20,000 changes are remembered.
+        Without `since`, with an older one, one of another index, or an unreadable one, the result is not
+        `complete`: take its token, then read the list again. Raises `InvalidValue`, `StorageError`.
+        """
+        return self._home.changes(fields.check_text("since", since))
+
     # ---- searching ----------------------------------------------------------------------------------------
 
     def search(
@@ -146,11 +157,11 @@ class ReadingCalls(HomeCalls):
     # ---- one session ------------------------------------------------------------------------------------
 
     def summary(self, session_id: str) -> Summary:
-        """Return a session without its messages, the web UI's or an agent's.
+        """Return a session without its messages, the web UI's or an agent's, as lists show it.
 
         Raises `NotFound`, `InvalidId`, `Unreadable`, `StorageError`, `AgentUnavailable`.
         """
-        return self._home.summary(session_id)
+        return self._home.listed_summary(session_id)
 
     def get(self, session_id: str) -> Session:
         """Return a whole session, the web UI's or an agent's; raises as `summary`."""

@@ -157,9 +157,10 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     home = tmp_path_factory.mktemp("crashes") / "home"
-    make_home(home)
+    follower = make_home(home)
     workers = min(4, len(os.sched_getaffinity(0)))
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=begin, initargs=(home,)) as pool:
+    context, known = get_context("spawn"), (home, follower)
+    with ProcessPoolExecutor(workers, context, initializer=begin, initargs=known) as pool:
         bench = Bench(pool)
         try:
             bench.reference("update")

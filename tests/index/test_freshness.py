@@ -18,6 +18,7 @@ CALLS: dict[str, Callable[[SessionRepository], Any]] = {
     "entries of a known version": lambda sessions: sessions.entries(len, unless=lambda _: True),
     "count": lambda sessions: sessions.count(),
     "version": lambda sessions: sessions.version(),
+    "changes": lambda sessions: sessions.changes(sessions.config.profile),
     "usage": lambda sessions: sessions.usage(),
 }
 

@@ -4,6 +4,7 @@ A worker process forks a child that has a home open and waits; strace is attache
 call. So the system calls that strace counts are those of that call alone, not of Python's start.
 """
 
+import copy
 import fcntl
 import gc
 import json
@@ -29,6 +30,7 @@ from hermes_sessions.search.worker import BackgroundIndexer
 
 from . import compiled
 from .agent_db import filled_state, writing
+from .feed import Follower
 from .make import message, turns
 
 # A kill comes before the system call that it is put at, so these are the places between which a disk differs.
@@ -54,8 +56,11 @@ WAIT_SECONDS = 60.0
 # ---- the home -------------------------------------------------------------------------------------------
 
 
-def make_home(home: Path) -> None:
-    """Make a home with sessions of both programs, drafts, projects, a trash, a backup, and an agent."""
+def make_home(home: Path) -> Follower:
+    """Make a home with sessions of both programs, drafts, projects, a trash, a backup, and an agent.
+
+    Returns a client of its change feed.
+    """
     sessions_dir = home / "webui" / "sessions"
     sessions_dir.mkdir(parents=True)
     _write_projects(home / "webui" / "projects.json")
@@ -73,10 +78,13 @@ def make_home(home: Path) -> None:
         sessions.delete("thrown-away")
         sessions.truncate("shortened", 1)
         sessions.sync()
+        follower = Follower()
+        follower.follow(sessions)
     with closing(sqlite3.connect(home / "webui" / "sessions.db")) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for folder in (sessions_dir, home / "webui" / "trash", home):
         os.utime(folder, (time.time() - HOURS_AGO,) * 2)
+    return follower
 
 
 def _times() -> dict[str, float]:
@@ -580,22 +588,27 @@ def stracing(child: Child, log: Path, trace: str, inject: str | None) -> Iterato
 
 
 class Work(NamedTuple):
-    """What a worker keeps: where homes are made, and what the one that they are copied from holds."""
+    """What a worker keeps: where homes are made, and what the one that they are copied from holds.
+
+    `follower` is a client of that one's change feed.
+    """
 
     folder: Path
     template: Path
     before: dict[str, bytes]
+    follower: Follower
 
 
 _work: Work | None = None
 
 
-def begin(template: Path) -> None:
+def begin(template: Path, follower: Follower) -> None:
     """Prepare a worker: make every call once, and leave nothing to be imported or compiled in a child."""
     global _work  # noqa: PLW0603  # how a pool hands something to its processes
     compiled.share_statements()
     compiled.share_migrations()
-    _work = Work(Path(tempfile.mkdtemp(dir=template.parent)), template, by_plain_name(files_of(template)))
+    folder, before = Path(tempfile.mkdtemp(dir=template.parent)), by_plain_name(files_of(template))
+    _work = Work(folder, template, before, follower)
     for mutator in MUTATORS.values():
         with new_home(_work) as home, opened(home) as sessions:
             mutator.prepare(sessions)()
@@ -796,6 +809,7 @@ class Check:
 
     def index(self, sessions: SessionRepository) -> None:
         """A new process lists what the files say; its rows, after a sync, are those of a rebuild."""
+        self._followed(sessions)
         self._listed(listed(sessions), "an opening")
         sessions.sync()
         files = files_of(self._home)
@@ -822,6 +836,16 @@ class Check:
         if self._ending is None:
             left = [name for name in files if DEBRIS.search(name)]
             self._expect(not left, f"the next opening left {left}")
+
+    def _followed(self, sessions: SessionRepository) -> None:
+        """A client that knows the lists from before the call has those of now by the change feed."""
+        assert _work
+        follower = copy.deepcopy(_work.follower)
+        changes = follower.follow(sessions)
+        differences = follower.differences(sessions)
+        self._expect(not differences, f"the change feed misses {differences}")
+        other_workspace = "workspace" in self._name  # with which lists show the agent's conversations
+        self._expect(changes.complete or other_workspace, "the change feed is not complete")
 
     def _of_agent(self, files: Files) -> set[str]:
         here = sessions_of(files).keys() | trash_of(files)
