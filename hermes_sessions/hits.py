@@ -53,8 +53,8 @@ class Hit:
 class Hits(list[Hit]):
     """The hits of a search, the best first.
 
-    `missing` counts sessions whose messages are not indexed yet, so that a later search may have more hits; it
-    is at least 1 while the words of all are being counted, by which other forms of words are found.
+    `missing` counts sessions whose messages are not indexed yet, so that a later search may have more hits;
+    it is at least 1 while the words of all are being counted, by which other forms of words are found.
     `warnings` says what could not be searched. `corrections` are the words that were searched in place of
     words that no conversation has: each after what was typed.
     """
