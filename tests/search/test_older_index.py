@@ -96,8 +96,8 @@ def check_finished(home: Path) -> None:
 
 
 @contextmanager
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let no index be completed within the block."""
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], object]]:
+    """Let no index be completed before the function is called that this gives out."""
     barrier = threading.Event()
     complete = SearchIndex.complete
 
@@ -112,7 +112,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setattr(SearchIndex, "complete", waiting)
         try:
-            yield
+            yield barrier.set
         finally:
             barrier.set()
 
@@ -131,14 +131,14 @@ def wait_for_the_background(sessions: SessionRepository) -> None:
 def test_an_older_index_answers_until_the_new_one_is_complete(
     older: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            for _ in range(2):
-                hits = sessions.search("needle007 running")
-                assert [hit.session_id for hit in hits] == ["s007"]
-                assert (hits.missing, hits.warnings, hits.partial) == (0, (REBUILDING,), True)
-            assert ask(kept(older), "PRAGMA user_version") == FORMAT - 1
-            assert ask(index_of(older), "SELECT count(*) FROM messages") == 0
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        for _ in range(2):
+            hits = sessions.search("needle007 running")
+            assert [hit.session_id for hit in hits] == ["s007"]
+            assert (hits.missing, hits.warnings, hits.partial) == (0, (REBUILDING,), True)
+        assert ask(kept(older), "PRAGMA user_version") == FORMAT - 1
+        assert ask(index_of(older), "SELECT count(*) FROM messages") == 0
+        release()
         wait_for_the_background(sessions)
         assert found(sessions, "needle007 running") == {"s007"}
     check_finished(older)
@@ -147,16 +147,16 @@ def test_an_older_index_answers_until_the_new_one_is_complete(
 def test_changes_are_found_while_the_older_index_answers(
     older: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            sessions.append("s001", [message("a giraffe")])
-            assert found(sessions, "giraffe") == {"s001"}
-            sessions.append("s002", [message("a giraffe too")])
-            write_document(sessions, "new", title="Another", messages=[message("one more giraffe")])
-            sessions.delete("s001")
-            assert found(sessions, "giraffe") == {"s002", "new"}
-            sessions.update("s003", title="The giraffe house")
-            assert found(sessions, "giraffe") == {"s002", "new", "s003"}
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        sessions.append("s001", [message("a giraffe")])
+        assert found(sessions, "giraffe") == {"s001"}
+        sessions.append("s002", [message("a giraffe too")])
+        write_document(sessions, "new", title="Another", messages=[message("one more giraffe")])
+        sessions.delete("s001")
+        assert found(sessions, "giraffe") == {"s002", "new"}
+        sessions.update("s003", title="The giraffe house")
+        assert found(sessions, "giraffe") == {"s002", "new", "s003"}
+        release()
         wait_for_the_background(sessions)
         assert found(sessions, "giraffe") == {"s002", "new", "s003"}
         assert found(sessions, "needle010") == {"s010"}
@@ -171,12 +171,12 @@ def test_completing_the_search_builds_the_new_index_with_its_progress(older: Pat
 
 
 def test_a_rebuild_trusts_no_older_index(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            assert sessions.search("needle007").warnings == (REBUILDING,)
-            sessions.rebuild()
-            hits = sessions.search("needle007")
-            assert (hits.missing, hits.warnings) == (SESSIONS, ())
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        assert sessions.search("needle007").warnings == (REBUILDING,)
+        sessions.rebuild()
+        hits = sessions.search("needle007")
+        assert (hits.missing, hits.warnings) == (SESSIONS, ())
+        release()
         wait_for_the_background(sessions)
     check_finished(older)
 
@@ -193,10 +193,10 @@ def test_an_index_that_this_version_cannot_read_is_replaced_at_once(
 ) -> None:
     statement, number = UNREADABLE[name]
     change(older, statement, f"PRAGMA user_version = {number}")
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            hits = sessions.search("needle007 OR title", limit=SESSIONS)  # titles are there at once
-            assert (len(hits), hits.missing, hits.warnings) == (SESSIONS, SESSIONS, ())
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        hits = sessions.search("needle007 OR title", limit=SESSIONS)  # titles are there at once
+        assert (len(hits), hits.missing, hits.warnings) == (SESSIONS, SESSIONS, ())
+        release()
         wait_for_the_background(sessions)
     check_finished(older)
 
@@ -206,10 +206,10 @@ def test_of_three_formats_the_complete_index_answers(older: Path, monkeypatch: p
     shutil.copyfile(index_of(older), kept(older))
     change(older, f"PRAGMA user_version = {FORMAT - 2}", path=kept)
     change(older, "DELETE FROM messages", "UPDATE entries SET size = NULL", "UPDATE state SET token = ''")
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            hits = sessions.search("needle007")
-            assert ([hit.session_id for hit in hits], hits.missing) == (["s007"], 0)
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        hits = sessions.search("needle007")
+        assert ([hit.session_id for hit in hits], hits.missing) == (["s007"], 0)
+        release()
         sessions.complete_search()
     check_finished(older)
 
@@ -226,11 +226,11 @@ def test_a_damaged_older_index_is_given_up(older: Path, damage: str, monkeypatch
             file.write(b"\xa5" * 65_536)
     for more in ("-wal", "-shm"):
         Path(f"{kept(older)}{more}").unlink(missing_ok=True)
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            hits = sessions.search("needle007 OR title", limit=SESSIONS)
-            assert len(hits) == SESSIONS
-            assert hits.missing or hits.warnings
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        hits = sessions.search("needle007 OR title", limit=SESSIONS)
+        assert len(hits) == SESSIONS
+        assert hits.missing or hits.warnings
+        release()
         sessions.complete_search()
     check_finished(older)
 
@@ -285,11 +285,11 @@ def test_a_killed_rebuild_leaves_an_index_that_answers(
 ) -> None:
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(older), point], check=False)
     assert killed.returncode == -signal.SIGKILL
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            hits = sessions.search("running", limit=SESSIONS)
-            assert (len(hits), hits.missing) == (SESSIONS, 0)
-            assert hits.warnings == (() if point == "removed" else (REBUILDING,))
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        hits = sessions.search("running", limit=SESSIONS)
+        assert (len(hits), hits.missing) == (SESSIONS, 0)
+        assert hits.warnings == (() if point == "removed" else (REBUILDING,))
+        release()
         wait_for_the_background(sessions)
     check_finished(older)
 
@@ -299,10 +299,10 @@ def test_a_search_is_partial_until_words_are_counted(older: Path, monkeypatch: p
     index_of(older).unlink()
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(older), "words"], check=False)
     assert killed.returncode == -signal.SIGKILL
-    with SessionRepository.open(hermes_home=older) as sessions:
-        with held(monkeypatch):
-            assert sessions.search("running").missing == 1
-            assert found(sessions, "needle007") == {"s007"}
+    with held(monkeypatch) as release, SessionRepository.open(hermes_home=older) as sessions:
+        assert sessions.search("running").missing == 1
+        assert found(sessions, "needle007") == {"s007"}
+        release()
         wait_for_the_background(sessions)
     check_finished(older)
 
@@ -403,10 +403,13 @@ def test_an_older_index_in_the_cache_of_a_home_answers_too(
     (cached,) = tmp_path.glob("cache/*/search.db")
     with closing(sqlite3.connect(cached)) as db:
         db.execute(f"PRAGMA user_version = {FORMAT - 1}")
-    with SessionRepository.open(hermes_home=indexed, read_only=True) as sessions:
-        with held(monkeypatch):
-            hits = sessions.search("needle007 running")
-            assert ([hit.session_id for hit in hits], hits.warnings) == (["s007"], (REBUILDING,))
+    with (
+        held(monkeypatch) as release,
+        SessionRepository.open(hermes_home=indexed, read_only=True) as sessions,
+    ):
+        hits = sessions.search("needle007 running")
+        assert ([hit.session_id for hit in hits], hits.warnings) == (["s007"], (REBUILDING,))
+        release()
         wait_for_the_background(sessions)
         sessions.rebuild()
         sessions.complete_search()
