@@ -345,8 +345,7 @@ class OpenHome:
 
     def tag(self, session_id: str, change: TagChange) -> Summary:
         """Add and remove tags of a session or a conversation, found as by `summary`, and return it."""
-        self.tags.change(self.summary(session_id), change)
-        return self.summary(session_id)
+        return self.tags.change(self.summary(session_id), change)
 
     def tag_many(
         self, chosen: Chosen, change: TagChange, progress: Progress | None, *, dry_run: bool
@@ -378,7 +377,8 @@ class OpenHome:
         """Give a tag another name everywhere, or none; those in titles stay and are reported."""
         before = self._with_tag(old)
         self.tags.replace(tag_key(old), new)
-        after = self._with_tag(old) if new is None or tag_key(new) != tag_key(old) else {}
+        with changes.after_the_file("the change of the tags was saved"):
+            after = self._with_tag(old) if new is None or tag_key(new) != tag_key(old) else {}
         reason = f"#{old} stands in the title; rename the conversation"
         done = (each for each in before if each not in after)
         return BulkReport.of(done, dict.fromkeys(after, InvalidValue(reason)))

@@ -1,7 +1,8 @@
 """What can be done with a conversation. The JSON API, its batches and the forms all call these functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 from hermes_sessions.errors import InvalidValue
@@ -63,6 +64,24 @@ def move(session_id: str, project_id: str | None) -> Summary:
     return sessions().webui.update(session_id, touch=False, project_id=project_id)
 
 
+def tag(session_id: str, add: Sequence[str], remove: Sequence[str]) -> Summary:
+    """Remove tags from a conversation, which need not be imported for that, and add others."""
+    if remove:
+        known = sessions().summary(session_id).tags
+        sessions().untag(session_id, *(_shown_tag(name, known) for name in remove))
+    return sessions().tag(session_id, *add)
+
+
+def known_tag(name: str) -> str:
+    """Return the tag that a client names as it was answered, perhaps masked."""
+    return _shown_tag(name, sessions().tags())
+
+
+def _shown_tag(name: str, known: Iterable[str]) -> str:
+    """Return the one of the known tags whose mask a name is, or else the name itself."""
+    return next((each for each in known if typed(name, partial(str, each)) == each), name)
+
+
 def delete(session_id: str) -> None:
     """Move a session to the trash and delete it from the agent, which keeps messaging conversations."""
     sessions().delete_everywhere(session_id)
@@ -75,7 +94,7 @@ def restore(session_id: str) -> Summary:
 
 # ---- several at once ------------------------------------------------------------------------------------
 
-BatchAction = Literal["archive", "unarchive", "pin", "unpin", "move", "delete", "restore"]
+BatchAction = Literal["archive", "unarchive", "pin", "unpin", "move", "delete", "restore", "tag", "untag"]
 _FLAGS: Mapping[str, MetadataFields] = {
     "archive": {"archived": True},
     "unarchive": {"archived": False},
@@ -85,18 +104,34 @@ _FLAGS: Mapping[str, MetadataFields] = {
 
 
 def batch(
-    session_ids: Sequence[str], action: BatchAction, project_id: str | None, *, dry_run: bool
+    session_ids: Sequence[str],
+    action: BatchAction,
+    project_id: str | None,
+    tags: Sequence[str],
+    *,
+    dry_run: bool,
 ) -> BulkReport:
-    """Do the same to several sessions; `project_id` is for ``"move"`` only.
+    """Do the same to several sessions; `project_id` is for ``"move"``, `tags` for ``"tag"`` and ``"untag"``.
 
     Raises `NotFound` for a project that does not exist, `InvalidValue` for a dry run of ``"restore"``: then
     nothing is done.
     """
     if action == "delete":
         return sessions().delete_many(session_ids, everywhere=True, dry_run=dry_run)
+    if action in ("tag", "untag"):
+        return _tagged(session_ids, action, tags, dry_run=dry_run)
     if action == "restore":
         if dry_run:
             raise InvalidValue("dry_run is not for restore. GET /api/trash lists what can be restored")
         return sessions().restore_many(session_ids)
     fields = _FLAGS.get(action, {"project_id": project_id})
     return sessions().webui.update_many(session_ids, touch=False, dry_run=dry_run, **fields)
+
+
+def _tagged(
+    session_ids: Sequence[str], action: BatchAction, names: Sequence[str], *, dry_run: bool
+) -> BulkReport:
+    if not names:
+        raise InvalidValue("tags must name at least one tag")
+    change = sessions().tag_many if action == "tag" else sessions().untag_many
+    return change(session_ids, *names, dry_run=dry_run)

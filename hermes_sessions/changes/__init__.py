@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .projects import Projects
     from .restore import delete_empty_sessions, restore_session
     from .save import recover_session, save_session
-    from .store import Store, checked_metadata
+    from .store import Store, after_the_file, checked_metadata
     from .tags import TagChange, TagStore, TagTarget
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "TagChange",
     "TagStore",
     "TagTarget",
+    "after_the_file",
     "agent_share",
     "append_messages",
     "checked_metadata",
@@ -91,7 +92,7 @@ _NAMES = {
     "expiry": "erase expired purge",
     "restore": "delete_empty_sessions restore_session",
     "save": "recover_session save_session",
-    "store": "Store checked_metadata",
+    "store": "Store after_the_file checked_metadata",
     "tags": "TagChange TagStore TagTarget",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name

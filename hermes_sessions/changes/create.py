@@ -162,7 +162,7 @@ def _tagged_copy(
 ) -> Session:
     """Write a copy with the tags of the original; they come first, or a kill would leave a copy without."""
     copy_id = _new_id()
-    with tags.copied(origin, copy_id):
+    with tags.copied(origin, copy_id, lambda: store.path_of(copy_id).exists()):
         return _copy(store, origin, keep, values, copy_id)
 
 

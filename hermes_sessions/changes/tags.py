@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -139,13 +140,23 @@ class TagStore:
     def __init__(self, config: Config, engine: Engine) -> None:
         self._path, self._lock, self._engine = config.tags_file, config.tags_lock, engine
 
-    def change(self, summary: Summary, change: TagChange) -> None:
-        """Add and remove tags of a conversation.
+    def change(self, summary: Summary, change: TagChange) -> Summary:
+        """Add and remove tags of a conversation, and return it with those that it has then.
 
         Raises `InvalidValue`, `Unreadable`, `Conflict`, `StorageError`.
         """
         (target,) = self._targets([summary]).values()
-        self._change(lambda read: changed_names(read.stored, target, change, spellings(read)))
+        after: Names = {}
+
+        def decide(read: tags_file.TagsFile) -> Mapping[str, list[str]]:
+            nonlocal after
+            changed = changed_names(read.stored, target, change, spellings(read))
+            after = {**read.stored, **changed}
+            return changed
+
+        self._change(decide)
+        names = (name for each in target.ids for name in tags_file.tags_of(after.get(each, ())))
+        return replace(summary, tags=tuple(unique((*names, *title_tags(target.title)))))
 
     def change_many(
         self, summaries: Iterable[Summary], change: TagChange, progress: Progress | None, *, dry_run: bool
@@ -186,8 +197,8 @@ class TagStore:
         return targets
 
     @contextmanager
-    def copied(self, origin: Summary, copy_id: str) -> Iterator[None]:
-        """Give a copy of a session, which the block makes, its tags; take them back if that fails.
+    def copied(self, origin: Summary, copy_id: str, is_made: Callable[[], bool]) -> Iterator[None]:
+        """Give a copy of a session, which the block makes, its tags; take them back if it is not made.
 
         If the file cannot be read, a session without tags can be copied nevertheless.
         """
@@ -200,7 +211,7 @@ class TagStore:
         try:
             yield
         except BaseException:
-            if changed:
+            if changed and not is_made():
                 self.forget([copy_id])
             raise
 

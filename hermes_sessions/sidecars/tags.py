@@ -5,7 +5,7 @@ as they are.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class TagsFile(NamedTuple):
         return {session_id: names for session_id, names in every if names}
 
 
-def tags_of(names: list[str]) -> list[str]:
+def tags_of(names: Iterable[str]) -> list[str]:
     """Return the tags among the names that a file has for a conversation."""
     return unique(name for each in names if (name := read_tag(each)))[:MOST_TAGS]
 

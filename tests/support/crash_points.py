@@ -57,7 +57,7 @@ WAIT_SECONDS = 60.0
 
 
 def make_home(home: Path) -> Follower:
-    """Make a home with sessions of both programs, drafts, projects, a trash, a backup, and an agent.
+    """Make a home with sessions of both programs, drafts, projects, tags, a trash, a backup, and an agent.
 
     Returns a client of its change feed.
     """
@@ -75,6 +75,7 @@ def make_home(home: Path) -> Follower:
     _make_agent(home)
     with SessionRepository.open(hermes_home=home) as sessions:
         sessions.save(replace(sessions.new(model="Draft"), session_id="draft", signature=None))
+        sessions.tag_many(["subject", "thrown-away", "c"], "old", "kept")
         sessions.delete("thrown-away")
         sessions.truncate("shortened", 1)
         sessions.sync()
@@ -160,6 +161,7 @@ OLDER = b'{"title": "An older backup"}'  # the web UI's own, which moves to the 
 ASIDE = frozenset({"sessions/subject.json.bak", "backups/subject.<older>"})
 BACKUP = frozenset({"backups/subject.<time>"}) | ASIDE
 CHANGES = ".changes.jsonl"
+TAGS = frozenset({"tags.json"})  # which a copy gets before it is written
 NOTED = frozenset({f"backups/subject{CHANGES}"})  # a change is noted before it is made
 
 
@@ -227,8 +229,13 @@ MUTATORS: dict[str, Mutator] = {
     "truncate": Mutator(lambda sessions: lambda: sessions.truncate("subject", 3), BACKUP | NOTED),
     "clear": Mutator(lambda sessions: lambda: sessions.clear("subject"), BACKUP | NOTED),
     "undo": Mutator(lambda sessions: lambda: sessions.undo("subject"), BACKUP | NOTED),
-    "fork": Mutator(lambda sessions: lambda: sessions.fork("subject", keep=3)),
-    "duplicate": Mutator(lambda sessions: lambda: sessions.duplicate("subject")),
+    "fork": Mutator(lambda sessions: lambda: sessions.fork("subject", keep=3), TAGS),
+    "duplicate": Mutator(lambda sessions: lambda: sessions.duplicate("subject"), TAGS),
+    "tag": Mutator(lambda sessions: lambda: sessions.tag("subject", "new")),
+    "tag an agent's": Mutator(lambda sessions: lambda: sessions.tag("a", "new")),
+    "untag": Mutator(lambda sessions: lambda: sessions.untag("subject", "old")),
+    "tag_many": Mutator(lambda sessions: lambda: sessions.tag_many(["subject", "lone", "c"], "new", "more")),
+    "rename_tag": Mutator(lambda sessions: lambda: sessions.rename_tag("old", "new")),
     "import_document": Mutator(lambda sessions: lambda: sessions.import_document(EXPORT)),
     "delete": Mutator(
         lambda sessions: lambda: sessions.delete("subject"),
@@ -260,7 +267,8 @@ MUTATORS: dict[str, Mutator] = {
         frozenset({f"backups/interrupted{CHANGES}"}),
     ),
     "purge": Mutator(
-        lambda sessions: lambda: sessions.purge(older_than=0), frozenset({f"backups/shortened{CHANGES}"})
+        lambda sessions: lambda: sessions.purge(older_than=0),
+        frozenset({f"backups/shortened{CHANGES}", "trash/thrown-away.<time>"}),
     ),
     "projects.create": Mutator(lambda sessions: lambda: sessions.projects.create("New")),
     "projects.rename": Mutator(lambda sessions: lambda: sessions.projects.rename("project", "New", "#abc")),
@@ -330,7 +338,7 @@ def _plain(data: bytes, name: str = "") -> Any:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _masked(each) for key, each in value.items()}
+        return {_masked(key): _masked(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_masked(each) for each in value]
     if isinstance(value, int | float) and _is_of_now(value):
@@ -369,11 +377,11 @@ def trash_of(files: Files) -> set[str]:
 
 def rows_of(home: Path) -> dict[str, list[Any]]:
     """Return every row of the index that says something of a session."""
-    tables = ("sessions", "unreadable_files", "trashed_sessions", "agent_conversations")
+    tables = "sessions unreadable_files trashed_sessions agent_conversations file_tags conversation_tags"
     with closing(sqlite3.connect(home / "webui" / "sessions.db")) as db:
         return {
-            name: [_parsed(row) for row in db.execute(f"SELECT * FROM {name} ORDER BY session_id")]
-            for name in tables
+            name: sorted((_parsed(row) for row in db.execute(f"SELECT * FROM {name}")), key=repr)
+            for name in tables.split()
         }
 
 

@@ -18,6 +18,7 @@ POSTS = [
     *(f"/api/session/{name}" for name in ("put_back", "keep_theirs")),
     *(f"/api/projects/{name}" for name in ("create", "rename", "delete")),
     *(f"/api/sessions/{name}" for name in ("cleanup", "cleanup_zero_message", "batch")),
+    *("/api/session/tags", "/api/tags/rename", "/api/tags/remove"),
     "/api/settings",
     "/api/trash/purge",
     "/api/repair",

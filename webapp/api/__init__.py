@@ -2,8 +2,8 @@
 
 from flask import Blueprint
 
-from . import batch, changes, health, openapi, projects, search, sessions, settings, trash, usage
+from . import batch, changes, health, openapi, projects, search, sessions, settings, tags, trash, usage
 
 blueprint = Blueprint("api", __name__)
-for part in (sessions, search, changes, batch, projects, trash, usage, health, settings, openapi):
+for part in (sessions, search, changes, batch, projects, tags, trash, usage, health, settings, openapi):
     blueprint.register_blueprint(part.blueprint)

@@ -24,18 +24,20 @@ def change_sessions(
     session_ids: list[str],
     action: actions.BatchAction,
     project_id: str | None = None,
+    tags: list[str] | None = None,
     dry_run: bool = False,
 ) -> schemas.Batch:
     """Do the same to up to 500 sessions.
 
-    `project_id` is for the action `move`; null takes the sessions out of their projects. One failure does not
-    stop the others: each result says what was done, or why it was not. With `dry_run`, which is not for the
-    action `restore`, nothing is changed, and each result says what would be done.
+    `project_id` is for the action `move`; null takes the sessions out of their projects. `tags` are for `tag`
+    and `untag`. One failure does not stop the others: each result says what was done, or why it was not. With
+    `dry_run`, which is not for the action `restore`, nothing is changed, and each result says what would be
+    done.
     """
     if len(session_ids) > MOST_SESSIONS:
         raise InvalidValue(f"session_ids must be at most {MOST_SESSIONS}; these are {len(session_ids)}")
     ids = list(dict.fromkeys(session_ids))
-    report = actions.batch(ids, action, project_id, dry_run=dry_run)
+    report = actions.batch(ids, action, project_id, tags or [], dry_run=dry_run)
     are_gone = action == "delete" and not dry_run
     results = [_result(session_id, report.errors.get(session_id), are_gone) for session_id in ids]
     return {"ok": all(result["ok"] for result in results), "results": results}

@@ -1,12 +1,14 @@
 """Sessions as the API answers them."""
 
 import time
+from contextlib import suppress
 from typing import cast
 
+from hermes_sessions.errors import SessionsError
 from hermes_sessions.model import Session, Summary
 from hermes_sessions.webui_values import Sidebar, SidebarRequest
 
-from ..request_context import warnings
+from ..request_context import sessions, warnings
 from .schemas import SessionEntry, SessionList, WholeSession
 
 
@@ -18,7 +20,10 @@ def list_entry(session: Summary | Session) -> SessionEntry:
 
 def whole_session(session: Session) -> WholeSession:
     """Return a session with all its messages."""
-    return cast(WholeSession, session.as_dict())
+    tags: tuple[str, ...] = ()
+    with suppress(SessionsError):  # the session was read, and what says its tags cannot be
+        tags = sessions().summary(session.session_id).tags
+    return cast(WholeSession, session.as_dict() | ({"tags": list(tags)} if tags else {}))
 
 
 def sidebar_answer(sidebar: Sidebar, asked: SidebarRequest) -> SessionList:

@@ -14,7 +14,7 @@ class Error(TypedDict):
 class SessionEntry(TypedDict):
     """A session as a list shows it. Times are in seconds since the epoch.
 
-    Sessions that have further small keys, or lineage, have those keys too.
+    Sessions that have tags, further small keys, or lineage, have those keys too.
     """
 
     session_id: str
@@ -47,6 +47,7 @@ class SessionEntry(TypedDict):
     source_label: str | None
     enabled_toolsets: list[str] | None
     is_streaming: bool
+    tags: NotRequired[list[str]]
     parent_session_id: NotRequired[str | None]
     relationship_type: NotRequired[str | None]
     parent_title: NotRequired[str | None]
@@ -356,6 +357,33 @@ class SuccessWithProject(Success):
     """The change was made; the project after it."""
 
     project: Project
+
+
+class Tag(TypedDict):
+    """A tag, and how many sessions have it."""
+
+    name: str
+    count: int
+
+
+class Tags(TypedDict):
+    """All tags, the most frequent first."""
+
+    tags: list[Tag]
+
+
+class FailedSession(TypedDict):
+    """A session that was not changed, and why."""
+
+    session_id: str
+    error: str
+
+
+class TagChange(Success):
+    """The ids of the sessions whose tags changed, and those that could not be changed."""
+
+    changed: list[str]
+    failed: list[FailedSession]
 
 
 class TrashedVersion(TypedDict):

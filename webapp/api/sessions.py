@@ -17,7 +17,7 @@ from ..request_context import active_profile, chosen_profile, sessions, settings
 from . import routing, schemas
 from .arguments import LenientNumber, SessionId
 from .encoding import JSON, encode_lines, encode_plain, encode_text, masked_json
-from .entries import list_entry, sidebar_answer
+from .entries import list_entry, sidebar_answer, whole_session
 from .filters import FilterArguments, filters_of
 
 blueprint = Blueprint("sessions", __name__)
@@ -166,7 +166,7 @@ def show_session(
     webui = sessions().webui
     if messages and limit is None and before is None:
         session = webui.session(session_id)
-        return {"session": _opened(session, session.as_dict(), 0)}
+        return {"session": _opened(session, {**whole_session(session)}, 0)}
     summary = webui.summary(session_id)
     if not messages:
         return {"session": _opened(summary, _with_transcript(summary, MessagePage([], 0, 0)), 0)}
