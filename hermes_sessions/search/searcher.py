@@ -116,9 +116,17 @@ class Searcher:
         return self._on_sound_index(lambda: self._complete(progress))
 
     def _complete(self, progress: Progress | None) -> int:
+        if self._config.search_file is None:  # as a search says
+            return self._number_of_files()
         missing = self._indexes.complete(progress)
         self._indexes.answering().learn_agents_words()
         return missing
+
+    def _number_of_files(self) -> int:
+        from .plan import read_listed
+
+        with database.reading(self._index) as index:
+            return sum(each.signature is not None for each in read_listed(index).values())
 
     def check(self) -> None:
         """Read the whole search index; if it is corrupt, set it aside: the next search begins a new one."""
@@ -126,8 +134,9 @@ class Searcher:
 
     def rebuild(self) -> None:
         """Forget every message, and index all of them again in the background."""
-        self._on_sound_index(self._indexes.clear)
-        self._indexer.complete()
+        if self._config.search_file is not None:
+            self._on_sound_index(self._indexes.clear)
+            self._indexer.complete()
 
     def close(self) -> None:
         """Stop the thread, and close every connection."""

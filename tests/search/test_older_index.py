@@ -431,3 +431,6 @@ def test_without_room_for_an_index_every_call_about_it_answers(
         assert len(sessions.search("is:pinned OR is:archived")) == 0
         assert len(sessions.search("-is:pinned", limit=SESSIONS)) == SESSIONS
         assert not [each for each in sessions.check(deep=True) if not each.note]
+        assert sessions.complete_search() == SESSIONS
+        sessions.rebuild()
+        assert "no room for a search index" in sessions.search("needle007").warnings[0]
