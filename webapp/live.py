@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 
+from hermes_sessions.feed import Changes
+
 from .api import routing, schemas
 from .api.encoding import JSON, encode, json_response
 from .masking import mask_answer
@@ -33,6 +35,7 @@ HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # a proxy mu
 
 Entries = list[dict[str, Any]]
 Change = dict[str, str]  # `session_id` and `profile`, or empty
+ReadChanges = Callable[[str | None], Changes]  # since a token of the change feed
 
 
 # ---- the watcher ----------------------------------------------------------------------------------------
@@ -41,12 +44,15 @@ Change = dict[str, str]  # `session_id` and `profile`, or empty
 class Event(NamedTuple):
     """What is sent to every listener; `number` counts the events up to this one.
 
-    `version` is that of the store. Both texts hold the list. `change` also names the session that changed
-    since the event before, if it was one; `whole` is for listeners that may not have got that event.
+    `version` is that of the store, `token` the place in its change feed. The texts hold the `entries` of the
+    list. `change` also names the sessions that changed since the event before; `whole` is for listeners of
+    which it is not known what they have.
     """
 
     number: int
     version: str
+    token: str
+    entries: Entries
     whole: bytes
     change: bytes
 
@@ -68,6 +74,7 @@ class Watcher:
     def __init__(
         self,
         version: Callable[[], str],
+        changes: ReadChanges,
         entries: Callable[[], Entries],
         logger: logging.Logger,
         *,
@@ -75,11 +82,12 @@ class Watcher:
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         most: int = MOST_STREAMS,
     ) -> None:
-        """Watch `version`; the watcher's thread calls `entries` for what an event shows.
+        """Watch `version`; the watcher's thread calls `changes` and `entries` for what an event shows.
 
+        `changes` is also called for a listener that has missed events.
         There can be at most `most` listeners.
         """
-        self._version, self._entries, self._logger = version, entries, logger
+        self._version, self._changes, self._entries, self._logger = version, changes, entries, logger
         self._poll, self._keep_alive, self._most = poll_seconds, keep_alive_seconds, most
         self._changed = threading.Condition()
         self._listeners: set[Listener] = set()
@@ -132,10 +140,10 @@ class Watcher:
     def events(self, listener: Listener, known: str | None = None) -> Iterator[bytes]:
         """Yield what to send to a listener until it leaves or `close`: events, and keep-alive comments.
 
-        The first event is sent at once, unless the client has the list of this version of the store: `known`.
+        The first event is sent at once, unless the client has got it: `known` is the id of its latest event.
         """
         newest = self._newest  # read once: the thread may replace it at any time
-        number = newest.number if newest is not None and newest.version == known else 0
+        number = newest.number if newest is not None and newest.token == known else 0
         while True:
             event = self._next(listener, number)
             if self._has_ended(listener):
@@ -143,8 +151,18 @@ class Watcher:
             if event is None:
                 yield KEEP_ALIVE
             else:
-                yield event.change if event.number == number + 1 else event.whole
-                number = event.number
+                is_next = number and event.number == number + 1
+                yield event.change if is_next else self._resumed(event, known)
+                number, known = event.number, event.token
+
+    def _resumed(self, event: Event, known: str | None) -> bytes:
+        """Return an event for a client that missed those since that of the id `known`, None if it is new."""
+        if known is None:
+            return event.whole
+        missed = Changes(event.token, (), (), complete=False)
+        with self._logging_errors():
+            missed = self._changes(known)
+        return _event(event.token, event.entries, {}, missed)
 
     def close(self) -> None:
         """End every stream at once and for good.
@@ -195,11 +213,12 @@ class Watcher:
 
     def _poll_store(self, shown: Entries | None) -> Entries:
         """Publish the list if it may have changed since it was `shown`, and return it."""
-        version = self._version()  # before the list is read: the next poll notices a later change
-        if shown is not None and self._newest is not None and self._newest.version == version:
+        version, newest = self._version(), self._newest  # before the list: the next poll notices what follows
+        if shown is not None and newest is not None and newest.version == version:
             return shown
+        changes = self._changes(newest.token if newest is not None else None)
         entries = self._entries()
-        self._publish(version, entries, {} if shown is None else changed_session(shown, entries))
+        self._publish(version, changes, entries, {} if shown is None else changed_session(shown, entries))
         return entries
 
     @contextmanager
@@ -225,11 +244,12 @@ class Watcher:
                 self._thread, self._is_ready, self._newest = None, False, None
             return not has_ended
 
-    def _publish(self, version: str, entries: Entries, change: Change) -> None:
-        whole, named = _event(version, entries, {}), _event(version, entries, change)
+    def _publish(self, version: str, changes: Changes, entries: Entries, change: Change) -> None:
+        unknown = Changes(changes.token, (), (), complete=False)
+        whole, named = (_event(changes.token, entries, *each) for each in (({}, unknown), (change, changes)))
         with self._changed:
             self._published += 1
-            self._newest = Event(self._published, version, whole, named)
+            self._newest = Event(self._published, version, changes.token, entries, whole, named)
             self._changed.notify_all()
 
 
@@ -244,9 +264,10 @@ def changed_session(before: Entries, after: Entries) -> Change:
     return {"profile": entry["profile"], "session_id": session_id}
 
 
-def _event(version: str, entries: Entries, change: Change) -> bytes:
-    data = encode({"type": NAME, "sessions": entries, **change})
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (version.encode(), NAME.encode(), data)
+def _event(token: str, entries: Entries, change: Change, changes: Changes) -> bytes:
+    known = {name: value for name, value in changes.as_dict().items() if name != "token"}
+    data = encode({"type": NAME, "sessions": entries, **known, **change})
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (token.encode(), NAME.encode(), data)
 
 
 # ---- the route ------------------------------------------------------------------------------------------
@@ -255,7 +276,9 @@ def _event(version: str, entries: Entries, change: Change) -> bytes:
 def register(app: Flask) -> None:
     """Give `app` its watcher, which does nothing until there is a listener."""
     repository = app.extensions["hermes_sessions"]
-    app.extensions[EXTENSION] = Watcher(repository.version, partial(_entries, app), app.logger)
+    app.extensions[EXTENSION] = Watcher(
+        repository.version, repository.changes, partial(_entries, app), app.logger
+    )
 
 
 def close(app: Flask) -> None:
@@ -271,9 +294,12 @@ def follow_list() -> Response:
     """Stream an event whenever the list changes, as server-sent events (`text/event-stream`).
 
     Each event has the name `sessions_changed` and holds the first 50 entries of the list. `session_id` and
-    `profile` name the session that changed, if it was one. The first event is sent at once, unless the client
-    has that version already: the id of an event is the version of the store, which a client that connects
-    again sends as `Last-Event-ID`. The status is 503 if too many streams are open.
+    `profile` name the session among them that changed, if it was one. `changed` and `removed` are the ids
+    of all sessions that did so since the client's event before, unless `complete` is false: then the list
+    is to be read again. The first event is sent at once. The id of an event is a token of
+    `/api/sessions/changes`, which a client that connects again sends as `Last-Event-ID`: its first event
+    says what it has missed, and is not sent if that is nothing. The status is 503 if too many streams are
+    open.
     """
     return _stream()
 

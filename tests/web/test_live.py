@@ -20,7 +20,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from hermes_sessions import SessionRepository
+from hermes_sessions import Changes, SessionRepository
 from hermes_sessions.errors import StorageError
 from webapp import create_app, live
 from webapp.live import CONNECTED, KEEP_ALIVE, Listener, Watcher
@@ -33,6 +33,7 @@ from ..support.web import KEY, error, reply, settings
 PATH, AGENTS = "/api/sessions/events", "/api/sessions/gateway/stream"
 LOGGER = logging.getLogger("tests.live")
 LONG, NEVER = 60.0, 3600.0
+FEED = ("changed", "removed", "complete")
 
 
 # ---- a watch and what it watches ------------------------------------------------------------------------
@@ -46,6 +47,7 @@ class Store:
         self.lists: SimpleQueue[Exception] = SimpleQueue()
         self.looks = self.listed = 0
         self.current = ""
+        self.asked: list[str | None] = []
 
     def give(self, *answers: str | Exception) -> None:
         for answer in answers:
@@ -59,6 +61,10 @@ class Store:
         self.current = answer
         return answer
 
+    def changes(self, since: str | None) -> Changes:
+        self.asked.append(since)
+        return Changes(self.current, ("a",), (), complete=since is not None)
+
     def entries(self) -> list[dict[str, Any]]:
         self.listed += 1
         if not self.lists.empty():
@@ -69,6 +75,11 @@ class Store:
 def entries(title: str) -> list[dict[str, Any]]:
     """Return the list of a store whose only session is titled with the store's version."""
     return [{"session_id": "a", "profile": "work", "title": title}]
+
+
+def unchanged(since: str | None) -> Changes:
+    """Return what a change feed says while nothing changes."""
+    return Changes("token", (), (), complete=since is not None)
 
 
 Watch = Callable[..., Watcher]
@@ -88,6 +99,7 @@ def watch(store: Store) -> Iterator[Watch]:
     def make(poll_seconds: float = 0.0, keep_alive_seconds: float = LONG, most: int = 64) -> Watcher:
         watcher = Watcher(
             store.version,
+            store.changes,
             store.entries,
             LOGGER,
             poll_seconds=poll_seconds,
@@ -143,7 +155,7 @@ def event_of(block: bytes) -> Any:
     assert block.index(b"\n\n") == len(block) - 2
     assert b"\nevent: sessions_changed\n" in block
     event = json.loads(block.partition(b"\ndata: ")[2])
-    assert event.keys() - {"profile", "session_id"} == {"type", "sessions"}
+    assert event.keys() - {"profile", "session_id"} == {"type", "sessions", *FEED}
     assert event["type"] == "sessions_changed"
     return event
 
@@ -264,7 +276,52 @@ def test_an_event_names_the_session_that_changed_to_those_who_had_the_event_befo
         store.give(version)
         event = event_of(next(fast))
         assert (event["session_id"], event["profile"]) == ("a", "work")
-    assert event_of(next(slow)).keys() == {"type", "sessions"}, "it may have missed another session's change"
+    assert event_of(next(slow)).keys() == {"type", "sessions", *FEED}, "it may have missed one"
+
+
+def feed_of(block: bytes) -> list[Any]:
+    """Return what an event says of the changes since the one before."""
+    event = event_of(block)
+    return [event[name] for name in FEED]
+
+
+def test_a_new_client_reads_the_list_and_the_others_learn_what_changed(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    store.give("1")
+    listener = watcher.join()
+    assert listener is not None
+    events = watcher.events(listener)
+    assert feed_of(next(events)) == [[], [], False]
+    for version in "23":
+        store.give(version)
+        assert feed_of(next(events)) == [["a"], [], True]
+    assert store.asked == [None, "1", "2"]
+
+
+def test_a_client_that_connects_again_learns_what_it_has_missed(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    for version in "123":
+        store.give(version)
+    listener, again = watcher.join(), watcher.join()
+    assert listener is not None
+    assert again is not None
+    events = watcher.events(listener)
+    while place(next(events)) != "3":
+        pass
+    assert feed_of(next(watcher.events(again, "1"))) == [["a"], [], True]
+    assert store.asked[-1] == "1"
+
+
+def test_a_client_that_was_slow_learns_what_it_has_missed(store: Store, watch: Watch) -> None:
+    watcher = watch()
+    store.give("1")
+    _, slow = joined(watcher)
+    _, fast = joined(watcher)
+    for version in "23":
+        store.give(version)
+        next(fast)
+    assert feed_of(next(slow)) == [["a"], [], True]
+    assert store.asked[-1] == "1"
 
 
 def test_a_listener_joins_only_after_the_first_version_is_known() -> None:
@@ -275,7 +332,7 @@ def test_a_listener_joins_only_after_the_first_version_is_known() -> None:
         too_early.append(let_in.wait(0.1))
         return "1"
 
-    watcher = Watcher(version, list, LOGGER, poll_seconds=NEVER)
+    watcher = Watcher(version, unchanged, list, LOGGER, poll_seconds=NEVER)
     for _ in range(2):
         let_in.clear()
         listener, _events = joined(watcher)
@@ -384,7 +441,9 @@ def test_closing_ends_every_stream(store: Store, watch: Watch) -> None:
 
 def test_no_listener_misses_a_change_while_others_come_and_go() -> None:
     changes = itertools.count()
-    watcher = Watcher(lambda: str(next(changes)), list, LOGGER, poll_seconds=0, keep_alive_seconds=LONG)
+    watcher = Watcher(
+        lambda: str(next(changes)), unchanged, list, LOGGER, poll_seconds=0, keep_alive_seconds=LONG
+    )
 
     def visit(_: int) -> bytes:
         listener, events = joined(watcher)
@@ -415,6 +474,39 @@ def app(sessions: SessionRepository) -> Iterator[Flask]:
     yield app
     live.close(app)
     end_of_threads()
+
+
+def test_changes_are_named_since_a_token(client: FlaskClient, sessions: SessionRepository) -> None:
+    kept, gone = started(sessions), started(sessions)
+    first = reply(client.get("/api/sessions/changes"))
+    assert (first["changed"], first["removed"], first["complete"]) == ([], [], False)
+    sessions.update(kept, title="New")
+    sessions.delete(gone)
+    later = reply(client.get("/api/sessions/changes", query_string={"since": first["token"]}))
+    assert (later["changed"], later["removed"], later["complete"]) == ([kept], [gone], True)
+
+
+def first_event(client: FlaskClient, seen: str | None) -> bytes:
+    """Return the first event of a stream, for a client that has got another one before."""
+    with client.get(PATH, headers={"Last-Event-ID": seen} if seen else {}) as stream:
+        blocks = iter(stream.response)
+        assert next(blocks) == CONNECTED
+        block = next(blocks)
+        assert isinstance(block, bytes)
+        return block
+
+
+def test_a_stream_goes_on_where_the_one_before_ended(
+    client: FlaskClient, sessions: SessionRepository
+) -> None:
+    kept, gone = started(sessions), started(sessions)
+    begun = first_event(client, None)
+    assert feed_of(begun) == [[], [], False]
+    end_of_threads()
+    sessions.update(kept, title="New")
+    sessions.delete(gone)
+    assert feed_of(first_event(client, place(begun))) == [[kept], [gone], True]
+    assert feed_of(first_event(client, "of an earlier release")) == [[], [], False]
 
 
 def test_a_probe_says_that_a_stream_would_work_without_opening_one(client: FlaskClient, app: Flask) -> None:

@@ -16,7 +16,7 @@ from hermes_sessions.webui_values import SidebarRequest
 from ..request_context import active_profile, chosen_profile, sessions, settings, warnings
 from . import routing, schemas
 from .arguments import LenientNumber, SessionId
-from .encoding import JSON, encode_lines, encode_plain, encode_text, masked_json
+from .encoding import JSON, encode, encode_lines, encode_plain, encode_text, masked_json
 from .entries import list_entry, sidebar_answer, whole_session
 from .filters import FilterArguments, filters_of
 
@@ -128,6 +128,17 @@ def list_sessions(
     }
     body = b'{"sessions":[' + b",".join(page.items) + b"]," + masked_json(rest)[1:]
     return _with_etag(Response(body, mimetype=JSON), page.version)
+
+
+@get("/api/sessions/changes")
+def list_changes(since: str | None = None) -> schemas.SessionChanges | Response:
+    """Return which sessions changed, and which are in no list any more, since an earlier answer.
+
+    `since` is the `token` of that answer. The ids are of all sessions, hidden ones and the agents' included.
+    Without `since`, or if too much has changed, `complete` is false: keep the token, and read the list again.
+    """
+    changes = sessions().changes(since)
+    return Response(encode(changes.as_dict()), mimetype=JSON)  # unmasked: a token looks like a credential
 
 
 def _client_has(version: str) -> bool:
