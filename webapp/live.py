@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request
 
 from hermes_sessions.feed import Changes
 
-from .api import routing, schemas
+from .api import feed_schemas, routing
 from .api.encoding import JSON, encode, json_response
 from .masking import mask_answer
 from .request_context import sessions, settings
@@ -305,7 +305,7 @@ def follow_list() -> Response:
 
 
 @get("/api/sessions/gateway/stream", media=(JSON, EVENTS), statuses=[404])
-def follow_agents(probe: bool = False) -> schemas.StreamStatus | Response:
+def follow_agents(probe: bool = False) -> feed_schemas.StreamStatus | Response:
     """Stream the events of `/api/sessions/events`, unless the web UI's settings turn agents' sessions off.
 
     With `probe`, answer as JSON whether a stream can be opened. The status is 404 if the settings have
@@ -318,7 +318,7 @@ def follow_agents(probe: bool = False) -> schemas.StreamStatus | Response:
     return _stream() if enabled else json_response({"error": AGENTS_OFF}, 404)
 
 
-def _stream_status(*, enabled: bool) -> schemas.StreamStatus:
+def _stream_status(*, enabled: bool) -> feed_schemas.StreamStatus:
     has_room = _watcher().has_room
     return {
         "ok": enabled and has_room,

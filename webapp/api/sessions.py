@@ -14,7 +14,7 @@ from hermes_sessions.results import ExportFormat, MessagePage, Sort
 from hermes_sessions.webui_values import SidebarRequest
 
 from ..request_context import active_profile, chosen_profile, sessions, settings, warnings
-from . import routing, schemas
+from . import feed_schemas, routing, schemas
 from .arguments import LenientNumber, SessionId
 from .encoding import JSON, encode, encode_lines, encode_plain, encode_text, masked_json
 from .entries import list_entry, sidebar_answer, whole_session
@@ -131,7 +131,7 @@ def list_sessions(
 
 
 @get("/api/sessions/changes")
-def list_changes(since: str | None = None) -> schemas.SessionChanges | Response:
+def list_changes(since: str | None = None) -> feed_schemas.SessionChanges | Response:
     """Return which sessions changed, and which are in no list any more, since an earlier answer.
 
     `since` is the `token` of that answer. The ids are of all sessions, hidden ones and the agents' included.
