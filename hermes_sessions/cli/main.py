@@ -19,7 +19,7 @@ from .home import SelectedHome
 
 # The help of each command begins with its summary here: a test compares the two.
 VERBS: Mapping[str, Verb] = {
-    "list": Verb("sessions:list_sessions", "List sessions, pinned first, then by last activity, unless --sort says otherwise."),
+    "list": Verb("sessions:list_sessions", "List sessions, pinned first, then by last activity."),
     "show": Verb("sessions:show", "Show a session with its messages."),
     "rename": Verb("sessions:rename", "Change the title of a session."),
     "pin": Verb("sessions:pin", "Keep a session at the top of the list."),

@@ -38,9 +38,10 @@ from .text import LIST_COLUMNS, list_row, print_heading, print_messages
 def list_sessions(
     home: SelectedHome, /, *, project: str | None, redact: bool, as_json: bool, **filters: Any
 ) -> None:
-    """List sessions, pinned first, then by last activity, unless --sort says otherwise.
+    """List sessions, pinned first, then by last activity.
 
-    A DATE is 2026-01-31, 2026-01, 2026, yesterday, or 7d for the day seven days ago.
+    With --sort, they are in that order instead. A DATE is 2026-01-31, 2026-01, 2026, yesterday, or 7d for
+    the day seven days ago.
     """
     with home.open() as sessions:
         page = sessions.list(project_id=find_project_id(sessions, project), **filters)
