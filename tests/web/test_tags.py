@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 
+from ..support.agent_db import filled_state
 from ..support.make import started
 from ..support.web import error, reply
 
@@ -107,3 +108,32 @@ def test_any_name_is_text_on_the_pages(client: FlaskClient, sessions: SessionRep
         assert "<img src=x" not in page
         assert "<script>" not in page.partition("chips")[2].partition("</ul>")[0]
         assert "49" not in page.partition('class="tags"')[2].partition("</ul>")[0]
+
+
+def test_the_pages_show_tags_and_change_them(client: FlaskClient, sessions: SessionRepository) -> None:
+    one = started(sessions, title="One #home")
+    response = client.post(f"/session/{one}/tags", data={"add": "work, in progress,"})
+    assert response.location.endswith(f"/session/{one}?done=tag")
+    assert sessions.summary(one).tags == ("work", "in progress", "home")
+    page = client.get(f"/session/{one}").text
+    assert '<a class="tag" href="/?tag=in+progress">' in page
+    assert 'name="remove" value="work"' in page
+    assert 'name="remove" value="home"' not in page
+    assert "stands in the title" in page
+    assert '<a class="tag" href="/?tag=home">' in client.get("/").text
+    assert client.post(f"/session/{one}/tags", data={"remove": "work"}).location.endswith("done=untag")
+    assert sessions.summary(one).tags == ("in progress", "home")
+    listed = client.get("/?tag=home,-work").text
+    assert "Tag home,-work" in listed
+    assert '<input name="tag" value="home,-work"' in listed
+    assert f'data-id="{one}"' in listed
+    assert "No conversation has the tag nothing." in client.get("/?tag=nothing").text
+
+
+def test_a_conversation_of_the_agent_is_tagged_on_its_page(
+    client: FlaskClient, sessions: SessionRepository
+) -> None:
+    filled_state(sessions.config.state_db("default"))
+    assert 'name="add"' in client.get("/session/c").text
+    client.post("/session/c/tags", data={"add": "ours"})
+    assert [each.session_id for each in sessions.list(tag="ours", agent=True)] == ["c"]

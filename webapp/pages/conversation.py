@@ -12,6 +12,7 @@ from hermes_sessions.fields import check_whole, clean_text, is_id
 from hermes_sessions.messages import Message, read_message, read_messages
 from hermes_sessions.model import Summary
 from hermes_sessions.results import MessagePage
+from hermes_sessions.tag_names import tag_key, title_tags
 
 from .. import request_context
 from ..masking import masker
@@ -48,8 +49,15 @@ def show(session_id: str) -> Response:
         agent_share=sessions().agent_share(session_id),
         lost=sessions().lost.list(session_id),
         projects=projects,
+        tags_of_title=_in_title(summary),
         warnings=[*filter(None, [problem]), *request_context.warnings()],
     )
+
+
+def _in_title(summary: Summary) -> set[str]:
+    """Return the tags of a conversation that only a change of its title removes."""
+    keys = set(map(tag_key, title_tags(summary.title)))
+    return {name for name in summary.tags if tag_key(name) in keys}
 
 
 @blueprint.get("/session/<session_id>/messages")

@@ -6,6 +6,7 @@ A form that removes messages sends back the version of the transcript that its p
 from flask import Blueprint, Response, abort, request
 
 from hermes_sessions.errors import Conflict, InvalidValue
+from hermes_sessions.tag_names import SEPARATOR
 
 from .. import actions
 from ..query_values import whole_number
@@ -55,6 +56,15 @@ def move(session_id: str) -> Response:
     """Put the conversation into the project of the form, or into none."""
     actions.move(session_id, request.form.get("project_id"))
     return _show(session_id, "move")
+
+
+@blueprint.post("/session/<session_id>/tags")
+def tag(session_id: str) -> Response:
+    """Remove the tags that a button of the form names, else add those of its field, apart by commas."""
+    removed = request.form.getlist("remove")
+    names = () if removed else request.form.get("add", "").split(SEPARATOR)
+    actions.tag(session_id, [name for name in names if name.strip()], removed)
+    return _show(session_id, "untag" if removed else "tag")
 
 
 # ---- the conversation as a whole ------------------------------------------------------------------------

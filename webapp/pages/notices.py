@@ -9,6 +9,8 @@ NOTICES = {
     "archive": "Archived.",
     "unarchive": "Unarchived.",
     "move": "Moved.",
+    "tag": "Tagged.",
+    "untag": "Tag removed.",
     "duplicate": "Duplicated. You are viewing the copy.",
     "import": "Imported.",
     "import-many": "Imported. The new conversations are in the list.",

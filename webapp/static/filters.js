@@ -4,7 +4,7 @@ import { all } from "./dom.js";
 
 const FILTERS = [
   "q", "profile", "project_id", "source", "archived",
-  "model", "pinned", "interrupted", "since", "until", "min_cost", "min_messages",
+  "model", "tag", "pinned", "interrupted", "since", "until", "min_cost", "min_messages",
 ];
 
 /**

@@ -72,7 +72,7 @@ async function onSubmit(event) {
  * @param {MouseEvent} event
  */
 function onClick(event) {
-  const link = closestLink(event.target, ".side-state a, .list .empty a");
+  const link = closestLink(event.target, ".side-state a, .list .empty a, .row .tag");
   if (!link || event.metaKey || event.ctrlKey) return;
   event.preventDefault();
   showList(filtersOf(new URL(link.href).search));
@@ -125,6 +125,7 @@ function show(filters) {
     const select = required(form(), `select[name=${name}]`, HTMLSelectElement);
     select.value = values.get(name) ?? (name === "archived" ? "0" : "");
   }
+  required(form(), "input[name=tag]", HTMLInputElement).value = values.get("tag") ?? "";
   for (const input of all(form(), "input[type=hidden]", HTMLInputElement)) {
     if (!values.has(input.name)) input.remove(); // filters without a field, which only an address sets
   }
