@@ -8,9 +8,9 @@ from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states
 from ..changes import Leftovers, Projects, Store, find_leftovers
 from ..errors import AgentUnavailable, NotFound, StorageError, Unreadable
 from ..files import Aside
-from ..index import database, own_changes, rows, sync, upgrades
+from ..index import database, own_changes, rows, sync, tag_sync, upgrades
 from ..results import Finding, FindingKind, TrashReason
-from ..sidecars import Backup, Loaded, backups, folder, load, outline_of, reading, trash
+from ..sidecars import Backup, Loaded, backups, folder, load, outline_of, reading, tags, trash
 from . import databases
 from .contents import REPAIR, Contents
 
@@ -63,15 +63,18 @@ class Checks:
         yield from (each for each in databases.agent_findings(self._agents) if each.meaning not in known)
 
     def copies(self) -> Iterator[Finding]:
-        """Compare what the index keeps of the agents and of the trash with them."""
+        """Compare what the index keeps of the agents, of the trash and of the tags with them."""
         remedy = f"`{REPAIR}` reads it again"
         for agent in self._agents.wrongly_mirrored():
             meaning = f"the index differs from {agent.label}"
             yield Finding(FindingKind.WRONG_MIRROR, None, meaning, remedy)
         with database.reading(self.store.engine) as connection:
-            wrong = sync.is_trash_wrong(connection, self.store.trash_dir)
-        if wrong:
-            yield Finding(FindingKind.WRONG_ROW, None, "the index differs from the trash", remedy)
+            wrong = {
+                "the trash": sync.is_trash_wrong(connection, self.store.trash_dir),
+                "tags.json": tag_sync.is_wrong(connection, self.store.config.tags_file),
+            }
+        for name in (name for name, is_wrong in wrong.items() if is_wrong):
+            yield Finding(FindingKind.WRONG_ROW, None, f"the index differs from {name}", remedy)
 
     # ---- files and rows ---------------------------------------------------------------------------------
 
@@ -120,7 +123,9 @@ class Checks:
             remedy = f"`{REPAIR}` moves it to the trash"
             return Finding(FindingKind.UNSEEN_VERSION, aside.stem, meaning, remedy)
         remedy = f"compare it with {aside.stem}.json, then remove it"
-        return Finding(FindingKind.UNSEEN_PROJECTS, None, meaning, remedy)
+        is_of_tags = aside.stem == self.store.config.tags_file.stem
+        kind = FindingKind.UNSEEN_TAGS if is_of_tags else FindingKind.UNSEEN_PROJECTS
+        return Finding(kind, None, meaning, remedy)
 
     def backups(self, contents: Contents) -> Iterator[Finding]:
         """Compare the backups of shortened sessions with the sessions."""
@@ -162,10 +167,11 @@ class Checks:
     # ---- what needs no file of a session ----------------------------------------------------------------
 
     def others(self) -> Iterator[Finding]:
-        """Check turns, projects, the agents, the trash, and the schema of the index."""
+        """Check turns, projects, tags, the agents, the trash, and the schema of the index."""
         yield from self.turns()
         yield from self.lost_updates()
         yield from self.projects()
+        yield from self.tags()
         yield from self.agents
         yield from self.trash()
         yield from self.schema()
@@ -209,6 +215,14 @@ class Checks:
                     f"it is in project {project_id}, which is not in projects.json",
                     f"move it to another project, or to none: hermes-sessions move {session_id} PROJECT",
                 )
+
+    def tags(self) -> Iterator[Finding]:
+        """Read `tags.json`."""
+        try:
+            tags.read(self.store.config.tags_file)
+        except (Unreadable, StorageError) as error:
+            remedy = "correct tags.json by hand; it is never overwritten"
+            yield Finding(FindingKind.UNREADABLE_TAGS, None, str(error), remedy)
 
     @cached_property
     def _known_projects(self) -> set[str] | Finding:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from ..changes import settle_leftovers
-from ..index import sync, upgrades
+from ..index import sync, tag_sync, upgrades
 from ..results import REPAIRED_IN_FOLDERS, REPAIRED_IN_INDEX, Finding, FindingKind, RepairReport
 from .checks import Checks
 from .contents import Contents
@@ -59,6 +59,7 @@ def _apply(checks: Checks, contents: Contents, findings: Collection[Finding]) ->
         wrong = contents.wrongly_indexed
         sync.sync(store.engine, store.sessions_dir, read=contents.read_summary, also=wrong)
         sync.read_trash_again(store.engine, store.trash_dir)
+        tag_sync.read_again(store.engine, store.config.tags_file)
     if FindingKind.WRONG_MIRROR in kinds:
         checks.mirrored.rebuild()
     if kinds & REPAIRED_IN_FOLDERS:

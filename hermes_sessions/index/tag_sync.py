@@ -83,6 +83,24 @@ def _store(connection: Connection, found: _Reading) -> None:
         index_state.next_generation(connection, changed)
 
 
+def read_again(engine: Engine, path: Path) -> None:
+    """Store what the file holds even if it seems unchanged, and make the table for filters again."""
+    sync(engine, path, again=True)
+    with database.writing(engine) as connection:
+        tags.store_again(connection)
+
+
+def is_wrong(connection: Connection, path: Path) -> bool:
+    """Whether the index is said to be in line with the file, and is not, or contradicts itself."""
+    if not tags.are_stored_twice(connection):
+        return True
+    in_line = (index_state.read(connection).tags_version or "").removesuffix(UNSETTLED) == version_of(path)
+    try:
+        return in_line and bool(changes_of(tags.file_tags(connection), tags_file.read(path).names()))
+    except (Unreadable, StorageError):
+        return False  # another check reports it, and the index keeps what it has
+
+
 def record(
     engine: Engine,
     path: Path,

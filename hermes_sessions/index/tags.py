@@ -255,6 +255,39 @@ def _store(
     return list(changed)
 
 
+def are_stored_twice(connection: Connection) -> bool:
+    """Whether both places hold the same tags: the rows of conversations, and the table for filters."""
+    rows = {
+        (each.profile, each.session_id, name)
+        for each in connection.execute(_EVERY_ROW)
+        for name in divided(each.tags)
+    }
+    columns = CONVERSATION_TAGS.c
+    filtered = sa.select(columns.profile, columns.session_id, columns.name)
+    return rows == {tuple(each) for each in connection.execute(filtered)}
+
+
+def store_again(connection: Connection) -> None:
+    """Make the table for filters from the rows of conversations."""
+    connection.execute(sa.delete(CONVERSATION_TAGS))
+    by_profile: dict[str, dict[str, Names]] = defaultdict(dict)
+    for each in connection.execute(_EVERY_ROW).all():
+        by_profile[each.profile][each.session_id] = divided(each.tags)
+    for profile, known in by_profile.items():
+        replace_tags(connection, profile, known)
+
+
+_EVERY_ROW = sa.union_all(
+    *(
+        sa.select(profile.label("profile"), table.c.session_id, table.c.tags).where(table.c.tags.is_not(None))
+        for table, profile in (
+            (SESSIONS, sa.literal(OF_WEB_UI)),
+            (AGENT_CONVERSATIONS, AGENT_CONVERSATIONS.c.profile),
+        )
+    )
+)
+
+
 def replace_tags(connection: Connection, profile: str, tags: Mapping[str, Names]) -> None:
     """Store which tags these conversations have, for filters."""
     forget(connection, profile, tags)

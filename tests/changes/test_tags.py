@@ -17,6 +17,7 @@ from hermes_sessions import (
     SessionRepository,
     Unreadable,
 )
+from hermes_sessions.index import database
 
 from ..support.agent_db import START, add_session, filled_state, writing
 from ..support.make import started, turns, write_document
@@ -460,3 +461,45 @@ def test_a_tag_is_renamed_merged_and_removed_everywhere(with_agent: SessionRepos
     for wrong in ("", "a,b"):
         with pytest.raises(InvalidValue):
             with_agent.rename_tag("new", wrong)
+
+
+# ---- care -----------------------------------------------------------------------------------------------
+
+
+def findings(sessions: SessionRepository) -> list[tuple[str, str]]:
+    """Return the problems of a home: their kinds and meanings."""
+    return [(each.kind, each.meaning) for each in sessions.check(deep=True) if not each.note]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM conversation_tags",
+        "UPDATE conversation_tags SET name = 'x'",
+        "DELETE FROM file_tags",
+        "UPDATE file_tags SET names = 'x'",
+        "UPDATE sessions SET tags = 'x'",
+        "UPDATE sessions SET tags = NULL",
+    ],
+)
+def test_wrong_tags_of_the_index_are_found_and_repaired(
+    sessions: SessionRepository, one: str, damage: str
+) -> None:
+    sessions.tag(one, "a", "b")
+    assert findings(sessions) == []
+    with database.writing(sessions._home.engine) as connection:
+        connection.exec_driver_sql(damage)
+    assert findings(sessions)
+    assert sessions.repair(apply=True).left == tuple(sessions.check(deep=True))
+    assert findings(sessions) == []
+    assert shown(sessions, tag="a,b") == {one: ("a", "b")}
+
+
+def test_a_damaged_file_is_a_finding(sessions: SessionRepository, one: str) -> None:
+    sessions.tag(one, "a")
+    sessions.config.tags_file.write_text("{")
+    ((kind, meaning),) = findings(sessions)
+    assert kind == "unreadable tags"
+    assert meaning.startswith("tags.json cannot be read")
+    assert sessions.repair(apply=True).repaired == ()
+    assert shown(sessions) == {one: ("a",)}
