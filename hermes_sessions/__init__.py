@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Unreadable,
     )
     from .feed import Changes
+    from .findings import Finding, RepairReport
     from .hits import Hit, Hits
     from .messages import title_from
     from .model import Session, Signature, Summary
@@ -29,14 +30,13 @@ if TYPE_CHECKING:
     from .results import (
         AgentShare,
         BulkReport,
+        ExportReport,
         Filters,
-        Finding,
         LostUpdate,
         MessagePage,
         Page,
         Project,
         Removed,
-        RepairReport,
         SyncReport,
         Trashed,
         Usage,
@@ -50,6 +50,7 @@ __all__ = [
     "Changes",
     "Closed",
     "Conflict",
+    "ExportReport",
     "Filters",
     "Finding",
     "Hit",
@@ -85,13 +86,14 @@ _NAMES = {
         "SessionsError StorageError Unreadable"
     ),
     "feed": "Changes",
+    "findings": "Finding RepairReport",
     "hits": "Hit Hits",
     "messages": "title_from",
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": (
-        "AgentShare BulkReport Filters Finding LostUpdate MessagePage Page Project Removed "
-        "RepairReport SyncReport Trashed Usage"
+        "AgentShare BulkReport ExportReport Filters LostUpdate MessagePage Page Project Removed SyncReport "
+        "Trashed Usage"
     ),
     "sources": "Source",
 }

@@ -31,7 +31,7 @@ ExportFormat = Literal["json", "markdown", "html", "text", "jsonl"]
 LONGEST_PREVIEW = 80  # characters
 
 
-class _AsDict:
+class AsDict:
     """A dataclass that becomes a JSON object."""
 
     __slots__ = ()
@@ -186,7 +186,7 @@ class Imported(list[Session]):
 
 
 @dataclass(frozen=True, slots=True)
-class BulkReport(_AsDict):
+class BulkReport(AsDict):
     """What a call for many conversations did: the ids of those that it changed, and why others failed, by id.
 
     Those that were already as they should be are in neither. Of a dry run, what it would do. `agents` are
@@ -213,7 +213,7 @@ class BulkReport(_AsDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Project(_AsDict):
+class Project(AsDict):
     """A named group of sessions.
 
     `color` is `#` and 3 to 8 hex digits, or None; `created_at` is in seconds since the epoch. `profile` is
@@ -228,11 +228,26 @@ class Project(_AsDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Composed(_AsDict):
+class Composed(AsDict):
     """What the web UI's composer holds for a session: text and files that were not sent yet."""
 
     text: str
     files: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport(AsDict):
+    """What an export of many conversations did: the ids of those written and of those removed.
+
+    `unchanged` counts the others, `failed` says by id why one could not be read, and `warnings` what could
+    not be listed: then no file is removed.
+    """
+
+    written: tuple[str, ...] = ()
+    unchanged: int = 0
+    removed: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +264,7 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage(_AsDict):
+class Usage(AsDict):
     """The sums over the sessions of one `key`: a day, a model, and so on; None for sessions without one.
 
     `keys` has the key too, and the second one of sums by two. A day is `2026-09-01`, a week `2026-W36` (of
@@ -273,7 +288,7 @@ class Usage(_AsDict):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON, and the total of the tokens."""
-        return {**_AsDict.as_dict(self), "total_tokens": self.total_tokens}
+        return {**AsDict.as_dict(self), "total_tokens": self.total_tokens}
 
 
 def total_usage(parts: Iterable[Usage]) -> Usage:
@@ -314,7 +329,7 @@ class TrashReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trashed(_AsDict):
+class Trashed(AsDict):
     """A session in the trash: when (seconds since the epoch) and why it was deleted, its size in bytes."""
 
     session_id: str
@@ -329,7 +344,7 @@ LostField = Literal["title", "pinned", "archived", "project_id", "messages", "de
 
 
 @dataclass(frozen=True, slots=True)
-class LostUpdate(_AsDict):
+class LostUpdate(AsDict):
     """A change of this program that another program has overwritten, without having read it.
 
     `ours` is the value that was set, and `theirs` what the other program wrote; `lost_at` is when that was
@@ -344,127 +359,6 @@ class LostUpdate(_AsDict):
     theirs: Any
     lost_at: float
     meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class BackupReport:
-    """What a backup holds beside its manifest: how many files and bytes, and whether the index is among them.
-
-    `skipped` names what was not a regular file: pipes, sockets, folders, links to nowhere.
-    """
-
-    files: int
-    bytes: int
-    skipped: tuple[str, ...]
-    index: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """The result of verifying a backup, a sentence each.
-
-    `problems` are what is missing, changed or unreadable; `notes` are worth knowing and no fault.
-    """
-
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-class FindingKind(StrEnum):
-    """What a finding of `check` is about."""
-
-    UNREADABLE_FILE = "unreadable file"
-    NO_INDEX = "no index yet"
-    ROW_WITHOUT_FILE = "row without file"
-    FILE_WITHOUT_ROW = "file without row"
-    STALE_ROW = "stale row"
-    WRONG_COUNT_IN_INDEX = "wrong count in the index"
-    WRONG_ROW = "wrong row"
-    WRONG_MIRROR = "wrong mirror"
-    WRONG_COUNT_IN_FILE = "wrong count in the file"
-    ID_DIFFERS = "id differs"
-    UNREADABLE_TIME = "unreadable time"
-    DEBRIS = "debris"
-    UNSEEN_VERSION = "unseen version"
-    UNSEEN_PROJECTS = "unseen projects"
-    UNSEEN_TAGS = "unseen tags"
-    COPY_IN_TRASH = "copy in the trash"
-    BACKUP_WITHOUT_SESSION = "backup without session"
-    UNREADABLE_BACKUP = "unreadable backup"
-    LONGER_BACKUP = "backup has more"
-    LOST_UPDATE = "lost update"
-    INTERRUPTED_TURN = "interrupted turn"
-    UNREADABLE_PROJECTS = "unreadable projects"
-    UNREADABLE_TAGS = "unreadable tags"
-    UNKNOWN_PROJECT = "unknown project"
-    AGENT_UNAVAILABLE = "agent unavailable"
-    AGENT_NOT_LISTED = "agent's sessions not listed"
-    AGENT_COLUMN_MISSING = "agent's column missing"
-    AGENT_INDEX_MISSING = "agent's index missing"
-    AGENT_DAMAGED = "agent's database damaged"
-    AGENT_FULL_TEXT_DAMAGED = "agent's full-text table damaged"
-    DAMAGED_INDEX = "damaged index"
-    RESCUED_VERSION = "rescued version"
-    OLD_TRASH = "trash over its age"
-    OLD_REVISION = "old revision"
-
-    @property
-    def is_repairable(self) -> bool:
-        """Whether `repair` fixes it: the index follows the files, and no version of a session is lost."""
-        return self in REPAIRED_IN_INDEX or self in REPAIRED_IN_FOLDERS
-
-
-REPAIRED_IN_INDEX = frozenset(
-    {
-        *(FindingKind.NO_INDEX, FindingKind.ROW_WITHOUT_FILE, FindingKind.FILE_WITHOUT_ROW),
-        *(FindingKind.STALE_ROW, FindingKind.WRONG_COUNT_IN_INDEX),
-        *(FindingKind.WRONG_ROW, FindingKind.WRONG_MIRROR),
-    }
-)
-REPAIRED_IN_FOLDERS = frozenset({FindingKind.DEBRIS, FindingKind.UNSEEN_VERSION, FindingKind.COPY_IN_TRASH})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding(_AsDict):
-    """A problem that `check` found: its kind, the session it is about, what it means, and what fixes it.
-
-    A `note` is worth knowing, and not a problem.
-    """
-
-    kind: FindingKind
-    session_id: str | None
-    meaning: str
-    remedy: str
-    note: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RepairReport:
-    """What `repair` found, what of it was repaired, which is nothing unless `applied`, and what is left."""
-
-    applied: bool
-    found: tuple[Finding, ...]
-    repaired: tuple[Finding, ...]
-    left: tuple[Finding, ...]
-
-    @property
-    def repairable(self) -> tuple[Finding, ...]:
-        """The findings that can be repaired without a decision."""
-        return tuple(finding for finding in self.found if finding.kind.is_repairable)
-
-    @property
-    def text(self) -> str:
-        """The report in words, as of `repair_text`."""
-        return repair_text(len(self.repaired), self.left)
-
-
-def repair_text(repaired: int, left: Iterable[Finding]) -> str:
-    """Return in words what a repair did: ``3 repaired, 1 left: interrupted turn``. Notes do not count."""
-    kinds = [finding.kind for finding in left if not finding.note]
-    done = f"{repaired:,} repaired" if repaired else "nothing to repair"
-    if not kinds:
-        return f"{done}, nothing left"
-    return f"{done}, {len(kinds):,} left: {', '.join(sorted(set(kinds)))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from .results import Finding, FindingKind
+from .findings import Finding, FindingKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ VALUES = (
     "files",
     "locks",
     "results",
+    "findings",
     "pruning",
     "hits",
     "feed",
@@ -45,7 +46,7 @@ VALUES = (
 
 # One row per package: which packages it may import, beside the modules at the top.
 BELOW_CHANGES = {"messages", "sidecars", "index", "agent"}
-BELOW_REPOSITORY = {*BELOW_CHANGES, "search", "changes", "care", "formats"}
+BELOW_REPOSITORY = {*BELOW_CHANGES, "search", "changes", "care", "formats", "exports"}
 FACE = {"repository", "messages"}
 MAY_IMPORT: dict[str, set[str]] = {
     "messages": set(),
@@ -56,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "changes": BELOW_CHANGES,
     "care": {*BELOW_CHANGES, "changes"},
     "formats": {"messages"},
+    "exports": {"messages", "sidecars"},
     "home": {*BELOW_CHANGES, "changes", "search"},
     "access": {"changes", "home", "index"},
     "webui": {*BELOW_CHANGES, "access", "changes", "home"},

@@ -59,6 +59,8 @@ CALLS: dict[str, Call] = {
     "messages": lambda sessions, one: sessions.messages(one, limit=2),
     "segments": lambda sessions, _: sessions.segments("c"),
     "export": lambda sessions, one: sessions.export(one, "markdown"),
+    "iter_messages": lambda sessions, _: list(sessions.iter_messages()),
+    "export_all": lambda sessions, _: sessions.export_all(sessions.config.hermes_home / "exported"),
     "new": lambda sessions, _: sessions.new(title="new"),
     "import_document": lambda sessions, _: sessions.import_document({"messages": turns(2)}),
     "import_export": lambda sessions, _: sessions.import_export(json.dumps({"messages": turns(2)}).encode()),

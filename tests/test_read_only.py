@@ -44,6 +44,7 @@ ONLY_READING: dict[str, Call] = {
     "projects.delete": lambda sessions, _: sessions.projects.delete(sessions.projects.list()[0].project_id),
     "backup": lambda sessions, one: sessions.backup(Path(os.environ["BACKUPS"]) / one),
     "verify_backup": lambda sessions, one: sessions.verify_backup(Path(os.environ["BACKUPS"]) / one),
+    "export_all": lambda sessions, one: sessions.export_all(Path(os.environ["BACKUPS"]) / f"all-{one}"),
 }
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 from .. import files, modes
 from ..config import Config
 from ..errors import InvalidValue, storing
+from ..findings import BackupReport
 from ..index import Progress, database
-from ..results import BackupReport
 from .manifest import (
     BACKUPS,
     FOLDERS,

@@ -8,8 +8,9 @@ from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states
 from ..changes import Leftovers, Projects, Store, find_leftovers
 from ..errors import AgentUnavailable, NotFound, StorageError, Unreadable
 from ..files import Aside
+from ..findings import Finding, FindingKind
 from ..index import database, own_changes, rows, sync, tag_sync, upgrades
-from ..results import Finding, FindingKind, TrashReason
+from ..results import TrashReason
 from ..sidecars import Backup, Loaded, backups, folder, load, outline_of, reading, tags, trash
 from . import databases
 from .contents import REPAIR, Contents

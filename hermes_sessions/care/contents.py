@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from ..changes import Store
 from ..errors import NotFound, Unreadable
+from ..findings import Finding, FindingKind
 from ..index import Indexed, database, rows
 from ..model import Stored, Summary
-from ..results import Finding, FindingKind
 from ..sidecars import Loaded, load, outline_of, reading
 from ..times import has_unreadable_time
 

@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 from ..agent import Agent, Agents, Snapshot
 from ..config import Config
 from ..errors import AgentUnavailable, Damaged, storing
+from ..findings import Finding, FindingKind
 from ..index import damage, database
-from ..results import Finding, FindingKind
 
 
 def index_findings(config: Config, engine: Engine, check_search: Callable[[], None]) -> Iterator[Finding]:

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from ..changes import settle_leftovers
+from ..findings import REPAIRED_IN_FOLDERS, REPAIRED_IN_INDEX, Finding, FindingKind, RepairReport
 from ..index import sync, tag_sync, upgrades
-from ..results import REPAIRED_IN_FOLDERS, REPAIRED_IN_INDEX, Finding, FindingKind, RepairReport
 from .checks import Checks
 from .contents import Contents
 

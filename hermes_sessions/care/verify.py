@@ -8,8 +8,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from ..errors import InvalidValue, NotFound, StorageError, Unreadable, storing
+from ..findings import Verification
 from ..index import database
-from ..results import Verification
 from .manifest import (
     FOLDERS,
     INDEX,

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from ..findings import Finding
 from ..repository import SessionRepository, upgrades
-from ..results import Finding
 from .base import apply_to_each, exit_with, id_argument, ids_argument, json_option
 from .home import SelectedHome
 from .terminal import Bar, print_json, report, visible, warn

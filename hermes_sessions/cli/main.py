@@ -34,6 +34,7 @@ VERBS: Mapping[str, Verb] = {
     "trash": Verb("trash:trash", "List deleted sessions, last deleted first."),
     "purge": Verb("trash:purge", "Delete sessions in the trash permanently."),
     "export": Verb("transfer:export", "Print a session as JSON, Markdown or HTML."),
+    "export-all": Verb("transfer:export_all", "Write each session into a file of a folder."),
     "import": Verb("transfer:import_files", "Store exported conversations as new sessions."),
     "search": Verb("search:search", "Search titles and messages."),
     "help": Verb("help:show_help", "Explain a verb, or what can be typed to search."),

@@ -14,9 +14,19 @@ from .. import modes
 from ..errors import storing
 from ..messages import mask_all
 from ..results import ExportFormat
-from .base import apply_to_each, exit_with, id_argument, json_option, redact_option
+from .base import (
+    apply_to_each,
+    exit_with,
+    filter_options,
+    id_argument,
+    json_option,
+    no_agent_option,
+    redact_option,
+    time_option,
+)
 from .home import SelectedHome
-from .terminal import escaped, report, visible, visible_text
+from .projects import find_project_id
+from .terminal import Bar, escaped, report, visible, visible_text, warn
 
 if TYPE_CHECKING:
     from ..repository import SessionRepository
@@ -48,6 +58,45 @@ def export(
         open(output, "w", encoding="utf-8", opener=modes.create_file) as file,  # for the opener
     ):
         file.write(text)
+
+
+@click.command("export-all")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--format", "kind", type=click.Choice(get_args(ExportFormat)), default="markdown", show_default=True
+)
+@filter_options
+@time_option("--since", help="Only sessions last active at or after this date.")
+@time_option("--until", help="Only sessions last active before this date.")
+@no_agent_option
+@click.option("--hidden/--no-hidden", default=True, help="Include hidden sessions.  [default: include]")
+@redact_option
+@json_option
+@click.pass_obj
+def export_all(
+    home: SelectedHome,
+    /,
+    *,
+    folder: Path,
+    kind: ExportFormat,
+    project: str | None,
+    redact: bool,
+    as_json: bool,
+    **filters: Any,
+) -> None:
+    """Write each session into a file of a folder.
+
+    Run again for the same DIR, it writes only what has changed, and removes the files of sessions that are
+    gone or that the filters leave out. A file keeps its name when the title of its session changes.
+    """
+    with home.open() as sessions, Bar("Writing") as bar:
+        filters["project_id"] = find_project_id(sessions, project)
+        made = sessions.export_all(folder, format=kind, redact=redact, progress=bar, **filters)
+    warn(made.warnings)
+    counts = f"{len(made.written):,} written, {made.unchanged:,} unchanged, {len(made.removed):,} removed"
+    report(made.as_dict(), counts, as_json)
+    warn(f"{session_id}: {reason}" for session_id, reason in made.failed.items())
+    exit_with(made.failed)
 
 
 @click.command("import")

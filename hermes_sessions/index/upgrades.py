@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine
 from .. import modes
 from ..config import INDEX_FILE, Config
 from ..errors import Damaged, NewerDatabase, StorageError, storing
+from ..findings import Finding, FindingKind
 from ..locks import file_lock
-from ..results import Finding, FindingKind
 from . import database
 from .boundary import only_sessions_errors
 from .schema import METADATA

@@ -12,7 +12,7 @@ from .care import CareCalls
 from .changing import ChangingCalls
 from .creating import CreatingCalls
 from .deleting import DeletingCalls
-from .reading import ReadingCalls
+from .exporting import ExportingCalls
 from .tagging import TaggingCalls
 
 __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
@@ -21,6 +21,6 @@ __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 @public_calls(HARMLESS, freeing=FREEING)
 @survived(READS)
 class SessionRepository(
-    ReadingCalls, CreatingCalls, ChangingCalls, TaggingCalls, DeletingCalls, BulkCalls, CareCalls
+    ExportingCalls, CreatingCalls, ChangingCalls, TaggingCalls, DeletingCalls, BulkCalls, CareCalls
 ):
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import results
+from .. import findings, results
 from ..config import check_path
 from ..home import trash_limit
 from ..index import Progress, only_sessions_errors
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class CareCalls(HomeCalls):
     """The calls that look after a home."""
 
-    def backup(self, folder: str | Path, *, progress: Progress | None = None) -> results.BackupReport:
+    def backup(self, folder: str | Path, *, progress: Progress | None = None) -> findings.BackupReport:
         """Copy the home into a new or empty folder, completely or not at all, while others may write to it.
 
         `progress(done, total)` counts files. Raises `InvalidValue` for the folder, `StorageError`.
@@ -32,7 +32,7 @@ class CareCalls(HomeCalls):
 
     @staticmethod
     @only_sessions_errors()
-    def verify_backup(folder: str | Path) -> results.Verification:
+    def verify_backup(folder: str | Path) -> findings.Verification:
         """Return what is wrong with a backup that `backup` made."""
         from ..care import verify_backup
 
@@ -44,11 +44,11 @@ class CareCalls(HomeCalls):
 
         return explain_session(self._home.store, self._home.agents, session_id)
 
-    def check(self, *, deep: bool = False) -> Sequence[results.Finding]:
+    def check(self, *, deep: bool = False) -> Sequence[findings.Finding]:
         """Return what is wrong with the home, changing nothing; `deep` also reads every file and database."""
         return self._checks().all(deep=deep)
 
-    def repair(self, *, apply: bool = False) -> results.RepairReport:
+    def repair(self, *, apply: bool = False) -> findings.RepairReport:
         """Report what can be repaired without a decision, and with `apply` repair it.
 
         Changes only the index, after a copy of it, and files left by interrupted writes. Raises

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from hermes_sessions import InvalidValue, NotFound, SessionRepository, StorageError
 from hermes_sessions.care import create_backup, verify_backup
+from hermes_sessions.findings import BackupReport
 from hermes_sessions.index import Progress, database
-from hermes_sessions.results import BackupReport
 
 from ..support.make import folder_of, message, snapshot, started, turns, write, write_document
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_sessions import SessionRepository
-from hermes_sessions.results import Finding, FindingKind
+from hermes_sessions.findings import Finding, FindingKind
 
 from ..support import figures
 from ..support.agent_db import add_session, filled_state, handles, keep_full_text, new_state, writing

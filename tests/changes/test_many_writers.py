@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hermes_sessions import Conflict, InvalidValue, NotFound, Session, SessionRepository
-from hermes_sessions.results import FindingKind
+from hermes_sessions.findings import FindingKind
 
 from ..support.crash_points import rows_of
 from ..support.figures import tell

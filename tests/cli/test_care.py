@@ -8,8 +8,8 @@ import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
 
+from hermes_sessions.findings import Finding, FindingKind, repair_text
 from hermes_sessions.index import upgrades
-from hermes_sessions.results import Finding, FindingKind, repair_text
 
 from .running import done, parsed, run
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import Blueprint, Response
 
-from hermes_sessions.results import Finding
+from hermes_sessions.findings import Finding
 from hermes_sessions.webui_values import recovery_audit
 
 from ..request_context import open_streams, sessions

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, request, url_for
 
-from hermes_sessions.results import Finding, repair_text
+from hermes_sessions.findings import Finding, repair_text
 
 from ..query_values import whole_number
 from ..request_context import sessions

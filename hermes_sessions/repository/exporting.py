@@ -1,0 +1,83 @@
+"""The calls for scripts that go through many conversations: all their messages, and all as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Unpack, get_args
+
+from .. import fields, results
+from ..errors import NotFound
+from ..exports import ExportTree, with_versions
+from ..index import Entries, Progress
+from ..model import Summary
+from ..results import FilterFields, Filters, combined_filters
+from .reading import EVERYTHING, ReadingCalls
+
+MESSAGES_AT_ONCE = 200
+
+
+class ExportingCalls(ReadingCalls):
+    """The calls that go through many conversations, of the web UI and of the agents."""
+
+    def iter_messages(
+        self, filters: Filters | None = None, **keywords: Unpack[FilterFields]
+    ) -> Iterator[tuple[Summary, int, dict[str, Any]]]:
+        """Yield every message of the conversations that match: the conversation, the index, the message.
+
+        The conversations are those that `list` has now for the same filters, in its order, and without
+        filters all of them; one that is deleted in the meantime is left out. At most 200 messages are in
+        memory at a time. Raises as `list` and `messages`.
+        """
+        chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.iter_messages)
+        page = self.entries(_ids, chosen)
+        return self._iterate([each for block in page.items for each in block])
+
+    def _iterate(self, session_ids: list[str]) -> Iterator[tuple[Summary, int, dict[str, Any]]]:
+        for session_id in session_ids:
+            try:
+                summary = self.summary(session_id)
+                for index, message in self._messages_of(session_id):
+                    yield summary, index, message
+            except NotFound:
+                continue
+
+    def _messages_of(self, session_id: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        at, total = 0, 1
+        while at < total:
+            page = self.messages(session_id, before=at + MESSAGES_AT_ONCE, limit=MESSAGES_AT_ONCE)
+            total = page.total
+            yield from list(enumerate(page.messages, page.offset))[max(0, at - page.offset) :]
+            at += MESSAGES_AT_ONCE
+
+    def export_all(
+        self,
+        folder: str | Path,
+        filters: Filters | None = None,
+        *,
+        format: results.ExportFormat = "markdown",
+        redact: bool = True,
+        progress: Progress | None = None,
+        **keywords: Unpack[FilterFields],
+    ) -> results.ExportReport:
+        """Write each conversation that matches into a file of its own, in a folder that may be there already.
+
+        A later call for the same folder writes only what has changed, and removes the files of what is gone.
+        The names have the date of the creation, the title and the id, such as `2026-09/21-budget-ab12.md`,
+        and stay when the title changes. The conversations are those of `list` for the same filters, and
+        without filters all of them. Nothing is removed while a store cannot be read: see the report's
+        `warnings`. Credentials are masked unless `redact=False`. `progress(done, total)` counts
+        conversations. Raises `InvalidValue`, `StorageError`, and `SessionsError` as `export`.
+        """
+        fields.check_choice("format", format, get_args(results.ExportFormat))
+        chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.export_all)
+        page = self.list(chosen)
+        tree = ExportTree(Path(folder), format, {"redact": redact})
+        render = partial(self.export, format=format, redact=redact)
+        conversations = with_versions(page, self.config.sessions_dir)
+        return tree.update(conversations, render, warnings=tuple(page.warnings), progress=progress)
+
+
+def _ids(entries: Entries) -> list[str]:
+    return [entry["session_id"] for entry in entries]

@@ -1,0 +1,1 @@
+"""Tests of exports of many conversations into a folder."""
