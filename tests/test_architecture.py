@@ -343,6 +343,11 @@ def violations(module: str, source: str | ast.Module, *, is_package: bool = Fals
     return [*dict.fromkeys(found), *_impure_calls(module, tree)]
 
 
+@cache
+def _violations_of(module: Module) -> list[str]:
+    return violations(module.name, module.tree, is_package=module.is_package)
+
+
 def _impure_calls(module: str, tree: ast.AST) -> Iterator[str]:
     if _short(module) not in PURE:
         return
@@ -387,17 +392,13 @@ def _defining_module(target: str) -> str | None:
 
 @pytest.mark.parametrize("module", MODULES.values(), ids=lambda module: module.name)
 def test_imports_follow_the_table_of_packages(module: Module) -> None:
-    found = set(violations(module.name, module.tree, is_package=module.is_package))
+    found = set(_violations_of(module))
 
     assert found <= PENDING, "see the tables of this file:\n" + "\n".join(sorted(found - PENDING))
 
 
 def test_no_exception_is_kept_longer_than_it_is_needed() -> None:
-    found = {
-        fault
-        for module in MODULES.values()
-        for fault in violations(module.name, module.tree, is_package=module.is_package)
-    }
+    found = {fault for module in MODULES.values() for fault in _violations_of(module)}
 
     assert found >= PENDING, "no longer needed:\n" + "\n".join(sorted(PENDING - found))
 

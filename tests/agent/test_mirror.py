@@ -528,6 +528,7 @@ def test_changes_that_are_only_in_the_agent_s_log_show_in_the_next_list(
 def test_a_change_in_a_large_home_shows_in_the_next_list_or_after_the_next_full_scan(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    monkeypatch.setattr(mirror_rows, "RECENT", 8)
     add_later_sessions(path)
     monkeypatch.setattr(scan, "FULL_SCAN_UP_TO", 0)
     before = entries(sessions)

@@ -56,10 +56,10 @@ def test_list_is_the_oracles(may: Path) -> None:
         ),
     ],
 )
-def test_list_filters(may: Path, words: list[str], filters: dict[str, Any]) -> None:
-    listed = parsed(may, "list", *words)
+def test_list_filters(may_to_read: Path, words: list[str], filters: dict[str, Any]) -> None:
+    listed = parsed(may_to_read, "list", *words)
 
-    with SessionRepository.open(hermes_home=may) as sessions:
+    with SessionRepository.open(hermes_home=may_to_read) as sessions:
         page = sessions.list(**filters)
     assert ids(listed) == [summary.session_id for summary in page.items]
     assert listed["total"] == page.total

@@ -27,6 +27,8 @@ from ..support.make import message, write_document
 from ..support.web import error, reply
 
 BY: tuple[UsageBy, ...] = get_args(UsageBy)
+# Those that depend on the time zone: the others are the same statements in each.
+DATED: tuple[UsageBy, ...] = ("day", "week", "month")
 
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu")
 
@@ -111,7 +113,7 @@ def test_the_sums_are_those_of_the_list(
 ) -> None:
     listed = full.list(agent=agent, hidden=hidden).items
     middle = sorted(each.last_message_at for each in listed)[len(listed) // 2]
-    for by in BY:
+    for by in BY if zone == ZONES[0] else DATED:
         assert told(full, by, agent=agent, hidden=hidden) == added_up(listed, by)
         late = [each for each in listed if each.last_message_at >= middle]
         assert told(full, by, agent=agent, hidden=hidden, since=middle) == added_up(late, by)

@@ -8,13 +8,13 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  
 LONG = ("fault", "browser", "slow")
 # Roughly, with every marker but `long`. Only the order depends on it: files that are not here take less.
 SECONDS = {
-    "faults/test_crashes.py": 150,
-    "web/test_browser_list.py": 140,
-    "web/test_browser_transcript.py": 80,
+    "faults/test_crashes.py": 130,
     "web/test_browser_safety_and_accessibility.py": 80,
+    "web/test_browser_list.py": 75,
+    "web/test_browser_transcript.py": 70,
     "sidecars/test_corpus.py": 60,
     "web/test_browser_actions.py": 60,
-    "test_public_calls.py": 55,
+    "test_public_calls.py": 50,
     "web/test_browser_pages.py": 50,
     "web/test_live.py": 40,
     "changes/test_many_writers.py": 35,

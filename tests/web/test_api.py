@@ -749,13 +749,13 @@ def test_an_invalid_field_is_named_and_changes_nothing(
 
 
 @pytest.mark.parametrize("path", [path for path in POSTS if "cleanup" not in path])
-def test_a_body_must_be_a_json_object(client: FlaskClient, path: str) -> None:
+def test_a_body_must_be_a_json_object(reader: FlaskClient, path: str) -> None:
     for data in ("[]", "7", "null", '"text"', "{", "nonsense", "\xff", '{"a":' * 100_000):
         data_bytes = data.encode("latin-1")
-        assert "body" in error(client.post(path, data=data_bytes, content_type="application/json"), 400)
-        assert "body" in error(client.post(path, data=data_bytes, content_type=None), 400)
+        assert "body" in error(reader.post(path, data=data_bytes, content_type="application/json"), 400)
+        assert "body" in error(reader.post(path, data=data_bytes, content_type=None), 400)
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
-        assert "JSON" in error(client.post(path, data=b"{}", content_type=kind), 415)
+        assert "JSON" in error(reader.post(path, data=b"{}", content_type=kind), 415)
 
 
 def test_a_body_of_no_declared_type_is_read_as_json(sessions: SessionRepository, client: FlaskClient) -> None:
@@ -777,8 +777,8 @@ def test_a_body_over_20_mb_is_refused(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in POSTS if path not in ALSO_READ])
-def test_routes_that_write_refuse_get(client: FlaskClient, path: str) -> None:
-    response = client.get(path)
+def test_routes_that_write_refuse_get(reader: FlaskClient, path: str) -> None:
+    response = reader.get(path)
     error(response, 405)
     assert "POST" in response.headers["Allow"]
 
