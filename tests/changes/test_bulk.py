@@ -414,3 +414,24 @@ def apply(sessions: SessionRepository, kind: str, ids: list[Any], value: bool) -
             sessions.update_many(some, touch=False, pinned=value)
         else:
             sessions.update_many(some, touch=False, archived=value)
+
+
+def test_a_home_that_is_not_written_still_says_what_would_change(tmp_path: Path) -> None:
+    with SessionRepository.open(hermes_home=tmp_path / "home") as sessions:
+        ids = many(sessions, 3)
+    with SessionRepository.open(hermes_home=tmp_path / "home", read_only=True) as sessions:
+        assert sessions.update_many(ids, title="New", dry_run=True).done == tuple(ids)
+        assert sessions.delete_many(ids, dry_run=True).done == tuple(ids)
+        assert sessions.prune(older_than=0, dry_run=True).done
+        assert sessions.webui.update_many(ids, pinned=True, dry_run=True).done == tuple(ids)
+        calls: list[Callable[[], object]] = [
+            lambda: sessions.update_many(ids, title="New"),
+            lambda: sessions.delete_many(ids),
+            lambda: sessions.delete_many(ids, everywhere=True),
+            lambda: sessions.prune(older_than=0),
+            lambda: sessions.restore_many(ids),
+            lambda: sessions.webui.update_many(ids, pinned=True),
+        ]
+        for call in calls:
+            with pytest.raises(ReadOnly, match="Nothing was changed"):
+                call()
