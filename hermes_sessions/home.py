@@ -69,8 +69,9 @@ NO_PROJECT = MetadataChange({"project_id": None})
 RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
-    "list entries count usage usage_total tags version changes search complete_search summary get messages "
-    "segments export iter_messages trash would_purge backup why check repair write_web_ui_index sync rebuild"
+    "list entries count usage usage_total tags version changes watch search complete_search summary get "
+    "messages segments export iter_messages trash would_purge backup why check repair write_web_ui_index "
+    "sync rebuild"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
 # Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is

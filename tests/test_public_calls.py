@@ -52,6 +52,7 @@ CALLS: dict[str, Call] = {
     "usage_total": lambda sessions, _: sessions.usage_total(),
     "version": lambda sessions, _: sessions.version(),
     "changes": lambda sessions, _: sessions.changes(sessions.changes().token),
+    "watch": lambda sessions, _: next(sessions.watch("none", timeout=0)),
     "search": lambda sessions, _: sessions.search("message"),
     "complete_search": lambda sessions, _: sessions.complete_search(),
     "summary": lambda sessions, one: sessions.summary(one),

@@ -40,6 +40,7 @@ VERBS: Mapping[str, Verb] = {
     "help": Verb("help:show_help", "Explain a verb, or what can be typed to search."),
     "agent": Verb("agent:agent", "List, show and import the agent's conversations."),
     "projects": Verb("projects:projects", "List, create, rename and delete projects."),
+    "watch": Verb("watch:watch", "Print changes of sessions as they come, until Ctrl+C."),
     "usage": Verb("usage:usage", "Add up tokens, cost, messages and sessions."),
     "sync": Verb("index:sync", "Update the index from the files."),
     "rebuild": Verb("index:rebuild", "Rebuild the index from the files."),

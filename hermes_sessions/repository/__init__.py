@@ -13,6 +13,7 @@ from .changing import ChangingCalls
 from .creating import CreatingCalls
 from .deleting import DeletingCalls
 from .exporting import ExportingCalls
+from .following import FollowingCalls
 from .tagging import TaggingCalls
 
 __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
@@ -21,6 +22,13 @@ __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 @public_calls(HARMLESS, freeing=FREEING)
 @survived(READS)
 class SessionRepository(
-    ExportingCalls, CreatingCalls, ChangingCalls, TaggingCalls, DeletingCalls, BulkCalls, CareCalls
+    ExportingCalls,
+    FollowingCalls,
+    CreatingCalls,
+    ChangingCalls,
+    TaggingCalls,
+    DeletingCalls,
+    BulkCalls,
+    CareCalls,
 ):
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""

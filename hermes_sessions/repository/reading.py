@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar, Unpack, cast, get_args
 
-from .. import feed, fields, hits, messages, results, search
+from .. import fields, hits, messages, results, search
 from ..index import Entries, Progress, usage
 from ..model import Session, Summary
 from ..results import FilterFields, Filters, combined_filters
@@ -104,17 +104,6 @@ class ReadingCalls(HomeCalls):
         """Return an opaque text that changes whenever a list could have changed; raise `StorageError`."""
         with self._home.freshness.current() as index:
             return index.version
-
-    def changes(self, since: str | None = None) -> feed.Changes:
-        """Return which conversations changed, and which are in no list any more, since an earlier call.
-
-        `since` is the `token` of that call. The ids are of the web UI's sessions, drafts and hidden ones
-        included, and of the agents' conversations. Replace each changed one in an old list by its `summary`,
-        and take the removed ones out: that is the list of now. The latest 20,000 changes are remembered.
-        Without `since`, with an older one, one of another index, or an unreadable one, the result is not
-        `complete`: take its token, then read the list again. Raises `InvalidValue`, `StorageError`.
-        """
-        return self._home.changes(fields.check_text("since", since))
 
     # ---- searching ----------------------------------------------------------------------------------------
 

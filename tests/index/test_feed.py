@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from hermes_sessions import Changes, InvalidValue, SessionRepository, SessionsError
+from hermes_sessions import Changes, Closed, InvalidValue, SessionRepository, SessionsError
 from hermes_sessions.index import change_log, database, schema
 
 from ..support.agent_db import START, add_message, add_session, filled_state, writing
@@ -445,3 +445,45 @@ def test_new_changes_are_found_by_their_numbers(sessions: SessionRepository) -> 
     assert len(plans) == 3
     assert not [each for each in plans if "TEMP B-TREE" in each]
     assert plans[-1] == "SEARCH change_log USING INTEGER PRIMARY KEY (rowid>?)"
+
+
+# ---- watching ---------------------------------------------------------------------------------------------
+
+
+def test_watching_yields_what_changed_and_ends_when_nothing_does(sessions: SessionRepository) -> None:
+    token, one = sessions.changes().token, started(sessions)
+
+    (changes,) = sessions.watch(token, timeout=0)
+
+    assert changes.changed == (one,)
+    assert list(sessions.watch(changes.token, timeout=0)) == []
+
+
+def test_watching_begins_when_it_is_asked_for(sessions: SessionRepository) -> None:
+    watched = sessions.watch(timeout=0)
+    one = started(sessions)
+
+    assert [each.changed for each in watched] == [(one,)]
+
+
+def test_watching_from_an_unknown_moment_says_so(sessions: SessionRepository) -> None:
+    first, *others = sessions.watch("x", timeout=0)
+
+    assert not first.complete
+    assert others == []
+
+
+def test_watching_ends_with_the_repository(sessions: SessionRepository) -> None:
+    watched = sessions.watch()
+    started(sessions)
+    next(watched)
+    sessions.close()
+
+    with pytest.raises(Closed):
+        next(watched)
+
+
+@pytest.mark.parametrize("timeout", [-1, "x", float("nan")])
+def test_a_timeout_is_a_number_of_seconds(sessions: SessionRepository, timeout: Any) -> None:
+    with pytest.raises(InvalidValue, match="timeout must be a number of seconds"):
+        sessions.watch(timeout=timeout)

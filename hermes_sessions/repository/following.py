@@ -1,0 +1,53 @@
+"""The calls that follow changes: what changed since an earlier moment, and what changes from now on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from ..feed import Changes
+from ..fields import check_seconds, check_text
+from .base import HomeCalls
+
+POLL_SECONDS = 0.5  # a question takes less than a millisecond
+
+
+class FollowingCalls(HomeCalls):
+    """The calls that follow changes of conversations, whoever makes them."""
+
+    def changes(self, since: str | None = None) -> Changes:
+        """Return which conversations changed, and which are in no list any more, since an earlier call.
+
+        `since` is the `token` of that call. The ids are of the web UI's sessions, drafts and hidden ones
+        included, and of the agents' conversations. Replace each changed one in an old list by its `summary`,
+        and take the removed ones out: that is the list of now. The latest 20,000 changes are remembered.
+        Without `since`, with an older one, one of another index, or an unreadable one, the result is not
+        `complete`: take its token, then read the list again. Raises `InvalidValue`, `StorageError`.
+        """
+        return self._home.changes(check_text("since", since))
+
+    def watch(self, since: str | None = None, *, timeout: float | None = None) -> Iterator[Changes]:
+        """Wait for changes, and yield them as they come, as `changes` returns them.
+
+        Begins at the token `since`, or else at the moment of the call. Ends after `timeout` seconds without a
+        change (None: never). If what it yields is not `complete`, read the list again. Raises `InvalidValue`;
+        each step raises `StorageError`, and `Closed` once the repository is closed.
+        """
+        known = check_text("since", since)
+        seconds = None if timeout is None else check_seconds("timeout", timeout)
+        return _follow(self.changes, self.changes().token if known is None else known, seconds)
+
+
+def _follow(read: Callable[[str], Changes], token: str, timeout: float | None) -> Iterator[Changes]:
+    changed_at = time.monotonic()
+    while True:
+        changes = read(token)
+        token = changes.token
+        if changes.changed or changes.removed or not changes.complete:
+            yield changes
+            changed_at = time.monotonic()
+        elif timeout is not None and time.monotonic() - changed_at >= timeout:
+            return
+        else:
+            left = POLL_SECONDS if timeout is None else changed_at + timeout - time.monotonic()
+            time.sleep(max(0.0, min(POLL_SECONDS, left)))
