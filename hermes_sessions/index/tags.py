@@ -122,7 +122,7 @@ def tags_of_sessions(connection: Connection, summaries: Iterable[Summary]) -> di
 
 def are_same(old: Summary, new: Summary) -> bool:
     """Whether a change of a session leaves its tags as they were."""
-    return old.title == new.title and held_ids(old) == held_ids(new)
+    return title_tags(old.title) == title_tags(new.title) and held_ids(old) == held_ids(new)
 
 
 def put_of_sessions(connection: Connection, summaries: Sequence[Summary]) -> None:
