@@ -71,7 +71,7 @@ RETENTION_SECONDS = 30 * 86_400  # in the trash
 READS = (
     "list entries count usage usage_total tags version changes watch search complete_search summary get "
     "messages segments export iter_messages trash would_purge backup why check repair write_web_ui_index "
-    "sync rebuild"
+    "sync rebuild find find_many find_deleted matching cursor_after"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
 # Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is

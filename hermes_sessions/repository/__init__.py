@@ -10,6 +10,7 @@ from ..index import public_calls, survived, upgrades
 from .bulk import BulkCalls
 from .care import CareCalls
 from .changing import ChangingCalls
+from .choosing import ChoosingCalls
 from .creating import CreatingCalls
 from .deleting import DeletingCalls
 from .exporting import ExportingCalls
@@ -24,6 +25,7 @@ __all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
 class SessionRepository(
     ExportingCalls,
     FollowingCalls,
+    ChoosingCalls,
     CreatingCalls,
     ChangingCalls,
     TaggingCalls,
