@@ -18,7 +18,7 @@ from .base import HomeCalls
 EVERY_AGENT = Filters(agent=True)
 
 
-class Found(NamedTuple):
+class NamedSessions(NamedTuple):
     """Conversations that were named, each once, and why others were not found, by what they were called."""
 
     summaries: tuple[Summary, ...]
@@ -54,7 +54,7 @@ class ChoosingCalls(HomeCalls):
         titles = {key: each.title for key, each in known.items()}
         return {key: mask(title) for key, title in titles.items() if naming.is_named(text, key, title)}
 
-    def find_many(self, texts: Iterable[str]) -> Found:
+    def find_many(self, texts: Iterable[str]) -> NamedSessions:
         """Return the conversations that are called so, as `find` returns one; one failure stops no other."""
         known, failed = self._home.chosen(list(texts))
         found = {each.session_id: each for each in known}
@@ -68,7 +68,7 @@ class ChoosingCalls(HomeCalls):
                 found[one.session_id] = one
             except SessionsError as reason:
                 errors[text] = reason
-        return Found(tuple(found.values()), errors)
+        return NamedSessions(tuple(found.values()), errors)
 
     def find_deleted(self, text: str) -> str:
         """Return the id of the only session in the trash that is called so, else of one that is not there.
