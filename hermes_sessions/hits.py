@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from . import display
 from .model import Summary
 
 Scope = Literal["all", "title", "content"]
@@ -68,6 +69,18 @@ class Hits(list[Hit]):
     ) -> None:
         super().__init__(hits)
         self.missing, self.warnings, self.corrections = missing, warnings, corrections
+
+    def __repr__(self) -> str:
+        return display.as_text(*self._table())
+
+    def _repr_html_(self) -> str:
+        return display.as_html(*self._table())
+
+    def _table(self) -> display.Table:
+        rows = display.hit_rows(self)
+        late = [f"{self.missing:,} not searched yet"] if self.missing else []
+        heading = "; ".join([f"Hits: {len(self):,}", *late, *self.warnings])
+        return display.Table(heading, display.FOUND, rows, len(self) - len(rows))
 
     @property
     def partial(self) -> bool:

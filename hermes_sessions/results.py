@@ -8,6 +8,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, NamedTuple, TypedDict, TypeVar, overload
 
+from . import display
 from .errors import InvalidValue, SessionsError
 from .fields import (
     check_amount,
@@ -132,7 +133,7 @@ def combined_filters(
     return replace(chosen, **keywords)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Page(Sequence[Item]):
     """Some items of a list, which is a sequence of them.
 
@@ -162,6 +163,18 @@ class Page(Sequence[Item]):
     def __getitem__(self, index: slice) -> list[Item]: ...
     def __getitem__(self, index: int | slice) -> Item | list[Item]:
         return self.items[index]
+
+    def __repr__(self) -> str:
+        return display.as_text(*self._table())
+
+    def _repr_html_(self) -> str:
+        return display.as_html(*self._table())
+
+    def _table(self) -> display.Table:
+        rows = display.page_rows(self.items)
+        heading = f"Page: {len(self):,} of {self.total:,} conversations"
+        notes = [*(["more behind next_cursor"] if self.next_cursor else []), *self.warnings]
+        return display.Table("; ".join([heading, *notes]), display.LISTED, rows, len(self) - len(rows))
 
 
 @dataclass(frozen=True, slots=True)
