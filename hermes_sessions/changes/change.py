@@ -139,7 +139,7 @@ def refuse_read_only(session: Metadata, names: Collection[str], *, transcript: b
 def _change_draft(store: Store, row: Indexed, values: Mapping[str, Any], update: _Update) -> Summary:
     session = session_without_messages(row.summary.changed(values, update.removed))
     messages, tool_calls = (list(update.lists.get(name, ())) for name in ("messages", "tool_calls"))
-    return store_new(store, replace(session, messages=messages, tool_calls=tool_calls)).summary()
+    return store.saved(store_new(store, replace(session, messages=messages, tool_calls=tool_calls)))
 
 
 def opened_for(store: Store, row: Indexed, keys: Collection[str]) -> AbstractContextManager[Outline]:

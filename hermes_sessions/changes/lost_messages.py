@@ -53,7 +53,7 @@ def _put_back(store: Store, session_id: str, values: Mapping[str, Any]) -> Summa
     if judgement.back:
         changed |= shortened(last_message_at(reversed(new.messages)))
         changed |= _context(old, indexes_back(judgement, lengths))
-    summary = write_over(store, loaded, old, new, changed, keep_in=store.backups_dir).summary()
+    summary = store.saved(write_over(store, loaded, old, new, changed, keep_in=store.backups_dir))
     with database.writing(store.engine) as connection:
         own_changes.settle(connection, session_id, Judgement())
     return summary

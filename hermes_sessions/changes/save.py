@@ -127,7 +127,9 @@ def recover_session(store: Store, session_id: str, alive: Collection[str]) -> Su
             return None
         core = None if session.messages else _core_transcript(store, session)
         closed = recovery.recovered(session, core, time.time(), alive)
-        return None if closed is None else _save_over(store, loaded, session, closed, touch=True).summary()
+        if closed is None:
+            return None
+        return store.saved(_save_over(store, loaded, session, closed, touch=True))
 
 
 def _core_transcript(store: Store, session: Session) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from ..config import Config
 from ..errors import Locked, NotFound, StorageError
 from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
-from ..index import Indexed, database, own_changes, rows, transcripts_read
+from ..index import Indexed, database, own_changes, rows, tags, transcripts_read
 from ..locks import Locks
 from ..metadata import MetadataChange
 from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
@@ -185,6 +185,15 @@ class Store:
         version = Signature(0, time.time_ns(), 0)
         self._put(Indexed(session.summary().displayable(), Stored(version), draft=True))
         return replace(session, signature=version)
+
+    def saved(self, session: Session) -> Summary:
+        """Return a session that was saved as lists show it, with its tags, which it does not know itself."""
+        summary = session.summary()
+        with (
+            after_the_file(f"session {session.session_id} was saved"),
+            database.reading(self.engine) as connection,
+        ):
+            return replace(summary, tags=tags.tags_of_sessions(connection, [summary])[summary.session_id])
 
     def record_new(self, summary: Summary, written: Written) -> Summary:
         """Store the row of a file that was written under a new id."""

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from hermes_sessions import (
     Filters,
     InvalidValue,
     NotFound,
+    ReadOnly,
     SessionRepository,
     Unreadable,
 )
-from hermes_sessions.index import database
+from hermes_sessions.index import database, sync
 
 from ..support.agent_db import START, add_session, filled_state, writing
 from ..support.make import started, turns, write_document
@@ -503,3 +505,39 @@ def test_a_damaged_file_is_a_finding(sessions: SessionRepository, one: str) -> N
     assert meaning.startswith("tags.json cannot be read")
     assert sessions.repair(apply=True).repaired == ()
     assert shown(sessions) == {one: ("a",)}
+
+
+# ---- drafts, and homes that are not written --------------------------------------------------------------
+
+
+def test_a_draft_keeps_its_tags_and_is_kept_for_them(
+    sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagged, other = sessions.new().session_id, sessions.new().session_id
+    assert sessions.tag(tagged, "later").tags == ("later",)
+    assert sessions.summary(sessions.duplicate(tagged).session_id).tags == ("later",)
+    assert sessions.tags() == {"later": 2}
+    later = time.time_ns() + 2 * 86_400 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    sync.forget_old(sessions._home.engine)
+    monkeypatch.undo()
+    with pytest.raises(NotFound):
+        sessions.summary(other)
+    assert sessions.append(tagged, turns(2)).tags == ("later",)
+    assert shown(sessions)[tagged] == ("later",)
+
+
+def test_tags_of_a_home_that_is_only_read_are_shown(sessions: SessionRepository, one: str) -> None:
+    sessions.tag(one, "a")
+    with SessionRepository.open(hermes_home=sessions.config.hermes_home, read_only=True) as reader:
+        assert (reader.tags(), reader.summary(one).tags) == ({"a": 1}, ("a",))
+        sessions.tag(one, "b")
+        assert [each.tags for each in reader.list(tag="b")] == [("a", "b")]
+        with pytest.raises(ReadOnly):
+            reader.tag(one, "c")
+
+
+def test_ids_and_names_of_any_kind_can_be_tagged_in_bulk(sessions: SessionRepository, one: str) -> None:
+    report = sessions.tag_many((each for each in [one, "x" * 999, "\x00", "ä"]), "a")
+    assert report.done == (one,)
+    assert set(report.failed) == {"x" * 999, "\x00", "ä"}
