@@ -38,6 +38,12 @@ def test_tags_over_http(client: FlaskClient, sessions: SessionRepository) -> Non
     assert get(client, f"/api/session?session_id={one}")["session"]["tags"] == ["work", "home"]
     copy = post(client, "/api/session/duplicate", session_id=one)["session"]
     assert copy["tags"] == ["work", "home"]
+    branch = post(client, "/api/session/branch", session_id=one)
+    assert get(client, f"/api/session?session_id={branch['session_id']}")["session"]["tags"] == [
+        "work",
+        "home",
+    ]
+    sessions.delete(branch["session_id"])
     found = get(client, "/api/sessions/search?q=message&tag=work")
     assert {each["session_id"] for each in found["sessions"]} == {one, copy["session_id"]}
 

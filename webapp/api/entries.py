@@ -14,16 +14,22 @@ from .schemas import SessionEntry, SessionList, WholeSession
 
 def list_entry(session: Summary | Session) -> SessionEntry:
     """Return a session as a list shows it."""
-    summary = session if isinstance(session, Summary) else session.summary()
-    return cast(SessionEntry, summary.as_dict())
+    if isinstance(session, Summary):
+        return cast(SessionEntry, session.as_dict())
+    return cast(SessionEntry, session.summary().as_dict() | _tags(session))
 
 
 def whole_session(session: Session) -> WholeSession:
     """Return a session with all its messages."""
-    tags: tuple[str, ...] = ()
+    return cast(WholeSession, session.as_dict() | _tags(session))
+
+
+def _tags(session: Session) -> dict[str, list[str]]:
+    """Return the key of an entry with the tags of a session, if it has any."""
     with suppress(SessionsError):  # the session was read, and what says its tags cannot be
         tags = sessions().summary(session.session_id).tags
-    return cast(WholeSession, session.as_dict() | ({"tags": list(tags)} if tags else {}))
+        return {"tags": list(tags)} if tags else {}
+    return {}
 
 
 def sidebar_answer(sidebar: Sidebar, asked: SidebarRequest) -> SessionList:
