@@ -4,9 +4,11 @@ import re
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+from fastapi.testclient import TestClient
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.cli import main
@@ -42,11 +44,28 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_the_python_examples_run(example: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_examples_run(
+    example: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HERMES_HOME", str(home))
     with SessionRepository.open() as sessions:
         names = {"SessionRepository": SessionRepository, "sessions": sessions, "time": time}
         exec(example, names | {"session_id": sessions.list().items[0].session_id})
+
+
+def test_the_web_service_of_the_recipes_answers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERMES_HOME", str(home))
+    (recipe,) = re.findall(r"```python\n([^`]*FastAPI\(.*?)```", PAGES["docs/recipes.md"], re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(recipe, names)
+    with TestClient(names["app"]) as client:
+        listed = client.get("/conversations?limit=3").json()
+        assert len(listed["conversations"]) == 3
+        assert client.get(f"/conversations?cursor={listed['next']}").json()["conversations"]
+        session_id = listed["conversations"][0]["session_id"]
+        assert client.get(f"/conversations/{session_id}").json()["total"] > 0
+        assert client.get("/conversations/none").status_code == 404
 
 
 def test_there_are_examples_to_run() -> None:
