@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.repository import follow_files
 
 from . import searching, web
 from .floors import Floors
@@ -156,9 +157,11 @@ def _after_writes(sessions: SessionRepository, floors: Floors, folder: Path) -> 
     stats = [Floor("stat of every file", floors.stat_all)]
     yield Case("list(limit=50) right after an own write", page, rows, 50, rename)
     yield Case("list(limit=50) 3 s after an own write", page, [*rows, *stats], 5, rename_and_wait)
-    yield Case(
-        "sync() of one changed file", sessions.sync, stats, 10, partial(_change_from_outside, folder, SMALL)
-    )
+    change = partial(_change_from_outside, folder, SMALL)
+    yield Case("sync() of one changed file", sessions.sync, stats, 10, change)
+    yield Case("list(limit=50) after another program's write", page, [*rows, *stats], 10, change)
+    follow_files(sessions)
+    yield Case("the same by a server, which watches the folder", page, rows, 10, change)
 
 
 def _change_from_outside(folder: Path, name: str) -> None:

@@ -27,6 +27,7 @@ class HomeAccess:
         self._config, self._asked = config, read_only
         self._changing = threading.RLock()
         self._next_attempt = 0.0
+        self._follows_files = False
         self.lifetime = Lifetime()
         self.lifetime.renew = self._renew
         self.projects = Projects(
@@ -48,6 +49,16 @@ class HomeAccess:
 
     def _unassign_project(self, project_id: str) -> None:
         self.home.unassign_project(project_id)
+
+    def follow_files(self) -> None:
+        """Watch the sessions folder from now on, for a process that lives long."""
+        if not self._follows_files:
+            self._follows_files = True
+            self._follow()
+
+    def _follow(self) -> None:
+        if self._follows_files:
+            self.home.freshness.follow_files()
 
     def close(self) -> None:
         """Close every connection; from now on public calls raise `Closed`."""
@@ -80,6 +91,7 @@ class HomeAccess:
             self.home = self._open()
             left.close()
             self._start(None)
+            self._follow()
 
     def _open(self) -> OpenHome:
         """Return the home with its index at the first of the places where it can be opened."""
@@ -144,3 +156,4 @@ class HomeAccess:
         left, self.home = self.home, home
         self.lifetime.restriction, self._places = None, [self._config]
         left.close()
+        self._follow()

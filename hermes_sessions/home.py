@@ -161,6 +161,7 @@ class OpenHome:
 
     def close(self) -> None:
         """Close every connection."""
+        self.freshness.close()
         self.searcher.close()
         self.agents.close()
         self.engine.dispose()

@@ -33,6 +33,7 @@ VALUES = (
     "naming",
     "modes",
     "files",
+    "folder_events",
     "locks",
     "display",
     "results",

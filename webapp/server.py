@@ -13,7 +13,7 @@ from gunicorn.app.base import BaseApplication
 from hermes_sessions import modes
 from hermes_sessions.config import Config, ServerConfig
 from hermes_sessions.errors import InvalidValue, storing
-from hermes_sessions.repository import SessionRepository
+from hermes_sessions.repository import SessionRepository, follow_files
 
 from . import live
 from .app import create_app
@@ -131,6 +131,7 @@ class _Server(BaseApplication):
     def load(self) -> Any:  # gunicorn and Flask spell the types of WSGI differently
         """Return the application, made in the worker."""
         self._repository = _open(self._config)
+        follow_files(self._repository)
         hosts = {self._server.host, *self._server.hosts}
         if not is_loopback(self._server.host):
             hosts.add(socket.gethostname())

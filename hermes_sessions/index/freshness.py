@@ -12,8 +12,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from ..errors import Locked
+from ..errors import Locked, StorageError
 from . import database, index_state, own_changes, rows, sync, tag_sync
+from .folder_watch import FolderWatch
 from .index_state import IndexState
 from .sync import Progress
 
@@ -79,6 +80,7 @@ class Freshness(Generic[Versions]):
         self._engine, self._mirrors = engine, mirrors
         self._sessions_dir, self._trash_dir, self._tags_file = sessions_dir, trash_dir, tags_file
         self._reading_files = threading.Lock()
+        self._watch = FolderWatch(sessions_dir)
         self._notices: tuple[str, tuple[str, ...]] = ("", ())
 
     @contextmanager
@@ -89,9 +91,10 @@ class Freshness(Generic[Versions]):
         """
         versions, trash_time = self._mirrors.file_versions(), sync.trash_time(self._trash_dir)
         tags_version = tag_sync.version_of(self._tags_file)
+        pending = self._watch.pending
         with database.reading(self._engine) as connection:
             state = sync.current_state(connection, self._sessions_dir)
-            if state and (state.trash_time, state.tags_version) == (trash_time, tags_version):
+            if state and not pending and (state.trash_time, state.tags_version) == (trash_time, tags_version):
                 status = self._mirrors.status(connection, versions)
                 if status.current:
                     yield self._current(connection, state, status)
@@ -135,9 +138,45 @@ class Freshness(Generic[Versions]):
             tag_sync.sync(self._engine, self._tags_file)
 
     def _catch_up_with_files(self, progress: Progress | None) -> None:
-        engine, folder = self._engine, self._sessions_dir
-        if sync.is_current(engine, folder):
+        if self._is_current():
             return
         with self._reading_files:  # of several threads that notice a change, one reads it
-            if not (sync.is_current(engine, folder) or sync.confirm(engine, folder)):
+            if not self._is_current():
+                self._read_files(progress)
+
+    def _is_current(self) -> bool:
+        return not self._watch.pending and sync.is_current(self._engine, self._sessions_dir)
+
+    def _read_files(self, progress: Progress | None) -> None:
+        if self._watch.started:
+            self._read_named(progress)
+        else:
+            self._compare_all(progress)
+
+    def _compare_all(self, progress: Progress | None) -> None:
+        if not sync.confirm(self._engine, self._sessions_dir):
+            sync.sync(self._engine, self._sessions_dir, progress)
+
+    def _read_named(self, progress: Progress | None) -> None:
+        """Read the files that the watch of the folder names, or else all that changed."""
+        engine, folder = self._engine, self._sessions_dir
+        moment = sync.moment_of(folder)  # before the names: they are complete up to it
+        with database.reading(engine) as connection:
+            state = index_state.read(connection)
+        with self._watch.names(state, moment.folder_time) as names:
+            if not self._watch.is_possible:
+                self._compare_all(progress)
+            elif names is None or not sync.sync_named(engine, folder, moment, names):
                 sync.sync(engine, folder, progress)
+
+    def follow_files(self) -> None:
+        """Watch the sessions folder from now on, so that a list costs what changed and not a scan."""
+        with self._reading_files:
+            self._watch.start()
+            with suppress(StorageError):  # the next list says why
+                self._read_named(None)
+
+    def close(self) -> None:
+        """End the watch of the sessions folder."""
+        with self._reading_files:
+            self._watch.close()

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
 from ..fields import clean_text
-from ..model import FolderTimes, Signature, Stored, Summary
+from ..model import UNKNOWN_VERSION, FolderTimes, Signature, Stored, Summary
 from ..origins import children_of, segments_of
 from . import links, tags
 from .database import chunks, parameter
@@ -61,6 +61,9 @@ _INODES = sa.union_all(
 )
 _UNREADABLE = sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.reason).order_by(
     UNREADABLE_FILES.c.session_id
+)
+_UNREAD = sa.select(UNREADABLE_FILES.c.session_id).where(
+    *(UNREADABLE_FILES.c[name] == value for name, value in UNKNOWN_VERSION._asdict().items())
 )
 
 
@@ -148,6 +151,11 @@ def inodes(connection: Connection) -> dict[str, int]:
 def unreadable_warnings(connection: Connection) -> list[str]:
     """Return a warning for each file that could not be read."""
     return [f"{name} cannot be read: {reason}" for name, reason in unreadable(connection)]
+
+
+def unread(connection: Connection) -> list[str]:
+    """Return the ids of the files that could not be read for a reason that may pass."""
+    return list(connection.execute(_UNREAD).scalars())
 
 
 def unreadable(connection: Connection) -> list[tuple[str, str]]:

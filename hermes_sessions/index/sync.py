@@ -201,6 +201,41 @@ def sync(
     return _apply(engine, scan, plan, progress, partial(_read, folder, read))
 
 
+class Moment(NamedTuple):
+    """When a folder was last changed, and what the clock said when that was read, in nanoseconds."""
+
+    folder_time: int
+    scanned_at: int
+
+
+def moment_of(folder: Path) -> Moment:
+    """Return the moment of a folder that is about to be examined; raise `StorageError`."""
+    scanned_at = time.time_ns()
+    return Moment(_folder_time(folder), scanned_at)
+
+
+def sync_named(engine: Engine, folder: Path, moment: Moment, session_ids: Collection[str]) -> bool:
+    """Read those of some files that changed, and forget those that are gone.
+
+    Since `moment`, and since the index was in line with the folder, no other file has changed. Returns False
+    if all files must be scanned.
+    """
+    with database.reading(engine) as connection:
+        state = index_state.read(connection)
+        names = {*session_ids, *rows.unread(connection)}
+        known = rows.signatures(connection, names)
+    present = folders.versions(folder, names)
+    plan = drift.plan_sync(present, known, may_be_empty=True)
+    if plan.removed and not folders.has_files(folder):
+        return False  # perhaps the disk is not mounted any more
+    if any(plan):
+        scan = _Scan(folder, moment.folder_time, moment.scanned_at, present, known)
+        _apply(engine, scan, plan, None, partial(_read, folder, reading.read_summary))
+    elif moment.folder_time != state.folder_time or drift.is_settled(*moment):
+        _note_scan(engine, moment.folder_time, moment.scanned_at)
+    return True
+
+
 def rebuild(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
     """Read every file, and forget those that are gone; `progress` as of `sync`. Raises `StorageError`."""
     scan = _scan(engine, folder)

@@ -17,7 +17,7 @@ from .exporting import ExportingCalls
 from .following import FollowingCalls
 from .tagging import TaggingCalls
 
-__all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "upgrades"]
+__all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "follow_files", "upgrades"]
 
 
 @public_calls(HARMLESS, freeing=FREEING)
@@ -34,3 +34,8 @@ class SessionRepository(
     CareCalls,
 ):
     """Every conversation of one Hermes home. Thread-safe; several processes may have one home open."""
+
+
+def follow_files(sessions: SessionRepository) -> None:
+    """Let a repository that stays open, such as a server's, watch its folder instead of scanning it."""
+    sessions._access.follow_files()

@@ -22,6 +22,18 @@ def scan(folder: Path) -> dict[str, Signature]:
     return {}
 
 
+def versions(folder: Path, names: Collection[str]) -> dict[str, Signature]:
+    """Return the version of each of these sessions' files that exists, by id."""
+    found: dict[str, Signature] = {}
+    with storing("cannot examine the sessions"):
+        for name in names:
+            path = folder / f"{name}.json"
+            with suppress(FileNotFoundError):
+                path.lstat()
+                found[name] = _version(path)
+    return found
+
+
 def has_files(folder: Path) -> bool:
     """Whether there is any file that `scan` would find."""
     with storing("cannot list the sessions"), suppress(FileNotFoundError):
@@ -49,7 +61,7 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _version(entry: os.DirEntry[str]) -> Signature:
+def _version(entry: os.DirEntry[str] | Path) -> Signature:
     try:
         return files.signature_of(entry.stat())
     except OSError:  # removed since, or a link to nowhere: whoever reads it reports it

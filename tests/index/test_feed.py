@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 from hermes_sessions import Changes, Closed, InvalidValue, SessionRepository, SessionsError
 from hermes_sessions.index import change_log, database, schema
+from hermes_sessions.repository import follow_files
 
 from ..support.agent_db import START, add_message, add_session, filled_state, writing
 from ..support.efforts import examples
@@ -29,11 +30,11 @@ from ..support.make import folder_of, started, turns, write, write_document
 class World:
     """A home with an agent, in which anything may happen."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, *, follows: bool) -> None:
+        self.home, self.follows = home, follows
         self.state = home / "state.db"
-        self.sessions = SessionRepository.open(hermes_home=home)
         self.made = 0
+        self.open()
         self.folder = folder_of(self.sessions)
 
     def ids(self) -> list[str]:
@@ -68,10 +69,16 @@ class World:
         """Return the file of a session."""
         return self.folder / f"{session_id}.json"
 
+    def open(self) -> None:
+        """Open the home, and watch its folder if that is wanted."""
+        self.sessions = SessionRepository.open(hermes_home=self.home)
+        if self.follows:
+            follow_files(self.sessions)
+
     def reopen(self) -> None:
         """Close the home, and open it again."""
         self.sessions.close()
-        self.sessions = SessionRepository.open(hermes_home=self.home)
+        self.open()
 
 
 def draft(world: World, _: int) -> None:
@@ -175,6 +182,13 @@ def foreign_edit(world: World, number: int) -> None:
         write(world.sessions, path.stem, json.dumps(document))
 
 
+def foreign_overwrite(world: World, number: int) -> None:
+    path = world.path(world.any(number))
+    if path.exists() and world.follows:  # without a watch, only a sync notices it
+        document = json.loads(path.read_bytes()) | {"title": f"Overwritten {number}"}
+        path.write_text(json.dumps(document))
+
+
 def foreign_removal(world: World, number: int) -> None:
     world.path(world.any(number)).unlink(missing_ok=True)
 
@@ -274,7 +288,15 @@ def begin_again(world: World, _: int) -> None:
 ACTS: list[Callable[[World, int], None]] = [
     *(draft, titled, save, update, update, append, truncate, delete, delete_everywhere, restore, purge),
     *(tag, untag, project, rename_project, delete_project, import_agent, fork),
-    *(foreign_new, foreign_of_agent, foreign_change, foreign_edit, foreign_removal, foreign_damage),
+    *(
+        foreign_new,
+        foreign_of_agent,
+        foreign_change,
+        foreign_edit,
+        foreign_overwrite,
+        foreign_removal,
+        foreign_damage,
+    ),
     *(foreign_tags, foreign_trash, other_workspace),
     *(agent_session, agent_grows, agent_goes_on, agent_renames, agent_archives, agent_deletes),
     *(other_profile, sync, rebuild, reopen, begin_again),
@@ -295,15 +317,16 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@given(steps=STEPS)
+@given(steps=STEPS, follows=st.booleans())
 @examples(0.5, shares_fixtures=True)
 def test_the_feed_applied_to_an_old_list_gives_the_new_list(
     beginning: Path,
     tmp_path_factory: pytest.TempPathFactory,
     steps: list[tuple[Callable[..., None], int, bool]],
+    follows: bool,
 ) -> None:
     home = shutil.copytree(beginning, tmp_path_factory.mktemp("feed") / "home")
-    world, follower = World(home), Follower()
+    world, follower = World(home, follows=follows), Follower()
     try:
         follower.follow(world.sessions)
         for act, number, looks in steps:
@@ -313,6 +336,8 @@ def test_the_feed_applied_to_an_old_list_gives_the_new_list(
                 follower.follow(world.sessions)
                 assert follower.differences(world.sessions) == {}, act.__name__
         follower.follow(world.sessions)
+        assert follower.differences(world.sessions) == {}
+        world.sessions.sync()  # compares every file
         assert follower.differences(world.sessions) == {}
     finally:
         world.sessions.close()

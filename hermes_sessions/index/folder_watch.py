@@ -1,0 +1,108 @@
+"""Which files of the sessions folder to compare with the index, in a process that watches the folder.
+
+Only in long-lived processes: to begin costs a scan. The scan stays the judge of what the watch says: at the
+beginning, when events were lost, after an error, and every ten minutes.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..folder_events import FolderEvents
+from .index_state import IndexState
+
+JUDGED_SECONDS = 600.0
+MOST_NAMES = 500  # more files are faster to scan
+
+
+class FolderWatch:
+    """What changed in a folder since the index was last in line with it. One thread at a time may `take`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.started = False
+        self._taking = False
+        self._events: FolderEvents | None = None
+        self._known: IndexState | None = None  # the index when it was last in line, None if it is not known
+        self._scanned_at = float("-inf")
+
+    def start(self) -> None:
+        """Watch the folder from now on, where that is possible."""
+        self.started = True
+
+    def close(self) -> None:
+        """End the watch."""
+        self.started = False
+        self._end()
+
+    @property
+    def pending(self) -> bool:
+        """Whether a file may have changed since the index was last in line with the folder."""
+        events = self._events  # read once: another thread may end the watch
+        return self._taking or (events is not None and events.pending())
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the folder is being watched, and not on the disk of another machine."""
+        return self._events is not None
+
+    @contextmanager
+    def names(self, state: IndexState, folder_time: int) -> Iterator[set[str] | None]:
+        """Give out the ids of the sessions whose files changed; None if all are to be compared.
+
+        `state` is that of the index. Unless it raises, the block brings the index in line with the folder as
+        it was at its modification time `folder_time`.
+        """
+        self._taking = True
+        try:
+            names = self._take(state)
+            yield names
+            self._known = state._replace(folder_time=folder_time)
+            if names is None:
+                self._scanned_at = time.monotonic()
+        except BaseException:
+            self._known = None
+            raise
+        finally:
+            self._taking = False
+
+    def _take(self, state: IndexState) -> set[str] | None:
+        names = None if self._events is None else self._events.take()
+        if names is None:
+            self._begin()
+            return None
+        is_due = time.monotonic() - self._scanned_at >= JUDGED_SECONDS
+        if self._known is None or is_due or not _continues(self._known, state):
+            return None
+        return _ids(names)
+
+    def _begin(self) -> None:
+        self._end()
+        with suppress(OSError):  # then every list scans, as without a watch
+            self._events = FolderEvents(self._folder)
+
+    def _end(self) -> None:
+        events, self._events, self._known = self._events, None, None
+        if events is not None:
+            events.close()
+
+
+def _continues(known: IndexState, state: IndexState) -> bool:
+    """Whether an index goes on from where it was, and is not another one, or an older version put back."""
+    if state.folder_time is None or known.folder_time is None:
+        return False
+    same_store = known.version.rpartition("-")[0] == state.version.rpartition("-")[0]
+    return same_store and state.folder_time >= known.folder_time
+
+
+def _ids(names: set[bytes]) -> set[str] | None:
+    """Return the ids of the sessions among some files; None if a scan is faster, or must read a name."""
+    ids = {name.removesuffix(b".json") for name in names if _is_session(name)}
+    if len(ids) > MOST_NAMES or not all(map(bytes.isascii, ids)):
+        return None
+    return {each.decode("ascii") for each in ids}
+
+
+def _is_session(name: bytes) -> bool:
+    return name.endswith(b".json") and not name.startswith((b"_", b"."))

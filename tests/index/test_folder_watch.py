@@ -1,0 +1,197 @@
+"""Tests lists of a process that watches the sessions folder: they read what changed, and scan nothing."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hermes_sessions import SessionRepository, StorageError
+from hermes_sessions.folder_events import is_local
+from hermes_sessions.index import folder_watch
+from hermes_sessions.repository import follow_files
+from hermes_sessions.sidecars import folder as folders
+
+from ..support.agent_db import all_handles
+from ..support.make import folder_of, started, turns, write, write_document
+
+Change = Callable[[SessionRepository], object]
+
+
+class Scans:
+    """Counts the scans of the folder."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        for name in ("scan", "scan_inodes"):
+            monkeypatch.setattr(folders, name, self._counted(getattr(folders, name)))
+
+    def _counted(self, call: Callable[[Path], object]) -> Callable[[Path], object]:
+        def counted(folder: Path) -> object:
+            self.count += 1
+            return call(folder)
+
+        return counted
+
+
+@pytest.fixture
+def followed(sessions: SessionRepository) -> SessionRepository:
+    """A repository with two sessions that watches its folder."""
+    if not is_local(folder_of(sessions)):
+        pytest.skip("the folder of the tests is on no file system that tells of every change")
+    for name in ("one", "two"):
+        write_document(sessions, name, title=name, messages=turns(1))
+    follow_files(sessions)
+    return sessions
+
+
+@pytest.fixture
+def scans(followed: SessionRepository, monkeypatch: pytest.MonkeyPatch) -> Scans:
+    """The scans that follow."""
+    return Scans(monkeypatch)
+
+
+def titles(sessions: SessionRepository) -> dict[str, str]:
+    return {each.session_id: each.title for each in sessions.list()}
+
+
+def overwrite(sessions: SessionRepository) -> None:
+    document = {"session_id": "one", "title": "Overwritten", "messages": turns(1)}
+    (folder_of(sessions) / "one.json").write_text(json.dumps(document))
+
+
+def remove_all(sessions: SessionRepository) -> None:
+    for path in folder_of(sessions).glob("*.json"):
+        path.unlink()
+
+
+BOTH = {"one": "one", "two": "two"}
+CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
+    "new": (lambda s: write_document(s, "new", title="New", messages=turns(1)), {**BOTH, "new": "New"}),
+    "replaced": (
+        lambda s: write_document(s, "one", title="Replaced", messages=turns(2)),
+        {**BOTH, "one": "Replaced"},
+    ),
+    "overwritten in place": (overwrite, {**BOTH, "one": "Overwritten"}),
+    "removed": (lambda s: (folder_of(s) / "one.json").unlink(), {"two": "two"}),
+    "all removed": (remove_all, {}),
+    "moved": (
+        lambda s: (folder_of(s) / "one.json").rename(folder_of(s) / "moved.json"),
+        {"two": "two", "moved": "one"},
+    ),
+    "damaged": (lambda s: write(s, "one", "{"), {"two": "two"}),
+    "another file": (lambda s: (folder_of(s) / "_index.json").write_text("[]"), BOTH),
+    "our own": (lambda s: s.update("one", title="Ours"), {**BOTH, "one": "Ours"}),
+    "nothing": (lambda _: None, BOTH),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_list_reads_what_changed(followed: SessionRepository, scans: Scans, name: str) -> None:
+    change, expected = CHANGES[name]
+    assert titles(followed) == BOTH
+
+    change(followed)
+
+    assert titles(followed) == expected
+    if name != "all removed":  # then it is asked whether the disk is there
+        assert scans.count == 0
+    followed.sync()
+    assert titles(followed) == expected
+
+
+def test_a_second_process_reads_it_too(followed: SessionRepository, scans: Scans) -> None:
+    with SessionRepository.open(hermes_home=followed.config.hermes_home) as other:
+        write_document(other, "new", title="New", messages=turns(1))
+        assert titles(followed) == titles(other) == {**BOTH, "new": "New"}
+
+
+def other_folder(sessions: SessionRepository) -> None:
+    """Put another folder in the place of the sessions folder, with one file changed."""
+    folder = folder_of(sessions)
+    shutil.copytree(folder, folder.with_name("copy"))
+    shutil.rmtree(folder)
+    folder.with_name("copy").rename(folder)
+    write_document(sessions, "one", title="Elsewhere", messages=turns(1))
+
+
+def other_index(sessions: SessionRepository) -> None:
+    """Put an older version of the index in the place of the index."""
+    index = sessions.config.state_dir / "sessions.db"
+    sessions._home.engine.dispose()
+    copy = index.with_name("older")
+    shutil.copyfile(index, copy)
+    write_document(sessions, "one", title="Elsewhere", messages=turns(1))
+    sessions.list()
+    sessions._home.engine.dispose()
+    copy.rename(index)
+    write_document(sessions, "two", title="two", messages=turns(2))
+
+
+def strange_name(sessions: SessionRepository) -> None:
+    """Write a file whose name is no text."""
+    Path(os.fsdecode(os.fsencode(folder_of(sessions)) + b"/\xff.json")).write_text("{}")
+    write_document(sessions, "one", title="Elsewhere", messages=turns(1))
+
+
+def due(sessions: SessionRepository) -> None:
+    """Let the time come at which a scan judges the watch."""
+    sessions._home.freshness._watch._scanned_at = float("-inf")
+    write_document(sessions, "one", title="Elsewhere", messages=turns(1))
+
+
+@pytest.mark.parametrize("change", [other_folder, other_index, strange_name, due])
+def test_a_scan_reads_what_the_watch_cannot_tell(
+    followed: SessionRepository, scans: Scans, change: Callable[[SessionRepository], None]
+) -> None:
+    assert titles(followed) == BOTH
+
+    change(followed)
+
+    assert titles(followed) == {**BOTH, "one": "Elsewhere"}
+    assert scans.count > 0
+
+
+def test_many_changes_are_scanned(
+    followed: SessionRepository, scans: Scans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_watch, "MOST_NAMES", 2)
+    for name in "abc":
+        write_document(followed, name, title=name, messages=turns(1))
+
+    assert titles(followed) == {**BOTH, "a": "a", "b": "b", "c": "c"}
+    assert scans.count == 1
+
+
+def test_after_an_error_everything_is_scanned(followed: SessionRepository, scans: Scans) -> None:
+    folder = folder_of(followed)
+    folder.rename(folder.with_name("away"))
+    with pytest.raises(StorageError):
+        followed.list()
+    write_document_in(folder.with_name("away"), "one")
+    folder.with_name("away").rename(folder)
+
+    assert titles(followed) == {**BOTH, "one": "Away"}
+
+
+def write_document_in(folder: Path, session_id: str) -> None:
+    """Write a file into a folder that is not at its place."""
+    (folder / "temporary").write_text(json.dumps({"title": "Away", "messages": turns(1)}))
+    (folder / "temporary").rename(folder / f"{session_id}.json")
+
+
+def test_without_a_watch_lists_scan(sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_sessions.folder_events.LOCAL", frozenset())
+    follow_files(sessions)
+    one = started(sessions)
+    write_document(sessions, "new", title="New", messages=turns(1))
+
+    assert titles(sessions).keys() == {one, "new"}
+
+
+def test_closing_ends_the_watch(followed: SessionRepository) -> None:
+    assert [each for each in all_handles() if "inotify" in each]
+    followed.close()
+    assert not [each for each in all_handles() if "inotify" in each]
