@@ -25,7 +25,7 @@ from .errors import (
     Unreadable,
 )
 from .feed import Changes
-from .fields import check_names, check_seconds, check_whole, with_clean_title
+from .fields import check_seconds, check_whole, clean_text, with_clean_title
 from .hits import Hits
 from .index import (
     LARGEST_PAGE,
@@ -55,6 +55,7 @@ from .locks import Locks
 from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
+from .pruning import check_ids
 from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport
 from .settings import last_workspace
 from .tag_names import tag_filter, tag_key
@@ -362,9 +363,10 @@ class OpenHome:
         if isinstance(chosen, Filters):
             with self.freshness.current() as index:
                 return lists.read_summaries(index.connection, self.list_request(chosen, None, None)), {}
-        ids = dict.fromkeys(check_names("ids", chosen))
+        ids = check_ids(chosen)
+        possible = [each for each in ids if clean_text(each) == each]  # which a database can compare
         with self.freshness.current() as index:
-            known = listed_summaries(index.connection, self.view(Filters()), ids)
+            known = listed_summaries(index.connection, self.view(Filters()), possible)
             in_trash = trash_rows.trashed(index.connection)
         found, failed = dict[str, Summary](), dict[str, SessionsError]()
         for each in ids:

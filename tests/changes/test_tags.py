@@ -538,6 +538,10 @@ def test_tags_of_a_home_that_is_only_read_are_shown(sessions: SessionRepository,
 
 
 def test_ids_and_names_of_any_kind_can_be_tagged_in_bulk(sessions: SessionRepository, one: str) -> None:
-    report = sessions.tag_many((each for each in [one, "x" * 999, "\x00", "ä"]), "a")
-    assert report.done == (one,)
-    assert set(report.failed) == {"x" * 999, "\x00", "ä"}
+    odd = ["x" * 999, "\x00", "ä", "\ud800", ""]
+    report = sessions.tag_many((each for each in [one, *odd]), "a")
+    assert (report.done, sorted(report.failed)) == ((one,), sorted(odd))
+    wrong: Any
+    for wrong in (one, b"ab", 3, None, [3], {one: 1}):
+        with pytest.raises(InvalidValue, match="give a list of ids, or Filters"):
+            sessions.tag_many(wrong, "a")
