@@ -5,7 +5,7 @@ beginning, when events were lost, after an error, and every ten minutes.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class FolderWatch:
         self.started = False
         self._taking = False
         self._events: FolderEvents | None = None
+        self._names: set[bytes] = set()  # of files that changed, and were not compared with the index yet
         self._known: IndexState | None = None  # the index when it was last in line, None if it is not known
         self._scanned_at = float("-inf")
 
@@ -40,12 +41,31 @@ class FolderWatch:
     def pending(self) -> bool:
         """Whether a file may have changed since the index was last in line with the folder."""
         events = self._events  # read once: another thread may end the watch
-        return self._taking or (events is not None and events.pending())
+        return self._taking or (events is not None and (bool(self._names) or events.pending()))
 
     @property
     def is_possible(self) -> bool:
         """Whether the folder is being watched, and not on the disk of another machine."""
         return self._events is not None
+
+    def forget(self, are_indexed: Callable[[set[str]], bool]) -> bool:
+        """Forget the changes that the index knows, such as those that this program made; say whether all are.
+
+        `are_indexed` says it of the ids of sessions. Not to be called by two threads at once.
+        """
+        ids = self._changed_ids() if self._known is not None else None
+        if ids is None or not are_indexed(ids):
+            return False
+        self._names.clear()
+        return True
+
+    def _changed_ids(self) -> set[str] | None:
+        names = None if self._events is None else self._events.take()
+        if names is None:
+            self._known = None
+            return None
+        self._names |= names
+        return _ids(self._names)
 
     @contextmanager
     def names(self, state: IndexState, folder_time: int) -> Iterator[set[str] | None]:
@@ -59,6 +79,7 @@ class FolderWatch:
             names = self._take(state)
             yield names
             self._known = state._replace(folder_time=folder_time)
+            self._names.clear()
             if names is None:
                 self._scanned_at = time.monotonic()
         except BaseException:
@@ -68,14 +89,13 @@ class FolderWatch:
             self._taking = False
 
     def _take(self, state: IndexState) -> set[str] | None:
-        names = None if self._events is None else self._events.take()
-        if names is None:
+        continues = self._known is not None and _continues(self._known, state)
+        ids = self._changed_ids()
+        if self._known is None:
             self._begin()
             return None
         is_due = time.monotonic() - self._scanned_at >= JUDGED_SECONDS
-        if self._known is None or is_due or not _continues(self._known, state):
-            return None
-        return _ids(names)
+        return ids if continues and not is_due else None
 
     def _begin(self) -> None:
         self._end()
@@ -84,6 +104,7 @@ class FolderWatch:
 
     def _end(self) -> None:
         events, self._events, self._known = self._events, None, None
+        self._names.clear()
         if events is not None:
             events.close()
 

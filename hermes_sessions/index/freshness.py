@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -91,7 +92,7 @@ class Freshness(Generic[Versions]):
         """
         versions, trash_time = self._mirrors.file_versions(), sync.trash_time(self._trash_dir)
         tags_version = tag_sync.version_of(self._tags_file)
-        pending = self._watch.pending
+        pending = self._watch.pending and not self._forget_own_writes()
         with database.reading(self._engine) as connection:
             state = sync.current_state(connection, self._sessions_dir)
             if state and not pending and (state.trash_time, state.tags_version) == (trash_time, tags_version):
@@ -115,6 +116,15 @@ class Freshness(Generic[Versions]):
             return found
 
         return CurrentIndex(connection, state.version, status.warnings, notices, stale, state.tags_warning)
+
+    def _forget_own_writes(self) -> bool:
+        """Whether no file has changed but those that this program has written, and their rows."""
+        if not self._reading_files.acquire(blocking=False):
+            return False  # another thread is reading what changed
+        try:
+            return self._watch.forget(partial(sync.are_indexed, self._engine, self._sessions_dir))
+        finally:
+            self._reading_files.release()
 
     def catch_up_unless_locked(self, progress: Progress | None = None) -> tuple[str, ...]:
         """Read whatever changed, as `catch_up`; return a warning if another program's lock prevents it."""

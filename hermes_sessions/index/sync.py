@@ -214,6 +214,13 @@ def moment_of(folder: Path) -> Moment:
     return Moment(_folder_time(folder), scanned_at)
 
 
+def are_indexed(engine: Engine, folder: Path, session_ids: Collection[str]) -> bool:
+    """Whether the index has the present versions of these sessions' files."""
+    present = folders.versions(folder, session_ids)
+    with database.reading(engine) as connection:
+        return present == rows.signatures(connection, session_ids)
+
+
 def sync_named(engine: Engine, folder: Path, moment: Moment, session_ids: Collection[str]) -> bool:
     """Read those of some files that changed, and forget those that are gone.
 

@@ -10,7 +10,7 @@ import pytest
 
 from hermes_sessions import SessionRepository, StorageError
 from hermes_sessions.folder_events import is_local
-from hermes_sessions.index import folder_watch
+from hermes_sessions.index import Freshness, folder_watch
 from hermes_sessions.repository import follow_files
 from hermes_sessions.sidecars import folder as folders
 
@@ -100,6 +100,24 @@ def test_a_list_reads_what_changed(followed: SessionRepository, scans: Scans, na
         assert scans.count == 0
     followed.sync()
     assert titles(followed) == expected
+
+
+def test_a_list_after_a_change_of_our_own_reads_nothing(
+    followed: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed.list()
+    followed.update("one", title="Ours")
+    monkeypatch.setattr(Freshness, "catch_up", lambda *_: pytest.fail("read what it wrote itself"))
+
+    assert titles(followed) == {**BOTH, "one": "Ours"}
+
+
+def test_beside_a_change_of_our_own_another_is_read(followed: SessionRepository, scans: Scans) -> None:
+    followed.update("one", title="Ours")
+    write_document(followed, "two", title="Theirs", messages=turns(1))
+
+    assert titles(followed) == {"one": "Ours", "two": "Theirs"}
+    assert scans.count == 0
 
 
 def test_a_second_process_reads_it_too(followed: SessionRepository, scans: Scans) -> None:
