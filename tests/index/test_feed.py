@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from hermes_sessions import Changes, Closed, InvalidValue, SessionRepository, SessionsError
+from hermes_sessions import Changes, Closed, Filters, InvalidValue, SessionRepository, SessionsError
 from hermes_sessions.index import change_log, database, schema
 from hermes_sessions.repository import follow_files
 
@@ -137,6 +137,22 @@ def tag(world: World, number: int) -> None:
 
 def untag(world: World, number: int) -> None:
     world.sessions.untag(world.anything(number), f"t{number % 3}")
+
+
+def tag_many(world: World, number: int) -> None:
+    world.sessions.tag_many(Filters(agent=True), f"t{number % 3}")
+
+
+def rename_tag(world: World, number: int) -> None:
+    world.sessions.rename_tag(f"t{number % 3}", f"t{(number + 1) % 3}")
+
+
+def update_many(world: World, number: int) -> None:
+    world.sessions.update_many(Filters(), archived=bool(number % 2))
+
+
+def delete_many(world: World, number: int) -> None:
+    world.sessions.delete_many([world.any(number), world.any(number + 1)])
 
 
 def project(world: World, number: int) -> None:
@@ -287,7 +303,19 @@ def begin_again(world: World, _: int) -> None:
 
 ACTS: list[Callable[[World, int], None]] = [
     *(draft, titled, save, update, update, append, truncate, delete, delete_everywhere, restore, purge),
-    *(tag, untag, project, rename_project, delete_project, import_agent, fork),
+    *(
+        tag,
+        untag,
+        tag_many,
+        rename_tag,
+        update_many,
+        delete_many,
+        project,
+        rename_project,
+        delete_project,
+        import_agent,
+        fork,
+    ),
     *(
         foreign_new,
         foreign_of_agent,
