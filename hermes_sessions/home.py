@@ -56,7 +56,7 @@ from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
 from .pruning import check_ids
-from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport
+from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport, Usage
 from .settings import last_workspace
 from .tag_names import tag_filter, tag_key
 
@@ -243,6 +243,14 @@ class OpenHome:
             unreadable = index.gaps()
         hits = self.searcher.search(request, options, offset, limit)
         return Hits(hits, hits.missing, (*unreadable, *hits.warnings), hits.corrections)
+
+    def tool_usage(self, filters: Filters, keys: Sequence[str]) -> list[Usage]:
+        """Return the calls of each tool; raise `InvalidValue` beside another key, `StorageError`."""
+        if len(keys) > 1:
+            raise InvalidValue("by must be tool alone: its calls cannot be divided by another key")
+        with self.freshness.current():
+            pass
+        return self.searcher.tool_usage(filters)
 
     @property
     def _known_names(self) -> KnownNames:

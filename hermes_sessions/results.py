@@ -26,7 +26,7 @@ from .tag_names import check_tag_filter
 Item = TypeVar("Item")
 
 Sort = Literal["activity", "created", "title", "messages", "cost"]
-UsageBy = Literal["day", "week", "month", "model", "source", "project", "profile", "tag"]
+UsageBy = Literal["day", "week", "month", "model", "source", "project", "profile", "tag", "tool"]
 ExportFormat = Literal["json", "markdown", "html", "text", "jsonl"]
 
 LONGEST_PREVIEW = 80  # characters
@@ -282,7 +282,8 @@ class Usage(AsDict):
 
     `keys` has the key too, and the second one of sums by two. A day is `2026-09-01`, a week `2026-W36` (of
     ISO 8601, which begins on Monday), a month `2026-09`. `estimated_cost` sums the `priced` sessions, whose
-    cost is known; None if no session has a known cost.
+    cost is known; None if no session has a known cost. The sums of a tool have its `calls` and the
+    `failed_calls` among them, and neither messages nor tokens; both are None in all other sums.
     """
 
     key: str | None
@@ -293,6 +294,8 @@ class Usage(AsDict):
     estimated_cost: float | None
     priced: int
     keys: tuple[str | None, ...] = ()
+    calls: int | None = None
+    failed_calls: int | None = None
 
     @property
     def total_tokens(self) -> int:

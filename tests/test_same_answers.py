@@ -173,7 +173,7 @@ def test_every_face_gives_the_same_answer(faces: Faces, name: str) -> None:
     assert on_the_page(faces, asked) == expected
 
 
-COUNTS = ("day", "week", "month", "model", "source", "project", "profile", "tag")
+COUNTS = ("day", "week", "month", "model", "source", "project", "profile", "tag", "tool")
 
 
 @pytest.mark.parametrize("by", COUNTS)

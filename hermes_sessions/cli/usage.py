@@ -51,7 +51,10 @@ def usage(
 def print_usage(
     by: Sequence[UsageBy], parts: Sequence[Usage], total: Usage, names: Mapping[str, str]
 ) -> None:
-    """Print sums as a table with their total."""
+    """Print sums as a table with their total, or the calls of tools."""
+    if "tool" in by:
+        print_table(("TOOL", "SESSIONS", "CALLS", "FAILED"), [*map(_tool_cells, parts)])
+        return
     rows = [(*_words(by, part, names), *_cells(part)) for part in parts]
     last = ("total", *([""] * (len(by) - 1)), *_cells(total))
     print_table(
@@ -63,6 +66,11 @@ def _words(by: Sequence[UsageBy], part: Usage, names: Mapping[str, str]) -> Iter
     for each, key in zip(by, part.keys, strict=True):
         of_project = names.get(key or "") if each == "project" else None
         yield of_project or key or NO_KEY.get(each, "none")
+
+
+def _tool_cells(usage: Usage) -> tuple[str, ...]:
+    counts = (usage.sessions, usage.calls or 0, usage.failed_calls or 0)
+    return (usage.key or "", *(f"{count:,}" for count in counts))
 
 
 def _cells(usage: Usage) -> tuple[str, ...]:

@@ -83,14 +83,18 @@ class ReadingCalls(HomeCalls):
     ) -> Sequence[results.Usage]:
         """Return sums of sessions, messages, tokens and cost.
 
-        `by` is one of `day week month model source project profile tag`, or two of them for the sums of each
-        pair, such as `["project", "week"]`. The conversations are those that `list` returns for the same
-        filters; without filters all of them, since hidden ones cost money too. Each counts whole, on the
-        local day of its last activity, and for each of its tags. Days, weeks and months come in order, other
-        keys by their tokens, the most first. Raises `InvalidValue`, `StorageError`.
+        `by` is one of `day week month model source project profile tag`, or two of them for the sums of
+        each pair, such as `["project", "week"]`; or `tool`, for its calls and the failed ones among them.
+        Those are read from the search index, which is completed first. The conversations are those that
+        `list` returns for the same filters; without filters all of them, since hidden ones cost money
+        too. Each counts whole, on the local day of its last activity, and for each of its tags. Days,
+        weeks and months come in order, other keys by their tokens, the most first. Raises `InvalidValue`,
+        `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.usage)
         keys = fields.check_one_or_two("by", by, get_args(results.UsageBy))
+        if "tool" in keys:
+            return self._home.tool_usage(chosen, keys)
         with self._home.freshness.current() as index:
             return usage.usage(index.connection, chosen, cast(Sequence[results.UsageBy], keys))
 

@@ -335,6 +335,29 @@ def _objects(value: object) -> Iterable[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
+# ---- tools ----------------------------------------------------------------------------------------------
+
+
+def count_tools(snapshot: Snapshot) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return the results of tools in each session, and how many of them say that the call failed.
+
+    By session id and name. What an earlier release of the agent does not store is not counted.
+    """
+    columns = frozenset(snapshot.schema.messages.c.keys())
+    if not {"role", "tool_name", "content"} <= columns:
+        return {}
+    is_active = "AND (m.active IS NOT 0 OR m.compacted IS 1) " if {"active", "compacted"} <= columns else ""
+    result = snapshot.connection.exec_driver_sql(
+        f"SELECT m.session_id, m.tool_name, count(*), sum({_FEATURES[Feature.ERROR]}) FROM messages AS m "  # noqa: S608
+        f"WHERE m.role = 'tool' AND m.tool_name <> '' {is_active}GROUP BY 1, 2"
+    )
+    return {
+        (session_id, tool): (calls, failed or 0)
+        for session_id, tool, calls, failed in database.driver_tuples(result)
+        if isinstance(session_id, str) and isinstance(tool, str)
+    }
+
+
 # ---- values ---------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from ..errors import Damaged, StorageError
 from ..hits import Hits
 from ..index import Progress, database
 from ..model import FileChange
+from ..results import Filters, Usage
 from .worker import BackgroundIndexer
 
 if TYPE_CHECKING:
@@ -98,6 +99,18 @@ class Searcher:
         # A word that no hit shows may be a credential, or a part of one.
         corrections = tuple(each for each in run.corrections if each[1] in shown)
         return Hits(hits, missing, warnings, corrections)
+
+    def tool_usage(self, filters: Filters) -> list[Usage]:
+        """Return the calls of each tool, after indexing what is missing; raise `StorageError`."""
+        self.complete()
+        return self._on_sound_index(lambda: self._tool_usage(filters))
+
+    def _tool_usage(self, filters: Filters) -> list[Usage]:
+        from .tool_usage import ToolSources, tool_usage
+
+        index, answering = database.reading(self._index), self._indexes.answering().reading()
+        with index as sessions, answering as search_index:
+            return tool_usage(ToolSources(sessions, search_index, self._agents, self._rosters), filters)
 
     def _catch_up(self, answering: SearchIndex) -> tuple[int, str | None]:
         """Return how many sessions a search index lacks, and why it could not be updated."""

@@ -26,7 +26,7 @@ from ..support.efforts import examples
 from ..support.make import message, write_document
 from ..support.web import error, reply
 
-BY: tuple[UsageBy, ...] = get_args(UsageBy)
+BY: tuple[UsageBy, ...] = tuple(each for each in get_args(UsageBy) if each != "tool")  # see its own tests
 # Those that depend on the time zone: the others are the same statements in each.
 DATED: tuple[UsageBy, ...] = ("day", "week", "month")
 
@@ -296,7 +296,7 @@ def test_the_usage_of_an_empty_home_is_empty(sessions: SessionRepository) -> Non
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"by": "hour"}, "by must be one of day, week, month, model, source, project, profile, tag"),
+    ({"by": "hour"}, "by must be one of day, week, month, model, source, project, profile, tag, tool"),
     ({"by": None}, "by must be one or two of"),
     ({"by": ["day", "hour"]}, "by must be one of"),
     ({"by": ["day", "day"]}, "by must be one or two of"),

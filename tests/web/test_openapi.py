@@ -121,7 +121,7 @@ def test_the_document_is_served_and_matches_the_signatures(app: Flask) -> None:
     usage = {each["name"]: each for each in body["paths"]["/api/usage"]["get"]["parameters"]}
     assert usage["by"]["schema"] == {
         "type": "string",
-        "enum": ["day", "week", "month", "model", "source", "project", "profile", "tag"],
+        "enum": ["day", "week", "month", "model", "source", "project", "profile", "tag", "tool"],
         "default": "day",
     }
     truncate = body["paths"]["/api/session/truncate"]["post"]["requestBody"]["content"][JSON]["schema"]

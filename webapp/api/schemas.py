@@ -454,6 +454,8 @@ class UsageSums(TypedDict):
     estimated_cost: float | None
     priced: int
     keys: list[str | None]
+    calls: int | None
+    failed_calls: int | None
 
 
 class Usage(TypedDict):
