@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from .errors import InvalidId, InvalidValue
 from .fields import (
@@ -246,6 +246,23 @@ class Session(Metadata):
             message_count=self.message_count,
             last_message_at=self.last_message_at,
         )
+
+
+# Another server may still be writing the answer: a message sent this recently is not called interrupted.
+STREAM_SECONDS = 900
+
+TurnState = Literal["streaming", "interrupted", "unanswered", ""]
+
+
+def turn_state(summary: Summary, now: float) -> TurnState:
+    """Return the state of a session's last turn, in the word of lists, pages and filters.
+
+    `now` is in seconds since the epoch.
+    """
+    if not summary.active_stream_id:
+        return "unanswered" if summary.pending_user_message else ""
+    sent = summary.pending_started_at or summary.updated_at
+    return "interrupted" if summary.is_interrupted() and now - sent >= STREAM_SECONDS else "streaming"
 
 
 def check_session(session: object) -> Session:

@@ -45,6 +45,8 @@ VALUES = (
     "settings",
     "webui_values",
     "query_help",
+    "announcement",
+    "completions",
 )
 
 # One row per package: which packages it may import, beside the modules at the top.
@@ -82,7 +84,7 @@ TWICE_ON_PURPOSE = {"SessionRepository"}  # the asynchronous one has the public 
 # What only some modules or packages may import, by the first part of its name.
 SQL = {*BELOW_REPOSITORY, "home", "repository", "migrations", "webui"} - {"messages", "sidecars", "formats"}
 ONLY_IN: dict[str, set[str]] = {
-    "sqlite3": {"index.database", "search.tables", "agent.state", "demo.agent"},
+    "sqlite3": {"index.database", "search.tables", "agent.state", "demo.agent", "completions"},
     "sqlalchemy": SQL,
     "alembic": SQL,
     "flask": {"webapp"},

@@ -5,12 +5,13 @@ import socket
 import subprocess
 import sys
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from hermes_sessions import modes
+from hermes_sessions import announcement, modes
 from hermes_sessions.config import Config, ServerConfig
 from hermes_sessions.errors import InvalidValue, storing
 from hermes_sessions.repository import SessionRepository, follow_files
@@ -46,10 +47,11 @@ def serve(config: Config, server: ServerConfig) -> None:
     with _open(config) as sessions:  # before the workers: reports what is wrong, and imports a new home
         if not is_read_only(sessions):
             sessions.purge()
+        folder = sessions.own_folder
     if server.access_log not in (None, "-"):
         modes.keep_private(Path(str(server.access_log)))
     raise_descriptors()
-    _Server(config, server, _listen(server)).run()
+    _Server(config, server, _listen(server), folder).run()
 
 
 def _open(config: Config) -> SessionRepository:
@@ -101,7 +103,8 @@ def _open_browser(url: str) -> None:
 class _Server(BaseApplication):
     """A gunicorn server: a master that restarts workers that die, and workers with threads."""
 
-    def __init__(self, config: Config, server: ServerConfig, listener: socket.socket) -> None:
+    def __init__(self, config: Config, server: ServerConfig, listener: socket.socket, folder: Path) -> None:
+        self._folder = folder  # of what a server keeps
         self._config, self._server = config, server
         self._url, self._port = _url(listener), listener.getsockname()[1]
         self._descriptor = listener.detach()  # gunicorn makes its own socket from it
@@ -122,6 +125,7 @@ class _Server(BaseApplication):
             "control_socket_disable": True,  # it would be in the user's home
             "when_ready": self._announce,
             "worker_exit": self._close,
+            "on_exit": self._withdraw,
         }
         known = self.cfg.settings  # older releases have no control socket
         for name, value in settings.items():
@@ -150,10 +154,21 @@ class _Server(BaseApplication):
                 f"Port {usual} is taken, perhaps by the web UI, so this is port {self._port}. "
                 "Choose another with --port.\n"
             )
+        with suppress(OSError):  # a full disk: the verb `open` does not find it, and all else works
+            announcement.announce(self._folder, self._local_url)
         sys.stdout.write(f"Serving on {self._url} (stop with Ctrl+C)\n")
         sys.stdout.flush()
         if self._server.opens_browser:
-            _open_browser(self._url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
+            _open_browser(self._local_url)
+
+    @property
+    def _local_url(self) -> str:
+        """The address for a browser on this machine."""
+        return self._url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+    def _withdraw(self, _arbiter: object) -> None:
+        with suppress(OSError):
+            announcement.withdraw(self._folder)
 
     def _close(self, _arbiter: object, _worker: object) -> None:
         if self._repository is not None:

@@ -9,13 +9,16 @@ from typing import Any
 import click
 
 from ..errors import NotFound
+from ..fields import is_id
 from ..results import MessagePage
-from .base import id_argument, json_option, redact_option
+from .base import json_option, redact_option
+from .chosen import find_id, id_argument, id_or_name
 from .groups import OrderedGroup
 from .home import SelectedHome
 from .terminal import masked, print_json, print_table, report, when
 from .text import print_messages
 
+SPARE_COLUMNS = ("SOURCE", "SEGMENTS", "MESSAGES", "ACTIVE")
 AGENT_COLUMNS = ("ID", "ACTIVE", "MESSAGES", "SEGMENTS", "SOURCE", "TITLE")
 
 
@@ -43,7 +46,7 @@ def list_agent_sessions(home: SelectedHome, limit: int, cron: bool, redact: bool
     if as_json:
         print_json(masked(rows, redact))
         return
-    print_table(AGENT_COLUMNS, [agent_row(row, redact) for row in rows])
+    print_table(AGENT_COLUMNS, [agent_row(row, redact) for row in rows], SPARE_COLUMNS)
 
 
 def agent_row(row: Mapping[str, Any], redact: bool) -> tuple[str, ...]:
@@ -67,7 +70,9 @@ def agent_row(row: Mapping[str, Any], redact: bool) -> tuple[str, ...]:
 def show_agent_session(home: SelectedHome, session_id: str, redact: bool, as_json: bool) -> None:
     """Show the messages that the agent has of a session."""
     with home.open() as sessions:
-        messages = sessions.agent.messages(session_id)
+        messages = sessions.agent.messages(session_id) if is_id(session_id) else []
+        if not messages:
+            messages = sessions.agent.messages(find_id(sessions, session_id))
     if not messages:
         raise NotFound(f"the agent has no session {session_id}")
     if as_json:
@@ -86,7 +91,7 @@ def import_agent_session(home: SelectedHome, session_id: str, as_json: bool) -> 
     A session that was imported before gets the messages that the agent has added since.
     """
     with home.open() as sessions:
-        session, new = sessions.import_agent_session(session_id)
+        session, new = sessions.import_agent_session(id_or_name(sessions, session_id))
     outcome = "imported" if new else "already imported"
     report(
         {"session_id": session.session_id, "imported": new, "message_count": session.message_count},

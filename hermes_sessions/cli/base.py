@@ -12,6 +12,7 @@ import click
 from ..errors import InvalidValue, SessionsError
 from ..sources import Source
 from ..times import parse_time
+from .complete import complete_models, complete_profiles, complete_projects, complete_tags
 from .terminal import visible
 
 DAY = 86_400  # seconds
@@ -21,8 +22,6 @@ Result = TypeVar("Result")
 
 VerbFunction = TypeVar("VerbFunction", bound=Callable[..., Any])
 
-id_argument = click.argument("session_id", metavar="ID")
-ids_argument = click.argument("session_ids", metavar="ID...", nargs=-1, required=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 redact_option = click.option(
     "--redact/--no-redact", default=True, help="Mask passwords, keys and tokens.  [default: mask]"
@@ -37,8 +36,12 @@ no_agent_option = click.option(
 def filter_options(verb: VerbFunction) -> VerbFunction:
     """Add the options that select sessions, for the verbs that list and search them."""
     options = (
-        click.option("--profile", help="Only sessions of this profile."),
-        click.option("--project", help="Only sessions of this project (id or name)."),
+        click.option("--profile", help="Only sessions of this profile.", shell_complete=complete_profiles),
+        click.option(
+            "--project",
+            help="Only sessions of this project (id or name).",
+            shell_complete=complete_projects,
+        ),
         click.option(
             "--source",
             type=click.Choice([source.value for source in Source]),
@@ -48,11 +51,12 @@ def filter_options(verb: VerbFunction) -> VerbFunction:
             "--archived/--no-archived", default=None, help="Only archived sessions, or only others."
         ),
         click.option("--pinned/--no-pinned", default=None, help="Only pinned sessions, or only others."),
-        click.option("--model", help="Only sessions with this model."),
+        click.option("--model", help="Only sessions with this model.", shell_complete=complete_models),
         click.option(
             "--tag",
             metavar="NAME",
             multiple=True,
+            shell_complete=complete_tags,
             callback=lambda _context, _option, names: ",".join(names) or None,
             help="Only sessions with this tag, or with all of several; -NAME: without it.",
         ),
@@ -104,10 +108,14 @@ def apply_to_each(
     return results, failures
 
 
-def refuse_without_terminal(is_agreed: bool) -> None:
-    """End with a wrong use, exit 2, if something must be asked first and nobody is there to answer."""
+def refuse_without_terminal(is_agreed: bool, *, can_show: bool = True) -> None:
+    """End with a wrong use, exit 2, if something must be asked first and nobody is there to answer.
+
+    `can_show` is whether the verb has a --dry-run.
+    """
     if not is_agreed and not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked here. Add --yes, or --dry-run to see what it would do.")
+        shown = ", or --dry-run to see what it would do" if can_show else ""
+        raise click.UsageError(f"Nobody can be asked here. Add --yes{shown}.")
 
 
 def confirm(question: str, *, yes: bool) -> None:

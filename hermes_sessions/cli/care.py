@@ -11,7 +11,8 @@ import click
 
 from ..findings import Finding
 from ..repository import SessionRepository, upgrades
-from .base import apply_to_each, exit_with, id_argument, ids_argument, json_option
+from .base import apply_to_each, exit_with, json_option
+from .chosen import id_argument, id_or_name, ids_argument, read_names
 from .home import SelectedHome
 from .terminal import Bar, print_json, report, visible, warn
 
@@ -79,6 +80,7 @@ def finding_text(finding: Finding) -> str:
 def why(home: SelectedHome, session_id: str, as_json: bool) -> None:
     """Explain where a session is and why lists hide it."""
     with home.open() as sessions:
+        session_id = id_or_name(sessions, session_id)
         reasons = sessions.why(session_id)
     report({"session_id": session_id, "why": reasons}, "\n".join(map(visible, reasons)), as_json)
 
@@ -94,6 +96,7 @@ def recover(home: SelectedHome, session_id: str, alive: Sequence[str], as_json: 
     A turn is interrupted if its stream no longer runs.
     """
     with home.open() as sessions:
+        session_id = id_or_name(sessions, session_id)
         summary = sessions.recover(session_id, alive=alive)
     outcome = "no interrupted turn" if summary is None else f"recovered, {summary.message_count} messages"
     result: dict[str, Any] = {"session_id": session_id, "recovered": summary is not None}
@@ -105,7 +108,7 @@ def recover(home: SelectedHome, session_id: str, alive: Sequence[str], as_json: 
 @click.option("--keep-theirs", is_flag=True, help="Keep what the other program wrote, and say no more of it.")
 @json_option
 @click.pass_obj
-def put_back(home: SelectedHome, session_ids: Sequence[str], keep_theirs: bool, as_json: bool) -> None:
+def put_back(home: SelectedHome, names: tuple[str, ...], keep_theirs: bool, as_json: bool) -> None:
     """Make the changes again that another program has overwritten.
 
     A title, a pin, an archive flag or a project is set again. Messages that you added are added at the end,
@@ -114,7 +117,7 @@ def put_back(home: SelectedHome, session_ids: Sequence[str], keep_theirs: bool, 
     """
     with home.open() as sessions:
         change = sessions.lost.keep_theirs if keep_theirs else sessions.lost.put_back
-        done, failed = apply_to_each(session_ids, str, change)
+        done, failed = apply_to_each(read_names(names), str, lambda name: change(id_or_name(sessions, name)))
     outcome = "kept as the other program wrote it" if keep_theirs else "put back"
     text = "\n".join(f"{session_id}: {outcome}" for session_id in done)
     report({"kept" if keep_theirs else "put_back": list(done), "failed": failed}, text, as_json)

@@ -8,10 +8,12 @@ import click
 
 from ..errors import StorageError, Unreadable
 from ..messages import mask
-from .base import json_option, redact_option
+from .base import confirm, json_option, redact_option, refuse_without_terminal, yes_option
+from .complete import complete_projects
 from .groups import OrderedGroup
 from .home import SelectedHome
-from .terminal import masked, print_json, print_table, report, warn
+from .output import Output, output_options, print_csv, print_ids
+from .terminal import masked, print_json, print_table, report, visible, warn
 
 if TYPE_CHECKING:
     from ..repository import SessionRepository
@@ -30,15 +32,22 @@ def projects() -> None:
 
 @projects.command("list")
 @redact_option
-@json_option
+@output_options("json", "csv", "ids")
 @click.pass_obj
-def list_projects(home: SelectedHome, redact: bool, as_json: bool) -> None:
+def list_projects(home: SelectedHome, redact: bool, output: Output) -> None:
     """List projects and how many sessions each has."""
     with home.open() as sessions:
         counted = [
             (project, sessions.count(project_id=project.project_id)) for project in sessions.projects.list()
         ]
-    if as_json:
+    if output == "ids":
+        print_ids(project.project_id for project, _ in counted)
+        return
+    if output == "csv":
+        cells = [(each.project_id, masked(each.name, redact), each.color, count) for each, count in counted]
+        print_csv(("project_id", "name", "color", "sessions"), cells)
+        return
+    if output == "json":
         entries = [project.as_dict() | {"sessions": count} for project, count in counted]
         print_json([entry | {"name": masked(entry["name"], redact)} for entry in entries])
         return
@@ -62,7 +71,7 @@ def create_project(home: SelectedHome, name: str, color: str | None, as_json: bo
 
 
 @projects.command("rename")
-@click.argument("project")
+@click.argument("project", shell_complete=complete_projects)
 @click.argument("name")
 @color_option
 @json_option
@@ -77,13 +86,18 @@ def rename_project(home: SelectedHome, project: str, name: str, color: str | Non
 
 
 @projects.command("delete")
-@click.argument("project")
+@click.argument("project", shell_complete=complete_projects)
+@yes_option
 @json_option
 @click.pass_obj
-def delete_project(home: SelectedHome, project: str, as_json: bool) -> None:
+def delete_project(home: SelectedHome, project: str, yes: bool, as_json: bool) -> None:
     """Delete a project, keeping its sessions."""
+    refuse_without_terminal(yes, can_show=False)
     with home.open() as sessions:
         target = sessions.projects.find(project)
+        count = sessions.count(project_id=target.project_id, hidden=True)
+        kept = f"Its {count} session{'' if count == 1 else 's'} will be in no project. " if count else ""
+        confirm(f"{kept}Delete the project {visible(mask(target.name))}?", yes=yes)
         sessions.projects.delete(target.project_id)
     report({"deleted": target.project_id}, f"{target.project_id}: deleted {mask(target.name)}", as_json)
 

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from ..messages import mask_all
-from ..model import Summary
 from .base import (
     DAY,
     confirm,
@@ -19,10 +18,11 @@ from .base import (
     time_option,
     yes_option,
 )
+from .chosen import print_failures
 from .home import SelectedHome
 from .projects import find_project_id, project_names
-from .terminal import Bar, print_json, print_table, report, visible
-from .text import LIST_COLUMNS, list_row
+from .terminal import Bar, print_json, report
+from .text import delete_question, print_sessions
 
 
 @click.command()
@@ -66,22 +66,15 @@ def prune(
             exit_with(found.failed)
         if not as_json:
             names = project_names(sessions)
-            print_table(LIST_COLUMNS, [list_row(summary, names, redact) for summary in shown])
+            print_sessions(shown, names, redact)
         if dry_run or not shown:
             report(found.as_dict(), "" if shown else "Nothing to delete.", as_json)
             exit_with(found.failed)
-        confirm(_question(shown), yes=yes)
+        confirm(delete_question(shown), yes=yes)
         still = set(sessions.prune(**rule, dry_run=True).done)
         with Bar("Deleting sessions") as bar:
             done = sessions.delete_many([each for each in found.done if each in still], progress=bar)
-    for session_id, error in done.failed.items():
-        click.echo(f"Error: {visible(session_id)}: {visible(error)}", err=True)
+    print_failures(done.failed)
     text = f"{len(done.done)} moved to the trash. `hermes-sessions restore ID` brings one back."
     report(mask_all(done.as_dict()), text, as_json)
     exit_with(done.failed)
-
-
-def _question(shown: list[Summary]) -> str:
-    agents = sum(summary.of_agent for summary in shown)
-    some = f", {agents} of them the agent's" if agents else ""
-    return f"Move {len(shown)} session{'s' if len(shown) > 1 else ''}{some} to the trash?"

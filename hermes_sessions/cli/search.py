@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any, get_args
 
 import click
 
 from ..hits import MATCH_END, MATCH_START, Hit, Hits, Scope
-from .base import exit_with, filter_options, json_option, no_agent_option, redact_option, time_option
+from .base import exit_with, filter_options, no_agent_option, redact_option, time_option
 from .home import SelectedHome
+from .output import Output, output_options, print_csv, print_ids, utc
 from .projects import find_project_id
 from .terminal import Bar, print_json, visible, warn, when
 from .words import WordsCommand
 
+CSV_COLUMNS = (
+    *("session_id", "title", "match", "segment_id", "message_index", "source", "last_message_at", "snippet"),
+)
 WITHOUT_MARKS = str.maketrans("", "", MATCH_START + MATCH_END)
 
 
@@ -33,7 +38,7 @@ WITHOUT_MARKS = str.maketrans("", "", MATCH_START + MATCH_END)
 @no_agent_option
 @click.option("--hidden", is_flag=True, help="Include scheduled jobs.")
 @redact_option
-@json_option
+@output_options("json", "csv", "ids")
 @click.pass_obj
 def search(
     home: SelectedHome,
@@ -42,7 +47,7 @@ def search(
     text: tuple[str, ...],
     project: str | None,
     redact: bool,
-    as_json: bool,
+    output: Output,
     **options: Any,
 ) -> None:
     """Search titles and messages.
@@ -58,14 +63,22 @@ def search(
         with Bar("Reading transcripts") as bar:
             sessions.complete_search(progress=bar)
         hits = sessions.search(" ".join(text), project_id=project_id, redact=redact, **options)
-    print_hits(hits, as_json)
+    print_hits(hits, output)
     warn([*_missing(hits), *hits.warnings])
+    if not hits and sys.stdout.isatty() and output == "table":
+        click.echo("Nothing found.", err=True)
     exit_with(not hits)
 
 
-def print_hits(hits: Hits, as_json: bool) -> None:
-    """Print hits as JSON or as text."""
-    if as_json:
+def print_hits(hits: Hits, output: Output) -> None:
+    """Print hits."""
+    if output == "ids":
+        print_ids(hit.session_id for hit in hits)
+        return
+    if output == "csv":
+        print_csv(CSV_COLUMNS, map(_csv_row, hits))
+        return
+    if output == "json":
         entries = [hit.as_dict() | {"last_message_at": hit.summary.last_message_at} for hit in hits]
         found = {"hits": entries, "partial": hits.partial, "missing": hits.missing}
         print_json({**found, "corrections": hits.corrections})
@@ -79,6 +92,12 @@ def print_hits(hits: Hits, as_json: bool) -> None:
             click.echo(f"  {_highlighted(hit.snippet)}")
         if hit.missing:
             click.echo(f"  without {', '.join(map(visible, hit.missing))}")
+
+
+def _csv_row(hit: Hit) -> tuple[object, ...]:
+    title, active = hit.title.translate(WITHOUT_MARKS), utc(hit.summary.last_message_at)
+    place = (hit.match, hit.segment_id, hit.message_index, hit.source, active)
+    return (hit.session_id, title, *place, hit.preview)
 
 
 def _place(hit: Hit) -> str:

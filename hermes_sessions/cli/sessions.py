@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+import time
+from typing import Any, Unpack, get_args
 
 import click
 
 from ..messages import mask_all
-from ..model import Summary, pending
-from ..results import Sort
-from .base import filter_options, id_argument, json_option, off_option, redact_option, time_option
+from ..metadata import MetadataFields
+from ..model import Summary, pending, turn_state
+from ..results import Page, Sort
+from .base import (
+    exit_with,
+    filter_options,
+    json_option,
+    off_option,
+    redact_option,
+    time_option,
+)
+from .chosen import (
+    Selection,
+    choose,
+    find_id,
+    id_argument,
+    ids_argument,
+    nothing_chosen,
+    print_failures,
+    where_option,
+)
+from .complete import complete_ids, complete_sessions_and_projects
 from .home import SelectedHome
+from .output import Output, output_options, print_csv, print_ids
 from .projects import find_project_id, project_names
-from .terminal import masked, print_json, print_table, report, visible_text, warn
-from .text import LIST_COLUMNS, list_row, print_heading, print_messages
+from .terminal import Bar, masked, print_json, report, visible, visible_text, warn
+from .text import CSV_COLUMNS, csv_row, print_heading, print_messages, print_sessions
 
 # ---- reading --------------------------------------------------------------------------------------------
 
 
 @click.command("list")
 @click.option("--limit", type=click.IntRange(1), help="List at most this many.")
-@click.option("--cursor", help="Continue where a list with --limit ended.")
+@click.option(
+    "--after",
+    metavar="ID",
+    shell_complete=complete_ids,
+    help="Continue after this session.",
+)
+@click.option("--cursor", help="Continue after a page of --json, with its next_cursor.")
 @click.option(
     "--sort",
     type=click.Choice(get_args(Sort)),
@@ -33,29 +60,52 @@ from .text import LIST_COLUMNS, list_row, print_heading, print_messages
 @click.option("--agent", is_flag=True, help="Include the agents' own conversations.")
 @click.option("--hidden", is_flag=True, help="Include empty sessions and scheduled jobs.")
 @redact_option
-@json_option
+@output_options("json", "csv", "ids")
 @click.pass_obj
 def list_sessions(
-    home: SelectedHome, /, *, project: str | None, redact: bool, as_json: bool, **filters: Any
+    home: SelectedHome,
+    /,
+    *,
+    project: str | None,
+    after: str | None,
+    cursor: str | None,
+    sort: Sort,
+    redact: bool,
+    output: Output,
+    **filters: Any,
 ) -> None:
     """List sessions, pinned first, then by last activity.
 
-    With --sort, they are in that order instead. A DATE is 2026-01-31, 2026-01, 2026, yesterday, or 7d for
-    the day seven days ago.
+    --sort puts them in another order. A DATE is 2026-01-31, 2026-01, 2026, yesterday, or 7d for the day seven
+    days ago.
     """
+    if after is not None and cursor is not None:
+        raise click.UsageError("Give --after or --cursor, not both.")
     with home.open() as sessions:
-        page = sessions.list(project_id=find_project_id(sessions, project), **filters)
-        names = {} if as_json else project_names(sessions)
+        if after is not None:
+            cursor = sessions.cursor_after(find_id(sessions, after), sort=sort)
+        filters["project_id"] = find_project_id(sessions, project)
+        page = sessions.list(sort=sort, cursor=cursor, **filters)
+        names = {} if output in ("json", "ids") else project_names(sessions)
     warn(page.warnings)
-    if as_json:
+    if output == "json":
         entries = masked([summary.as_dict() for summary in page.items], redact)
         rest = {"next_cursor": page.next_cursor, "total": page.total, "warnings": page.warnings}
         print_json({"sessions": entries, **rest})
         return
-    print_table(LIST_COLUMNS, [list_row(summary, names, redact) for summary in page.items])
+    if output == "ids":
+        print_ids(summary.session_id for summary in page)
+    elif output == "csv":
+        print_csv(CSV_COLUMNS, [csv_row(summary, names, redact) for summary in page])
+    else:
+        print_sessions(page, names, redact)
+    _say_what_follows(page)
+
+
+def _say_what_follows(page: Page[Summary]) -> None:
     if page.next_cursor:
         count = f"{len(page.items)} of {page.total} sessions"
-        click.echo(f"{count}. For more, add: --cursor {page.next_cursor}", err=True)
+        click.echo(f"{count}. For more, add: --after {visible(page[-1].session_id)}", err=True)
 
 
 @click.command()
@@ -66,10 +116,14 @@ def list_sessions(
 @json_option
 @click.pass_obj
 def show(home: SelectedHome, /, *, session_id: str, redact: bool, as_json: bool, **part: Any) -> None:
-    """Show a session with its messages."""
+    """Show a session with its messages.
+
+    ID is the id of a session, at least the first four characters of its id, or its title, wherever a verb
+    takes an ID.
+    """
     with home.open() as sessions:
-        summary = sessions.summary(session_id)
-        page = sessions.messages(session_id, **part)
+        summary = sessions.find(session_id)
+        page = sessions.messages(summary.session_id, **part)
         names = {} if as_json else project_names(sessions)
     if as_json:
         place = {"_messages_offset": page.offset, "_messages_truncated": page.offset > 0}
@@ -78,9 +132,9 @@ def show(home: SelectedHome, /, *, session_id: str, redact: bool, as_json: bool,
         return
     print_heading(summary, names, redact)
     print_messages(page, redact)
-    if summary.waiting:
+    if state := turn_state(summary, time.time()):
         text = masked(summary.pending_user_message or "", redact)
-        click.echo(f"\nwaiting for an answer to: {visible_text(text)}")
+        click.echo(f"\n{state}: {visible_text(text)}" if text else f"\n{state}")
 
 
 # ---- changes --------------------------------------------------------------------------------------------
@@ -94,53 +148,73 @@ def show(home: SelectedHome, /, *, session_id: str, redact: bool, as_json: bool,
 def rename(home: SelectedHome, session_id: str, title: str, as_json: bool) -> None:
     """Change the title of a session."""
     with home.open() as sessions:
-        summary = sessions.update(session_id, title=title)
-    report_change(summary, f"renamed to {mask_all(summary.title)}", as_json)
+        summary = sessions.update(find_id(sessions, session_id), title=title)
+    text = f"{summary.session_id}: renamed to {mask_all(summary.title)}"
+    report(mask_all(summary.as_dict()), text, as_json)
 
 
 @click.command()
-@id_argument
+@ids_argument
+@where_option
 @off_option
 @json_option
 @click.pass_obj
-def pin(home: SelectedHome, session_id: str, off: bool, as_json: bool) -> None:
-    """Keep a session at the top of the list."""
-    with home.open() as sessions:
-        summary = sessions.update(session_id, touch=False, pinned=not off)
-    report_change(summary, "pinned" if summary.pinned else "no longer pinned", as_json)
+def pin(home: SelectedHome, names: tuple[str, ...], where: str | None, off: bool, as_json: bool) -> None:
+    """Keep sessions at the top of the list."""
+    outcome = "no longer pinned" if off else "pinned"
+    change_all(home, Selection(names, where).check(), outcome, as_json, pinned=not off)
 
 
 @click.command()
-@id_argument
+@ids_argument
+@where_option
 @off_option
 @json_option
 @click.pass_obj
-def archive(home: SelectedHome, session_id: str, off: bool, as_json: bool) -> None:
-    """Move a session to the archive."""
-    with home.open() as sessions:
-        summary = sessions.update(session_id, touch=False, archived=not off)
-    report_change(summary, "archived" if summary.archived else "no longer archived", as_json)
+def archive(home: SelectedHome, names: tuple[str, ...], where: str | None, off: bool, as_json: bool) -> None:
+    """Move sessions to the archive."""
+    outcome = "no longer archived" if off else "archived"
+    change_all(home, Selection(names, where).check(), outcome, as_json, archived=not off)
 
 
 @click.command()
-@id_argument
-@click.argument("project", required=False)
-@click.option("--none", "remove", is_flag=True, help="Remove it from its project.")
+@click.argument("words", metavar="ID... PROJECT", nargs=-1, shell_complete=complete_sessions_and_projects)
+@click.option("--none", "remove", is_flag=True, help="Remove them from their projects; no PROJECT then.")
+@where_option
 @json_option
 @click.pass_obj
-def move(home: SelectedHome, session_id: str, project: str | None, remove: bool, as_json: bool) -> None:
-    """Move a session to a project.
+def move(home: SelectedHome, words: tuple[str, ...], remove: bool, where: str | None, as_json: bool) -> None:
+    """Move sessions to a project.
 
     PROJECT is the project's id or name.
     """
-    if (project is None) != remove:
-        raise click.UsageError("Name a PROJECT, or give --none to remove the session from its project.")
+    if remove:
+        change_all(home, Selection(words, where).check(), "in no project", as_json, project_id=None)
+        return
+    *names, project = words or ("",)
+    if not project or not (names or where is not None):
+        raise click.UsageError("Name sessions and a PROJECT, or give --none to take them out of theirs.")
     with home.open() as sessions:
-        target = None if project is None else sessions.projects.find(project)
-        summary = sessions.update(session_id, touch=False, project_id=target.project_id if target else None)
-    report_change(summary, f"moved to {target.name}" if target else "in no project", as_json)
+        target = sessions.projects.find(project)
+    selection = Selection(tuple(names), where).check()
+    change_all(home, selection, f"moved to {target.name}", as_json, project_id=target.project_id)
 
 
-def report_change(summary: Summary, outcome: str, as_json: bool) -> None:
-    """Print a session after a change."""
-    report(mask_all(summary.as_dict()), f"{summary.session_id}: {outcome}", as_json)
+def change_all(
+    home: SelectedHome, selection: Selection, outcome: str, as_json: bool, **change: Unpack[MetadataFields]
+) -> None:
+    """Change fields of the sessions that were chosen, print what became of each, and end the program."""
+    with home.open() as sessions:
+        chosen = choose(sessions, selection, agents=False)
+        with Bar("Changing sessions") as bar:
+            changed = sessions.update_many(chosen.ids, touch=False, progress=bar, **change)
+        done = [session_id for session_id in chosen.ids if session_id not in changed.failed]
+        summaries = sessions.find_many(done).summaries if as_json else ()
+    failed = {**chosen.failed, **changed.failed}
+    entries = [mask_all(summary.as_dict()) for summary in summaries]
+    text = "\n".join(f"{session_id}: {outcome}" for session_id in done)
+    report({"sessions": entries, "failed": mask_all(failed)}, text, as_json)
+    if not as_json:
+        nothing_chosen(chosen)
+    print_failures(failed)
+    exit_with(failed)

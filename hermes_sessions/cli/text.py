@@ -3,23 +3,57 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
 from ..messages import Message, number_pictures, read_messages
-from ..model import Summary
+from ..model import Summary, turn_state
 from ..results import MessagePage
-from .terminal import masked, minute, visible, visible_text, when
+from .output import utc
+from .terminal import masked, minute, print_table, visible, visible_text, when
 
 TOOL_LINES = 8
 
 LIST_COLUMNS = ("ID", "ACTIVE", "MESSAGES", "PROFILE", "SOURCE", "PROJECT", "STATE", "TAGS", "TITLE")
+SPARE_COLUMNS = (
+    "SOURCE",
+    "PROFILE",
+    "PROJECT",
+    "TAGS",
+    "MESSAGES",
+    "STATE",
+    "ACTIVE",
+)  # in this order
+CSV_COLUMNS = (
+    *("session_id", "title", "last_message_at", "created_at", "message_count", "profile", "source"),
+    *("project_id", "project", "model", "workspace", "input_tokens", "output_tokens", "estimated_cost"),
+    *("state", "tags", "of_agent"),
+)
+
+
+def print_sessions(summaries: Sequence[Summary], projects: Mapping[str, str], redact: bool) -> None:
+    """Print sessions as a table; `projects` has their names by id."""
+    rows = [list_row(summary, projects, redact) for summary in summaries]
+    print_table(LIST_COLUMNS, rows, SPARE_COLUMNS)
+
+
+def delete_question(summaries: Sequence[Summary]) -> str:
+    """Return the question before sessions are moved to the trash."""
+    agents = sum(summary.of_agent for summary in summaries)
+    some = f", {agents} of them the agent's," if agents else ""
+    return f"Move {len(summaries)} session{'s' if len(summaries) > 1 else ''}{some} to the trash?"
+
+
+def states(summary: Summary) -> str:
+    """Return the states of a session in the words of the pages."""
+    flags = {"pinned": summary.pinned, "archived": summary.archived}
+    turn = turn_state(summary, time.time())
+    return " ".join([*(name for name, holds in flags.items() if holds), *([turn] if turn else [])])
 
 
 def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tuple[str, ...]:
     """Return a session's cells for the `LIST_COLUMNS`; a default value is an empty cell."""
-    states = {"pinned": summary.pinned, "archived": summary.archived, "waiting": summary.waiting}
     return (
         summary.session_id,
         when(summary.last_message_at, time.time()),
@@ -27,9 +61,32 @@ def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tup
         "" if summary.profile == "default" else summary.profile,
         "" if summary.source == "webui" else summary.source,
         masked(projects.get(summary.project_id or "", summary.project_id or ""), redact),
-        " ".join(name for name, holds in states.items() if holds),
+        states(summary),
         masked(", ".join(summary.tags), redact),
         masked(summary.title, redact),
+    )
+
+
+def csv_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tuple[object, ...]:
+    """Return a session's cells for the `CSV_COLUMNS`."""
+    return (
+        summary.session_id,
+        masked(summary.title, redact),
+        utc(summary.last_message_at),
+        utc(summary.created_at),
+        summary.message_count,
+        summary.profile,
+        summary.source,
+        summary.project_id,
+        masked(projects.get(summary.project_id or ""), redact),
+        summary.model,
+        masked(summary.workspace, redact),
+        summary.input_tokens,
+        summary.output_tokens,
+        summary.estimated_cost,
+        states(summary),
+        masked(", ".join(summary.tags), redact),
+        summary.of_agent,
     )
 
 
@@ -48,7 +105,7 @@ def print_heading(summary: Summary, projects: Mapping[str, str], redact: bool) -
         "source": summary.source_label or summary.source,
         "tags": ", ".join(summary.tags),
         "parent": summary.parent_session_id,
-        "state": " ".join(name for name in ("pinned", "archived") if getattr(summary, name)),
+        "state": states(summary),
     }
     for name, value in metadata.items():
         if value:

@@ -18,12 +18,12 @@ from .base import (
     apply_to_each,
     exit_with,
     filter_options,
-    id_argument,
     json_option,
     no_agent_option,
     redact_option,
     time_option,
 )
+from .chosen import find_id, id_argument
 from .home import SelectedHome
 from .projects import find_project_id
 from .terminal import Bar, escaped, report, visible, visible_text, warn
@@ -38,24 +38,35 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "kind", type=click.Choice(get_args(ExportFormat)), default="json", show_default=True
 )
+@click.option("--force", is_flag=True, help="Overwrite the file if there is one.")
 @redact_option
 @click.pass_obj
 def export(
-    home: SelectedHome, session_id: str, output: Path | None, kind: ExportFormat, redact: bool
+    home: SelectedHome,
+    /,
+    *,
+    session_id: str,
+    output: Path | None,
+    kind: ExportFormat,
+    force: bool,
+    redact: bool,
 ) -> None:
     """Print a session as JSON, Markdown or HTML.
 
     The verb import reads the JSON. The HTML is one file that needs no other.
     """
+    if output is not None and output.is_file() and not force:
+        raise click.ClickException(f"{visible(str(output))} exists. Add --force to overwrite it.")
     with home.open() as sessions:
-        text = sessions.export(session_id, kind, redact=redact)
+        text = sessions.export(find_id(sessions, session_id), kind, redact=redact)
     text = escaped(text) + "\n" if kind == "json" else text
     if output is None:
         click.echo((text if kind == "json" else visible_text(text)).encode(), nl=False)
         return
+    mode = "w" if output.exists() else "x"  # what is there may be a pipe
     with (
         storing(f"cannot write {output}"),
-        open(output, "w", encoding="utf-8", opener=modes.create_file) as file,  # for the opener
+        open(output, mode, encoding="utf-8", opener=modes.create_file) as file,  # for the opener
     ):
         file.write(text)
 

@@ -3,61 +3,119 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import click
 
+from ..messages import mask_all
 from ..results import Trashed
-from .base import DAY, apply_to_each, exit_with, ids_argument, json_option, redact_option
+from .base import (
+    DAY,
+    apply_to_each,
+    confirm,
+    exit_with,
+    json_option,
+    redact_option,
+    refuse_without_terminal,
+    yes_option,
+)
+from .chosen import (
+    Selection,
+    choose,
+    deleted_id_or_name,
+    ids_argument,
+    nothing_chosen,
+    print_failures,
+    read_names,
+    where_option,
+)
 from .home import SelectedHome
-from .terminal import masked, print_json, print_table, report, when
+from .output import Output, output_options, print_csv, print_ids, utc
+from .projects import project_names
+from .terminal import Bar, masked, print_json, print_table, report, when
+from .text import delete_question, print_sessions
+
+deleted_argument = click.argument("names", metavar="ID...", nargs=-1, required=True)
+CSV_COLUMNS = ("session_id", "title", "message_count", "deleted_at", "why", "size")
+TRASH_COLUMNS = ("ID", "DELETED", "MESSAGES", "WHY", "TITLE")
 
 
 @click.command()
 @ids_argument
+@where_option
+@click.option("--dry-run", is_flag=True, help="List what would be deleted.")
+@yes_option
+@redact_option
 @json_option
 @click.pass_obj
-def delete(home: SelectedHome, session_ids: Sequence[str], as_json: bool) -> None:
-    """Move sessions to the trash."""
+def delete(
+    home: SelectedHome,
+    /,
+    *,
+    names: tuple[str, ...],
+    where: str | None,
+    dry_run: bool,
+    yes: bool,
+    redact: bool,
+    as_json: bool,
+) -> None:
+    """Move sessions to the trash, after showing them."""
+    selection = Selection(names, where).check()
+    refuse_without_terminal(yes or dry_run)
     with home.open() as sessions:
-        deleted, failed = apply_to_each(session_ids, str, sessions.delete)
-    text = "\n".join(f"{session_id}: moved to the trash" for session_id in deleted)
-    report({"deleted": list(deleted), "failed": failed}, text, as_json)
+        chosen = choose(sessions, selection)
+        print_failures(chosen.failed)
+        is_shown = not as_json and (dry_run or not yes)
+        if not nothing_chosen(chosen) and is_shown:
+            print_sessions(chosen.summaries, project_names(sessions), redact)
+        if chosen.summaries and not dry_run:
+            confirm(delete_question(chosen.summaries), yes=yes)
+        with Bar("Deleting sessions") as bar:
+            made = sessions.delete_many(chosen.ids, dry_run=dry_run, progress=bar)
+    print_failures(made.failed)
+    failed = {**chosen.failed, **made.failed}
+    text = "" if dry_run else "\n".join(f"{session_id}: moved to the trash" for session_id in made.done)
+    report({"deleted": list(made.done), "failed": mask_all(failed)}, text, as_json)
     exit_with(failed)
 
 
 @click.command()
-@ids_argument
+@deleted_argument
 @json_option
 @click.pass_obj
-def restore(home: SelectedHome, session_ids: Sequence[str], as_json: bool) -> None:
+def restore(home: SelectedHome, names: tuple[str, ...], as_json: bool) -> None:
     """Restore deleted sessions, or ones that were shortened.
 
     A session that was shortened is restored from its backup.
     """
     with home.open() as sessions:
-        restored, failed = apply_to_each(session_ids, str, sessions.restore)
-    text = "\n".join(f"{name}: restored, {found.message_count} messages" for name, found in restored.items())
-    report({"restored": list(restored), "failed": failed}, text, as_json)
+        restored, failed = apply_to_each(
+            read_names(names), str, lambda name: sessions.restore(deleted_id_or_name(sessions, name))
+        )
+    done = [(each.session_id, each.message_count) for each in restored.values()]
+    text = "\n".join(f"{session_id}: restored, {count} messages" for session_id, count in done)
+    report({"restored": [session_id for session_id, _ in done], "failed": failed}, text, as_json)
     exit_with(failed)
 
 
 @click.command()
 @redact_option
-@json_option
+@output_options("json", "csv", "ids")
 @click.pass_obj
-def trash(home: SelectedHome, redact: bool, as_json: bool) -> None:
+def trash(home: SelectedHome, redact: bool, output: Output) -> None:
     """List deleted sessions, last deleted first."""
     with home.open() as sessions:
-        print_trashed(sessions.trash(), redact, as_json)
+        print_trashed(sessions.trash(), redact, output)
 
 
 @click.command()
-@click.argument("session_ids", metavar="[ID...]", nargs=-1)
+@click.argument("names", metavar="[ID...]", nargs=-1)
 @click.option(
     "--older-than", "days", type=click.FloatRange(0), help="Days since they were deleted.  [default: 30]"
 )
 @click.option("--dry-run", is_flag=True, help="List what would be deleted.")
+@yes_option
 @redact_option
 @json_option
 @click.pass_obj
@@ -65,47 +123,77 @@ def purge(
     home: SelectedHome,
     /,
     *,
-    session_ids: Sequence[str],
+    names: tuple[str, ...],
     days: float | None,
     dry_run: bool,
+    yes: bool,
     redact: bool,
     as_json: bool,
 ) -> None:
-    """Delete sessions in the trash permanently.
+    """Delete sessions in the trash permanently, after showing them.
 
     These are the sessions named, or else all that were deleted more than 30 days ago.
     """
-    if session_ids:
-        if dry_run or days is not None:
-            raise click.UsageError("Name sessions, or select them by --older-than and --dry-run, not both.")
-        erase(home, session_ids, as_json)
+    if names and (dry_run or days is not None):
+        raise click.UsageError("Name sessions, or select them by --older-than and --dry-run, not both.")
+    refuse_without_terminal(yes or dry_run)
+    output: Output = "json" if as_json else "table"
+    if names:
+        erase(home, names, yes, redact, as_json)
         return
     older_than = None if days is None else days * DAY
     with home.open() as sessions:
-        if dry_run:
-            print_trashed(sessions.would_purge(older_than=older_than), redact, as_json)
-            return
+        if dry_run or not yes:
+            found = sessions.would_purge(older_than=older_than)
+            if dry_run or not as_json:
+                print_trashed(found, redact, output)
+            if dry_run:
+                return
+            confirm_purge(len(found), yes)
         count = sessions.purge(older_than=older_than)
     report({"purged": count}, f"{count} deleted permanently", as_json)
 
 
-def erase(home: SelectedHome, session_ids: Sequence[str], as_json: bool) -> None:
+def confirm_purge(count: int, yes: bool) -> None:
+    """Ask before something is deleted that cannot be restored."""
+    if count:
+        confirm(f"Delete {count} session{'' if count == 1 else 's'} permanently?", yes=yes)
+
+
+def erase(home: SelectedHome, names: Sequence[str], yes: bool, redact: bool, as_json: bool) -> None:
     """Delete permanently all that the trash holds of these sessions; exit with 1 if one has nothing there."""
     with home.open() as sessions:
-        erased, failed = apply_to_each(session_ids, str, sessions.erase)
+        found, unknown = apply_to_each(read_names(names), str, partial(deleted_id_or_name, sessions))
+        if not yes:
+            ids = set(found.values())
+            shown = [entry for entry in sessions.trash() if entry.session_id in ids]
+            if not as_json:
+                print_trashed(shown, redact, "table")
+            confirm_purge(len(shown), yes)
+        erased, failed = apply_to_each(dict.fromkeys(found.values()), str, sessions.erase)
     text = "\n".join(f"{session_id}: deleted permanently" for session_id in erased)
+    failed = {**unknown, **failed}
     report({"purged": sum(erased.values()), "failed": failed}, text, as_json)
     exit_with(failed)
 
 
-def print_trashed(entries: Iterable[Trashed], redact: bool, as_json: bool) -> None:
-    """Print deleted sessions as JSON or as a table."""
-    if as_json:
+def print_trashed(entries: Sequence[Trashed], redact: bool, output: Output) -> None:
+    """Print deleted sessions."""
+    if output == "json":
         print_json(masked([entry.as_dict() for entry in entries], redact))
-        return
-    now = time.time()
-    rows = [
-        (entry.session_id, when(entry.deleted_at, now), str(entry.message_count), entry.why, entry.title)
-        for entry in entries
-    ]
-    print_table(("ID", "DELETED", "MESSAGES", "WHY", "TITLE"), masked(rows, redact))
+    elif output == "ids":
+        print_ids(dict.fromkeys(entry.session_id for entry in entries))
+    elif output == "csv":
+        print_csv(CSV_COLUMNS, [_csv_row(entry, redact) for entry in entries])
+    else:
+        now = time.time()
+        rows = [
+            (entry.session_id, when(entry.deleted_at, now), str(entry.message_count), entry.why, entry.title)
+            for entry in entries
+        ]
+        print_table(TRASH_COLUMNS, masked(rows, redact), ("WHY", "MESSAGES", "DELETED"))
+
+
+def _csv_row(entry: Trashed, redact: bool) -> tuple[object, ...]:
+    title, deleted = masked(entry.title, redact), utc(entry.deleted_at)
+    return (entry.session_id, title, entry.message_count, deleted, entry.why, entry.size)

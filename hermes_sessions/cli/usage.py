@@ -8,11 +8,13 @@ from typing import Any, get_args
 import click
 
 from ..results import Usage, UsageBy
-from .base import filter_options, json_option, no_agent_option, time_option
+from .base import filter_options, no_agent_option, time_option
 from .home import SelectedHome
+from .output import Output, output_options, print_csv
 from .projects import find_project_id, project_names
 from .terminal import print_json, print_table
 
+FIGURES = ("sessions", "messages", "input_tokens", "output_tokens", "estimated_cost")
 NO_KEY = {**dict.fromkeys(("day", "week", "month"), "no date"), "project": "in no project", "tag": "no tag"}
 
 
@@ -29,10 +31,10 @@ NO_KEY = {**dict.fromkeys(("day", "week", "month"), "no date"), "project": "in n
 @filter_options
 @no_agent_option
 @click.option("--hidden/--no-hidden", default=True, help="Include hidden sessions.  [default: include]")
-@json_option
+@output_options("json", "csv")
 @click.pass_obj
 def usage(
-    home: SelectedHome, /, *, by: Sequence[UsageBy], as_json: bool, project: str | None, **filters: Any
+    home: SelectedHome, /, *, by: Sequence[UsageBy], output: Output, project: str | None, **filters: Any
 ) -> None:
     """Add up tokens, cost, messages and sessions.
 
@@ -41,8 +43,11 @@ def usage(
     with home.open() as sessions:
         filters["project_id"] = find_project_id(sessions, project)
         parts, total = sessions.usage(by=by, **filters), sessions.usage_total(**filters)
-        names = project_names(sessions) if "project" in by and not as_json else {}
-    if as_json:
+        names = project_names(sessions) if "project" in by and output != "json" else {}
+    if output == "csv":
+        print_csv((*by, *FIGURES), [_csv_row(by, part, names) for part in parts])
+        return
+    if output == "json":
         print_json({"by": by, "usage": [part.as_dict() for part in parts], "total": total.as_dict()})
         return
     print_usage(by, parts, total, names)
@@ -60,6 +65,12 @@ def print_usage(
     print_table(
         (*(each.upper() for each in by), "SESSIONS", "MESSAGES", "INPUT", "OUTPUT", "COST"), [*rows, last]
     )
+
+
+def _csv_row(by: Sequence[UsageBy], part: Usage, names: Mapping[str, str]) -> tuple[object, ...]:
+    keys = zip(by, part.keys, strict=True)
+    shown = (names.get(key or "", key) if each == "project" else key for each, key in keys)
+    return (*shown, *(getattr(part, name) for name in FIGURES))
 
 
 def _words(by: Sequence[UsageBy], part: Usage, names: Mapping[str, str]) -> Iterator[str]:

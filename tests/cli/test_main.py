@@ -30,11 +30,13 @@ SECRET = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
         (1, ["archive", "unknown"]),
         (1, ["move", "unknown", "--none"]),
         (1, ["move", "unknown", "no such project"]),
-        (1, ["delete", "unknown"]),
+        (1, ["delete", "unknown", "--yes"]),
+        (2, ["delete", "unknown"]),
         (1, ["export", "unknown"]),
         (1, ["list", "--project", "unknown"]),
         (1, ["projects", "rename", "unknown", "x"]),
-        (1, ["projects", "delete", "unknown"]),
+        (1, ["projects", "delete", "unknown", "--yes"]),
+        (2, ["projects", "delete", "unknown"]),
         (2, []),
         (2, ["unknown"]),
         (2, ["list", "--unknown"]),
@@ -42,13 +44,13 @@ SECRET = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
         (2, ["list", "--cursor", "x"]),
         (2, ["list", "--source", "x"]),
         (2, ["show"]),
-        (2, ["show", "../x"]),
-        (2, ["show", "x" * 129]),
+        (1, ["show", "../x"]),
+        (1, ["show", "x" * 129]),
         (2, ["show", ""]),
         (2, ["show", "x", "--messages", "-1"]),
         (2, ["rename", "x"]),
         (2, ["move", "x"]),
-        (2, ["move", "x", "y", "--none"]),
+        (1, ["move", "x", "y", "--none"]),
         (2, ["delete"]),
         (2, ["import"]),
         (2, ["import", "no such file"]),
@@ -126,10 +128,10 @@ def test_nothing_in_an_error_or_a_report_reaches_the_terminal_raw(
         run(home, "projects", "list"),
         run(home, "projects", "create", "\x1b[32m"),
         run(home, "projects", "rename", "\x1b[31m", "\x1b[33m"),
-        run(home, "projects", "delete", "\x1b[33m"),
+        run(home, "projects", "delete", "\x1b[33m", "--yes"),
         run(home, "list", "--project", "\x1b[34m"),
         run(home, "import", str(nasty_file)),
-        run(home, "delete", "\x1b[35m"),
+        run(home, "delete", "\x1b[35m", "--yes"),
     ]
 
     assert [result.exit_code for result in results] == [0, 0, 0, 0, 0, 0, 1, 1, 1]
@@ -190,4 +192,5 @@ def test_exit_codes_of_the_process(may: Path) -> None:
     assert run_program(may, "list").code == 0
     missing = run_program(may, "show", "unknown")
     assert missing == Completed("", "Error: no session unknown\n", 1)
-    assert run_program(may, "show", "../x").code == 2
+    assert run_program(may, "show", "../x").code == 1
+    assert run_program(may, "show", "").code == 2

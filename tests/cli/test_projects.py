@@ -21,7 +21,7 @@ def test_projects(home: Path, sessions: SessionRepository) -> None:
     renamed = parsed(home, "projects", "rename", "Atlas", "Zephyr", "--color", "#fff")
     assert renamed == created | {"name": "Zephyr", "color": "#fff"}
     assert parsed(home, "projects", "rename", created["project_id"], "Boreas")["color"] == "#fff"
-    assert done(home, "projects", "delete", "Boreas") == f"{created['project_id']}: deleted Boreas\n"
+    assert done(home, "projects", "delete", "Boreas", "--yes") == f"{created['project_id']}: deleted Boreas\n"
     assert sessions.summary(session_id).project_id is None
     assert parsed(home, "projects", "list") == []
 
@@ -40,8 +40,8 @@ def test_projects_of_one_name_need_an_id(home: Path, sessions: SessionRepository
     records = [{"project_id": name, "name": "Atlas"} for name in ("first", "second")]  # of another program
     (sessions.config.state_dir / "projects.json").write_text(json.dumps(records))
 
-    result = run(home, "projects", "delete", "Atlas")
+    result = run(home, "projects", "delete", "Atlas", "--yes")
 
     assert result.exit_code == 2
     assert "first, second" in result.stderr
-    assert parsed(home, "projects", "delete", "second") == {"deleted": "second"}
+    assert parsed(home, "projects", "delete", "second", "--yes") == {"deleted": "second"}

@@ -74,7 +74,7 @@ def test_list_goes_on_where_it_ended(may: Path) -> None:
 
     assert found == ids(parsed(may, "list"))
     result = run(may, "list", "--limit", "20")
-    assert "20 of 47 sessions. For more, add: --cursor " in result.stderr
+    assert "20 of 47 sessions. For more, add: --after " in result.stderr
     assert len(result.stdout.splitlines()) == 21
 
 
@@ -112,7 +112,7 @@ def test_list_of_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["list", "search x", "usage", "check", "sync", "trash", "projects list", "delete x"]
+    "words", ["list", "search x", "usage", "check", "sync", "trash", "projects list", "delete x --yes"]
 )
 def test_a_misspelt_home_is_not_made(tmp_path: Path, words: str) -> None:
     result = run(tmp_path / "mispelt", *words.split())
@@ -175,7 +175,7 @@ def test_show_prints_messages_tools_and_what_waits(home: Path, sessions: Session
     assert re.search(r"^user, 2026-04-2\d \d\d:\d\d\nList it$", shown, re.MULTILINE)
     assert '[calls terminal {"command": "ls"}]' in shown
     assert "line 7\n[12 more lines]\n" in shown
-    assert shown.endswith("Done.\n\nwaiting for an answer to: And now?\n")
+    assert shown.endswith("Done.\n\nunanswered: And now?\n")
 
 
 def test_show_takes_a_part(home: Path, sessions: SessionRepository) -> None:
@@ -223,7 +223,7 @@ def test_pin_and_archive(home: Path, sessions: SessionRepository, verb: str, fie
     after = sessions.summary(session_id)
     assert (getattr(after, field), after.updated_at) == (True, before.updated_at)
     assert done(home, verb, session_id, "--off") == f"{session_id}: no longer {word}\n"
-    assert parsed(home, verb, session_id, "--off")[field] is False
+    assert parsed(home, verb, session_id, "--off")["sessions"][0][field] is False
 
 
 def test_move(home: Path, sessions: SessionRepository) -> None:
@@ -231,6 +231,9 @@ def test_move(home: Path, sessions: SessionRepository) -> None:
     project = sessions.projects.create("Atlas")
 
     assert done(home, "move", session_id, "Atlas") == f"{session_id}: moved to Atlas\n"
-    assert parsed(home, "move", session_id, project.project_id)["project_id"] == project.project_id
+    assert (
+        parsed(home, "move", session_id, project.project_id)["sessions"][0]["project_id"]
+        == project.project_id
+    )
     assert done(home, "move", session_id, "--none") == f"{session_id}: in no project\n"
     assert sessions.summary(session_id).project_id is None

@@ -51,7 +51,7 @@ def test_a_tag_is_renamed_and_removed(home: Path, sessions: SessionRepository) -
     result = run(home, "tags", "rename", "old", "new")
     assert (result.exit_code, result.stdout) == (1, "old is now new in 1 session\n")
     assert result.stderr == f"Error: {other}: #old stands in the title; rename the conversation\n"
-    assert parsed(home, "tags", "remove", "new") == {"done": [one], "failed": {}, "agents": []}
+    assert parsed(home, "tags", "remove", "new", "--yes") == {"done": [one], "failed": {}, "agents": []}
     assert parsed(home, "tags") == {"old": 1}
 
 

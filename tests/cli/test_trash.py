@@ -12,7 +12,7 @@ from .running import done, ids, parsed, run
 def test_delete_goes_on_after_a_failure(home: Path, sessions: SessionRepository) -> None:
     first, second = started(sessions), started(sessions)
 
-    result = run(home, "delete", first, "unknown", second)
+    result = run(home, "delete", first, "unknown", second, "--yes")
 
     assert result.exit_code == 1
     assert result.stdout == f"{first}: moved to the trash\n{second}: moved to the trash\n"
@@ -24,14 +24,14 @@ def test_delete_goes_on_after_a_failure(home: Path, sessions: SessionRepository)
 def test_delete_prints_json(home: Path, sessions: SessionRepository) -> None:
     session_id = started(sessions)
 
-    assert parsed(home, "delete", session_id) == {"deleted": [session_id], "failed": {}}
-    failed = run(home, "delete", session_id, "--json")
+    assert parsed(home, "delete", session_id, "--yes") == {"deleted": [session_id], "failed": {}}
+    failed = run(home, "delete", session_id, "--yes", "--json")
     assert failed.exit_code == 1
     assert json.loads(failed.stdout) == {"deleted": [], "failed": {session_id: f"no session {session_id}"}}
 
 
 def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
-    done(may, "delete", "51f22612416e")
+    done(may, "delete", "51f22612416e", "--yes")
     (kept,) = parsed(may, "trash")
     assert (kept["session_id"], kept["message_count"], kept["why"]) == ("51f22612416e", 34, "deleted")
     assert done(may, "trash").splitlines()[0].split() == ["ID", "DELETED", "MESSAGES", "WHY", "TITLE"]
@@ -44,20 +44,20 @@ def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
 
 
 def test_purge_says_first(may: Path) -> None:
-    done(may, "delete", "51f22612416e")
-    assert parsed(may, "purge") == {"purged": 0}
+    done(may, "delete", "51f22612416e", "--yes")
+    assert parsed(may, "purge", "--yes") == {"purged": 0}
     (would,) = parsed(may, "purge", "--older-than", "0", "--dry-run")
     assert would["session_id"] == "51f22612416e"
     assert len(parsed(may, "trash")) == 1
-    assert parsed(may, "purge", "--older-than", "0") == {"purged": 1}
+    assert parsed(may, "purge", "--older-than", "0", "--yes") == {"purged": 1}
     assert parsed(may, "trash") == []
 
 
 def test_sessions_are_erased_by_name(may: Path) -> None:
-    done(may, "delete", "51f22612416e")
-    assert parsed(may, "purge", "51f22612416e") == {"purged": 1, "failed": {}}
+    done(may, "delete", "51f22612416e", "--yes")
+    assert parsed(may, "purge", "51f22612416e", "--yes") == {"purged": 1, "failed": {}}
     assert parsed(may, "trash") == []
-    again = run(may, "purge", "51f22612416e")
+    again = run(may, "purge", "51f22612416e", "--yes")
     assert again.exit_code == 1
     assert "no session 51f22612416e in the trash" in again.stderr
     assert run(may, "purge", "51f22612416e", "--dry-run").exit_code == 2

@@ -1,6 +1,7 @@
 """The sidebar beside every page: what its filters and its search leave of the sessions, grouped by day."""
 
 import hashlib
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from flask import Flask, g, request
 from hermes_sessions import query_help
 from hermes_sessions.errors import SessionsError, StorageError, Unreadable
 from hermes_sessions.hits import Hit
+from hermes_sessions.model import Summary, TurnState, turn_state
 from hermes_sessions.results import Project
 from hermes_sessions.settings import agent_profiles
 from hermes_sessions.sources import Source
@@ -100,7 +102,11 @@ def register(app: Flask) -> None:
         sort_words=list_filters.SORT_WORDS,
         query_help=query_help,
     )
-    app.jinja_env.filters.update(turn_state=sidebar_rows.turn_state, marked=sidebar_rows.marked_snippet)
+    app.jinja_env.filters.update(turn_state=_turn_state, marked=sidebar_rows.marked_snippet)
+
+
+def _turn_state(summary: Summary) -> TurnState:
+    return turn_state(summary, time.time())
 
 
 def current() -> Sidebar:

@@ -1,11 +1,10 @@
-"""The rows of the sidebar: grouped by day, the state of each turn, and the marks in a snippet. Pure."""
+"""The rows of the sidebar: grouped by day, and the marks in a snippet. Pure."""
 
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Literal
 
 from markupsafe import Markup, escape
 
@@ -13,11 +12,6 @@ from hermes_sessions.hits import MATCH_END, MATCH_START
 from hermes_sessions.model import Summary
 
 from .rendering import local_time
-
-# Another server may still be writing the answer: a message sent this recently is not called interrupted.
-STREAM_SECONDS = 900
-
-TurnState = Literal["streaming", "interrupted", "unanswered", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +50,6 @@ def _day_name(key: str, today: datetime) -> str:
         return ("Today", "Yesterday")[age] if age < 2 else day.strftime("%A")
     year = "" if day.year == today.year else f" {day.year}"
     return f"{day.day} {day:%B}{year}"
-
-
-def turn_state(summary: Summary, now: float | None = None) -> TurnState:
-    """Return the state of a session's last turn; `now` in seconds since the epoch."""
-    if not summary.active_stream_id:
-        return "unanswered" if summary.pending_user_message else ""
-    sent = summary.pending_started_at or summary.updated_at
-    is_recent = (time.time() if now is None else now) - sent < STREAM_SECONDS
-    return "interrupted" if summary.is_interrupted() and not is_recent else "streaming"
 
 
 def marked_snippet(snippet: str) -> Markup:
