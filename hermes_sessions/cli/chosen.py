@@ -26,13 +26,13 @@ where_option = click.option(
 )
 
 
-class Selection(NamedTuple):
+class SessionChoice(NamedTuple):
     """What the command line says of the sessions that a verb is about."""
 
     names: tuple[str, ...]
     where: str | None
 
-    def check(self) -> Selection:
+    def check(self) -> SessionChoice:
         """Return this if it chooses sessions in one way, else end with a wrong use."""
         if self.where is not None and self.names:
             raise click.UsageError("Give IDs or --where, not both.")
@@ -53,7 +53,7 @@ class Chosen(NamedTuple):
         return [each.session_id for each in self.summaries]
 
 
-def choose(sessions: SessionRepository, selection: Selection, *, agents: bool = True) -> Chosen:
+def choose(sessions: SessionRepository, selection: SessionChoice, *, agents: bool = True) -> Chosen:
     """Return the sessions that the command line names; `agents` is whether a query finds the agents' too."""
     if selection.where is None:
         found = sessions.find_many(read_names(selection.names))

@@ -20,7 +20,7 @@ from .base import (
     time_option,
 )
 from .chosen import (
-    Selection,
+    SessionChoice,
     choose,
     find_id,
     id_argument,
@@ -162,7 +162,7 @@ def rename(home: SelectedHome, session_id: str, title: str, as_json: bool) -> No
 def pin(home: SelectedHome, names: tuple[str, ...], where: str | None, off: bool, as_json: bool) -> None:
     """Keep sessions at the top of the list."""
     outcome = "no longer pinned" if off else "pinned"
-    change_all(home, Selection(names, where).check(), outcome, as_json, pinned=not off)
+    change_all(home, SessionChoice(names, where).check(), outcome, as_json, pinned=not off)
 
 
 @click.command()
@@ -174,7 +174,7 @@ def pin(home: SelectedHome, names: tuple[str, ...], where: str | None, off: bool
 def archive(home: SelectedHome, names: tuple[str, ...], where: str | None, off: bool, as_json: bool) -> None:
     """Move sessions to the archive."""
     outcome = "no longer archived" if off else "archived"
-    change_all(home, Selection(names, where).check(), outcome, as_json, archived=not off)
+    change_all(home, SessionChoice(names, where).check(), outcome, as_json, archived=not off)
 
 
 @click.command()
@@ -189,19 +189,23 @@ def move(home: SelectedHome, words: tuple[str, ...], remove: bool, where: str | 
     PROJECT is the project's id or name.
     """
     if remove:
-        change_all(home, Selection(words, where).check(), "in no project", as_json, project_id=None)
+        change_all(home, SessionChoice(words, where).check(), "in no project", as_json, project_id=None)
         return
     *names, project = words or ("",)
     if not project or not (names or where is not None):
         raise click.UsageError("Name sessions and a PROJECT, or give --none to take them out of theirs.")
     with home.open() as sessions:
         target = sessions.projects.find(project)
-    selection = Selection(tuple(names), where).check()
+    selection = SessionChoice(tuple(names), where).check()
     change_all(home, selection, f"moved to {target.name}", as_json, project_id=target.project_id)
 
 
 def change_all(
-    home: SelectedHome, selection: Selection, outcome: str, as_json: bool, **change: Unpack[MetadataFields]
+    home: SelectedHome,
+    selection: SessionChoice,
+    outcome: str,
+    as_json: bool,
+    **change: Unpack[MetadataFields],
 ) -> None:
     """Change fields of the sessions that were chosen, print what became of each, and end the program."""
     with home.open() as sessions:

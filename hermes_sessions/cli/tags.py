@@ -9,7 +9,7 @@ import click
 
 from ..messages import mask, mask_all
 from .base import confirm, exit_with, json_option, redact_option, refuse_without_terminal, yes_option
-from .chosen import Selection, choose, nothing_chosen, print_failures, where_option
+from .chosen import SessionChoice, choose, nothing_chosen, print_failures, where_option
 from .complete import complete_ids, complete_sessions_and_tags, complete_tags
 from .groups import OrderedGroup
 from .home import SelectedHome
@@ -78,18 +78,18 @@ def untag(
 
 def _divided(
     words: tuple[str, ...], others: tuple[str, ...], where: str | None
-) -> tuple[Selection, tuple[str, ...]]:
+) -> tuple[SessionChoice, tuple[str, ...]]:
     """Return the sessions and the tags that the command line names."""
     ids, names = (others, words) if where is not None else ((words[0], *others), words[1:])
     if not names:
         raise click.UsageError("Missing argument 'NAME...'.")
-    return Selection(ids, where).check(), names
+    return SessionChoice(ids, where).check(), names
 
 
 def _change(
     sessions: SessionRepository,
     change: Callable[..., BulkReport],
-    selection: Selection,
+    selection: SessionChoice,
     names: Sequence[str],
     as_json: bool,
 ) -> None:

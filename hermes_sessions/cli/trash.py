@@ -21,7 +21,7 @@ from .base import (
     yes_option,
 )
 from .chosen import (
-    Selection,
+    SessionChoice,
     choose,
     deleted_id_or_name,
     ids_argument,
@@ -61,7 +61,7 @@ def delete(
     as_json: bool,
 ) -> None:
     """Move sessions to the trash, after showing them."""
-    selection = Selection(names, where).check()
+    selection = SessionChoice(names, where).check()
     refuse_without_terminal(yes or dry_run)
     with home.open() as sessions:
         chosen = choose(sessions, selection)

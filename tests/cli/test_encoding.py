@@ -53,7 +53,7 @@ def test_arguments_and_standard_input_are_utf_8_in_every_locale(locale: str, hom
     shown = run_in(locale, home, "show", "one")
     assert (shown.returncode, shown.stderr) == (0, b"")
     assert shown.stdout.decode().count(TEXT) == 2
-    exported = run_in(locale, home, "export", "one", "-o", os.fsencode(home / "ñ.json"))
+    exported = run_in(locale, home, "export", "one", "--force", "-o", os.fsencode(home / "ñ.json"))
     assert (exported.returncode, exported.stderr) == (0, b"")
     imported = run_in(locale, home, "import", "-", stdin=(home / "ñ.json").read_bytes())
     assert (imported.returncode, imported.stderr) == (0, b"")
@@ -87,7 +87,7 @@ def test_an_argument_that_is_not_utf_8_is_refused(what: str, home: Path) -> None
 def test_paths_may_have_any_bytes(home: Path) -> None:
     path = os.fsencode(home) + b"/caf\xe9.json"
     for locale in ("POSIX", "UTF-8"):
-        assert run_in(locale, home, "export", "one", "-o", path).returncode == 0
+        assert run_in(locale, home, "export", "one", "--force", "-o", path).returncode == 0
         assert run_in(locale, home, "import", path).returncode == 0
 
 
