@@ -89,7 +89,7 @@ class ReadingCalls(HomeCalls):
         `list` returns for the same filters; without filters all of them, since hidden ones cost money
         too. Each counts whole, on the local day of its last activity, and for each of its tags. Days,
         weeks and months come in order, other keys by their tokens, the most first. Raises `InvalidValue`,
-        `StorageError`.
+        `StorageError`, and for tools `AgentUnavailable`.
         """
         chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.usage)
         keys = fields.check_one_or_two("by", by, get_args(results.UsageBy))
