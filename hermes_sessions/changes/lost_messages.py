@@ -74,12 +74,11 @@ def _context(session: Session, gone: Collection[int]) -> dict[str, Any]:
 def _length_back(store: Store, session: Session, change: TranscriptChange) -> int:
     """Return how many of the messages that a change removed are in a session again.
 
-    The version before the change says it. Without that version, all are: what follows them is newer.
+    The version before the change says it. Without that version, the first ones do, which the change names: if
+    these are, all are, and what follows them is newer.
     """
     present = [journal.mark_of(message) for message in session.messages[change.start :]][: change.removed]
-    before = _before(store, session.session_id, change)
-    if before is None:
-        return len(present)
+    before = _before(store, session.session_id, change) or change.marks
     pairs = zip(before, present, strict=False)
     return next((at for at, (one, other) in enumerate(pairs) if not one.is_same(other)), len(present))
 

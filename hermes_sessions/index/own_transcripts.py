@@ -94,7 +94,7 @@ def judge(changes: Sequence[TranscriptChange], theirs: Theirs, lost: Lost = NOTH
     absent = [each for each in own if (each.at, each.number) not in present]
     missing = [each for each in absent if each.at > read_until or each.at <= lost.until]
     candidates = (change for change in changes if change.at > lost.until or change.at in lost.removed)
-    back = [change for change in candidates if _is_back(change, own, theirs, lost)]
+    back = [change for change in candidates if _is_back(change, changes, own, theirs, lost)]
     return Judgement(missing, back, is_read=not absent)
 
 
@@ -152,11 +152,17 @@ def _by_digest(marks: Iterable[Mark]) -> dict[str, list[Mark]]:
     return found
 
 
-def _is_back(change: TranscriptChange, own: Sequence[Own], theirs: Theirs, lost: Lost) -> bool:
+def _is_back(
+    change: TranscriptChange,
+    changes: Sequence[TranscriptChange],
+    own: Sequence[Own],
+    theirs: Theirs,
+    lost: Lost,
+) -> bool:
     """Whether the messages that a change removed are in the file again, at their place.
 
-    If only the first of them are, one must be certain, or have been back before: who sends a removed message
-    again says the same.
+    If only the first of them are, one must be certain, or have been back before, or the other program cannot
+    have read more of them: who sends a removed message again says the same.
     """
     place = change.start - theirs.start
     if not change.marks or not 0 <= place < len(theirs.marks):
@@ -167,7 +173,22 @@ def _is_back(change: TranscriptChange, own: Sequence[Own], theirs: Theirs, lost:
     alike = list(_while_same(pairs))
     if len(alike) == len(change.marks) or change.at in lost.removed:
         return bool(alike)
-    return any(one.is_certain(other) for one, other in alike)
+    if any(one.is_certain(other) for one, other in alike):
+        return True
+    before = _composed(each for each in changes if lost.until < each.at < change.at)
+    return bool(alike) and _is_older_version(change, len(alike), before)
+
+
+def _is_older_version(change: TranscriptChange, count: int, before: Iterable[Own]) -> bool:
+    """Whether the first `count` removed messages are all of them that a version before had.
+
+    This program added the others after it, and removed them before the other program had read them. `before`
+    are the messages of this program that were in the transcript until the change.
+    """
+    added_at = {each.position: each.at for each in before}
+    places = range(change.start, change.start + change.removed)
+    version = max(added_at.get(place, 0) for place in places[:count])
+    return all(added_at.get(place, 0) > version for place in places[count:])
 
 
 def _while_same(pairs: Sequence[tuple[Mark, Mark]]) -> Iterator[tuple[Mark, Mark]]:

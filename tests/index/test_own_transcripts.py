@@ -54,6 +54,8 @@ def said_in(judgement: Judgement) -> str:
     return "".join(own.message["content"] for own in judgement.missing)
 
 
+X_AND_Y = [added(1, 4, "x"), added(2, 5, "y")]
+
 # "base" stands for four messages from before the changes; capital letters are messages with a time.
 CASES: dict[str, tuple[list[TranscriptChange], str, str, int]] = {
     # changes, the file of the other program, which messages are missing, how many removed ones are back
@@ -90,6 +92,16 @@ CASES: dict[str, tuple[list[TranscriptChange], str, str, int]] = {
     "added, and removed": ([added(1, 4, "AB"), removed(2, 4, "AB")], "base", "", 0),
     "added, removed, and back": ([added(1, 4, "AB"), removed(2, 4, "AB")], "baseAB", "", 2),
     "added, and removed in part": ([added(1, 4, "AB"), removed(2, 5, "B")], "base", "A", 0),
+    # The other program had read what was there before the messages that were added and removed again.
+    "removed with what was added, and back": ([added(1, 4, "x"), removed(2, 3, "ex")], "basec", "", 2),
+    "removed with some of what was added": (
+        [added(1, 4, "x"), added(2, 5, "y"), removed(3, 4, "xy")],
+        "basexc",
+        "",
+        2,
+    ),
+    "removed with all that was added": ([added(1, 4, "xy"), removed(2, 4, "xy")], "basexc", "", 0),
+    "removed with more that was there": ([added(1, 4, "x"), removed(2, 2, "sex")], "basc", "", 0),
     "edited, and read": ([edited(1, 1, "a", "A")], "bAse", "", 0),
     "edited, and back": ([edited(1, 1, "a", "A")], "base", "A", 1),
     "edited before what was added": ([added(1, 4, "AB"), edited(2, 1, "a", "XYZ")], "base", "XYZAB", 1),

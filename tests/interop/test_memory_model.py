@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hermes_sessions import NotFound, SessionRepository
@@ -139,6 +139,7 @@ class Model:
 
 @pytest.mark.parametrize("timed", [True, False])
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=12))
+@example(steps=["say", "append", "truncate", "append", "say"])  # removed with what it had not read
 @examples(1, shares_fixtures=True)
 def test_whatever_of_ours_is_not_in_the_file_is_reported_and_put_back(
     sessions: SessionRepository, timed: bool, steps: list[str]
