@@ -35,9 +35,12 @@ class Stage(IntEnum):
     SOME = 3
 
 
+BEST = 1 - 2**-50  # the highest quality that adding a stage does not round to the next one
+
+
 def score(stage: Stage, quality: float) -> float:
-    """Return the score that orders results, the highest first; `quality` is from 0 to below 1."""
-    return len(Stage) - stage - 1 + quality
+    """Return the score that orders results, the highest first; `quality` is from 0 to 1."""
+    return len(Stage) - stage - 1 + min(quality, BEST)
 
 
 def rarity(conversations: int, total: int) -> float:
