@@ -52,9 +52,9 @@ class Clause(NamedTuple):
 class Conditions(NamedTuple):
     """What the operators of a query demand of a conversation and of a message; None or empty demands nothing.
 
-    Names are as they were typed. `since` and `until` are in seconds since the epoch, half-open. The message
-    conversation must have all `tags` and none of `without_tags`; the message
-    must have the `role`, call or answer each of `tools`, and have each of the features `has`.
+    Names are as they were typed. `since` and `until` are in seconds since the epoch, half-open. The
+    conversation must have all `tags` and none of `without_tags`; the message must have the `role`, call or
+    answer each of `tools`, and have each of the features `has`.
     """
 
     profile: str | None = None
@@ -165,7 +165,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 def _phrase(match: re.Match[str]) -> _Token:
     value = match["unclosed"] if match["phrase"] is None else match["phrase"]
     return _Token(
-        match["whole"],
+        match["whole"].rstrip(),  # a phrase that nothing closes ends with its line, as the text may
         value.strip(),
         (match["name"] or "").lower(),
         quoted=True,

@@ -5,7 +5,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hermes_sessions.fields import clean_text
@@ -273,6 +273,8 @@ def test_any_text_is_a_query_whose_terms_occur_in_it(text: str) -> None:
 
 
 @given(st.lists(PIECES).map("".join))
+@example('role:"')
+@example('role:"a')
 def test_spaces_around_a_query_mean_nothing(text: str) -> None:
     assert parse(f"  {text} ", NOW) == parse(text, NOW)
 
