@@ -13,8 +13,9 @@ from hermes_sessions import Session, SessionRepository, Summary, title_from
 from ..conftest import SAMPLES, copy_sample
 from ..support.make import folder_of, message
 
-# What the reference adds to a list from the agent's state.db, but not to a single session.
+# What the reference adds to a list from the agent's state.db, but not to a single session; we add it to both.
 FROM_AGENT = {"_lineage_root_id", "_lineage_tip_id", "_compression_segment_count"}
+LINEAGE = {*FROM_AGENT, "parent_session_id"}
 
 
 def expected(month: str, name: str) -> Any:
@@ -24,7 +25,7 @@ def expected(month: str, name: str) -> Any:
 def without_lineage(entry: dict[str, Any]) -> dict[str, Any]:
     if not FROM_AGENT & entry.keys():
         return entry
-    return {key: value for key, value in entry.items() if key not in {*FROM_AGENT, "parent_session_id"}}
+    return {key: value for key, value in entry.items() if key not in LINEAGE}
 
 
 def test_the_list_is_the_reference_s_field_by_field_and_in_order(may: Path) -> None:
@@ -33,13 +34,19 @@ def test_the_list_is_the_reference_s_field_by_field_and_in_order(may: Path) -> N
     assert entries == expected("may", "all_sessions")
 
 
-def test_a_summary_is_the_reference_s_metadata(may: Path) -> None:
+def test_a_summary_is_the_reference_s_metadata_and_what_its_list_adds(may: Path) -> None:
     listed = {entry["session_id"]: entry for entry in expected("may", "all_sessions")}
     with SessionRepository.open(hermes_home=may) as sessions:
+        shown = {each.session_id: each for each in sessions.list(hidden=True)}
         for session_id, entry in expected("may", "metadata_only").items():
+            summary, known = sessions.summary(session_id), listed.get(session_id, entry)
             # There the reference guesses the time of the last message and leaves the profile null.
-            true = {key: listed.get(session_id, entry)[key] for key in ("last_message_at", "profile")}
-            assert sessions.summary(session_id).as_dict() == without_lineage(entry) | true
+            true = {key: known[key] for key in ("last_message_at", "profile")}
+            added = {
+                key: value for key, value in known.items() if FROM_AGENT & known.keys() and key in LINEAGE
+            }
+            assert summary.as_dict() == entry | true | added
+            assert summary == shown[session_id]  # whoever follows changes puts it into an old list
 
 
 def test_titles_are_the_reference_s(sample: Path) -> None:
