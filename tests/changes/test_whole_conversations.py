@@ -146,6 +146,7 @@ def test_what_is_restored_is_the_whole_conversation(
     chain = {"_lineage_root_id": "a", "_lineage_tip_id": "c", "_compression_segment_count": 3}
     assert chain.items() <= listed.as_dict().items()
     assert sessions.summary("c") == listed
+    assert sessions.complete_search() == 0  # a search waits only briefly for what the background is writing
     for word in ("one", "three", "five"):
         assert "c" in [hit.session_id for hit in sessions.search(word)]
     exported = json.loads(sessions.export("c", redact=False))

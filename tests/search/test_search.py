@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -19,7 +20,8 @@ from sqlalchemy import Connection
 
 from hermes_sessions import Hit, InvalidValue, SessionRepository
 from hermes_sessions.index import database
-from hermes_sessions.search.sync import INLINE_FILES
+from hermes_sessions.model import FileChange
+from hermes_sessions.search.sync import INLINE_FILES, SearchIndex
 from hermes_sessions.sidecars import LARGEST_AT_ONCE, document
 
 from ..support.agent_db import (
@@ -558,6 +560,28 @@ def test_an_unreadable_file_counts_as_missing_and_the_rest_is_found(sessions: Se
         assert ([hit.session_id for hit in hits], hits.missing) == ([chosen], 1)
     path.chmod(0o600)
     assert set(find(sessions, "needle")) == {chosen, "closed"}
+
+
+def test_what_the_background_is_writing_counts_as_missing(
+    sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, release, apply = threading.Event(), threading.Event(), SearchIndex._apply
+
+    def waiting(self: SearchIndex, change: FileChange) -> None:
+        held.set()
+        release.wait(60)
+        apply(self, change)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SearchIndex, "_apply", waiting)
+        try:
+            chosen = write_session(sessions, "needle")
+            assert held.wait(60)
+            hits = sessions.search("needle")
+            assert (list(hits), hits.missing) == ([], 1)
+        finally:
+            release.set()
+    assert find(sessions, "needle") == [chosen]
 
 
 def test_a_truncated_file_is_a_warning_and_the_rest_is_found(sessions: SessionRepository) -> None:
