@@ -1,7 +1,7 @@
 """Which files of the sessions folder to compare with the index, in a process that watches the folder.
 
 Only in long-lived processes: to begin costs a scan. The scan stays the judge of what the watch says: at the
-beginning, when events were lost, after an error, and every ten minutes.
+beginning, when events were lost, after an error, and with the first change after ten minutes.
 """
 
 import time
@@ -17,7 +17,10 @@ MOST_NAMES = 500  # more files are faster to scan
 
 
 class FolderWatch:
-    """What changed in a folder since the index was last in line with it. One thread at a time may `take`."""
+    """What changed in a folder since the index was last in line with it.
+
+    Any thread may ask whether something is `pending`; only one at a time may call `forget` and `names`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -51,13 +54,17 @@ class FolderWatch:
     def forget(self, are_indexed: Callable[[set[str]], bool]) -> bool:
         """Forget the changes that the index knows, such as those that this program made; say whether all are.
 
-        `are_indexed` says it of the ids of sessions. Not to be called by two threads at once.
+        `are_indexed` says it of the ids of sessions.
         """
-        ids = self._changed_ids() if self._known is not None else None
-        if ids is None or not are_indexed(ids):
-            return False
-        self._names.clear()
-        return True
+        self._taking = True
+        try:
+            ids = self._changed_ids() if self._known is not None else None
+            if ids is None or not are_indexed(ids):
+                return False
+            self._names.clear()
+            return True
+        finally:
+            self._taking = False
 
     def _changed_ids(self) -> set[str] | None:
         names = None if self._events is None else self._events.take()

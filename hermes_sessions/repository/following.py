@@ -33,9 +33,9 @@ class FollowingCalls(HomeCalls):
         change (None: never). If what it yields is not `complete`, read the list again. Raises `InvalidValue`;
         each step raises `StorageError`, and `Closed` once the repository is closed.
         """
-        self._access.follow_files()
         known = check_text("since", since)
         seconds = None if timeout is None else check_seconds("timeout", timeout)
+        self._access.follow_files()
         return _follow(self.changes, self.changes().token if known is None else known, seconds)
 
 

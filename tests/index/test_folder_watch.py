@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,31 @@ def test_a_scan_reads_what_the_watch_cannot_tell(
 
     assert titles(followed) == {**BOTH, "one": "Elsewhere"}
     assert scans.count > 0
+
+
+def test_no_list_of_any_thread_is_older_than_a_write_before_it(followed: SessionRepository) -> None:
+    written = 0
+
+    def number() -> int:
+        listed = titles(followed)["one"]
+        return int(listed) if listed.isdigit() else 0
+
+    def lists() -> list[tuple[int, int]]:
+        found = []
+        while written < 60:
+            before = written
+            found.append((before, number()))
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(lists) for _ in range(3)]
+        for count in range(1, 61):
+            write_document(followed, "one", title=str(count), messages=turns(1))
+            written = count
+        pairs = [pair for reader in readers for pair in reader.result(timeout=60)]
+
+    assert [pair for pair in pairs if pair[1] < pair[0]] == []
+    assert number() == 60
 
 
 def test_many_changes_are_scanned(
