@@ -8,6 +8,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from hermes_sessions.cli import main
+from hermes_sessions.cli.groups import commands
 
 PROGRAM = "hermes-sessions"
 INTRODUCTION = f"""# Command line
@@ -23,18 +24,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     sections = "\n".join(section for command in commands(main, PROGRAM) for section in describe(command))
     files.append(File.generated(config, "reference/cli.md", content=INTRODUCTION + sections))
     return files
-
-
-def commands(
-    command: click.Command, name: str, parent: click.Context | None = None
-) -> Iterator[click.Context]:
-    """Yield a context for a command and each of its subcommands, in the order in which help lists them."""
-    context = click.Context(command, info_name=name, parent=parent)
-    yield context
-    if isinstance(command, click.Group):
-        for verb in command.list_commands(context):
-            if (found := command.get_command(context, verb)) and not found.hidden:
-                yield from commands(found, verb, context)
 
 
 def describe(context: click.Context) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from docs.hooks import manual_page
 from hermes_sessions.cli.main import VERBS, main
 
 from .running import run
@@ -55,6 +56,25 @@ def test_a_misspelt_verb_gets_a_suggestion(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "list" in result.stderr
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("serch", "search"), ("exprot", "export"), ("tgas", "tags")])
+def test_help_suggests_a_verb_too(tmp_path: Path, typed: str, meant: str) -> None:
+    for words in ([typed], ["help", typed], ["help", "projects", "lst"]):
+        result = run(tmp_path, *words)
+        assert result.exit_code == 2
+        assert (meant if typed in words else "list") in result.stderr
+    assert "-n" not in run(tmp_path, "help", meant).stderr
+
+
+def test_help_of_a_verb_is_the_verbs_own(tmp_path: Path) -> None:
+    for words in (["list"], ["projects", "delete"], ["tags"]):
+        assert run(tmp_path, "help", *words).stdout == run(tmp_path, *words, "--help").stdout
+
+
+def test_the_manual_page_is_up_to_date() -> None:
+    written = (PACKAGE.parents[1] / "man" / "hermes-sessions.1").read_text("utf-8")
+    assert written == manual_page.page(), "run: make man"
 
 
 def completions(*words: str) -> Iterator[tuple[str, str | None]]:

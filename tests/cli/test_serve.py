@@ -1,6 +1,7 @@
 """The verb `serve`."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -11,7 +12,11 @@ from typing import Any
 
 import pytest
 
-from .running import run, start_program
+from hermes_sessions import SessionRepository
+from hermes_sessions.announcement import announce, announced_url, withdraw
+
+from ..support.make import started
+from .running import done, run, start_program
 
 
 def test_serve_without_flask_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,11 +40,56 @@ def test_serve_answers_until_it_is_stopped(may: Path) -> None:
     )
     try:
         answer = fetched(f"http://127.0.0.1:{port}/api/sessions", server)
+        page = done(may, "open", "51f2", "--print")
+        listed = fetched(page.strip().replace("/session/", "/api/session?session_id="), server)
     finally:
         server.terminate()
         server.communicate(timeout=30)
 
     assert len(answer["sessions"]) == 47
+    assert page == f"http://127.0.0.1:{port}/session/51f22612416e\n"
+    assert listed["session"]["session_id"] == "51f22612416e"
+    assert not list(may.rglob("server.json"))
+    assert "No server is running over this home" in run(may, "open", "51f2", "--print").stderr
+
+
+@pytest.mark.parametrize(
+    ("announced", "url"),
+    [
+        ('{"url": "http://127.0.0.1:1/", "pid": MINE}', "http://127.0.0.1:1/"),
+        ('{"url": "http://127.0.0.1:1/", "pid": 4194304999}', None),
+        ('{"url": "http://127.0.0.1:1/", "pid": 0}', None),
+        ('{"url": "http://127.0.0.1:1/", "pid": -1}', None),
+        ('{"url": "file:///etc/passwd", "pid": MINE}', None),
+        ('{"url": 7, "pid": MINE}', None),
+        ("[]", None),
+        ("{", None),
+    ],
+)
+def test_an_announcement_is_believed_while_its_server_runs(
+    tmp_path: Path, announced: str, url: str | None
+) -> None:
+    assert announced_url(tmp_path) is None
+    (tmp_path / "server.json").write_text(announced.replace("MINE", str(os.getpid())))
+    assert announced_url(tmp_path) == url
+
+
+def test_a_server_takes_back_only_what_it_announced(tmp_path: Path) -> None:
+    announce(tmp_path, "http://127.0.0.1:1/")
+    assert announced_url(tmp_path) == "http://127.0.0.1:1/"
+    assert (tmp_path / "server.json").stat().st_mode & 0o777 == 0o600
+    withdraw(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "server.json").write_text('{"url": "http://127.0.0.1:1/", "pid": 1}')
+    withdraw(tmp_path)
+    assert announced_url(tmp_path) == "http://127.0.0.1:1/"
+
+
+def test_open_takes_an_address(home: Path, sessions: SessionRepository) -> None:
+    session_id = started(sessions, title="Rent")
+    page = done(home, "open", "Rent", "--print", "--url", "https://hermes.example/chat/")
+    assert page == f"https://hermes.example/chat/session/{session_id}\n"
+    assert run(home, "open", "unknown", "--print").exit_code == 1
 
 
 def fetched(url: str, server: subprocess.Popen[bytes]) -> Any:
