@@ -50,7 +50,7 @@ def completion(shell: str) -> None:
     \b
     bash: eval "$(hermes-sessions completion bash)"    in ~/.bashrc
     zsh:  eval "$(hermes-sessions completion zsh)"     in ~/.zshrc, after compinit
-    fish: hermes-sessions completion fish > ~/.config/fish/completions/hermes-sessions.fish
+    fish: hermes-sessions completion fish | source     in ~/.config/fish/config.fish
     """
     click.echo(script(shell), nl=False)
 
