@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_sessions import BulkReport, Conflict, NotFound, SessionRepository, SessionsError
+from hermes_sessions import BulkReport, Conflict, InvalidValue, NotFound, SessionRepository, SessionsError
 from hermes_sessions.search.worker import BackgroundIndexer
 
 from . import compiled
@@ -270,7 +270,10 @@ MUTATORS: dict[str, Mutator] = {
         lambda sessions: lambda: sessions.purge(older_than=0),
         frozenset({f"backups/shortened{CHANGES}", "trash/thrown-away.<time>"}),
     ),
-    "projects.create": Mutator(lambda sessions: lambda: sessions.projects.create("New")),
+    "projects.create": Mutator(
+        lambda sessions: lambda: sessions.projects.create("New"),
+        done=(InvalidValue,),  # there is one of this name
+    ),
     "projects.rename": Mutator(lambda sessions: lambda: sessions.projects.rename("project", "New", "#abc")),
     "projects.delete": Mutator(
         lambda sessions: lambda: sessions.projects.delete("project"),
