@@ -47,12 +47,14 @@ class FolderEvents:
         except BaseException:
             os.close(self._descriptor)
             raise
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
 
     def pending(self) -> bool:
         """Whether there are changes that `take` has not returned yet."""
-        return os.getpid() != self._process or bool(self._poll.poll(0))
+        if os.getpid() != self._process:
+            return True
+        poll = select.poll()  # one object must not be used by two threads at once
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     def take(self) -> set[bytes] | None:
         """Return the names of the files that changed since the last call.
@@ -74,9 +76,7 @@ class FolderEvents:
                 yield from _events(os.read(self._descriptor, _BUFFER))
 
     def close(self) -> None:
-        """End the watch."""
-        if os.getpid() == self._process:  # else the parent goes on with it
-            self._poll.unregister(self._descriptor)
+        """End the watch; that of a parent goes on."""
         os.close(self._descriptor)
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -104,6 +105,15 @@ def test_a_child_after_a_fork_learns_nothing_and_takes_nothing(events: FolderEve
 
     assert os.waitpid(child, 0)[1] == 0
     assert events.take() == {b"a"}
+
+
+def test_threads_may_ask_at_once(events: FolderEvents, folder: Path) -> None:
+    (folder / "a").unlink()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(lambda: [events.pending() for _ in range(2000)]) for _ in range(8)]
+
+    assert all(all(answer.result()) for answer in answers)
 
 
 def test_no_descriptor_stays_open(folder: Path) -> None:
