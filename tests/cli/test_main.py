@@ -164,7 +164,11 @@ def test_secrets_are_masked_unless_asked_for(home: Path, sessions: SessionReposi
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words", [["list"], ["list", "--json"], ["show", "{id}"], ["export", "{id}"], ["--help"]]
+    "words",
+    [
+        *(["list"], ["list", "--json"], ["list", "--csv"], ["list", "--ids"], ["show", "{id}"]),
+        *(["export", "{id}"], ["tags", "--csv"], ["completion", "bash"], ["--help"]),
+    ],
 )
 def test_a_closed_pipe_ends_quietly(may: Path, words: list[str]) -> None:
     session_id = ids(parsed(may, "list"))[0]

@@ -112,7 +112,11 @@ def test_list_of_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["list", "search x", "usage", "check", "sync", "trash", "projects list", "delete x --yes"]
+    "words",
+    [
+        *("list", "search x", "usage", "check", "sync", "trash --csv", "projects list", "delete x --yes"),
+        *("open x", "tags", "show x", "export x", "pin --where x", "purge --yes", "list --after x --ids"),
+    ],
 )
 def test_a_misspelt_home_is_not_made(tmp_path: Path, words: str) -> None:
     result = run(tmp_path / "mispelt", *words.split())
