@@ -1,8 +1,8 @@
-"""Forty questions through the library, the command line, HTTP and the pages: the same ids each time."""
+"""Forty questions, asked in Python, on the command line, over HTTP and of the pages: the same answers."""
 
+import html
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,172 +12,196 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.demo import write_home
-from hermes_sessions.results import Sort
-from hermes_sessions.times import parse_time
 from webapp import create_app
 
-from .cli.running import run
+from .cli.running import parsed, run
+from .support.make import turns, write_document
 
-DATES = ("since", "until")
-
-
-class Question(NamedTuple):
-    """What is asked: filters by name, dates as they are typed, and a query to search for or an order."""
-
-    filters: Mapping[str, Any] = {}
-    query: str = ""
-    sort: Sort = "activity"
+DAY = 86_400
+NOW = 1_789_990_000  # seconds since the epoch: the sample home ends a day later
 
 
-QUESTIONS = {
-    "everything": Question(),
-    "the newest": Question(sort="created"),
-    "by title": Question(sort="title"),
-    "the longest": Question(sort="messages"),
-    "the most expensive": Question(sort="cost"),
-    "active ones": Question({"archived": False}),
-    "archived ones": Question({"archived": True}),
-    "pinned ones": Question({"pinned": True}),
-    "not pinned": Question({"pinned": False}, sort="title"),
-    "interrupted": Question({"interrupted": True}),
-    "not interrupted": Question({"interrupted": False}, sort="created"),
-    "of a profile": Question({"profile": "work"}),
-    "of the default profile": Question({"profile": "default"}, sort="messages"),
-    "of the command line": Question({"source": "cli"}),
-    "of messengers": Question({"source": "messaging"}),
-    "of the web UI": Question({"source": "webui", "archived": False}),
-    "of a project": Question({"project_id": "Atlas"}),
-    "of a project, by cost": Question({"project_id": "Atlas"}, sort="cost"),
-    "with a tag": Question({"tag": "work"}),
-    "with a tag in any case": Question({"tag": "WORK"}),
-    "with two tags": Question({"tag": "work,urgent"}),
-    "with one and not the other": Question({"tag": "work,-urgent"}),
-    "with a tag of a title": Question({"tag": "finance"}),
-    "with an unknown tag": Question({"tag": "none"}),
-    "of a model": Question({"model": "hermes-4-70b"}),
-    "expensive": Question({"min_cost": 0.05}),
-    "long": Question({"min_messages": 10}, sort="title"),
-    "since a date": Question({"since": "2026-09-10"}),
-    "before a month": Question({"until": "2026-09"}),
-    "in a month": Question({"since": "2026-08-01", "until": "2026-09-01"}, sort="created"),
-    "long ones of a profile": Question({"profile": "default", "min_messages": 4, "archived": False}),
-    "a word": Question(query="worker"),
-    "two words": Question(query="memory worker"),
-    "another form of a word": Question(query="brioches"),
-    "a word and not another": Question(query="worker -scheduler"),
-    "either word": Question(query="brioche OR flatbread"),
-    "a misspelt word": Question(query="brioshe"),
-    "a script without spaces": Question(query="会议"),
-    "a word in a project": Question(query="worker project:Atlas"),
-    "a word with a tag": Question({"archived": False}, query="tag:work worker"),
-    "code of the assistant": Question(query="has:code role:assistant"),
-    "operators alone": Question(query="is:pinned before:2099"),
-    "a phrase of a profile": Question({"profile": "default"}, query='"runs out of memory"'),
-    "a word since a date": Question({"since": "2026-09-10"}, query="worker"),
-}
-# That some of them find nothing is part of the table.
-NOTHING = {"with an unknown tag"}
-
-
-class Faces(NamedTuple):
-    """The four ways to ask, over one home that no test changes."""
+class Home(NamedTuple):
+    """One home, open in this process and over HTTP; the command line opens it for each question."""
 
     path: Path
     sessions: SessionRepository
     client: FlaskClient
-    projects: Mapping[str, str]
+    project_id: str
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faces]:
-    """A made-up home with tags, opened once."""
-    path = tmp_path_factory.mktemp("answers") / "home"
-    write_home(path, sessions=24)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A sample home with something of every kind that can be asked for, which nobody changes."""
+    path = tmp_path_factory.mktemp("questions") / "home"
+    write_home(path, sessions=45)
     with SessionRepository.open(hermes_home=path) as sessions:
-        ids = [each.session_id for each in sessions.list(agent=True)]
-        assert len(ids) < 50  # one page
-        sessions.tag_many(ids[::3], "Work")
-        sessions.tag_many(ids[::4], "urgent")
-        first = sessions.list(agent=False)[0].session_id
-        sessions.update(first, touch=False, title="Quarterly budget #finance")
+        stream = {"active_stream_id": "stream1", "pending_user_message": "And now?"}
+        write_document(sessions, "cut1", title="Cut #urgent", created_at=NOW, messages=turns(3), **stream)
+        write_document(sessions, "cron_daily", title="Daily", created_at=NOW, messages=turns(2))
+        sessions.sync()
+        listed = [each.session_id for each in sessions.list(agent=True)]
+        sessions.tag_many(listed[::4], "work")
+        sessions.tag_many(listed[::6], "two words", "Büro")
+        sessions.update_many(
+            [each for each in listed[::5] if not sessions.summary(each).of_agent], archived=True
+        )
         sessions.complete_search()
-        app = create_app(sessions)
-        projects = {each.name: each.project_id for each in sessions.projects.list()}
-        yield Faces(path, sessions, app.test_client(), projects)
+        project = sessions.projects.list()[0].project_id
+        yield Home(path, sessions, create_app(sessions).test_client(), project)
 
 
-def in_library(faces: Faces, asked: Question) -> list[str]:
-    filters = dict(asked.filters)
-    for name in filters.keys() & DATES:
-        filters[name] = parse_time(filters[name], time.time())
-    if "project_id" in filters:
-        filters["project_id"] = faces.projects[filters["project_id"]]
-    filters["agent"] = True
-    if asked.query:
-        return [hit.session_id for hit in faces.sessions.search(asked.query, limit=50, **filters)]
-    return [each.session_id for each in faces.sessions.list(sort=asked.sort, **filters)]
+# ---- lists ------------------------------------------------------------------------------------------------
+
+LISTS: list[dict[str, Any]] = [
+    {},
+    {"profile": "default"},
+    {"profile": "work"},
+    {"project_id": "PROJECT"},
+    {"source": "webui"},
+    {"source": "cli"},
+    {"source": "messaging"},
+    {"archived": True},
+    {"archived": False},
+    {"pinned": True},
+    {"pinned": False},
+    {"model": "gpt-5.4-mini"},
+    {"model": "no such model"},
+    {"tag": "work"},
+    {"tag": "WORK,-two words"},
+    {"tag": "büro"},
+    {"tag": "urgent"},
+    {"since": NOW - 5 * DAY},
+    {"until": NOW - 5 * DAY},
+    {"since": NOW - 9 * DAY, "until": NOW - 3 * DAY},
+    {"min_cost": 0.01},
+    {"min_messages": 12},
+    {"interrupted": True},
+    {"interrupted": False, "pinned": False},
+    {"tag": "work", "archived": False, "min_messages": 4},
+    {"project_id": "PROJECT", "since": NOW - 20 * DAY, "sort": "cost"},
+    {"sort": "created"},
+    {"sort": "title"},
+    {"sort": "messages"},
+    {"sort": "cost", "source": "webui"},
+]
 
 
-def on_the_command_line(faces: Faces, asked: Question) -> list[str]:
-    words = ["search", "--limit", "50"] if asked.query else ["list", "--agent", "--sort", asked.sort]
-    for name, value in asked.filters.items():
-        option = "--" + name.removesuffix("_id").replace("_", "-")
+@pytest.mark.parametrize("question", LISTS, ids=repr)
+def test_a_list(home: Home, question: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {
+        name: home.project_id if value == "PROJECT" else value for name, value in question.items()
+    }
+    page = home.sessions.list(agent=True, **asked)
+    expected = [each.session_id for each in page]
+
+    told = parsed(home.path, "list", "--agent", *_words(asked))
+    answered = _get(home, "/api/sessions", {"agent": True, **asked})
+    shown = home.client.get("/sidebar", query_string=_for_page(asked)).get_data(as_text=True)
+
+    assert [each["session_id"] for each in told["sessions"]] == expected
+    assert [each["session_id"] for each in answered["sessions"]] == expected
+    assert _shown_ids(shown) == expected
+    assert _count(home, asked) == told["total"] == answered["total"] == len(expected)
+    assert f"{len(expected)} conversation" in shown
+
+
+def _count(home: Home, asked: Mapping[str, Any]) -> int:
+    return home.sessions.count(agent=True, **{name: value for name, value in asked.items() if name != "sort"})
+
+
+def _words(asked: Mapping[str, Any]) -> list[str]:
+    """Return the options of the command line for filters."""
+    words = []
+    for name, value in asked.items():
+        option = {"project_id": "project"}.get(name, name.replace("_", "-"))
         if isinstance(value, bool):
-            words.append(option if value else option.replace("--", "--no-", 1))
+            words.append(f"--{option}" if value else f"--no-{option}")
         else:
-            words += [option, str(value)]
-    result = run(faces.path, *words, "--json", *(["--", asked.query] if asked.query else []))
-    assert result.exit_code in (0, 1), result.stderr
-    answer = json.loads(result.stdout)
-    return [each["session_id"] for each in answer["hits" if asked.query else "sessions"]]
+            words.append(f"--{option}={value}")
+    return words
 
 
-def over_http(faces: Faces, asked: Question) -> list[str]:
-    query: dict[str, Any] = {"agent": "1", "limit": "50"}
-    for name, value in asked.filters.items():
-        query[name] = int(value) if isinstance(value, bool) else value
-        if name in DATES:
-            query[name] = parse_time(value, time.time())
-        if name == "project_id":
-            query[name] = faces.projects[value]
-    query |= {"q": asked.query} if asked.query else {"sort": asked.sort}
-    path = "/api/sessions/search" if asked.query else "/api/sessions"
-    answer = faces.client.get(path, query_string=query)
-    assert answer.status_code == 200, answer.text
-    return [each["session_id"] for each in answer.get_json()["sessions"]]
+def _get(home: Home, route: str, asked: Mapping[str, Any]) -> Any:
+    """Return the answer of an HTTP route to filters."""
+    given = {name: json.dumps(value) if isinstance(value, bool) else value for name, value in asked.items()}
+    response = home.client.get(route, query_string=given)
+    assert response.status_code == 200, response.get_data(as_text=True)
+    return response.get_json()
 
 
-def on_the_page(faces: Faces, asked: Question) -> list[str]:
-    query: dict[str, Any] = {"archived": "all"}
-    for name, value in asked.filters.items():
-        query[name] = int(value) if isinstance(value, bool) else value
-        if name == "project_id":
-            query[name] = faces.projects[value]
-    query |= {"q": asked.query} if asked.query else {"sort": asked.sort}
-    answer = faces.client.get("/", query_string=query)
-    assert answer.status_code == 200
-    return re.findall(r'<li class="row" data-id="([^"]*)"', answer.text)
+def _for_page(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the query of the list's page for filters; without `archived` it shows active conversations."""
+    given = {name: str(int(value)) if isinstance(value, bool) else value for name, value in asked.items()}
+    return {"limit": 200, "archived": "all", **given}
 
 
-def test_there_are_forty_questions() -> None:
-    assert len(QUESTIONS) >= 40
+def _shown_ids(page: str) -> list[str]:
+    """Return the ids of the rows of a list's page, in their order."""
+    return [html.unescape(found) for found in re.findall(r'<li class="row" data-id="([^"]*)"', page)]
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_every_face_gives_the_same_answer(faces: Faces, name: str) -> None:
-    asked = QUESTIONS[name]
-    expected = in_library(faces, asked)
-    assert bool(expected) == (name not in NOTHING), expected
-    assert on_the_command_line(faces, asked) == expected
-    assert over_http(faces, asked) == expected
-    assert on_the_page(faces, asked) == expected
+# ---- searches ---------------------------------------------------------------------------------------------
+
+SEARCHES = [
+    "memory",
+    "borrow checker",
+    '"runs out of memory"',
+    "memory -mailer",
+    "led*",
+    "会议",
+    "is:pinned",
+    "tag:work is:archived",
+    "project:Atlas memory",
+    "messages:>20",
+    "source:cli",
+    "zqxjkvbw",
+]
 
 
-COUNTS = ("day", "week", "month", "model", "source", "project", "profile", "tag", "tool")
+@pytest.mark.parametrize("query", SEARCHES)
+def test_a_search(home: Home, query: str) -> None:
+    hits = home.sessions.search(query, limit=100)
+    expected = [each.session_id for each in hits]
+
+    told = run(home.path, "search", "--limit", "100", "--json", "--", query)
+    answered = _get(home, "/api/sessions/search", {"q": query, "limit": 100, "agent": True})
+    shown = home.client.get("/sidebar", query_string={"q": query, "limit": 200, "archived": "all"})
+
+    assert [each["session_id"] for each in json.loads(told.stdout)["hits"]] == expected
+    assert told.exit_code == (0 if expected else 1)
+    assert [each["session_id"] for each in answered["sessions"]] == expected
+    assert _shown_ids(shown.get_data(as_text=True)) == expected
 
 
-@pytest.mark.parametrize("by", COUNTS)
-def test_every_face_adds_up_the_same(faces: Faces, by: Any) -> None:
-    expected = [each.as_dict() | {"keys": list(each.keys)} for each in faces.sessions.usage(by=by)]
-    assert faces.client.get("/api/usage", query_string={"by": by}).get_json()["usage"] == expected
-    assert json.loads(run(faces.path, "usage", "--by", by, "--json").stdout)["usage"] == expected
+# ---- sums -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["day", "week", "month", "model", "source", "project", "profile", "tag"])
+def test_a_sum(home: Home, by: Any) -> None:
+    expected = [each.as_dict() for each in home.sessions.usage(by=by, since=NOW - 30 * DAY)]
+
+    told = parsed(home.path, "usage", "--by", by, f"--since={NOW - 30 * DAY}")
+    answered = _get(home, "/api/usage", {"by": by, "since": NOW - 30 * DAY})
+
+    assert told["usage"] == json.loads(json.dumps(expected))
+    assert answered["usage"] == told["usage"]
+    assert answered["total"] == told["total"]
+
+
+def test_the_tags(home: Home) -> None:
+    expected = home.sessions.tags()
+    assert expected["work"] > 5
+    assert parsed(home.path, "tags") == expected
+    answered = _get(home, "/api/tags", {})["tags"]
+    assert {each["name"]: each["count"] for each in answered} == expected
+
+
+def test_there_are_forty_questions_and_most_find_something(home: Home) -> None:
+    assert len(LISTS) + len(SEARCHES) >= 40
+    project = {"PROJECT": home.project_id}
+    found = [
+        _count(home, {name: project.get(str(value), value) for name, value in each.items()}) for each in LISTS
+    ]
+    assert [LISTS[at] for at, count in enumerate(found) if not count] == [{"model": "no such model"}]
+    assert [each for each in SEARCHES if not home.sessions.search(each)] == ["zqxjkvbw"]
