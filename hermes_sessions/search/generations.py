@@ -95,15 +95,15 @@ class SearchIndexes:
     def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = always) -> int:
         """Complete the current index as `SearchIndex.complete` does, and remove the older one then.
 
-        Without room for both, the older one stays.
+        Returns how many sessions are still missing. Without room for both, the older one stays.
         """
         self.current.open()
         if self._has_older() and self._lacking():
             return self._older.catch_up()
-        missing = self.current.complete(progress, keep_going)
-        if self.current.is_complete:
+        done = self.current.complete(progress, keep_going)
+        if done.is_whole:
             self._older_file.discard()
-        return missing
+        return done.missing
 
     def clear(self) -> None:
         """Forget every message, so that all are read and indexed again."""

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -36,6 +37,16 @@ def always() -> bool:
     return True
 
 
+class BuildResult(NamedTuple):
+    """How many sessions an index lacks after a build; it `is_whole` if their files cannot be opened.
+
+    Each build has its own: two threads may complete an index at once, and one of them be stopped.
+    """
+
+    missing: int
+    is_whole: bool
+
+
 class SearchIndex:
     """The search index of one home, in one file. Thread-safe; several processes may have the home open."""
 
@@ -45,7 +56,7 @@ class SearchIndex:
         self._updating = threading.RLock()
         self._changes: deque[FileChange] = deque()
         self._added_words: set[str] = set()  # in the transaction that is open
-        self._missing, self.is_complete = 0, False
+        self._missing = 0
         self._unreadable: set[str] = set()  # sessions whose files could not be opened of late
 
     def note(self, change: FileChange) -> None:
@@ -86,16 +97,16 @@ class SearchIndex:
         with self._file.reading() as connection:
             return vocabulary.is_outdated(connection)
 
-    def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = always) -> int:
-        """Index all that is missing, as long as `keep_going()`; return how many sessions are still missing.
+    def complete(
+        self, progress: Progress | None = None, keep_going: Callable[[], bool] = always
+    ) -> BuildResult:
+        """Index all that is missing, as long as `keep_going()`, and return what is left.
 
-        `progress(done, total)` is called with counts of sessions. It `is_complete` then, unless a session is
-        missing whose file can be opened.
+        `progress(done, total)` is called with counts of sessions.
         """
         self.apply_changes()
         self._rebuild_if_worn()
         self._unreadable.clear()
-        self.is_complete = False
         stale = self._compare()
         for _ in range(PASSES):
             self._count_words_later(stale)
@@ -105,14 +116,13 @@ class SearchIndex:
                     progress(done, len(stale))
                 self.apply_changes()
             if not keep_going():
-                return self._missing
+                return BuildResult(self._missing, is_whole=False)
             stale = self._compare()
             if not stale:
                 break
         self._missing = len(stale)
         self._count_words()
-        self.is_complete = all(each.session_id in self._unreadable for each in stale)
-        return len(stale)
+        return BuildResult(len(stale), all(each.session_id in self._unreadable for each in stale))
 
     def replace(self) -> None:
         """Set the file aside, which is corrupt; the next use begins a new one. Raises `StorageError`."""

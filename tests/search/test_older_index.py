@@ -18,7 +18,7 @@ import pytest
 from hermes_sessions import SessionRepository
 from hermes_sessions.search import sync, worker
 from hermes_sessions.search.generations import REBUILDING
-from hermes_sessions.search.sync import SearchIndex
+from hermes_sessions.search.sync import BuildResult, SearchIndex
 from hermes_sessions.search.tables import FORMAT
 
 from ..support.agent_db import add_session, keep_full_text, new_state, writing
@@ -108,10 +108,10 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], object]]:
 
     def waiting(
         self: SearchIndex, progress: Any = None, keep_going: Callable[[], bool] = lambda: True
-    ) -> int:
+    ) -> BuildResult:
         while not barrier.wait(0.01):
             if not keep_going():
-                return 1
+                return BuildResult(1, is_whole=False)
         return complete(self, progress, keep_going)
 
     with monkeypatch.context() as patch:
@@ -172,6 +172,26 @@ def test_completing_the_search_builds_the_new_index_with_its_progress(older: Pat
     with SessionRepository.open(hermes_home=older) as sessions:
         assert sessions.complete_search(progress=lambda done, total: calls.append((done, total))) == 0
         assert not sessions.search("needle007").partial
+    check_finished(older)
+
+
+def test_a_build_that_stops_beside_a_complete_one_keeps_no_older_index(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = SearchIndex.complete
+
+    def beside(
+        self: SearchIndex, progress: Any = None, keep_going: Callable[[], bool] = lambda: True
+    ) -> BuildResult:
+        """Complete the index, while the background thread of this process begins to, and is stopped."""
+        done = complete(self, progress, keep_going)
+        complete(self, None, lambda: False)
+        return done
+
+    with SessionRepository.open(hermes_home=older) as sessions:
+        monkeypatch.setattr(SearchIndex, "complete", beside)
+        assert sessions.complete_search() == 0
+        assert not kept(older).exists()
     check_finished(older)
 
 
