@@ -275,6 +275,18 @@ def test_without_the_version_before_all_that_were_removed_go_again(sessions: Ses
     assert texts(sessions, session_id) == [before[0], "theirs"]
 
 
+def test_without_the_version_before_what_follows_the_removed_stays(sessions: SessionRepository) -> None:
+    session_id, before = begun(sessions)
+    theirs = open_in(sessions, session_id)
+    sessions.append(session_id, more("ours"))
+    sessions.truncate(session_id, 3)
+    for path in sessions.config.backups_dir.glob("*.json"):
+        path.unlink()
+    say(theirs, "theirs")  # in the place of ours
+    sessions.lost.put_back(session_id)
+    assert texts(sessions, session_id) == [*before[:3], "theirs"]
+
+
 def test_a_restored_version_is_not_expected_to_be_short(sessions: SessionRepository) -> None:
     session_id, _ = begun(sessions, 6)
     theirs = open_in(sessions, session_id)
