@@ -14,7 +14,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -427,6 +427,15 @@ def is_same(path: Path, other: Path) -> bool:
 
 
 # ---- folders ----------------------------------------------------------------------------------------------
+
+
+def is_inside(path: Path, folders: Iterable[Path]) -> bool:
+    """Whether a path is one of these folders or in one, links resolved; raise `ValueError` for no path."""
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # a loop of links
+        raise ValueError(str(error)) from error
+    return any(target.is_relative_to(folder.resolve()) for folder in folders)
 
 
 def folder_time(folder: Path) -> int:

@@ -5,6 +5,7 @@ So files get mode 0600 and folders 0700, whatever the umask is. A file that repl
 never has a permission that the other one lacks.
 """
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -30,7 +31,7 @@ def make_folder(folder: Path) -> None:
         with suppress(FileExistsError):  # another process was faster
             folder.mkdir(FOLDER)
         if not folder.is_dir():
-            raise NotADirectoryError(f"{folder} is not a folder")
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder.name} is not a folder")
 
 
 def make_own_folder(folder: Path) -> None:

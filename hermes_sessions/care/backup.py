@@ -61,11 +61,11 @@ def create_backup(
 def _check_new(config: Config, folder: Path) -> Path:
     """Return where to make the backup, links resolved; raise `InvalidValue`."""
     try:
+        inside = files.is_inside(folder, (config.state_dir, config.sessions_dir, config.trash_dir))
         target = folder.resolve()
-    except (RuntimeError, ValueError) as error:  # a loop of links, a NUL
+    except ValueError as error:  # a loop of links, a NUL
         raise InvalidValue("the backup's folder is not a possible path") from error
-    kept = (config.state_dir, config.sessions_dir, config.trash_dir)
-    if any(target.is_relative_to(path.resolve()) for path in kept):
+    if inside:
         raise InvalidValue("a backup must be outside of the state folder")
     if not target.parent.is_dir():  # not made: a disk that is not mounted would look like this
         raise InvalidValue("the folder for the backup does not exist")

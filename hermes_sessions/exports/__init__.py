@@ -1,6 +1,6 @@
 """Exports of many conversations into one folder, of which a later run writes only what has changed."""
 
-from .tree import ExportTree
+from .tree import ExportTree, Missing
 from .versions import with_versions
 
-__all__ = ["ExportTree", "with_versions"]
+__all__ = ["ExportTree", "Missing", "with_versions"]

@@ -10,15 +10,19 @@ from .. import files
 from .names import is_file_name
 
 NAME = ".hermes-sessions.json"
-FORMAT = 1
+FORMAT = 2
 
 
 class ExportedFile(NamedTuple):
-    """A file of an export: its name in the folder, the version of its conversation, and its size in bytes."""
+    """A file of an export: its name in the folder, the version of its conversation, its size in bytes.
+
+    `of_agent` is whether only an agent had the conversation.
+    """
 
     name: str
     version: str
     size: int
+    of_agent: bool
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ def read_manifest(folder: Path) -> ExportManifest:
         content = json.loads(files.read(folder / NAME))
         if content["format"] != FORMAT:
             return ExportManifest()
-        known = {each: _written(*values) for each, values in content["files"].items()}
+        known = {each: _written(each, *values) for each, values in content["files"].items()}
         return ExportManifest(dict(content["how"]), known)
     except FileNotFoundError:
         return ExportManifest()
@@ -46,11 +50,13 @@ def read_manifest(folder: Path) -> ExportManifest:
         return ExportManifest()
 
 
-def _written(name: object, version: object, size: object) -> ExportedFile:
+def _written(session_id: str, name: object, version: object, size: object, of_agent: object) -> ExportedFile:
     """Return a file of a manifest; raise `ValueError` for one that no export has written."""
-    if isinstance(name, str) and is_file_name(name) and isinstance(version, str) and isinstance(size, int):
-        return ExportedFile(name, version, size)
-    raise ValueError(name)
+    if not (isinstance(name, str) and is_file_name(name, session_id)):
+        raise ValueError(name)
+    if not (isinstance(version, str) and isinstance(size, int) and isinstance(of_agent, bool)):
+        raise ValueError(version)
+    return ExportedFile(name, version, size, of_agent)
 
 
 def write_manifest(folder: Path, manifest: ExportManifest) -> None:

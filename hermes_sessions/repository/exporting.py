@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack, get_args
 
-from .. import fields, results
-from ..errors import NotFound
-from ..exports import ExportTree, with_versions
+from .. import fields, files, results
+from ..errors import InvalidValue, NotFound
+from ..exports import ExportTree, Missing, with_versions
 from ..index import Entries, Progress
 from ..model import Summary
 from ..results import FilterFields, Filters, combined_filters
@@ -66,17 +67,43 @@ class ExportingCalls(ReadingCalls):
         A later call for the same folder writes only what has changed, and removes the files of what is gone.
         The names have the date of the creation, the title and the id, such as `2026-09/21-budget-ab12.md`,
         and stay when the title changes. The conversations are those of `list` for the same filters, and
-        without filters all of them. Nothing is removed while a store cannot be read: see the report's
-        `warnings`. Credentials are masked unless `redact=False`. `progress(done, total)` counts
-        conversations. Raises `InvalidValue`, `StorageError`, and `SessionsError` as `export`.
+        without filters all of them. What a store has is not removed while the store cannot be read: see the
+        report's `warnings`. Credentials are masked unless `redact=False`, in titles and names too.
+        `progress(done, total)` counts conversations. Raises `InvalidValue`, also for a folder in which the
+        home keeps its own files, `StorageError`, and `SessionsError` as `export`.
         """
         fields.check_choice("format", format, get_args(results.ExportFormat))
         chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.export_all)
+        tree = ExportTree(self._checked_folder(folder), format, {"redact": redact})
         page = self.list(chosen)
-        tree = ExportTree(Path(folder), format, {"redact": redact})
-        render = partial(self.export, format=format, redact=redact)
-        conversations = with_versions(page, self.config.sessions_dir)
-        return tree.update(conversations, render, warnings=tuple(page.warnings), progress=progress)
+        conversations = with_versions(page, self.config.sessions_dir, redact=redact)
+        return tree.update(
+            conversations,
+            partial(self.export, format=format, redact=redact),
+            missing=self._missing(page.warnings),
+            warnings=page.warnings,
+            progress=progress,
+        )
+
+    def _checked_folder(self, folder: object) -> Path:
+        if not isinstance(folder, str | PathLike):
+            raise InvalidValue("folder must be a path")
+        kept = self.config.state_dir, self.config.sessions_dir, self.config.trash_dir
+        try:
+            inside = files.is_inside(Path(folder), kept)
+        except ValueError as error:  # a loop of links, a NUL
+            raise InvalidValue("folder is not a possible path") from error
+        if inside:
+            raise InvalidValue("folder must be outside of the state folder")
+        return Path(folder)
+
+    def _missing(self, warnings: Iterable[str]) -> Missing:
+        """Return which conversations a list with these warnings may lack."""
+        with self._home.freshness.current() as index:
+            agents, notices = index.agent_warnings, index.notices()
+        if set(warnings) - {*agents, *notices}:
+            return "any"
+        return "of agents" if set(warnings) & set(agents) else "none"
 
 
 def _ids(entries: Entries) -> list[str]:

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from hermes_sessions import InvalidValue, SessionRepository, StorageError
 from hermes_sessions.exports import tree
-from hermes_sessions.exports.manifest import NAME
+from hermes_sessions.exports.manifest import FORMAT, NAME
 from hermes_sessions.exports.names import LONGEST_TITLE, file_name, is_file_name
-from hermes_sessions.exports.tree import LOCK
+from hermes_sessions.exports.tree import LOCK, TEMPORARY
 from hermes_sessions.results import ExportFormat
 
 from ..cli.running import done, parsed
 from ..support.agent_db import START, add_message, filled_state, writing
 from ..support.efforts import examples
-from ..support.make import message, write_document
+from ..support.make import message, write, write_document
 
 
 @pytest.fixture
@@ -162,9 +162,9 @@ DAMAGED: dict[str, bytes] = {
     "no json": b"{",
     "another format": b'{"format": 9, "how": {}, "files": {}}',
     "a list": b"[]",
-    "a path outside": b'{"format": 1, "how": {}, "files": {"w0": ["../../victim", "", 6]}}',
-    "an absolute path": b'{"format": 1, "how": {}, "files": {"w0": ["/etc/hostname", "", 6]}}',
-    "a number for a name": b'{"format": 1, "how": {}, "files": {"w0": [1, "", 6]}}',
+    "a path outside": b'{"format": 2, "how": {}, "files": {"w0": ["../../victim", "", 6, false]}}',
+    "an absolute path": b'{"format": 2, "how": {}, "files": {"w0": ["/etc/hostname", "", 6, false]}}',
+    "a number for a name": b'{"format": 2, "how": {}, "files": {"w0": [1, "", 6, false]}}',
     "deep": b"[" * 100_000,
 }
 
@@ -181,6 +181,115 @@ def test_a_damaged_or_hostile_manifest_is_not_followed(
     assert set(report.written) == everything(home)
     assert victim.read_text() == "victim"
     assert home.export_all(folder).written == ()
+
+
+def test_a_manifest_cannot_have_other_files_removed(home: SessionRepository, folder: Path) -> None:
+    (folder / "2026-09").mkdir(parents=True)
+    mine = folder / "2026-09" / "notes.md"
+    mine.write_text("mine")
+    listed = {"gone": ["2026-09/notes.md", "", 4, False]}
+    (folder / NAME).write_text(json.dumps({"format": FORMAT, "how": {}, "files": listed}))
+    assert home.export_all(folder).removed == ()
+    assert mine.read_text() == "mine"
+
+
+def test_a_month_that_is_a_link_is_not_followed(home: SessionRepository, folder: Path) -> None:
+    """A folder that was cloned can have a link, and a manifest of files to remove behind it."""
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "notes-gone.md").write_text("mine")
+    folder.mkdir()
+    (folder / "2026-04").symlink_to(elsewhere)
+    listed = {"gone": ["2026-04/notes-gone.md", "", 4, False]}
+    (folder / NAME).write_text(json.dumps({"format": FORMAT, "how": {}, "files": listed}))
+    with pytest.raises(StorageError, match="2026-04 in it is not a folder"):
+        home.export_all(folder)
+    assert [path.read_text() for path in elsewhere.iterdir()] == ["mine"]
+
+
+def test_what_is_in_the_way_of_a_file_is_named(home: SessionRepository, folder: Path) -> None:
+    home.export_all(folder)
+    one = next(folder.rglob("*.md"))
+    one.unlink()
+    one.mkdir()
+    with pytest.raises(StorageError, match=f"{one.name} in it is a folder"):
+        home.export_all(folder)
+    assert not (folder / TEMPORARY).exists()
+
+
+def test_a_planted_link_is_not_written_through(home: SessionRepository, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    victim = folder.parent / "victim"
+    victim.write_text("victim")
+    (folder / TEMPORARY).symlink_to(victim)
+    (folder / NAME).symlink_to(victim)
+    assert set(home.export_all(folder).written) == everything(home)
+    assert victim.read_text() == "victim"
+
+
+@pytest.mark.parametrize("place", ["sessions", "sessions/_trash", ".", "sessions/../new"])
+def test_the_folders_of_the_home_are_refused(home: SessionRepository, place: str) -> None:
+    before = sorted(home.config.state_dir.rglob("*"))
+    with pytest.raises(InvalidValue, match="outside of the state folder"):
+        home.export_all(home.config.state_dir / place)
+    assert sorted(home.config.state_dir.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["a\0b", "a\ud800b", None])
+def test_a_path_that_cannot_be_is_refused(home: SessionRepository, place: Any) -> None:
+    with pytest.raises(InvalidValue, match="folder"):
+        home.export_all(place)
+
+
+def test_unchanged_files_behind_many_new_ones_store_no_manifest(
+    home: SessionRepository, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.export_all(folder)
+    home.append("w0", [message("new", at=START + 9e6)])
+    monkeypatch.setattr(tree, "SAVED_EVERY", 1)
+    stored: list[Path] = []
+    monkeypatch.setattr(tree, "write_manifest", lambda where, _: stored.append(where))
+    assert home.export_all(folder).written == ("w0",)
+    assert len(stored) == 2  # for the file, and at the end
+
+
+def test_a_credential_in_a_title_is_not_in_the_name(home: SessionRepository, folder: Path) -> None:
+    secret = "sk-ant-" + "a1b2" * 12
+    home.update("w0", title=f"key {secret}")
+    home.export_all(folder, redact=False)
+    assert any(secret in name for name in exported(folder))
+    home.export_all(folder)
+    assert not any(secret in name for name in exported(folder))
+    assert len(exported(folder)) == len(everything(home))
+
+
+def test_files_go_though_there_is_no_agent(tmp_path: Path, folder: Path) -> None:
+    with SessionRepository.open(hermes_home=tmp_path / "alone") as sessions:
+        for number in range(2):
+            write_document(sessions, f"w{number}", title="x", messages=[message(at=START)])
+        assert len(sessions.export_all(folder).written) == 2
+        sessions.delete("w0")
+        report = sessions.export_all(folder)
+        assert report.removed == ("w0",)
+        assert report.warnings
+
+
+def test_the_files_of_an_agent_stay_while_it_cannot_be_read(home: SessionRepository, folder: Path) -> None:
+    home.export_all(folder)
+    (home.config.hermes_home / "state.db").unlink()
+    home.delete("w0")
+    assert home.export_all(folder).removed == ("w0",)
+    assert list(folder.rglob("*lone.md"))
+
+
+def test_no_file_goes_while_a_session_or_the_filter_cannot_be_understood(
+    home: SessionRepository, folder: Path
+) -> None:
+    home.export_all(folder, agent=False, hidden=True)
+    assert home.export_all(folder, agent=False, project_id="unknown").removed == ()
+    write(home, "w0", "{")
+    home.delete("w1")
+    assert home.export_all(folder, agent=False, hidden=True).removed == ()
 
 
 def test_a_kill_costs_only_what_was_not_stored(
@@ -244,6 +353,8 @@ NAMES: dict[tuple[str, str, float], str] = {
     ("ab12", "", START): "-ab12.md",
     ("a/../b", "x", START): "-x-a____b-",
     ("ab12", "日本語 の 会話", START): "-日本語-の-会話-ab12.md",
+    ("ab12", "日" * 40, START): f"-{'日' * 26}-ab12.md",
+    ("AB12", "x", START): "-x-AB12-",
 }
 
 
@@ -263,7 +374,7 @@ def test_a_wrong_date_has_a_folder_of_its_own(at: float) -> None:
 @given(session_id=st.text(min_size=1), title=st.text(), at=st.floats())
 def test_every_name_stays_in_the_folder(session_id: str, title: str, at: float) -> None:
     name = file_name(session_id, title, at, "md")
-    assert is_file_name(name)
+    assert is_file_name(name, session_id)
     assert len(os.fsencode(name.split("/")[1])) < 256
     assert len(name) < LONGEST_TITLE + 170
 
