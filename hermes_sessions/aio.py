@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol
 
 from . import changes as _changes
 from .agent import Agent as _Agent
+from .feed import Changes, Pause
 from .repository import SessionRepository as _Sessions
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class AsyncAgent:
 class SessionRepository:
     """Every conversation of one Hermes home, for asynchronous programs; `open` opens it.
 
-    A call that is cancelled goes on in its thread, and its result is not used.
+    A call that is cancelled goes on in its thread, and its result is not used. `watch` keeps no thread.
     """
 
     def __init__(self, wrapped: _Sessions) -> None:
@@ -182,6 +183,19 @@ class SessionRepository:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+    async def watch(
+        self, since: str | None = None, *, timeout: float | None = None
+    ) -> AsyncIterator[Changes]:
+        # Waits here: in a thread, a watch that is cancelled would keep it for ever, and some watches all.
+        steps = await asyncio.to_thread(self._wrapped._watch_steps, since, timeout)
+        while (step := await asyncio.to_thread(next, steps, None)) is not None:
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+            else:
+                yield step
+
+    watch.__doc__ = _Sessions.watch.__doc__
 
     open = _Opens(_Sessions.open)
     close = _ThreadedCall(_Sessions.close)
@@ -247,5 +261,4 @@ class SessionRepository:
     find_deleted = _ThreadedCall(_Sessions.find_deleted)
     find_many = _ThreadedCall(_Sessions.find_many)
     matching = _ThreadedCall(_Sessions.matching)
-    watch = _ThreadedSteps(_Sessions.watch)
     write_web_ui_index = _ThreadedCall(_Sessions.write_web_ui_index)

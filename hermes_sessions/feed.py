@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Pause(NamedTuple):
+    """For how many seconds to wait before the next look for changes."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from .errors import InvalidValue
@@ -16,10 +15,10 @@ def check_ids(session_ids: Iterable[str]) -> list[str]:
     """Return ids without repetitions; raise `InvalidValue` unless they are a list of texts."""
     if isinstance(session_ids, str | bytes | Mapping) or not isinstance(session_ids, Iterable):
         raise InvalidValue("give a list of ids, or Filters")
-    ids = list(dict.fromkeys(session_ids))
+    ids = list(session_ids)
     if not all(isinstance(each, str) for each in ids):
         raise InvalidValue("give a list of ids, or Filters; an id is a text, such as summary.session_id")
-    return ids
+    return list(dict.fromkeys(ids))
 
 
 class PruneRule(NamedTuple):
@@ -44,7 +43,7 @@ class PruneRule(NamedTuple):
 
 def prune_rule(filters: Filters, older_than: float | None, fewer_than: int | None, now: float) -> PruneRule:
     """Return the rule of `prune`; raise `InvalidValue` for no rule at all."""
-    if older_than is None and fewer_than is None and replace(filters, agent=False, hidden=False) == Filters():
+    if older_than is None and fewer_than is None and filters.matches_all:
         raise InvalidValue("say what to delete: older_than, fewer_than, or a filter such as archived=True")
     before = None if older_than is None else now - check_seconds("older_than", older_than)
     if fewer_than is not None:

@@ -105,6 +105,11 @@ class Filters:
             check_flag("agent", self.agent)
         check_flag("hidden", self.hidden)
 
+    @property
+    def matches_all(self) -> bool:
+        """Whether these are no conditions at all, whichever stores they are about."""
+        return replace(self, agent=False, hidden=False) == Filters()
+
 
 _CHECKS: Mapping[str, Callable[[str, object], object]] = {
     **dict.fromkeys(("archived", "pinned", "interrupted"), check_flag),

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hermes_sessions import Closed, InvalidValue, NotFound, SessionRepository, aio
 from hermes_sessions.agent import Agent
 from hermes_sessions.changes import LostUpdates, Projects
+from hermes_sessions.feed import Changes
 
 from .support.agent_db import filled_state
 from .support.make import message
@@ -118,3 +120,30 @@ def test_it_can_be_opened_and_closed_by_hand(tmp_path: Path) -> None:
                 await again.list(archivd=True)  # type: ignore[call-arg]  # wrong on purpose
 
     asyncio.run(run())
+
+
+def test_watching_keeps_no_thread(tmp_path: Path) -> None:
+    """Watches that waited in threads would leave none for other calls, and the program would not end."""
+
+    async def watch(sessions: aio.SessionRepository, seen: list[Changes]) -> None:
+        async for changes in sessions.watch():
+            seen.append(changes)  # noqa: PERF401  # it has no end
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        sessions = await aio.SessionRepository.open(hermes_home=tmp_path)
+        seen: list[Changes] = []
+        watching = [asyncio.create_task(watch(sessions, seen)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        made = await asyncio.wait_for(sessions.new(title="x"), 30)
+        while len(seen) < len(watching):
+            await asyncio.sleep(0.05)
+        assert {each.changed for each in seen} == {(made.session_id,)}
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+    running = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
+    running.start()
+    running.join(60)
+    assert not running.is_alive()

@@ -59,7 +59,13 @@ def _sorted_place(sort: Sort, first: object, key: Any, session_id: object) -> An
         return Place(check_whole("cursor", first, 0, 1), _finite(key), check_id(session_id))
     if first != sort or isinstance(key, str) != (sort == "title"):
         raise ValueError(first)
-    return SortedPlace(sort, key if isinstance(key, str) else _finite(key), check_id(session_id))
+    return SortedPlace(sort, _encodable(key) if isinstance(key, str) else _finite(key), check_id(session_id))
+
+
+def _encodable(key: str) -> str:
+    """Return a text that a database takes; raise `ValueError` for half a character."""
+    key.encode()
+    return key
 
 
 def _finite(key: Any) -> float:

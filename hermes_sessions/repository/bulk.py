@@ -68,9 +68,9 @@ class BulkCalls(HomeCalls):
         all back. Raises `InvalidValue` for the selection, `StorageError` if the sessions cannot be listed.
         """
         if isinstance(ids_or_filters, Filters | None):
-            if ids_or_filters is None and not keywords:
-                raise InvalidValue("say which sessions: ids, Filters, or keywords such as archived=True")
             chosen = combined_filters(ids_or_filters, keywords, call=self.delete_many)
+            if ids_or_filters is None and chosen.matches_all:
+                raise InvalidValue("say which sessions: ids, Filters, or keywords such as archived=True")
             ids: Sequence[str] = self._selected(chosen)
         elif keywords:
             raise InvalidValue("give ids or filters, not both")

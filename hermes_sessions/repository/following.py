@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from ..feed import Changes
+from ..feed import Changes, Pause
 from ..fields import check_seconds, check_text
 from .base import HomeCalls
 
@@ -33,13 +33,25 @@ class FollowingCalls(HomeCalls):
         change (None: never). If what it yields is not `complete`, read the list again. Raises `InvalidValue`;
         each step raises `StorageError`, and `Closed` once the repository is closed.
         """
+        return _waited(self._watch_steps(since, timeout))
+
+    def _watch_steps(self, since: str | None, timeout: float | None) -> Iterator[Changes | Pause]:
+        """Return what `watch` yields, with the pauses in between, which the caller makes."""
         known = check_text("since", since)
         seconds = None if timeout is None else check_seconds("timeout", timeout)
         self._access.follow_files()
-        return _follow(self.changes, self.changes().token if known is None else known, seconds)
+        return _steps(self.changes, self.changes().token if known is None else known, seconds)
 
 
-def _follow(read: Callable[[str], Changes], token: str, timeout: float | None) -> Iterator[Changes]:
+def _waited(steps: Iterator[Changes | Pause]) -> Iterator[Changes]:
+    for step in steps:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+        else:
+            yield step
+
+
+def _steps(read: Callable[[str], Changes], token: str, timeout: float | None) -> Iterator[Changes | Pause]:
     changed_at = time.monotonic()
     while True:
         changes = read(token)
@@ -51,4 +63,4 @@ def _follow(read: Callable[[str], Changes], token: str, timeout: float | None) -
             return
         else:
             left = POLL_SECONDS if timeout is None else changed_at + timeout - time.monotonic()
-            time.sleep(max(0.0, min(POLL_SECONDS, left)))
+            yield Pause(max(0.0, min(POLL_SECONDS, left)))

@@ -289,7 +289,20 @@ def test_a_rule_says_something() -> None:
     assert prune_rule(Filters(), 5.0, 2, NOW) == PruneRule(NOW - 5, 2)
 
 
-@pytest.mark.parametrize("wrong", ["one", b"one", {"one": 1}, 7, None, [7], [None]])
+@pytest.mark.parametrize(
+    "keywords", [{}, {"project_id": None}, {"archived": None, "tag": None}, {"agent": True}, {"hidden": True}]
+)
+def test_keywords_without_a_condition_delete_nothing(
+    sessions: SessionRepository, keywords: dict[str, Any]
+) -> None:
+    """A script that finds no project would otherwise delete everything."""
+    ids = many(sessions)
+    with pytest.raises(InvalidValue, match="say which sessions"):
+        sessions.delete_many(**keywords)
+    assert sessions.count() == len(ids)
+
+
+@pytest.mark.parametrize("wrong", ["one", b"one", {"one": 1}, 7, None, [7], [None], [["one"]], [{}]])
 def test_ids_are_a_list_of_texts(wrong: Any) -> None:
     with pytest.raises(InvalidValue, match="give a list of ids, or Filters"):
         check_ids(wrong)
