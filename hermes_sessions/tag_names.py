@@ -44,7 +44,10 @@ def read_tag(name: object) -> str | None:
 def _read(name: str) -> str | None:
     text = unicodedata.normalize("NFC", name).strip().lstrip("#").strip()
     text = _SPACES.sub(" ", text)
-    is_valid = 0 < len(text) <= LONGEST_TAG and not text.startswith(WITHOUT) and SEPARATOR not in text
+    is_long_enough = len(text.strip(_JOINERS)) > 0  # joiners alone are not seen
+    is_valid = (
+        is_long_enough and len(text) <= LONGEST_TAG and not text.startswith(WITHOUT) and SEPARATOR not in text
+    )
     return text if is_valid and all(map(_is_shown, text)) else None
 
 

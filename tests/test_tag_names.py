@@ -48,6 +48,7 @@ def test_words_of_a_title_are_tags(title: str, tags: list[str]) -> None:
         ("a\0b", None),
         ("\u202eabc", None),  # it would turn the text around it
         ("\ud800", None),
+        ("\u200d\u200c", None),  # nothing would be seen of it
         (None, None),
         (3, None),
         (["a"], None),

@@ -134,6 +134,7 @@ CURSORS: Mapping[str, Callable[[SessionRepository], str | None]] = {
     "an id that is none": lambda _: encoded(["title", "a", "../w1"]),
     "no text": lambda _: encoded([["title"], "a", "w1"]),
     "another length": lambda _: encoded(["title", "a"]),
+    "half a character": lambda _: encoded(["title", "\ud800", "w1"]),
     "no base64": lambda _: "?",
 }
 
