@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ..findings import Finding
 from ..repository import SessionRepository, upgrades
 from .base import apply_to_each, exit_with, json_option
-from .chosen import id_argument, id_or_name, ids_argument, read_names
+from .chosen import (
+    SessionChoice,
+    choose,
+    choose_ids,
+    id_argument,
+    id_or_name,
+    ids_argument,
+    nothing_chosen,
+    print_failures,
+    where_option,
+)
 from .home import SelectedHome
 from .terminal import Bar, print_json, report, visible, warn
 
@@ -86,38 +96,57 @@ def why(home: SelectedHome, session_id: str, as_json: bool) -> None:
 
 
 @click.command()
-@id_argument
+@ids_argument
+@where_option
 @click.option("--alive", multiple=True, metavar="STREAM", help="A stream that is still running; repeatable.")
 @json_option
 @click.pass_obj
-def recover(home: SelectedHome, session_id: str, alive: Sequence[str], as_json: bool) -> None:
-    """Close the interrupted turn of a session.
+def recover(
+    home: SelectedHome, names: tuple[str, ...], where: str | None, alive: Sequence[str], as_json: bool
+) -> None:
+    """Close the interrupted turns of sessions.
 
-    A turn is interrupted if its stream no longer runs.
+    A turn is interrupted if its stream no longer runs: --where is:interrupted finds all.
     """
+    choice = SessionChoice(names, where).check()
     with home.open() as sessions:
-        session_id = id_or_name(sessions, session_id)
-        summary = sessions.recover(session_id, alive=alive)
-    outcome = "no interrupted turn" if summary is None else f"recovered, {summary.message_count} messages"
-    result: dict[str, Any] = {"session_id": session_id, "recovered": summary is not None}
-    report(result, f"{session_id}: {outcome}", as_json)
+        chosen = choose(sessions, choice, agents=False)
+        print_failures(chosen.failed)
+        done, failed = apply_to_each(chosen.ids, str, partial(sessions.recover, alive=alive))
+    outcomes = {
+        session_id: "no interrupted turn" if each is None else f"recovered, {each.message_count} messages"
+        for session_id, each in done.items()
+    }
+    text = "\n".join(f"{session_id}: {outcome}" for session_id, outcome in outcomes.items())
+    failed = {**chosen.failed, **failed}
+    recovered = [session_id for session_id, each in done.items() if each is not None]
+    report({"recovered": recovered, "failed": failed}, text, as_json)
+    if not as_json:
+        nothing_chosen(chosen)
+    exit_with(failed)
 
 
 @click.command("put-back")
 @ids_argument
+@where_option
 @click.option("--keep-theirs", is_flag=True, help="Keep what the other program wrote, and say no more of it.")
 @json_option
 @click.pass_obj
-def put_back(home: SelectedHome, names: tuple[str, ...], keep_theirs: bool, as_json: bool) -> None:
+def put_back(
+    home: SelectedHome, names: tuple[str, ...], where: str | None, keep_theirs: bool, as_json: bool
+) -> None:
     """Make the changes again that another program has overwritten.
 
     A title, a pin, an archive flag or a project is set again. Messages that you added are added at the end,
     and messages that you removed are removed again; what the other program added stays, and a backup is kept.
     A session that you deleted, and that another program wrote again, is deleted again.
     """
+    choice = SessionChoice(names, where).check()
     with home.open() as sessions:
         change = sessions.lost.keep_theirs if keep_theirs else sessions.lost.put_back
-        done, failed = apply_to_each(read_names(names), str, lambda name: change(id_or_name(sessions, name)))
+        ids, unknown = choose_ids(sessions, choice)
+        done, failed = apply_to_each(ids, str, change)
+    failed = {**unknown, **failed}
     outcome = "kept as the other program wrote it" if keep_theirs else "put back"
     text = "\n".join(f"{session_id}: {outcome}" for session_id in done)
     report({"kept" if keep_theirs else "put_back": list(done), "failed": failed}, text, as_json)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from ..errors import NotFound, SessionsError
 from ..messages import mask
+from .base import apply_to_each
 from .complete import complete_ids
 from .terminal import Bar, visible, warn
 
@@ -63,6 +65,14 @@ def choose(sessions: SessionRepository, selection: SessionChoice, *, agents: boo
     matching = sessions.matching(selection.where, agent=agents)
     warn(matching.warnings)
     return Chosen(list(matching), {})
+
+
+def choose_ids(sessions: SessionRepository, choice: SessionChoice) -> tuple[list[str], dict[str, str]]:
+    """Return the ids that the command line names, also of what no list has, and errors by name, printed."""
+    if choice.where is not None:
+        return choose(sessions, choice, agents=False).ids, {}
+    found, failed = apply_to_each(read_names(choice.names), str, partial(id_or_name, sessions))
+    return list(dict.fromkeys(found.values())), failed
 
 
 def read_names(names: Sequence[str]) -> list[str]:

@@ -50,7 +50,7 @@ VERBS: Mapping[str, Verb] = {
     "repair": Verb("care:repair", "Report problems that can be repaired, or repair them."),
     "put-back": Verb("care:put_back", "Make the changes again that another program has overwritten."),
     "why": Verb("care:why", "Explain where a session is and why lists hide it."),
-    "recover": Verb("care:recover", "Close the interrupted turn of a session."),
+    "recover": Verb("care:recover", "Close the interrupted turns of sessions."),
     "backup": Verb("care:backup", "Copy everything to a folder, or verify such a copy."),
     "demo": Verb("demo:demo", "Write a sample Hermes home to try things on."),
     "open": Verb("opening:open_page", "Open a session in the browser, on a server that is running."),

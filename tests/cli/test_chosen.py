@@ -35,7 +35,6 @@ def named(sessions: SessionRepository) -> SessionRepository:
         (["show", "Chain"], "c"),
         (["rename", "bbbb", "New"], "bbbb3333"),
         (["why", "Tax"], "bbbb3333"),
-        (["recover", "Tax"], "bbbb3333"),
         (["agent", "import", "Lone"], "lone"),
     ],
 )
@@ -131,12 +130,34 @@ def test_tags_of_several(home: Path, named: SessionRepository) -> None:
         ["tag", "--where", "rent"],
         ["list", "--after", "Tax", "--cursor", "x"],
         ["restore"],
+        ["recover"],
+        ["put-back"],
+        ["put-back", "Tax", "--where", "rent"],
     ],
 )
 def test_a_wrong_use_changes_nothing(home: Path, named: SessionRepository, words: list[str]) -> None:
     before = snapshot(named)
     assert run(home, *words).exit_code == 2
     assert snapshot(named) == before
+
+
+def test_turns_are_closed_and_changes_put_back_by_name_and_by_query(
+    home: Path, named: SessionRepository
+) -> None:
+    cut = {"active_stream_id": "s", "pending_user_message": "And now?"}
+    for session_id in ("cut11111", "cut22222"):
+        write_document(named, session_id, title=f"Cut {session_id[-1]}", messages=turns(2), **cut)
+    assert done(home, "recover", "Tax") == "bbbb3333: no interrupted turn\n"
+    assert parsed(home, "recover", "Cut 1", "--alive", "s") == {"recovered": [], "failed": {}}
+    assert parsed(home, "recover", "--where", "is:interrupted -2") == {
+        "recovered": ["cut11111"],
+        "failed": {},
+    }
+    assert parsed(home, "recover", "Tax", "cut2")["recovered"] == ["cut22222"]
+    assert parsed(home, "put-back", "--where", "zqxjkvbw") == {"put_back": [], "failed": {}}
+    result = run(home, "put-back", "Tax", "unknown")
+    assert result.exit_code == 1
+    assert "bbbb3333" in result.stdout + result.stderr
 
 
 def test_a_query_with_a_typing_mistake_deletes_nothing(home: Path, named: SessionRepository) -> None:
