@@ -39,6 +39,26 @@ _hermes_sessions_completion() {
 complete -o nosort -F _hermes_sessions_completion hermes-sessions
 """.replace("VARIABLE", VARIABLE)
 
+# Click's own script for fish ends a value at its first comma.
+_FISH = """\
+function _hermes_sessions_completion
+    set -lx COMP_WORDS (commandline -cp)
+    set -lx COMP_CWORD (commandline -t)
+    for completion in (env VARIABLE=fish_complete hermes-sessions 2>/dev/null)
+        set -l parts (string split -m 1 "," -- $completion)
+        switch $parts[1]
+            case dir
+                __fish_complete_directories $parts[2]
+            case file
+                __fish_complete_path $parts[2]
+            case plain
+                echo $parts[2]
+        end
+    end
+end
+complete --no-files --command hermes-sessions --arguments "(_hermes_sessions_completion)"
+""".replace("VARIABLE", VARIABLE)
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
@@ -59,11 +79,11 @@ def script(shell: str) -> str:
     """Return the script for a shell."""
     if shell == "bash":
         return _BASH
-    from click.shell_completion import get_completion_class
+    if shell == "fish":
+        return _FISH
+    from click.shell_completion import ZshComplete
 
-    found = get_completion_class(shell)
-    assert found is not None  # noqa: S101  # click has both
-    return found(click.Command(PROGRAM), {}, PROGRAM, VARIABLE).source()
+    return ZshComplete(click.Command(PROGRAM), {}, PROGRAM, VARIABLE).source()
 
 
 # ---- values -------------------------------------------------------------------------------------------

@@ -133,6 +133,20 @@ def test_bash_inserts_a_title_as_one_word(home: Path, full: SessionRepository) -
     assert in_bash(home, "pro") == ["projects"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_offers_a_title_whole(home: Path, full: SessionRepository) -> None:
+    write_document(full, "eeee6666", title="say a, b and c", messages=turns(1))
+    full.sync()
+    (home / "script.fish").write_text(done(home, "completion", "fish"))
+    text = f"source {home}/script.fish; complete -C 'hermes-sessions --hermes-home {home} show say'"
+    environment = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    result = subprocess.run(
+        ["fish", "--no-config", "-c", text], capture_output=True, text=True, env=environment, check=True
+    )
+    assert sorted(result.stdout.splitlines()) == sorted([f"{TRAP}\taaaa2222", "say a, b and c\teeee6666"])
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_script_is_one_that_its_shell_understands(home: Path, shell: str) -> None:
     text = done(home, "completion", shell)
