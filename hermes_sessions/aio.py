@@ -8,6 +8,7 @@ async with aio.SessionRepository.open() as sessions:
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from functools import partial, wraps
 from pathlib import Path
@@ -67,14 +68,35 @@ class _Opening:
     """A home that is being opened: to be awaited, or entered with `async with`."""
 
     def __init__(self, call: Callable[[], _Sessions]) -> None:
-        self._call = call
+        self._call, self._lock = call, threading.Lock()
+        self._made: _Sessions | None = None
+        self._is_given_up = False
 
     def __await__(self) -> Generator[Any, Any, SessionRepository]:
         return self._opened().__await__()
 
     async def _opened(self) -> SessionRepository:
-        self._sessions = SessionRepository(await asyncio.to_thread(self._call))
+        try:
+            self._sessions = SessionRepository(await asyncio.to_thread(self._make))
+        except asyncio.CancelledError:
+            self._give_up()
+            raise
         return self._sessions
+
+    def _make(self) -> _Sessions:
+        made = self._call()
+        with self._lock:
+            self._made, is_given_up = made, self._is_given_up
+        if is_given_up:
+            made.close()
+        return made
+
+    def _give_up(self) -> None:
+        """Close the home that nobody waits for any more, now or when it is open."""
+        with self._lock:
+            self._is_given_up, made = True, self._made
+        if made is not None:
+            made.close()
 
     async def __aenter__(self) -> SessionRepository:
         return await self._opened()
@@ -155,7 +177,7 @@ class AsyncAgent:
 class SessionRepository:
     """Every conversation of one Hermes home, for asynchronous programs; `open` opens it.
 
-    A call that is cancelled goes on in its thread, and its result is not used. `watch` keeps no thread.
+    A call that is cancelled after its beginning goes on in its thread. `watch` keeps no thread.
     """
 
     def __init__(self, wrapped: _Sessions) -> None:

@@ -147,3 +147,28 @@ def test_watching_keeps_no_thread(tmp_path: Path) -> None:
     running.start()
     running.join(60)
     assert not running.is_alive()
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["opened in time", "opened later"])
+def test_a_home_whose_opening_is_cancelled_is_closed(tmp_path: Path, is_open: bool) -> None:
+    go_on, opened = threading.Event(), list[SessionRepository]()
+
+    def opening() -> SessionRepository:
+        assert is_open or go_on.wait(30)
+        opened.append(SessionRepository.open(hermes_home=tmp_path))
+        assert not is_open or go_on.wait(30)
+        return opened[0]
+
+    async def run() -> None:
+        task = asyncio.create_task(aio._Opening(opening)._opened())
+        await asyncio.sleep(0)
+        while is_open and not opened:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+
+    asyncio.run(run())  # which waits for the thread
+    with pytest.raises(Closed):
+        opened[0].count()

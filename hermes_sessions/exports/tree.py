@@ -27,6 +27,7 @@ Missing = Literal["none", "of agents", "any"]  # conversations that are there, a
 class _Counts(NamedTuple):
     written: list[str]
     failed: dict[str, str]
+    gone: list[str]  # since they were listed
 
 
 class ExportTree:
@@ -71,7 +72,7 @@ class ExportTree:
         known = read_manifest(self._folder)
         self._keeps_names = known.how.get("redact") == self._how.get("redact")
         manifest = ExportManifest(self._how, self._found(known))
-        counts = _Counts([], {})
+        counts = _Counts([], {}, [])
         try:
             for at, each in enumerate(conversations):
                 if progress:
@@ -83,7 +84,7 @@ class ExportTree:
             write_manifest(self._folder, manifest)
         if progress:
             progress(len(conversations), len(conversations))
-        unchanged = len(conversations) - len(counts.written) - len(counts.failed)
+        unchanged = len(conversations) - sum(map(len, counts))
         return ExportReport(tuple(counts.written), unchanged, tuple(removed), counts.failed, warnings)
 
     def _found(self, known: ExportManifest) -> dict[str, ExportedFile]:
@@ -102,7 +103,8 @@ class ExportTree:
             return False
         try:
             text = render(session_id).encode("utf-8", "replace")
-        except NotFound:  # deleted since it was listed: the next run removes its file
+        except NotFound:  # the next run removes its file
+            counts.gone.append(session_id)
             return False
         except SessionsError as error:
             counts.failed[session_id] = str(error)

@@ -139,6 +139,12 @@ def test_a_conversation_that_cannot_be_read_fails_alone(home: SessionRepository,
     assert len(exported(folder)) == len(before)
 
 
+def test_what_is_deleted_in_the_meantime_is_not_unchanged(home: SessionRepository, folder: Path) -> None:
+    report = home.export_all(folder, progress=lambda done, _: home.delete("w0") if done == 0 else None)
+    assert (report.unchanged, report.removed, report.failed) == (0, (), {})
+    assert {*report.written, "w0"} == everything(home) | {"w0"}
+
+
 @pytest.mark.parametrize("format", ["json", "jsonl", "text", "html", "markdown"])
 def test_every_format_has_its_ending(home: SessionRepository, folder: Path, format: ExportFormat) -> None:
     home.export_all(folder)
