@@ -16,6 +16,7 @@ from hermes_sessions.feed import Changes
 
 from .support.agent_db import filled_state
 from .support.make import message
+from .support.threads import in_own_thread
 
 
 def calls_of(kind: type) -> set[str]:
@@ -53,7 +54,7 @@ def in_home(tmp_path: Path, use: Callable[[aio.SessionRepository], Awaitable[Non
         async with aio.SessionRepository.open(hermes_home=tmp_path) as sessions:
             await use(sessions)
 
-    asyncio.run(run())
+    in_own_thread(lambda: asyncio.run(run()))
 
 
 def test_conversations_are_made_listed_searched_and_deleted(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_it_can_be_opened_and_closed_by_hand(tmp_path: Path) -> None:
             async with aio.SessionRepository.open(hermes_home=tmp_path) as again:
                 await again.list(archivd=True)  # type: ignore[call-arg]  # wrong on purpose
 
-    asyncio.run(run())
+    in_own_thread(lambda: asyncio.run(run()))
 
 
 def test_watching_keeps_no_thread(tmp_path: Path) -> None:
@@ -169,6 +170,6 @@ def test_a_home_whose_opening_is_cancelled_is_closed(tmp_path: Path, is_open: bo
             await task
         go_on.set()
 
-    asyncio.run(run())  # which waits for the thread
+    in_own_thread(lambda: asyncio.run(run()))  # which waits for the thread
     with pytest.raises(Closed):
         opened[0].count()

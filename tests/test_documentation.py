@@ -15,6 +15,7 @@ from hermes_sessions.cli import main
 from hermes_sessions.demo import write_home
 from webapp import create_app
 
+from .support.threads import in_own_thread
 from .test_architecture import MAY_IMPORT
 
 TOP = Path(__file__).parent.parent
@@ -51,7 +52,8 @@ def test_the_python_examples_run(
     monkeypatch.setenv("HERMES_HOME", str(home))
     with SessionRepository.open() as sessions:
         names = {"SessionRepository": SessionRepository, "sessions": sessions, "time": time}
-        exec(example, names | {"session_id": sessions.list().items[0].session_id})
+        names["session_id"] = sessions.list()[0].session_id
+        in_own_thread(lambda: exec(example, names))
 
 
 def test_the_web_service_of_the_recipes_answers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
