@@ -123,6 +123,7 @@ def test_it_can_be_opened_and_closed_by_hand(tmp_path: Path) -> None:
     in_own_thread(lambda: asyncio.run(run()))
 
 
+@pytest.mark.slow
 def test_watching_keeps_no_thread(tmp_path: Path) -> None:
     """Watches that waited in threads would leave none for other calls, and the program would not end."""
 

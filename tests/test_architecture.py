@@ -411,6 +411,7 @@ def test_no_exception_is_kept_longer_than_it_is_needed() -> None:
     assert found >= PENDING, "no longer needed:\n" + "\n".join(sorted(PENDING - found))
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {
         module.name: {

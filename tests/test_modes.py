@@ -153,6 +153,7 @@ def test_files_of_an_earlier_version_are_made_private(tmp_path: Path) -> None:
     assert _mode(state / "locks/upgrade.lock") in (0o600, 0o666), "in a folder that nobody else can enter"
 
 
+@pytest.mark.slow
 def test_files_of_other_programs_keep_their_modes(may: Path) -> None:
     names = ("state.db", "webui/projects.json", "webui/sessions/51f22612416e.json", "webui/sessions", "webui")
     for name in names:

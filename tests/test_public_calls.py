@@ -248,6 +248,7 @@ def test_the_table_has_every_public_call() -> None:
     assert set(CALLS) == public_calls()
 
 
+@pytest.mark.slow
 def test_every_call_works(opened: SessionRepository) -> None:
     for name, call in CALLS.items():
         if name == "agent.delete":

@@ -37,6 +37,7 @@ def test_sqlalchemy_is_loaded_only_for_a_repository(statement: str) -> None:
     assert loaded.split() == []
 
 
+@pytest.mark.slow
 def test_the_repository_is_found_when_it_is_used() -> None:
     code = "from hermes_sessions import SessionRepository as found; print(found.__module__, found.__name__)"
 

@@ -109,6 +109,7 @@ def test_the_table_names_public_calls() -> None:
     assert {*CHANGES, *ONLY_READING} <= public_calls()
 
 
+@pytest.mark.slow
 def test_a_home_opened_read_only_does_not_change(tmp_path: Path, cache: Path) -> None:
     home = tmp_path / "home"
     one = fill(home)

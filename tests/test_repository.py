@@ -578,6 +578,7 @@ def test_a_session_without_messages_is_real_once_somebody_arranged_it(
     assert [found for found in sessions.check(deep=True) if not found.note] == []
 
 
+@pytest.mark.slow
 def test_an_export_imports_as_a_new_session_with_the_same_content(sample: Path) -> None:
     with SessionRepository.open(hermes_home=sample) as sessions:
         for summary in sessions.list(hidden=True).items:
@@ -991,6 +992,7 @@ def test_going_back_to_the_web_ui_loses_nothing(sample: Path) -> None:
     assert updated == sorted(updated, reverse=True)
 
 
+@pytest.mark.slow
 def test_threads_share_one_repository_and_lose_no_append(sessions: SessionRepository) -> None:
     ids = [started(sessions, 1) for _ in range(3)]
     errors: list[BaseException] = []

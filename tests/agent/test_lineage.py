@@ -470,6 +470,7 @@ def test_twice_the_rows_are_twice_the_steps(decide: Callable[[Rows], object], sh
     assert many < 2.4 * few
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parents", "heads"), [(line, 1), (fan, 9_999), (circle, 1)], ids=["chain", "fan", "circle"]
 )

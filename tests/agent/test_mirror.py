@@ -1024,6 +1024,7 @@ def move(sessions: SessionRepository, revision: str, monkeypatch: pytest.MonkeyP
     return upgrades.revision(sessions.config)
 
 
+@pytest.mark.slow
 def test_an_index_of_the_previous_revision_is_upgraded_with_its_rows(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1245,6 +1246,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Pair(program, following, rebuilt)
 
 
+@pytest.mark.slow
 @examples(0.2)
 @given(data=st.data())
 def test_a_mirror_updated_in_steps_equals_one_built_from_nothing(pair: Pair, data: st.DataObject) -> None:

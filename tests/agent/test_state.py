@@ -578,6 +578,7 @@ def test_stats_since_a_message_count_only_later_messages(path: Path, agent: Agen
         assert snapshot.last_message() == last + 1
 
 
+@pytest.mark.slow
 def test_threads_that_share_an_agent_do_not_interfere(agent: Agent) -> None:
     wanted = ids(agent.sessions())
     interval = sys.getswitchinterval()
@@ -874,6 +875,7 @@ def test_a_file_cut_short_says_so(tmp_path: Path, size: float) -> None:
     check_unavailable(path, None)
 
 
+@pytest.mark.slow
 def test_an_exclusively_locked_file_says_so(impatient: None, tmp_path: Path) -> None:
     path = filled_state(tmp_path / "state.db", journal="delete")
     with locked_elsewhere(path, "BEGIN EXCLUSIVE"):
@@ -933,6 +935,7 @@ with os.scandir("/proc/self/fd") as found:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder_mode", "file_mode", "reason"),
     [
@@ -945,6 +948,7 @@ def test_a_file_of_another_user_says_so(folder_mode: int, file_mode: int, reason
     assert said == [f"The agent's state.db cannot be read: {reason}", "False", "[]"]
 
 
+@pytest.mark.slow
 def test_a_file_that_another_user_lets_everybody_read_is_read() -> None:
     assert read_as_nobody(0o755, 0o644) == ["3", "[]"]  # no `-shm` can be made in a folder of others
 

@@ -707,6 +707,7 @@ def test_damage_is_found(good: Path, name: str) -> None:
     assert names(good) == before  # looking leaves nothing behind
 
 
+@pytest.mark.slow
 def test_a_flip_of_any_page_of_the_index_is_found(good: Path) -> None:
     index = good / "sessions.db"
     whole = index.read_bytes()

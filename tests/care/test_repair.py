@@ -41,6 +41,7 @@ def repaired(state_dir: Path, how: str) -> Any:
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["apply", "only report"])
 def test_a_repair_reads_each_file_once(sessions: SessionRepository, how: str) -> None:
     for name in ("intact", "stale", "miscounted", "shortened"):

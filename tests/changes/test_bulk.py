@@ -353,6 +353,7 @@ def test_a_closed_repository_does_nothing(sessions: SessionRepository) -> None:
         sessions.update_many(["one"], pinned=True)
 
 
+@pytest.mark.slow
 def test_threads_that_change_the_same_sessions_lose_nothing(sessions: SessionRepository) -> None:
     ids = many(sessions, 24)
     failures: list[object] = []
@@ -380,6 +381,7 @@ def test_threads_that_change_the_same_sessions_lose_nothing(sessions: SessionRep
     assert sessions.list().items == listed
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

@@ -293,6 +293,7 @@ def test_a_page_reads_a_page(sessions: SessionRepository, traced: Any, name: str
         assert read <= size + 2 * marks.STEP + 100
 
 
+@pytest.mark.slow
 def test_a_row_of_an_older_version_gets_its_marks_at_the_first_read(sessions: SessionRepository) -> None:
     messages = large(sessions)
     sessions.sync()

@@ -71,6 +71,7 @@ def test_a_backup_is_verified_and_said_to_be_damaged(may: Path, tmp_path: Path) 
     assert run(may, "backup", str(folder)).exit_code == 2
 
 
+@pytest.mark.slow
 def test_an_index_of_an_older_program_is_said_and_not_upgraded(
     may: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from hermes_sessions import SessionRepository
 
 from ..support.make import started, turns, write, write_document
@@ -57,6 +59,7 @@ def test_index_json_is_what_the_web_ui_reads(may: Path) -> None:
     assert {entry["session_id"] for entry in after} == {entry["session_id"] for entry in before}
 
 
+@pytest.mark.slow
 def test_db(may: Path) -> None:
     newest = done(may, "db", "history").splitlines()[-1]
     listed = parsed(may, "list")

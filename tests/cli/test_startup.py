@@ -87,6 +87,7 @@ def test_the_help_of_a_verb_loads_no_database(tmp_path: Path, verb: str) -> None
     assert packages(modules) & {*HEAVY, "sqlalchemy", "sqlite3", "asyncio"} == set()
 
 
+@pytest.mark.slow
 def test_a_list_loads_only_what_it_needs(sessions: SessionRepository) -> None:
     started(sessions, title="Taxes", project_id=sessions.projects.create("Rent").project_id)
     sessions.close()

@@ -58,6 +58,7 @@ def test_what_a_copy_adds_counts(sessions: SessionRepository, original: str) -> 
     assert total(sessions) == (3, 7, 157, 10, 0.75)
 
 
+@pytest.mark.slow
 def test_of_the_copies_of_a_deleted_session_one_counts(sessions: SessionRepository, original: str) -> None:
     copies = [sessions.duplicate(original).session_id for _ in range(3)]
     before = total(sessions)
@@ -71,6 +72,7 @@ def test_of_the_copies_of_a_deleted_session_one_counts(sessions: SessionReposito
     assert total(sessions)[:3] == (0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redact", [True, False])
 def test_importing_an_export_again_adds_nothing(
     sessions: SessionRepository, original: str, redact: bool
@@ -132,6 +134,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_an_import_of_the_agent_s_conversation_counts_once(path: Path, sessions: SessionRepository) -> None:
     def figures() -> tuple[Any, ...]:
         return total(sessions)[2:]

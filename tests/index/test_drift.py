@@ -227,6 +227,7 @@ def test_temporary_files_of_a_crash_are_deleted_after_an_hour(sessions: SessionR
         assert sorted(path.name for path in folder.glob("*.tmp.*")) == ["two.tmp.1.2"]
 
 
+@pytest.mark.slow
 def test_two_processes_list_the_writes_of_each_other(sessions: SessionRepository) -> None:
     session_id = started(sessions, 1, title="one")
     program = (

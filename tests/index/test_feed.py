@@ -345,6 +345,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.slow
 @given(steps=STEPS, follows=st.booleans())
 @examples(0.5, shares_fixtures=True)
 def test_the_feed_applied_to_an_old_list_gives_the_new_list(

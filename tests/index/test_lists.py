@@ -220,6 +220,7 @@ def test_only_the_agents_conversations_of_a_project_are_none(full: SessionReposi
     assert list(full.list(agent="only", project_id="p1")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{}, {"hidden": True}, {"profile": "work"}, {"source": "cli"}])
 def test_pages_of_any_size_have_each_session_once(full: SessionRepository, how: dict[str, Any]) -> None:
     whole = full.list(agent=True, **how)

@@ -298,6 +298,7 @@ def test_text_that_databases_do_not_take_is_replaced(engine: Engine, text: str, 
         Filters(source=text)  # type: ignore[arg-type]  # which is what is tested
 
 
+@pytest.mark.slow
 def test_more_ids_than_databases_take_parameters(engine: Engine) -> None:
     many = [f"id-{number}" for number in range(40_001)]
     fill(engine, [indexed("first"), indexed("last"), indexed("stays")])

@@ -397,6 +397,7 @@ def test_revisions_are_read_from_file_names(tmp_path: Path) -> None:
     assert upgrades.revisions(longer) == _as_alembic_sees(longer) == [*upgrades.revisions(), "9998"]
 
 
+@pytest.mark.slow
 def test_models_and_migrations_describe_the_same_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,7 @@ class Model:
         assert self.theirs <= present
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timed", [True, False])
 @given(steps=st.lists(st.sampled_from(STEPS), max_size=12))
 @example(steps=["say", "append", "truncate", "append", "say"])  # removed with what it had not read

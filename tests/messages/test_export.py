@@ -222,6 +222,7 @@ def test_another_format_is_refused(format: Any, sessions: SessionRepository) -> 
         sessions.export(started(sessions), format)
 
 
+@pytest.mark.slow
 def test_html_without_its_libraries_says_what_is_missing(sessions: SessionRepository) -> None:
     session_id = started(sessions)
     program = f"""

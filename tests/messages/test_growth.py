@@ -205,6 +205,7 @@ def test_a_page_of_messages_full_of_markup_shows_some_as_plain_text() -> None:
     assert not any(each.is_plain for each in asked)
 
 
+@pytest.mark.slow
 def test_a_page_offers_to_format_what_it_shows_as_plain_text(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:

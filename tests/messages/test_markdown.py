@@ -72,6 +72,7 @@ def test_every_language_keeps_the_code(language: str) -> None:
     assert text.rstrip("\n") == code.rstrip("\n")
 
 
+@pytest.mark.slow
 def test_colouring_ends_with_its_time_and_keeps_the_code() -> None:
     """The lexer of C takes 15 s over 9,000 empty lines."""
     renderer = MarkdownRenderer(STEPS_A_PAGE)

@@ -226,6 +226,7 @@ def _sources() -> Iterator[Path]:
     yield from (path for path in (TOP / "tests" / "samples").rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_no_source_and_no_sample_holds_a_credential() -> None:
     changed = []
     for path in _sources():
@@ -355,6 +356,7 @@ def test_clean_text_is_returned_itself(text: str, levels: int) -> None:
 MB = 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -376,6 +376,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_another_process_turns_to_the_new_index_when_it_is_complete(older: Path) -> None:
     arguments = [sys.executable, "-c", _SEARCH, str(older)]
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}

@@ -145,6 +145,7 @@ def found_by(sessions: SessionRepository, text: str) -> tuple[set[str], set[str]
     return whole, {hit.session_id for hit in hits} - whole
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(
     conversations=st.lists(CONVERSATIONS, max_size=5),

@@ -372,6 +372,7 @@ def test_a_search_is_partial_until_everything_is_indexed(large: Path) -> None:
         assert not sessions.search("needle42").partial
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["NaN", '"user"'])
 def test_a_large_file_of_short_messages_is_read_once_for_the_index(
     sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch, role: str
@@ -406,6 +407,7 @@ sessions.complete_search(progress=lambda done, total: done and os.kill(os.getpid
 """
 
 
+@pytest.mark.slow
 def test_a_killed_build_continues_where_it_stopped(large: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(large)], check=False)
     assert killed.returncode in (0, -signal.SIGKILL)  # 0 if the background was faster
@@ -481,6 +483,7 @@ def test_an_index_that_is_removed_while_open_is_replaced(sessions: SessionReposi
     assert find(sessions, "needle") == [chosen]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
 def test_no_file_stays_open_after_searches_beside_the_thread(tmp_path: Path) -> None:
     gc.disable()  # or it closes what was forgotten
@@ -562,6 +565,7 @@ def test_an_unreadable_file_counts_as_missing_and_the_rest_is_found(sessions: Se
     assert set(find(sessions, "needle")) == {chosen, "closed"}
 
 
+@pytest.mark.slow
 def test_what_the_background_is_writing_counts_as_missing(
     sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -439,6 +439,7 @@ def test_closing_ends_every_stream(store: Store, watch: Watch) -> None:
     assert threads() == []
 
 
+@pytest.mark.slow
 def test_no_listener_misses_a_change_while_others_come_and_go() -> None:
     changes = itertools.count()
     watcher = Watcher(

@@ -204,6 +204,7 @@ def test_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
     assert elsewhere.status_code == 303
 
 
+@pytest.mark.slow
 def test_the_wait_doubles_up_to_a_minute_and_ends_with_success(tmp_path: Path) -> None:
     now = 0.0
     slow = LoginThrottle(tmp_path, lambda: now)
@@ -247,6 +248,7 @@ def test_the_addresses_of_one_ipv6_network_wait_together(tmp_path: Path) -> None
 # ---- the password that is kept --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_stored_password_is_required_and_stored_as_a_hash(sessions: SessionRepository) -> None:
     state_dir = sessions.config.state_dir
     set_password(state_dir, "correct horse")

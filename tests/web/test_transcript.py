@@ -219,6 +219,7 @@ def indexes(page: str) -> list[int]:
     return [int(index) for index in re.findall(r'id="m(\d+)"', page)]
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_last_messages_and_links_to_the_others(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:

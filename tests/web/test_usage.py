@@ -99,6 +99,7 @@ def sums(page: str) -> list[list[str]]:
     return [re.findall(r'<td class="number">([^<]*)', row) for row in rows]
 
 
+@pytest.mark.slow
 def test_the_sums_of_every_table_equal_those_of_the_list(
     filled: FlaskClient, sessions: SessionRepository
 ) -> None:
