@@ -178,7 +178,7 @@ class GroupStore(Store):
 
 
 def _what_is_done(waiting: Sequence[ChangedRow | ForgottenRow]) -> str:
-    """Return in words what was done to the files whose rows wait: all was done by one call."""
+    """Return in words what one call did to the files whose rows are not stored yet."""
     first, verb = waiting[0], "deleted" if isinstance(waiting[0], ForgottenRow) else "saved"
     one = first.file_change.session_id
     return f"session {one} was {verb}" if len(waiting) == 1 else f"{len(waiting)} sessions were {verb}"

@@ -40,7 +40,7 @@ class ChangedRow(NamedTuple):
 
     @property
     def file_change(self) -> FileChange:
-        """The change as the search is told of it."""
+        """What the search index needs to know of the change."""
         summary, before, after = self.new.summary, self.old.stored.signature, self.new.stored.signature
         return FileChange(summary.session_id, summary.title, before, after, self.kept)
 
@@ -53,7 +53,7 @@ class ForgottenRow(NamedTuple):
 
     @property
     def file_change(self) -> FileChange:
-        """The change as the search is told of it."""
+        """What the search index needs to know of the change."""
         return FileChange(self.session_id, "", None, None, None)
 
 

@@ -122,7 +122,7 @@ def spellings_but(read: tags_file.TagsFile, key: str) -> Callable[[str], str]:
 
 
 def spellings(read: tags_file.TagsFile) -> Callable[[str], str]:
-    """Return a function that spells a tag as a file does that has it, else as it is given."""
+    """Return a function that gives a tag the spelling it has in the file, or leaves a new tag unchanged."""
     known: dict[str, str] = {}
     for names in read.stored.values():
         for name in names:

@@ -16,7 +16,7 @@ class FollowingCalls(HomeCalls):
     """The calls that follow changes of conversations, whoever makes them."""
 
     def changes(self, since: str | None = None) -> Changes:
-        """Return which conversations changed, and which are in no list any more, since an earlier call.
+        """Return which conversations changed since an earlier call, and which no list shows any longer.
 
         `since` is the `token` of that call. The ids are of the web UI's sessions, drafts and hidden ones
         included, and of the agents' conversations. Replace each changed one in an old list by its `summary`,

@@ -1,8 +1,8 @@
 """The files of the search index: opened when they are needed, and replaced when they cannot be used.
 
 `search.db` is the index. One of an older format that can still be searched is kept as `search.db.old` while a
-new `search.db` is filled: as long as it is there, the new one is not complete. Nothing else says so, so that
-a process can be killed at any moment.
+new `search.db` is filled. While it exists, the new one is not complete. Nothing else records this, so a
+process can be killed at any moment.
 """
 
 import threading

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 
 class SessionChanges(TypedDict):
-    """The ids of sessions that lists show otherwise than before, and of those that are in no list any more.
+    """The ids of sessions that lists show otherwise than before, and of those that no list shows.
 
     `token` names this moment. Unless `complete`, more may have changed, and the list is to be read again.
     """

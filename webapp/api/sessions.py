@@ -132,7 +132,7 @@ def list_sessions(
 
 @get("/api/sessions/changes")
 def list_changes(since: str | None = None) -> feed_schemas.SessionChanges | Response:
-    """Return which sessions changed, and which are in no list any more, since an earlier answer.
+    """Return which sessions changed since an earlier answer, and which no list shows any longer.
 
     `since` is the `token` of that answer. The ids are of all sessions, hidden ones and the agents' included.
     Without `since`, or if too much has changed, `complete` is false: keep the token, and read the list again.
