@@ -27,13 +27,6 @@ FURTHER: Mapping[str, str] = {
     "min_cost": "From ${}",
     "min_messages": "At least {} messages",
 }
-SORTS: Mapping[str, Sort] = {
-    "activity": "activity",
-    "created": "created",
-    "title": "title",
-    "messages": "messages",
-    "cost": "cost",
-}
 SORT_WORDS: Mapping[Sort, str] = {
     "activity": "Latest activity",
     "created": "Newest",
@@ -41,6 +34,7 @@ SORT_WORDS: Mapping[Sort, str] = {
     "messages": "Most messages",
     "cost": "Highest cost",
 }
+SORTS: Mapping[str, Sort] = {sort: sort for sort in SORT_WORDS}
 _YES = {"1": "yes", "0": "no"}
 
 
