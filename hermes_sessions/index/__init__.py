@@ -23,6 +23,7 @@ from . import (
 )
 from .boundary import Lifetime, Survivor, only_sessions_errors, public_calls, survived
 from .conversations import (
+    MANY_IDS,
     ListedConversation,
     find_conversation,
     listed_conversations,
@@ -46,6 +47,7 @@ __all__ = [
     "AGENT_HOMES",
     "AGENT_SESSIONS",
     "LARGEST_PAGE",
+    "MANY_IDS",
     "SESSIONS",
     "AgentMirrors",
     "CurrentIndex",

@@ -135,7 +135,7 @@ def listed_ids(connection: Connection, session_ids: Collection[str]) -> set[str]
 # ---- which of these does a list show? -------------------------------------------------------------------
 
 
-MANY = 1_000  # ids, from which on it is faster to read all rows than to ask for these
+MANY_IDS = 1_000  # from which on it is faster to read all rows than to ask for these
 
 
 @functools.cache
@@ -154,7 +154,7 @@ def listed_sessions(
 ) -> dict[str, ListedConversation]:
     """Return those of the web UI's sessions that a list with these filters shows, by id."""
     wanted, parameters = set(session_ids), filter_parameters(filters)
-    if len(wanted) > MANY:
+    if len(wanted) > MANY_IDS:
         everything = _all_sessions_statement(filters.hidden, frozenset(parameters))
         rows = driver_tuples(connection.execute(everything, parameters))
     else:

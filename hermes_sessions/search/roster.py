@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from ..index import ListedConversation, database, index_state, listed_conversations, listed_sessions
+from ..index import MANY_IDS, ListedConversation, database, index_state, listed_conversations, listed_sessions
 from ..results import Filters
 from .numbers import Numbers
 from .tables import WEB_UI, EntryKey
 
 MOST_ROSTERS = 2  # that are kept: each can have all conversations
-MANY = 1_000  # conversations, from which on all are asked for: it takes as long
 
 
 class Roster:
@@ -51,7 +50,7 @@ class Roster:
         of_web = [number for number, (profile, _) in keys.items() if profile == WEB_UI]
         with self._learning:
             if of_web:
-                self._learn_web(index, of_web if len(of_web) <= MANY else self.numbers.of_web())
+                self._learn_web(index, of_web if len(of_web) <= MANY_IDS else self.numbers.of_web())
             for profile in {profile for profile, _ in keys.values()} - {WEB_UI}:
                 ids = [session_id for of, session_id in keys.values() if of == profile]
                 self._learn_segments(index, profile, ids)
