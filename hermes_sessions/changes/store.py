@@ -177,8 +177,7 @@ class Store:
 
     def check_index(self) -> None:
         """Raise `StorageError` if the index cannot be written: called before a file is touched."""
-        with database.writing(self.engine):
-            pass
+        database.check_writable(self.engine)
 
     def put_draft(self, session: Session) -> Session:
         """Store a session without a file, and return it with its version."""

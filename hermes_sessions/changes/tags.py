@@ -239,8 +239,7 @@ class TagStore:
         changed = decide(read)
         if not changed:
             return False
-        with database.writing(self._engine):  # an index that cannot be written is noticed before the change
-            pass
+        database.check_writable(self._engine)
         version = tags_file.write(self._path, read, changed)
         found = {each: tags_file.tags_of(names) for each, names in changed.items()}
         with after_the_file("the change of the tags was saved"):

@@ -210,6 +210,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def check_writable(engine: Engine) -> None:
+    """Raise `StorageError` if a database cannot be written: called before a file is changed."""
+    with writing(engine):
+        return
+
+
 def wait_to_write(engine: Engine) -> None:
     """Raise `Locked` if another program holds an SQLite file's lock for writes for more than a second.
 
