@@ -248,8 +248,7 @@ class OpenHome:
         """Return the calls of each tool; raise `InvalidValue` beside another key, `StorageError`."""
         if len(keys) > 1:
             raise InvalidValue("by must be tool alone: its calls cannot be divided by another key")
-        with self.freshness.current():
-            pass
+        self.freshness.refresh()
         return self.searcher.tool_usage(filters)
 
     @property

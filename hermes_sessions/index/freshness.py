@@ -84,6 +84,11 @@ class Freshness(Generic[Versions]):
         self._watch = FolderWatch(sessions_dir)
         self._notices: tuple[str, tuple[str, ...]] = ("", ())
 
+    def refresh(self) -> None:
+        """Bring the index in line with the files and the agents, as `current` does; raise `StorageError`."""
+        with self.current():
+            return
+
     @contextmanager
     def current(self) -> Iterator[CurrentIndex]:
         """Give out the index, current with the files and the agents; raise `StorageError`.

@@ -143,8 +143,7 @@ class ReadingCalls(HomeCalls):
 
         `progress(done, total)` counts sessions. Raises `StorageError`.
         """
-        with self._home.freshness.current():
-            pass
+        self._home.freshness.refresh()
         return self._home.searcher.complete(progress)
 
     # ---- one session ------------------------------------------------------------------------------------
