@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,16 +25,21 @@ words_argument = click.argument(
 )
 
 
+def others_option(name: str) -> Callable[[Any], Any]:
+    """Return the option for more sessions than the first."""
+    return click.option(
+        name,
+        "others",
+        metavar="ID",
+        multiple=True,
+        shell_complete=complete_ids,
+        help="Another session; repeatable.",
+    )
+
+
 @click.command()
 @words_argument
-@click.option(
-    "--to",
-    "others",
-    metavar="ID",
-    multiple=True,
-    shell_complete=complete_ids,
-    help="Another session; repeatable.",
-)
+@others_option("--to")
 @where_option
 @json_option
 @click.pass_obj
@@ -53,14 +58,7 @@ def tag(
 
 @click.command()
 @words_argument
-@click.option(
-    "--from",
-    "others",
-    metavar="ID",
-    multiple=True,
-    shell_complete=complete_ids,
-    help="Another session; repeatable.",
-)
+@others_option("--from")
 @where_option
 @json_option
 @click.pass_obj
