@@ -16,7 +16,7 @@ class Pause(NamedTuple):
 class Changes:
     """The ids of conversations that lists show otherwise than at an earlier moment, the latest last.
 
-    `changed` are new or different: `summary` returns each as it is now. No list shows the `removed` any longer.
+    `changed` are new or different: `summary` returns each as it is now. No list shows those `removed`.
     `token` names this moment, for the next question. Unless `complete`, more may have changed than is known,
     and the list is to be read again.
     """

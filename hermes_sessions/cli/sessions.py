@@ -193,7 +193,7 @@ def move(home: SelectedHome, words: tuple[str, ...], remove: bool, where: str | 
         return
     *names, project = words or ("",)
     if not project or not (names or where is not None):
-        raise click.UsageError("Name the sessions and a PROJECT, or give --none to remove them from their projects.")
+        raise click.UsageError("Name sessions and a PROJECT, or remove them from their projects with --none.")
     with home.open() as sessions:
         target = sessions.projects.find(project)
     selection = SessionChoice(tuple(names), where).check()
