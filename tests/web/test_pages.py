@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -17,8 +18,6 @@ from webapp.pages import rendering
 
 from ..support.make import started, turns, write_document
 from ..support.web import KEY, reply, settings
-
-NOW = 1_777_000_000.0
 
 
 def titles(page: str) -> list[str]:
@@ -35,7 +34,7 @@ def test_the_list_page_shows_the_sessions_in_order(reader: FlaskClient) -> None:
     assert titles(page.text) == [
         entry["session_id"] for entry in reply(reader.get("/api/sessions?archived=0"))["sessions"]
     ]
-    for words in ("Pinned", "Interrupted", "98 messages", "months ago", "gpt-5.4-mini", "Büro / 事務所"):
+    for words in ("Pinned", "Interrupted", "98 messages", "data-short", "gpt-5.4-mini", "Büro / 事務所"):
         assert words in page.text
 
 
@@ -150,23 +149,34 @@ def test_move_duplicate_and_delete_by_form(sessions: SessionRepository, client: 
     assert client.post(f"/session/{session_id}/delete").status_code == 404
 
 
+# The same table as in `tests/web/static/text.test.js`.
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("stamp", "now", "words"),
     [
-        (0, "just now"),
-        (59, "just now"),
-        (60, "1 minute ago"),
-        (7199, "1 hour ago"),
-        (7200, "2 hours ago"),
-        (86_400, "1 day ago"),
-        (8 * 86_400, "1 week ago"),
-        (40 * 86_400, "1 month ago"),
-        (800 * 86_400, "2 years ago"),
-        (-3600, "in the future"),
+        ("2026-11-28T14:13:05+01:00", "2026-11-28T22:59:00Z", "14:13"),
+        ("2026-11-28T00:00:00+01:00", "2026-11-28T22:59:00Z", "00:00"),
+        ("2026-11-28T23:30:00+01:00", "2026-11-28T12:00:00Z", "23:30"),
+        ("2026-11-28T14:13:05+01:00", "2026-11-28T23:00:00Z", "Yesterday"),
+        ("2025-12-31T23:59:59-05:30", "2026-01-01T06:00:00Z", "Yesterday"),
+        ("2026-09-21T14:13:05+02:00", "2026-11-28T12:00:00Z", "21 Sep"),
+        ("2026-11-26T23:59:59+00:00", "2026-11-28T12:00:00Z", "26 Nov"),
+        ("2026-11-29T00:00:00+00:00", "2026-11-28T12:00:00Z", "29 Nov"),
+        ("2025-09-21T14:13:05+00:00", "2026-11-28T12:00:00Z", "21 Sep 2025"),
+        ("2027-01-03T14:13:05+00:00", "2026-11-28T12:00:00Z", "3 Jan 2027"),
     ],
 )
-def test_relative_times(seconds: int, words: str) -> None:
-    assert rendering.ago(NOW, NOW + seconds) == words
+def test_times_in_short(stamp: str, now: str, words: str) -> None:
+    at = datetime.fromisoformat(stamp)
+    assert rendering.short_time(at, datetime.fromisoformat(now).timestamp()) == words
+
+
+def test_a_time_shows_the_exact_one_in_its_tooltip() -> None:
+    assert str(rendering.moment(None)) == str(rendering.moment(1e300)) == ""
+    at = datetime(2025, 9, 21, 14, 13, 5).astimezone()
+    assert str(rendering.moment(at.timestamp())) == (
+        f'<time datetime="{at.isoformat()}" title="2025-09-21 14:13:05 UTC{at:%z}" data-short>'
+        "21 Sep 2025</time>"
+    )
 
 
 @pytest.mark.slow

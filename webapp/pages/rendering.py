@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from hermes_sessions.fields import LONGEST_PROJECT_NAME, LONGEST_TITLE
 from hermes_sessions.repository import RETENTION_SECONDS
@@ -16,21 +16,12 @@ from ..masking import masker
 DEFAULT_COLOR = "#8a8f98"
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _WORD = re.compile(r"[a-z]+(?= |$)")  # not `session_id` or `broken.json`
-_AGES = (
-    (31_557_600, "year"),
-    (2_629_800, "month"),
-    (604_800, "week"),
-    (86_400, "day"),
-    (3_600, "hour"),
-    (60, "minute"),
-)
 
 
 def register(app: Flask) -> None:
     """Give the templates of `app` their filters."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        ago=ago,
         moment=moment,
         mask=mask,
         svg_color=svg_color,
@@ -79,28 +70,29 @@ def sentence(text: str) -> str:
     return f"{start}{text[1:]}{'' if text.endswith(('.', '!', '?', '…')) else '.'}"
 
 
-def ago(at: float | None, now: float | None = None) -> str:
-    """Return how long ago a time was, in words; `at` and `now` in seconds since the epoch."""
-    if at is None:
-        return ""
-    seconds = (time.time() if now is None else now) - at
-    for size, name in _AGES:
-        if seconds >= size:
-            return f"{counted(int(seconds // size), name)} ago"
-    return "just now" if seconds > -60 else "in the future"
+def short_time(when: datetime, now: float) -> str:
+    """Return a time in the fewest words that tell it; `now` in seconds since the epoch.
+
+    "14:13" today, "Yesterday", "21 Sep" this year, "21 Sep 2025" before and after that. The clocks of two
+    machines differ: a time that is yet to come is told like any other. `times.js` says the same.
+    """
+    today = datetime.fromtimestamp(now, when.tzinfo)
+    age = (today.date() - when.date()).days
+    if age == 0:
+        return f"{when:%H:%M}"
+    if age == 1:
+        return "Yesterday"
+    return f"{when.day} {when:%b}" if when.year == today.year else f"{when.day} {when:%b} {when.year}"
 
 
-def moment(at: float | None, text: str | None = None) -> Markup:
-    """Return a `time` element that shows `text`, or the exact time, which is its tooltip too."""
+def moment(at: float | None) -> Markup:
+    """Return a `time` element with a time in short; the exact time, with its zone, is its tooltip."""
     when = local_time(at)
     if when is None:
         return Markup("")
-    exact = when.strftime("%Y-%m-%d %H:%M")
-    zone = when.strftime("UTC%z")
-    # The page's script updates "3 hours ago".
-    renewed = Markup(" data-ago") if text else ""
-    return Markup('<time datetime="{}" title="{} {}"{}>{}</time>').format(
-        when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), exact, zone, renewed, escape(text or exact)
+    # The page's script keeps the short time true, in the zone that the stamp names.
+    return Markup('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S UTC%z}" data-short>{}</time>').format(
+        when.isoformat("T", "seconds"), when, short_time(when, time.time())
     )
 
 

@@ -1,4 +1,4 @@
-// Texts for the user: sentences, counts, relative times, the count of matches, and the filters in an address.
+// Texts for the user: sentences, counts, short times, the count of matches, and the filters in an address.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { filtersOf, isSearch, withFilters } from "../../../webapp/static/filters.js";
 import { countText, nearestMatch, patternOf, placeAfter } from "../../../webapp/static/find.js";
 import { counted, deleteLabel, deletedMessage, sentence } from "../../../webapp/static/text.js";
-import { ago } from "../../../webapp/static/times.js";
+import { shortTime } from "../../../webapp/static/times.js";
 
 describe("a sentence", () => {
   /** @type {[message: string, expected: string][]} */
@@ -27,17 +27,25 @@ test("a count has its noun in the right number", () => {
   assert.deepEqual([0, 1, 2].map((count) => counted(count, "hour")), ["0 hours", "1 hour", "2 hours"]);
 });
 
-describe("a relative time is in the server's words", () => {
-  /** @type {[seconds: number, expected: string][]} */
+// The same table as in `tests/web/test_pages.py`.
+describe("a time is in the server's words, in the zone of its stamp", () => {
+  /** @type {[stamp: string, now: string, expected: string][]} */
   const CASES = [
-    [0, "just now"], [59.9, "just now"], [60, "1 minute ago"], [119, "1 minute ago"], [3599, "59 minutes ago"],
-    [3600, "1 hour ago"], [86_399, "23 hours ago"], [86_400, "1 day ago"], [604_800, "1 week ago"],
-    [2_629_800, "1 month ago"], [31_557_599, "11 months ago"], [31_557_600, "1 year ago"], [-59, "just now"],
-    [-60, "in the future"], [-1e6, "in the future"],
+    ["2026-11-28T14:13:05+01:00", "2026-11-28T22:59:00Z", "14:13"],
+    ["2026-11-28T00:00:00+01:00", "2026-11-28T22:59:00Z", "00:00"],
+    ["2026-11-28T23:30:00+01:00", "2026-11-28T12:00:00Z", "23:30"],
+    ["2026-11-28T14:13:05+01:00", "2026-11-28T23:00:00Z", "Yesterday"],
+    ["2025-12-31T23:59:59-05:30", "2026-01-01T06:00:00Z", "Yesterday"],
+    ["2026-09-21T14:13:05+02:00", "2026-11-28T12:00:00Z", "21 Sep"],
+    ["2026-11-26T23:59:59+00:00", "2026-11-28T12:00:00Z", "26 Nov"],
+    ["2026-11-29T00:00:00+00:00", "2026-11-28T12:00:00Z", "29 Nov"],
+    ["2025-09-21T14:13:05+00:00", "2026-11-28T12:00:00Z", "21 Sep 2025"],
+    ["2027-01-03T14:13:05+00:00", "2026-11-28T12:00:00Z", "3 Jan 2027"],
   ];
-  for (const [seconds, expected] of CASES) {
-    test(`${seconds} seconds`, () => assert.equal(ago(1000, 1000 + seconds), expected));
+  for (const [stamp, now, expected] of CASES) {
+    test(`${stamp} at ${now}`, () => assert.equal(shortTime(stamp, Date.parse(now)), expected));
   }
+  test("and nothing is said of a stamp that is none", () => assert.equal(shortTime("soon", 0), ""));
 });
 
 describe("the filters of an address", () => {
