@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .export import check_format, export_session
     from .pictures import number_pictures
     from .redact import cut, is_shown_as, mask, mask_all, may_hold_credential
+    from .rendered_texts import RenderedTexts
     from .rendering import STEPS_A_PAGE, STEPS_ON_REQUEST, markdown_renderer
     from .visible import CALLING, calls_of_page, is_visible, visible_page
 
@@ -34,6 +35,7 @@ __all__ = [
     "Call",
     "Message",
     "RawMessage",
+    "RenderedTexts",
     "Result",
     "WaitingResults",
     "as_text",
@@ -69,6 +71,7 @@ _NAMES = {
     "export": "check_format export_session",
     "pictures": "number_pictures",
     "redact": "cut is_shown_as mask mask_all may_hold_credential",
+    "rendered_texts": "RenderedTexts",
     "rendering": "STEPS_A_PAGE STEPS_ON_REQUEST markdown_renderer",
     "visible": "CALLING calls_of_page is_visible visible_page",
 }

@@ -4,11 +4,11 @@ Needs the libraries of the extra `web`; `rendering` loads this module when they 
 """
 
 import functools
-import io
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import nh3
@@ -19,13 +19,13 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup
-from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
 from pygments.lexers import find_lexer_class_by_name
 from pygments.token import STANDARD_TYPES, Text, _TokenType
 from pygments.util import ClassNotFound
 
 from .addresses import LONGEST_ADDRESS, address_at
+from .rendered_texts import RenderedText, RenderedTexts, key_of
 
 LONGEST_COLOURED = 10_000  # characters of one block
 LONGEST_LINE = 2_000  # characters of a line of it: a single token of 10,000 takes 0.8 s
@@ -42,7 +42,7 @@ LANGUAGES = frozenset(
     "ps1 py pycon python python3 r rb rs ruby rust scala sh shell sql swift terraform tex toml ts tsx "
     "typescript udiff xml yaml yml zig zsh".split()
 )
-_FORMATTER = HtmlFormatter(nowrap=True)
+TOKENS_AT_ONCE = 16  # are coloured between two looks at the clock
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,~([0-9]{1,6})")
 
 
@@ -54,11 +54,13 @@ class _TooManySteps(Exception):
 class MarkdownRenderer:
     """Renders the texts of one page, which share its steps, and the time in which code is coloured.
 
-    `steps` and `seconds` are how many steps and how much processor time are left.
+    `steps` and `seconds` are how many steps and how much processor time are left. `kept` has the HTML of
+    texts that were rendered before; they take the same steps.
     """
 
     steps: int
     seconds: float = SECONDS_TO_COLOUR_A_PAGE
+    kept: RenderedTexts | None = None
 
     def html(self, text: str, pictures: Sequence[str] = ()) -> Markup | None:
         """Return Markdown as sanitised HTML, None if that takes more steps than are left.
@@ -67,11 +69,27 @@ class MarkdownRenderer:
         HTML in the text is escaped. Code in a known language is coloured while there is time left.
         """
         try:
-            self.take(len(_MARKUP.findall(text)))
-            html = _MARKDOWN.render(text, {"rendering": _Rendering(self, pictures)})
+            return self._kept_html(self.kept, text, pictures) if self.kept else self._new(text, pictures).html
         except _TooManySteps:
             return None
-        return Markup(_sanitised(html, frozenset(pictures)))  # noqa: S704  # nh3 has just sanitised it
+
+    def _kept_html(self, kept: RenderedTexts, text: str, pictures: Sequence[str]) -> Markup:
+        key = key_of(text, pictures)
+        rendered = kept.get(key)
+        if rendered is None:
+            rendered = self._new(text, pictures)
+            kept.keep(key, rendered)
+        else:
+            for steps in rendered.steps:
+                self.take(steps)
+        return rendered.html
+
+    def _new(self, text: str, pictures: Sequence[str]) -> RenderedText:
+        rendering = _Rendering(self, pictures)
+        rendering.take(len(_MARKUP.findall(text)))
+        html = _sanitised(_MARKDOWN.render(text, {"rendering": rendering}), frozenset(pictures))
+        markup = Markup(html)  # noqa: S704  # nh3 has just sanitised it
+        return RenderedText(markup, tuple(rendering.steps), rendering.is_complete)
 
     def take(self, steps: int) -> None:
         """Use up some steps; raise an error, and use up none, if fewer are left."""
@@ -85,10 +103,20 @@ _MARKUP = re.compile(r"[!\"#$%&'()*+\-.:<=>@\[\\\]^_`{|}~\n]")
 
 @dataclass(slots=True)
 class _Rendering:
-    """What one text needs while it is rendered: the page's renderer, and the addresses of its pictures."""
+    """What one text needs while it is rendered: the page's renderer, and the addresses of its pictures.
+
+    `steps` are those that it took; `is_complete` says that no code was left in one colour for want of time.
+    """
 
     renderer: MarkdownRenderer
     pictures: Sequence[str] = ()
+    steps: list[int] = field(default_factory=list)
+    is_complete: bool = True
+
+    def take(self, steps: int) -> None:
+        """Use up steps of the page, and note them."""
+        self.renderer.take(steps)
+        self.steps.append(steps)
 
 
 # ---- sanitised ------------------------------------------------------------------------------------------
@@ -142,22 +170,19 @@ def _schemes(pictures: frozenset[str]) -> set[str]:
 
 def _code(content: str, language: str, rendering: _Rendering) -> str:
     known = language.lower() if language.lower() in LANGUAGES else ""
-    html = _coloured(content, known, rendering.renderer) if known else escapeHtml(content)
+    html = _coloured(content, known, rendering) if known else escapeHtml(content)
     label = f' data-language="{escapeHtml(language[:30])}"' if language else ""
     return f'<div class="code"{label}><pre tabindex="0"><code>{html}</code></pre></div>\n'
 
 
-def _coloured(code: str, language: str, renderer: MarkdownRenderer) -> str:
+def _coloured(code: str, language: str, rendering: _Rendering) -> str:
     """Return code as HTML with Pygments' classes, coloured until the page's time is used up."""
     try:
         lexer = _lexer_class(language)()
     except ClassNotFound:  # an older Pygments
         return escapeHtml(code)
-    html = io.StringIO()
     is_short = len(code) <= LONGEST_COLOURED and max(map(len, code.splitlines()), default=0) <= LONGEST_LINE
-    coloured = is_short and renderer.seconds > 0
-    _FORMATTER.format(_in_time(lexer, code, renderer) if coloured else [(Text, code)], html)
-    return html.getvalue()
+    return _spans(_in_time(lexer, code, rendering)) if is_short else escapeHtml(code)
 
 
 @functools.cache  # to find a lexer takes 3 ms
@@ -165,15 +190,40 @@ def _lexer_class(language: str) -> type[Lexer]:
     return find_lexer_class_by_name(language)
 
 
-def _in_time(lexer: Lexer, code: str, renderer: MarkdownRenderer) -> Iterator[tuple[_TokenType, str]]:
+def _in_time(lexer: Lexer, code: str, rendering: _Rendering) -> Iterator[tuple[_TokenType, str]]:
     """Yield the tokens of code; once the page's time is used up, the rest as one token."""
-    end = time.thread_time() + renderer.seconds
-    for place, kind, value in lexer.get_tokens_unprocessed(code):
-        if time.thread_time() > end:
+    end = time.thread_time() + rendering.renderer.seconds
+    for number, (place, kind, value) in enumerate(lexer.get_tokens_unprocessed(code)):
+        # To ask at each token takes a tenth of the time.
+        if number % TOKENS_AT_ONCE == 0 and time.thread_time() >= end:
+            rendering.is_complete = False
             yield Text, code[place:]
             break
         yield kind, value
-    renderer.seconds = max(0.0, end - time.thread_time())
+    rendering.renderer.seconds = max(0.0, end - time.thread_time())
+
+
+def _spans(tokens: Iterable[tuple[_TokenType, str]]) -> str:
+    """Return tokens as HTML: neighbours of one class together, and no element around what has no colour."""
+    parts = []
+    for name, group in groupby(tokens, key=lambda token: _class_of(token[0])):
+        html = escapeHtml("".join(value for _, value in group))
+        parts.append(f'<span class="{name}">{html}</span>' if name else html)
+    return "".join(parts)
+
+
+# Names, operators, punctuation and space have the colour of text in every style sheet. Elements around them
+# would be half of a page of code.
+_WITHOUT_COLOUR = frozenset({"", "n", "nx", "o", "p", "pm", "w"})
+
+
+@functools.cache
+def _class_of(kind: _TokenType) -> str:
+    """Return the class of a kind of token, or of the nearest kind above it; empty if it has no colour."""
+    name = STANDARD_TYPES.get(kind)
+    if name is None:
+        return _class_of(kind.parent) if kind.parent else ""
+    return "" if name in _WITHOUT_COLOUR else name
 
 
 def _fence(tokens: Sequence[Token], index: int, rendering: _Rendering) -> str:
@@ -225,7 +275,8 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return table(state, start, end, silent)
     last = next((line for line in range(start, end) if state.isEmpty(line)), end)
     columns = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
-    _renderer_of(state.env).take(columns * (last - start))
+    rendering: _Rendering = state.env["rendering"]
+    rendering.take(columns * (last - start))
     return table(state, start, end, silent)
 
 
@@ -247,11 +298,6 @@ def _address(state: StateInline, silent: bool) -> bool:
     state.push("link_close", "a", -1)
     state.pos = end
     return True
-
-
-def _renderer_of(env: Any) -> MarkdownRenderer:
-    rendering: _Rendering = env["rendering"]
-    return rendering.renderer
 
 
 class _Parser(MarkdownIt):

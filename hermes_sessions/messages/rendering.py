@@ -6,6 +6,7 @@ from ..errors import SessionsError
 
 if TYPE_CHECKING:
     from .markdown import MarkdownRenderer
+    from .rendered_texts import RenderedTexts
 
 
 # A step is a character that can be markup, or a cell of a table. The 200,000 characters of a page have 22,000
@@ -16,8 +17,10 @@ STEPS_ON_REQUEST = 100_000  # of one text that somebody asks for: no text of a p
 STEPS_AN_EXPORT = 1_000_000
 
 
-def markdown_renderer(steps: int) -> "MarkdownRenderer":
-    """Return a renderer for texts that share some steps: one of the numbers below.
+def markdown_renderer(steps: int, kept: "RenderedTexts | None" = None) -> "MarkdownRenderer":
+    """Return a renderer for texts that share some steps: one of the numbers above.
+
+    It takes from `kept` what was rendered before, and puts there what it renders.
 
     Raises `SessionsError` if the libraries of the extra `web` are not installed.
     """
@@ -27,4 +30,4 @@ def markdown_renderer(steps: int) -> "MarkdownRenderer":
         raise SessionsError(
             f"{error.name} is not installed. Install it with: pip install 'hermes-sessions[web]'"
         ) from error
-    return MarkdownRenderer(steps=steps)
+    return MarkdownRenderer(steps=steps, kept=kept)

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from markupsafe import Markup
 
 from hermes_sessions.messages.markdown import LANGUAGES, MarkdownRenderer
+from hermes_sessions.messages.rendered_texts import RenderedText, RenderedTexts
 from hermes_sessions.messages.rendering import STEPS_A_PAGE
 
 from ..support.payloads import PAYLOADS
@@ -125,3 +127,31 @@ def test_a_very_long_address_is_no_link() -> None:
     host = "\u00e9" * 20_000
     for text in (f"http://{host}", f"[a](http://{host})", f"<http://{host}>", f"![a](http://{host})"):
         assert "<a " not in rendered(text)
+
+
+def test_a_text_that_was_rendered_before_gives_the_same_and_takes_the_same_steps() -> None:
+    kept = RenderedTexts()
+    for text, pictures in (
+        ("*a*\n\n|a|b|\n|-|-|\n|1|2|\n\n```python\nif a: b\n```", ()),
+        ("![a](data:image/png;base64,~0)", ("/p/0",)),
+        ("![a](data:image/png;base64,~0)", ("/p/1",)),
+    ):
+        plain, first, again = (MarkdownRenderer(100, kept=each) for each in (None, kept, kept))
+        assert plain.html(text, pictures) == first.html(text, pictures) == again.html(text, pictures)
+        assert plain.steps == first.steps == again.steps < 100
+        assert MarkdownRenderer(99 - plain.steps, kept=kept).html(text, pictures) is None
+
+
+def test_a_text_in_which_code_was_not_coloured_in_time_is_not_kept() -> None:
+    kept, text = RenderedTexts(), "```python\nif a: b\n```"
+    assert "<span" not in rendered(text, MarkdownRenderer(100, seconds=0, kept=kept))
+    assert "<span" in rendered(text, MarkdownRenderer(100, kept=kept))
+
+
+def test_the_texts_that_were_used_longest_ago_are_dropped() -> None:
+    kept = RenderedTexts(most=20)
+    for key, length in ((b"a", 10), (b"b", 10), (b"a", 9), (b"c", 5)):
+        kept.keep(key, RenderedText(Markup("-" * length), ()))
+    assert [kept.get(key) is not None for key in (b"a", b"b", b"c")] == [True, False, True]
+    kept.keep(b"d", RenderedText(Markup("-" * 21), ()))
+    assert not any(map(kept.get, (b"a", b"b", b"c", b"d")))

@@ -158,8 +158,7 @@ def _message(session_id: str, index: int) -> Message:
 
 def _messages_values(session: Summary) -> dict[str, Any]:
     """Return the values of the template of messages, for the window that the query asks for."""
-    version = transcript_version.of(session)  # before they are read: a later message was not shown
-    window = read_window(session.session_id, request.args)
+    version, window = _read_version_and_window(session)
     view = transcript.View(masker(), _picture_address(session.session_id))
     formatted = whole_number(request.args, "formatted")
     return {
@@ -172,6 +171,19 @@ def _messages_values(session: Summary) -> dict[str, Any]:
         "version": version,
         "at": whole_number(request.args, "at"),
     }
+
+
+def _read_version_and_window(session: Summary) -> tuple[str, Window]:
+    """Return the window that the query asks for, and the version of the transcript in which it was read.
+
+    The version comes from the window where that holds the end. Elsewhere it is read before: a message that
+    came later was not shown.
+    """
+    if not {"before", "after", "at"} & set(request.args):
+        window = read_window(session.session_id, request.args)
+        return transcript_version.of_messages(session, window.messages, window.total), window
+    version = transcript_version.of(session)
+    return version, read_window(session.session_id, request.args)
 
 
 def _picture_address(session_id: str) -> Callable[[int, int], str]:

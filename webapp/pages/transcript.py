@@ -12,6 +12,7 @@ from hermes_sessions.messages import (
     STEPS_ON_REQUEST,
     Call,
     Message,
+    RenderedTexts,
     Result,
     WaitingResults,
     as_text,
@@ -29,6 +30,7 @@ MOST_TEXT_A_PAGE = 200_000  # after so much, each message is shortened to SHORTE
 SHORTEST_CUT = 2_000
 LONGEST_FOLDED = 10_000
 LONGEST_PREVIEW = 100
+_RENDERED = RenderedTexts()
 MARGIN = 1_000  # a text that is longer by no more is shown whole
 
 Mask = Callable[[Any], Any]
@@ -108,7 +110,7 @@ def shown_messages(
     `tool_calls` is the session's own list of calls. The message with index `formatted` is formatted even if
     that takes more steps than the page has.
     """
-    of_page, left = markdown_renderer(STEPS_A_PAGE), MOST_TEXT_A_PAGE
+    of_page, left = markdown_renderer(STEPS_A_PAGE, _RENDERED), MOST_TEXT_A_PAGE
     names = tool_names(tool_calls)
     for group in group_answers(read_messages(messages, tool_calls, offset)):
         longest = max(SHORTEST_CUT, min(LONGEST_TEXT, left))

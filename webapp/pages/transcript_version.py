@@ -6,6 +6,7 @@ A form whose conversation has changed since then does nothing.
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flask import request
@@ -27,8 +28,13 @@ def of(session: Summary) -> str:
     since many have none.
     """
     page = sessions().messages(session.session_id, limit=1)
+    return of_messages(session, page.messages, page.total)
+
+
+def of_messages(session: Summary, messages: Sequence[Any], total: int) -> str:
+    """Return the version of a conversation whose last messages were read already."""
     turn = (session.pending_user_message, session.active_stream_id)
-    return f"{page.total}:{_digest(page.messages)}:{_digest(turn)}"
+    return f"{total}:{_digest(messages[-1:])}:{_digest(turn)}"
 
 
 def check(session_id: str) -> None:
