@@ -18,7 +18,7 @@ from .cli.running import parsed, run
 from .support.make import turns, write_document
 
 DAY = 86_400
-NOW = 1_789_990_000  # seconds since the epoch: the sample home ends a day later
+NOW = 1_789_990_000  # seconds since the epoch: the sample home ends three hours later
 
 
 class Home(NamedTuple):
@@ -34,7 +34,7 @@ class Home(NamedTuple):
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A sample home with something of every kind that can be asked for, which nobody changes."""
     path = tmp_path_factory.mktemp("questions") / "home"
-    write_home(path, sessions=45)
+    write_home(path, sessions=45, now=NOW + 10_000.0)
     with SessionRepository.open(hermes_home=path) as sessions:
         stream = {"active_stream_id": "stream1", "pending_user_message": "And now?"}
         write_document(sessions, "cut1", title="Cut #urgent", created_at=NOW, messages=turns(3), **stream)

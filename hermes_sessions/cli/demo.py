@@ -13,10 +13,10 @@ from .terminal import Bar, report
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--sessions", default=60, show_default=True, type=click.IntRange(1), help="Number of sessions.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same home.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same conversations.")
 @json_option
 def demo(folder: Path, sessions: int, seed: int, as_json: bool) -> None:
-    """Write a sample Hermes home to try things on.
+    """Write a sample Hermes home, dated up to now, to try things on.
 
     DIR must be new or empty.
     """

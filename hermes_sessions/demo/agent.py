@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +15,13 @@ from random import Random
 from typing import Any, NamedTuple
 
 from .. import modes
-from .sessions import LATEST, SPAN_SECONDS
-from .subjects import MODELS, SUBJECTS
-from .transcript import Document, choose_words, fill, make_transcript
+from .agent_subjects import AGENT_SUBJECTS
+from .sessions import age_of
+from .subjects import MODELS, Model, Subject
+from .transcript import Document, choose_words, make_transcript, spending_of
 
 JOBS: Mapping[str, str] = {"digest": "Morning digest", "backup": "Weekly backup"}
-SOURCES = ("cli", "telegram", "cron", "cli", "slack", "tool", "discord", "cli")
+OLDER_SECONDS = 7_000  # than the web UI's newest conversation
 
 _TABLES = """
 CREATE TABLE sessions (
@@ -46,34 +48,33 @@ class AgentConversation(NamedTuple):
     id: str
     source: str
     title: str | None
-    model: str
+    model: Model
     messages: Sequence[Document]
+    tags: Sequence[str] = ()
     parent: str | None = None
 
 
 # ---- conversations --------------------------------------------------------------------------------------
 
 
-def make_conversations(count: int, seed: int) -> Iterator[AgentConversation]:
+def make_conversations(count: int, seed: int, now: float) -> Iterator[AgentConversation]:
     """Yield `count` conversations, newest first; that of a sub-agent belongs to the one before it."""
     parent = None
     for number in range(count):
         rng = Random(f"{seed} agent {number}")
-        source = SOURCES[number % len(SOURCES)]
-        ended_at = LATEST - 7_000 - SPAN_SECONDS * (number / count) ** 2
-        conversation = _make_conversation(rng, number, source, ended_at)
-        yield conversation._replace(parent=parent) if source == "tool" else conversation
+        subject = AGENT_SUBJECTS[number % len(AGENT_SUBJECTS)]
+        conversation = _make_conversation(rng, subject, now - OLDER_SECONDS - age_of(number, count))
+        yield conversation._replace(parent=parent) if subject.source == "tool" else conversation
         parent = conversation.id
 
 
-def _make_conversation(rng: Random, number: int, source: str, ended_at: float) -> AgentConversation:
-    subject, words = SUBJECTS[(3 * number) % len(SUBJECTS)], choose_words(rng)
-    messages, _ = make_transcript(rng, subject, rng.randint(1, 6), words, ended_at)
-    job = rng.choice(list(JOBS))
-    prefix = f"cron_{job}" if source == "cron" else "agent"
-    title = None if source == "cron" else fill(subject.title, words)
-    name = f"{prefix}_{messages[0]['timestamp']}_{number}"
-    return AgentConversation(name, source, title, rng.choice(MODELS)[0], messages)
+def _make_conversation(rng: Random, subject: Subject, ended_at: float) -> AgentConversation:
+    messages, _ = make_transcript(rng, subject, choose_words(rng), ended_at)
+    started = time.strftime("%Y%m%d_%H%M%S", time.gmtime(messages[0]["timestamp"]))
+    job = next((job for job, name in JOBS.items() if name == subject.title), "")
+    prefix, title = (f"cron_{job}_", None) if job else ("", subject.title)
+    name = f"{prefix}{started}_{rng.getrandbits(24):06x}"
+    return AgentConversation(name, subject.source, title, rng.choice(MODELS), messages, subject.tags)
 
 
 def _segments(conversation: AgentConversation) -> Iterator[tuple[AgentConversation, str | None]]:
@@ -108,20 +109,20 @@ def write_agent(home: Path, conversations: Iterable[AgentConversation]) -> None:
 
 def _write_segment(database: sqlite3.Connection, segment: AgentConversation, end_reason: str | None) -> None:
     times = [float(message["timestamp"]) for message in segment.messages]
-    size = sum(len(str(message["content"])) for message in segment.messages)
+    spent = spending_of(segment.messages, segment.model)
     values = {
         "id": segment.id,
         "source": segment.source,
         "title": segment.title,
-        "model": segment.model,
+        "model": segment.model.name,
         "parent_session_id": segment.parent,
         "started_at": times[0],
         "ended_at": times[-1] if end_reason else None,
         "end_reason": end_reason,
         "message_count": len(segment.messages),
-        "input_tokens": 2000 + 3 * size,
-        "output_tokens": size // 4,
-        "estimated_cost_usd": round(size / 1e5, 6),
+        "input_tokens": spent.input_tokens,
+        "output_tokens": spent.output_tokens,
+        "estimated_cost_usd": spent.cost,
     }
     _insert(database, "sessions", values)
     for message in segment.messages:

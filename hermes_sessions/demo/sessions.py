@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
 from random import Random
+from typing import Any, NamedTuple
 
 from ..fields import FIELDS
-from .subjects import MODELS, PROJECTS, SUBJECTS, Subject
-from .transcript import Document, choose_words, fill, make_transcript
+from .languages import LANGUAGES
+from .leading import MEMORY, MIGRATION, PORTING
+from .living import LIVING
+from .subjects import FIRST_WORDS, MODELS, PROJECTS, WORDS, Subject, Words
+from .transcript import Document, choose_words, fill, make_transcript, spending_of
+from .work import WORK
 
-LATEST = 1_790_000_000.0  # 21 September 2026; a fixed date, so that the same arguments make the same home
-SPAN_SECONDS = 300 * 86_400
-LONGEST_TURNS, MOST_USUAL_TURNS = 200, 60
+SPAN_SECONDS = 300 * 86_400  # from the oldest conversation to the newest
+NEWEST_SECONDS = 240  # since the newest
+STEEPNESS = 2.2  # most conversations are recent
+
+_mixed = chain.from_iterable(zip_longest(WORK, LIVING, LANGUAGES))
+SUBJECTS = (MEMORY, PORTING, MIGRATION, *(subject for subject in _mixed if subject))
+# Conversations beyond these are about one of those that a word makes a different one.
+REPEATED = tuple(subject for subject in SUBJECTS if "{{" in subject.title)
 
 
-def make_projects() -> list[Document]:
+class TaggedSession(NamedTuple):
+    """A sidecar, and the tags that were given to the session."""
+
+    document: Document
+    tags: Sequence[str]
+
+
+def make_projects(now: float) -> list[Document]:
     """Return the entries of `projects.json`."""
     return [
-        {"project_id": _project_id(name), "name": name, "color": color, "created_at": LATEST - SPAN_SECONDS}
+        {"project_id": _project_id(name), "name": name, "color": color, "created_at": now - SPAN_SECONDS}
         for name, color in PROJECTS
     ]
 
@@ -26,39 +44,52 @@ def _project_id(name: str) -> str:
     return f"{Random(name).getrandbits(48):012x}"
 
 
-def make_sessions(count: int, seed: int) -> Iterator[Document]:
-    """Yield the sidecars of `count` sessions, newest first."""
+def _capitalised(title: str) -> str:
+    """Return a title whose first letter is a capital; the rest stays as it is."""
+    return title[:1].upper() + title[1:]
+
+
+def age_of(number: int, count: int) -> float:
+    """Return how long ago the conversation of this number ended, in seconds; the newest has number 0."""
+    return NEWEST_SECONDS + SPAN_SECONDS * float((number / count) ** STEEPNESS)
+
+
+def make_sessions(count: int, seed: int, now: float) -> Iterator[TaggedSession]:
+    """Yield `count` sessions, newest first."""
     for number in range(count):
         rng = Random(f"{seed} {number}")
-        subject = SUBJECTS[number % len(SUBJECTS)]
-        turns = LONGEST_TURNS if number == 1 else _usual_turns(rng)
-        document = _make_session(rng, subject, turns, LATEST - SPAN_SECONDS * (number / count) ** 2)
-        yield document | _differences(number, rng, document)
+        subject, words = _subject(number, rng)
+        document = _make_session(rng, subject, words, now - age_of(number, count))
+        yield TaggedSession({**document, **_differences(number, rng, subject, document)}, subject.tags)
 
 
-def _usual_turns(rng: Random) -> int:
-    return min(MOST_USUAL_TURNS, max(1, round(rng.lognormvariate(1.1, 0.8))))
+def _subject(number: int, rng: Random) -> tuple[Subject, Words]:
+    if number < len(SUBJECTS):
+        return SUBJECTS[number], choose_words(rng)
+    subject = REPEATED[number % len(REPEATED)]
+    place = FIRST_WORDS + (number - len(SUBJECTS)) // len(REPEATED)
+    others = {name: choices[place % len(choices)] for name, choices in WORDS.items()}
+    return subject, {**choose_words(rng), **others}
 
 
-def _make_session(rng: Random, subject: Subject, turns: int, ended_at: float) -> Document:
-    words = choose_words(rng)
-    messages, tool_calls = make_transcript(rng, subject, turns, words, ended_at)
-    model, provider = rng.choice(MODELS)
-    size = sum(len(message["content"]) for message in messages)
-    metadata = {
-        "title": fill(subject.title, words),
+def _make_session(rng: Random, subject: Subject, words: Words, ended_at: float) -> Document:
+    messages, tool_calls = make_transcript(rng, subject, words, ended_at)
+    model = rng.choice(MODELS)
+    spent = spending_of(messages, model)
+    metadata: Document = {
+        "title": _capitalised(fill(subject.title, words)),
         "workspace": f"/srv/{(subject.project or 'home').split()[0].lower()}",
-        "model": model,
-        "model_provider": provider,
-        "created_at": messages[0]["timestamp"],
-        "updated_at": messages[-1]["timestamp"],
+        "model": model.name,
+        "model_provider": model.provider,
+        "created_at": messages[0]["timestamp"] if messages else int(ended_at),
+        "updated_at": int(ended_at),
         "pinned": False,
         "archived": False,
         "project_id": _project_id(subject.project) if subject.project else None,
         "profile": "default",
-        "input_tokens": 3000 + size * turns // 4,
-        "output_tokens": size // 4,
-        "estimated_cost": round((3000 + size * turns) / 1e6, 6),
+        "input_tokens": spent.input_tokens,
+        "output_tokens": spent.output_tokens,
+        "estimated_cost": spent.cost,
         "pending_attachments": [],
         "context_length": 200_000,
         "is_cli_session": False,
@@ -72,28 +103,14 @@ def _make_session(rng: Random, subject: Subject, turns: int, ended_at: float) ->
     }
 
 
-def _differences(number: int, rng: Random, document: Document) -> Document:
-    """Return the fields in which a session differs: one case for each of the first, random for the rest."""
-    first: Mapping[int, Document] = {
-        0: {"pinned": True},
-        2: {
-            "title": "Untitled",
-            "messages": [],
-            "tool_calls": [],
-            "active_stream_id": f"{rng.getrandbits(64):016x}",
-            "pending_user_message": "Which trains run on Sunday?",
-            "pending_started_at": document["updated_at"],
-        },
-        4: {"pinned": True, "profile": "work"},
-        5: {"archived": True},
-        7: {"source_tag": "cli", "session_source": "cli", "source_label": "CLI", "is_cli_session": True},
-        8: {"source_tag": "telegram", "session_source": "messaging", "source_label": "Telegram"},
-        10: {"source_tag": "cron", "session_source": "cron", "source_label": "Cron"},
-    }
-    if number < len(SUBJECTS):
-        return first.get(number, {})
-    return {
-        "pinned": rng.random() < 0.01,
-        "archived": rng.random() < 0.1,
-        "profile": rng.choice(("default", "default", "default", "work", None)),
-    }
+def _differences(number: int, rng: Random, subject: Subject, document: Document) -> Mapping[str, Any]:
+    """Return the fields in which a session differs: as its subject says, random if that is repeated."""
+    if number >= len(SUBJECTS):
+        return {
+            "pinned": rng.random() < 0.01,
+            "archived": rng.random() < 0.1,
+            "profile": rng.choice(("default", "default", "default", "work", None)),
+        }
+    if "pending_user_message" in subject.fields:
+        return {**subject.fields, "pending_started_at": document["updated_at"]}
+    return subject.fields

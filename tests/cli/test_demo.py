@@ -1,21 +1,48 @@
 """The sample home."""
 
 import json
+import time
 from pathlib import Path
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.demo import write_home
+from hermes_sessions.model import turn_state
 
 from .running import run
 
+NOW = 1_790_000_000.0  # seconds since the epoch
+
 
 def test_demo_is_the_same_for_the_same_arguments(tmp_path: Path) -> None:
-    for name, seed in (("one", 1), ("two", 1), ("other", 2)):
-        write_home(tmp_path / name, sessions=30, seed=seed)
+    for name, seed, now in (("one", 1, NOW), ("two", 1, NOW), ("other", 2, NOW), ("later", 1, NOW + 86_400)):
+        write_home(tmp_path / name, sessions=30, seed=seed, now=now)
 
-    one, two, other = (contents(tmp_path / name) for name in ("one", "two", "other"))
+    one, two, other, later = (contents(tmp_path / name) for name in ("one", "two", "other", "later"))
     assert one == two
     assert one != other
+    assert one != later
+
+
+def test_demo_is_dated_relative_to_now(tmp_path: Path) -> None:
+    write_home(tmp_path / "demo", sessions=60, now=NOW)
+
+    with SessionRepository.open(hermes_home=tmp_path / "demo") as sessions:
+        ages = [NOW - each.last_message_at for each in sessions.list(agent=True, hidden=True).items]
+        months = sessions.usage(by="month")
+    assert 70 <= len(ages) <= 120
+    assert 0 < min(ages) < 600
+    for days in (1, 2, 7, 30):
+        assert sum(age < days * 86_400 for age in ages) >= 3 + days // 2
+    assert max(ages) > 250 * 86_400
+    assert len([each for each in months if each.estimated_cost]) >= 8
+    assert sum(age < 600 for age in ages) < 5
+
+
+def test_demo_ends_at_the_present(tmp_path: Path) -> None:
+    before = time.time()
+    write_home(tmp_path / "demo", sessions=1)
+    file = next(path for path in (tmp_path / "demo/webui/sessions").iterdir() if path.name[0] != "_")
+    assert before - 600 < json.loads(file.read_text("utf-8"))["updated_at"] <= time.time()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -33,6 +60,11 @@ def test_demo_has_some_of_everything(tmp_path: Path) -> None:
     with SessionRepository.open(hermes_home=demo) as sessions:
         summaries = sessions.list(hidden=True).items
         joint = sessions.list(agent=True, hidden=True)
+        sessions.complete_search()
+        tags = sessions.tags()
+        tagged = {tag for summary in joint for tag in summary.tags}
+        failed = sessions.search("has:error")
+        images = sessions.search("has:image")
         whole = [sessions.get(summary.session_id) for summary in summaries]
         assert len(whole) == 60
         assert {summary.project_id for summary in summaries} - {None} == {
@@ -48,8 +80,15 @@ def test_demo_has_some_of_everything(tmp_path: Path) -> None:
     lineages = [summary.lineage for summary in joint.items]
     assert any(lineage.get("_compression_segment_count") for lineage in lineages)
     assert any(lineage.get("relationship_type") for lineage in lineages)
-    assert any(summary.waiting and not summary.message_count for summary in summaries)
-    assert max(summary.message_count for summary in summaries) > 400
+    states = {turn_state(summary, time.time()) for summary in summaries}
+    assert states == {"", "interrupted", "unanswered"}
+    counts = [summary.message_count for summary in summaries]
+    assert (max(counts), min(counts)) == (466, 0)
+    assert len({summary.title for summary in summaries}) == 60
+    assert len(tags) >= 15
+    assert tagged >= {"tests", "release", "family", "backup"}  # in titles, given, and of the agent's
+    assert {hit.summary.of_agent for hit in failed} == {True, False}
+    assert len(images) >= 4
     assert all(
         card["assistant_msg_idx"] < len(session.messages) for session in whole for card in session.tool_calls
     )
