@@ -1,5 +1,5 @@
 # The commands of the README. Nothing but python3 and make is assumed.
-.PHONY: man run quick test check lint types migrations javascript docs clean
+.PHONY: man icons run quick test check lint types migrations javascript docs clean
 .DELETE_ON_ERROR:
 
 # Keep compiled modules, whatever the shell says: each worker and each program of a test would compile all of them again.
@@ -54,6 +54,9 @@ docs: .venv/.docs
 # The manual page of the command line, from its own help.
 man: .venv/.test
 	$(BIN)/python -m docs.hooks.manual_page > man/hermes-sessions.1
+
+icons: .venv/.test
+	$(BIN)/python -m docs.hooks.app_icons
 
 clean:
 	rm -rf .venv node_modules build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
