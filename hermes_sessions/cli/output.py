@@ -10,14 +10,12 @@ from typing import Literal, TypeVar
 
 import click
 
+from ..csv_text import is_formula
 from .terminal import visible
 
 Output = Literal["table", "json", "csv", "ids"]
 VerbFunction = TypeVar("VerbFunction", bound=Callable[..., object])
 
-# With these, a spreadsheet takes a cell for a formula, which can fetch and send: OWASP, "CSV Injection". A
-# title may come from anybody who has sent a message.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ROWS_AT_ONCE = 1_000
 
 _FLAGS = {
@@ -77,7 +75,7 @@ def csv_cell(value: object) -> object:
         return "true" if value else "false"
     if not isinstance(value, str):
         return value
-    return f"'{visible(value)}" if value.startswith(_FORMULA) else visible(value)
+    return f"'{visible(value)}" if is_formula(value) else visible(value)
 
 
 def utc(at: float) -> str:

@@ -1,38 +1,69 @@
-"""The charts of the usage page: days grouped into bars, the scales, and the formats of figures. Pure."""
+"""The charts of the usage page: days grouped into stacked bars, scales, formats of figures. Pure."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from hermes_sessions.results import Usage, total_usage
 
+from .usage_ranges import day_name
+
 # Bars of one day are too thin to see beyond the first number of days, bars of a week beyond the second.
 MOST_DAYS, MOST_WEEKS = 100, 400
 MOST_BARS = 240
+MOST_SERIES = 5  # as many colours as people tell apart; what is left is "Other"
+LEAST_HEIGHT = 1.5  # per cent of the chart: less would not be seen
+
+Amount = Callable[[Usage], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The days of one bar: the first and the last one, and what was used in them."""
+    """The days of one bar: the first and the last one, and what was used in them, by series."""
 
     first: date
     last: date
-    usage: Usage
+    parts: Sequence[Usage]
+
+    @property
+    def usage(self) -> Usage:
+        """The sum of the parts."""
+        return total_usage(self.parts)
 
     @property
     def name(self) -> str:
         """The days as people write them."""
-        first = _day_name(self.first)
-        return first if self.first == self.last else f"{first} to {_day_name(self.last)}"
+        first = day_name(self.first)
+        return first if self.first == self.last else f"{first} to {day_name(self.last)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar of a chart: its height in per cent of the chart's, and its title."""
+class Series:
+    """A colour of the charts, by its number, and the keys that it stands for: several for "Other"."""
 
+    number: int
+    name: str
+    keys: frozenset[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A coloured part of a bar: where it begins and its height, in per cent of the chart's."""
+
+    series: int
+    top: float
     height: float
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRow:
+    """What the bar of some days shows, as texts: in all, and of each series."""
+
+    name: str
+    total: str
+    amounts: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +73,20 @@ class Chart:
     name: str
     total: str
     top: str
-    bars: Sequence[Bar]
-
-
-def _day_name(day: date) -> str:
-    return f"{day.day} {day:%b} {day.year}"
+    bars: Sequence[Sequence[Part]]
+    rows: Sequence[ChartRow]
 
 
 def spans_of(by_day: Sequence[Usage], first: date | None, last: date) -> list[Span]:
-    """Return the days from `first` to `last`, used or not; without a `first`, from the first day used.
+    """Return the days from `first` to `last`, from the first that was used if it is None.
 
-    Too many days are grouped into weeks, then months. Days after `last` are included if they were used.
+    The key of each sum is its day. More than `MOST_DAYS` days are grouped into weeks, then months. Days after
+    `last` are included if they were used.
     """
-    used = {date.fromisoformat(each.key): each for each in by_day if each.key is not None}
+    used: dict[date, list[Usage]] = {}
+    for each in by_day:
+        if each.key is not None:
+            used.setdefault(date.fromisoformat(each.key), []).append(each)
     start = first or min(used, default=last)
     end = max([*([last] if first or not used else []), *used])
     starts = _starts(start, end)
@@ -64,8 +96,8 @@ def spans_of(by_day: Sequence[Usage], first: date | None, last: date) -> list[Sp
     for day in sorted(used):
         while place + 1 < len(starts) and starts[place + 1] <= day:
             place += 1
-        within[starts[place]].append(used[day])
-    return [Span(start, stop, total_usage(within[start])) for start, stop in zip(starts, ends, strict=True)]
+        within[starts[place]] += used[day]
+    return [Span(start, stop, within[start]) for start, stop in zip(starts, ends, strict=True)]
 
 
 def _starts(first: date, last: date) -> list[date]:
@@ -80,22 +112,75 @@ def _starts(first: date, last: date) -> list[date]:
     return [date(month // 12, month % 12 + 1, 1) for month in months[::step]]
 
 
-def charts_of(spans: Sequence[Span]) -> list[Chart]:
-    """Return one chart for each figure; position and label tell them apart, so that no colour has to."""
-    return [
-        _chart("Input tokens", [(each, each.usage.input_tokens) for each in spans], format_tokens),
-        _chart("Output tokens", [(each, each.usage.output_tokens) for each in spans], format_tokens),
-        _chart("Cost", [(each, each.usage.estimated_cost or 0.0) for each in spans], format_money),
-    ]
+def series_of(rows: Iterable[Usage], names: Callable[[str | None], str]) -> list[Series]:
+    """Return the first rows, which the charts tell apart, and "Other" for the rest of them."""
+    keys = [each.key for each in rows]
+    shown = MOST_SERIES if len(keys) > MOST_SERIES + 1 else len(keys)
+    series = [Series(number, names(key), frozenset([key])) for number, key in enumerate(keys[:shown], 1)]
+    if len(keys) > shown:
+        series.append(Series(shown + 1, f"Other ({len(keys) - shown})", frozenset(keys[shown:])))
+    return series
 
 
-def _chart(name: str, values: Sequence[tuple[Span, float]], format_value: Callable[[float], str]) -> Chart:
-    top = rounded_up(max((value for _, value in values), default=0.0))
+def charts_of(spans: Sequence[Span], series: Sequence[Series]) -> list[Chart]:
+    """Return a chart of the cost, if any is known, and one of the tokens."""
+    tokens = _chart("Tokens", spans, series, lambda usage: usage.total_tokens, format_tokens)
+    if all(part.estimated_cost is None for span in spans for part in span.parts):
+        return [tokens]
+    cost = _chart("Cost", spans, series, lambda usage: usage.estimated_cost or 0.0, format_money)
+    return [cost, tokens]
+
+
+def _chart(
+    name: str,
+    spans: Sequence[Span],
+    series: Sequence[Series],
+    amount: Amount,
+    format_amount: Callable[[float], str],
+) -> Chart:
+    by_key = {key: place for place, each in enumerate(series) for key in each.keys}
+    amounts = [_amounts(span, by_key, len(series), amount) for span in spans]
+    totals = [math.fsum(each) for each in amounts]
+    top = rounded_up(max(totals, default=0.0))
+
+    def title(span: Span, each: Series, value: float) -> str:
+        return f"{span.name}, {each.name}: {format_amount(value)}"
+
     bars = [
-        Bar(max(100 * value / top, 1.5) if value else 0.0, f"{span.name}: {format_value(value)}")
-        for span, value in values
+        _stacked(
+            [(each.number, value, title(span, each, value)) for each, value in _used(series, values)], top
+        )
+        for span, values in zip(spans, amounts, strict=True)
     ]
-    return Chart(name, format_value(sum(value for _, value in values)), format_value(top), bars)
+    rows = [
+        ChartRow(span.name, format_amount(total), [format_amount(value) for value in values])
+        for span, total, values in zip(spans, totals, amounts, strict=True)
+        if span.parts
+    ]
+    return Chart(name, format_amount(math.fsum(totals)), format_amount(top), bars, rows[::-1])
+
+
+def _amounts(span: Span, by_key: Mapping[str | None, int], count: int, amount: Amount) -> list[float]:
+    sums = [0.0] * count
+    for part in span.parts:
+        sums[by_key[part.keys[-1]]] += amount(part)
+    return sums
+
+
+def _used(series: Sequence[Series], values: Sequence[float]) -> Iterable[tuple[Series, float]]:
+    return ((each, value) for each, value in zip(series, values, strict=True) if value > 0)
+
+
+def _stacked(amounts: Sequence[tuple[int, float, str]], top: float) -> list[Part]:
+    """Return the parts of one bar, the first series lowest; a bar with anything in it can be seen."""
+    whole = 100 * math.fsum(value for _, value, _ in amounts) / top
+    scale = max(whole, LEAST_HEIGHT) / whole if whole else 0.0
+    parts, reached = [], 0.0
+    for number, value, title in amounts:
+        height = scale * 100 * value / top
+        reached += height
+        parts.append(Part(number, 100 - reached, height, title))
+    return parts
 
 
 def rounded_up(value: float) -> float:
@@ -116,4 +201,9 @@ def format_tokens(count: float) -> str:
 
 def format_money(amount: float) -> str:
     """Return an amount of US dollars as text, with four decimals if it is less than a cent."""
-    return f"${amount:,.4f}" if 0 < amount < 0.01 else f"${amount:,.2f}"
+    return f"${format_amount(amount)}"
+
+
+def format_amount(amount: float) -> str:
+    """Return an amount of money without its unit, with four decimals if it is less than a cent."""
+    return f"{amount:,.4f}" if 0 < amount < 0.01 else f"{amount:,.2f}"

@@ -1,95 +1,113 @@
-"""The page of tokens and costs: over time, and by model, source, project and profile."""
+"""The page of tokens and costs, over time and by one key, and the CSV file of its table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 
-from hermes_sessions.results import Usage, UsageBy, total_usage
-from hermes_sessions.sources import Source
+from hermes_sessions.errors import AgentUnavailable, InvalidValue
+from hermes_sessions.model import Summary
+from hermes_sessions.results import Usage
 
-from ..masking import masker
 from ..query_values import choice
 from ..request_context import sessions
-from . import charts, rendering, sidebar
+from . import charts, rendering, usage_ranges
+from .usage_figures import DEFAULT_KEY, KEY_WORDS, KEYS, Figures, figures_as_csv, names_of, read_figures
+from .usage_ranges import UsageRange
 
 blueprint = Blueprint("usage", __name__)
 
-RANGES: Mapping[str, int | None] = {"7": 7, "30": 30, "90": 90, "all": None}  # days
-RANGE_WORDS = {"7": "7 days", "30": "30 days", "90": "90 days", "all": "All time"}
-DEFAULT_RANGE = "30"
-TABLES: Mapping[UsageBy, str] = {
-    "model": "Model",
-    "source": "Source",
-    "project": "Project",
-    "profile": "Profile",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table: its name, what was used, and its share of all tokens in per cent."""
-
-    name: str
-    usage: Usage
-    share: float
+MOST_EXPENSIVE = 10  # conversations
+_MONTHS = "hermes_usage_months"
 
 
 def register(app: Flask) -> None:
     """Give the templates of `app` the formats of figures."""
-    app.jinja_env.filters.update(tokens=charts.format_tokens, money=charts.format_money)
+    app.jinja_env.filters.update(
+        tokens=charts.format_tokens,
+        money=charts.format_money,
+        amount=charts.format_amount,
+        day=usage_ranges.day_name,
+    )
 
 
 @blueprint.get("/usage")
 def show() -> Response:
-    """Show what was used in the last `days` of the query."""
-    days = choice(request.args, "days", RANGES, DEFAULT_RANGE)
-    today = datetime.now().astimezone().date()
-    first_day = None if days is None else today - timedelta(days=days - 1)
-    since = None if first_day is None else _midnight(first_day)
-    by_day = sessions().usage(since=since)
-    spans = charts.spans_of(by_day, first_day, today)
-    total = total_usage(by_day)
-    return rendering.page(
-        "usage.html",
-        chosen=request.args.get("days", DEFAULT_RANGE),
-        ranges=RANGE_WORDS,
-        total=total,
-        charts=charts.charts_of(spans),
-        spans=spans,
-        day_rows=_day_rows(by_day, spans),
-        tables={name: _rows(key, since, total) for key, name in TABLES.items()},
-        listed_count=sessions().count(agent=True),
-        whole_count=sessions().count(agent=True, hidden=True),
+    """Show what was used in the range of the query, by the key that it names."""
+    today, status, problem = _today(), 200, None
+    by = choice(request.args, "by", KEYS, DEFAULT_KEY)
+    try:
+        chosen = usage_ranges.read_range(request.args, today)
+    except InvalidValue as error:
+        chosen, status, problem = usage_ranges.default_range(today), 400, str(error)
+    try:
+        figures = read_figures(by, chosen)
+    except AgentUnavailable as error:  # for tools, it must be read: their sums would be too small without it
+        figures, problem = read_figures(KEYS[DEFAULT_KEY], chosen), rendering.sentence(str(error))
+    return rendering.page("usage.html", status, problem=problem, **_values(figures, chosen, today))
+
+
+def _values(figures: Figures, chosen: UsageRange, today: date) -> Mapping[str, object]:
+    spans = charts.spans_of(figures.parts, chosen.first, min(today, chosen.last or today))
+    series = charts.series_of(figures.chart_rows, names_of(figures.charted))
+    whole = sessions().count(agent=True, hidden=True)
+    return {
+        "figures": figures,
+        "chosen": chosen,
+        "key_words": KEY_WORDS,
+        "quick": usage_ranges.quick_links(chosen, today),
+        "months": usage_ranges.month_links(chosen, _used_months()),
+        "months_shown": usage_ranges.MONTHS_SHOWN,
+        "spans": spans,
+        "series": series,
+        "charts": charts.charts_of(spans, series),
+        "days": _day_rows(figures.parts, spans),
+        "expensive": _expensive(chosen),
+        "whole_count": whole,
+        "listed_count": sessions().count(agent=True),
+    }
+
+
+@blueprint.get("/usage.csv")
+def download() -> Response:
+    """Return the table of the page as a CSV file; raise `InvalidValue` for a range that is none."""
+    by = choice(request.args, "by", KEYS, DEFAULT_KEY)
+    chosen = usage_ranges.read_range(request.args, _today())
+    text = figures_as_csv(read_figures(by, chosen))
+    name = "-".join(["usage", by, *chosen.query.values()])
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text.encode("utf-8", "replace"), mimetype="text/csv", headers=headers)
+
+
+def _today() -> date:
+    return datetime.now().astimezone().date()
+
+
+def _expensive(chosen: UsageRange) -> list[Summary]:
+    page = sessions().list(
+        agent=True,
+        hidden=True,
+        since=chosen.since,
+        until=chosen.until,
+        sort="cost",
+        limit=MOST_EXPENSIVE,
     )
+    return [each for each in page if each.estimated_cost]
 
 
-def _day_rows(by_day: Sequence[Usage], spans: Sequence[charts.Span]) -> list[Row]:
+def _used_months() -> Sequence[str]:
+    """Return the months with use. They are added up again only when the list has changed: it takes 35 ms."""
+    version = sessions().version()
+    known = current_app.extensions.get(_MONTHS)
+    if known is None or known[0] != version:
+        months = [each.key for each in sessions().usage(by="month") if each.key is not None]
+        known = current_app.extensions[_MONTHS] = (version, months)
+    found: Sequence[str] = known[1]
+    return found
+
+
+def _day_rows(parts: Sequence[Usage], spans: Sequence[charts.Span]) -> list[tuple[str, Usage]]:
     """Return the rows under the charts: newest first, the sessions without a date last."""
-    rows = [Row(span.name, span.usage, 0.0) for span in reversed(spans) if span.usage.sessions]
-    return rows + [Row("No date", each, 0.0) for each in by_day if each.key is None]
-
-
-def _midnight(day: date) -> float:
-    """Return when a day begins in the server's time zone, in seconds since the epoch."""
-    return datetime(day.year, day.month, day.day).astimezone().timestamp()
-
-
-def _rows(key: UsageBy, since: float | None, total: Usage) -> list[Row]:
-    names = _names(key)
-    one_per_cent = max(1, total.total_tokens) / 100
-    return [
-        Row(names.get(each.key or "", each.key or "None"), each, each.total_tokens / one_per_cent)
-        for each in sessions().usage(by=key, since=since)
-    ]
-
-
-def _names(key: UsageBy) -> Mapping[str, str]:
-    """Return the names that people know for the keys of a table, where they differ."""
-    if key == "source":
-        return {**sidebar.SOURCE_WORDS, Source.CRON: "Scheduled"}
-    if key == "project":
-        projects = sidebar.read_projects().by_id.values()
-        return {"": "No project"} | {each.project_id: masker()(each.name) for each in projects}
-    return {"": "Unknown"}
+    rows = [(span.name, span.usage) for span in reversed(spans) if span.parts]
+    undated = [each for each in parts if each.key is None]
+    return rows + ([("No date", charts.total_usage(undated))] if undated else [])
