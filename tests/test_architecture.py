@@ -23,6 +23,7 @@ VALUES = (
     "errors",
     "suggestions",
     "json_text",
+    "csv_text",
     "sources",
     "fields",
     "tag_names",

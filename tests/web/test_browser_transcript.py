@@ -581,7 +581,7 @@ def test_conversation_and_usage_pages_are_accessible(browser: Browser, url: str,
             "/usage?days=7",
         ):
             page.goto(path)
-            page.evaluate("for (const each of document.querySelectorAll('details.fold')) each.open = true")
+            page.evaluate("for (const each of document.querySelectorAll('.fold, .days')) each.open = true")
             assert violations(page) == [], path
 
 
@@ -590,5 +590,12 @@ def test_the_pages_fit(browser: Browser, url: str, width: int) -> None:
     with strict_page(browser, url, viewport={"width": width, "height": 844}) as page:
         for path in ("/session/rich", "/session/long", "/session/hostile", "/usage?days=all"):
             page.goto(path)
-            page.evaluate("for (const each of document.querySelectorAll('details.fold')) each.open = true")
+            page.evaluate("for (const each of document.querySelectorAll('.fold, .days')) each.open = true")
             assert page.evaluate("document.documentElement.scrollWidth") == width, path
+        for other in (320, 480, 600, 768, 834, 900, 1024, 1920):  # of the usage page: its tables become cards
+            page.set_viewport_size({"width": other, "height": 844})
+            clipped = (
+                "[...document.querySelectorAll('.figures')].filter((e) => e.scrollWidth > e.clientWidth)"
+            )
+            assert page.evaluate(f"{clipped}.length") == 0, other
+            assert page.evaluate("document.documentElement.scrollWidth") == other

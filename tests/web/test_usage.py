@@ -191,6 +191,7 @@ def test_the_sums_of_every_table_equal_those_of_the_list(filled: FlaskClient) ->
         parts = csv.DictReader(io.StringIO(filled.get(f"/usage.csv?days=all&by={by}").text))
         if by != "tag":
             assert sum(int(row["sessions"]) for row in parts) == len(listed)
+    page = filled.get("/usage?days=all").text
     assert f"The list shows {repository.count(agent=True)} of these {len(listed)}." in page
     page = filled.get("/usage?days=all&by=tool").text
     called = repository.usage(by="tool")

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 
 from hermes_sessions.errors import AgentUnavailable, InvalidValue
 from hermes_sessions.model import Summary
-from hermes_sessions.results import Usage
+from hermes_sessions.results import Usage, total_usage
 
 from ..query_values import choice
 from ..request_context import sessions
@@ -110,4 +110,4 @@ def _day_rows(parts: Sequence[Usage], spans: Sequence[charts.Span]) -> list[tupl
     """Return the rows under the charts: newest first, the sessions without a date last."""
     rows = [(span.name, span.usage) for span in reversed(spans) if span.parts]
     undated = [each for each in parts if each.key is None]
-    return rows + ([("No date", charts.total_usage(undated))] if undated else [])
+    return rows + ([("No date", total_usage(undated))] if undated else [])

@@ -33,7 +33,7 @@ _CALLS = ("calls", "failed_calls", "sessions")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table: its name, what was used, and its share of the cost in per cent, or else of the tokens."""
+    """A row of a table: its name, the sums, and its share of the cost in per cent, or else of the tokens."""
 
     name: str
     usage: Usage
