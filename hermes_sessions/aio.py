@@ -238,6 +238,7 @@ class SessionRepository:
     erase = _ThreadedCall(_Sessions.erase)
     export = _ThreadedCall(_Sessions.export)
     export_all = _ThreadedCall(_Sessions.export_all)
+    export_zip = _ThreadedSteps(_Sessions.export_zip)
     fork = _ThreadedCall(_Sessions.fork)
     get = _ThreadedCall(_Sessions.get)
     held_by_agent = _ThreadedCall(_Sessions.held_by_agent)

@@ -71,8 +71,8 @@ RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
     "list entries count usage usage_total tags version changes watch search complete_search summary get "
-    "messages segments export iter_messages trash would_purge backup why check repair write_web_ui_index "
-    "sync rebuild find find_many find_deleted matching cursor_after"
+    "messages segments export iter_messages export_zip trash would_purge backup why check repair "
+    "write_web_ui_index sync rebuild find find_many find_deleted matching cursor_after"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
 # Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is
@@ -363,7 +363,8 @@ class OpenHome:
         """Add and remove tags of conversations that are named by their ids, or that filters choose."""
         found, failed = self.chosen(chosen)
         report = self.tags.change_many(found, change, progress, dry_run=dry_run)
-        return BulkReport.of(report.done, {**failed, **report.errors})
+        undo = () if dry_run else changes.earlier_tags(found, report.done, change)
+        return replace(BulkReport.of(report.done, {**failed, **report.errors}), undo=undo)
 
     def chosen(self, chosen: Chosen) -> tuple[list[Summary], dict[str, SessionsError]]:
         """Return conversations by their ids or by filters, and why others cannot be found, by id."""

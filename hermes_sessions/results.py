@@ -18,6 +18,7 @@ from .fields import (
     check_text,
     check_whole,
 )
+from .metadata import MetadataFields
 from .model import Session
 from .sources import Source, SourceName
 from .suggestions import no_such_argument
@@ -204,18 +205,30 @@ class Imported(list[Session]):
 
 
 @dataclass(frozen=True, slots=True)
+class Reversal:
+    """A change that brings back what some sessions had before a call for many: fields, and tags."""
+
+    session_ids: tuple[str, ...]
+    values: MetadataFields = field(default_factory=MetadataFields)
+    tag: tuple[str, ...] = ()
+    untag: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BulkReport(AsDict):
     """What a call for many conversations did: the ids of those that it changed, and why others failed, by id.
 
     Those that were already as they should be are in neither. Of a dry run, what it would do. `agents` are
     those among `done` that only an agent has, or that are deleted from an agent. `errors` are the errors
-    themselves, by id.
+    themselves, by id. After pinning, archiving, filing and tagging, the changes in `undo` bring back what
+    each session had before.
     """
 
     done: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     agents: tuple[str, ...] = ()
     errors: Mapping[str, SessionsError] = field(default_factory=dict, compare=False, repr=False)
+    undo: tuple[Reversal, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(

@@ -66,6 +66,7 @@ CALLS: dict[str, Call] = {
     "segments": lambda sessions, _: sessions.segments("c"),
     "export": lambda sessions, one: sessions.export(one, "markdown"),
     "iter_messages": lambda sessions, _: list(sessions.iter_messages()),
+    "export_zip": lambda sessions, one: list(sessions.export_zip([one])),
     "export_all": lambda sessions, _: sessions.export_all(sessions.config.hermes_home / "exported"),
     "new": lambda sessions, _: sessions.new(title="new"),
     "import_document": lambda sessions, _: sessions.import_document({"messages": turns(2)}),

@@ -1,14 +1,14 @@
 """What can be done with a conversation. The JSON API, its batches and the forms all call these functions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple, cast
 
 from hermes_sessions.errors import InvalidValue
 from hermes_sessions.metadata import MetadataFields
 from hermes_sessions.model import Summary
-from hermes_sessions.results import BulkReport, Project
+from hermes_sessions.results import BulkReport, Filters, Page, Project, Reversal
 from hermes_sessions.settings import check_workspace
 
 from .masking import typed
@@ -101,6 +101,21 @@ _FLAGS: Mapping[str, MetadataFields] = {
     "pin": {"pinned": True},
     "unpin": {"pinned": False},
 }
+_FLAG_ACTIONS: Mapping[tuple[str, bool], BatchAction] = {
+    ("archived", True): "archive",
+    ("archived", False): "unarchive",
+    ("pinned", True): "pin",
+    ("pinned", False): "unpin",
+}
+
+
+class BatchStep(NamedTuple):
+    """One action for several sessions, as a batch takes it."""
+
+    session_ids: Sequence[str]
+    action: BatchAction
+    project_id: str | None = None
+    tags: Sequence[str] = ()
 
 
 def batch(
@@ -128,10 +143,30 @@ def batch(
     return sessions().webui.update_many(session_ids, touch=False, dry_run=dry_run, **fields)
 
 
+def undoing(change: Reversal) -> Iterator[BatchStep]:
+    """Yield the batches that make a reversal."""
+    ids = list(change.session_ids)
+    for name, value in change.values.items():
+        if name == "project_id":
+            yield BatchStep(ids, "move", cast(str | None, value))
+        else:
+            yield BatchStep(ids, _FLAG_ACTIONS[name, bool(value)])
+    if change.tag:
+        yield BatchStep(ids, "tag", tags=list(change.tag))
+    if change.untag:
+        yield BatchStep(ids, "untag", tags=list(change.untag))
+
+
+def matching(text: str, filters: Filters) -> Page[Summary]:
+    """Return all that the list shows for a search and filters, not only its first page."""
+    return sessions().matching(text, filters) if text else sessions().list(filters)
+
+
 def _tagged(
     session_ids: Sequence[str], action: BatchAction, names: Sequence[str], *, dry_run: bool
 ) -> BulkReport:
     if not names:
         raise InvalidValue("tags must name at least one tag")
-    change = sessions().tag_many if action == "tag" else sessions().untag_many
-    return change(session_ids, *names, dry_run=dry_run)
+    if action == "tag":
+        return sessions().tag_many(session_ids, *names, dry_run=dry_run)
+    return sessions().untag_many(session_ids, *map(known_tag, names), dry_run=dry_run)

@@ -15,7 +15,8 @@ from .request_context import settings
 # Never masked in the entry of a session or of a project: ids, because a masked one leads nowhere; models,
 # paths and profiles, because clients send them back, and would store the mask or search for it.
 SENT_BACK = frozenset(
-    "session_id parent_session_id project_id segment_id profile workspace model model_provider".split()
+    "session_id session_ids parent_session_id project_id segment_id profile workspace model "
+    "model_provider".split()
 )
 _ENTRIES = ("session_id", "project_id")
 # Of a session that is opened, `messages` among its keys, neither is what its composer holds: the client fills

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .pages import message_reader, read_page
     from .projects import Projects
     from .restore import delete_empty_sessions, restore_session
+    from .reversing import earlier_tags, earlier_values
     from .save import recover_session, save_session
     from .store import Store, after_the_file, checked_metadata
     from .tags import TagChange, TagStore, TagTarget
@@ -54,6 +55,8 @@ __all__ = [
     "duplicate_session",
     "each_alone",
     "each_together",
+    "earlier_tags",
+    "earlier_values",
     "erase",
     "expired",
     "find_leftovers",
@@ -90,6 +93,7 @@ _NAMES = {
     "pages": "message_reader read_page",
     "projects": "Projects",
     "expiry": "erase expired purge",
+    "reversing": "earlier_tags earlier_values",
     "restore": "delete_empty_sessions restore_session",
     "save": "recover_session save_session",
     "store": "Store after_the_file checked_metadata",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Unpack
 
@@ -12,6 +13,7 @@ from ..errors import InvalidValue
 from ..home import Chosen
 from ..index import Progress
 from ..metadata import MetadataFields
+from ..model import Summary
 from ..pruning import PruneRule, check_ids, prune_rule
 from ..results import BulkReport, FilterFields, Filters, combined_filters
 from .base import HomeCalls
@@ -41,14 +43,17 @@ class BulkCalls(HomeCalls):
         """
         change = self._home.checked_change(metadata, extra, remove)
         ids = self._selected(ids_or_filters)
+        before: Sequence[Summary] = ()
         if dry_run:
             would_update = partial(self._home.would_update, self._home.store, change=change, touch=touch)
             outcomes = changes.each_alone(ids, would_update, progress)
         else:
             self._lifetime.check_change(frees_room=False)
+            before, _ = self._home.chosen(ids)
             update = partial(self._home.update_if_needed, change=change, touch=touch)
             outcomes = changes.each_together(self._home.store, ids, update, progress)
-        return BulkReport.of(outcomes.changed, outcomes.failed)
+        undo = changes.earlier_values(before, outcomes.changed, metadata)
+        return replace(BulkReport.of(outcomes.changed, outcomes.failed), undo=undo)
 
     def delete_many(
         self,

@@ -10,8 +10,10 @@ from typing import Any, Unpack, get_args
 
 from .. import fields, files, results
 from ..errors import InvalidValue, NotFound
-from ..exports import ExportTree, Missing, with_versions
+from ..exports import ENDINGS, Exportable, ExportTree, Missing, file_name, with_versions, zipped
+from ..home import Chosen
 from ..index import Entries, Progress
+from ..messages import mask
 from ..model import Summary
 from ..results import FilterFields, Filters, combined_filters
 from .reading import EVERYTHING, ReadingCalls
@@ -85,6 +87,21 @@ class ExportingCalls(ReadingCalls):
             progress=progress,
         )
 
+    def export_zip(
+        self, chosen: Chosen, *, format: results.ExportFormat = "markdown", redact: bool = True
+    ) -> Iterator[bytes]:
+        """Return an archive with a file for each conversation, in parts: one conversation is in memory.
+
+        `chosen` are their ids, or `Filters`. The names are those of `export_all`, and credentials are masked
+        unless `redact=False`, in names too. What cannot be exported is named in `not-exported.txt`, with the
+        reason. Raises `InvalidValue`, `StorageError`.
+        """
+        fields.check_choice("format", format, get_args(results.ExportFormat))
+        found, errors = self._home.chosen(chosen)
+        named = [Exportable(each.session_id, _file_name(each, format, redact=redact)) for each in found]
+        failed = {session_id: str(error) for session_id, error in errors.items()}
+        return zipped(named, partial(self.export, format=format, redact=redact), failed)
+
     def _checked_folder(self, folder: object) -> Path:
         if not isinstance(folder, str | PathLike):
             raise InvalidValue("folder must be a path")
@@ -104,6 +121,11 @@ class ExportingCalls(ReadingCalls):
         if set(warnings) - {*agents, *notices}:
             return "any"
         return "of agents" if set(warnings) & set(agents) else "none"
+
+
+def _file_name(summary: Summary, format: results.ExportFormat, *, redact: bool) -> str:
+    title = mask(summary.title) if redact else summary.title
+    return file_name(summary.session_id, title, summary.created_at, ENDINGS[format])
 
 
 def _ids(entries: Entries) -> list[str]:

@@ -170,16 +170,19 @@ class WebUI:
     ) -> BulkReport:
         """Set fields of many sessions as `SessionRepository.update_many` does, importing agents' first."""
         change, ids, home = self._home.checked_change(metadata), check_ids(session_ids), self._home
+        before: Sequence[Summary] = ()
         if dry_run:
             outcomes = changes.each_alone(ids, partial(self._would_update, change=change, touch=touch))
         else:
             self._lifetime.check_change(frees_room=False)
+            before, _ = home.chosen(ids)
             outcomes = changes.each_together(
                 home.store, ids, partial(home.update_if_needed, change=change, touch=touch)
             )
             for session_id in outcomes.failed_with(ReadOnly):
                 outcomes.again(session_id, partial(self._update, session_id, change, touch=touch))
-        return BulkReport.of(outcomes.changed, outcomes.failed)
+        undo = changes.earlier_values(before, outcomes.changed, metadata)
+        return replace(BulkReport.of(outcomes.changed, outcomes.failed), undo=undo)
 
     def _update(self, session_id: str, change: MetadataChange, *, touch: bool) -> Summary:
         home = self._home

@@ -1,6 +1,9 @@
 """Changing several sessions at once over HTTP, purging and repairing: each result is reported."""
 
+import io
 import os
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +123,120 @@ def test_a_dry_run_changes_nothing_and_says_what_would_fail(
     assert snapshot(sessions) == files
 
 
+def undo(client: FlaskClient, body: Any) -> None:
+    """Take a batch back with the steps of its answer."""
+    for step in body["undo"]:
+        assert reply(client.post("/api/sessions/batch", json=step))["ok"]
+
+
+def arranged(sessions: SessionRepository) -> dict[str, Any]:
+    """Return what batches change of each session."""
+    listed = sessions.list(hidden=True)
+    return {each.session_id: (each.pinned, each.archived, each.project_id, set(each.tags)) for each in listed}
+
+
+@pytest.mark.parametrize(
+    ("action", "more"),
+    [
+        ("pin", {}), ("unpin", {}), ("archive", {}), ("unarchive", {}), ("move", {"project_id": "Borealis"}),
+        ("move", {}), ("tag", {"tags": ["work", "new"]}), ("untag", {"tags": ["Work", "home"]}),
+        ("delete", {}),
+    ],
+)  # fmt: skip
+def test_undo_brings_back_what_each_session_had(
+    action: str, more: dict[str, Any], sessions: SessionRepository, client: FlaskClient
+) -> None:
+    projects = {name: sessions.projects.create(name).project_id for name in ("Atlas", "Borealis")}
+    kinds: list[dict[str, Any]] = [{"pinned": True}, {"archived": True}]
+    kinds += [{"project_id": each} for each in projects.values()]
+    ids = [started(sessions, **kind) for kind in kinds]
+    for session_id, tags in zip(ids, (["work"], ["home", "work"], [], ["other"]), strict=True):
+        sessions.tag(session_id, *tags)
+    before = arranged(sessions)
+    given = {"project_id": projects[more["project_id"]]} if "project_id" in more else more
+    body = batch(client, action, *ids, **given)
+    assert body["ok"]
+    assert arranged(sessions) != before
+    undo(client, body)
+    assert arranged(sessions) == before
+
+
+def test_undo_is_only_about_those_that_changed(sessions: SessionRepository, client: FlaskClient) -> None:
+    changed, already = started(sessions), started(sessions, archived=True)
+    body = batch(client, "archive", changed, already, "nobody")
+    steps = [(step["action"], step["session_ids"]) for step in body["undo"]]
+    assert steps == [("unarchive", [changed])]
+    assert batch(client, "archive", changed, dry_run=True)["undo"] == []
+
+
+def test_a_batch_takes_the_query_of_a_list(sessions: SessionRepository, client: FlaskClient) -> None:
+    project = sessions.projects.create("Atlas").project_id
+    inside = {started(sessions, title=f"plan {number}", project_id=project) for number in range(3)}
+    other = started(sessions, title="plan 4")
+    sessions.complete_search()
+
+    def chosen(**given: Any) -> set[str]:
+        body = reply(client.post("/api/sessions/batch", json={"action": "pin", **given}))
+        return {each["session_id"] for each in body["results"] if each["ok"]}
+
+    assert chosen(in_project=project, dry_run=True) == inside
+    assert chosen(q="plan", dry_run=True) == inside | {other}
+    assert sessions.count(pinned=True) == 0
+    assert chosen(q="plan", in_project=project) == inside
+    assert sessions.count(pinned=True) == 3
+    for wrong in ({}, {"session_ids": [other], "q": "plan"}):
+        error(client.post("/api/sessions/batch", json={"action": "pin", **wrong}), 400)
+
+
+def test_a_query_changes_at_most_500_at_once(
+    sessions: SessionRepository, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.api.batch.MOST_SESSIONS", 2)
+    ids = [started(sessions) for _ in range(3)]
+    given = {"action": "pin", "archived": False}
+    assert "at most 2; these are 3" in error(client.post("/api/sessions/batch", json=given), 400)
+    dry = reply(client.post("/api/sessions/batch", json={**given, "dry_run": True}))
+    assert {each["session_id"] for each in dry["results"]} == set(ids)
+
+
+# ---- the selection of the pages ---------------------------------------------------------------------------
+
+
+def test_the_selection_is_all_that_the_list_shows(filled: FlaskClient) -> None:
+    for query in ("", "?source=cli", "?archived=all&q=the"):
+        page = reply(filled.get(f"/selection{query}"))
+        sidebar = filled.get(f"/sidebar?{query[1:]}&limit=200").text
+        listed = re.findall(r'data-id="([^"]+)"', sidebar)
+        assert [each["session_id"] for each in page["sessions"]] == listed
+    assert any(each["held"] for each in reply(filled.get("/selection"))["sessions"])
+    assert filled.get("/selection?source=nowhere").status_code == 400
+
+
+def test_conversations_are_exported_as_an_archive(sessions: SessionRepository, client: FlaskClient) -> None:
+    first, second = started(sessions, title=f"Trip {KEY}"), started(sessions, title="Plan")
+    write(sessions, "broken", "{")
+    answer = client.post("/export.zip", data={"session_ids": f"{first} nobody {second} broken {first}"})
+    assert answer.status_code == 200
+    assert "attachment" in answer.headers["Content-Disposition"]
+    archive = zipfile.ZipFile(io.BytesIO(answer.data))
+    names = archive.namelist()
+    assert names[0].endswith(f"-{first}.md")
+    assert names[1].endswith(f"-{second}.md")
+    assert names[2:] == ["not-exported.txt"]
+    texts = [archive.read(name).decode() for name in names]
+    assert "Plan" in texts[1]
+    assert {line.split(":")[0] for line in texts[2].splitlines()} == {"nobody", "broken"}
+    assert KEY not in str(names) + str(texts)
+    assert str(sessions.config.state_dir) not in texts[2]
+    assert client.post("/export.zip", data={}).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"session_ids": ["a"], "action": "restore", "dry_run": True}, "dry_run is not for restore"),
-        ({}, "session_ids is missing"),
+        ({}, "action is missing"),
+        ({"action": "pin"}, "session_ids is missing"),
         ({"session_ids": [], "action": "pin"}, "session_ids must be a non-empty list of names"),
         ({"session_ids": "a", "action": "pin"}, "session_ids must be a non-empty list of names"),
         ({"session_ids": ["a", 1], "action": "pin"}, "session_ids must be a non-empty list of names"),

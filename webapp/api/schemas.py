@@ -324,11 +324,21 @@ class BatchResult(TypedDict):
     status: NotRequired[int]
 
 
+class BatchStep(TypedDict):
+    """The body of a batch: one action for several sessions."""
+
+    session_ids: list[str]
+    action: str
+    project_id: str | None
+    tags: list[str] | None
+
+
 class Batch(TypedDict):
-    """The outcome for each session. `ok` is true only if every change was made."""
+    """The outcome for each session. `ok` is true only if every change was made; `undo` takes those back."""
 
     ok: bool
     results: list[BatchResult]
+    undo: list[BatchStep]
 
 
 # ---- projects, trash, health ----------------------------------------------------------------------------

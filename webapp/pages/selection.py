@@ -1,0 +1,42 @@
+"""Many conversations of the list at once: which they are, beyond its first page, and their archive."""
+
+from flask import Blueprint, Response, request
+
+from hermes_sessions.errors import InvalidValue
+
+from .. import actions
+from ..api.encoding import json_response
+from ..request_context import sessions, settings
+from . import links, list_filters
+
+blueprint = Blueprint("selection", __name__)
+
+ARCHIVE_NAME = "conversations.zip"
+
+
+@blueprint.get("/selection")
+def show() -> Response:
+    """Return the ids of all conversations that the list would show, and which of them the agent has too."""
+    page = actions.matching(links.search_text(), list_filters.read_filters())
+    held = sessions().held_by_agent(page)
+    return json_response(
+        {
+            "sessions": [{"session_id": each.session_id, "held": each.session_id in held} for each in page],
+            "warnings": page.warnings,
+        }
+    )
+
+
+@blueprint.post("/export.zip")
+def export() -> Response:
+    """Send the conversations of the form's field `session_ids`, ids apart by spaces, as Markdown files."""
+    parts = sessions().export_zip(_chosen(), redact=settings().mask_credentials)
+    headers = {"Content-Disposition": f"attachment; filename={ARCHIVE_NAME}", "Cache-Control": "no-store"}
+    return Response(parts, mimetype="application/zip", headers=headers)
+
+
+def _chosen() -> list[str]:
+    ids = request.form.get("session_ids", "").split()
+    if not ids:
+        raise InvalidValue("session_ids is missing")
+    return list(dict.fromkeys(ids))
