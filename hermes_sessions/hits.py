@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from . import display
 from .model import Summary
@@ -12,6 +12,19 @@ MatchedIn = Literal["title", "content"]
 
 # `Hit.snippet` has each match between these two control characters, which occur in no other text of a hit.
 MATCH_START, MATCH_END = "\x02", "\x03"
+
+
+class Passage(NamedTuple):
+    """A message that matches: its place in the transcript of `segment_id`, its author, and its snippet.
+
+    `sent_at` is in seconds since the epoch, None if the message does not say.
+    """
+
+    segment_id: str
+    message_index: int
+    author: str
+    sent_at: float | None
+    snippet: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +38,8 @@ class Hit:
     with such marks. `missing` are the words that the conversation lacks, as they were typed, and `forms` the
     words in the snippet that stand for others: each after what was typed. `segment_id` differs from
     `session_id` only in an agent's conversation of several segments. `score` orders the hits of one search,
-    highest first. `summary` is the conversation as lists return it.
+    highest first. `summary` is the conversation as lists return it, and `passages` are its best messages, as
+    many as the search was asked for.
     """
 
     session_id: str
@@ -40,6 +54,7 @@ class Hit:
     marked_title: str = ""
     missing: tuple[str, ...] = ()
     forms: tuple[tuple[str, str], ...] = ()
+    passages: tuple[Passage, ...] = field(default=(), repr=False)
 
     @property
     def preview(self) -> str:
@@ -47,8 +62,9 @@ class Hit:
         return self.snippet.replace(MATCH_START, "").replace(MATCH_END, "")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON, without the summary."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "summary"}
+        """Return the fields for JSON, without the summary and the passages."""
+        names = [item.name for item in fields(self) if item.name not in ("summary", "passages")]
+        return {name: getattr(self, name) for name in names}
 
 
 class Hits(list[Hit]):
@@ -57,7 +73,8 @@ class Hits(list[Hit]):
     `missing` counts sessions whose messages are not indexed yet, so that a later search may have more hits;
     it is at least 1 while the words of all are being counted, by which other forms of words are found.
     `warnings` says what could not be searched. `corrections` are the words that were searched in place of
-    words that no conversation has: each after what was typed.
+    words that no conversation has: each after what was typed. `total` is how many conversations match, on
+    all pages.
     """
 
     def __init__(
@@ -66,9 +83,11 @@ class Hits(list[Hit]):
         missing: int = 0,
         warnings: tuple[str, ...] = (),
         corrections: tuple[tuple[str, str], ...] = (),
+        total: int | None = None,
     ) -> None:
         super().__init__(hits)
         self.missing, self.warnings, self.corrections = missing, warnings, corrections
+        self.total = len(self) if total is None else total
 
     def __repr__(self) -> str:
         return display.as_text(*self._table())

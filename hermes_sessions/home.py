@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from sqlalchemy import Connection
+
 from . import changes, messages, search
 from .agent import Agents
 from .changes import Projects, Store, TagChange, TagStore
@@ -72,7 +74,7 @@ RETENTION_SECONDS = 30 * 86_400  # in the trash
 READS = (
     "list entries count usage usage_total tags version changes watch search complete_search summary get "
     "messages segments export iter_messages export_zip trash would_purge backup why check repair "
-    "write_web_ui_index sync rebuild find find_many find_deleted matching cursor_after"
+    "write_web_ui_index sync rebuild find find_many find_deleted matching cursor_after suggest listing_of"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
 # Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is
@@ -232,7 +234,7 @@ class OpenHome:
         check_whole("offset", offset)
         if request.is_empty:
             return Hits()
-        request = search.narrow(request, self._known_names)
+        request = search.narrow(request, self.known_names)
         if request.warnings:
             return Hits(warnings=request.warnings)
         if request.is_list:
@@ -242,7 +244,8 @@ class OpenHome:
         with self.freshness.current() as index:
             unreadable = index.gaps()
         hits = self.searcher.search(request, options, offset, limit)
-        return Hits(hits, hits.missing, (*unreadable, *hits.warnings), hits.corrections)
+        hits.warnings = (*unreadable, *hits.warnings)
+        return hits
 
     def tool_usage(self, filters: Filters, keys: Sequence[str]) -> list[Usage]:
         """Return the calls of each tool; raise `InvalidValue` beside another key, `StorageError`."""
@@ -252,12 +255,14 @@ class OpenHome:
         return self.searcher.tool_usage(filters)
 
     @property
-    def _known_names(self) -> KnownNames:
-        return search.KnownNames(self.projects.list, self._models, self.tag_counts)
+    def known_names(self) -> KnownNames:
+        """What a name in a query can mean."""
+        models, profiles = partial(self._of_index, lists.models), partial(self._of_index, lists.profiles)
+        return search.KnownNames(self.projects.list, models, self.tag_counts, profiles)
 
-    def _models(self) -> list[str]:
+    def _of_index(self, read: Callable[[Connection], list[str]]) -> list[str]:
         with self.freshness.current() as index:
-            return lists.models(index.connection)
+            return read(index.connection)
 
     def _listed(self, request: SearchRequest, redact: bool, offset: int, limit: int) -> Hits:
         """Return the conversations that fulfil a query of operators alone, as hits."""
@@ -265,7 +270,9 @@ class OpenHome:
         with self.freshness.current() as index:
             summaries = search.listed(index.connection, self.view(filters), filters, offset, limit)
             warnings = index.warnings(agents=bool(filters.agent))
-        return Hits(search.listed_hits(summaries, offset, messages.mask if redact else str), 0, warnings)
+            total = self.lists.count(index, filters, self.view(filters))
+        hits = search.listed_hits(summaries, offset, messages.mask if redact else str)
+        return Hits(hits, 0, warnings, total=total)
 
     def sync(self, progress: Progress | None) -> SyncReport:
         """Bring the index in line with the files, the trash and the agents, even if it seems current."""

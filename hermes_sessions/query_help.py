@@ -1,5 +1,6 @@
 """What people are told about the query language: one table for the command line, the pages and the manual."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -8,6 +9,26 @@ class Syntax(NamedTuple):
 
     examples: tuple[str, ...]
     meaning: str
+
+
+class Suggestion(NamedTuple):
+    """What may be typed next: the `text` for the query, the `label` for people, and what it means."""
+
+    text: str
+    label: str
+    meaning: str = ""
+
+
+class Suggestions(NamedTuple):
+    """What may stand in a query from `start` to `end`, the likeliest first.
+
+    `takes_date` is whether any date may stand there too, so that a calendar helps.
+    """
+
+    start: int
+    end: int
+    items: tuple[Suggestion, ...] = ()
+    takes_date: bool = False
 
 
 WORDS = (
@@ -43,3 +64,18 @@ NOTES = (
     "Operators without words list the conversations that fulfil them.",
     "Nothing is an error: what is no operator is searched as text.",
 )
+# Dates that are quicker to choose than to type.
+SHORT_DATES: Mapping[str, str] = {
+    "today": "today",
+    "yesterday": "yesterday",
+    "7d": "7 days ago",
+    "30d": "30 days ago",
+    "3m": "3 months ago",
+    "1y": "a year ago",
+}
+
+
+def meanings() -> dict[str, str]:
+    """Return what each operator finds, by its name, in the order of the table."""
+    rows = [(example.lstrip("-"), row.meaning) for row in (*OPERATORS, *WORDS) for example in row.examples]
+    return {example.partition(":")[0]: meaning for example, meaning in rows if ":" in example}

@@ -16,6 +16,7 @@ import pytest
 from hermes_sessions import (
     BulkReport,
     Closed,
+    Filters,
     InvalidValue,
     Session,
     SessionRepository,
@@ -54,6 +55,8 @@ CALLS: dict[str, Call] = {
     "changes": lambda sessions, _: sessions.changes(sessions.changes().token),
     "watch": lambda sessions, _: next(sessions.watch("none", timeout=0)),
     "search": lambda sessions, _: sessions.search("message"),
+    "suggest": lambda sessions, _: sessions.suggest("project:"),
+    "listing_of": lambda sessions, _: sessions.listing_of("is:pinned", Filters()),
     "complete_search": lambda sessions, _: sessions.complete_search(),
     "summary": lambda sessions, one: sessions.summary(one),
     "find": lambda sessions, one: sessions.find(one[:8]),

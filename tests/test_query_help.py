@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import query_help
 from hermes_sessions.query_help import NOTES, OPERATORS, WORDS
-from hermes_sessions.search import language
 from hermes_sessions.search.language import Conditions, parse
+from hermes_sessions.search.tokens import NAMES
 
 from .cli.running import done, run
 
@@ -29,7 +29,7 @@ def test_every_operator_has_an_example() -> None:
     words = [example for row in WORDS for example in row.examples]
     shown = {example.lstrip("-").partition(":")[0] for example in (*EXAMPLES, *words) if ":" in example}
 
-    assert shown == set(language._NAMES)
+    assert shown == set(NAMES)
 
 
 def test_the_examples_of_words_mean_what_the_help_says() -> None:

@@ -62,11 +62,11 @@ def amount(values: Mapping[str, str], name: str) -> float | None:
 
 
 def choice(values: Mapping[str, str], name: str, choices: Mapping[str, Choice], default: str) -> Choice:
-    """Return what `choices` gives for the value of a field, or for `default` if the field is missing.
+    """Return what `choices` gives for the value of a field, or for `default` if it is missing or empty.
 
     Raises `InvalidValue` for a value that is not a key of `choices`.
     """
-    chosen = values.get(name, default)
+    chosen = values.get(name) or default
     if chosen not in choices:
         raise InvalidValue(f"{name} must be one of {', '.join(choices)}")
     return choices[chosen]

@@ -65,9 +65,17 @@ def search(
         hits = sessions.search(" ".join(text), project_id=project_id, redact=redact, **options)
     print_hits(hits, output)
     warn([*_missing(hits), *hits.warnings])
-    if not hits and sys.stdout.isatty() and output == "table":
-        click.echo("Nothing found.", err=True)
+    if output == "table" and sys.stdout.isatty():
+        _print_end(hits)
     exit_with(not hits)
+
+
+def _print_end(hits: Hits) -> None:
+    """Say how many conversations match if not all of them are printed."""
+    if not hits:
+        click.echo("Nothing found.", err=True)
+    elif len(hits) < hits.total:
+        click.echo(f"{len(hits):,} of {hits.total:,} conversations.", err=True)
 
 
 def print_hits(hits: Hits, output: Output) -> None:
@@ -80,7 +88,7 @@ def print_hits(hits: Hits, output: Output) -> None:
         return
     if output == "json":
         entries = [hit.as_dict() | {"last_message_at": hit.summary.last_message_at} for hit in hits]
-        found = {"hits": entries, "partial": hits.partial, "missing": hits.missing}
+        found = {"hits": entries, "total": hits.total, "partial": hits.partial, "missing": hits.missing}
         print_json({**found, "corrections": hits.corrections})
         return
     for typed, searched in hits.corrections:

@@ -5,7 +5,7 @@ Makes statements and reads their rows; `lists`, `conversations` and `usage` run 
 
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -371,11 +371,11 @@ def ids_query(filters: Filters) -> tuple[sa.Select[Any], Parameters]:
     return query, parameters
 
 
-def models_query() -> sa.CompoundSelect[Any]:
-    """Return the query of the models of all conversations, each once."""
+def values_query(column: Literal["model", "profile"]) -> sa.CompoundSelect[Any]:
+    """Return the query of the models or the profiles of all conversations, each once."""
     return sa.union(
         *(
-            sa.select(table.c.model).where(table.c.model.is_not(None))
+            sa.select(table.c[column]).where(table.c[column].is_not(None))
             for table in (SESSIONS, AGENT_CONVERSATIONS)
         )
     )

@@ -20,9 +20,9 @@ from .list_queries import (
     count_query,
     entry_of,
     ids_query,
-    models_query,
     page_query,
     summary_of,
+    values_query,
 )
 from .orders import SORTS, AnyPlace, SortedPlace, cursor_of, place_of
 from .row_values import Place
@@ -156,7 +156,12 @@ def ids(connection: Connection, filters: Filters) -> list[str]:
 
 def models(connection: Connection) -> list[str]:
     """Return the models that conversations name, in no order."""
-    return list(connection.execute(models_query()).scalars())
+    return list(connection.execute(values_query("model")).scalars())
+
+
+def profiles(connection: Connection) -> list[str]:
+    """Return the profiles that conversations have, in no order."""
+    return list(connection.execute(values_query("profile")).scalars())
 
 
 # ---- cursors --------------------------------------------------------------------------------------------

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TypeVar, Unpack, cast, get_args
+from typing import NamedTuple, TypeVar, Unpack, cast, get_args
 
 from .. import fields, hits, messages, results, search
 from ..index import Entries, Progress, usage
 from ..model import Session, Summary
+from ..query_help import Suggestions
 from ..results import FilterFields, Filters, combined_filters
 from .base import HomeCalls
 
 EVERYTHING = Filters(agent=True, hidden=True)
 T = TypeVar("T")
+MOST_PASSAGES = 20  # of one conversation
+
+
+class ListingQuery(NamedTuple):
+    """The filters that a query of operators stands for; `warnings` say what it names that there is not."""
+
+    filters: Filters
+    warnings: tuple[str, ...] = ()
 
 
 class ReadingCalls(HomeCalls):
@@ -122,6 +132,7 @@ class ReadingCalls(HomeCalls):
         role: str | None = None,
         depth: int | None = None,
         redact: bool = True,
+        passages: int = 0,
         **keywords: Unpack[FilterFields],
     ) -> hits.Hits:
         """Return the conversations that contain these words, one hit for each, the best first.
@@ -130,13 +141,40 @@ class ReadingCalls(HomeCalls):
         spaces. `scope` searches titles, messages or both. The filters are those of `list`, but include the
         agents' conversations unless they are given. Of the messages that match, `since` and `until` limit
         the times, `role` the role, and `depth` how far into a session they are; the times of a title are
-        those of the last activity. Credentials are masked unless `redact=False`. Raises `InvalidValue`,
-        `StorageError`.
+        those of the last activity. `passages` is how many messages of each conversation the hits cite.
+        Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True), call=self.search)
         within = search.message_filter(role, chosen.since, chosen.until, depth)
         request = search.search_request(text, scope, replace(chosen, since=None, until=None), within)
+        request = request._replace(passages=fields.check_whole("passages", passages, 0, MOST_PASSAGES))
         return self._home.search(request, redact, offset, limit)
+
+    def listing_of(self, text: str, filters: Filters) -> ListingQuery | None:
+        """Return what a query of operators alone lists; None if it has words, or is about single messages.
+
+        Raises `InvalidValue`, `StorageError`.
+        """
+        within = search.message_filter(None, filters.since, filters.until, None)
+        request = search.search_request(text, "all", replace(filters, since=None, until=None), within)
+        if request.is_empty:
+            return None
+        request = search.narrow(request, self._home.known_names)
+        return ListingQuery(request.list_filters, request.warnings) if request.is_list else None
+
+    def suggest(self, text: str, at: int | None = None, *, redact: bool = True) -> Suggestions:
+        """Return what may be typed at a position of a query: operators, and the values that a home has.
+
+        `at` counts characters; None is the end. Values with credentials are left out unless `redact=False`.
+        Raises `InvalidValue`, `Unreadable` if the projects cannot be read, `StorageError`.
+        """
+        at = len(text) if at is None else min(fields.check_whole("at", at), len(text))
+        found = search.suggest(text, at, self._home.known_names, time.time())
+        if not redact:
+            return found
+        return found._replace(
+            items=tuple(each for each in found.items if messages.mask(each.text) == each.text)
+        )
 
     def complete_search(self, *, progress: Progress | None = None) -> int:
         """Index every message now, not in the background; return how many sessions could not be read.

@@ -9,17 +9,22 @@ if TYPE_CHECKING:
     from .hits import HitOptions, listed_hits
     from .request import SearchRequest, message_filter, narrow, search_request
     from .searcher import Searcher
+    from .suggest import suggest
+    from .typed import TypedOperator, typed_operators
 
 __all__ = [
     "HitOptions",
     "KnownNames",
     "SearchRequest",
     "Searcher",
+    "TypedOperator",
     "listed",
     "listed_hits",
     "message_filter",
     "narrow",
     "search_request",
+    "suggest",
+    "typed_operators",
 ]
 
 _NAMES = {
@@ -27,6 +32,8 @@ _NAMES = {
     "hits": "HitOptions listed_hits",
     "request": "SearchRequest message_filter narrow search_request",
     "searcher": "Searcher",
+    "suggest": "suggest",
+    "typed": "TypedOperator typed_operators",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name
     __getattr__ = load_on_use(__name__, _NAMES)

@@ -7,7 +7,7 @@ hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -30,7 +30,8 @@ class KnownNames(NamedTuple):
 
     projects: Callable[[], Iterable[Project]]
     models: Callable[[], Iterable[str]]
-    tags: Callable[[], Iterable[str]]
+    tags: Callable[[], Mapping[str, int]]
+    profiles: Callable[[], Iterable[str]]
 
 
 class MessageConditions(NamedTuple):

@@ -1,10 +1,11 @@
 """Makes hits of ranked matches: reads the messages from their files, and cuts the snippets."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import NotFound, StorageError, Unreadable
-from ..hits import Hit
+from ..hits import Hit, Passage
 from ..index import View
 from ..messages import Message
 from ..model import Summary
@@ -92,10 +93,10 @@ def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit,
     position, snippet = match.number, Snippet(matcher.marked(title), matcher.forms(title))
     if position is not None:
         try:
-            position, text = _message_text(match, source)
+            position, message = _message(match, match.segment_id, position, source)
         except (KeyError, NotFound):
             return None
-        snippet = make_snippet(text, matcher, source.mask)
+        snippet = make_snippet(shown_text(message), matcher, source.mask)
     hit = Hit(
         session_id=summary.session_id,
         title=title,
@@ -109,21 +110,25 @@ def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit,
         marked_title=matcher.marked(title),
         missing=match.missing,
         forms=snippet.forms,
+        passages=tuple(_passages(match, matcher, source)),
     )
     return hit, in_title | snippet.corrections
 
 
-def _message_text(match: RankedMatch, source: _HitSource) -> tuple[int, str]:
-    """Return a message's position and its text, empty if its file cannot be read."""
+def _passages(match: RankedMatch, matcher: Matcher, source: _HitSource) -> Iterator[Passage]:
+    """Yield the messages to cite, but those that were deleted in the meantime."""
+    for segment_id, number in match.places:
+        with suppress(KeyError, NotFound):
+            position, message = _message(match, segment_id, number, source)
+            snippet = make_snippet(shown_text(message), matcher, source.mask)
+            yield Passage(segment_id, position, message.author, message.sent_at, snippet.text)
+
+
+def _message(match: RankedMatch, segment_id: str, number: int, source: _HitSource) -> AgentMessage:
+    """Return a message and its position, an empty message if its file cannot be read."""
+    if match.key[0] != WEB_UI:
+        return source.page.agent_messages[match.key[0], number]
     try:
-        position, message = _message(match, source)
+        return AgentMessage(number, source.read_message(segment_id, number))
     except (Unreadable, StorageError):
-        return match.number or 0, ""
-    return position, shown_text(message)
-
-
-def _message(match: RankedMatch, source: _HitSource) -> AgentMessage:
-    number = match.number or 0
-    if match.key[0] == WEB_UI:
-        return AgentMessage(number, source.read_message(match.segment_id, number))
-    return source.page.agent_messages[match.key[0], number]
+        return AgentMessage(number, Message())

@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -19,6 +19,7 @@ from ..sources import Source
 from ..tag_names import read_tag
 from ..times import Period, read_period
 from .emoji import has_emoji
+from .tokens import Token, is_minus, tokens
 from .words import ordinary
 
 MOST_TAGS = 20  # of each kind, in one query
@@ -26,6 +27,7 @@ MOST_TOOLS = 20  # that one message must be about; SQLite takes at most 1,000 co
 
 Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
 Feature: TypeAlias = Literal["error", "image", "code", "attachment"]
+Flag: TypeAlias = Literal["pinned", "archived", "interrupted", "agent"]
 
 
 class Term(NamedTuple):
@@ -89,124 +91,22 @@ def parse(text: str, now: float) -> Query:
 
     `now` is the time that dates such as `7d` count from, in seconds since the epoch.
     """
-    tokens = list(_tokens(unicodedata.normalize("NFC", clean_text(text))))
-    query = _query(_negated(tokens), now)
+    typed = list(tokens(unicodedata.normalize("NFC", clean_text(text))))
+    query = _query(negated(typed), now)
     # `OR` alone joins nothing and `NOT` alone excludes nothing: they are words.
-    return query if query != Query(()) else _query((token.as_word() for token in tokens), now)
-
-
-# ---- tokens ---------------------------------------------------------------------------------------------
-
-# Marks that begin a phrase anywhere, and marks that begin one unless they follow a letter or digit, as in 5".
-_OPENING, _EITHER = "“„«「『", '"＂”»」』'
-_MARKS = _OPENING + _EITHER
-_NAMES = "project profile source model tag role tool before after on title is has cost messages".split()
-_NAME = rf"(?P<name>(?i:{'|'.join(_NAMES)}))[:：]"
-_TOKEN = re.compile(
-    rf"""
-    (?P<lead>(?<!\S)[(（]*(?:[-－](?![-－\s])[(（]*)?)?
-    (?:
-        (?P<whole>
-            (?:{_NAME})?
-            (?:[{_OPENING}]|(?<!\w)[{_EITHER}])
-            (?:(?P<phrase>[^{_MARKS}]*)[{_MARKS}]|(?P<unclosed>[^\n]*))
-        )
-        (?P<star>[*＊]?)
-        (?P<close>[)）]*)
-        |
-        (?P<word>(?:[^\s{_MARKS}]|(?<=\w)[{_EITHER}])+)
-    )
-    """,
-    re.VERBOSE,
-)
-_OPERATOR = re.compile(rf"{_NAME}(?P<value>.+)", re.DOTALL)
-_SEARCHABLE = re.compile(r"[^\W_]")
-
-
-class _Token(NamedTuple):
-    """A word or a phrase, without its minus and the brackets around it.
-
-    `whole` is all of it, with the name and the quotation marks; `value` is without them.
-    """
-
-    whole: str
-    value: str
-    name: str = ""
-    quoted: bool = False
-    prefix: bool = False
-    lead: str = ""
-    closes: int = 0
-    joiner: str = ""
-    negated: bool = False
-
-    def as_word(self) -> _Token:
-        """Return the token as a word, if it is OR, AND or NOT."""
-        return self._replace(joiner="")
-
-    @property
-    def term(self) -> Term | None:
-        """The term that the token is as text; None if it has no letter, digit or emoji."""
-        is_phrase = self.quoted and not self.name
-        return _term(self.value if is_phrase else self.whole, is_phrase, self.prefix)
-
-
-def _term(typed: str, quoted: bool, prefix: bool, in_title: bool = False) -> Term | None:
-    text = ordinary(typed)
-    if not (_SEARCHABLE.search(text) or has_emoji(text)):
-        return None
-    return Term(text, typed, quoted, prefix, in_title)
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    for match in _TOKEN.finditer(text):
-        yield _phrase(match) if match["word"] is None else _word(match["lead"] or "", match["word"])
-
-
-def _phrase(match: re.Match[str]) -> _Token:
-    value = match["unclosed"] if match["phrase"] is None else match["phrase"]
-    return _Token(
-        match["whole"].rstrip(),  # a phrase that nothing closes ends with its line, as the text may
-        value.strip(),
-        (match["name"] or "").lower(),
-        quoted=True,
-        prefix=bool(match["star"]),
-        lead=match["lead"] or "",
-        closes=len(match["close"]),
-    )
-
-
-def _word(lead: str, word: str) -> _Token:
-    closes = _closing_brackets(word)
-    starred = word[: len(word) - closes]
-    whole = starred.rstrip("*＊")
-    token = _Token(whole, whole, prefix=whole != starred, lead=lead, closes=closes)
-    if operator := _OPERATOR.fullmatch(whole):
-        return token._replace(name=operator["name"].lower(), value=operator["value"])
-    is_joiner = whole in ("OR", "AND", "NOT") and not token.prefix and not _is_minus(lead)
-    return token._replace(joiner=whole) if is_joiner else token
-
-
-def _closing_brackets(word: str) -> int:
-    """Return how many brackets at the end of a word close none that the word opens."""
-    at_end = len(word) - len(word.rstrip(")）"))
-    unopened = word.count(")") + word.count("）") - word.count("(") - word.count("（")
-    return max(0, min(at_end, unopened))
-
-
-def _is_minus(lead: str) -> bool:
-    return bool(lead.strip("(（"))
+    return query if query != Query(()) else _query((token.as_word() for token in typed), now)
 
 
 # ---- what is excluded -----------------------------------------------------------------------------------
 
 
-def _negated(tokens: Iterable[_Token]) -> Iterator[_Token]:
+def negated(tokens: Iterable[Token]) -> Iterator[Token]:
     """Yield the tokens but NOT, those `negated` that a minus or NOT excludes, alone or in brackets.
 
     A bracket that nothing closes excludes only the word behind it: in a pasted text, one would exclude all
     that follows.
     """
-    found: list[_Token] = []
+    found: list[Token] = []
     opened: list[int | None] = []  # for each open bracket that excludes, where it begins
     depth = Counter[int]()  # how many more brackets exclude from a place on
     follows_not = False
@@ -215,7 +115,7 @@ def _negated(tokens: Iterable[_Token]) -> Iterator[_Token]:
             follows_not = True
             continue
         opened += _opened(token.lead, len(found), follows_not)
-        excludes = follows_not or _is_minus(token.lead)
+        excludes = follows_not or is_minus(token.lead)
         found.append(token._replace(negated=True) if excludes else token)
         follows_not = False
         for _ in range(min(token.closes, len(opened))):
@@ -230,15 +130,15 @@ def _opened(lead: str, place: int, follows_not: bool) -> list[int | None]:
     return outer * len(before) + [place] * len(behind if minus else "")
 
 
-def _in_brackets(token: _Token, depth: int) -> _Token:
+def _in_brackets(token: Token, depth: int) -> Token:
     return token._replace(negated=True) if depth else token
 
 
 # ---- the query ------------------------------------------------------------------------------------------
 
 
-def _query(tokens: Iterable[_Token], now: float) -> Query:
-    conditions, terms = _Narrowing(now), _Terms()
+def _query(tokens: Iterable[Token], now: float) -> Query:
+    conditions, terms = Narrowing(now), _Terms()
     for token in tokens:
         if token.joiner:
             terms.join(token.joiner)
@@ -283,12 +183,24 @@ class _Terms:
         return tuple(dict.fromkeys(Clause(tuple(alternatives)) for alternatives in self._clauses))
 
 
-def _token_term(token: _Token) -> Term | None:
+def _token_term(token: Token) -> Term | None:
     in_title = _term(token.value, token.quoted, token.prefix, True) if token.name == "title" else None
-    return in_title or token.term
+    is_phrase = token.quoted and not token.name
+    return in_title or _term(token.value if is_phrase else token.whole, is_phrase, token.prefix)
 
 
-class _Narrowing:
+_SEARCHABLE = re.compile(r"[^\W_]")
+
+
+def _term(typed: str, quoted: bool, prefix: bool, in_title: bool = False) -> Term | None:
+    """Return the term that a text is; None if it has no letter, digit or emoji."""
+    text = ordinary(typed)
+    if not (_SEARCHABLE.search(text) or has_emoji(text)):
+        return None
+    return Term(text, typed, quoted, prefix, in_title)
+
+
+class Narrowing:
     """Gathers the conditions of the operators of a query."""
 
     def __init__(self, now: float) -> None:
@@ -299,7 +211,7 @@ class _Narrowing:
         self._tools: dict[str, None] = {}
         self._has: set[Feature] = set()
 
-    def take(self, token: _Token) -> bool:
+    def take(self, token: Token) -> bool:
         """Add what a token demands; return False if it is no operator, or has a value that none means."""
         if not token.name or not token.value:
             return False
@@ -316,7 +228,7 @@ class _Narrowing:
         self._single = narrowed or self._single
         return narrowed is not None
 
-    def _take_tag(self, token: _Token) -> bool:
+    def _take_tag(self, token: Token) -> bool:
         name, names = read_tag(token.value), self._without_tags if token.negated else self._tags
         if name is None or len(names) >= MOST_TAGS:
             return False
@@ -336,18 +248,26 @@ class _Narrowing:
 _FEATURES: dict[str, Feature] = {name: name for name in get_args(Feature)}
 _ROLES = frozenset(get_args(Role))
 _SOURCES = frozenset(source.value for source in Source)
+CHOICES: Mapping[str, Sequence[str]] = {  # what an operator can mean, of those that mean one of a few things
+    "source": [source.value for source in Source],
+    "is": get_args(Flag),
+    "role": get_args(Role),
+    "has": get_args(Feature),
+}
 _AT_LEAST = re.compile(r"(>=?|≥)\$?([0-9]{1,12}(?:\.[0-9]{1,12})?)")
 _OPPOSITE = {"before": "after", "after": "before"}  # beside `is`, no other operator has one
+NEGATABLE = frozenset(("title", "tag", "is", *_OPPOSITE))
+DATED = frozenset(("before", "after", "on"))
 
 
-def _narrowed(conditions: Conditions, token: _Token, now: float) -> Conditions | None:
+def _narrowed(conditions: Conditions, token: Token, now: float) -> Conditions | None:
     """Return the conditions with what an operator demands; None if its value means nothing."""
     name, value = token.name, ordinary(token.value)
     if name == "is":
         return _flagged(conditions, value.lower(), not token.negated)
     if token.negated:
         name = _OPPOSITE.get(name, "")
-    if name in ("before", "after", "on"):
+    if name in DATED:
         period = read_period(value, now)
         return period and _dated(conditions, name, period)
     if name in ("cost", "messages"):

@@ -11,6 +11,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
+from heapq import nlargest
+from operator import attrgetter
 from typing import NamedTuple
 
 from .tables import Occurrence
@@ -107,20 +109,18 @@ class Closest(NamedTuple):
     closeness: float
 
 
-def closest(words: Sequence[tuple[float, Sequence[Occurrence]]]) -> Closest | None:
-    """Return the best message of a session; `words` are the weight of each word and the messages with it."""
+def closest(words: Sequence[tuple[float, Sequence[Occurrence]]], count: int = 1) -> list[Closest]:
+    """Return the best messages of a session; `words` are the weight of each word and the messages with it."""
     total = sum(weight for weight, _ in words)
     nearness: dict[int, float] = dict.fromkeys(_distinct(words), 0.0)
     for weight, messages in words:
         if messages:
             _add_nearness(nearness, weight, [each.position for each in messages])
-    best: Closest | None = None
-    for occurrence in _distinct(words).values():
-        near = nearness[occurrence.position]
-        found = Closest(occurrence, near / total / _length_factor(occurrence.length) if total else 0.0)
-        if best is None or found.closeness > best.closeness:
-            best = found
-    return best
+    found = (
+        Closest(each, nearness[each.position] / total / _length_factor(each.length) if total else 0.0)
+        for each in _distinct(words).values()
+    )
+    return nlargest(count, found, key=attrgetter("closeness"))
 
 
 def _distinct(words: Sequence[tuple[float, Sequence[Occurrence]]]) -> Mapping[int, Occurrence]:

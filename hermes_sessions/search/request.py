@@ -25,7 +25,8 @@ SCOPES: Mapping[Scope, tuple[MatchedIn, ...]] = {
 class SearchRequest(NamedTuple):
     """A checked request: the query, where it is searched, and which sessions and messages may match.
 
-    `filters` have no times: those are of the `messages`. `warnings` say why nothing can match.
+    `filters` have no times: those are of the `messages`. `warnings` say why nothing can match. `passages` is
+    how many messages of each conversation are wanted, beside the best one that each hit has.
     """
 
     query: Query
@@ -33,6 +34,7 @@ class SearchRequest(NamedTuple):
     filters: Filters
     messages: MessageFilter
     warnings: tuple[str, ...] = ()
+    passages: int = 0
 
     @property
     def is_empty(self) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from heapq import nlargest
 from itertools import islice, pairwise
 from types import TracebackType
 from typing import NamedTuple
@@ -52,7 +53,8 @@ class RankedMatch(NamedTuple):
     """A conversation that matches: its best message, in its segment, and what it has of the query.
 
     `number` is the position of the message, for an agent's message its id, and None if only the title
-    matches. `missing` are the words that it lacks, as typed, and `clauses` all that were searched.
+    matches; `places` are the segments and numbers of the messages to cite, the best first. `missing` are the
+    words that it lacks, as typed, and `clauses` all that were searched.
     """
 
     key: EntryKey
@@ -62,6 +64,7 @@ class RankedMatch(NamedTuple):
     score: float
     clauses: tuple[ClauseForms, ...]
     missing: tuple[str, ...] = ()
+    places: tuple[tuple[str, int], ...] = ()
 
     @property
     def conversation_id(self) -> str:
@@ -78,6 +81,7 @@ class RankedPage(NamedTuple):
     matches: list[RankedMatch]
     summaries: Mapping[str, Summary]
     agent_messages: Mapping[tuple[str, int], AgentMessage]
+    total: int
 
 
 class _StageResult(NamedTuple):
@@ -120,12 +124,13 @@ class SearchRun:
         """Return at most `limit` results, the first of them at `offset`."""
         with self._search() as search:
             matches = list(islice(search.ranked(), offset, offset + limit))
+            total = search.count()
         view = view._replace(agents_of=self._request.filters.profile)  # several can have the same id
         with database.errors_of(self._sources.sessions.engine):
             summaries = listed_summaries(
                 self._sources.sessions, view, [each.conversation_id for each in matches]
             )
-        return RankedPage(matches, summaries, self._agent_messages(matches))
+        return RankedPage(matches, summaries, self._agent_messages(matches), total)
 
     @contextmanager
     def _search(self) -> Iterator[_StagedSearch]:
@@ -184,7 +189,8 @@ class SearchRun:
         segments: dict[str, dict[int, str]] = {}
         for match in matches:
             if match.key[0] != WEB_UI and match.number is not None:
-                segments.setdefault(match.key[0], {})[match.number] = match.segment_id
+                places = {match.number: match.segment_id} | {at: segment for segment, at in match.places}
+                segments.setdefault(match.key[0], {}).update(places)
         messages: dict[tuple[str, int], AgentMessage] = {}
         for profile, segment_of in segments.items():
             try:
@@ -218,17 +224,36 @@ class _StagedSearch:
         self._finder = EvidenceFinder(sources.search_index, stores, self._conversations, request)
         self.failures = self._finder.failures
         self.corrections: dict[tuple[str, str], None] = {}
+        self._yielded: set[int] = set()
+        self._counted: int | None = None
+        self._words: _StageResult | None = None  # unless the stage after it began
+        self._unwanted_numbers: set[int] = set()
+
+    def count(self) -> int:
+        """Return how many conversations `ranked` yields in all, also if it was not asked for all of them."""
+        if self._counted is not None:
+            return self._counted
+        if self._words is not None and Stage.PARTS in self._stages_of(len(self._request.query.required)):
+            return self._number_with_parts(self._words)
+        return len(self._yielded)  # the other stages are for searches that find nothing before
+
+    def _number_with_parts(self, words: _StageResult) -> int:
+        """Return how many conversations have the words or longer ones; without ranking, that is soon done."""
+        found = [self._finder.find(clause) for clause in self._with_parts(words.clauses)]
+        more = _with_all(found) - self._yielded - self._unwanted_numbers
+        return len(self._yielded) + len(self._conversations.among(more))
 
     def ranked(self) -> Iterator[RankedMatch]:
         """Yield each conversation once, best first."""
         if not self._request.query.required and not self._request.messages.is_of_messages:
             yield from self._without_words()
             return
-        yielded: set[int] = set()
         for result in self._stages():
-            new = [key for key in result.order if key not in yielded]
-            yielded.update(new)
+            new = [key for key in result.order if key not in self._yielded]
+            self._yielded.update(new)
+            self._words = result if result.stage is Stage.WORDS else None
             yield from self._in_order(result, new)
+        self._counted = len(self._yielded)
 
     def _stages(self) -> Iterator[_StageResult]:
         query = self._request.query
@@ -236,7 +261,7 @@ class _StagedSearch:
         clauses = self._forms.exact(without_function_words(telling))
         if not clauses and self._request.messages.is_of_messages:
             clauses = [ANYTHING]
-        unwanted = self._unwanted(query.excluded)
+        unwanted = self._unwanted_numbers = self._unwanted(query.excluded)
         found_any = False
         for stage in self._stages_of(len(query.required)) if clauses else ():
             if stage > Stage.PARTS and found_any:
@@ -252,10 +277,18 @@ class _StagedSearch:
 
     def _without_words(self) -> Iterator[RankedMatch]:
         """Yield the conversations that have none of the excluded words, as lists have them."""
-        unwanted = set(map(self._numbers.key, self._unwanted(self._request.query.excluded)))
+        unwanted_numbers = self._unwanted(self._request.query.excluded)
+        unwanted = set(map(self._numbers.key, unwanted_numbers))
+        self._counted = self._number_without(unwanted_numbers)
         wanted = (key for key in self._all() if key not in unwanted)
         for place, key in enumerate(wanted):
             yield RankedMatch(key, key[1], None, True, ranking.score(Stage.WORDS, 1 / (2 + place)), ())
+
+    def _number_without(self, unwanted: Collection[int]) -> int:
+        """Return how many conversations pass the filters and are not unwanted."""
+        with database.errors_of(self._sessions.engine):
+            number = lists.count(self._sessions, self._request.list_filters)
+        return number - len(self._conversations.among(unwanted))
 
     def _all(self) -> Iterator[EntryKey]:
         """Yield every conversation that passes the filters, in the order of lists."""
@@ -367,7 +400,8 @@ class _StagedSearch:
 
     def _match(self, result: _StageResult, number: int, occurrences: Sequence[Occurrences]) -> RankedMatch:
         key, relevance = self._numbers.key(number), result.relevance[number]
-        segment_id, best = _closest(result, number, occurrences, key[1])
+        nearest = _nearest(result, number, occurrences, key[1], max(1, self._request.passages))
+        segment_id, best = nearest[0] if nearest else (key[1], None)
         if best is not None and len(result.clauses) > 1:
             relevance += ranking.CLOSENESS * best.closeness
         active_at = result.listed[number].active_at
@@ -381,24 +415,27 @@ class _StagedSearch:
             ranking.score(result.stage, quality),
             tuple(result.clauses),
             tuple(clause.typed for clause, present in zip(result.clauses, has, strict=True) if not present),
+            tuple((segment, each.occurrence.position) for segment, each in nearest[: self._request.passages]),
         )
 
 
-def _closest(
-    result: _StageResult, number: int, occurrences: Sequence[Occurrences], conversation_id: str
-) -> tuple[str, Closest | None]:
-    """Return the best message of a conversation, and the segment that has it."""
+def _nearest(
+    result: _StageResult,
+    number: int,
+    occurrences: Sequence[Occurrences],
+    conversation_id: str,
+    count: int,
+) -> list[tuple[str, Closest]]:
+    """Return the best messages of a conversation, each with the segment that has it."""
     segments = {conversation_id}.union(*(each.segments.get(number, ()) for each in result.found))
-    best_segment, best = conversation_id, None
+    found: list[tuple[str, Closest]] = []
     for segment_id in sorted(segments):
         words = [
             (weight, each.get((number, segment_id), ()))
             for weight, each in zip(result.weights, occurrences, strict=True)
         ]
-        found = ranking.closest(words)
-        if found is not None and (best is None or found.closeness > best.closeness):
-            best_segment, best = segment_id, found
-    return best_segment, best
+        found += [(segment_id, each) for each in ranking.closest(words, count)]
+    return nlargest(count, found, key=lambda each: each[1].closeness)
 
 
 def _with_all(found: Sequence[Found]) -> set[int]:

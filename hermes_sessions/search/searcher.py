@@ -98,7 +98,7 @@ class Searcher:
         hits, shown = make_hits(page, options)
         # A word that no hit shows may be a credential, or a part of one.
         corrections = tuple(each for each in run.corrections if each[1] in shown)
-        return Hits(hits, missing, warnings, corrections)
+        return Hits(hits, missing, warnings, corrections, page.total)
 
     def tool_usage(self, filters: Filters) -> list[Usage]:
         """Return the calls of each tool, after indexing what is missing; raise `StorageError`."""

@@ -21,7 +21,7 @@ PROJECTS = [
 PROJECTS += [Project("twin1", "Twin", None, NOW, "default"), Project("twin2", "Twin", None, NOW, "default")]
 MODELS = ["claude-opus-4.6", "gpt-5", "gpt-5-mini", "Hermes-4"]
 TAGS = ["Work", "in progress"]
-KNOWN = KnownNames(lambda: PROJECTS, lambda: MODELS, lambda: TAGS)
+KNOWN = KnownNames(lambda: PROJECTS, lambda: MODELS, lambda: dict.fromkeys(TAGS, 1), lambda: ["default"])
 
 
 def filters_of(text: str, **given: Any) -> Filters:

@@ -102,12 +102,16 @@ CLOSEST = {
 @pytest.mark.parametrize("name", CLOSEST)
 def test_the_best_message_is_where_the_words_are_close(name: str) -> None:
     words, position = CLOSEST[name]
-    best = closest(words)
-    assert best is not None
+    (best,) = closest(words)
     assert best.occurrence.position == position
     assert 0 < best.closeness <= 1
 
 
 def test_without_a_message_there_is_no_best_one() -> None:
-    assert closest([]) is None
-    assert closest([(1.0, [])]) is None
+    assert closest([]) == []
+    assert closest([(1.0, [])]) == []
+
+
+def test_several_messages_come_the_best_first() -> None:
+    words = [(1.0, [at(0), at(7)]), (1.0, [at(3), at(7)])]
+    assert [each.occurrence.position for each in closest(words, 3)] == [7, 0, 3]

@@ -44,7 +44,7 @@ def search_sessions(
     if not q.strip():
         page = sessions().list(filters, limit=limit)
         entries = [cast(search_schemas.SearchHit, list_entry(summary)) for summary in page]
-        return _result(q, entries, Hits(warnings=page.warnings))
+        return _result(q, entries, Hits(warnings=page.warnings, total=page.total))
     hits = sessions().search(
         q,
         filters=filters,
@@ -56,6 +56,24 @@ def search_sessions(
         redact=settings().mask_credentials,
     )
     return _result(q, [_hit(hit) for hit in hits], hits)
+
+
+@routing.get(blueprint, "/api/suggestions")
+def suggest(*, text: str = "", at: int | None = None) -> search_schemas.Suggestions:
+    """Suggest what can be typed next into a search: operators, then the values that an operator can have.
+
+    `at` is where the cursor stands, in characters; the end by default. Each suggestion has the `text` to put
+    into the query from `start` to `end`.
+    """
+    found = sessions().suggest(text, at, redact=settings().mask_credentials)
+    return {
+        "start": found.start,
+        "end": found.end,
+        "takes_date": found.takes_date,
+        "suggestions": [
+            {"text": each.text, "label": each.label, "meaning": each.meaning} for each in found.items
+        ],
+    }
 
 
 def _scope(all_profiles: bool | None) -> str | None:
@@ -70,6 +88,7 @@ def _result(query: str, entries: list[search_schemas.SearchHit], hits: Hits) -> 
         "sessions": entries,
         "query": query,
         "count": len(entries),
+        "total": hits.total,
         "partial": hits.partial,
         "missing": hits.missing,
         "warnings": list(hits.warnings),

@@ -29,15 +29,37 @@ class SearchHit(SessionEntry):
 class SearchResult(TypedDict):
     """The conversations that match, best first. A query without words lists entries, without matches.
 
-    `partial` is true if something was not searched: `missing` counts the sessions that are not indexed yet,
-    and `warnings` name what could not be searched. `corrections` are words that were searched in place of
-    words that no conversation has: pairs of what was typed and what was searched.
+    `count` is how many this page has, `total` how many match. `partial` is true if something was not
+    searched: `missing` counts the sessions that are not indexed yet, and `warnings` name what could not be
+    searched. `corrections` are words that were searched in place of words that no conversation has: pairs of
+    what was typed and what was searched.
     """
 
     sessions: list[SearchHit]
     query: str
     count: int
+    total: int
     partial: bool
     missing: int
     warnings: list[str]
     corrections: list[list[str]]
+
+
+class Suggestion(TypedDict):
+    """What can be typed: the `text` for the query, the `label` for people, and what it means."""
+
+    text: str
+    label: str
+    meaning: str
+
+
+class Suggestions(TypedDict):
+    """What can stand in a query from `start` to `end`, in characters, the likeliest first.
+
+    `takes_date` is whether any date can stand there, too.
+    """
+
+    start: int
+    end: int
+    takes_date: bool
+    suggestions: list[Suggestion]
