@@ -39,6 +39,7 @@ VALUES = (
     "display",
     "results",
     "findings",
+    "finding_words",
     "pruning",
     "hits",
     "feed",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import click
 
-from ..findings import Finding
+from ..finding_words import words_of
+from ..findings import Finding, FindingKind
 from ..repository import SessionRepository, upgrades
 from .base import apply_to_each, exit_with, json_option
 from .chosen import (
@@ -72,8 +73,19 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     else:
-        click.echo("\n".join(map(finding_text, findings)) or "No problems found.")
+        click.echo("\n".join(_finding_lines(findings)) or "No problems found.")
     exit_with([finding for finding in findings if not finding.note])
+
+
+def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the findings, and with the first one of each kind what that means."""
+    explained = set[FindingKind]()
+    for finding in findings:
+        yield finding_text(finding)
+        if finding.kind not in explained:
+            explained.add(finding.kind)
+            words = words_of(finding)
+            yield f"    {words.title}. {words.explanation}"
 
 
 def finding_text(finding: Finding) -> str:

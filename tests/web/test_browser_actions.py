@@ -344,14 +344,19 @@ def test_problems_are_shown_and_repaired(page: Page, home: Path) -> None:
 
     os.utime(debris, (1_700_000_000, 1_700_000_000))
     page.goto("/check")
-    expect(page.locator("main")).to_contain_text("Debris")
-    page.get_by_role("button", name="Repair").click()
+    page.get_by_text("Mended by itself").click()
+    expect(page.locator("main")).to_contain_text("An interrupted write left a file")
+    page.get_by_role("button", name="Repair now").click()
     said(page, "1 repaired, 2 left: interrupted turn.")
     assert "mended" not in page.url, "a reload does not say it again"
     assert not debris.exists()
-    expect(page.locator("main")).to_contain_text("Interrupted turn")
-    page.get_by_role("button", name="Repair").click()
-    said(page, "Nothing to repair, 2 left: interrupted turn.")
+    expect(page.locator("main")).to_contain_text("A message waits for an answer that nobody is writing")
+    expect(page.get_by_text("Mended by itself")).to_have_count(0)
+    stop = page.get_by_role("button", name="Stop waiting")
+    expect(stop).to_have_count(2)
+    stop.first.click()
+    said(page, "Interrupted turn closed.")
+    expect(stop).to_have_count(1)
 
 
 def test_an_interrupted_turn_can_be_closed(page: Page, home: Path) -> None:

@@ -1,14 +1,20 @@
 """The trash, interrupted turns and findings over HTTP and on the pages."""
 
+import os
 import re
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.finding_words import FINDING_WORDS, Mending
+from hermes_sessions.findings import FindingKind
+from webapp.pages.health import MENDERS
 
-from ..support.make import started, turns
+from ..support.make import started, turns, write_document
 from ..support.web import KEY, check_inert, error, reply
 from ..support.web_ui import OpenSession
 
@@ -109,3 +115,114 @@ def test_an_interrupted_session_says_so_and_has_a_button(filled: FlaskClient) ->
     after = filled.post("/session/6e9160d23644/recover", data=form, follow_redirects=True).text
     assert "Previous turn did not complete" in after
     assert "Stop waiting" not in after
+
+
+@pytest.mark.parametrize("kind", FindingKind)
+def test_every_kind_of_finding_has_words_of_its_own(kind: FindingKind) -> None:
+    words = FINDING_WORDS[kind]
+    texts = f"{words.title} {words.explanation}"
+    assert words.title != kind
+    assert not words.title.endswith(".")
+    assert words.explanation.endswith(".")
+    assert not re.search(r"hermes-sessions|sqlite3|`|--", texts), "commands stand in the remedy"
+    assert [each.title for each in FINDING_WORDS.values()].count(words.title) == 1
+    assert bool(words.act) == (words.mending in MENDERS)
+    if kind.is_repairable:
+        assert words.mending is Mending.AUTOMATIC
+
+
+def buttons(page: str) -> list[dict[str, str]]:
+    """Return what the buttons that mend a finding would send."""
+    form = (
+        r'<form method="post" action="/check/mend">\s*<input type="hidden" name="session_id" value="([^"]*)">'
+        r'.*?<button name="mending" value="([^"]*)">([^<]*)'
+    )
+    found = re.findall(form, page, re.DOTALL)
+    return [
+        {"session_id": session_id, "mending": mending, "words": words} for session_id, mending, words in found
+    ]
+
+
+def interrupted(sessions: SessionRepository, session_id: str) -> None:
+    waiting = {"active_stream_id": "gone", "pending_user_message": "Hello?", "pending_started_at": 1e9}
+    write_document(sessions, session_id, title="<b>Rent</b>", messages=turns(2), **waiting)
+
+
+def shortened(sessions: SessionRepository, session_id: str) -> None:
+    write_document(sessions, session_id, title="Long", messages=turns(6))
+    sessions.sync()
+    OpenSession(sessions.config.sessions_dir / f"{session_id}.json").save(messages=turns(2))
+
+
+def in_no_project(sessions: SessionRepository, session_id: str) -> None:
+    write_document(sessions, session_id, title="Lost", messages=turns(2), project_id="0123456789ab")
+
+
+def overwritten(sessions: SessionRepository, session_id: str) -> None:
+    write_document(sessions, session_id, title="Theirs", messages=turns(2))
+    sessions.sync()
+    theirs = OpenSession(sessions.config.sessions_dir / f"{session_id}.json")
+    sessions.update(session_id, title="Mine")
+    theirs.save()
+
+
+MENDED: list[tuple[Callable[[SessionRepository, str], None], str, str]] = [
+    (interrupted, "Stop waiting", "Interrupted turn closed."),
+    (shortened, "Restore", "Restored with all its messages. The shorter version is in the trash."),
+    (in_no_project, "Move out of the project", "Moved out of the project."),
+    (overwritten, "Put back", "Put back."),
+]
+
+
+@pytest.mark.parametrize(("harm", "label", "outcome"), MENDED)
+def test_a_button_mends_a_finding_and_says_so(
+    harm: Callable[[SessionRepository, str], None],
+    label: str,
+    outcome: str,
+    sessions: SessionRepository,
+    client: FlaskClient,
+) -> None:
+    harm(sessions, "s1")
+    sessions.sync()
+    page = client.get("/check").text
+    check_inert(page)
+    assert "1 problem found." in page
+    (button,) = buttons(page)
+    assert (button["words"], button["session_id"]) == (label, "s1")
+    title = re.search(r'<a href="/session/s1">([^<]+)</a>', page[page.index("<h1>Health") :])
+    assert title
+    assert title[1] in ("&lt;b&gt;Rent&lt;/b&gt;", "Long", "Lost", "Theirs"), "its title, as a link"
+    main = re.sub(
+        r'<details class="terminal">.*?</details>', "", page[page.index("<h1>Health") :], flags=re.DOTALL
+    )
+    assert "hermes-sessions" not in main, "commands are folded"
+    after = client.post("/check/mend", data=button, follow_redirects=True).text
+    assert outcome in after
+    assert "All is well." in after
+    assert buttons(after) == []
+
+
+def test_mending_what_is_no_longer_wrong_says_that_nothing_was_done(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions)
+    form = {"session_id": session_id, "mending": "recover"}
+    after = client.post("/check/mend", data=form, follow_redirects=True).text
+    assert "Nothing was done: no message waits for an answer any more." in after
+    assert client.post("/check/mend", data={**form, "mending": "put_back"}).status_code == 404
+    assert client.post("/check/mend", data={**form, "mending": "automatic"}).status_code == 400
+
+
+def test_a_healthy_home_says_what_was_looked_at_and_folds_what_mends_itself(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions)
+    page = client.get("/check").text
+    assert "All is well. Not every file was read." in page
+    assert ": 1 conversation, whether each file is in the list as it is now, backups" in page
+    (sessions.config.sessions_dir / f"{session_id}.json.tmp.1.1").write_text("{")
+    os.utime(sessions.config.sessions_dir / f"{session_id}.json.tmp.1.1", (1e9, 1e9))
+    page = client.get("/check").text
+    assert "All is well." in page
+    assert re.search(r'<details class="folded">\s*<summary>Mended by itself <span class="count">1<', page)
+    assert "1 repaired, nothing left." in client.post("/check/repair", follow_redirects=True).text
