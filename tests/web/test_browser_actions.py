@@ -339,6 +339,7 @@ def test_delete_one_conversation_of_several_permanently(browser: Browser, may: P
 
 
 def test_problems_are_shown_and_repaired(page: Page, home: Path) -> None:
+    page.goto("/check")  # the server has started, and has cleaned up
     debris = home / "webui/sessions/x.json.tmp.1.1"
     debris.write_text("{")
 
