@@ -42,6 +42,106 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         yield page
 
 
+# ---- how it looks here ------------------------------------------------------------------------------------
+
+
+def shifts(page: Page) -> float:
+    """Return how far parts of the page moved while it was loaded."""
+    return float(page.evaluate("() => window.shifts ?? 0"))
+
+
+WATCH_SHIFTS = """new PerformanceObserver((seen) => {
+  for (const { value } of seen.getEntries()) window.shifts = (window.shifts ?? 0) + value;
+}).observe({ type: "layout-shift", buffered: true })"""
+
+
+def test_the_width_and_the_density_are_kept_and_set_before_the_page_is_shown(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/")
+    edge, side = page.get_by_role("separator", name="Width of the list"), page.locator("#side")
+    default = side.evaluate("element => element.offsetWidth")
+    edge.focus()
+    page.keyboard.press("End")
+    widest = int(edge.get_attribute("aria-valuenow") or 0)
+    assert widest == int(edge.get_attribute("aria-valuemax") or 0) > default
+    page.keyboard.press("ArrowLeft")
+    assert side.evaluate("element => element.offsetWidth") == widest - 16
+    place = edge.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + 4, 400)
+    page.mouse.down()
+    page.mouse.move(place["x"] - 96, 400, steps=3)
+    page.mouse.up()
+    dragged = side.evaluate("element => element.offsetWidth")
+    assert dragged == widest - 116
+    high = page.locator(".row").first.evaluate("row => row.offsetHeight")
+    page.get_by_role("button", name="Compact").click()
+    assert page.locator(".row").first.evaluate("row => row.offsetHeight") < high < 60
+    page.add_init_script(WATCH_SHIFTS)
+    page.reload()
+    expect(page.get_by_role("button", name="Compact")).to_have_attribute("aria-pressed", "true")
+    assert side.evaluate("element => element.offsetWidth") == dragged
+    assert shifts(page) < 0.05  # a width that came late moves everything: 0.3
+    visible = """list => [...list.querySelectorAll(".row")].filter((row) => {
+      const [box, edge] = [row.getBoundingClientRect(), list.getBoundingClientRect()];
+      return box.top >= edge.top && box.bottom <= edge.bottom;
+    }).length"""
+    assert page.locator("#list").evaluate(visible) >= 16
+    edge.dblclick()
+    assert side.evaluate("element => element.offsetWidth") == default
+
+
+def test_one_tab_stop_leads_to_all_of_a_row(page: Page, home: Path) -> None:
+    name = "A title that is much too long for one row of the list, whatever its width may be"
+    long = put_session(home, "longtitle", title=name, tags=[])
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/")
+    row = page.locator(f'.row[data-id="{long}"]')
+    expect(row).to_be_visible()
+    expect(page.locator("#list [tabindex='0']")).to_have_count(1)
+    title = row.locator(".row-title")
+    title.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(title).to_be_focused()
+    tip = page.get_by_role("tooltip")
+    expect(tip).to_have_text(name)
+    box, side = tip.bounding_box(), page.locator("#side").bounding_box()
+    assert box is not None
+    assert side is not None
+    assert box["x"] >= side["width"]  # beside the list: it covers no row
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    page.keyboard.press("ArrowLeft")
+    expect(row.locator(".row-pick")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(row.get_by_role("button", name=f"Actions for {name}")).to_be_focused()
+    page.keyboard.press("End")
+    expect(title).not_to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#list') === null")
+
+
+def test_a_conversation_that_changed_since_it_was_opened_here_is_marked(page: Page, home: Path) -> None:
+    opened, other = put_session(home, "opened"), put_session(home, "neveropened")
+    page.goto("/")
+    page.get_by_role("link", name="opened", exact=True).click()
+    expect(page.locator("h1")).to_have_text("opened")
+    page.get_by_role("link", name="neveropened").wait_for()
+    page.goto("/trash")
+    for each in (opened, other):
+        put_session(home, each, 6)
+    row = page.locator(f'.row[data-id="{opened}"]')
+    expect(row).to_have_class(re.compile("has-news"))
+    expect(row.get_by_role("link")).to_have_accessible_description("New messages since you opened it")
+    expect(page.locator(".has-news")).to_have_count(1)
+    row.get_by_role("link").click()
+    expect(page.locator(".has-news")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".has-news")).to_have_count(0)
+
+
 # ---- thousands ------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from hermes_sessions import SessionRepository
 from webapp.masking import masker
-from webapp.pages import rendering
+from webapp.pages import rendering, sidebar_rows
 
 from ..support.make import started, turns, write_document
 from ..support.web import KEY, reply, settings
@@ -168,6 +168,26 @@ def test_move_duplicate_and_delete_by_form(sessions: SessionRepository, client: 
 def test_times_in_short(stamp: str, now: str, words: str) -> None:
     at = datetime.fromisoformat(stamp)
     assert rendering.short_time(at, datetime.fromisoformat(now).timestamp()) == words
+
+
+def test_the_list_is_grouped_by_period(sessions: SessionRepository) -> None:
+    now = datetime(2026, 11, 28, 12).astimezone().timestamp()
+    days = (("pinned", 50), ("soon", -1), ("now", 0), ("yesterday", 1), ("two", 2), ("week", 7), ("eight", 8))
+    for name, age in (*days, ("month", 30), ("october", 31), ("january", 320), ("older", 430)):
+        said = turns(1, now - age * 86_400)
+        write_document(sessions, name, title=name, messages=said, pinned=name == "pinned")
+    sessions.sync()
+    groups = sidebar_rows.by_day(sessions.list(), now)
+    assert [(group.name, [each.title for each in group.sessions]) for group in groups] == [
+        ("Pinned", ["pinned"]),
+        ("Today", ["soon", "now"]),
+        ("Yesterday", ["yesterday"]),
+        ("Previous 7 days", ["two", "week"]),
+        ("Previous 30 days", ["eight", "month"]),
+        ("October", ["october"]),
+        ("January", ["january"]),
+        ("September 2025", ["older"]),
+    ]
 
 
 def test_a_time_shows_the_exact_one_in_its_tooltip() -> None:

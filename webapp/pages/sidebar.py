@@ -45,6 +45,8 @@ PAGES = (
 SHORTCUTS = (
     ("/", "Search"),
     ("j k", "Next or previous conversation"),
+    ("↑ ↓", "The same, from a conversation in the list"),
+    ("← →", "The checkbox, the tags and the menu of a conversation in the list"),
     ("Enter", "Open the conversation"),
     ("e", "Archive or unarchive"),
     ("p", "Pin or unpin"),
@@ -102,11 +104,16 @@ def register(app: Flask) -> None:
         sort_words=list_filters.SORT_WORDS,
         query_help=query_help,
     )
-    app.jinja_env.filters.update(turn_state=_turn_state, marked=sidebar_rows.marked_snippet)
+    app.jinja_env.filters.update(turn_state=_turn_state, stamp=_stamp, marked=sidebar_rows.marked_snippet)
 
 
 def _turn_state(summary: Summary) -> TurnState:
     return turn_state(summary, time.time())
+
+
+def _stamp(summary: Summary) -> str:
+    """Return what grows with each message: the browser compares it with what was opened last."""
+    return f"{summary.message_count} {int(summary.last_message_at or 0)}"
 
 
 def current() -> Sidebar:

@@ -1,10 +1,11 @@
-"""The rows of the sidebar: grouped by day, and the marks in a snippet. Pure."""
+"""The rows of the sidebar: grouped by period, and the marks in a snippet. Pure."""
 
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -16,7 +17,7 @@ from .rendering import local_time
 
 @dataclass(frozen=True, slots=True)
 class DayGroup:
-    """The sessions of one day, or the pinned ones; `key` identifies the group, `name` is for people."""
+    """The sessions of a period, or the pinned ones; `key` identifies the group, `name` is for people."""
 
     key: str
     name: str
@@ -24,9 +25,10 @@ class DayGroup:
 
 
 def by_day(summaries: Iterable[Summary], now: float | None = None) -> list[DayGroup]:
-    """Group sessions in the list's order: pinned ones, then each day; `now` in seconds since the epoch."""
-    today = datetime.fromtimestamp(time.time() if now is None else now).astimezone()
-    return [DayGroup(key, _day_name(key, today), list(group)) for key, group in groupby(summaries, _day_key)]
+    """Group sessions in the list's order: pinned ones, then by period; `now` in seconds since the epoch."""
+    today = datetime.fromtimestamp(time.time() if now is None else now).astimezone().date()
+    groups = groupby(summaries, lambda summary: _period(summary, today))
+    return [DayGroup(period.key, period.name, list(group)) for period, group in groups]
 
 
 def in_order(summaries: Iterable[Summary], name: str) -> list[DayGroup]:
@@ -34,22 +36,29 @@ def in_order(summaries: Iterable[Summary], name: str) -> list[DayGroup]:
     return [DayGroup("order", name, listed)] if (listed := list(summaries)) else []
 
 
-def _day_key(summary: Summary) -> str:
-    if summary.pinned:
-        return "pinned"
+class _Period(NamedTuple):
+    key: str
+    name: str
+
+
+_LATEST = (  # the greatest age in days, from the latest on
+    (0, _Period("today", "Today")),
+    (1, _Period("yesterday", "Yesterday")),
+    (7, _Period("week", "Previous 7 days")),
+    (30, _Period("month", "Previous 30 days")),
+)
+
+
+def _period(summary: Summary, today: date) -> _Period:
+    """Return where a session stands; what is yet to come, by another clock, is of today."""
     when = local_time(summary.last_message_at)
-    return "" if when is None else when.date().isoformat()
-
-
-def _day_name(key: str, today: datetime) -> str:
-    if key in ("", "pinned"):
-        return "Pinned" if key else "No date"
-    day = datetime.fromisoformat(key).date()
-    age = (today.date() - day) // timedelta(days=1)
-    if 0 <= age < 7:
-        return ("Today", "Yesterday")[age] if age < 2 else day.strftime("%A")
-    year = "" if day.year == today.year else f" {day.year}"
-    return f"{day.day} {day:%B}{year}"
+    if summary.pinned:
+        return _Period("pinned", "Pinned")
+    if when is None:
+        return _Period("", "No date")
+    age = (today - when.date()).days
+    month = _Period(f"{when:%Y-%m}", f"{when:%B}" if when.year == today.year else f"{when:%B} {when.year}")
+    return next((period for most, period in _LATEST if age <= most), month)
 
 
 def marked_snippet(snippet: str) -> Markup:

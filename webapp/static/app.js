@@ -1,20 +1,28 @@
 // The script of every page. Each page can be read without it.
 
 import * as actions from "./actions.js";
+import * as appearance from "./appearance.js";
 import * as list from "./list.js";
 import * as live from "./live.js";
 import * as navigation from "./navigation.js";
+import * as readMarks from "./read_marks.js";
+import * as rowFocus from "./row_focus.js";
 import * as search from "./search.js";
 import * as selection from "./selection.js";
 import * as shortcuts from "./shortcuts.js";
 import { keepTimes } from "./times.js";
 import { adopt } from "./toast.js";
+import * as tooltip from "./tooltip.js";
 
 // The page that asks for a password has no list.
 if (document.getElementById("side")) {
   list.start();
   search.start();
   actions.start();
+  appearance.start();
+  readMarks.start();
+  rowFocus.start();
+  tooltip.start();
   selection.start();
   shortcuts.start();
   live.start(list.refresh);

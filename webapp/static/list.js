@@ -384,7 +384,7 @@ function markCurrent() {
 
 /**
  * Go from the focused row, or from that of the open session, to another.
- * @param {-1 | 0 | 1} by 1 to the next row, -1 to the previous one, 0 to the same
+ * @param {number} by how many rows down, or up if it is negative
  */
 export function step(by) {
   const elements = rows();
