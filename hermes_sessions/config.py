@@ -9,6 +9,7 @@ from pathlib import Path
 from .errors import InvalidValue
 
 DEFAULT_PROFILE = "default"
+DEFAULT_HOME = "~/.hermes"
 # The web UI listens on the first of these unless told otherwise, so a server beside it takes the next one.
 DEFAULT_PORTS = tuple(range(8787, 8798))
 INDEX_FILE = "sessions.db"
@@ -50,6 +51,11 @@ class Config:
     def profiles_dir(self) -> Path:
         """The folder that holds the Hermes homes of all profiles except the default one."""
         return self.hermes_home / "profiles"
+
+    @property
+    def home_name(self) -> str:
+        """The Hermes home as its owner calls it: `~/.hermes`, or the folder's name without the path to it."""
+        return DEFAULT_HOME if self.hermes_home == _folder(DEFAULT_HOME) else self.hermes_home.name
 
     def state_db(self, profile: str) -> Path:
         """Return the path of a profile's agent database; the profile `default` is the Hermes home itself."""
@@ -149,7 +155,7 @@ def resolve(
     Reads `HERMES_HOME`, `HERMES_PROFILE`, the web UI's `HERMES_WEBUI_STATE_DIR`, `_DEFAULT_WORKSPACE` and
     `_DEFAULT_MODEL`, `HERMES_SESSIONS_CACHE_DIR` and `XDG_CACHE_HOME`. Raises `InvalidValue`.
     """
-    home = _folder(hermes_home or environ.get("HERMES_HOME") or "~/.hermes")
+    home = _folder(hermes_home or environ.get("HERMES_HOME") or DEFAULT_HOME)
     state = _folder(state_dir or environ.get("HERMES_WEBUI_STATE_DIR") or home / "webui")
     return Config(
         hermes_home=home,

@@ -9,13 +9,15 @@ from hermes_sessions.errors import SessionsError
 from .api.encoding import json_response
 from .error_statuses import log_if_internal, status_of
 from .pages.rendering import mask, page
+from .request_context import forbid_list, reference
 
 MESSAGES = {
     404: "There is no page at this address.",
     405: "This address does not accept this HTTP method.",
     413: "The request body is larger than 20 MB.",
 }
-UNEXPECTED = "An unexpected error occurred. The server's log has the details."
+UNEXPECTED = "An unexpected error occurred. The server's log has the details under {}."
+UNEXPECTED_ON_A_PAGE = "An unexpected error occurred."  # which names the reference in a sentence of its own
 MOST_DRAINED, DRAINED_AT_ONCE = 200 * 1024 * 1024, 1024 * 1024
 
 
@@ -52,11 +54,26 @@ def _drain_body() -> None:
 
 
 def _unexpected_error(error: Exception) -> Response:
-    current_app.logger.error("%s %s", request.method, request.path, exc_info=error)
-    return _error_response(500, UNEXPECTED)
+    current_app.logger.error("%s: %s %s", reference(), request.method, request.path, exc_info=error)
+    told = UNEXPECTED.format(reference()) if _is_for_programs() else UNEXPECTED_ON_A_PAGE
+    return _error_response(500, told)
 
 
 def _error_response(status: int, message: str) -> Response:
-    if request.path.startswith("/api/") or request.path == "/health":
+    if _is_for_programs():
         return json_response({"error": message}, status)
-    return page("error.html", status, message=mask(message), code=status)
+    try:
+        return _error_page(status, message)
+    except Exception as error:  # the list beside it can be what fails
+        current_app.logger.error("%s: the error page: %s", reference(), error, exc_info=error)
+        forbid_list()
+        return _error_page(status, message)
+
+
+def _error_page(status: int, message: str) -> Response:
+    told = reference() if status == 500 else None
+    return page("error.html", status, message=mask(message), code=status, reference=told)
+
+
+def _is_for_programs() -> bool:
+    return request.path.startswith("/api/") or request.path == "/health"

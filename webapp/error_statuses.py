@@ -16,6 +16,8 @@ from hermes_sessions.errors import (
     Unreadable,
 )
 
+from .request_context import reference
+
 # The nearest class of an error decides. A damaged file is a 500: asking again does not help. A full disk or a
 # lock is a 503: asking again may help.
 STATUSES: Mapping[type, int] = {
@@ -39,4 +41,5 @@ def status_of(error: SessionsError) -> int:
 def log_if_internal(error: SessionsError) -> None:
     """Log an error of the library unless the client caused it."""
     if status_of(error) >= 500:
-        current_app.logger.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+        where = (reference(), request.method, request.path)
+        current_app.logger.error("%s: %s %s: %s", *where, error, exc_info=error)

@@ -1,5 +1,6 @@
 """What a handler needs of its application and its request: the repository, and the web UI's settings."""
 
+import secrets
 from dataclasses import dataclass
 
 from flask import current_app, g, request
@@ -39,6 +40,29 @@ def sessions() -> SessionRepository:
     """Return the repository of this application."""
     repository: SessionRepository = current_app.extensions["hermes_sessions"]
     return repository
+
+
+def admit() -> None:
+    """Note that this request has passed all checks, so that an error page may show the list beside it."""
+    g.is_admitted = True
+
+
+def forbid_list() -> None:
+    """Show the error page of this request without the list."""
+    g.is_admitted = False
+
+
+def is_admitted() -> bool:
+    """Whether whoever sent this request may see the conversations."""
+    return g.get("is_admitted", False) is True
+
+
+def reference() -> str:
+    """Return what names this request in the log and on its error page."""
+    if "reference" not in g:
+        g.reference = secrets.token_hex(4)
+    name: str = g.reference
+    return name
 
 
 def chosen_profile() -> str | None:

@@ -2,6 +2,7 @@
 
 from .agents import Agents, WholeConversation
 from .lineage import Segment, continues
+from .mirror import never_existed
 from .mirror_rows import find_agent_session, mirror_states
 from .snapshot import Snapshot
 from .state import Agent
@@ -18,4 +19,5 @@ __all__ = [
     "continues",
     "find_agent_session",
     "mirror_states",
+    "never_existed",
 ]

@@ -24,7 +24,7 @@ from .lineage import Segment
 from .mirror import mirror_warnings, mirrors_are_current
 from .mirror_rows import find_agent_session, mirror_states
 from .originals import Originals, read_originals
-from .state import Agent, FileVersions
+from .state import Agent, FileVersions, database_inode
 
 
 class WholeConversation(NamedTuple):
@@ -76,8 +76,9 @@ class Agents:
         """Bring the mirror of every agent up to date; `full` reads every session."""
         with self._refreshing:  # of several threads that see a change, one reads it
             agents = self.all()
+            has_any = any(database_inode(agent.file_versions().encoded) is not None for agent in agents)
             for agent in agents:
-                mirror.refresh(self._engine, agent, full=full)
+                mirror.refresh(self._engine, agent, full=full, is_expected=has_any)
             self._forget_all_but({agent.profile for agent in agents})
 
     def rebuild(self) -> None:

@@ -17,7 +17,7 @@ from . import lineage, mirror_rows, scan
 from .mirror_rows import MirrorChange, MirroredSession, MirrorState, mirror_states
 from .scan import AgentScan
 from .snapshot import AgentSession
-from .state import Agent, FileVersions
+from .state import Agent, FileVersions, database_inode
 from .summaries import summary_of
 
 RETRY_NS = 2_000_000_000  # after which a file that failed is read again: the end of a lock leaves no trace
@@ -51,20 +51,26 @@ def mirror_warnings(states: Mapping[str, MirrorState]) -> tuple[str, ...]:
     return tuple(state.warning for _, state in sorted(states.items()) if state.warning)
 
 
+def never_existed(state: MirrorState | None) -> bool:
+    """Whether an agent without a file is one that the home never had, and so nothing that anybody misses."""
+    return state is None or (state.warning is None and database_inode(state.versions) is None)
+
+
 # ---- bringing it up to date -----------------------------------------------------------------------------
 
 
-def refresh(engine: Engine, agent: Agent, *, full: bool = False) -> None:
+def refresh(engine: Engine, agent: Agent, *, full: bool = False, is_expected: bool = True) -> None:
     """Bring the mirror of one agent up to date; `full` reads every session.
 
-    If the agent cannot be read, its mirror stays as it is, with a warning for lists to show.
+    If the agent cannot be read, its mirror stays as it is, with a warning for lists to show. That there is no
+    file is only worth a warning if the agent `is_expected` or had sessions before.
     """
     for _ in range(ATTEMPTS):
-        if _refresh_once(engine, agent, full):
+        if _refresh_once(engine, agent, full, is_expected):
             return
 
 
-def _refresh_once(engine: Engine, agent: Agent, full: bool) -> bool:
+def _refresh_once(engine: Engine, agent: Agent, full: bool, is_expected: bool) -> bool:
     """Scan an agent and store what changed; return False if another process did so in the meantime."""
     versions, now = agent.file_versions(), time.time_ns()
     with database.reading(engine) as connection:
@@ -74,6 +80,8 @@ def _refresh_once(engine: Engine, agent: Agent, full: bool) -> bool:
     before = before or MirrorState(agent.profile)
     begun = before._replace(versions=versions.encoded, read_at=now, warning=None, failed=False)
     result = _scan(engine, agent, before, begun, full)
+    if not (is_expected or before.warning or result.removed or result.state.failed):  # there never was one
+        result = result._replace(state=result.state._replace(warning=None))
     with database.reading(engine) as connection:
         if _state_of(connection, agent.profile) != before:
             return False

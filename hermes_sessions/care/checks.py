@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states
+from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states, never_existed
 from ..changes import Leftovers, Projects, Store, find_leftovers
 from ..errors import AgentUnavailable, NotFound, StorageError, Unreadable
 from ..files import Aside
@@ -244,6 +244,8 @@ class Checks:
                 with agent.reading() as snapshot:
                     schema = list(_agent_schema(agent.profile, snapshot))
             except AgentUnavailable as error:
+                if error.absent and never_existed(states.get(agent.profile)):
+                    continue
                 remedy = "start the agent once" if error.absent else "repair the file, or end what locks it"
                 kind = FindingKind.AGENT_UNAVAILABLE
                 findings.append(Finding(kind, None, str(error), remedy, note=error.absent))

@@ -787,7 +787,7 @@ def test_an_unknown_address(client: FlaskClient) -> None:
     error(client.get("/api/nothing"), 404)
     page = client.get("/nothing")
     assert (page.status_code, page.mimetype) == (404, "text/html")
-    assert "Not found" in page.text
+    assert "There is no page at <code>/nothing</code>" in page.text
 
 
 # ---- errors ---------------------------------------------------------------------------------------------

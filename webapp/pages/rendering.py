@@ -12,6 +12,7 @@ from hermes_sessions.fields import LONGEST_PROJECT_NAME, LONGEST_TITLE
 from hermes_sessions.repository import RETENTION_SECONDS
 
 from ..masking import masker
+from ..request_context import is_admitted
 
 DEFAULT_COLOR = "#8a8f98"
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
@@ -30,6 +31,7 @@ def register(app: Flask) -> None:
         sentence=sentence,
     )
     app.jinja_env.globals.update(
+        is_admitted=is_admitted,
         has_password=lambda: current_app.extensions["hermes_login"] is not None,
         longest_title=LONGEST_TITLE,
         longest_project_name=LONGEST_PROJECT_NAME,

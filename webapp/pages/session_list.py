@@ -3,7 +3,8 @@
 from flask import Blueprint, Response, g, request, url_for
 
 from ..query_values import whole_number
-from . import rendering, sidebar
+from ..request_context import sessions
+from . import links, rendering, sidebar
 
 blueprint = Blueprint("list", __name__)
 
@@ -14,7 +15,16 @@ MOST_SESSIONS = 200  # that the script can ask for at once
 def show() -> Response:
     """Show a page of the list, with the filters of the query."""
     g.sidebar = sidebar.read()  # an invalid filter is an error here; beside another page it is a warning
+    if _is_first_run(g.sidebar):
+        return rendering.page("first_run.html", home=sessions().config.home_name)
     return rendering.page("list.html")
+
+
+def _is_first_run(shown: sidebar.Sidebar) -> bool:
+    """Whether the home has no conversation at all; only asked of the index if the list shows none."""
+    if shown.groups or shown.warnings or links.is_filtered() or links.search_text():
+        return False
+    return not sessions().count(agent=True, hidden=True)
 
 
 @blueprint.get("/sidebar")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
-from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
+from werkzeug.exceptions import ServiceUnavailable
 
+from .. import request_context
 from ..pages import rendering
 from .logins import COOKIE, LOGIN_SECONDS, Logins
 from .passwords import Password, password_of
@@ -49,10 +50,11 @@ def _login_required() -> LoginRequired | None:
 
 
 def _check_login() -> Response | None:
-    required = _login_required()
-    if required is None or request.endpoint in WITHOUT_LOGIN:
+    if request.endpoint in WITHOUT_LOGIN:
         return None
-    if required.logins.knows(request.cookies.get(COOKIE, "")):
+    required = _login_required()
+    if required is None or required.logins.knows(request.cookies.get(COOKIE, "")):
+        request_context.admit()
         return None
     if request.path.startswith("/api/"):
         abort(401, "Log in first.")
@@ -65,7 +67,7 @@ def show() -> Response:
     """Ask for the password."""
     if _login_required() is None:
         return rendering.see_other("/")
-    return rendering.page("login.html", next=_local_path(request.args.get("next", "")), is_wrong=False)
+    return rendering.page("login.html", next=_local_path(request.args.get("next", "")), problem=None)
 
 
 @blueprint.post("/login")
@@ -84,11 +86,11 @@ def log_in() -> Response:
 
 def _compare(required: LoginRequired) -> Response:
     address = request.remote_addr or ""
-    if wait := required.throttle.attempt(address):
-        raise TooManyRequests("Wait a minute, then try again.", retry_after=math.ceil(wait))
     target = _local_path(request.form.get("next", ""))
+    if wait := required.throttle.attempt(address):
+        return _ask_later(target, math.ceil(wait))
     if not required.password.accepts(request.form.get("password", "")):
-        return rendering.page("login.html", 401, next=target, is_wrong=True)
+        return rendering.page("login.html", 401, next=target, problem="Wrong password.")
     required.throttle.succeeded(address)
     response = rendering.see_other(target)
     response.set_cookie(
@@ -99,6 +101,13 @@ def _compare(required: LoginRequired) -> Response:
         httponly=True,
         samesite="Strict",
     )
+    return response
+
+
+def _ask_later(target: str, seconds: int) -> Response:
+    problem = f"Too many wrong passwords. Try again in {rendering.counted(seconds, 'second')}."
+    response = rendering.page("login.html", 429, next=target, problem=problem)
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 

@@ -128,5 +128,5 @@ export function queryOf(form, submitter = null) {
  * @returns {string | null}
  */
 export function errorIn(page) {
-  return page.querySelector("[role=alert] p")?.textContent ?? null;
+  return page.querySelector("#content [role=alert] p")?.textContent ?? null;
 }
