@@ -21,7 +21,8 @@ if TYPE_CHECKING:
         title_from,
         tool_names,
     )
-    from .export import check_format, export_session
+    from .export import check_format, export_session, message_markdown
+    from .landmark import Landmark, landmarks
     from .pictures import number_pictures
     from .redact import cut, is_shown_as, mask, mask_all, may_hold_credential
     from .rendered_texts import RenderedTexts
@@ -33,6 +34,7 @@ __all__ = [
     "STEPS_A_PAGE",
     "STEPS_ON_REQUEST",
     "Call",
+    "Landmark",
     "Message",
     "RawMessage",
     "RenderedTexts",
@@ -47,10 +49,12 @@ __all__ = [
     "group_answers",
     "is_shown_as",
     "is_visible",
+    "landmarks",
     "markdown_renderer",
     "mask",
     "mask_all",
     "may_hold_credential",
+    "message_markdown",
     "message_of_card",
     "message_text",
     "number_pictures",
@@ -68,7 +72,8 @@ _NAMES = {
         "Call Message RawMessage Result as_text cards_by_message message_of_card message_text "
         "one_line read_message read_messages title_from tool_names"
     ),
-    "export": "check_format export_session",
+    "export": "check_format export_session message_markdown",
+    "landmark": "Landmark landmarks",
     "pictures": "number_pictures",
     "redact": "cut is_shown_as mask mask_all may_hold_credential",
     "rendered_texts": "RenderedTexts",

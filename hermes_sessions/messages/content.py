@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from .. import json_text
 from ..fields import UNTITLED
 from ..times import sent_at
+from .failures import says_failure
 from .pictures import MOST_PICTURES, Picture, number_pictures, picture_of
 
 Role = Literal["user", "assistant", "system", "tool", "other"]
@@ -47,6 +48,11 @@ class Call(NamedTuple):
     snippet: str | None = None
 
     @property
+    def failed(self) -> bool:
+        """Whether the beginning of the answer that is kept with the call says that it failed."""
+        return bool(self.snippet) and says_failure(self.snippet or "")
+
+    @property
     def arguments(self) -> Any:
         """The arguments as a JSON value."""
         if not isinstance(self.given, str) or len(self.given) > LONGEST_PARSED:
@@ -68,11 +74,20 @@ class Call(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a tool answered; `call_id` and `name` are empty if the message does not say which tool it was."""
+    """What a tool answered; `call_id` and `name` are empty if the message does not say which tool it was.
+
+    `is_error` says that the result itself is marked as an error.
+    """
 
     call_id: str
     name: str
     text: str
+    is_error: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the call failed: the result is marked so, or its text says it."""
+        return self.is_error or says_failure(self.text)
 
 
 class Message(NamedTuple):
@@ -314,7 +329,8 @@ def _read_result(part: RawMessage) -> Result:
     content = part.get("content")
     is_parts = isinstance(content, list) and all(map(_is_part, content))
     text = _words(content) if is_parts else as_text(content)
-    return Result(_string(part.get("tool_use_id")), one_line(part.get("name")), text)
+    is_error = part.get("is_error") is True
+    return Result(_string(part.get("tool_use_id")), one_line(part.get("name")), text, is_error)
 
 
 def _pictures_within(part: RawMessage) -> Iterator[RawMessage]:
@@ -328,7 +344,8 @@ def _results_of_tool(message: RawMessage, content: _ContentParts) -> tuple[Resul
     if content.results and not content.texts:
         return content.results
     name = one_line(message.get("name") or message.get("tool_name"))
-    answer = Result(_string(message.get("tool_call_id")), name, "\n\n".join(content.texts))
+    is_error = message.get("is_error") is True
+    answer = Result(_string(message.get("tool_call_id")), name, "\n\n".join(content.texts), is_error)
     return (answer, *content.results)
 
 

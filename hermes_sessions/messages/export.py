@@ -81,16 +81,20 @@ class ExportedMessage(NamedTuple):
 
 def _exported(session: Session, mask: Mask) -> Iterator[ExportedMessage]:
     for _, message in read_messages(session.messages, session.tool_calls):
-        text, inside = number_pictures(mask(message.text))
-        yield ExportedMessage(
-            author=mask(message.author),
-            at=local_minute(message.sent_at),
-            text=text,
-            inside=list(map(_address, inside)),
-            pictures=list(map(_address, message.part_pictures)),
-            attachments=list(map(mask, message.attachments)),
-            sections=list(_sections(message, mask)),
-        )
+        yield _exported_message(message, mask)
+
+
+def _exported_message(message: Message, mask: Mask) -> ExportedMessage:
+    text, inside = number_pictures(mask(message.text))
+    return ExportedMessage(
+        author=mask(message.author),
+        at=local_minute(message.sent_at),
+        text=text,
+        inside=list(map(_address, inside)),
+        pictures=list(map(_address, message.part_pictures)),
+        attachments=list(map(mask, message.attachments)),
+        sections=list(_sections(message, mask)),
+    )
 
 
 def _address(picture: Picture) -> str:
@@ -134,6 +138,16 @@ def _markdown(session: Session, mask: Mask) -> str:
         blocks += ["---", f"**{_line(message.author)}**" + (f" · {message.at}" if message.at else "")]
         blocks += _markdown_message(message)
     return clean_text("\n\n".join(blocks)) + "\n"
+
+
+def message_markdown(message: Message, redact: bool) -> str:
+    """Return what a message says as Markdown, with its pictures and the names of its attachments.
+
+    Of a message that says nothing, what it thinks, calls, and gets back. Credentials are masked if `redact`.
+    """
+    whole = _exported_message(message, mask_all if redact else lambda value: value)
+    says = whole._replace(sections=[])
+    return clean_text("\n\n".join(_markdown_message(says)) or "\n\n".join(_markdown_message(whole))) + "\n"
 
 
 def _markdown_message(message: ExportedMessage) -> Iterator[str]:

@@ -146,7 +146,8 @@ def _sanitised(html: str, pictures: frozenset[str]) -> str:
         if (tag, attribute) == ("img", "src"):
             return value if value in pictures else None
         if attribute == "href":  # an address without a scheme would lead somewhere on this server
-            return value if re.match(r"(?:https?|mailto):", value, re.IGNORECASE) else None
+            is_web = re.match(r"(?:https?|mailto):", value, re.IGNORECASE)
+            return value if is_web or value in pictures else None
         return value
 
     return nh3.clean(
@@ -241,7 +242,9 @@ def _image(tokens: Sequence[Token], index: int, rendering: _Rendering) -> str:
     found = _PICTURE.fullmatch(source)
     if found and int(found[2]) < len(rendering.pictures):
         address = escapeHtml(rendering.pictures[int(found[2])])
-        return f'<img class="picture" loading="lazy" src="{address}" alt="{alt}">'
+        image = f'<img class="picture" loading="lazy" src="{address}" alt="{alt}">'
+        # A browser opens no `data:` address, and an export would hold the picture twice.
+        return image if address.startswith("data:") else f'<a href="{address}">{image}</a>'
     return f'<a href="{escapeHtml(source)}">{alt}</a>'
 
 

@@ -16,11 +16,6 @@ LONGEST_RESULT, MOST_TAIL_WORDS, LONGEST_TAIL_WORD = 200_000, 2_000, 80
 # A letter for private use, which no query has: words beside it are not beside each other.
 _BETWEEN = " \ue000 "
 _ENCODED = re.compile(r";base64,[A-Za-z0-9+/=_-]*+")  # the data of a `data:` URL, which holds no words
-_FAILURE = re.compile(
-    r"""\A\s*(?:Error|Exception|Traceback|fatal|panic)\b|^Traceback \(most recent call last\)"""
-    r"""|"error"\s*:\s*+(?!null|false|""|\{\}|\[\])|"success"\s*:\s*false|"exit_code"\s*:\s*-?[1-9]""",
-    re.MULTILINE,
-)
 # Tools that search conversations: what they are asked and answer are words of other conversations.
 SEARCH_TOOLS = ("session_search", "search_conversations", "list_conversations", "read_conversation")
 _SEARCH_TOOL = re.compile(
@@ -112,7 +107,7 @@ def _features(message: Message) -> int:
     features = 0
     if any("```" in text for text in message.texts):
         features |= Feature.CODE
-    if message.failed or any(_FAILURE.search(result.text, 0, LONGEST_TOOL) for result in message.results):
+    if message.failed or any(result.failed for result in message.results):
         features |= Feature.ERROR
     if message.attached or message.parts:
         features |= Feature.IMAGE if message.part_pictures else 0

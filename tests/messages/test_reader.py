@@ -10,7 +10,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository, title_from
-from hermes_sessions.messages import group_answers, message_text, read_message, read_messages
+from hermes_sessions.messages import (
+    Result,
+    group_answers,
+    landmarks,
+    message_text,
+    read_message,
+    read_messages,
+)
 from hermes_sessions.messages.content import UNNAMED
 from hermes_sessions.results import ExportFormat
 from webapp import create_app
@@ -243,12 +250,12 @@ def test_the_parts_of_one_message_are_told_apart() -> None:
 
 def test_what_a_tool_says_is_a_result_and_no_text() -> None:
     found = read_message({"role": "tool", "content": "a", "tool_call_id": "c1", "tool_name": "read"})
-    assert (found.texts, found.results, found.is_answer) == ((), (("c1", "read", "a"),), True)
+    assert (found.texts, found.results, found.is_answer) == ((), (Result("c1", "read", "a"),), True)
     part = {"type": "tool_result", "tool_use_id": "c2", "content": "b"}
-    assert read_message({"role": "tool", "content": [part]}).results == (("c2", "", "b"),)
+    assert read_message({"role": "tool", "content": [part]}).results == (Result("c2", "", "b"),)
     assert read_message({"role": "user", "content": [part]}).is_answer
     assert not read_message({"role": "user", "content": [part, {"type": "text", "text": "and"}]}).is_answer
-    assert read_message({"role": "tool"}).results == (("", "", ""),)
+    assert read_message({"role": "tool"}).results == (Result("", "", ""),)
 
 
 def test_the_same_thought_under_two_keys_is_one() -> None:
@@ -459,3 +466,49 @@ def test_words_in_arguments_are_whole_words(name: str, sessions: SessionReposito
     assert sessions.complete_search() == 0
     for word in ['"quagga"', *(['"new"'] if name == "a folder" else ["数据"] if "数" in str(calls) else [])]:
         assert [hit.message_index for hit in sessions.search(word)] == [0], word
+
+
+# ---- calls that failed, and where to jump ---------------------------------------------------------------
+
+FAILURES: dict[str, tuple[Any, bool]] = {
+    "an error": ('{"error": "no such file"}', True),
+    "no error": ('{"output": "", "exit_code": 0, "error": null}', False),
+    "an exit code": ('{"output": "x", "exit_code": 2, "error": null}', True),
+    "an exit code behind a long output": (json.dumps({"output": "x" * 20_000, "exit_code": 127}), True),
+    "no success": ('{"success": false, "content": ""}', True),
+    "an error in words": ("Error: permission denied", True),
+    "a traceback": ("output\nTraceback (most recent call last):\n  File", True),
+    "words about errors": ("The error rate is low, and exit_code is documented.", False),
+    "a file that was read": (json.dumps({"content": 'print("error: x")'}), False),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_which_calls_failed(name: str) -> None:
+    text, failed = FAILURES[name]
+    assert [each.failed for each in read_message({"role": "tool", "content": text}).results] == [failed]
+    card = {"name": "read", "snippet": text[:100], "assistant_msg_idx": 0}
+    if len(text) < 100:
+        ((_, found),) = read_messages([message("", "assistant")], [card])
+        assert [each.failed for each in found.calls] == [failed]
+
+
+def test_a_result_that_is_marked_as_an_error_failed() -> None:
+    part = {"type": "tool_result", "content": "no match", "is_error": True}
+    assert read_message({"role": "user", "content": [part]}).results[0].failed
+
+
+def test_the_landmarks_of_a_conversation() -> None:
+    call = {"id": "c1", "function": {"name": "terminal", "arguments": "{}"}}
+    said = [
+        message("\n  the first\nwords " + "and more " * 40, at=1.0),
+        message("", "assistant", tool_calls=[call]),
+        {"role": "tool", "tool_call_id": "c1", "content": '{"exit_code": 1}', "timestamp": 3.0},
+        {"role": "user", "content": "", "attachments": ["plan.pdf"]},
+    ]
+    first, failed, last = landmarks(said, offset=10)
+    assert (first.kind, first.index, first.sent_at) == ("user", 10, 1.0)
+    assert first.words.startswith("the first words and more")
+    assert len(first.words) <= 120
+    assert (failed.kind, failed.index, failed.words) == ("failure", 12, "terminal")
+    assert (last.kind, last.index, last.words) == ("user", 13, "plan.pdf")

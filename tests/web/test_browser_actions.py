@@ -187,7 +187,9 @@ def test_the_forms_of_a_page_work_in_place(page: Page, home: Path) -> None:
     expect(page.locator("main h1")).to_have_text("forms (copy)")
     acts.get_by_text("More").click()
     acts.get_by_role("button", name="Remove last turn").click()
-    said(page, "Last turn removed.")
+    expect(page.locator("main h1")).to_have_text("Last turn removed")
+    page.get_by_role("link", name="Back to the conversation").click()
+    expect(page.locator("main h1")).to_have_text("forms (copy)")
     copy_id = page.url.rpartition("/")[2]
     assert len(stored(home, copy_id)["messages"]) == 4
     acts.get_by_text("More").click()

@@ -58,11 +58,13 @@ def test_find_open_and_rename_a_session(page: Page, home: Path) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Quarterly cost report")
     expect(page.locator(".message, .result")).to_have_count(16)
 
-    acts = page.locator(".actions")
-    acts.get_by_text("Rename").first.click()
-    acts.get_by_label("Title").fill("  Costs of the spring  ")
-    acts.get_by_role("button", name="Rename").click()
-    expect(page.get_by_role("status")).to_have_text("Renamed.")
+    expect(page.locator(".latest")).to_be_attached()  # the page's script has begun
+    page.get_by_role("heading", level=1).click()
+    title = page.locator(".session-head").get_by_role("textbox", name="Title")
+    expect(title).to_have_value("Quarterly cost report")
+    title.fill("  Costs of the spring  ")
+    title.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Renamed.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Costs of the spring")
 
     expect(titles.filter(has_text="Costs of the spring")).to_have_count(1)

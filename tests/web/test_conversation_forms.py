@@ -54,7 +54,7 @@ CHANGES: dict[str, Callable[[SessionRepository, str], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("act", ["truncate", "retry", "undo", "recover", "fork"])
+@pytest.mark.parametrize("act", ["truncate", "retry", "recover", "fork"])
 def test_a_form_for_an_outdated_transcript_changes_nothing(
     sessions: SessionRepository, client: FlaskClient, act: str, change: str
 ) -> None:
@@ -79,7 +79,7 @@ def test_a_new_title_does_not_outdate_a_form(sessions: SessionRepository, client
     session_id = sessions.save(replace(sessions.new(), messages=messages)).session_id
     form = {"seen": seen(client, session_id)}
     sessions.update(session_id, title="Another")
-    assert client.post(f"/session/{session_id}/undo", data=form).status_code == 303
+    assert client.post(f"/session/{session_id}/retry", data=form).status_code == 200
 
 
 def test_confirming_removal_in_an_outdated_transcript_is_refused(
@@ -138,7 +138,6 @@ def test_redirects_after_forms_keep_the_filters(sessions: SessionRepository, cli
     for act, form in (
         ("fork", {"keep": "3"}),
         ("truncate", {"keep": "6"}),
-        ("undo", {}),
         ("pin", {"value": "1"}),
         ("rename", {"title": "Other"}),
         ("duplicate", {}),

@@ -401,3 +401,67 @@ FOUND: list[tuple[Any, str, bool]] = [
 @pytest.mark.parametrize(("said", "words", "wanted"), FOUND)
 def test_which_messages_find_matches(said: Any, words: str, wanted: bool) -> None:
     assert [hit.index for hit in find.hits([said], 7, words, mask_all)] == ([7] if wanted else [])
+
+
+# ---- the head, the outline, copies ----------------------------------------------------------------------
+
+
+def talk(sessions: SessionRepository) -> str:
+    """Make a conversation of 1,202 messages in which two calls failed, and return its id."""
+    said = turns(1_200)
+    said[0]["content"] = f"the very first, with {KEY}"
+    said += [message("", "assistant", tool_calls=[call(), call("read", "{}", "c2")])]
+    said += [answer('{"error": "no such file"}', "c1"), answer("fine", "c2"), answer("Error: gone", "c9")]
+    write_document(sessions, "talk", title="A talk", messages=said, workspace="/home/me/projects/kitchen")
+    return "talk"
+
+
+def test_the_head_has_the_facts_of_a_conversation(sessions: SessionRepository, client: FlaskClient) -> None:
+    page = client.get(f"/session/{talk(sessions)}").text
+    head = page[page.index('class="session-head"') : page.index('class="transcript"')]
+    line = head[: head.index("Details")]
+    assert "kitchen" in line
+    assert "/home/me/projects/kitchen" not in line
+    assert "/home/me/projects/kitchen" in head
+    assert "1,204 messages" in line
+    assert 'href="/session/talk?at=0#m0"' in head
+    assert "Remove last turn" in head
+    tail = page[page.index('class="tail"') :]
+    assert "Remove last turn" not in tail
+
+
+def test_the_outline_of_a_long_conversation_is_paged(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    talk(sessions)
+    first = client.get("/session/talk/landmarks").text
+    assert re.findall(r'data-index="(\d+)"', first) == [str(index) for index in range(0, 1_000, 2)]
+    assert 'data-failures="1201,1203"' in first
+    assert f'data-users="{",".join(map(str, range(0, 1_200, 2)))}"' in first
+    assert "the very first, with sk-abc...wxyz" in first
+    assert "at=1000" in first
+    last = client.get("/session/talk/outline?at=1150").text
+    assert re.findall(r'data-index="(\d+)"', last) == [str(index) for index in range(1_000, 1_200, 2)]
+    assert "at=998" in last
+    assert "<code>terminal</code> in message 1,202" in last
+
+
+def test_failed_calls_are_marked(sessions: SessionRepository, client: FlaskClient) -> None:
+    talk(sessions)
+    page = client.get("/session/talk").text
+    marks = re.findall(r'<details class="(fold (?:call|answer)[^"]*)"', page)
+    assert marks == ["fold call failed", "fold call", "fold answer failed"]
+    assert page.count("</svg>Failed</span>") == 2
+
+
+def test_a_message_is_copied_as_markdown(sessions: SessionRepository, client: FlaskClient) -> None:
+    said = [
+        message(f"**bold** and {KEY}\n\n- a", "assistant", reasoning="why", tool_calls=[call()]),
+        message("", "assistant", tool_calls=[call()]),
+    ]
+    write_document(sessions, "s", messages=said)
+    copied = client.get("/session/s/messages/0/markdown")
+    assert copied.mimetype == "text/plain"
+    assert copied.text == "**bold** and sk-abc...wxyz\n\n- a\n"
+    assert "*Calls terminal*" in client.get("/session/s/messages/1/markdown").text
+    assert client.get("/session/s/messages/2/markdown").status_code == 404

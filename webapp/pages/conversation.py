@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, url_for
 
 from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
 from hermes_sessions.fields import check_whole, clean_text, is_id
-from hermes_sessions.messages import Message, read_message, read_messages
+from hermes_sessions.messages import Message, message_markdown, read_message, read_messages
 from hermes_sessions.model import Summary
 from hermes_sessions.results import MessagePage
 from hermes_sessions.tag_names import tag_key, title_tags
@@ -17,7 +17,7 @@ from hermes_sessions.tag_names import tag_key, title_tags
 from .. import request_context
 from ..masking import masker
 from ..query_values import whole_number
-from ..request_context import sessions
+from ..request_context import sessions, settings
 from . import find, rendering, sidebar, transcript, transcript_version
 
 blueprint = Blueprint("conversation", __name__)
@@ -45,6 +45,7 @@ def show(session_id: str) -> Response:
     return rendering.page(
         "session.html",
         **_messages_values(summary),
+        first_at=_first_at(summary),
         related=related_sessions(summary),
         agent_share=sessions().agent_share(session_id),
         lost=sessions().lost.list(session_id),
@@ -52,6 +53,13 @@ def show(session_id: str) -> Response:
         tags_of_title=_in_title(summary),
         warnings=[*filter(None, [problem]), *request_context.warnings()],
     )
+
+
+def _first_at(summary: Summary) -> float | None:
+    """Return when the first message was sent; the conversation's own time if that message has none."""
+    messages = sessions().messages(summary.session_id, before=1, limit=1).messages
+    sent_at = read_message(messages[0]).sent_at if messages else None
+    return summary.created_at if sent_at is None else sent_at
 
 
 def _in_title(summary: Summary) -> set[str]:
@@ -78,6 +86,14 @@ def show_message(session_id: str, index: int) -> Response:
     text = clean_text(masker()(_message(session_id, index).whole))
     headers = {"Content-Security-Policy": PLAIN_TEXT_POLICY}
     return Response(text.encode(), mimetype="text/plain", headers=headers)
+
+
+@blueprint.get("/session/<session_id>/messages/<int:index>/markdown")
+def show_markdown(session_id: str, index: int) -> Response:
+    """Show what a message says as Markdown, as its author wrote it."""
+    text = message_markdown(_message(session_id, index), settings().mask_credentials)
+    headers = {"Content-Security-Policy": PLAIN_TEXT_POLICY}
+    return Response(text.encode("utf-8", "replace"), mimetype="text/plain", headers=headers)
 
 
 @blueprint.get("/session/<session_id>/messages/<int:index>/pictures/<int:number>")

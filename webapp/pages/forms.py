@@ -130,14 +130,6 @@ def recover(session_id: str) -> Response:
     return _show(session_id, "recover")
 
 
-@blueprint.post("/session/<session_id>/undo")
-def undo(session_id: str) -> Response:
-    """Remove the last turn."""
-    transcript_version.check(session_id)
-    sessions().undo(session_id)
-    return _show(session_id, "undo", undo=session_id)
-
-
 @blueprint.get("/session/<session_id>/retry")
 def show_after_retry(session_id: str) -> Response:
     """Redirect to the conversation: somebody reloaded the page that answered `retry`."""

@@ -18,7 +18,6 @@ NOTICES = {
     "import-many-changed": "Imported, some without a project or a profile that does not exist here.",
     "fork": "Forked. You are viewing the new conversation.",
     "truncate": "Messages removed.",
-    "undo": "Last turn removed.",
     "put-back": "Put back.",
     "delete-again": "Moved to the trash again.",
     "keep-theirs": "Kept as the other program wrote it.",

@@ -56,6 +56,10 @@ SHORTCUTS = (
     ("#", "Delete"),
     ("z", "Undo the last change"),
     ("f", "Find in the open conversation"),
+    ("g Shift+g", "First or latest message"),
+    ("u Shift+u", "Your next or previous message"),
+    ("t Shift+t", "Next or previous failed tool call"),
+    ("o", "Outline of your messages"),
     ("Esc", "Leave the search, the selection or a field"),
     ("?", "Show the keyboard shortcuts"),
 )

@@ -52,6 +52,7 @@ class ShownResult:
     name: str
     text: Excerpt
     at: float | None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class ShownCall:
     preview: str
     arguments: Excerpt
     result: ShownResult | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the result says that the call failed."""
+        return self.result is not None and self.result.failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ def _take_result(results: WaitingResults[_Answer], call: Call, mask: Mask) -> Sh
     """Return what the page shows of the result of a call, and remove it from `results`."""
     if call.snippet is not None:
         shown = _excerpt(call.snippet, LONGEST_FOLDED, mask)
-        return ShownResult(None, "", shown, None) if call.snippet else None
+        return ShownResult(None, "", shown, None, call.failed) if call.snippet else None
     found = results.take(call.call_id)
     return _shown_result(*found, {}, mask) if found else None
 
@@ -219,4 +225,5 @@ def _shown_result(
 ) -> ShownResult:
     name = result.name or names.get(result.call_id, "")
     text, _ = number_pictures(result.text)
-    return ShownResult(index, clean_text(mask(name)), _excerpt(text, LONGEST_FOLDED, mask), message.sent_at)
+    shown = _excerpt(text, LONGEST_FOLDED, mask)
+    return ShownResult(index, clean_text(mask(name)), shown, message.sent_at, result.failed)

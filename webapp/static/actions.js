@@ -47,7 +47,11 @@ export function start() {
  */
 export function subject() {
   const row = closest(document.activeElement, ".row");
-  if (row) return sessionIn(row);
+  return row ? sessionIn(row) : openSession();
+}
+
+/** Return the open session, null if none is open. @returns {Session | null} */
+function openSession() {
   const page = openPage();
   return page && { ...sessionIn(page), title: textOf(pageTitle()) };
 }
@@ -197,7 +201,20 @@ async function importToEdit(session) {
  */
 export function rename(session) {
   const row = closest(document.activeElement, ".row") ?? rowOf(session.id);
-  const title = row ? titleOf(row) : pageTitle();
+  renameAt(session, row ? titleOf(row) : pageTitle());
+}
+
+/** Turn the title of the open session into a field, on its page. */
+export function renameOpen() {
+  const session = openSession();
+  if (session) renameAt(session, pageTitle());
+}
+
+/**
+ * @param {Session} session
+ * @param {HTMLElement | null} title where it is shown
+ */
+function renameAt(session, title) {
   if (!checkEditable(session) || !title || title.parentElement?.querySelector(".row-edit")) return;
   const field = titleField(session);
   title.before(field);

@@ -24,7 +24,7 @@ import { adopt as adoptToasts, explain } from "./toast.js";
 const CONTENT_ONLY = { "Hermes-Part": "content" };
 
 // The parts around the messages. They can be renewed without losing what was loaded or unfolded.
-const AROUND_MESSAGES = ["#content .heading", "#content > .facts", "#content .actions"];
+const AROUND_MESSAGES = ["#content .heading", "#content .session-facts", "#content .actions"];
 
 /** Aborts the request for a page. @type {AbortController | null} */
 let loading = null;

@@ -1,10 +1,13 @@
 // Times that stay true while a page is open, in the same words as the server's (`rendering.short_time`).
 
 import { all } from "./dom.js";
+import { counted } from "./text.js";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const OFFSET = /([+-])(\d\d):(\d\d)$/;
 const DAY = 86_400_000; // milliseconds
+/** @type {[seconds: number, noun: string][]} */
+const AGES = [[31_557_600, "year"], [2_629_800, "month"], [604_800, "week"], [86_400, "day"], [3_600, "hour"], [60, "minute"]];
 
 /**
  * Return a time in the fewest words that tell it: "14:13" today, "Yesterday", "21 Sep" this year, "21 Sep 2025" else.
@@ -24,6 +27,25 @@ export function shortTime(stamp, now) {
 }
 
 /**
+ * Return the day and the minute, and how long ago that was: "14:13 · 2 hours ago", "21 Sep, 14:13 · 2 months ago".
+ * @param {string} stamp as of `shortTime`
+ * @param {number} now milliseconds since the epoch
+ * @returns {string} empty for a stamp that is none
+ */
+export function longTime(stamp, now) {
+  const short = shortTime(stamp, now);
+  if (!short) return "";
+  const minute = inZoneOf(stamp, Date.parse(stamp)).toISOString().slice(11, 16);
+  return `${short === minute ? minute : `${short}, ${minute}`} · ${ago((now - Date.parse(stamp)) / 1000)}`;
+}
+
+/** @param {number} seconds */
+function ago(seconds) {
+  for (const [size, noun] of AGES) if (seconds >= size) return `${counted(Math.floor(seconds / size), noun)} ago`;
+  return "just now";
+}
+
+/**
  * Return a date whose UTC fields are those of the clocks in a stamp's zone.
  * @param {string} stamp
  * @param {number} at milliseconds since the epoch
@@ -36,8 +58,8 @@ function inZoneOf(stamp, at) {
 
 function update() {
   const now = Date.now();
-  for (const time of all(document, "time[data-short]", HTMLTimeElement)) {
-    const text = shortTime(time.dateTime, now);
+  for (const time of all(document, "time:is([data-short], [data-long])", HTMLTimeElement)) {
+    const text = ("long" in time.dataset ? longTime : shortTime)(time.dateTime, now);
     if (text && time.textContent !== text) time.textContent = text;
   }
 }

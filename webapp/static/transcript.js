@@ -2,12 +2,16 @@
 
 import { RequestError, request, statusText } from "./api.js";
 import { addCopyButtons, copy, copyCode } from "./copy.js";
+import { copyMarkdown, copyText, tellCopied } from "./copy_message.js";
 import { all, closest, closestLink, errorIn, optional, parsed, required, textOf } from "./dom.js";
 import { on } from "./events.js";
 import { keepFilters, withFilters } from "./filters.js";
 import { Find } from "./find.js";
+import { Jumps } from "./jumps.js";
 import { visit } from "./navigation.js";
-import { explain, toast } from "./toast.js";
+import { openPicture } from "./pictures.js";
+import { startHead } from "./session_head.js";
+import { explain } from "./toast.js";
 import { Transcript } from "./window.js";
 
 /**
@@ -25,19 +29,21 @@ export function mount(content) {
   on("filters-changed", (filters) => keepFilters(content, filters), { signal });
   document.addEventListener("keydown", (event) => onKey(event, content), { signal });
   const section = optional(content, ".transcript", HTMLElement);
-  if (section) start(section, required(content, ".find", HTMLFormElement), signal);
+  if (section) start(content, section, signal);
   return () => stop.abort();
 }
 
 /**
+ * @param {HTMLElement} content
  * @param {HTMLElement} section
- * @param {HTMLFormElement} form
  * @param {AbortSignal} signal
  */
-function start(section, form, signal) {
+function start(content, section, signal) {
   const transcript = new Transcript(section, signal);
-  new Find(form, transcript).start(signal);
+  new Find(required(content, ".find", HTMLFormElement), transcript).start(signal);
   transcript.open();
+  startHead(content, transcript, signal);
+  new Jumps(content, transcript).start(signal);
 }
 
 // ---- the menus of messages ------------------------------------------------------------------------------
@@ -51,8 +57,13 @@ function onClick(event, content) {
   const button = closest(event.target, ".copy");
   const link = closestLink(event.target, "[data-copy-link]");
   const truncate = closestLink(event.target, "[data-truncate]");
+  const text = closest(event.target, "[data-copy-text]");
+  const markdown = closestLink(event.target, "[data-copy-markdown]");
+  if (openPicture(event, content)) return;
   if (button) copyCode(button);
   else if (link) copyLink(event, link);
+  else if (text) { closeMenuAround(text); copyText(text); }
+  else if (markdown) { event.preventDefault(); closeMenuAround(markdown); copyMarkdown(markdown.href); }
   else if (truncate && !event.metaKey && !event.ctrlKey) askToTruncate(event, truncate, content);
 }
 
@@ -78,8 +89,7 @@ function closeMenuAround(inside) {
 async function copyLink(event, link) {
   event.preventDefault();
   closeMenuAround(link);
-  if (await copy(new URL(withFilters(link.href, ""), location.href).href)) toast("Link copied.");
-  else toast("Your browser did not allow this page to copy.", { bad: true });
+  tellCopied(await copy(new URL(withFilters(link.href, ""), location.href).href), "Link copied.");
 }
 
 /**

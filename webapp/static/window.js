@@ -34,6 +34,8 @@ export class Transcript {
     this.news = new ChangeFilter();
     /** Called after the messages on the page changed. */
     this.onChanged = () => {};
+    /** Called after the page was scrolled to a message. */
+    this.onShown = () => {};
     /** The open folds of messages that were removed, by the message's id. @type {Map<string, number[]>} */
     this.unfolded = new Map();
     this.latest = latestButton(() => this.toEnd());
@@ -281,7 +283,9 @@ export class Transcript {
     const query = queryToShow(this.range, index);
     if (query) await this.enqueue(async () => this.replace(await this.fetch(query)));
     const element = document.getElementById(`m${index}`);
-    if (element) reveal(element);
+    if (!element) return;
+    reveal(element);
+    this.onShown();
   }
 
   toHash() {

@@ -1,0 +1,153 @@
+// Jumping in a conversation: to its ends, to the user's messages, to failed calls of tools. By buttons and by keys.
+
+import { isAbort, request } from "./api.js";
+import { all, closest, optional, parsed, required } from "./dom.js";
+import { withFilters } from "./filters.js";
+import { KEYS, landmarkAfter, nothingThere, numbersIn, placeOf } from "./jumps_state.js";
+import { Outline } from "./outline.js";
+import { explain, toast } from "./toast.js";
+
+/** @typedef {import("./window.js").Transcript} Transcript */
+/** @typedef {import("./jumps_state.js").Landmarks} Landmarks */
+
+export class Jumps {
+  /**
+   * @param {HTMLElement} content
+   * @param {Transcript} transcript
+   */
+  constructor(content, transcript) {
+    this.transcript = transcript;
+    this.bar = required(content, ".jumps", HTMLElement);
+    this.panel = required(content, "#outline", HTMLElement);
+    this.outline = new Outline(this.panel, {
+      at: () => this.place,
+      go: (index) => this.goTo(index),
+      fetch: (at) => this.fetch(at),
+    });
+    /** @type {import("./jumps_state.js").Jump | null} */
+    this.jump = null;
+    /** How many messages the conversation had when the landmarks were fetched. */
+    this.total = -1;
+    /** @type {Promise<Landmarks> | null} */
+    this.landmarks = null;
+  }
+
+  /** @param {AbortSignal} signal ends everything when the page is left */
+  start(signal) {
+    this.bar.addEventListener("click", (event) => this.onClick(event), { signal });
+    document.addEventListener("keydown", (event) => this.onKey(event), { signal });
+    this.outline.start(required(this.bar, "[data-jump=outline]", HTMLElement), signal);
+    // After the messages are on the screen: the count of failed calls is not what somebody waits for.
+    setTimeout(() => { if (!signal.aborted) this.known().catch(() => {}); }, 200);
+  }
+
+  /** The index of the message that the reader is at. */
+  get place() {
+    const head = optional(document, ".session-head", HTMLElement)?.getBoundingClientRect().bottom ?? 0;
+    const first = this.transcript.articles.find((each) => each.getBoundingClientRect().bottom > head + 8);
+    return placeOf(this.jump, scrollY, Number(first?.id.slice(1) ?? 0));
+  }
+
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const { jump, by } = closest(event.target, "[data-jump]")?.dataset ?? {};
+    if (!jump || event.metaKey || event.ctrlKey) return;
+    event.preventDefault();
+    this.to(jump, Number(by));
+  }
+
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (closest(event.target, "input, textarea, select, dialog") || document.querySelector("dialog[open]")) return;
+    const key = KEYS[event.key];
+    if (!key) return;
+    event.preventDefault();
+    this.to(key.to, key.by);
+  }
+
+  /**
+   * @param {string} target
+   * @param {number} by
+   */
+  async to(target, by) {
+    try {
+      if (target === "first") await this.goTo(0);
+      else if (target === "last") await this.transcript.toEnd();
+      else if (target === "outline") await this.outline.toggle();
+      else await this.step(target === "user" ? "user" : "failure", by);
+    } catch (error) {
+      if (!isAbort(error)) explain(error, () => this.to(target, by));
+    }
+  }
+
+  /**
+   * @param {"user" | "failure"} kind
+   * @param {number} by
+   */
+  async step(kind, by) {
+    const { users, failures } = await this.known();
+    const index = landmarkAfter(kind === "user" ? users : failures, this.place, by);
+    if (index === null) return toast(nothingThere(kind, by));
+    await this.goTo(index);
+    if (kind === "failure") unfoldFailures(index);
+    this.jump = { index, scrolled: scrollY };
+    return undefined;
+  }
+
+  /**
+   * Show a message and give it the focus.
+   * @param {number} index
+   */
+  async goTo(index) {
+    await this.transcript.show(index);
+    closest(document.getElementById(`m${index}`), "article")?.focus({ preventScroll: true });
+    this.jump = { index, scrolled: scrollY };
+  }
+
+  /** Return the landmarks, fetched again if messages came or went since. @returns {Promise<Landmarks>} */
+  known() {
+    const { total } = this.transcript.range;
+    if (!this.landmarks || total !== this.total) {
+      this.total = total;
+      this.landmarks = this.fetch(null).then(({ landmarks }) => landmarks);
+      this.landmarks.catch(() => { this.landmarks = null; });
+    }
+    return this.landmarks;
+  }
+
+  /**
+   * Fetch the outline around a message.
+   * @param {number | null} at null for where the reader is
+   * @returns {Promise<{ landmarks: Landmarks, body: HTMLElement }>}
+   */
+  async fetch(at) {
+    const address = new URL(withFilters(this.panel.dataset.landmarks ?? ""), location.href);
+    address.searchParams.set("at", String(at ?? this.place));
+    const response = await request(address);
+    if (response.status === 204) throw new DOMException("the conversation was deleted", "AbortError");
+    if (!response.ok) throw new Error("The outline could not be loaded.");
+    const body = required(parsed(await response.text()), ".landmarks", HTMLElement);
+    const landmarks = { users: numbersIn(body.dataset.users), failures: numbersIn(body.dataset.failures) };
+    this.showCount(landmarks.failures.length);
+    return { landmarks, body };
+  }
+
+  /** @param {number} count */
+  showCount(count) {
+    const button = required(this.bar, ".failures", HTMLElement);
+    required(button, ".count", HTMLElement).textContent = count.toLocaleString("en");
+    button.hidden = count === 0;
+  }
+}
+
+/**
+ * Unfold the calls that failed in a message, and scroll to the beginning of the first, where it says so.
+ * @param {number} index
+ */
+function unfoldFailures(index) {
+  const message = document.getElementById(`m${index}`);
+  const folds = message ? all(message, "details.failed", HTMLDetailsElement) : [];
+  for (const fold of folds) fold.open = true;
+  (closest(message, "details.failed") ?? folds[0])?.scrollIntoView({ block: "start", behavior: "instant" });
+}

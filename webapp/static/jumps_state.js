@@ -1,0 +1,72 @@
+// Where to jump in a conversation: decisions alone. `jumps.js` applies them.
+
+/** Pixels that the page may move by itself after a jump, and still count as not scrolled. */
+const STILL = 4;
+
+/**
+ * The messages that can be jumped to, by their index in ascending order.
+ * @typedef {{ users: number[], failures: number[] }} Landmarks
+ */
+
+/** Where the last jump led, and how far the page was scrolled after it. @typedef {{ index: number, scrolled: number }} Jump */
+
+/**
+ * Return the numbers in a text that has commas between them.
+ * @param {string | undefined} text
+ * @returns {number[]}
+ */
+export function numbersIn(text) {
+  return text ? text.split(",").map(Number) : [];
+}
+
+/**
+ * Return the next landmark after a message, or before it; null if there is none.
+ * @param {number[]} indexes
+ * @param {number} from
+ * @param {number} by 1 or -1
+ */
+export function landmarkAfter(indexes, from, by) {
+  const found = by > 0 ? indexes.find((index) => index > from) : indexes.findLast((index) => index < from);
+  return found ?? null;
+}
+
+/**
+ * Return the message that a reader is at: the one jumped to, until the page is scrolled, else the first on the screen.
+ * Near the end of a page, a message that was jumped to is not the first.
+ * @param {Jump | null} jump
+ * @param {number} scrolled
+ * @param {number} firstVisible
+ */
+export function placeOf(jump, scrolled, firstVisible) {
+  return jump && Math.abs(jump.scrolled - scrolled) <= STILL ? jump.index : firstVisible;
+}
+
+/**
+ * Return which of the outline's messages a reader is at: the last that is not after the message; null before the first.
+ * @param {number[]} indexes
+ * @param {number} at
+ */
+export function entryAt(indexes, at) {
+  return indexes.findLast((index) => index <= at) ?? null;
+}
+
+/** The keys that jump, and where to. @type {Readonly<Record<string, { to: "first" | "last" | "user" | "failure" | "outline", by: number }>>} */
+export const KEYS = Object.freeze({
+  g: { to: "first", by: 0 },
+  G: { to: "last", by: 0 },
+  u: { to: "user", by: 1 },
+  U: { to: "user", by: -1 },
+  t: { to: "failure", by: 1 },
+  T: { to: "failure", by: -1 },
+  o: { to: "outline", by: 0 },
+});
+
+/**
+ * Return what to say where there is nothing to jump to.
+ * @param {"user" | "failure"} kind
+ * @param {number} by 1 or -1
+ */
+export function nothingThere(kind, by) {
+  const where = by > 0 ? "later" : "earlier";
+  return kind === "user" ? `You wrote no ${where} message.` : `There is no ${where} failed tool call.`;
+}
