@@ -2,8 +2,30 @@
 
 from flask import Blueprint
 
-from . import conversation, forms, health, import_file, outline, projects, selection, session_list, trash, usage
+from . import (
+    conversation,
+    forms,
+    health,
+    import_file,
+    outline,
+    projects,
+    selection,
+    session_list,
+    trash,
+    usage,
+)
 
 blueprint = Blueprint("pages", __name__)
-for part in (session_list, selection, conversation, outline, forms, import_file, trash, projects, health, usage):
+for part in (
+    session_list,
+    selection,
+    conversation,
+    outline,
+    forms,
+    import_file,
+    trash,
+    projects,
+    health,
+    usage,
+):
     blueprint.register_blueprint(part.blueprint)
