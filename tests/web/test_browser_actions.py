@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from hermes_sessions import SessionRepository
 from webapp.pages import rendering
 
 from ..conftest import copy_sample
-from ..support.browsing import REFUSED, in_browser, put_session, stored, strict_page
+from ..support.browsing import REFUSED, in_browser, put_session, stored, strict_context, strict_page
 from ..support.serving import served
 
 pytestmark = in_browser
@@ -133,6 +134,12 @@ def test_moving_to_an_existing_and_to_a_new_project(page: Page, home: Path) -> N
     expect(row(page, session_id).locator(".row-title")).to_be_focused()
 
 
+def selection(page: Page, words: str) -> Locator:
+    bar = page.get_by_role("toolbar")
+    expect(bar.locator("output")).to_have_text(words)
+    return bar
+
+
 def test_actions_for_several_conversations(page: Page, home: Path) -> None:
     ids = [put_session(home, f"many-{number}") for number in range(4)]
     page.goto("/")
@@ -140,8 +147,7 @@ def test_actions_for_several_conversations(page: Page, home: Path) -> None:
     page.keyboard.press("x")
     row(page, ids[1]).click()
     row(page, ids[2]).locator(".row-pick").click()
-    bar = page.get_by_role("toolbar")
-    expect(bar.locator("output")).to_have_text("3 selected")
+    bar = selection(page, "3 selected")
     expect(row(page, ids[2]).locator(".row-pick")).to_be_checked()
     bar.get_by_role("button", name="Archive").click()
     toast = said(page, "3 conversations archived.")
@@ -156,21 +162,106 @@ def test_actions_for_several_conversations(page: Page, home: Path) -> None:
         bar.get_by_role("button", name=act).click()
         if act == "Move":
             page.get_by_role("dialog").get_by_role("button", name="Kitchen").click()
+        if act == "Delete":
+            dialog = page.get_by_role("dialog", name="Delete 2 conversations?")
+            expect(dialog).to_contain_text("The trash keeps them for 30 days.")
+            dialog.get_by_role("button", name="Delete").click()
         said(page, f"2 conversations {words}.").get_by_role("button", name="Undo").click()
         said(page, "Undone.")
     assert [stored(home, each).get("project_id") for each in ids[:2]] == [None, None]
 
 
-def test_shift_click_selects_a_range_and_escape_ends_the_selection(page: Page, home: Path) -> None:
+def test_one_undo_brings_back_what_each_conversation_had(page: Page, home: Path) -> None:
+    ids = [put_session(home, "fresh"), put_session(home, "already-archived", archived=True)]
+    page.goto("/?archived=all")
+    for each in ids:
+        row(page, each).locator(".row-pick").click()
+    selection(page, "2 selected").get_by_role("button", name="Archive").click()
+    said(page, "2 conversations archived.").get_by_role("button", name="Undo").click()
+    said(page, "Undone.")
+    assert [stored(home, each).get("archived", False) for each in ids] == [False, True]
+
+
+def test_ranges_are_selected_with_shift_and_escape_ends_the_selection(page: Page, home: Path) -> None:
     ids = [put_session(home, f"range-{number}", updated_at=1_900_000_000 - number) for number in range(5)]
     page.goto("/")
-    page.get_by_role("button", name="Select conversations").click()
-    row(page, ids[0]).click()
+    row(page, ids[0]).locator(".row-pick").click()
     row(page, ids[4]).click(modifiers=["Shift"])
-    expect(page.get_by_role("toolbar").locator("output")).to_have_text("5 selected")
+    selection(page, "5 selected")
+    row(page, ids[2]).click(modifiers=["Shift"])  # a shorter range from the same row
+    selection(page, "3 selected")
     page.keyboard.press("Escape")
     expect(page.get_by_role("toolbar")).to_be_hidden()
     expect(page.locator(".is-picked")).to_have_count(0)
+    row(page, ids[1]).locator(".row-title").focus()
+    for keys, words in (("Shift+ArrowDown", "2"), ("Shift+ArrowDown", "3"), ("Shift+ArrowUp", "2")):
+        page.keyboard.press(keys)
+        selection(page, f"{words} selected")
+    page.keyboard.press("Escape")
+
+
+def test_all_that_match_are_exported_and_deleted_in_portions(page: Page, home: Path) -> None:
+    ids = {put_session(home, f"portion-{number}", 2, title=f"portion {number}") for number in range(120)}
+    page.goto("/?tag=portions")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sessions.tag_many(ids, "portions")
+    page.reload()
+    page.get_by_role("button", name="Select conversations").click()
+    page.get_by_role("button", name="All shown").click()
+    selection(page, "50 selected")
+    page.get_by_role("button", name="All matching").click()
+    bar = selection(page, "120 selected")
+    with page.expect_download() as download:
+        bar.get_by_role("button", name="Export").click()
+    names = zipfile.ZipFile(download.value.path()).namelist()
+    assert len(names) == 120
+    assert all(name.endswith(".md") for name in names)
+    bar.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    toast = said(page, "120 conversations moved to the trash.")
+    assert not (home / "webui/sessions/portion-119.json").exists()
+    toast.get_by_role("button", name="Undo").click()
+    said(page, "Undone.")
+    assert ids <= {path.stem for path in (home / "webui/sessions").glob("portion-*.json")}
+    expect(page.locator("#total")).to_contain_text("120 conversations")
+    page.get_by_role("button", name="Select conversations").click()
+    page.get_by_role("button", name="All matching").click()
+    selection(page, "120 selected").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    said(page, "120 conversations moved to the trash.")
+
+
+def test_a_long_press_selects_on_a_phone(browser: Browser, url: str, home: Path) -> None:
+    ids = [put_session(home, f"press-{number}", updated_at=1_910_000_000 - number) for number in range(4)]
+    with strict_context(
+        browser, url, viewport={"width": 320, "height": 700}, has_touch=True, is_mobile=True
+    ) as context:
+        page = context.new_page()
+        page.goto("/")
+        touch = context.new_cdp_session(page)
+
+        def press(session_id: str) -> None:
+            box = row(page, session_id).bounding_box()
+            assert box is not None
+            points = [{"x": box["x"] + 90, "y": box["y"] + 20}]
+            touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+            page.wait_for_timeout(600)
+            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+        press(ids[0])
+        selection(page, "1 selected")
+        press(ids[2])
+        selection(page, "3 selected")
+        row(page, ids[3]).tap()
+        bar = selection(page, "4 selected")
+        for button in bar.get_by_role("button").all():
+            box = button.bounding_box()
+            assert box is not None
+            assert box["height"] >= 44
+            assert box["x"] + box["width"] <= 320
+        assert page.url.endswith("/")
+        bar.get_by_role("button", name="Done").tap()
+        expect(bar).to_be_hidden()
 
 
 def test_the_forms_of_a_page_work_in_place(page: Page, home: Path) -> None:
@@ -393,11 +484,12 @@ def test_a_batch_says_what_is_deleted_from_the_agent(page: Page, home: Path) -> 
     agents = page.locator(".row[data-agent][data-held]").first.get_attribute("data-id")
     assert agents is not None
     page.get_by_role("button", name="Select conversations").click()
-    bar = page.get_by_role("toolbar")
     row(page, own).click()
-    expect(bar.get_by_role("button", name="Delete", exact=True)).to_be_enabled()
     row(page, agents).click()
-    bar.get_by_role("button", name="Delete here and from the agent").click()
+    selection(page, "2 selected").get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog", name="Delete 2 conversations?")
+    expect(dialog).to_contain_text("1 of them belongs to the agent and is deleted there too.")
+    dialog.get_by_role("button", name="Delete").click()
     words = (
         "2 conversations moved to the trash, 1 of them deleted from the agent too. The trash keeps copies."
     )

@@ -1,8 +1,12 @@
 """Many conversations of the list at once: which they are, beyond its first page, and their archive."""
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 from flask import Blueprint, Response, request
 
 from hermes_sessions.errors import InvalidValue
+from hermes_sessions.model import Summary
 
 from .. import actions
 from ..api.encoding import json_response
@@ -16,15 +20,31 @@ ARCHIVE_NAME = "conversations.zip"
 
 @blueprint.get("/selection")
 def show() -> Response:
-    """Return the ids of all conversations that the list would show, and which of them the agent has too."""
+    """Return what the page's script knows of each selected conversation, of all that the list would show."""
     page = actions.matching(links.search_text(), list_filters.read_filters())
     held = sessions().held_by_agent(page)
-    return json_response(
-        {
-            "sessions": [{"session_id": each.session_id, "held": each.session_id in held} for each in page],
-            "warnings": page.warnings,
-        }
-    )
+    chosen = [_described(each, held=each.session_id in held) for each in page]
+    return json_response({"sessions": chosen, "warnings": page.warnings})
+
+
+class _Described(TypedDict):
+    session_id: str
+    project_id: str | None
+    tags: Sequence[str]
+    held: bool
+    pinned: bool
+    archived: bool
+
+
+def _described(summary: Summary, *, held: bool) -> _Described:
+    return {
+        "session_id": summary.session_id,
+        "project_id": summary.project_id,
+        "tags": summary.tags,
+        "held": held,
+        "pinned": summary.pinned,
+        "archived": summary.archived,
+    }
 
 
 @blueprint.post("/export.zip")

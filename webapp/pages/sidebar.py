@@ -53,6 +53,7 @@ SHORTCUTS = (
     ("r", "Rename"),
     ("m", "Move to a project"),
     ("x", "Select, to change several at once"),
+    ("Shift ↑ ↓", "Select the conversations in between"),
     ("#", "Delete"),
     ("z", "Undo the last change"),
     ("f", "Find in the open conversation"),

@@ -6,7 +6,7 @@ import { list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
 import { renewAroundMessages, visit } from "./navigation.js";
 import { chooseProject } from "./project_dialog.js";
-import { deleteLabel, deletedMessage } from "./text.js";
+import { deletedMessage } from "./text.js";
 import { explain, toast } from "./toast.js";
 
 /** @typedef {import("./menu.js").MenuItem} MenuItem */
@@ -79,16 +79,17 @@ const pageTitle = () => optional(document, "#content h1", HTMLElement);
  * @param {() => Promise<unknown>} action
  * @param {string | (() => string)} message what it did
  * @param {() => Promise<unknown>} [undo]
+ * @param {string | (() => string)} [undone] what is said after that
  * @returns {Promise<boolean>} whether it worked
  */
-export async function perform(action, message, undo) {
+export async function perform(action, message, undo, undone = "Undone.") {
   try {
     await action();
   } catch (error) {
     explain(error, () => { refresh(); visit(location.href, { push: false }); });
     return false;
   }
-  undoAction = undo ? () => perform(undo, "Undone.") : null;
+  undoAction = undo ? () => perform(undo, undone) : null;
   toast(typeof message === "string" ? message : message(), { action: undo ? { label: "Undo", run: undoLast } : null });
   refresh();
   return true;
@@ -298,8 +299,7 @@ function showMenu(session, button) {
  * @returns {MenuItem}
  */
 function deleteItem(session) {
-  const label = deleteLabel(Number(session.held));
-  return { icon: "trash-2", label, action: () => { remove(session); }, key: "#", danger: true };
+  return { icon: "trash-2", label: "Delete", action: () => { remove(session); }, key: "#", danger: true };
 }
 
 /**

@@ -16,7 +16,12 @@
 
 /** @typedef {{ session_id: string }} OneSession */
 /** @typedef {{ session: SessionEntry }} ChangedSession */
-/** @typedef {"pin" | "unpin" | "archive" | "unarchive" | "move" | "delete" | "restore"} BatchAction */
+/** @typedef {"pin" | "unpin" | "archive" | "unarchive" | "move" | "delete" | "restore" | "tag" | "untag"} BatchAction */
+
+/**
+ * One action for several sessions: `project_id` is for `move`, null for none, `tags` are for `tag` and `untag`.
+ * @typedef {{ session_ids: string[], action: BatchAction, project_id?: string | null, tags?: string[] | null }} BatchStep
+ */
 
 /**
  * The body and the answer of each POST that the pages send.
@@ -31,8 +36,8 @@
  *   "/api/session/import_cli": { body: OneSession, answer: ChangedSession },
  *   "/api/projects/create": { body: { name: string, color: string }, answer: { project: Project } },
  *   "/api/sessions/batch": {
- *     body: { session_ids: string[], action: BatchAction, project_id: string | null },
- *     answer: { results: BatchResult[] },
+ *     body: BatchStep,
+ *     answer: { results: BatchResult[], undo: BatchStep[] },
  *   },
  * }} Posts
  */

@@ -24,6 +24,9 @@ const nodes = new WeakMap();
 /** The server's HTML of each row, which tells whether it changed. @type {WeakMap<HTMLElement, string>} */
 const sources = new WeakMap();
 
+/** Return the filters that the list shows, as a query string. */
+export const shownFilters = () => state.filters;
+
 /** Return the element that scrolls. */
 export const list = () => byId("list");
 

@@ -1,27 +1,33 @@
 // Several sessions at once: checkboxes in the list, and a bar with the actions for those that are selected.
 
 import { perform } from "./actions.js";
-import { RequestError, post } from "./api.js";
-import { all, byId, closest, required } from "./dom.js";
+import { RequestError, request, statusText } from "./api.js";
+import { Progress, takeSteps } from "./batch.js";
+import { all, byId, closest, dialogById, errorIn, parsed, required, textOf } from "./dom.js";
 import { on } from "./events.js";
-import { list, rows } from "./list.js";
+import { list, rows, shownFilters, step } from "./list.js";
+import { onLongPress } from "./long_press.js";
 import { chooseProject } from "./project_dialog.js";
-import { counted, deleteLabel, deletedMessage, sentence } from "./text.js";
-import { toast } from "./toast.js";
+import { deleteQuestion, flagActions, progressText, resultText, shortfallText, undoneText, withRange } from "./selection_state.js";
+import { deletedMessage } from "./text.js";
+import { explain, toast } from "./toast.js";
 
-/** @typedef {import("./api.js").BatchAction} BatchAction */
+/** @typedef {import("./api.js").BatchStep} BatchStep */
+/** @typedef {import("./project_dialog.js").ProjectChoice} ProjectChoice */
+/** @typedef {import("./selection_state.js").Outcome} Outcome */
+/** @typedef {import("./selection_state.js").Selected} Selected */
 
-const BATCH = 100; // sessions in one request, so that each request is short
+/** What the server says of all that match. @typedef {{ sessions: Matching[], warnings: string[] }} AllMatching */
+/** @typedef {Omit<Selected, "project"> & { session_id: string, project_id: string | null }} Matching */
 
-/**
- * What is known of each selected session: its project, empty for none, and whether deleting it erases something of the agent too.
- * Sessions whose rows are not loaded stay selected.
- * @typedef {{ project: string, held: boolean }} Selected
- * @type {Map<string, Selected>}
- */
-const selected = new Map();
-/** The session that was selected last: a click with Shift selects the range from there. @type {string | null} */
-let last = null;
+/** Sessions whose rows are not loaded stay selected. @type {Map<string, Selected>} */
+let selected = new Map();
+/** Where a range begins: the session that was selected last without Shift. @type {string | null} */
+let anchor = null;
+/** What was selected when the range began. @type {ReadonlyMap<string, Selected>} */
+let base = new Map();
+/** The act that is under way. @type {Progress | null} */
+let running = null;
 
 const bar = () => byId("picked");
 const active = () => list().classList.contains("picking");
@@ -29,8 +35,10 @@ const active = () => list().classList.contains("picking");
 export function start() {
   on("rows-changed", update);
   byId("pick").addEventListener("click", () => (active() ? stop() : begin()));
+  onLongPress(list(), ".row", (row) => (active() ? rangeTo(row) : toggle(row))); // first, to stop the click that follows
   list().addEventListener("click", onClick, true);
-  bar().addEventListener("click", (event) => ACTIONS.get(closest(event.target, "button")?.dataset.act ?? "")?.());
+  list().addEventListener("keydown", onKey);
+  bar().addEventListener("click", (event) => { act(closest(event.target, "button")?.dataset.act ?? ""); });
 }
 
 function begin() {
@@ -44,54 +52,113 @@ function begin() {
  */
 export function stop() {
   if (!active()) return false;
+  const focused = bar().contains(document.activeElement);
   list().classList.remove("picking");
-  selected.clear();
-  last = null;
+  selected = new Map();
+  anchor = null;
   update();
+  if (focused) step(0);
   return true;
 }
 
 /** Select the focused row, or deselect it. */
 export function toggleFocused() {
   const row = closest(document.activeElement, ".row");
-  if (!row) return;
-  begin();
-  toggle(row);
+  if (row) toggle(row);
 }
+
+/**
+ * Return whether a session is selected.
+ * @param {string} id
+ */
+export const isSelected = (id) => selected.has(id);
+
+/** Return what is known of the selected sessions. */
+export const selectedSessions = () => [...selected.values()];
 
 /** @param {MouseEvent} event */
 function onClick(event) {
   const row = closest(event.target, ".row");
-  if (!active() || !row || closest(event.target, ".row-menu")) return;
-  if (!(event.target instanceof Element && event.target.matches(".row-pick"))) event.preventDefault();
+  const box = event.target instanceof Element && event.target.matches(".row-pick");
+  if (!row || closest(event.target, ".row-menu") || !(active() || box)) return;
+  if (!box) event.preventDefault();
   event.stopPropagation();
-  if (event.shiftKey && last !== null) selectRange(last, row);
+  if (event.shiftKey) rangeTo(row);
   else toggle(row);
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const row = closest(event.target, ".row");
+  if (!event.shiftKey || by === undefined || !row) return;
+  event.preventDefault();
+  if (!active()) toggle(row);
+  step(by);
+  const next = closest(document.activeElement, ".row");
+  if (next) rangeTo(next);
 }
 
 /** @param {HTMLElement} row */
 function toggle(row) {
   const { id = "" } = row.dataset;
-  if (!selected.delete(id)) select(row);
-  last = id;
-  update();
-}
-
-/** @param {HTMLElement} row */
-function select({ dataset: { id = "", project = "", ...marks } }) {
-  selected.set(id, { project, held: "held" in marks });
+  if (!selected.delete(id)) selected.set(id, describedBy(row));
+  anchor = id;
+  base = new Map(selected);
+  begin();
 }
 
 /**
- * Select the rows from one to another.
- * @param {string} from a session
- * @param {HTMLElement} to
+ * Select the rows from the one that was selected last to another, in place of an earlier range from there.
+ * @param {HTMLElement} row
  */
-function selectRange(from, to) {
-  const elements = rows();
-  const places = [elements.findIndex((row) => row.dataset.id === from), elements.indexOf(to)];
-  elements.slice(Math.max(0, Math.min(...places)), Math.max(...places) + 1).forEach(select);
+function rangeTo(row) {
+  selected = withRange(base, loaded(), anchor, row.dataset.id ?? "");
+  anchor ??= row.dataset.id ?? null;
+  begin();
+}
+
+/** @returns {[string, Selected][]} */
+function loaded() {
+  return rows().map((row) => [row.dataset.id ?? "", describedBy(row)]);
+}
+
+/**
+ * @param {HTMLElement} row
+ * @returns {Selected}
+ */
+function describedBy(row) {
+  const { project = "", ...marks } = row.dataset;
+  const tags = all(row, ".tag bdi", HTMLElement).map(textOf);
+  return { project, tags, held: "held" in marks, pinned: "pinned" in marks, archived: "archived" in marks };
+}
+
+function selectShown() {
+  selected = new Map([...selected, ...loaded()]);
+  base = selected;
   update();
+}
+
+async function selectMatching() {
+  try {
+    const { sessions, warnings } = await fetchMatching(shownFilters());
+    selected = new Map(sessions.map(({ session_id: id, project_id: project, ...known }) => [id, { ...known, project: project ?? "" }]));
+    base = selected;
+    for (const warning of warnings) toast(warning, { bad: true });
+  } catch (error) {
+    explain(error, selectMatching);
+  }
+  update();
+}
+
+/**
+ * @param {string} filters
+ * @returns {Promise<AllMatching>}
+ */
+async function fetchMatching(filters) {
+  const response = await request(`/selection?${filters}`, { cache: "no-store" });
+  if (!response.ok) throw new RequestError(errorIn(parsed(await response.text())) ?? statusText(response), response.status);
+  return response.json();
 }
 
 /** Show what is selected. */
@@ -102,26 +169,20 @@ function update() {
     row.classList.toggle("is-picked", box.checked);
   }
   byId("pick").setAttribute("aria-pressed", String(active()));
-  bar().hidden = !active();
-  required(bar(), "output", HTMLElement).textContent = `${selected.size} selected`;
-  showDeleteLabel(deleteLabel(ofAgent([...selected.keys()])));
-  for (const button of all(bar(), "[data-act]:not([data-act=stop])", HTMLButtonElement)) button.disabled = !selected.size;
+  bar().hidden = !active() && !running;
+  required(bar(), "output", HTMLElement).textContent = `${selected.size.toLocaleString("en")} selected`;
+  required(bar(), ".picked-head", HTMLElement).hidden = running !== null;
+  required(bar(), ".picked-acts", HTMLElement).hidden = running !== null;
+  required(bar(), ".picked-progress", HTMLElement).hidden = running === null;
+  const flags = flagActions(selectedSessions());
+  button("pin").textContent = flags.pin === "pin" ? "Pin" : "Unpin";
+  button("archive").textContent = flags.archive === "archive" ? "Archive" : "Unarchive";
+  for (const each of all(bar(), ".picked-acts button", HTMLButtonElement)) each.disabled = !selected.size;
 }
 
-/** @param {string} label */
-function showDeleteLabel(label) {
-  const button = required(bar(), "[data-act=delete]", HTMLButtonElement);
-  button.title = label;
-  required(button, ".visually-hidden", HTMLElement).textContent = label;
-}
-
-/**
- * Return of how many of these selected sessions the agent has something too.
- * @param {string[]} ids
- * @param {Map<string, Selected>} known
- */
-function ofAgent(ids, known = selected) {
-  return ids.filter((id) => known.get(id)?.held).length;
+/** @param {string} name */
+function button(name) {
+  return required(bar(), `[data-act=${name}]`, HTMLButtonElement);
 }
 
 // ---- actions --------------------------------------------------------------------------------------------
@@ -129,69 +190,137 @@ function ofAgent(ids, known = selected) {
 /** What each button of the bar does, by its `data-act`. @type {Map<string, () => void>} */
 const ACTIONS = new Map(Object.entries({
   stop,
-  pin: () => batch("pin", "pinned", (ids) => send("unpin", ids)),
-  archive: () => batch("archive", "archived", (ids) => send("unarchive", ids)),
-  delete: remove,
+  shown: selectShown,
+  matching: selectMatching,
+  halt: () => { if (running) running.stopped = true; },
   move,
+  pin: () => batch(flagActions(selectedSessions()).pin),
+  archive: () => batch(flagActions(selectedSessions()).archive),
+  export: exportZip,
+  delete: remove,
 }));
 
-async function remove() {
-  const before = new Map(selected);
-  const message = (/** @type {string[]} */ ids) => deletedMessage(ids.length, ofAgent(ids, before));
-  await batch("delete", message, (ids) => send("restore", ids));
+/**
+ * Do what a button of the bar does.
+ * @param {string} name its `data-act`
+ */
+export function act(name) {
+  ACTIONS.get(name)?.();
 }
+
+/** Return whether keys act on a selection. */
+export const hasSelection = () => active() && selected.size > 0;
+
+/** What those are with which an act worked. */
+const RESULTS = {
+  pin: "pinned", unpin: "unpinned", archive: "archived", unarchive: "unarchived", move: "moved", tag: "tagged",
+  untag: "untagged", delete: "moved to the trash", restore: "restored",
+};
 
 async function move() {
   const project = await chooseProject(null);
-  if (!project) return;
-  const before = new Map(selected);
-  const result = project.id === null ? "removed from their projects" : `moved to ${project.name}`;
-  await batch("move", result, (ids) => moveBack(ids, before), project.id);
+  if (project) await moveSelected(project);
 }
 
 /**
- * Move each session to the project that it was in.
- * @param {string[]} ids
- * @param {Map<string, Selected>} before
+ * Move the selected sessions to a project, or to none.
+ * @param {ProjectChoice} project
  */
-async function moveBack(ids, before) {
-  for (const project of new Set([...before.values()].map((each) => each.project))) {
-    await send("move", ids.filter((id) => before.get(id)?.project === project), project);
-  }
+export async function moveSelected(project) {
+  const result = project.id === null ? "removed from their projects" : `moved to ${project.name}`;
+  await batch("move", { project_id: project.id }, (outcome) => resultText(outcome, result));
+}
+
+/**
+ * Add a tag to the selected sessions.
+ * @param {string} name
+ */
+export async function tagSelected(name) {
+  await batch("tag", { tags: [name] }, (outcome) => resultText(outcome, `tagged ${name}`));
+}
+
+async function remove() {
+  const before = new Map(selected);
+  const ofAgent = (/** @type {string[]} */ ids) => ids.filter((id) => before.get(id)?.held).length;
+  if (!(await confirmDelete(before.size, ofAgent([...before.keys()])))) return;
+  await batch("delete", {}, (outcome) => (
+    outcome.interrupted === null ? deletedMessage(outcome.done.length, ofAgent(outcome.done)) : resultText(outcome, RESULTS.delete)
+  ));
+}
+
+/**
+ * Ask before conversations are deleted.
+ * @param {number} count
+ * @param {number} ofAgent
+ */
+async function confirmDelete(count, ofAgent) {
+  const dialog = dialogById("confirm-delete");
+  const { title, text } = deleteQuestion(count, ofAgent, dialog.dataset.days ?? "");
+  byId("confirm-delete-title").textContent = title;
+  byId("confirm-delete-text").textContent = text;
+  dialog.returnValue = "";
+  dialog.showModal();
+  required(dialog, "[value=delete]", HTMLButtonElement).focus();
+  await new Promise((resolve) => { dialog.addEventListener("close", resolve, { once: true }); });
+  return dialog.returnValue === "delete";
+}
+
+/** Download the selected conversations. The browser shows how far that is. */
+function exportZip() {
+  const form = document.createElement("form");
+  Object.assign(form, { method: "post", action: "/export.zip", hidden: true });
+  const field = document.createElement("input");
+  Object.assign(field, { type: "hidden", name: "session_ids", value: [...selected.keys()].join(" ") });
+  form.append(field);
+  document.body.append(form);
+  form.submit(); // without an event: the answer is a file, not a page
+  form.remove();
 }
 
 /**
  * Do the same with all that are selected.
- * @param {BatchAction} action
- * @param {string | ((ids: string[]) => string)} result what those are with which it worked, such as "pinned", or the message
- * @param {(ids: string[]) => Promise<unknown>} undo takes it back for those with which it worked
- * @param {string | null} [project]
+ * @param {import("./api.js").BatchAction} action
+ * @param {Pick<BatchStep, "project_id" | "tags">} [values]
+ * @param {(outcome: Outcome) => string} [message]
  */
-async function batch(action, result, undo, project = null) {
-  const ids = [...selected.keys()];
-  /** @type {string[]} */
-  let done = [];
-  const work = async () => { done = await send(action, ids, project); };
-  const message = () => (typeof result === "string" ? sentence(`${counted(done.length, "conversation")} ${result}`) : result(done));
-  if (await perform(work, message, async () => { await undo(done); })) stop();
+async function batch(action, values = {}, message = (outcome) => resultText(outcome, RESULTS[action])) {
+  if (running) return;
+  /** @type {Outcome | null} */
+  let outcome = null;
+  const work = async () => { outcome = await run([{ session_ids: [...selected.keys()], action, ...values }]); };
+  const done = () => (outcome ? message(outcome) : "");
+  /** @type {Outcome | null} */
+  let undone = null;
+  const undo = async () => { undone = await run(outcome?.undo ?? []); };
+  if (await perform(work, done, undo, () => (undone ? undoneText(undone) : "Undone."))) stop();
 }
 
 /**
- * Do the same with some sessions, and report those with which it did not work; throw `RequestError` if it worked with none.
- * @param {BatchAction} action
- * @param {string[]} ids
- * @param {string | null} [project]
- * @returns {Promise<string[]>} the sessions with which it worked
+ * Take some steps, show how far they are, and report what did not work; throw `RequestError` if nothing did.
+ * @param {BatchStep[]} steps
+ * @returns {Promise<Outcome>}
  */
-async function send(action, ids, project = null) {
-  const results = [];
-  for (let place = 0; place < ids.length; place += BATCH) {
-    const body = { session_ids: ids.slice(place, place + BATCH), action, project_id: project || null };
-    results.push(...(await post("/api/sessions/batch", body)).results);
+async function run(steps) {
+  running = new Progress(showProgress);
+  update();
+  try {
+    const outcome = await takeSteps(steps, running);
+    const shortfall = shortfallText(outcome);
+    if (shortfall) toast(shortfall, { bad: true });
+    return outcome;
+  } finally {
+    running = null;
+    update();
   }
-  const [failure, ...failures] = results.flatMap((result) => (result.ok ? [] : [result]));
-  const count = failure ? failures.length + 1 : 0;
-  if (failure && count === results.length) throw new RequestError(failure.error, failure.status);
-  if (failure) toast(sentence(`${count} of ${counted(ids.length, "conversation")} failed: ${failure.error}`), { bad: true });
-  return results.flatMap((result) => (result.ok ? [result.session_id] : []));
+}
+
+/**
+ * @param {number} done
+ * @param {number} total
+ */
+function showProgress(done, total) {
+  const progress = required(bar(), "progress", HTMLProgressElement);
+  progress.max = total;
+  progress.value = done;
+  required(bar(), ".picked-progress span", HTMLElement).textContent = progressText(done, total);
 }

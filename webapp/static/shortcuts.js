@@ -24,6 +24,9 @@ const WITHOUT_SESSION = new Map([
   ["?", openHelp],
 ]);
 
+/** What a key does with the selected sessions, by the act of the selection bar. @type {Map<string, string>} */
+const WITH_SELECTION = new Map([["e", "archive"], ["p", "pin"], ["m", "move"], ["#", "delete"]]);
+
 export function start() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", (event) => { if (closest(event.target, "[data-act=help]")) openHelp(); });
@@ -76,6 +79,8 @@ function run(event) {
  * @returns {(() => void) | undefined}
  */
 function actionFor(key) {
+  const act = WITH_SELECTION.get(key);
+  if (act && selection.hasSelection()) return () => selection.act(act);
   const withSession = WITH_SESSION.get(key);
   const session = withSession && actions.subject();
   return session ? () => withSession(session) : WITHOUT_SESSION.get(key);

@@ -16,15 +16,7 @@ export function sentence(message) {
  * @param {string} noun in the singular
  */
 export function counted(count, noun) {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-/**
- * Return the label of what deletes conversations.
- * @param {number} ofAgent how many of them the agent has too
- */
-export function deleteLabel(ofAgent) {
-  return ofAgent ? "Delete here and from the agent" : "Delete";
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /**
