@@ -73,7 +73,7 @@ RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
     "list entries count usage usage_total tags version changes watch search complete_search summary get "
-    "messages segments export iter_messages export_zip trash would_purge backup why check repair "
+    "messages segments export iter_messages export_zip trash trashed would_purge backup why check repair "
     "write_web_ui_index sync rebuild find find_many find_deleted matching cursor_after suggest listing_of"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
@@ -81,7 +81,7 @@ BULK = ("update_many", "delete_many", "prune")
 # refused if it is read-only.
 HARMLESS = {*READS, "agent_share", "held_by_agent", "export_all", *BULK} - {"write_web_ui_index"}
 # Those of the others that need no room on the disk.
-FREEING = "delete delete_everywhere delete_empty restore restore_many purge erase"
+FREEING = "delete delete_everywhere delete_empty restore restore_many purge erase erase_many"
 
 
 def existing(config: Config) -> Config:

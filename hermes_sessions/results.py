@@ -374,6 +374,23 @@ class Trashed(AsDict):
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class TrashedSession:
+    """What the trash has of a conversation: its versions and those of its segments, the latest first.
+
+    `exists` is whether the conversation is also in its place: then these are other versions of it.
+    """
+
+    session_id: str
+    versions: tuple[Trashed, ...]
+    exists: bool
+
+    @property
+    def title(self) -> str:
+        """The title of the latest version."""
+        return self.versions[0].title
+
+
 LostField = Literal["title", "pinned", "archived", "project_id", "messages", "deleted"]
 
 

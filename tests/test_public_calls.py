@@ -103,6 +103,8 @@ CALLS: dict[str, Call] = {
     "held_by_agent": lambda sessions, _: sessions.held_by_agent(sessions.list(agent=True)),
     "restore": lambda sessions, one: sessions.restore(deleted(sessions, one)),
     "trash": lambda sessions, one: (deleted(sessions, one), sessions.trash()),
+    "trashed": lambda sessions, one: (deleted(sessions, one), sessions.trashed("x", limit=1)),
+    "erase_many": lambda sessions, one: sessions.erase_many([deleted(sessions, one)]),
     "purge": lambda sessions, one: (deleted(sessions, one), sessions.purge(older_than=0)),
     "would_purge": lambda sessions, one: (deleted(sessions, one), sessions.would_purge(older_than=0)),
     "erase": lambda sessions, one: sessions.erase(deleted(sessions, one)),

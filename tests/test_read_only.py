@@ -27,7 +27,7 @@ CHANGES = set(
     new import_document import_export fork duplicate import_agent_session save update tag untag append
     update_many delete_many restore_many prune webui.update_many
     tag_many untag_many rename_tag remove_tag truncate clear undo retry recover delete delete_everywhere
-    delete_empty restore purge erase repair write_web_ui_index
+    delete_empty restore purge erase erase_many repair write_web_ui_index
     projects.create projects.rename projects.delete projects.ensure_cron agent.delete webui.update
     webui.import_agent_session webui.compose lost.put_back lost.keep_theirs
     """.split()
@@ -35,6 +35,8 @@ CHANGES = set(
 # The rows of the table that would first delete a session to have one in the trash: here is one.
 ONLY_READING: dict[str, Call] = {
     "trash": lambda sessions, _: sessions.trash(),
+    "trashed": lambda sessions, _: sessions.trashed("x", limit=1),
+    "erase_many": lambda sessions, _: sessions.erase_many([sessions.trash()[0].session_id]),
     "would_purge": lambda sessions, _: sessions.would_purge(older_than=0),
     "restore": lambda sessions, _: sessions.restore(sessions.trash()[0].session_id),
     "purge": lambda sessions, _: sessions.purge(older_than=0),

@@ -67,12 +67,19 @@ def _purge_journals(store: Store, time_ns: int) -> None:
             journal.remove(each.path)
 
 
+def _with_segments(found: list[TrashEntry], store: Store) -> list[TrashEntry]:
+    held = {segment for entry in found for segment in trash.segments(entry)}
+    if not held:
+        return found
+    return [*found, *(e for e in trash.entries(store.trash_dir) if e.session_id in held and e not in found)]
+
+
 def erase(store: Store, tag_store: TagStore, session_id: str) -> int:
-    """Delete permanently what is in the trash of a session, and its backups unless it exists.
+    """Delete permanently what the trash has of a session and its segments, and its backups unless it exists.
 
     Returns how many files; raises `NotFound` if there is nothing.
     """
-    found = trash.of_session(check_id(session_id), store.trash_dir)
+    found = _with_segments(trash.of_session(check_id(session_id), store.trash_dir), store)
     if not store.path_of(session_id).exists():
         journal.remove(journal.path_of(session_id, store.backups_dir))
         kept = trash.entries(store.backups_dir)

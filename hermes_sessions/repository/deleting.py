@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
 from .. import changes, results
 from ..home import trash_limit
 from ..model import Summary
+from ..pruning import check_ids
 from ..results import Filters
-from ..sidecars import trash
+from ..sidecars import trash, trash_pages
 from .base import HomeCalls
 
 
@@ -56,6 +58,19 @@ class DeletingCalls(HomeCalls):
         """Return the sessions in the trash, latest first; raise `StorageError`."""
         return [trash.describe(entry) for entry in trash.entries(self.config.trash_dir)]
 
+    def trashed(
+        self, text: str = "", *, limit: int | None = None, cursor: str | None = None
+    ) -> results.Page[results.TrashedSession]:
+        """Return the conversations in the trash, the latest first, each with all its versions.
+
+        With a `text`, those with all its words in a title. `limit` is the most to return (None: all) and
+        `cursor` the `next_cursor` of the page before. Raises `InvalidValue`, `StorageError`.
+        """
+        store = self._home.store
+        return trash_pages.read_page(
+            self.config.trash_dir, lambda each: store.path_of(each).exists(), text, limit, cursor
+        )
+
     def purge(self, *, older_than: float | None = None) -> int:
         """Delete what has been in the trash for `older_than` seconds, None for 30 days; return how many."""
         return changes.purge(self._home.store, self._home.tags, trash_limit(older_than))
@@ -67,3 +82,9 @@ class DeletingCalls(HomeCalls):
     def erase(self, session_id: str) -> int:
         """Delete permanently what the trash has of a session; return how many files; raise `NotFound`."""
         return changes.erase(self._home.store, self._home.tags, session_id)
+
+    def erase_many(self, session_ids: Iterable[str]) -> results.BulkReport:
+        """Delete permanently what the trash has of many sessions; one failure stops no other."""
+        erase = partial(changes.erase, self._home.store, self._home.tags)
+        outcomes = changes.each_alone(check_ids(session_ids), erase)
+        return results.BulkReport.of(outcomes.done, outcomes.failed)

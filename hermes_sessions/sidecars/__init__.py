@@ -1,6 +1,6 @@
 """The JSON file of a session, the folder of them, and the trash."""
 
-from . import backups, editing, folder, journal, reading, tags, trash
+from . import backups, editing, folder, journal, reading, tags, trash, trash_pages
 from .backups import Backup
 from .journal import Mark, TranscriptChange
 from .layout import LARGEST_AT_ONCE
@@ -39,4 +39,5 @@ __all__ = [
     "signature",
     "tags",
     "trash",
+    "trash_pages",
 ]

@@ -105,12 +105,13 @@ def held(trash: Path) -> dict[str, int | None]:
     for entry in entries(trash):
         if found.get(entry.session_id) is None:
             found[entry.session_id] = None if entry.why.is_version else entry.deleted_at
-        for segment in _segments(entry):
+        for segment in segments(entry):
             found.setdefault(segment, None)
     return found
 
 
-def _segments(entry: TrashEntry) -> Sequence[str]:
+def segments(entry: TrashEntry) -> Sequence[str]:
+    """Return the agent's segments that an entry holds."""
     return _segments_in(entry.path, entry.session_id) if entry.why is TrashReason.AGENT else ()
 
 
@@ -133,7 +134,7 @@ def newest(session_id: str, trash: Path) -> TrashEntry | None:
 def of_session(session_id: str, trash: Path) -> list[TrashEntry]:
     """Return what is in the trash of a session, or holds it as a segment, the latest first."""
     return [
-        entry for entry in entries(trash) if entry.session_id == session_id or session_id in _segments(entry)
+        entry for entry in entries(trash) if entry.session_id == session_id or session_id in segments(entry)
     ]
 
 
@@ -146,12 +147,17 @@ def describe(entry: TrashEntry) -> Trashed:
     """Return what an entry holds; the title of one that cannot be read says so."""
     with storing(f"cannot read the {entry.path.parent.name}"):
         size = entry.path.stat().st_size
-    try:
-        summary, _ = reading.read_summary(entry.path, entry.session_id)
-        title, count = summary.title, summary.message_count
-    except Unreadable:
-        title, count = "(cannot be read)", 0
+    title, count = _title_and_count(entry.path, entry.session_id)
     return Trashed(entry.session_id, title, count, entry.deleted_at / 1e9, entry.why, size)
+
+
+@functools.lru_cache(10_000)  # as `_segments_in`
+def _title_and_count(path: Path, session_id: str) -> tuple[str, int]:
+    try:
+        summary, _ = reading.read_summary(path, session_id)
+    except Unreadable:
+        return "(cannot be read)", 0
+    return summary.title, summary.message_count
 
 
 def mark(entry: TrashEntry, why: TrashReason) -> None:

@@ -409,16 +409,18 @@ def test_delete_one_conversation_of_several_permanently(browser: Browser, may: P
         expect(rows).to_have_count(3)
         goes, stays = rows.filter(has_text="unwanted"), rows.nth(2)
         expect(goes.locator(".facts").nth(0)).to_contain_text(
-            re.compile(r"Deleted\s+\d\d:\d\d\s+4 messages\s+30 days left")
+            re.compile(r"Deleted\s+\d\d:\d\d\s+4 messages\s+Deleted permanently in 30 days")
         )
         expect(goes.locator(".facts").nth(1)).to_contain_text(
             f"Written by another program {short_time(now - 29.5 * 86_400)}"
         )
-        expect(goes.locator(".facts").nth(1)).to_contain_text("1 day left")
+        expect(goes.locator(".facts").nth(1)).to_contain_text("Deleted permanently in 1 day")
         expect(stays.locator(".facts").nth(0)).to_contain_text(
             f"Replaced when its backup was restored {short_time(now - 31 * 86_400)}"
         )
-        expect(stays.locator(".facts").nth(0)).to_contain_text("Deleted at the next start of the server")
+        expect(stays.locator(".facts").nth(0)).to_contain_text(
+            "Deleted permanently when the server next starts"
+        )
         expect(stays).to_contain_text("The conversation itself is not deleted.")
         expect(stays.get_by_role("button", name="Restore")).to_have_count(0)
         goes.locator("summary").focus()

@@ -1,7 +1,9 @@
 """The trash, interrupted turns and findings over HTTP and on the pages."""
 
+import json
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -226,3 +228,97 @@ def test_a_healthy_home_says_what_was_looked_at_and_folds_what_mends_itself(
     assert "All is well." in page
     assert re.search(r'<details class="folded">\s*<summary>Mended by itself <span class="count">1<', page)
     assert "1 repaired, nothing left." in client.post("/check/repair", follow_redirects=True).text
+
+
+# ---- the pages of the trash -----------------------------------------------------------------------------
+
+
+def put_in_trash(sessions: SessionRepository, count: int) -> None:
+    """Put sessions s000, s001 and so on into the trash, the last one latest."""
+    trash = sessions.config.trash_dir
+    trash.mkdir(exist_ok=True)
+    for number in range(count):
+        text = json.dumps({"session_id": f"s{number:03}", "title": f"Rent {number}", "messages": []})
+        (trash / f"s{number:03}.{time.time_ns() - (count - number) * 10**9}.deleted.json").write_text(text)
+    sessions.sync()
+
+
+def rows(page: str) -> list[str]:
+    return re.findall(r'<input type="checkbox" name="id" value="([^"]*)"', page)
+
+
+def test_the_trash_is_paged_and_found_by_title(sessions: SessionRepository, client: FlaskClient) -> None:
+    put_in_trash(sessions, 120)
+    seen, path = list[str](), "/trash"
+    while path:
+        page = client.get(path).text
+        assert "120 conversations." in page
+        seen += rows(page)
+        older = re.search(r'href="([^"]*)">Older<', page)
+        path = older[1].replace("&amp;", "&") if older else ""
+        if len(seen) == 50:
+            sessions.erase(seen[-1])  # a cursor is a place, not a row
+            text = json.dumps({"title": "Rent", "messages": []})
+            (sessions.config.trash_dir / f"again.{time.time_ns()}.deleted.json").write_text(text)
+    assert seen == [f"s{number:03}" for number in reversed(range(120))]
+    page = client.get("/trash?find=117 RENT").text
+    assert rows(page) == ["s117"]
+    assert "Nothing in the trash has these words" in client.get("/trash?find=nobody").text
+    assert client.get("/trash?cursor=x").status_code == 400
+
+
+def test_several_are_restored_and_deleted_permanently_after_a_question(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    put_in_trash(sessions, 6)
+    act = "/trash/selected"
+    restored = client.post(act, data={"id": ["s001", "s004", "nobody"], "action": "restore"}).text
+    check_inert(restored)
+    assert "2 conversations restored." in restored
+    assert "Nothing to restore for session nobody" in restored, "what was not done is said too"
+    assert sorted(each.session_id for each in sessions.list()) == ["s001", "s004"]
+    undo = re.findall(r'<input type="hidden" name="id" value="([^"]*)">', restored)
+    assert (
+        "2 conversations moved to the trash." in client.post(act, data={"id": undo, "action": "delete"}).text
+    )
+    assert sessions.trashed().total == 6
+    question = client.post(act, data={"id": ["s001", "s002", "s003"], "action": "ask"}).text
+    assert "Delete 3 conversations permanently?" in question
+    assert "You cannot undo this." in question
+    assert sessions.trashed().total == 6, "the question deletes nothing"
+    done = client.post(act, data={"id": ["s001", "s002", "s003"], "action": "erase"}).text
+    assert "3 conversations deleted permanently." in done
+    assert ">Undo<" not in done
+    assert sorted(each.session_id for each in sessions.trashed()) == ["s000", "s004", "s005"]
+    assert "select conversations first" in client.post(act, data={"action": "erase"}).text
+    assert client.post(act, data={"id": "s000", "action": "x"}).status_code == 400
+    assert client.get(act).location == "/trash"
+    assert len(re.findall(r'form="selected" checked', client.get("/trash?select=all").text)) == 3
+
+
+def test_a_restored_conversation_can_be_put_back_into_the_trash(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    put_in_trash(sessions, 1)
+    page = client.post("/trash/s000/restore", follow_redirects=True).text
+    (again,) = re.findall(
+        r'<input type="hidden" name="id" value="([^"]*)"><button name="action" value="delete">Undo', page
+    )
+    client.post("/trash/selected", data={"id": again, "action": "delete"})
+    assert [each.session_id for each in sessions.trashed()] == ["s000"]
+
+
+def test_a_chain_of_the_agent_is_one_entry_of_the_trash(may: Path) -> None:
+    with SessionRepository.open(hermes_home=may) as sessions:
+        chain = next(
+            each for each in sessions.list(agent="only") if len(sessions.segments(each.session_id)) > 1
+        )
+        segments = sessions.segments(chain.session_id)
+        sessions.delete(chain.session_id)
+        other = next(each for each in segments if each != chain.session_id)
+        text = json.dumps({"title": "an earlier copy", "messages": []})
+        (sessions.config.trash_dir / f"{other}.{time.time_ns()}.replaced.json").write_text(text)
+        (entry,) = sessions.trashed()
+        assert (entry.session_id, len(entry.versions)) == (chain.session_id, 2)
+        assert sessions.erase_many([chain.session_id]).done == (chain.session_id,)
+        assert sessions.trashed().total == 0

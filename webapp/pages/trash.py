@@ -1,15 +1,14 @@
-"""The trash: what is in it, and the forms that restore it or delete it permanently."""
+"""The trash: what is in it, page by page, and the forms that restore it or delete it permanently."""
 
 import math
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 from flask import Blueprint, Response, request, url_for
 
-from hermes_sessions.errors import NotFound, SessionsError
+from hermes_sessions.errors import InvalidValue
 from hermes_sessions.repository import RETENTION_SECONDS
-from hermes_sessions.results import Trashed
+from hermes_sessions.results import BulkReport
 
 from .. import actions
 from ..request_context import sessions
@@ -17,35 +16,41 @@ from . import links, rendering
 
 blueprint = Blueprint("trash", __name__)
 
-# Why a version can be in the trash although nobody deleted its conversation.
-OTHER_REASONS = ("replaced", "rescued")
-
-
-class TrashedSession(NamedTuple):
-    """The versions of a session in the trash, latest first; `exists` if it was not deleted itself."""
-
-    session_id: str
-    title: str
-    versions: Sequence[Trashed]
-    exists: bool
+PAGE = 50  # conversations
+TITLES_TO_CONFIRM = 10
 
 
 @blueprint.get("/trash")
 def show() -> Response:
-    """Show what is in the trash."""
+    """Show a page of the trash: of what has the words `find` in its titles, after `cursor`."""
+    return _show()
+
+
+def _show(notice: str | None = None, warnings: Sequence[str] = (), restored: Sequence[str] = ()) -> Response:
+    find, cursor = request.args.get("find", "").strip(), request.args.get("cursor")
+    page = sessions().trashed(find, limit=PAGE, cursor=cursor)
     return rendering.page(
         "trash.html",
-        trash=trashed_sessions(sessions().trash()),
+        trash=page,
+        find=find,
+        cursor=cursor,
+        whole=sessions().trashed(limit=0).total if find else page.total,
+        all_selected=request.args.get("select") == "all",
         expired=len(sessions().would_purge()),
         days_left=days_left,
+        notice=notice,
+        warnings=warnings,
+        restored=restored,
     )
 
 
 @blueprint.post("/trash/<session_id>/restore")
 def restore(session_id: str) -> Response:
     """Restore a conversation and show it."""
-    actions.restore(session_id)
-    return rendering.see_other(links.session_link(session_id, done="restore"))
+    restored = actions.restore(session_id)
+    return rendering.see_other(
+        links.session_link(restored.session_id, done="restore", restored=restored.session_id)
+    )
 
 
 @blueprint.post("/trash/<session_id>/erase")
@@ -55,36 +60,57 @@ def erase(session_id: str) -> Response:
     return rendering.see_other(url_for("pages.trash.show", done="purge"))
 
 
+@blueprint.post("/trash/selected")
+def change_selected() -> Response:
+    """Restore the conversations named `id`, or delete them permanently after a question that says how many.
+
+    The action `delete` undoes a restore: what the agent has of them stays.
+    """
+    ids, action = request.form.getlist("id"), request.form.get("action", "")
+    if action != "ask" and action not in _ACTS:
+        raise InvalidValue(f"action must be one of ask, {', '.join(_ACTS)}")
+    if not ids:
+        return _show(notice="Nothing was done: select conversations first.")
+    if action == "ask":
+        return _ask(ids)
+    act, done = _ACTS[action]
+    return _outcome(act(ids), done, can_undo=action == "restore")
+
+
+@blueprint.get("/trash/selected")
+def show_after_change() -> Response:
+    """Redirect to the trash: somebody reloaded the page that answered a change."""
+    return rendering.see_other(url_for("pages.trash.show"))
+
+
+# Of each action of the form: the call, and what it did in words.
+_ACTS: Mapping[str, tuple[Callable[[Sequence[str]], BulkReport], str]] = {
+    "restore": (lambda ids: sessions().restore_many(ids), "restored"),
+    "erase": (lambda ids: sessions().erase_many(ids), "deleted permanently"),
+    "delete": (lambda ids: sessions().delete_many(ids), "moved to the trash"),
+}
+
+
+def _ask(ids: Sequence[str]) -> Response:
+    chosen = set(ids)
+    titles = [each.title for each in sessions().trashed() if each.session_id in chosen]
+    if not titles:
+        return _show(notice="Nothing was done: what you selected is no longer in the trash.")
+    return rendering.page("trash_erase.html", ids=ids, count=len(titles), titles=titles[:TITLES_TO_CONFIRM])
+
+
+def _outcome(report: BulkReport, done: str, *, can_undo: bool) -> Response:
+    """Say how many were changed, and of each other one why not."""
+    notice = f"{rendering.counted(len(report.done), 'conversation')} {done}." if report.done else None
+    warnings = [rendering.sentence(rendering.mask(reason)) for reason in report.failed.values()]
+    return _show(notice, warnings, report.done if can_undo else ())
+
+
 @blueprint.post("/trash/purge")
 def purge() -> Response:
     """Delete permanently what is older than the retention time, with `all=1` everything."""
     sessions().purge(older_than=0.0 if request.form.get("all") == "1" else None)
     return rendering.see_other(url_for("pages.trash.show", done="purge"))
-
-
-def trashed_sessions(versions: Sequence[Trashed]) -> list[TrashedSession]:
-    """Return the versions in the trash grouped by their sessions, in the order of their latest versions."""
-    by_session: dict[str, list[Trashed]] = {}
-    for version in versions:
-        by_session.setdefault(version.session_id, []).append(version)
-    return [
-        TrashedSession(session_id, group[0].title, group, _may_exist(group) and _exists(session_id))
-        for session_id, group in by_session.items()
-    ]
-
-
-def _may_exist(versions: Sequence[Trashed]) -> bool:
-    """Whether nobody deleted the session; the question saves the 17 ms that looking for each one takes."""
-    return all(version.why in OTHER_REASONS for version in versions)
-
-
-def _exists(session_id: str) -> bool:
-    try:
-        return not sessions().summary(session_id).of_agent
-    except NotFound:
-        return False
-    except SessionsError:  # it exists, although it cannot be read
-        return True
 
 
 def days_left(deleted_at: float, now: float | None = None) -> int:
