@@ -39,20 +39,32 @@ WORDS = (
     Syntax(("bud*",), "words that begin with these letters"),
     Syntax(("title:budget",), "the word in the title"),
 )
-OPERATORS = (
+CONVERSATIONS = (
     Syntax(("project:garden",), "in this project: its name or id"),
     Syntax(("profile:work",), "of this profile"),
     Syntax(("source:cli",), "begun there: webui, cli, cron, tool, api, messaging or other"),
     Syntax(("model:opus",), "with this model: its name, or a part of it"),
     Syntax(("tag:work", "-tag:done"), "with this tag; with - without it; several tags must all be there"),
     Syntax(("is:pinned", "-is:archived"), "pinned, archived, interrupted or agent; with - the others"),
+)
+DATES = (
     Syntax(("before:2026-09",), "sent before this date begins"),
     Syntax(("after:7d",), "sent when this date began, or later"),
     Syntax(("on:yesterday",), "sent on this date"),
+)
+MESSAGES = (
     Syntax(("role:user",), "in messages of this role: user, assistant, tool or system"),
     Syntax(("tool:terminal",), "in messages that call this tool, or in its results"),
     Syntax(("has:error",), "in messages with this: error, image, code or attachment"),
-    Syntax(("cost:>0.5", "messages:>20"), "more dollars, or more messages, than that"),
+)
+SIZES = (Syntax(("cost:>0.5", "messages:>20"), "more dollars, or more messages, than that"),)
+OPERATORS = (*CONVERSATIONS, *DATES, *MESSAGES, *SIZES)
+GROUPS = (
+    ("Words", WORDS),
+    ("Conversations", CONVERSATIONS),
+    ("Dates", DATES),
+    ("Messages", MESSAGES),
+    ("Cost and length", SIZES),
 )
 _DATES = (
     "Dates are 2026-09-01, 2026-09, 2026, today and yesterday; 7d, 2w, 3m and 1y are the day that many days, "
@@ -64,10 +76,10 @@ NOTES = (
     "Operators without words list the conversations that fulfil them.",
     "Nothing is an error: what is no operator is searched as text.",
 )
-# Dates that are quicker to choose than to type.
+# Dates that are quicker to choose than to type, and what their letters stand for.
 SHORT_DATES: Mapping[str, str] = {
-    "today": "today",
-    "yesterday": "yesterday",
+    "today": "",
+    "yesterday": "",
     "7d": "7 days ago",
     "30d": "30 days ago",
     "3m": "3 months ago",

@@ -56,7 +56,7 @@ CALLS: dict[str, Call] = {
     "watch": lambda sessions, _: next(sessions.watch("none", timeout=0)),
     "search": lambda sessions, _: sessions.search("message"),
     "suggest": lambda sessions, _: sessions.suggest("project:"),
-    "listing_of": lambda sessions, _: sessions.listing_of("is:pinned", Filters()),
+    "listing_of": lambda sessions, _: sessions.listing_of("project:kept model:x", Filters()),
     "complete_search": lambda sessions, _: sessions.complete_search(),
     "summary": lambda sessions, one: sessions.summary(one),
     "find": lambda sessions, one: sessions.find(one[:8]),

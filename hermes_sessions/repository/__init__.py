@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..home import FREEING, HARMLESS, READS, RETENTION_SECONDS, existing
 from ..index import public_calls, survived, upgrades
+from ..search import TypedOperator, typed_operators
 from .bulk import BulkCalls
 from .care import CareCalls
 from .changing import ChangingCalls
@@ -15,9 +16,19 @@ from .creating import CreatingCalls
 from .deleting import DeletingCalls
 from .exporting import ExportingCalls
 from .following import FollowingCalls
+from .reading import ListingQuery
 from .tagging import TaggingCalls
 
-__all__ = ["RETENTION_SECONDS", "SessionRepository", "existing", "follow_files", "upgrades"]
+__all__ = [
+    "RETENTION_SECONDS",
+    "ListingQuery",
+    "SessionRepository",
+    "TypedOperator",
+    "existing",
+    "follow_files",
+    "typed_operators",
+    "upgrades",
+]
 
 
 @public_calls(HARMLESS, freeing=FREEING)

@@ -86,10 +86,12 @@ _READERS: Mapping[str, Callable[[KnownNames], Iterable[_Value]]] = {
 
 
 def _day(date: str, words: str, now: float) -> str:
-    """Return what a short date means, such as `a week ago: 21 November 2026`."""
+    """Return what a short date means, such as `7 days ago: 21 November 2026`."""
     period = read_period(date, now)
-    day = datetime.fromtimestamp(period.start).astimezone() if period else None
-    return words if day is None else f"{words}: {day.day} {day:%B %Y}"
+    if period is None:
+        return words
+    day = datetime.fromtimestamp(period.start).astimezone()
+    return f"{words}{': ' if words else ''}{day.day} {day:%B %Y}"
 
 
 def _matching(values: Iterable[_Value], typed: str) -> list[_Value]:

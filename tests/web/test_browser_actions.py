@@ -469,7 +469,7 @@ def test_keyboard_shortcuts_are_listed_and_work(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.keyboard.press("/")
-    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(page.get_by_role("combobox", name="Search titles and messages")).to_be_focused()
     page.keyboard.press("Escape")
     for key in "jjjk":
         page.keyboard.press(key)

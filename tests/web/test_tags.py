@@ -135,7 +135,7 @@ def test_the_pages_show_tags_and_change_them(client: FlaskClient, sessions: Sess
     assert sessions.summary(one).tags == ("in progress", "home")
     listed = client.get("/?tag=home,-work").text
     assert "Tag home,-work" in listed
-    assert '<input name="tag" value="home,-work"' in listed
+    assert '<input type="hidden" name="tag" value="home,-work">' in listed
     assert f'data-id="{one}"' in listed
     assert "No conversation has the tag nothing." in client.get("/?tag=nothing").text
 

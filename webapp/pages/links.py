@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import request, url_for
 
-from hermes_sessions.hits import Hit
+from hermes_sessions.hits import Hit, Passage
 
 from .list_filters import FURTHER
 
@@ -49,5 +49,13 @@ def hit_link(hit: Hit) -> str:
     """Return the address of the message that matches, or of the conversation if its title matches."""
     if hit.message_index is None:
         return session_link(hit.session_id)
-    values = {"at": hit.message_index, "find": search_text(), "_anchor": f"m{hit.message_index}"}
-    return session_link(hit.segment_id, **values)
+    return _message_link(hit.segment_id, hit.message_index)
+
+
+def passage_link(passage: Passage) -> str:
+    """Return the address of a message that matches."""
+    return _message_link(passage.segment_id, passage.message_index)
+
+
+def _message_link(segment_id: str, index: int) -> str:
+    return session_link(segment_id, at=index, find=search_text(), _anchor=f"m{index}")

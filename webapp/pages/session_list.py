@@ -9,12 +9,14 @@ from . import links, rendering, sidebar
 blueprint = Blueprint("list", __name__)
 
 MOST_SESSIONS = 200  # that the script can ask for at once
+PASSAGES = 3  # of each conversation among the results
 
 
 @blueprint.get("/")
 def show() -> Response:
     """Show a page of the list, with the filters of the query."""
-    g.sidebar = sidebar.read()  # an invalid filter is an error here; beside another page it is a warning
+    # An invalid filter is an error here; beside another page it is a warning.
+    g.sidebar = sidebar.read(passages=PASSAGES)
     if _is_first_run(g.sidebar):
         return rendering.page("first_run.html", home=sessions().config.home_name)
     return rendering.page("list.html")
@@ -29,10 +31,15 @@ def _is_first_run(shown: sidebar.Sidebar) -> bool:
 
 @blueprint.get("/sidebar")
 def show_sidebar() -> Response:
-    """Return the sidebar alone: `limit` sessions, or status 304 if nothing changed since `If-None-Match`."""
-    limit = whole_number(request.args, "limit", MOST_SESSIONS)
-    g.sidebar = sidebar.read(limit or sidebar.SESSIONS_A_PAGE, unless=_client_has)
-    response = Response(status=304) if g.sidebar.unchanged else rendering.page("sidebar.html")
+    """Return the sidebar alone: `limit` sessions, or status 304 if nothing changed since `If-None-Match`.
+
+    With `results=1`, the results of a search follow it as the start page shows them.
+    """
+    limit = whole_number(request.args, "limit", MOST_SESSIONS) or sidebar.SESSIONS_A_PAGE
+    with_results = request.args.get("results") == "1"
+    g.sidebar = sidebar.read(limit, _client_has, PASSAGES if with_results else 0)
+    template = "sidebar_and_results.html" if with_results else "sidebar.html"
+    response = Response(status=304) if g.sidebar.unchanged else rendering.page(template)
     response.set_etag(sidebar.etag(g.sidebar.version), weak=True)
     return response
 

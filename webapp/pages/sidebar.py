@@ -13,7 +13,8 @@ from hermes_sessions import query_help
 from hermes_sessions.errors import SessionsError, StorageError, Unreadable
 from hermes_sessions.hits import Hit
 from hermes_sessions.model import Summary, TurnState, turn_state
-from hermes_sessions.results import Project
+from hermes_sessions.repository import ListingQuery, typed_operators
+from hermes_sessions.results import Filters, Project, Sort
 from hermes_sessions.settings import agent_profiles
 from hermes_sessions.sources import Source
 
@@ -70,15 +71,16 @@ SHORTCUTS = (
 class Sidebar:
     """What the sidebar shows: the sessions by day, or the hits of a search.
 
-    `count` says in words how many, `more` is the address of the next page, and `held` are the ids of those
-    that the agent has too. `warnings` say what the list cannot show, `problem` why there is no list, and
-    `corrections` what was searched in place of what was typed. `version` is that of the store; nothing else
-    was read if the sidebar is `unchanged`.
+    `count` says in words how many, `sort` is the order (None for the best matches first), `more` is the
+    address of the next page, and `held` are the ids of those that the agent has too. `warnings` say what the
+    list cannot show, `problem` why there is no list, and `corrections` what was searched in place of what was
+    typed. `version` is that of the store; nothing else was read if the sidebar is `unchanged`.
     """
 
     groups: Sequence[sidebar_rows.DayGroup] = ()
     hits: Sequence[Hit] = ()
     count: str = ""
+    sort: Sort | None = None
     more: str | None = None
     projects: Mapping[str, Project] = field(default_factory=dict)
     held: Collection[str] = ()
@@ -100,7 +102,9 @@ def register(app: Flask) -> None:
         is_filtered=links.is_filtered,
         session_link=links.session_link,
         hit_link=links.hit_link,
+        passage_link=links.passage_link,
         search_text=links.search_text,
+        search_operators=lambda: typed_operators(links.search_text(), time.time()),
         profiles=_profiles,
         sidebar_pages=PAGES,
         shortcuts=SHORTCUTS,
@@ -132,26 +136,35 @@ def current() -> Sidebar:
     return sidebar
 
 
-def read(limit: int = SESSIONS_A_PAGE, unless: Callable[[str], bool] | None = None) -> Sidebar:
+def read(
+    limit: int = SESSIONS_A_PAGE, unless: Callable[[str], bool] | None = None, passages: int = 0
+) -> Sidebar:
     """Return the sidebar that the query asks for; raise `InvalidValue` for an invalid filter.
 
-    It is only marked as `unchanged` if `unless(version)` is true for the version of the store.
+    The hits of a search cite so many `passages` each. The sidebar is only marked as `unchanged` if
+    `unless(version)` is true for the version of the store.
     """
     text = links.search_text()
-    sidebar = _search(text, limit, unless) if text else _list(limit, unless)
+    filters = list_filters.read_filters()
+    listing = sessions().listing_of(text, filters) if text else ListingQuery(filters)
+    if listing is not None and not listing.warnings:
+        sidebar = _list(listing.filters, limit, unless)
+    else:
+        sidebar = _search(text, filters, limit, unless, passages)
     projects, problem = read_projects()
     warnings = [*sidebar.warnings, *filter(None, [problem]), *request_context.warnings()]
     return replace(sidebar, projects=projects, warnings=warnings)
 
 
-def _list(limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
+def _list(filters: Filters, limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
     cursor = request.args.get("cursor") or None
     sort = list_filters.read_sort()
-    page = sessions().list(list_filters.read_filters(), sort=sort, limit=limit, cursor=cursor, unless=unless)
+    page = sessions().list(filters, sort=sort, limit=limit, cursor=cursor, unless=unless)
     by_day = sort == "activity"
     return Sidebar(
         sidebar_rows.by_day(page) if by_day else sidebar_rows.in_order(page, list_filters.SORT_WORDS[sort]),
         count=counted(page.total, "conversation"),
+        sort=sort,
         more=links.list_link(cursor=page.next_cursor) if page.next_cursor else None,
         held=sessions().held_by_agent(page),
         warnings=page.warnings,
@@ -160,7 +173,9 @@ def _list(limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
     )
 
 
-def _search(text: str, limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
+def _search(
+    text: str, filters: Filters, limit: int, unless: Callable[[str], bool] | None, passages: int
+) -> Sidebar:
     # Only the page's script needs a version, to ask again with. It is read before the search: a change in
     # between makes that request search again.
     version = sessions().version() if unless else ""
@@ -169,22 +184,16 @@ def _search(text: str, limit: int, unless: Callable[[str], bool] | None) -> Side
     offset = whole_number(request.args, "offset") or 0
     redact = settings().mask_credentials
     hits = sessions().search(
-        text, filters=list_filters.read_filters(), limit=limit + 1, offset=offset, redact=redact
+        text, filters=filters, limit=limit, offset=offset, redact=redact, passages=passages
     )
-    has_more = len(hits) > limit
-    total = offset + min(len(hits), limit)
-    count = f"Best {total:,} matches" if has_more else f"{total:,} match{'' if total == 1 else 'es'}"
     are = "is" if hits.missing == 1 else "are"
     late = f"{counted(hits.missing, 'conversation')} {are} still being indexed."
-    warnings = [*hits.warnings, *([late] if hits.missing else [])]
-    more = links.list_link(offset=str(offset + limit)) if has_more else None
-    held = sessions().held_by_agent([hit.summary for hit in hits[:limit]])
     return Sidebar(
-        hits=hits[:limit],
-        count=count,
-        more=more,
-        held=held,
-        warnings=warnings,
+        hits=hits,
+        count=sidebar_rows.count_of_results(offset, len(hits), hits.total),
+        more=links.list_link(offset=str(offset + limit)) if offset + limit < hits.total else None,
+        held=sessions().held_by_agent([hit.summary for hit in hits]),
+        warnings=[*hits.warnings, *([late] if hits.missing else [])],
         corrections=hits.corrections,
         version=version,
     )

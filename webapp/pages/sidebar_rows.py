@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from hermes_sessions.hits import MATCH_END, MATCH_START
 from hermes_sessions.model import Summary
 
-from .rendering import local_time
+from .rendering import counted, local_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,13 @@ def _period(summary: Summary, today: date) -> _Period:
     age = (today - when.date()).days
     month = _Period(f"{when:%Y-%m}", f"{when:%B}" if when.year == today.year else f"{when:%B} {when.year}")
     return next((period for most, period in _LATEST if age <= most), month)
+
+
+def count_of_results(offset: int, shown: int, total: int) -> str:
+    """Return in words which results a page has, and of how many: `Top 50 results of 1,234`."""
+    if offset:
+        return f"Results {offset + 1:,} to {offset + shown:,} of {total:,}"
+    return counted(total, "result") if shown >= total else f"Top {shown:,} results of {total:,}"
 
 
 def marked_snippet(snippet: str) -> Markup:

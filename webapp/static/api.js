@@ -44,7 +44,10 @@
 
 /**
  * The answer of each GET that the pages send.
- * @typedef {{ "/api/projects": { projects: Project[] } }} Gets
+ * @typedef {{
+ *   "/api/projects": { projects: Project[] },
+ *   "/api/suggestions": import("./suggest_state.js").Answer,
+ * }} Gets
  */
 
 /** The server refused a request, or could not be reached. */
@@ -74,10 +77,11 @@ export function post(path, body) {
  * Return the JSON object at a path; throw `RequestError`.
  * @template {keyof Gets} Path
  * @param {Path} path
+ * @param {{ query?: URLSearchParams, signal?: AbortSignal }} [options] `signal` drops the request
  * @returns {Promise<Gets[Path]>}
  */
-export function get(path) {
-  return requestJson(path, {});
+export function get(path, { query, signal } = {}) {
+  return requestJson(query ? `${path}?${query}` : path, { signal: signal ?? null });
 }
 
 /**
@@ -86,7 +90,10 @@ export function get(path) {
  */
 async function requestJson(path, options) {
   const response = await request(path, options);
-  const body = await response.json().catch(() => ({}));
+  const body = await response.json().catch((error) => {
+    if (isAbort(error)) throw error;
+    return {};
+  });
   if (!response.ok) throw new RequestError(body.error ?? statusText(response), response.status);
   return body;
 }

@@ -7,6 +7,7 @@ import * as live from "./live.js";
 import * as navigation from "./navigation.js";
 import * as readMarks from "./read_marks.js";
 import * as rowFocus from "./row_focus.js";
+import * as results from "./results.js";
 import * as search from "./search.js";
 import * as selection from "./selection.js";
 import * as shortcuts from "./shortcuts.js";
@@ -18,6 +19,7 @@ import * as tooltip from "./tooltip.js";
 if (document.getElementById("side")) {
   list.start();
   search.start();
+  results.start(search.apply);
   actions.start();
   appearance.start();
   readMarks.start();

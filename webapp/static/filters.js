@@ -3,7 +3,7 @@
 import { all } from "./dom.js";
 
 const FILTERS = [
-  "q", "profile", "project_id", "source", "archived",
+  "q", "sort", "profile", "project_id", "source", "archived",
   "model", "tag", "pinned", "interrupted", "since", "until", "min_cost", "min_messages",
 ];
 

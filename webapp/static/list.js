@@ -9,6 +9,7 @@ import { filtersOf, isSearch } from "./filters.js";
 import {
   ListState, NEXT_ROWS, FIRST_ROWS, anchorOf, changeFor, chunkOf, focusCandidates, rowsToReload, stepTarget,
 } from "./list_state.js";
+import * as results from "./results.js";
 import { Coalesced } from "./tasks.js";
 import { sentence } from "./text.js";
 
@@ -84,6 +85,7 @@ export async function load(filters, signal) {
     renewSummary(page);
     layOut();
     list().scrollTop = 0;
+    emit("list-loaded", page);
     emit("filters-changed", filters);
   } finally {
     if (generation === state.generation) list().removeAttribute("aria-busy");
@@ -111,6 +113,7 @@ async function renewBeginning({ limit, replaced }) {
   const page = await fetchPage(filters, limit);
   if (generation !== state.generation) return;
   renewSummary(page);
+  emit("list-loaded", page);
   keepPlace(() => {
     const first = takeChunk(page, filters);
     reuseRows(nodeOf(first), state.chunks.slice(0, replaced).map(nodeOf));
@@ -144,7 +147,8 @@ export function removeRow(id) {
  * @param {AbortSignal} [signal]
  */
 async function fetchPage(query, limit, signal) {
-  const response = await request(`/sidebar?${query}&limit=${limit}`, { cache: "no-store", signal: signal ?? null });
+  const wanted = results.areWanted() && isSearch(query) ? "&results=1" : "";
+  const response = await request(`/sidebar?${query}&limit=${limit}${wanted}`, { cache: "no-store", signal: signal ?? null });
   const page = parsed(await response.text());
   if (response.redirected) location.reload(); // to log in
   if (!response.ok) throw new RequestError(errorIn(page) ?? statusText(response), response.status);
@@ -374,7 +378,7 @@ function renewSummary(page) {
   const old = required(document, ".side-state", HTMLElement);
   const now = required(page, ".side-state", HTMLElement);
   // The same chips stay: a click on one that is replaced between press and release would do nothing.
-  if (!old.isEqualNode(now)) old.replaceWith(now);
+  if (!old.isEqualNode(now) && !old.querySelector("[open]")) old.replaceWith(now);
 }
 
 /** Mark the row of the open session. */

@@ -1,28 +1,36 @@
 // The search field and the filters above the list: the list follows while the user types, and the address keeps them.
 
 import { isAbort } from "./api.js";
-import { all, byId, closestLink, queryOf, required } from "./dom.js";
+import { all, byId, closestLink, optional, queryOf, required, textOf } from "./dom.js";
 import { on } from "./events.js";
 import { filtersOf } from "./filters.js";
 import { load, rows, titleOf } from "./list.js";
+import * as recent from "./recent.js";
+import * as results from "./results.js";
+import * as suggest from "./suggest.js";
+import { withExample } from "./suggest_state.js";
 import { explain } from "./toast.js";
 
-const PAUSE = 180; // milliseconds without a key before the list is asked for
+const PAUSE = 70; // milliseconds without a key before the list is asked for
 
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let timer;
+/** Set while somebody types. @type {ReturnType<typeof setTimeout> | null} */
+let timer = null;
 /** Aborts the request for a list. @type {AbortController | null} */
 let loading = null;
 
 const form = () => required(document, "#finder", HTMLFormElement);
 const field = () => required(document, "#q", HTMLInputElement);
-const menus = () => all(form(), "details", HTMLDetailsElement);
+const menus = () => all(byId("side"), "details[name=finder]", HTMLDetailsElement);
 
 export function start() {
   form().addEventListener("submit", onSubmit);
   form().addEventListener("input", (event) => { if (event.target === field()) applySoon(); });
-  form().addEventListener("change", (event) => { if (event.target !== field()) apply(); });
+  form().addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) apply(); });
+  form().addEventListener("click", onExample);
+  suggest.start(applySoon);
+  recent.start(searchFor);
   byId("side").addEventListener("click", onClick);
+  byId("content").addEventListener("click", onOpen);
   on("filters-changed", show);
   document.addEventListener("click", ({ target }) => {
     for (const menu of menus()) if (!(target instanceof Node && menu.contains(target))) menu.open = false;
@@ -62,30 +70,78 @@ function clear() {
 /** @param {SubmitEvent} event */
 async function onSubmit(event) {
   event.preventDefault();
+  suggest.close();
+  recent.remember(field().value);
   await apply();
   const [first] = rows();
-  if (first) titleOf(first).focus();
+  if (!results.focusFirst() && first) titleOf(first).focus();
+}
+
+/**
+ * Search for a text as if it had been typed.
+ * @param {string} text
+ */
+function searchFor(text) {
+  field().value = text;
+  field().focus();
+  apply();
+}
+
+/**
+ * Put an example of the help into the search box, with its value selected.
+ * @param {MouseEvent} event
+ */
+function onExample(event) {
+  const link = closestLink(event.target, ".example");
+  if (!link || event.metaKey || event.ctrlKey) return;
+  event.preventDefault();
+  const example = textOf(link);
+  searchFor(withExample(field().value, example));
+  const { length } = field().value;
+  field().setSelectionRange(length - example.length + example.indexOf(":") + 1, length);
+  for (const menu of menus()) menu.open = false;
+}
+
+/**
+ * Remember a search that led to a conversation.
+ * @param {MouseEvent} event
+ */
+function onOpen(event) {
+  if (closestLink(event.target, "#results a, .row-title")) recent.remember(field().value);
 }
 
 /**
  * Follow a link that only changes the filters, and leave the page beside the list alone.
  * @param {MouseEvent} event
  */
-function onClick(event) {
+async function onClick(event) {
+  onOpen(event);
   const link = closestLink(event.target, ".side-state a, .list .empty a, .row .tag");
   if (!link || event.metaKey || event.ctrlKey) return;
   event.preventDefault();
-  showList(filtersOf(new URL(link.href).search));
+  for (const menu of menus()) menu.open = false;
+  const filters = filtersOf(new URL(link.href).search);
+  stopWaiting();
+  field().value = new URLSearchParams(filters).get("q") ?? "";
+  await showList(filters);
+  // What was clicked may be gone from the page, and the focus with it.
+  if (document.activeElement === document.body) optional(document, ".side-state summary, .side-state a", HTMLElement)?.focus();
 }
 
 function applySoon() {
-  clearTimeout(timer);
+  stopWaiting();
+  if (/[:：]$/.test(field().value)) return; // the value of an operator comes next: a search would only flicker
   timer = setTimeout(apply, PAUSE);
 }
 
+function stopWaiting() {
+  if (timer !== null) clearTimeout(timer);
+  timer = null;
+}
+
 /** Show the list that the form asks for. */
-function apply() {
-  clearTimeout(timer);
+export function apply() {
+  stopWaiting();
   const query = queryOf(form());
   if (query.get("archived") === "0") query.delete("archived"); // the default
   return showList(filtersOf(query));
@@ -121,13 +177,24 @@ function addressWith(filters) {
  */
 function show(filters) {
   const values = new URLSearchParams(filters);
-  for (const name of ["project_id", "source", "profile", "archived"]) {
+  for (const name of ["source", "profile", "archived"]) {
     const select = required(form(), `select[name=${name}]`, HTMLSelectElement);
     select.value = values.get(name) ?? (name === "archived" ? "0" : "");
   }
-  required(form(), "input[name=tag]", HTMLInputElement).value = values.get("tag") ?? "";
-  for (const input of all(form(), "input[type=hidden]", HTMLInputElement)) {
-    if (!values.has(input.name)) input.remove(); // filters without a field, which only an address sets
-  }
-  if (document.activeElement !== field()) field().value = values.get("q") ?? "";
+  for (const input of all(form(), "input[type=hidden]", HTMLInputElement)) input.remove();
+  for (const [name, value] of values) if (!form().elements.namedItem(name)) form().append(hiddenField(name, value));
+  if (document.activeElement !== field() && timer === null) field().value = values.get("q") ?? "";
+}
+
+/**
+ * Return a field for a filter that only links and addresses set.
+ * @param {string} name
+ * @param {string} value
+ */
+function hiddenField(name, value) {
+  const input = document.createElement("input");
+  input.type = "hidden";
+  input.name = name;
+  input.value = value;
+  return input;
 }
