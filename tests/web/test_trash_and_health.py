@@ -272,26 +272,24 @@ def test_several_are_restored_and_deleted_permanently_after_a_question(
 ) -> None:
     put_in_trash(sessions, 6)
     act = "/trash/selected"
-    restored = client.post(act, data={"id": ["s001", "s004", "nobody"], "action": "restore"}).text
+    restored = client.post(act, data={"id": ["s001", "s004", "nobody"], "act": "restore"}).text
     check_inert(restored)
     assert "2 conversations restored." in restored
     assert "Nothing to restore for session nobody" in restored, "what was not done is said too"
     assert sorted(each.session_id for each in sessions.list()) == ["s001", "s004"]
     undo = re.findall(r'<input type="hidden" name="id" value="([^"]*)">', restored)
-    assert (
-        "2 conversations moved to the trash." in client.post(act, data={"id": undo, "action": "delete"}).text
-    )
+    assert "2 conversations moved to the trash." in client.post(act, data={"id": undo, "act": "delete"}).text
     assert sessions.trashed().total == 6
-    question = client.post(act, data={"id": ["s001", "s002", "s003"], "action": "ask"}).text
+    question = client.post(act, data={"id": ["s001", "s002", "s003"], "act": "ask"}).text
     assert "Delete 3 conversations permanently?" in question
     assert "You cannot undo this." in question
     assert sessions.trashed().total == 6, "the question deletes nothing"
-    done = client.post(act, data={"id": ["s001", "s002", "s003"], "action": "erase"}).text
+    done = client.post(act, data={"id": ["s001", "s002", "s003"], "act": "erase"}).text
     assert "3 conversations deleted permanently." in done
     assert ">Undo<" not in done
     assert sorted(each.session_id for each in sessions.trashed()) == ["s000", "s004", "s005"]
-    assert "select conversations first" in client.post(act, data={"action": "erase"}).text
-    assert client.post(act, data={"id": "s000", "action": "x"}).status_code == 400
+    assert "select conversations first" in client.post(act, data={"act": "erase"}).text
+    assert client.post(act, data={"id": "s000", "act": "x"}).status_code == 400
     assert client.get(act).location == "/trash"
     assert len(re.findall(r'form="selected" checked', client.get("/trash?select=all").text)) == 3
 
@@ -302,9 +300,9 @@ def test_a_restored_conversation_can_be_put_back_into_the_trash(
     put_in_trash(sessions, 1)
     page = client.post("/trash/s000/restore", follow_redirects=True).text
     (again,) = re.findall(
-        r'<input type="hidden" name="id" value="([^"]*)"><button name="action" value="delete">Undo', page
+        r'<input type="hidden" name="id" value="([^"]*)"><button name="act" value="delete">Undo', page
     )
-    client.post("/trash/selected", data={"id": again, "action": "delete"})
+    client.post("/trash/selected", data={"id": again, "act": "delete"})
     assert [each.session_id for each in sessions.trashed()] == ["s000"]
 
 

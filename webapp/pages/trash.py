@@ -64,11 +64,12 @@ def erase(session_id: str) -> Response:
 def change_selected() -> Response:
     """Restore the conversations named `id`, or delete them permanently after a question that says how many.
 
-    The action `delete` undoes a restore: what the agent has of them stays.
+    The act `delete` undoes a restore: what the agent has of them stays.
     """
-    ids, action = request.form.getlist("id"), request.form.get("action", "")
+    # The field is not called `action`: it would hide the form's address from scripts.
+    ids, action = request.form.getlist("id"), request.form.get("act", "")
     if action != "ask" and action not in _ACTS:
-        raise InvalidValue(f"action must be one of ask, {', '.join(_ACTS)}")
+        raise InvalidValue(f"act must be one of ask, {', '.join(_ACTS)}")
     if not ids:
         return _show(notice="Nothing was done: select conversations first.")
     if action == "ask":
@@ -83,7 +84,7 @@ def show_after_change() -> Response:
     return rendering.see_other(url_for("pages.trash.show"))
 
 
-# Of each action of the form: the call, and what it did in words.
+# Of each act of the form: the call, and what it did in words.
 _ACTS: Mapping[str, tuple[Callable[[Sequence[str]], BulkReport], str]] = {
     "restore": (lambda ids: sessions().restore_many(ids), "restored"),
     "erase": (lambda ids: sessions().erase_many(ids), "deleted permanently"),
