@@ -64,6 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             active_stream_id="gone",
             unsent_message=f"typed before {KEY}",
         )
+        write_document(repository, "tools", title="Tools that failed", messages=with_failures(120))
         write_document(repository, "hostile", title=PAYLOADS[0], messages=hostile())
     return path
 
@@ -87,6 +88,15 @@ def repository(home: Path) -> Iterator[SessionRepository]:
     """The same home, changed by somebody else."""
     with SessionRepository.open(hermes_home=home) as opened:
         yield opened
+
+
+def with_failures(count: int) -> list[dict[str, Any]]:
+    """Return messages of which the 3rd, and each 30th after it, says that its call failed."""
+    said = turns(count)
+    for index in range(2, count, 30):
+        said[index - 1] = message("", "assistant", tool_calls=[call()])
+        said[index] = answer('{"output": "", "exit_code": 2}')
+    return said
 
 
 def hostile() -> list[dict[str, Any]]:
@@ -219,6 +229,10 @@ def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
         page.get_by_role("link", name="Copy link").click()
         expect(page.locator(".toast")).to_contain_text("Link copied.")
         assert page.evaluate("navigator.clipboard.readText()") == f"{url}/session/rich?at=4#m4"
+        page.get_by_label("Actions for message 1", exact=True).click()
+        page.get_by_role("link", name="Copy as Markdown").click()
+        expect(page.locator(".toast")).to_contain_text("Markdown copied.")
+        assert page.evaluate("navigator.clipboard.readText()").startswith("Compare the two, please: see")
         assert page.locator("img.picture").evaluate("each => each.naturalWidth") == 1
 
 
@@ -234,6 +248,72 @@ def test_a_very_long_message_is_shortened_and_can_be_opened_whole(page: Page) ->
         page.get_by_role("link", name="Show all 1,000,000 characters").click()
     assert opened.value.url.endswith("/session/huge/messages/0")
     assert len(opened.value.locator("pre").inner_text()) == 1_000_000
+
+
+def test_keys_and_buttons_jump_in_a_conversation(page: Page) -> None:
+    page.goto("/session/tools")
+    failed = page.get_by_role("button", name="4 failed")
+    expect(failed).to_be_visible()
+    page.keyboard.press("g")
+    expect(page.locator("#m0")).to_be_focused()
+    page.keyboard.press("u")
+    expect(page.locator("#m4")).to_be_focused()
+    page.keyboard.press("Shift+u")
+    expect(page.locator("#m0")).to_be_focused()
+    failed.click()
+    expect(page.locator("#m2")).to_be_visible()
+    expect(page.locator("details.failed[open] > summary")).to_contain_text("Failed")
+    expect(page.locator("details.failed[open] > summary")).to_be_in_viewport()
+    page.keyboard.press("t")
+    expect(page.locator("#m32")).to_be_visible()
+    page.keyboard.press("Shift+t")
+    page.keyboard.press("Shift+t")
+    expect(page.locator(".toast")).to_have_text("There is no earlier failed tool call.")
+    page.keyboard.press("Shift+g")
+    expect(page.locator("#m119")).to_be_in_viewport()
+
+
+def test_the_outline_leads_to_the_users_messages(page: Page) -> None:
+    page.goto("/session/long?at=2500#m2500")
+    wait_for_script(page)
+    outline = page.get_by_role("complementary", name="Your messages")
+    expect(outline).to_be_hidden()
+    page.keyboard.press("o")
+    expect(outline.locator("[aria-current]")).to_be_focused()
+    expect(outline.locator("[aria-current]")).to_contain_text("there is a needle here (2500)")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(outline).to_be_hidden()
+    expect(page.get_by_role("button", name="Outline")).to_be_focused()
+    page.keyboard.press("o")
+    outline.get_by_role("link", name="Earlier messages").click()
+    outline.get_by_role("link", name="message 1000 ", exact=False).click()
+    expect(page.locator("#m1000")).to_be_focused()
+    expect(outline).to_be_hidden()
+    page.set_viewport_size({"width": 1900, "height": 900})
+    page.goto("/session/long")
+    expect(outline.locator("[aria-current]")).to_be_in_viewport()  # beside the text
+
+
+def test_pictures_open_in_place(browser: Browser, url: str, repository: SessionRepository) -> None:
+    said = [message(f"![first]({PICTURE})\n\n![second]({PICTURE})", "assistant")]
+    write_document(repository, "pictures", title="Pictures", messages=said)
+    with strict_page(browser, url) as page:
+        page.goto("/session/pictures")
+        wait_for_script(page)
+        page.get_by_role("link", name="first", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Picture")
+        expect(dialog).to_contain_text("first · 1 of 2")
+        assert violations(page) == []
+        page.keyboard.press("ArrowRight")
+        expect(dialog.get_by_role("img")).to_have_attribute("alt", "second")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_role("link", name="first", exact=True)).to_be_focused()
+    with strict_page(browser, url, java_script_enabled=False) as plain:
+        plain.goto("/session/pictures")
+        plain.get_by_role("link", name="second").click()
+        assert plain.url.endswith("/session/pictures/messages/0/pictures/1")
 
 
 # ---- find -----------------------------------------------------------------------------------------------

@@ -170,6 +170,21 @@ def test_times_in_short(stamp: str, now: str, words: str) -> None:
     assert rendering.short_time(at, datetime.fromisoformat(now).timestamp()) == words
 
 
+# The same table as in `tests/web/static/text.test.js`.
+@pytest.mark.parametrize(
+    ("stamp", "now", "words"),
+    [
+        ("2026-11-28T14:13:05+01:00", "2026-11-28T13:13:30Z", "14:13 · just now"),
+        ("2026-11-28T14:13:05+01:00", "2026-11-28T15:14:00Z", "14:13 · 2 hours ago"),
+        ("2026-11-28T09:05:00+00:00", "2026-11-29T10:00:00Z", "Yesterday, 09:05 · 1 day ago"),
+        ("2026-09-21T14:13:05+02:00", "2026-11-28T12:00:00Z", "21 Sep, 14:13 · 2 months ago"),
+    ],
+)
+def test_times_to_the_minute(stamp: str, now: str, words: str) -> None:
+    at = datetime.fromisoformat(stamp)
+    assert rendering.long_time(at, datetime.fromisoformat(now).timestamp()) == words
+
+
 def test_the_list_is_grouped_by_period(sessions: SessionRepository) -> None:
     now = datetime(2026, 11, 28, 12).astimezone().timestamp()
     days = (("pinned", 50), ("soon", -1), ("now", 0), ("yesterday", 1), ("two", 2), ("week", 7), ("eight", 8))

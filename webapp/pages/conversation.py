@@ -28,8 +28,8 @@ MOST_RESULTS = 50
 SEARCHED_AT_ONCE = 500
 MOST_HITS = 500
 LONGEST_SEARCH = 200
-# Browsers show plain text with a style of their own, which a policy without styles would refuse.
-PLAIN_TEXT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+# Browsers show plain text and pictures with a style of their own, which a policy without styles would refuse.
+FILE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 # ---- pages ----------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def show_messages(session_id: str) -> Response:
 def show_message(session_id: str, index: int) -> Response:
     """Show the whole text of a message as plain text."""
     text = clean_text(masker()(_message(session_id, index).whole))
-    headers = {"Content-Security-Policy": PLAIN_TEXT_POLICY}
+    headers = {"Content-Security-Policy": FILE_POLICY}
     return Response(text.encode(), mimetype="text/plain", headers=headers)
 
 
@@ -92,7 +92,7 @@ def show_message(session_id: str, index: int) -> Response:
 def show_markdown(session_id: str, index: int) -> Response:
     """Show what a message says as Markdown, as its author wrote it."""
     text = message_markdown(_message(session_id, index), settings().mask_credentials)
-    headers = {"Content-Security-Policy": PLAIN_TEXT_POLICY}
+    headers = {"Content-Security-Policy": FILE_POLICY}
     return Response(text.encode("utf-8", "replace"), mimetype="text/plain", headers=headers)
 
 
@@ -103,7 +103,8 @@ def show_picture(session_id: str, index: int, number: int) -> Response:
     file = pictures[number].content() if number < len(pictures) else None
     if file is None:
         raise NotFound(f"message {index + 1} of this conversation has no picture {number + 1} to show")
-    response = Response(file, mimetype=f"image/{pictures[number].kind}")
+    headers = {"Content-Security-Policy": FILE_POLICY}
+    response = Response(file, mimetype=f"image/{pictures[number].kind}", headers=headers)
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -3,7 +3,7 @@
 import { isAbort, request } from "./api.js";
 import { all, closest, optional, parsed, required } from "./dom.js";
 import { withFilters } from "./filters.js";
-import { KEYS, landmarkAfter, nothingThere, numbersIn, placeOf } from "./jumps_state.js";
+import { jumpOf, landmarkAfter, nothingThere, numbersIn, placeOf } from "./jumps_state.js";
 import { Outline } from "./outline.js";
 import { explain, toast } from "./toast.js";
 
@@ -60,10 +60,10 @@ export class Jumps {
   onKey(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (closest(event.target, "input, textarea, select, dialog") || document.querySelector("dialog[open]")) return;
-    const key = KEYS[event.key];
-    if (!key) return;
+    const jump = jumpOf(event);
+    if (!jump) return;
     event.preventDefault();
-    this.to(key.to, key.by);
+    this.to(jump.to, jump.by);
   }
 
   /**

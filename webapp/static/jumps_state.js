@@ -50,8 +50,8 @@ export function entryAt(indexes, at) {
   return indexes.findLast((index) => index <= at) ?? null;
 }
 
-/** The keys that jump, and where to. @type {Readonly<Record<string, { to: "first" | "last" | "user" | "failure" | "outline", by: number }>>} */
-export const KEYS = Object.freeze({
+/** The keys that jump, with capitals for those with Shift, and where to. @type {Readonly<Record<string, { to: "first" | "last" | "user" | "failure" | "outline", by: number }>>} */
+const KEYS = Object.freeze({
   g: { to: "first", by: 0 },
   G: { to: "last", by: 0 },
   u: { to: "user", by: 1 },
@@ -60,6 +60,14 @@ export const KEYS = Object.freeze({
   T: { to: "failure", by: -1 },
   o: { to: "outline", by: 0 },
 });
+
+/**
+ * Return where a key jumps to, undefined if it does not: by whether Shift is held, whatever Caps Lock makes of the letter.
+ * @param {{ key: string, shiftKey: boolean }} pressed
+ */
+export function jumpOf({ key, shiftKey }) {
+  return KEYS[shiftKey ? key.toUpperCase() : key.toLowerCase()];
+}
 
 /**
  * Return what to say where there is nothing to jump to.

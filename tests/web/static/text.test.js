@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { filtersOf, isSearch, withFilters } from "../../../webapp/static/filters.js";
 import { countText, nearestMatch, patternOf, placeAfter } from "../../../webapp/static/find.js";
 import { counted, deletedMessage, sentence } from "../../../webapp/static/text.js";
-import { shortTime } from "../../../webapp/static/times.js";
+import { longTime, shortTime } from "../../../webapp/static/times.js";
 
 describe("a sentence", () => {
   /** @type {[message: string, expected: string][]} */
@@ -47,6 +47,20 @@ describe("a time is in the server's words, in the zone of its stamp", () => {
     test(`${stamp} at ${now}`, () => assert.equal(shortTime(stamp, Date.parse(now)), expected));
   }
   test("and nothing is said of a stamp that is none", () => assert.equal(shortTime("soon", 0), ""));
+});
+
+// The same table as in `tests/web/test_pages.py`.
+describe("a time to the minute has its age beside it", () => {
+  /** @type {[stamp: string, now: string, expected: string][]} */
+  const CASES = [
+    ["2026-11-28T14:13:05+01:00", "2026-11-28T13:13:30Z", "14:13 · just now"],
+    ["2026-11-28T14:13:05+01:00", "2026-11-28T15:14:00Z", "14:13 · 2 hours ago"],
+    ["2026-11-28T09:05:00+00:00", "2026-11-29T10:00:00Z", "Yesterday, 09:05 · 1 day ago"],
+    ["2026-09-21T14:13:05+02:00", "2026-11-28T12:00:00Z", "21 Sep, 14:13 · 2 months ago"],
+  ];
+  for (const [stamp, now, expected] of CASES) {
+    test(`${stamp} at ${now}`, () => assert.equal(longTime(stamp, Date.parse(now)), expected));
+  }
 });
 
 describe("the filters of an address", () => {
