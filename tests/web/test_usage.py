@@ -83,9 +83,11 @@ def test_charts_are_stacked_to_a_round_scale_and_show_the_smallest_use() -> None
     ]
     assert [part.top for part in tokens.bars[1]] == [25, 7.5], "the second part stands on the first one"
     assert tokens.bars[1][1].title == "30 Apr 2026, model b: 700k"
+    assert [row.total for row in tokens.rows] == ["3,700,000", "1"]
+    assert (cost.unit, cost.total) == ("US$", "$0.75")
     assert [(row.name, row.total, row.amounts) for row in cost.rows] == [
-        ("30 Apr 2026", "$0.75", ["$0.50", "$0.25"]),
-        ("29 Apr 2026", "$0.00", ["$0.00", "$0.00"]),
+        ("30 Apr 2026", "0.75", ["0.50", "0.25"]),
+        ("29 Apr 2026", "0.00", ["0.00", "0.00"]),
     ]
 
 

@@ -15,7 +15,16 @@ MOST_BARS = 240
 MOST_SERIES = 5  # as many colours as people tell apart; what is left is "Other"
 LEAST_HEIGHT = 1.5  # per cent of the chart: less would not be seen
 
-Amount = Callable[[Usage], float]
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a chart shows: its name, the unit of its table's cells, and how amounts are got and written."""
+
+    name: str
+    unit: str
+    amount: Callable[[Usage], float]
+    as_text: Callable[[float], str]
+    as_cell: Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,13 @@ class ChartRow:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A row of bars over time; `top` is the value of a bar of full height, as text."""
+    """A row of bars over time; `top` is the value of a bar of full height, as text.
+
+    The amounts of the rows are in `unit`, which they do not repeat.
+    """
 
     name: str
+    unit: str
     total: str
     top: str
     bars: Sequence[Sequence[Part]]
@@ -124,27 +137,20 @@ def series_of(rows: Iterable[Usage], names: Callable[[str | None], str]) -> list
 
 def charts_of(spans: Sequence[Span], series: Sequence[Series]) -> list[Chart]:
     """Return a chart of the cost, if any is known, and one of the tokens."""
-    tokens = _chart("Tokens", spans, series, lambda usage: usage.total_tokens, format_tokens)
+    tokens = _chart(_TOKENS, spans, series)
     if all(part.estimated_cost is None for span in spans for part in span.parts):
         return [tokens]
-    cost = _chart("Cost", spans, series, lambda usage: usage.estimated_cost or 0.0, format_money)
-    return [cost, tokens]
+    return [_chart(_COST, spans, series), tokens]
 
 
-def _chart(
-    name: str,
-    spans: Sequence[Span],
-    series: Sequence[Series],
-    amount: Amount,
-    format_amount: Callable[[float], str],
-) -> Chart:
+def _chart(measure: Measure, spans: Sequence[Span], series: Sequence[Series]) -> Chart:
     by_key = {key: place for place, each in enumerate(series) for key in each.keys}
-    amounts = [_amounts(span, by_key, len(series), amount) for span in spans]
+    amounts = [_amounts(span, by_key, len(series), measure) for span in spans]
     totals = [math.fsum(each) for each in amounts]
     top = rounded_up(max(totals, default=0.0))
 
     def title(span: Span, each: Series, value: float) -> str:
-        return f"{span.name}, {each.name}: {format_amount(value)}"
+        return f"{span.name}, {each.name}: {measure.as_text(value)}"
 
     bars = [
         _stacked(
@@ -153,17 +159,18 @@ def _chart(
         for span, values in zip(spans, amounts, strict=True)
     ]
     rows = [
-        ChartRow(span.name, format_amount(total), [format_amount(value) for value in values])
+        ChartRow(span.name, measure.as_cell(total), [*map(measure.as_cell, values)])
         for span, total, values in zip(spans, totals, amounts, strict=True)
         if span.parts
     ]
-    return Chart(name, format_amount(math.fsum(totals)), format_amount(top), bars, rows[::-1])
+    whole = measure.as_text(math.fsum(totals))
+    return Chart(measure.name, measure.unit, whole, measure.as_text(top), bars, rows[::-1])
 
 
-def _amounts(span: Span, by_key: Mapping[str | None, int], count: int, amount: Amount) -> list[float]:
+def _amounts(span: Span, by_key: Mapping[str | None, int], count: int, measure: Measure) -> list[float]:
     sums = [0.0] * count
     for part in span.parts:
-        sums[by_key[part.keys[-1]]] += amount(part)
+        sums[by_key[part.keys[-1]]] += measure.amount(part)
     return sums
 
 
@@ -207,3 +214,11 @@ def format_money(amount: float) -> str:
 def format_amount(amount: float) -> str:
     """Return an amount of money without its unit, with four decimals if it is less than a cent."""
     return f"{amount:,.4f}" if 0 < amount < 0.01 else f"{amount:,.2f}"
+
+
+def _count(amount: float) -> str:
+    return f"{amount:,.0f}"
+
+
+_COST = Measure("Cost", "US$", lambda usage: usage.estimated_cost or 0.0, format_money, format_amount)
+_TOKENS = Measure("Tokens", "tokens", lambda usage: usage.total_tokens, format_tokens, _count)
