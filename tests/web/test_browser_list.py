@@ -382,21 +382,32 @@ def test_a_lost_connection_is_shown_until_the_server_is_back(browser: Browser, t
     server = start(home, "--port", "0")
     url = address(server)
     with strict_page(browser, url, allowed="Failed to load resource: net::") as page:
-        page.goto("/")
+        page.goto("/session/df8748bd091c")
         expect(page.locator("#offline")).to_be_hidden()
+        other = page.locator('.row:not([data-id="df8748bd091c"])').first.get_attribute("data-id")
+        title = page.locator(f'.row[data-id="{other}"] .row-title')
+        asked = title.text_content() or ""
         stop(server)
         expect(page.locator("#offline")).to_be_visible()
-        page.locator(".row-title").first.click()
-        expect(page.locator(".toast.bad")).to_contain_text("The server cannot be reached")
+        pin = page.locator(".actions").get_by_role("button", name=re.compile("^(Pin|Unpin)$"))
+        expect(pin).to_have_attribute("aria-disabled", "true")
+        expect(pin).to_have_attribute("title", "Not possible while the connection is lost")
+        pin.click(force=True)
+        title.focus()
+        page.keyboard.press("p")
+        title.click()
+        expect(page.locator("#offline")).to_have_class(re.compile("insisting"))
+        expect(page.locator(".toast")).to_have_count(0)
+        expect(page.locator("main h1")).to_have_text("Explain the borrow checker")
         put_session(home, "meanwhile", title="Meanwhile")
         again = start(home, "--port", url.rpartition(":")[2])
         try:
             address(again)
             expect(page.locator("#offline")).to_be_hidden(timeout=30_000)
             expect(page.locator('.row[data-id="meanwhile"]')).to_have_count(1)
-            with page.expect_response("**/transcript.js"):
-                page.get_by_role("button", name="Try again").click()
-            expect(page.locator("main .message").first).to_be_visible()
+            expect(page.locator("main h1")).to_have_text(asked)
+            expect(pin).not_to_have_attribute("aria-disabled", "true")
+            expect(page.locator(".toast")).to_have_count(0)
         finally:
             stop(again)
 

@@ -1,5 +1,7 @@
 // Requests to this site's server: JSON in both directions, and errors that say what went wrong.
 
+import { isOffline } from "./connection.js";
+
 /** @typedef {import("./events.js").SessionEntry} SessionEntry */
 
 /**
@@ -69,7 +71,8 @@ export class RequestError extends Error {
  * @param {Posts[Path]["body"]} body
  * @returns {Promise<Posts[Path]["answer"]>}
  */
-export function post(path, body) {
+export async function post(path, body) {
+  if (isOffline()) throw new RequestError("nothing was changed, because the connection is lost", 0);
   return requestJson(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 

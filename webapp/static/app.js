@@ -2,6 +2,7 @@
 
 import * as actions from "./actions.js";
 import * as appearance from "./appearance.js";
+import * as connection from "./connection.js";
 import * as list from "./list.js";
 import * as live from "./live.js";
 import * as navigation from "./navigation.js";
@@ -17,6 +18,7 @@ import * as tooltip from "./tooltip.js";
 
 // The page that asks for a password has no list.
 if (document.getElementById("side")) {
+  connection.start();
   list.start();
   search.start();
   results.start(search.apply);

@@ -16,12 +16,14 @@
  */
 
 /**
+ * `connection-changed`: the server can be reached again, or not any more.
  * `filters-changed`: the list shows other filters, given as a query string.
  * `list-loaded`: the list was fetched, in a page with what came beside it.
  * `page-changed`: another page is beside the list.
  * `rows-changed`: rows of the list were added, removed or replaced.
  * `sessions-changed`: sessions changed on the server; null if it is not known which.
  * @typedef {{
+ *   "connection-changed": { connected: boolean },
  *   "filters-changed": string,
  *   "list-loaded": Document,
  *   "page-changed": null,

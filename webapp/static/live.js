@@ -4,7 +4,7 @@
 // each tab listens for itself. A tab that is refused a stream polls instead, which costs a 304 while nothing changes, and
 // asks for a stream again after each poll.
 
-import { byId } from "./dom.js";
+import { isOffline, showConnection } from "./connection.js";
 import { emit } from "./events.js";
 
 /** @typedef {import("./events.js").SessionNews} SessionNews */
@@ -86,11 +86,11 @@ function setConnected(connected) {
 
 async function pollAndListen() {
   await poll();
-  setTimeout(listen, byId("offline").hidden ? POLL : RETRY);
+  setTimeout(listen, isOffline() ? RETRY : POLL);
 }
 
 /** Ask the server whether the list changed, and by that whether it can be reached. */
-async function poll() {
+export async function poll() {
   try {
     const headers = etag ? { "If-None-Match": etag } : undefined;
     const response = await fetch("/sidebar?limit=1", { cache: "no-store", ...(headers && { headers }) });
@@ -100,9 +100,4 @@ async function poll() {
   } catch {
     setConnected(false);
   }
-}
-
-/** @param {boolean} connected */
-function showConnection(connected) {
-  byId("offline").hidden = connected;
 }

@@ -1,8 +1,9 @@
 // Going from page to page beside the same sidebar: links and forms fetch a page, and its content replaces this one's.
 
 import { RequestError, isAbort, request, statusText } from "./api.js";
+import { isOffline } from "./connection.js";
 import { byId, closest, closestLink, errorIn, parsed, queryOf } from "./dom.js";
-import { emit } from "./events.js";
+import { emit, on } from "./events.js";
 import { adopt as adoptToasts, explain } from "./toast.js";
 
 /**
@@ -28,6 +29,9 @@ const AROUND_MESSAGES = ["#content .heading", "#content .session-facts", "#conte
 
 /** Aborts the request for a page. @type {AbortController | null} */
 let loading = null;
+let visits = 0;
+/** Shows the page that was asked for last, once the server can be reached again. @type {(() => void) | null} */
+let waiting = null;
 /** Stops the script of the page. @type {(() => void) | null} */
 let unmount = null;
 
@@ -42,6 +46,7 @@ export function start(onChanged) {
   document.addEventListener("click", onClick);
   document.addEventListener("submit", (event) => onSubmit(event, onChanged));
   addEventListener("popstate", () => visit(location.href, { push: false, scroll: history.state?.scroll }));
+  on("connection-changed", ({ connected }) => { if (connected) waiting?.(); });
   mount();
 }
 
@@ -51,10 +56,17 @@ export function start(onChanged) {
  * @param {Partial<Showing>} [showing] by default the page is pushed and focused, and begins at its top
  */
 export async function visit(address, showing = {}) {
+  waiting = null;
+  const number = ++visits;
+  const again = () => { visit(address, showing); };
   try {
+    content().dataset.loading = new URL(address, location.href).pathname.startsWith("/session/") ? "conversation" : "page";
     show(await fetchPage(address), showing);
   } catch (error) {
-    if (!isAbort(error)) explain(error, () => visit(address, showing));
+    if (number === visits) delete content().dataset.loading; // else another page is on its way
+    if (isAbort(error)) return;
+    await explain(error, again);
+    if (isOffline()) waiting = again;
   }
 }
 
@@ -124,6 +136,7 @@ function replaceContent(page) {
   const fresh = page.getElementById("content");
   if (!fresh) throw new TypeError("the fetched page has no content");
   content().dataset.module = fresh.dataset.module ?? "";
+  delete content().dataset.loading;
   content().replaceChildren(...fresh.childNodes);
   document.title = page.title;
   document.body.className = page.body.className;

@@ -1,7 +1,9 @@
 // Short messages at the edge of the page: what an action did, or why it failed.
 
 import { RequestError } from "./api.js";
+import { insist, isOffline } from "./connection.js";
 import { all, byId } from "./dom.js";
+import { poll } from "./live.js";
 import { sentence } from "./text.js";
 
 const SECONDS = 5;
@@ -36,11 +38,18 @@ export function toast(message, { action = null, bad = false } = {}) {
 }
 
 /**
- * Say why something failed, with a button for what may help.
+ * Say why something failed, with a button for what may help. That the server cannot be reached, the banner says.
  * @param {unknown} error
  * @param {() => void} [again] what the button does
  */
-export function explain(error, again) {
+export async function explain(error, again) {
+  if (error instanceof RequestError && error.status === 0) {
+    await poll();
+    if (isOffline()) {
+      insist();
+      return;
+    }
+  }
   const message = error instanceof Error ? error.message : String(error);
   const label = error instanceof RequestError ? REMEDIES.get(error.status) : "Try again";
   toast(sentence(message), { bad: true, action: again && label ? { label, run: again } : null });
