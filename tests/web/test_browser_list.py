@@ -91,6 +91,37 @@ def test_the_width_and_the_density_are_kept_and_set_before_the_page_is_shown(pag
     assert side.evaluate("element => element.offsetWidth") == default
 
 
+FACTS = """facts => [...facts.children].filter((each) => {
+  const [box, line] = [each.getBoundingClientRect(), facts.getBoundingClientRect()];
+  return box.width > 0 && box.top < line.bottom - 1;
+}).map((each) => each.textContent.trim().split(/\\s+/)[0])"""
+
+
+def test_the_facts_of_a_row_give_way_from_the_last_on(page: Page, home: Path) -> None:
+    facts = {"model": "acme/one-model-with-a-long-name", "profile": "work", "pending_user_message": "And?"}
+    title = "Shrinks #first #second #third"
+    session_id = put_session(home, "shrinks", title=title, pending_started_at=1.0, **facts)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/")
+    shown, edge = page.locator(f'.row[data-id="{session_id}"] .row-facts'), page.locator("#side-edge")
+    edge.focus()
+    everything = None
+    for density in ("comfortable", "compact"):
+        page.keyboard.press("End")
+        widest = shown.evaluate(FACTS)
+        everything = everything or widest
+        page.keyboard.press("Home")
+        narrowest = shown.evaluate(FACTS)
+        assert len(narrowest) < len(widest) <= len(everything)
+        assert everything[: len(widest)] == widest
+        assert everything[: len(narrowest)] == narrowest
+        assert narrowest[0] in ("Interrupted", "Unanswered")
+        if density == "comfortable":
+            page.get_by_role("button", name="Compact").click()
+            edge.focus()
+    assert page.locator(f'.row[data-id="{session_id}"]').evaluate("row => row.offsetHeight") < 32
+
+
 def test_one_tab_stop_leads_to_all_of_a_row(page: Page, home: Path) -> None:
     name = "A title that is much too long for one row of the list, whatever its width may be"
     long = put_session(home, "longtitle", title=name, tags=[])

@@ -18,7 +18,7 @@ import { counted, sentence } from "./text.js";
  */
 
 /** Sessions in one request, so that each request is short. */
-export const PORTION = 100;
+export const PORTION = 50;
 
 /**
  * Return a selection with a range added to it.

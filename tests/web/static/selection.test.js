@@ -112,28 +112,28 @@ describe("the portions of an act", () => {
     };
   }
   /** @type {import("../../../webapp/static/api.js").BatchStep[]} */
-  const steps = [{ session_ids: idsOf(250), action: "archive" }];
+  const steps = [{ session_ids: idsOf(3 * PORTION), action: "archive" }];
 
   test("are all taken, and say how far they are", async () => {
     serve({ ids: ["s3"] });
     /** @type {string[]} */
     const shown = [];
     const done = await takeSteps(steps, new Progress((count, total) => shown.push(`${count} of ${total}`)));
-    assert.deepEqual(shown, ["0 of 250", "100 of 250", "200 of 250"]);
-    assert.deepEqual([done.done.length, done.failures, done.undo.length, done.interrupted], [249, ["locked"], 3, null]);
+    assert.deepEqual(shown, [0, 1, 2].map((count) => `${count * PORTION} of ${3 * PORTION}`));
+    assert.deepEqual([done.done.length, done.failures, done.undo.length, done.interrupted], [3 * PORTION - 1, ["locked"], 3, null]);
   });
 
   test("end where the user stops them, and can be taken back so far", async () => {
     serve({});
-    const progress = new Progress((count) => { progress.stopped = count >= 100; });
+    const progress = new Progress((count) => { progress.stopped = count >= PORTION; });
     const done = await takeSteps(steps, progress);
-    assert.deepEqual([done.done.length, done.undo.length, done.interrupted], [100, 1, ""]);
+    assert.deepEqual([done.done.length, done.undo.length, done.interrupted], [PORTION, 1, ""]);
   });
 
   test("end where the connection is lost", async () => {
     serve({ after: 2 });
     const done = await takeSteps(steps, new Progress(() => {}));
-    assert.deepEqual([done.done.length, done.interrupted], [200, "the server cannot be reached"]);
+    assert.deepEqual([done.done.length, done.interrupted], [2 * PORTION, "the server cannot be reached"]);
   });
 
   test("that change nothing are an error", async () => {
