@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         AgentShare,
         BulkReport,
         ExportReport,
+        Facets,
         Filters,
         LostUpdate,
         MessagePage,
@@ -51,6 +52,7 @@ __all__ = [
     "Closed",
     "Conflict",
     "ExportReport",
+    "Facets",
     "Filters",
     "Finding",
     "Hit",
@@ -92,8 +94,8 @@ _NAMES = {
     "model": "Session Signature Summary",
     "repository": "SessionRepository",
     "results": (
-        "AgentShare BulkReport ExportReport Filters LostUpdate MessagePage Page Project Removed SyncReport "
-        "Trashed Usage"
+        "AgentShare BulkReport ExportReport Facets Filters LostUpdate MessagePage Page Project Removed "
+        "SyncReport Trashed Usage"
     ),
     "sources": "Source",
 }

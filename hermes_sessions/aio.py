@@ -230,6 +230,7 @@ class SessionRepository:
     clear = _ThreadedCall(_Sessions.clear)
     complete_search = _ThreadedCall(_Sessions.complete_search)
     count = _ThreadedCall(_Sessions.count)
+    facets = _ThreadedCall(_Sessions.facets)
     delete = _ThreadedCall(_Sessions.delete)
     delete_empty = _ThreadedCall(_Sessions.delete_empty)
     delete_everywhere = _ThreadedCall(_Sessions.delete_everywhere)

@@ -72,8 +72,8 @@ NO_PROJECT = MetadataChange({"project_id": None})
 RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
-    "list entries count usage usage_total tags version changes watch search complete_search summary get "
-    "messages segments export iter_messages export_zip trash trashed would_purge backup why check repair "
+    "list entries count facets usage usage_total tags version changes watch search complete_search summary "
+    "get messages segments export iter_messages export_zip trash trashed would_purge backup why check repair "
     "write_web_ui_index sync rebuild find find_many find_deleted matching cursor_after suggest listing_of"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
@@ -204,7 +204,7 @@ class OpenHome:
         return replace(page, warnings=(*page.warnings, *found)) if found else page
 
     def _project_warnings(self, project_id: str | None) -> list[str]:
-        if project_id is None:
+        if not project_id:
             return []
         try:
             ids = {each.project_id for each in self.projects.list()}

@@ -40,7 +40,7 @@ WORDS = (
     Syntax(("title:budget",), "the word in the title"),
 )
 CONVERSATIONS = (
-    Syntax(("project:garden",), "in this project: its name or id"),
+    Syntax(("project:garden", "project:none"), "in this project, its name or id; in no project"),
     Syntax(("profile:work",), "of this profile"),
     Syntax(("source:cli",), "begun there: webui, cli, cron, tool, api, messaging or other"),
     Syntax(("model:opus",), "with this model: its name, or a part of it"),

@@ -73,8 +73,9 @@ class Filters:
     must not if `-` stands before it. The last activity was at or after `since` and before `until` (seconds
     since the epoch); a search applies these two to the messages that match. `min_cost` and `min_messages` are
     the least that a conversation has cost, in dollars, and the least messages it has. `agent` adds the
-    agents' conversations, or ``"only"`` lists these, `hidden` adds those that the sidebar hides. Raises
-    `InvalidValue` for a value of the wrong type and for an unknown source.
+    agents' conversations, or ``"only"`` lists these, `hidden` adds those that the sidebar hides. An empty
+    `project_id` stands for conversations without a project. Raises `InvalidValue` for a value of the wrong
+    type and for an unknown source.
     """
 
     profile: str | None = None
@@ -241,6 +242,24 @@ class BulkReport(AsDict):
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
         return {"done": list(self.done), "failed": dict(self.failed), "agents": list(self.agents)}
+
+
+@dataclass(frozen=True, slots=True)
+class Facets(AsDict):
+    """How many conversations a list has, and how many a filter leaves of it; none is hidden.
+
+    `total` and all numbers but `archived` are about those that are not archived. `unassigned` have no
+    project, and `projects` are the others by the ids of theirs. `projects_active_at` is when a project was
+    last active, in seconds since the epoch. `tags` are by name, the most frequent first.
+    """
+
+    total: int = 0
+    archived: int = 0
+    interrupted: int = 0
+    unassigned: int = 0
+    projects: Mapping[str, int] = field(default_factory=dict)
+    projects_active_at: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ CALLS: dict[str, Call] = {
     "save": lambda sessions, one: sessions.save(replace(sessions.get(one), title="saved", messages=turns(1))),
     "update": lambda sessions, one: sessions.update(one, title="new", workspace="/tmp"),
     "tags": lambda sessions, _: sessions.tags(),
+    "facets": lambda sessions, _: sessions.facets(agent=True),
     "tag": lambda sessions, one: sessions.tag(one, "work", "home"),
     "untag": lambda sessions, one: sessions.untag(one, "work"),
     "tag_many": lambda sessions, one: sessions.tag_many([one], "work"),

@@ -97,7 +97,7 @@ def _agents_parameter(view: View) -> Parameters:
 
 def lists_agents(filters: Filters) -> bool:
     """Whether a list can hold agents' conversations: none is in a project, pinned or interrupted."""
-    can_match = filters.project_id is None and not filters.pinned and not filters.interrupted
+    can_match = not filters.project_id and not filters.pinned and not filters.interrupted
     return bool(filters.agent) and can_match
 
 
@@ -228,6 +228,7 @@ def filter_parameters(filters: Filters) -> Parameters:
         "latest": None if filters.since is None else -filters.since,
         "before": None if filters.until is None else -filters.until,
         "agents_only": filters.agent == "only" or None,
+        **_project_parameters(filters.project_id),
         **_tag_parameters(filters.tag),
     }
     return {
@@ -235,6 +236,10 @@ def filter_parameters(filters: Filters) -> Parameters:
         for name, value in given.items()
         if value is not None
     }
+
+
+def _project_parameters(project_id: str | None) -> Parameters:
+    return {"project_id": None, "unassigned": True} if project_id == "" else {}
 
 
 def _tag_parameters(tag: str | None) -> Parameters:
@@ -251,7 +256,7 @@ def conditions(
     tags = sorted(name for name in parameters if name.startswith((WITH_TAG, WITHOUT_TAG)))
     is_scan = bool(tags) or SORTED in parameters or not FIGURES.isdisjoint(parameters)
     for column in filtered:
-        yield (_unindexed(column) if is_scan else column) == parameter("", column)
+        yield (unindexed(column) if is_scan else column) == parameter("", column)
     if not hidden:
         # No equality beside another one: SQLite would read all visible rows of every profile.
         has_index = filtered or is_scan
@@ -267,18 +272,18 @@ def _has_tag(table: sa.Table, name: str) -> sa.ColumnElement[bool]:
 
     The other way round, a tag of 5,000 conversations would mean to read and to sort as many rows.
     """
-    tagged, session_id = CONVERSATION_TAGS.c, _unindexed(table.c.session_id)
+    tagged, session_id = CONVERSATION_TAGS.c, unindexed(table.c.session_id)
     with_tag = tagged.tag == sa.bindparam(name, type_=sa.String)
     if table is SESSIONS:
         ids = sa.select(tagged.session_id).where(with_tag, tagged.profile == "")
         has = session_id.in_(ids)
     else:
         ids = sa.select(tagged.profile, tagged.session_id).where(with_tag)
-        has = sa.tuple_(_unindexed(table.c.profile), session_id).in_(ids)
+        has = sa.tuple_(unindexed(table.c.profile), session_id).in_(ids)
     return has if name.startswith(WITH_TAG) else ~has
 
 
-def _unindexed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+def unindexed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
     """Return the value of a column in a form for which no index of it is used."""
     return sa.func.nullif(column, sa.null(), type_=column.type)
 
@@ -300,6 +305,7 @@ _OTHERS: Mapping[str, Callable[[Any], sa.ColumnElement[bool]]] = {
 _OF_SESSIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "interrupted": SESSIONS.c.interrupted == parameter("", SESSIONS.c.interrupted),
     "agents_only": sa.false(),
+    "unassigned": SESSIONS.c.project_id.is_(None),
 }
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from ..fields import check_choice, check_whole
 from ..model import Summary
-from ..results import Filters, Page, Sort
-from . import row_values
+from ..results import Facets, Filters, Page, Sort
+from . import facets, row_values
 from .freshness import CurrentIndex
 from .list_queries import (
     ListRequest,
@@ -57,6 +57,7 @@ class Lists:
 
     def __init__(self) -> None:
         self._totals: tuple[str, dict[tuple[Filters, str | None], int]] = ("", {})
+        self._facets: tuple[str, dict[bool, Facets]] = ("", {})
 
     def summaries(
         self, index: CurrentIndex, request: ListRequest, unless: Unless | None = None
@@ -108,6 +109,16 @@ class Lists:
         if counted not in totals:
             totals[counted] = count(index.connection, filters, view)
         return totals[counted]
+
+    def facets(self, index: CurrentIndex, agent: bool) -> Facets:
+        """Return how many conversations each filter leaves, counted once for each version of the index."""
+        version, known = self._facets
+        if version != index.version:
+            known = {}
+            self._facets = (index.version, known)
+        if agent not in known:
+            known[agent] = facets.read(index.connection, agent)
+        return known[agent]
 
 
 # ---- reading --------------------------------------------------------------------------------------------

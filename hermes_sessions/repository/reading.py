@@ -84,6 +84,16 @@ class ReadingCalls(HomeCalls):
         with self._home.freshness.current() as index:
             return self._home.lists.count(index, chosen)
 
+    def facets(self, *, agent: bool = False) -> results.Facets:
+        """Return how many conversations each project, tag and state has, counted together.
+
+        `agent` adds the agents' conversations. Each number is that of `count` with that filter and
+        `archived=False`; only `archived` is that with `archived=True`. Raises `StorageError`.
+        """
+        fields.check_flag("agent", agent)
+        with self._home.freshness.current() as index:
+            return self._home.lists.facets(index, agent)
+
     def usage(
         self,
         *,

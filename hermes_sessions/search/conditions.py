@@ -23,6 +23,7 @@ from .language import Conditions, Feature, Query
 from .words import ordinary
 
 MOST_NAMED = 8  # models in a warning
+NO_PROJECT = "none"
 
 
 class KnownNames(NamedTuple):
@@ -159,7 +160,10 @@ class _Meaning(NamedTuple):
 
 
 def _project(typed: str | None, known: KnownNames) -> _Meaning | None:
-    """Return the id of the project with this id, else of the one with this name, in any case."""
+    """Return the id of the project with this id, else of the one with this name, in any case.
+
+    `none` stands for no project, unless one has this name.
+    """
     if typed is None:
         return None
     try:
@@ -172,7 +176,7 @@ def _project(typed: str | None, known: KnownNames) -> _Meaning | None:
         return _Meaning(ids[0])
     if ids:
         return _Meaning(typed, f"Several projects are named {typed}. Use an id: {', '.join(ids)}.")
-    return _Meaning(typed, f"There is no project {typed}.")
+    return _Meaning("") if _folded(typed) == NO_PROJECT else _Meaning(typed, f"There is no project {typed}.")
 
 
 def _model(typed: str | None, known: KnownNames) -> _Meaning | None:
