@@ -117,6 +117,11 @@ class Config:
         return None if self.locks_dir is None else self.locks_dir / "tags.lock"
 
     @property
+    def undo_dir(self) -> Path:
+        """The folder of the notes by which deleted projects and changed tags are brought back."""
+        return self.state_dir / "undo"
+
+    @property
     def last_workspace_file(self) -> Path:
         """The file that names the last workspace chosen."""
         return self.state_dir / "last_workspace.txt"

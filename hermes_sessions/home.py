@@ -68,7 +68,6 @@ if TYPE_CHECKING:  # both are in a package that opening a home does not load
 T = TypeVar("T")
 Chosen: TypeAlias = Filters | Iterable[str]
 
-NO_PROJECT = MetadataChange({"project_id": None})
 RETENTION_SECONDS = 30 * 86_400  # in the trash
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (
@@ -483,15 +482,6 @@ class OpenHome:
         checked = changes.checked_metadata(with_clean_title(metadata))
         self.projects.check(checked.get("project_id"))
         return checked
-
-    def unassign_project(self, project_id: str) -> None:
-        """Take every session out of a project."""
-        self.freshness.catch_up()
-        with database.reading(self.engine) as connection:
-            assigned = lists.ids(connection, Filters(project_id=project_id, hidden=True))
-        for session_id in assigned:
-            with suppress(NotFound):  # deleted since
-                changes.update_session(self.store, session_id, NO_PROJECT, touch=False)
 
 
 def trash_limit(older_than: float | None) -> int:

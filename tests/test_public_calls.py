@@ -87,6 +87,7 @@ CALLS: dict[str, Call] = {
     "untag_many": lambda sessions, one: sessions.untag_many([one], "work"),
     "rename_tag": lambda sessions, one: sessions.rename_tag(tagged(sessions, one), "new"),
     "remove_tag": lambda sessions, one: sessions.remove_tag(tagged(sessions, one)),
+    "restore_tag": lambda sessions, one: sessions.restore_tag(removed_tag(sessions, one)),
     "append": lambda sessions, one: sessions.append(one, turns(2)),
     "truncate": lambda sessions, one: sessions.truncate(one, 1),
     "clear": lambda sessions, one: sessions.clear(one),
@@ -127,6 +128,7 @@ CALLS: dict[str, Call] = {
     "projects.delete": lambda sessions, one: sessions.projects.delete(
         sessions.projects.create(f"gone {one}").project_id
     ),
+    "projects.restore": lambda sessions, one: sessions.projects.restore(deleted_project(sessions, one)),
     "projects.ensure_cron": lambda sessions, _: sessions.projects.ensure_cron(),
     "agent.sessions": lambda sessions, _: sessions.agent.sessions(),
     "agent.messages": lambda sessions, _: sessions.agent.messages("c"),
@@ -194,6 +196,19 @@ def tagged(sessions: SessionRepository, one: str) -> str:
     """Give a session a tag, and return it."""
     sessions.tag(one, "old")
     return "old"
+
+
+def removed_tag(sessions: SessionRepository, one: str) -> str:
+    """Return a tag that the session had."""
+    sessions.remove_tag(tagged(sessions, one))
+    return "old"
+
+
+def deleted_project(sessions: SessionRepository, one: str) -> str:
+    """Return the id of a deleted project."""
+    project_id = sessions.projects.create(f"was {one}").project_id
+    sessions.projects.delete(project_id)
+    return project_id
 
 
 def deleted(sessions: SessionRepository, one: str) -> str:

@@ -9,7 +9,7 @@ from flask_compress import Compress
 from hermes_sessions.repository import SessionRepository
 
 from . import api, error_responses, live, pages
-from .pages import notices, rendering, sidebar, usage
+from .pages import notices, places, rendering, sidebar, usage
 from .security import headers, hosts, login_pages
 from .security.proxies import BehindProxies
 
@@ -51,7 +51,7 @@ def create_app(
     _protect(app, password, hosts)
     error_responses.register(app)
     live.register(app)
-    for templates in (rendering, sidebar, notices, usage):
+    for templates in (rendering, sidebar, places, notices, usage):
         templates.register(app)
     for blueprint in (api.blueprint, pages.blueprint, login_pages.blueprint, live.blueprint):
         app.register_blueprint(blueprint)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .expiry import erase, expired, purge
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
     from .lost import LostUpdates
+    from .members import Members
     from .pages import message_reader, read_page
     from .projects import Projects
     from .restore import delete_empty_sessions, restore_session
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Leftovers",
     "LostUpdates",
+    "Members",
     "Outcomes",
     "Projects",
     "Store",
@@ -91,6 +93,7 @@ _NAMES = {
     "leftovers": "Leftovers find_leftovers settle_leftovers",
     "lost": "LostUpdates",
     "pages": "message_reader read_page",
+    "members": "Members",
     "projects": "Projects",
     "expiry": "erase expired purge",
     "reversing": "earlier_tags earlier_values",

@@ -1,24 +1,30 @@
 """The projects of `projects.json`: read strictly, changed under a lock, replaced atomically."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeGuard, TypeVar, cast
 
 from .. import files, json_text
-from ..config import DEFAULT_PROFILE, is_profile
+from ..config import DEFAULT_PROFILE, Config, is_profile
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
 from ..fields import LONGEST_PROJECT_NAME
 from ..index import Lifetime, public_calls
 from ..locks import file_lock
 from ..model import Signature
-from ..results import Project
+from ..results import BulkReport, Project
 from .retry import retry_conflicts
+from .undo_notes import UndoNotes
+
+if TYPE_CHECKING:  # it imports the changes of a session, which check their projects here
+    from .members import Members
 
 CRON_NAME, CRON_COLOR = "Cron Jobs", "#6366f1"
 _COLOR = re.compile(r"#[0-9a-fA-F]{3,8}")
@@ -40,16 +46,16 @@ class _Record(TypedDict):
 # Inside the class, `list` is its method.
 _Listed = list[Project]
 _Records = list[_Record]
+_Ids = list[str]
 
 
 @public_calls(("list", "find", "check"))
 class Projects:
-    """The projects of one state folder; `unassign(project_id)` takes its sessions out of a project."""
+    """The projects of one state folder."""
 
-    def __init__(
-        self, path: Path, lock: Path | None, unassign: Callable[[str], None], lifetime: Lifetime | None = None
-    ) -> None:
-        self._path, self._lock, self._unassign = path, lock, unassign
+    def __init__(self, config: Config, members: Members, lifetime: Lifetime | None = None) -> None:
+        self._path, self._lock = config.projects_file, config.projects_lock
+        self._members, self._notes = members, UndoNotes(config.undo_dir)
         self._lifetime = lifetime or Lifetime()
 
     def list(self) -> _Listed:
@@ -108,10 +114,52 @@ class Projects:
         return self._change(rename)
 
     def delete(self, project_id: str) -> None:
-        """Remove a project after its sessions have been taken out of it; raise `NotFound`."""
-        _find(_read(self._path).records, project_id)
-        self._unassign(project_id)
+        """Remove a project after its sessions have been taken out of it; raise `NotFound`.
+
+        `restore` brings it back for 30 days.
+        """
+        records = _read(self._path).records
+        record = _find(records, project_id)
+        session_ids = self._members.of(project_id)
+        place = records.index(record)
+        self._notes.keep(
+            "project",
+            project_id,
+            {"record": record, "place": place, "session_ids": self._unfinished(project_id) + session_ids},
+        )
+        report = self._members.move(session_ids, project_id, None)
+        for error in report.errors.values():
+            raise error
         self._change(lambda records: records.remove(_find(records, project_id)))
+
+    def _unfinished(self, project_id: str) -> _Ids:
+        """Return the sessions that an interrupted deletion of a project has taken out of it already."""
+        try:
+            return _session_ids(self._notes.read("project", project_id))
+        except (NotFound, Unreadable):
+            return []
+
+    def restore(self, project_id: str) -> BulkReport:
+        """Bring back a deleted project as it was, with its sessions, and report what became of these.
+
+        Sessions that are in another project since stay there. Raises `NotFound` for a project that was not
+        deleted, or more than 30 days ago, and `InvalidValue` if another project has its name since.
+        """
+        note = self._notes.read("project", project_id)
+        record, place = note.get("record"), note.get("place")
+        if not _is_record(record) or not isinstance(place, int):
+            raise Unreadable(self._path, "the note about the deleted project is damaged")
+
+        def put_back(records: _Records) -> None:
+            if all(each["project_id"] != project_id for each in records):
+                _refuse_duplicate(records, record["name"])
+                records.insert(place, record)
+
+        self._change(put_back)
+        report = self._members.move(_session_ids(note), None, project_id)
+        if not report.failed:
+            self._notes.drop("project", project_id)
+        return report
 
     def check(self, project_id: str | None) -> None:
         """Raise `NotFound` unless a project has this id; None and "" stand for no project."""
@@ -177,7 +225,12 @@ def _write(path: Path, read: _Read) -> None:
             raise Conflict("projects.json was changed by another program; nothing was saved") from None
 
 
-def _is_record(record: object) -> bool:
+def _session_ids(note: Mapping[str, Any]) -> _Ids:
+    found = note.get("session_ids")
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def _is_record(record: object) -> TypeGuard[_Record]:
     return isinstance(record, dict) and all(
         isinstance(record.get(key), str) for key in ("project_id", "name")
     )

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -18,8 +19,10 @@ from ..sidecars import tags as tags_file
 from ..tag_names import MOST_TAGS, read_tag, tag_key, title_tags, unique
 from .retry import retry_conflicts
 from .store import after_the_file
+from .undo_notes import UndoNotes
 
 Names = Mapping[str, Sequence[str]]
+TagNote = Mapping[str, tuple[Sequence[str], Sequence[str]]]  # the names of each id before a change and after
 NOTED = 500  # conversations between two calls of `progress`
 
 
@@ -91,6 +94,21 @@ def replaced_names(read: tags_file.TagsFile, key: str, name: str | None) -> dict
     return {each: _replaced(names, key, name) for each, names in found.items()}
 
 
+def restored_names(read: tags_file.TagsFile, note: TagNote) -> dict[str, list[str]]:
+    """Return the names of every id whose tags a change of one tag had changed, without that change.
+
+    Other tags that were added or removed since stay so.
+    """
+    return {each: _restored(read.stored.get(each, []), *pair) for each, pair in note.items()}
+
+
+def _restored(now: Sequence[str], before: Sequence[str], after: Sequence[str]) -> list[str]:
+    if list(now) == list(after):
+        return list(before)
+    kept = [name for name in now if name in before or name not in after]
+    return kept + [name for name in before if name not in after and name not in kept]
+
+
 def _read(names: Iterable[str]) -> list[str]:
     return [found for name in names if (found := read_tag(name)) is not None]
 
@@ -139,6 +157,7 @@ class TagStore:
 
     def __init__(self, config: Config, engine: Engine) -> None:
         self._path, self._lock, self._engine = config.tags_file, config.tags_lock, engine
+        self._notes = UndoNotes(config.undo_dir)
 
     def change(self, summary: Summary, change: TagChange) -> Summary:
         """Add and remove tags of a conversation, and return it with those that it has then.
@@ -181,7 +200,22 @@ class TagStore:
 
     def replace(self, key: str, name: str | None) -> None:
         """Give a tag another name everywhere, or remove it; two tags of one name become one."""
-        self._change(lambda read: replaced_names(read, key, name and spellings_but(read, key)(name)))
+
+        def decide(read: tags_file.TagsFile) -> Mapping[str, list[str]]:
+            changed = replaced_names(read, key, name and spellings_but(read, key)(name))
+            note = {each: (read.stored[each], names) for each, names in changed.items()}
+            if note:
+                self._notes.keep("tag", key, {"names": note})
+            return changed
+
+        self._change(decide)
+
+    def restore(self, key: str) -> BulkReport:
+        """Take back the latest `replace` of a tag; raise `NotFound` if there was none in 30 days."""
+        note = _checked_note(self._notes.read("tag", key).get("names"), self._path)
+        self._change(lambda read: restored_names(read, note))
+        self._notes.drop("tag", key)
+        return BulkReport(tuple(note))
 
     def _targets(self, summaries: Iterable[Summary]) -> dict[str, TagTarget]:
         targets: dict[str, TagTarget] = {}
@@ -245,6 +279,20 @@ class TagStore:
         with after_the_file("the change of the tags was saved"):
             tag_sync.record(self._engine, self._path, read.version, version, found)
         return True
+
+
+def _checked_note(names: object, path: Path) -> TagNote:
+    if isinstance(names, dict) and all(map(_is_pair, names.values())):
+        return {each: (before, after) for each, (before, after) in names.items()}
+    raise Unreadable(path, "the note about the changed tag is damaged")
+
+
+def _is_pair(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(names, list) and all(isinstance(each, str) for each in names) for names in value)
+    )
 
 
 def _copied(read: tags_file.TagsFile, ids: Sequence[str], copy_id: str) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ class _Group(NamedTuple):
     """Conversations of one project and of the same states; a negative count takes some off."""
 
     project_id: str | None
-    count: int
+    number: int
     archived: bool = False
     interrupted: bool = False
 
@@ -43,7 +43,7 @@ def read(connection: Connection, agent: bool) -> Facets:
 
 def _states(group: _Group) -> list[_Group]:
     """Return what sessions in some state change of the sums, in which they count as active already."""
-    return [group._replace(count=-group.count, archived=False, interrupted=False), group]
+    return [group._replace(number=-group.number, archived=False, interrupted=False), group]
 
 
 def _summed(groups: Iterable[_Group]) -> Facets:
@@ -51,10 +51,10 @@ def _summed(groups: Iterable[_Group]) -> Facets:
     archived = interrupted = 0
     for each in groups:
         if each.archived:
-            archived += each.count
+            archived += each.number
         else:
-            projects[each.project_id] += each.count
-            interrupted += each.count if each.interrupted else 0
+            projects[each.project_id] += each.number
+            interrupted += each.number if each.interrupted else 0
     named = {project_id: count for project_id, count in projects.items() if project_id is not None}
     return Facets(projects.total(), archived, interrupted, projects[None], named)
 
@@ -95,7 +95,7 @@ def _tags(connection: Connection, agent: bool) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for query, sign in _tag_statements(agent):
         counts.update({key: sign * count for key, count in connection.execute(query).all()})
-    names = dict(connection.execute(_names_statement()).all())
+    names: dict[str, str] = dict(map(tuple, connection.execute(_names_statement()).all()))
     named = ((names[key], count) for key, count in counts.items() if count)
     return dict(sorted(named, key=lambda each: (-each[1], tag_key(each[0]))))
 

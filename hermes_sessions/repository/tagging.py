@@ -68,3 +68,11 @@ class TaggingCalls(HomeCalls):
     def remove_tag(self, name: str) -> BulkReport:
         """Remove a tag from all conversations; those in whose titles it stands are reported, as above."""
         return self._home.replace_tag(check_tag(name), None)
+
+    def restore_tag(self, name: str) -> BulkReport:
+        """Take back the latest `rename_tag` or `remove_tag` of this tag, also in the trash.
+
+        The conversations get the tags that they had, but for others that were added or removed since. Raises
+        `NotFound` if there was no such change in the last 30 days, and as `tag`.
+        """
+        return self._home.tags.restore(tag_key(check_tag(name)))

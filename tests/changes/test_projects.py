@@ -1,14 +1,16 @@
 """Projects: kept in their file as others wrote it, changed by several at once, refused when unreadable."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hermes_sessions import InvalidValue, NotFound, Project, SessionRepository, StorageError, Unreadable
-from hermes_sessions.changes.projects import Projects
+from hermes_sessions.changes import Members, Projects
+from hermes_sessions.config import resolve
+from hermes_sessions.results import BulkReport
 
 from ..support.make import write_document
 from ..support.processes import at_once
@@ -26,8 +28,26 @@ def projects(file: Path) -> Projects:
     return _projects(file)
 
 
-def _projects(file: Path, unassign: Callable[[str], None] = lambda _: None) -> Projects:
-    return Projects(file, file.with_name("projects.lock"), unassign)
+class NoMembers(Members):
+    """The sessions of a folder without any; it notes whose were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def of(self, project_id: str) -> list[str]:
+        """Return none."""
+        self.asked.append(project_id)
+        return []
+
+    def move(self, session_ids: Sequence[str], before: str | None, after: str | None) -> BulkReport:
+        """Move none."""
+        del session_ids, before, after
+        return BulkReport()
+
+
+def _projects(file: Path, members: NoMembers | None = None) -> Projects:
+    config = resolve(file.parent, hermes_home=file.parent)
+    return Projects(config, members or NoMembers())
 
 
 def _write(file: Path, *entries: dict[str, Any]) -> None:
@@ -190,13 +210,13 @@ def test_a_rename_to_the_same_writes_nothing(projects: Projects, file: Path) -> 
 def test_an_unreadable_file_is_an_error_and_stays(
     file: Path, data: bytes, call: Callable[[Projects], object]
 ) -> None:
-    unassigned: list[str] = []
+    members = NoMembers()
     file.write_bytes(data)
     with pytest.raises(Unreadable, match=r"projects\.json") as caught:
-        call(_projects(file, unassigned.append))
+        call(_projects(file, members))
     assert caught.value.path == file
     assert file.read_bytes() == data
-    assert unassigned == []
+    assert members.asked == []
 
 
 def test_a_folder_in_its_place(projects: Projects, file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -86,7 +87,7 @@ def test_conversations_without_a_project_are_listed(sessions: SessionRepository)
 
 
 def test_the_numbers_are_read_off_indexes(sessions: SessionRepository) -> None:
-    seen: list[tuple[str, object]] = []
+    seen: list[tuple[str, Any]] = []
     with database.reading(sessions._home.engine) as connection:
         event.listen(connection, "before_cursor_execute", lambda *args: seen.append((args[2], args[3])))
         facets.read(connection, True)

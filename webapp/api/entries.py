@@ -6,10 +6,11 @@ from typing import cast
 
 from hermes_sessions.errors import SessionsError
 from hermes_sessions.model import Session, Summary
+from hermes_sessions.results import BulkReport
 from hermes_sessions.webui_values import Sidebar, SidebarRequest
 
 from ..request_context import sessions, warnings
-from .schemas import SessionEntry, SessionList, WholeSession
+from .schemas import FailedSession, ManyChanged, SessionEntry, SessionList, WholeSession
 
 
 def list_entry(session: Summary | Session) -> SessionEntry:
@@ -61,3 +62,11 @@ def sidebar_answer(sidebar: Sidebar, asked: SidebarRequest) -> SessionList:
         "warnings": [*sidebar.warnings, *warnings()],
     }
     return cast(SessionList, answer)
+
+
+def report_of(report: BulkReport) -> ManyChanged:
+    """Return the answer of a route that changed several sessions."""
+    failed: list[FailedSession] = [
+        {"session_id": each, "error": error} for each, error in report.failed.items()
+    ]
+    return {"ok": True, "changed": list(report.done), "failed": failed}

@@ -11,6 +11,7 @@ from .. import actions
 from ..request_context import active_profile, sessions
 from . import routing, schemas
 from .arguments import UNCHANGED
+from .entries import report_of
 
 blueprint = Blueprint("projects", __name__)
 get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
@@ -50,6 +51,15 @@ def delete_project(project_id: str) -> schemas.Success:
     """Delete a project. Its conversations are kept, without a project."""
     sessions().projects.delete(project_id)
     return {"ok": True}
+
+
+@post("/api/projects/restore")
+def restore_project(project_id: str) -> schemas.ManyChanged:
+    """Bring back a project that was deleted in the last 30 days, with its sessions.
+
+    Sessions that are in another project since stay there.
+    """
+    return report_of(sessions().projects.restore(project_id))
 
 
 def _entry(project: Project) -> schemas.Project:

@@ -389,8 +389,8 @@ class FailedSession(TypedDict):
     error: str
 
 
-class TagChange(Success):
-    """The ids of the sessions whose tags changed, and those that could not be changed."""
+class ManyChanged(Success):
+    """The ids of the sessions that changed, and those that could not be changed."""
 
     changed: list[str]
     failed: list[FailedSession]

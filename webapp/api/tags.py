@@ -4,13 +4,11 @@ from functools import partial
 
 from flask import Blueprint
 
-from hermes_sessions.results import BulkReport
-
 from .. import actions
 from ..request_context import sessions
 from . import routing, schemas
 from .arguments import SessionId
-from .entries import list_entry
+from .entries import list_entry, report_of
 
 blueprint = Blueprint("tags", __name__)
 get, post = partial(routing.get, blueprint), partial(routing.post, blueprint)
@@ -34,22 +32,21 @@ def tag_session(
 
 
 @post("/api/tags/rename")
-def rename_tag(old: str, new: str) -> schemas.TagChange:
+def rename_tag(old: str, new: str) -> schemas.ManyChanged:
     """Give a tag another name everywhere, or merge it with the tag of that name.
 
     Sessions in whose titles it stands are among the `failed`.
     """
-    return _answer(sessions().rename_tag(actions.known_tag(old), new))
+    return report_of(sessions().rename_tag(actions.known_tag(old), new))
 
 
 @post("/api/tags/remove")
-def remove_tag(name: str) -> schemas.TagChange:
+def remove_tag(name: str) -> schemas.ManyChanged:
     """Remove a tag from all sessions. Those in whose titles it stands are among the `failed`."""
-    return _answer(sessions().remove_tag(actions.known_tag(name)))
+    return report_of(sessions().remove_tag(actions.known_tag(name)))
 
 
-def _answer(report: BulkReport) -> schemas.TagChange:
-    failed: list[schemas.FailedSession] = [
-        {"session_id": each, "error": error} for each, error in report.failed.items()
-    ]
-    return {"ok": True, "changed": list(report.done), "failed": failed}
+@post("/api/tags/restore")
+def restore_tag(name: str) -> schemas.ManyChanged:
+    """Take back the latest renaming or removal of a tag, of the last 30 days, also in the trash."""
+    return report_of(sessions().restore_tag(name))

@@ -8,7 +8,7 @@ from . import (
     health,
     import_file,
     outline,
-    projects,
+    places,
     selection,
     session_list,
     trash,
@@ -24,7 +24,7 @@ for part in (
     forms,
     import_file,
     trash,
-    projects,
+    places,
     health,
     usage,
 ):

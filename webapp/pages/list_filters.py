@@ -15,6 +15,7 @@ from ..request_context import settings
 
 ARCHIVED: Mapping[str, bool | None] = {"0": False, "1": True, "all": None}
 SOURCES: Mapping[str, Source | None] = {"": None, **{str(each): each for each in Source}}
+NO_PROJECT = "none"  # in an address, where an empty value is no filter
 EITHER: Mapping[str, bool | None] = {"": None, "1": True, "0": False}
 # Those that have no field in the form: their names, and how a value is said.
 FURTHER: Mapping[str, str] = {
@@ -42,7 +43,7 @@ def read_filters() -> Filters:
     """Return the filters of the query; raise `InvalidValue`."""
     return Filters(
         profile=request.args.get("profile") or None,
-        project_id=request.args.get("project_id") or None,
+        project_id=_project_id(request.args.get("project_id")),
         source=choice(request.args, "source", SOURCES, ""),
         archived=choice(request.args, "archived", ARCHIVED, "0"),
         pinned=choice(request.args, "pinned", EITHER, ""),
@@ -70,6 +71,10 @@ def further_filters() -> dict[str, str]:
         for name, value in given.items()
         if value
     }
+
+
+def _project_id(text: str | None) -> str | None:
+    return "" if text == NO_PROJECT else text or None
 
 
 def _time(name: str) -> float | None:

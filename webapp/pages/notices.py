@@ -32,6 +32,8 @@ NOTICES = {
     "project-create": "Project created.",
     "project-rename": "Project saved.",
     "project-delete": "Project deleted. Its conversations were kept.",
+    "tag-rename": "Tag renamed.",
+    "tag-delete": "Tag deleted. Its conversations were kept.",
 }
 
 

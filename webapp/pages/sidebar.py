@@ -37,7 +37,6 @@ SOURCE_WORDS: Mapping[str, str] = {
 }
 # Endpoint, words, icon.
 PAGES = (
-    ("pages.projects.show", "Projects", "folder"),
     ("pages.import.show", "Import", "upload"),
     ("pages.health.show", "Health", "stethoscope"),
     ("pages.usage.show", "Usage", "chart-column"),
@@ -203,7 +202,7 @@ def etag(version: str) -> str:
     """Return the entity tag of the sidebar: it depends on store, projects, query, settings and the date."""
     query = sorted(request.args.items(multi=True))
     today = datetime.now().astimezone().date()
-    depends = (version, read_projects(), query, settings(), today)
+    depends = (version, read_projects(), request_context.active_profile(), query, settings(), today)
     return hashlib.sha256(repr(depends).encode()).hexdigest()[:32]
 
 

@@ -1,11 +1,13 @@
 // What can be done with a session from its row or with a key. Each action reports what it did, and how to undo it.
 
 import { post } from "./api.js";
-import { closest, optional, textOf } from "./dom.js";
+import { all, closest, optional, textOf } from "./dom.js";
 import { list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
 import { renewAroundMessages, visit } from "./navigation.js";
+import { hasTag } from "./places_state.js";
 import { chooseProject } from "./project_dialog.js";
+import { chooseTag } from "./tag_dialog.js";
 import { deletedMessage } from "./text.js";
 import { explain, toast } from "./toast.js";
 
@@ -22,6 +24,7 @@ import { explain, toast } from "./toast.js";
  * @property {boolean} agent whether it belongs to the agent, and cannot be edited here
  * @property {boolean} held whether deleting it erases something of the agent too
  * @property {boolean} masked whether its title holds a credential: `title` is not what is stored then
+ * @property {string[]} tags as its row shows them
  */
 
 /** @type {[format: string, label: string][]} */
@@ -61,11 +64,16 @@ function openSession() {
  * @param {HTMLElement} element
  * @returns {Session}
  */
-function sessionIn(element) {
+export function sessionIn(element) {
   const { id = "", project = "", ...marks } = element.dataset;
   const title = textOf(element.querySelector(".row-title"));
   const is = (/** @type {string} */ name) => name in marks;
-  return { id, title, project, pinned: is("pinned"), archived: is("archived"), agent: is("agent"), held: is("held"), masked: is("masked") };
+  return { id, title, project, pinned: is("pinned"), archived: is("archived"), agent: is("agent"), held: is("held"), masked: is("masked"), tags: tagsIn(element) };
+}
+
+/** @param {HTMLElement} element */
+export function tagsIn(element) {
+  return all(element, ".tag bdi", HTMLElement).map(textOf);
 }
 
 /** Return the element that describes the open session, null if none is open. */
@@ -148,10 +156,41 @@ export async function archive(session) {
 export async function move(session) {
   if (!checkEditable(session)) return;
   const project = await chooseProject(session.project);
-  if (!project || (project.id ?? "") === session.project) return;
+  if (project) await moveTo(session, project);
+}
+
+/**
+ * Move a session to a project, or to none.
+ * @param {Session} session
+ * @param {import("./project_dialog.js").ProjectChoice} project
+ */
+export async function moveTo(session, project) {
+  if (!checkEditable(session) || (project.id ?? "") === session.project) return;
   const set = (/** @type {string | null} */ id) => post("/api/session/move", { session_id: session.id, project_id: id });
   const message = project.id === null ? "Removed from its project." : `Moved to ${project.name}.`;
   await change(session, () => set(project.id), message, () => set(session.project || null));
+}
+
+/**
+ * Ask for a tag, and add it to a session, or remove it if the session has it.
+ * @param {Session} session
+ */
+async function tag(session) {
+  const name = await chooseTag(session.tags);
+  if (name) await tagWith(session, name, hasTag(session.tags, name));
+}
+
+/**
+ * Add a tag to a session, or remove it.
+ * @param {Session} session
+ * @param {string} name
+ * @param {boolean} [removing]
+ */
+export async function tagWith({ id, ...session }, name, removing = false) {
+  const add = () => post("/api/session/tags", { session_id: id, add: [name] });
+  const take = () => post("/api/session/tags", { session_id: id, remove: [name] });
+  if (removing) await change({ id, ...session }, take, `Tag ${name} removed.`, add);
+  else await change({ id, ...session }, add, `Tagged ${name}.`, take);
 }
 
 /** @param {Session} session */
@@ -245,7 +284,7 @@ function titleField({ title, masked }) {
  * @param {HTMLElement} title
  * @param {(text: string) => void} save
  */
-function edit(field, title, save) {
+export function edit(field, title, save) {
   let finished = false;
   const finish = (/** @type {boolean} */ saving) => {
     if (finished) return; // removing the field blurs it
@@ -289,6 +328,7 @@ async function saveTitle(session, text, title) {
 function showMenu(session, button) {
   openMenu(button, [
     ...(session.agent ? agentItems(session) : editItems(session)),
+    { icon: "tag", label: "Tag…", action: () => { tag(session); } },
     ...FORMATS.map(([format, label]) => exportItem(session, format, label)),
     deleteItem(session),
   ]);

@@ -19,6 +19,7 @@ import { isOffline } from "./connection.js";
 /** @typedef {{ session_id: string }} OneSession */
 /** @typedef {{ session: SessionEntry }} ChangedSession */
 /** @typedef {"pin" | "unpin" | "archive" | "unarchive" | "move" | "delete" | "restore" | "tag" | "untag"} BatchAction */
+/** @typedef {{ failed: { session_id: string, error: string }[] }} ChangedTag */
 
 /**
  * One action for several sessions: `project_id` is for `move`, null for none, `tags` are for `tag` and `untag`.
@@ -36,7 +37,14 @@ import { isOffline } from "./connection.js";
  *   "/api/session/delete": { body: OneSession, answer: { ok: boolean } },
  *   "/api/session/restore": { body: OneSession, answer: ChangedSession },
  *   "/api/session/import_cli": { body: OneSession, answer: ChangedSession },
+ *   "/api/session/tags": { body: OneSession & { add?: string[], remove?: string[] }, answer: ChangedSession },
  *   "/api/projects/create": { body: { name: string, color: string }, answer: { project: Project } },
+ *   "/api/projects/rename": { body: { project_id: string, name: string, color?: string | null }, answer: { project: Project } },
+ *   "/api/projects/delete": { body: { project_id: string }, answer: { ok: boolean } },
+ *   "/api/projects/restore": { body: { project_id: string }, answer: ChangedTag },
+ *   "/api/tags/rename": { body: { old: string, new: string }, answer: ChangedTag },
+ *   "/api/tags/remove": { body: { name: string }, answer: ChangedTag },
+ *   "/api/tags/restore": { body: { name: string }, answer: ChangedTag },
  *   "/api/sessions/batch": {
  *     body: BatchStep,
  *     answer: { results: BatchResult[], undo: BatchStep[] },
@@ -49,6 +57,7 @@ import { isOffline } from "./connection.js";
  * @typedef {{
  *   "/api/projects": { projects: Project[] },
  *   "/api/suggestions": import("./suggest_state.js").Answer,
+ *   "/api/tags": { tags: { name: string, count: number }[] },
  * }} Gets
  */
 

@@ -6,6 +6,7 @@ import * as connection from "./connection.js";
 import * as list from "./list.js";
 import * as live from "./live.js";
 import * as navigation from "./navigation.js";
+import * as places from "./places.js";
 import * as readMarks from "./read_marks.js";
 import * as rowFocus from "./row_focus.js";
 import * as results from "./results.js";
@@ -28,6 +29,7 @@ if (document.getElementById("side")) {
   rowFocus.start();
   tooltip.start();
   selection.start();
+  places.start();
   shortcuts.start();
   live.start(list.refresh);
   navigation.start(list.refresh);

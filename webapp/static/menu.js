@@ -7,7 +7,9 @@ const ICONS = "/static/vendor/lucide/icons.svg";
 /**
  * An entry of a menu: it calls a function, or downloads what is at an address.
  * @typedef {object} MenuItem
- * @property {string} icon the name of a Lucide icon
+ * @property {string} [icon] the name of a Lucide icon
+ * @property {string} [color] the colour of a dot in the place of an icon
+ * @property {boolean} [current] whether it is what there is now
  * @property {string} label
  * @property {(() => void) | string} action a function to call, or the address of a file to download
  * @property {string} [key] the key that does the same without the menu
@@ -26,6 +28,14 @@ function icon(name) {
   use.setAttribute("href", `${ICONS}#${name}`);
   svg.append(use);
   return svg;
+}
+
+/** @param {string} color */
+function dot(color) {
+  const element = document.createElement("span");
+  element.className = "swatch";
+  element.style.background = color;
+  return element;
 }
 
 /**
@@ -75,7 +85,8 @@ function entryFor(item, close) {
   const entry = typeof action === "string" ? downloadLink(action) : plainButton();
   entry.className = item.danger ? "menu-item danger" : "menu-item";
   entry.setAttribute("role", "menuitem");
-  entry.append(icon(item.icon), document.createTextNode(item.label));
+  if (item.current) entry.setAttribute("aria-current", "true");
+  entry.append(item.color ? dot(item.color) : icon(item.icon ?? ""), document.createTextNode(item.label));
   if (item.key) entry.append(keyHint(item.key));
   entry.addEventListener("click", () => {
     close();

@@ -116,7 +116,7 @@ function onOpen(event) {
  */
 async function onClick(event) {
   onOpen(event);
-  const link = closestLink(event.target, ".side-state a, .list .empty a, .row .tag");
+  const link = closestLink(event.target, ".side-state a, .views a, a.place-link, .list .empty a, .row .tag");
   if (!link || event.metaKey || event.ctrlKey) return;
   event.preventDefault();
   for (const menu of menus()) menu.open = false;
