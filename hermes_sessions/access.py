@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 
-from .changes import LostUpdates, Members, Projects
+from .changes import LostUpdates, ProjectMembers, Projects
 from .config import Config
 from .errors import Damaged, SessionsError, StorageError
 from .home import OpenHome
@@ -30,7 +30,7 @@ class HomeAccess:
         self._follows_files = False
         self.lifetime = Lifetime()
         self.lifetime.renew = self._renew
-        self.projects = Projects(config, Members(lambda: self.home), self.lifetime)
+        self.projects = Projects(config, ProjectMembers(self._current), self.lifetime)
         self.lost = LostUpdates(self)
         restriction = placing.restriction_of(config, asked=read_only)
         self.lifetime.restriction = restriction
@@ -44,6 +44,9 @@ class HomeAccess:
         except BaseException:
             self.close()
             raise
+
+    def _current(self) -> OpenHome:
+        return self.home
 
     def follow_files(self) -> None:
         """Watch the sessions folder from now on, for a process that lives long."""

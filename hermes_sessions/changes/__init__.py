@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .expiry import erase, expired, purge
     from .leftovers import Leftovers, find_leftovers, settle_leftovers
     from .lost import LostUpdates
-    from .members import Members
+    from .members import ProjectMembers
     from .pages import message_reader, read_page
     from .projects import Projects
     from .restore import delete_empty_sessions, restore_session
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Leftovers",
     "LostUpdates",
-    "Members",
     "Outcomes",
+    "ProjectMembers",
     "Projects",
     "Store",
     "TagChange",
@@ -93,7 +93,7 @@ _NAMES = {
     "leftovers": "Leftovers find_leftovers settle_leftovers",
     "lost": "LostUpdates",
     "pages": "message_reader read_page",
-    "members": "Members",
+    "members": "ProjectMembers",
     "projects": "Projects",
     "expiry": "erase expired purge",
     "reversing": "earlier_tags earlier_values",

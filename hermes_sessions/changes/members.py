@@ -1,7 +1,7 @@
 """The sessions of a project: which they are, and moving all of them at once."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
@@ -19,10 +19,10 @@ class Home(Protocol):
 
     store: Store
     engine: Engine
-    freshness: Freshness
+    freshness: Freshness[Any]
 
 
-class Members:
+class ProjectMembers:
     """The sessions of the projects of one home, which is looked up for each call: it can be opened anew."""
 
     def __init__(self, home: Callable[[], Home]) -> None:

@@ -1,16 +1,14 @@
 """The projects of `projects.json`: read strictly, changed under a lock, replaced atomically."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeGuard, TypeVar, cast
+from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict, TypeGuard, TypeVar, cast
 
 from .. import files, json_text
 from ..config import DEFAULT_PROFILE, Config, is_profile
@@ -22,9 +20,6 @@ from ..model import Signature
 from ..results import BulkReport, Project
 from .retry import retry_conflicts
 from .undo_notes import UndoNotes
-
-if TYPE_CHECKING:  # it imports the changes of a session, which check their projects here
-    from .members import Members
 
 CRON_NAME, CRON_COLOR = "Cron Jobs", "#6366f1"
 _COLOR = re.compile(r"#[0-9a-fA-F]{3,8}")
@@ -41,6 +36,16 @@ class _Record(TypedDict):
     color: NotRequired[str | None]
     created_at: NotRequired[float]
     profile: NotRequired[str]
+
+
+class Members(Protocol):
+    """The sessions of projects: `members` has them, which imports the changes that check projects here."""
+
+    def of(self, project_id: str) -> list[str]:
+        """Return the ids of all sessions of a project."""
+
+    def move(self, session_ids: Sequence[str], before: str | None, after: str | None) -> BulkReport:
+        """Move those sessions that are still in the project `before` to `after`; None is no project."""
 
 
 # Inside the class, `list` is its method.

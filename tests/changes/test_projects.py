@@ -1,6 +1,8 @@
 """Projects: kept in their file as others wrote it, changed by several at once, refused when unreadable."""
 
 import json
+import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,11 @@ from typing import Any
 import pytest
 
 from hermes_sessions import InvalidValue, NotFound, Project, SessionRepository, StorageError, Unreadable
-from hermes_sessions.changes import Members, Projects
+from hermes_sessions.changes import Projects
 from hermes_sessions.config import resolve
 from hermes_sessions.results import BulkReport
 
-from ..support.make import write_document
+from ..support.make import started, write_document
 from ..support.processes import at_once
 
 
@@ -28,7 +30,7 @@ def projects(file: Path) -> Projects:
     return _projects(file)
 
 
-class NoMembers(Members):
+class NoMembers:
     """The sessions of a folder without any; it notes whose were asked for."""
 
     def __init__(self) -> None:
@@ -225,6 +227,74 @@ def test_a_folder_in_its_place(projects: Projects, file: Path) -> None:
         projects.list()
     with pytest.raises(StorageError, match="projects"):
         projects.create("New")
+
+
+# ---- bringing one back -----------------------------------------------------------------------------------
+
+
+def test_a_deleted_project_is_brought_back_with_its_sessions(sessions: SessionRepository) -> None:
+    file = sessions.config.projects_file
+    _write(
+        file, *({"project_id": each, "name": each, "icon": "leaf"} for each in ("first", "garden", "last"))
+    )
+    ids = [started(sessions, project_id="garden") for _ in range(5)]
+    sessions.update(ids[0], archived=True)
+    moved, thrown, gone = ids[2:]
+    before, stored = json.loads(file.read_text()), [sessions.summary(each) for each in ids[:2]]
+    sessions.delete(thrown)
+    sessions.projects.delete("garden")
+    assert [each.name for each in sessions.projects.list()] == ["first", "last"]
+    assert {sessions.summary(each).project_id for each in (*ids[:2], moved, gone)} == {None}
+    sessions.update(moved, project_id="last")
+    sessions.delete(gone)
+    report = sessions.projects.restore("garden")
+    assert (set(report.done), report.failed) == (set(ids[:2]), {})
+    assert json.loads(file.read_text()) == before
+    assert [sessions.summary(each) for each in ids[:2]] == stored
+    assert sessions.summary(moved).project_id == "last"
+    assert sessions.restore(thrown).project_id == "garden"
+    with pytest.raises(NotFound, match="no deleted project garden"):
+        sessions.projects.restore("garden")
+
+
+def test_a_deletion_that_stopped_half_way_is_brought_back_whole(sessions: SessionRepository) -> None:
+    project_id = sessions.projects.create("Garden").project_id
+    one, other = (started(sessions, project_id=project_id) for _ in range(2))
+    path = sessions.config.sessions_dir / f"{other}.json"
+    text = path.read_bytes()
+    path.write_bytes(b"{")
+    with pytest.raises(Unreadable):
+        sessions.projects.delete(project_id)
+    path.write_bytes(text)
+    sessions.projects.delete(project_id)
+    assert sessions.count(project_id="") == 2
+    sessions.projects.restore(project_id)
+    assert {each.session_id for each in sessions.list(project_id=project_id)} == {one, other}
+
+
+def test_a_project_whose_name_is_in_use_is_not_brought_back(sessions: SessionRepository) -> None:
+    project_id = sessions.projects.create("Garden").project_id
+    session_id = started(sessions, project_id=project_id)
+    sessions.projects.delete(project_id)
+    other = sessions.projects.create("garden")
+    with pytest.raises(InvalidValue, match="there is a project named garden already"):
+        sessions.projects.restore(project_id)
+    assert sessions.summary(session_id).project_id is None
+    sessions.projects.rename(other.project_id, "Attic")
+    sessions.projects.restore(project_id)
+    assert sessions.summary(session_id).project_id == project_id
+
+
+def test_notes_expire(sessions: SessionRepository) -> None:
+    one, other = (sessions.projects.create(name).project_id for name in ("One", "Other"))
+    sessions.projects.delete(one)
+    (note,) = sessions.config.undo_dir.iterdir()
+    old = time.time() - 31 * 86_400
+    os.utime(note, (old, old))
+    sessions.projects.delete(other)
+    with pytest.raises(NotFound):
+        sessions.projects.restore(one)
+    sessions.projects.restore(other)
 
 
 # ---- several at once --------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -545,3 +545,51 @@ def test_ids_and_names_of_any_kind_can_be_tagged_in_bulk(sessions: SessionReposi
     for wrong in (one, b"ab", 3, None, [3], {one: 1}):
         with pytest.raises(InvalidValue, match="give a list of ids, or Filters"):
             sessions.tag_many(wrong, "a")
+
+
+# ---- bringing a tag back ---------------------------------------------------------------------------------
+
+
+def test_a_changed_tag_is_brought_back_as_it_was_in_the_trash_too(
+    sessions: SessionRepository, one: str
+) -> None:
+    both, thrown = started(sessions), started(sessions)
+    sessions.tag(one, "a", "work", "z")
+    sessions.tag(both, "job", "work")
+    sessions.tag(thrown, "work")
+    sessions.delete(thrown)
+    before = sessions.config.tags_file.read_bytes()
+    changes: list[Callable[[], object]] = [
+        lambda: sessions.remove_tag("work"),
+        lambda: sessions.rename_tag("work", "job"),
+        lambda: sessions.rename_tag("Work", "WORK"),
+    ]
+    for change in changes:
+        change()
+        assert sessions.config.tags_file.read_bytes() != before
+        assert set(sessions.restore_tag("work").done) == {one, both, thrown}
+        assert sessions.config.tags_file.read_bytes() == before
+    assert sessions.summary(both).tags == ("job", "work")
+    assert sessions.restore(thrown).tags == ("work",)
+    with pytest.raises(NotFound, match="no deleted tag work"):
+        sessions.restore_tag("work")
+
+
+def test_other_changes_since_stay(sessions: SessionRepository, one: str) -> None:
+    sessions.tag(one, "work", "old")
+    sessions.rename_tag("work", "job")
+    sessions.tag(one, "new")
+    sessions.untag(one, "old")
+    sessions.restore_tag("work")
+    assert sorted(sessions.summary(one).tags) == ["new", "work"]
+
+
+def test_a_damaged_note_is_an_error_and_changes_nothing(sessions: SessionRepository, one: str) -> None:
+    sessions.tag(one, "work")
+    sessions.remove_tag("work")
+    (note,) = sessions.config.undo_dir.iterdir()
+    for text in ("{", "[]", '{"key": "work"}', '{"key": "work", "names": {"x": [["a"]]}}'):
+        note.write_text(text)
+        with pytest.raises(Unreadable):
+            sessions.restore_tag("work")
+    assert sessions.tags() == {}

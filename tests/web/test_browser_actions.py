@@ -350,25 +350,6 @@ def test_a_conflict_offers_to_reload(refused: Page, home: Path) -> None:
     expect(row(refused, session_id)).to_contain_text("Came again")
 
 
-def test_create_rename_recolour_and_delete_a_project(page: Page, home: Path) -> None:
-    page.goto("/projects")
-    page.get_by_placeholder("Name of the project").fill("Attic")
-    page.get_by_role("button", name="Create").first.click()
-    said(page, "Project created.")
-    item = page.locator(".items > li").last
-    item.get_by_label("Name of Attic").fill("Cellar")
-    item.get_by_label("Colour of Attic").fill("#aa3366")
-    item.get_by_role("button", name="Save").click()
-    said(page, "Project saved.")
-    project = json.loads((home / "webui/projects.json").read_bytes())[-1]
-    assert (project["name"], project["color"]) == ("Cellar", "#aa3366")
-    session_id = put_session(home, "in-cellar", project_id=project["project_id"])
-    item.locator("summary").click()
-    item.get_by_role("button", name="Delete project").click()
-    said(page, "Project deleted.")
-    assert stored(home, session_id)["project_id"] is None
-
-
 def test_restore_from_the_trash_and_empty_it(page: Page, home: Path) -> None:
     session_id = put_session(home, "thrown")
     page.goto(f"/session/{session_id}")

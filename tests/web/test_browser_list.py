@@ -447,7 +447,7 @@ def test_a_lost_connection_is_shown_on_a_phone(browser: Browser, may: Path) -> N
     server = start(may, "--port", "0")
     look = {"viewport": {"width": 390, "height": 844}, "allowed": "Failed to load resource: net::"}
     with strict_page(browser, address(server), **look) as page:
-        page.goto("/projects")
+        page.goto("/import")
         stop(server)
         expect(page.locator("#offline")).to_be_in_viewport()
         assert violations(page) == []

@@ -51,7 +51,7 @@ PAGES = {
     "session of an agent": "/session/chain1_seg2",
     "find": "/session/df8748bd091c/find?words=the",
     "interrupted": "/session/6e9160d23644",
-    "projects": "/projects",
+    "all places": "/?places=all",
     "import": "/import",
     "health": "/check?deep=1",
     "usage": "/usage",
@@ -184,7 +184,7 @@ def is_clean(page: Page) -> None:
 
 
 def test_titles_projects_labels_and_models_do_not_run_as_scripts(trapped: Page) -> None:
-    for path in ("/?archived=all", "/projects", "/check", "/usage"):
+    for path in ("/?archived=all&places=all", "/check", "/usage"):
         trapped.goto(path)
         is_clean(trapped)
     trapped.goto("/")

@@ -451,7 +451,7 @@ def test_a_mask_that_is_sent_back_changes_nothing(sessions: SessionRepository, c
     body = {"project_id": project.project_id, "name": shown, "color": "#445566"}
     assert reply(client.post("/api/projects/rename", json=body))["project"]["color"] == "#445566"
     form = {"name": shown, "color": "#778899"}
-    assert client.post(f"/projects/{project.project_id}/rename", data=form).status_code == 303
+    assert client.post(f"/places/projects/{project.project_id}", data=form).status_code == 303
     assert [(each.name, each.color) for each in sessions.projects.list()] == [(name, "#778899")]
     body["name"] = "Typed...1234"
     client.post("/api/projects/rename", json=body)
@@ -472,13 +472,14 @@ def test_no_form_is_filled_with_a_mask(sessions: SessionRepository, client: Flas
     session_id = started(sessions, 1, title=title)
     plain_id = started(sessions, 1, title="plain")
     project = sessions.projects.create(name)
-    for path in (f"/session/{session_id}", "/projects"):
+    for path in (f"/session/{session_id}", f"/?project_id={project.project_id}"):
         page = client.get(path).text
         fields = re.findall(r"<input[^>]*>", page)
         assert not [field for field in fields if re.search(r'value="[^"]*(\.\.\.|\*\*\*)', field)], path
         assert [field for field in fields if "placeholder" in field and "sk-abc...wxyz" in field], path
     assert 'value="plain"' in client.get(f"/session/{plain_id}").text
-    client.post(f"/projects/{project.project_id}/rename", data={"name": "", "keep": "1", "color": "#112233"})
+    form = {"name": "", "keep": "1", "color": "#112233"}
+    client.post(f"/places/projects/{project.project_id}", data=form)
     client.post(f"/session/{session_id}/rename", data={"title": " ", "keep": "1"})
     assert [(each.name, each.color) for each in sessions.projects.list()] == [(name, "#112233")]
     assert sessions.summary(session_id).title == title

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from heapq import nlargest
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Blueprint, Flask, Response, g, request, url_for
 
@@ -135,24 +136,38 @@ def current() -> Places | None:
 
 def _read(whole: bool) -> Places:
     counted, known = _facets(), sidebar.read_projects().by_id.values()
-    facets, active = counted or Facets(), active_profile()
-    profile, at = None if whole else active, request.args
+    facets, active, at = counted or Facets(), active_profile(), request.args
+    profile = None if whole else active
     projects = shown_projects(known, facets, at.get("project_id"), profile, None if whole else MOST_PROJECTS)
     tags = shown_tags(facets.tags, at.get("tag"), None if whole else MOST_TAGS)
-    numbers: tuple[int | None, ...] = (facets.total, facets.interrupted, facets.archived)
-    return Places(
+    read = Places(
         views=[
-            _place("view", name, name, counted and number, filters)
-            for (name, filters), number in zip(VIEWS, numbers, strict=True)
+            _place("view", name, name, number, filters)
+            for (name, filters), number in zip(VIEWS, _numbers(facets), strict=True)
         ],
-        unassigned=_place(
-            *("project", "", "No project", counted and facets.unassigned), {"project_id": NO_PROJECT}
-        ),
-        projects=[_project(each, counted, active) for each in projects],
+        unassigned=_place("project", "", "No project", facets.unassigned, {"project_id": NO_PROJECT}),
+        projects=[_project(each, facets, active) for each in projects],
         tags=[_place("tag", name, name, facets.tags[name], {"tag": name}) for name in tags],
         project_count=len(known),
         tag_count=len(facets.tags),
         whole=whole,
+    )
+    return read if counted else _uncounted(read)
+
+
+def _numbers(facets: Facets) -> tuple[int, int, int]:
+    """Return the numbers of `VIEWS`."""
+    return facets.total, facets.interrupted, facets.archived
+
+
+def _uncounted(read: Places) -> Places:
+    """Return places without their numbers, which could not be read."""
+    unknown = partial(replace, count=None)
+    return replace(
+        read,
+        views=list(map(unknown, read.views)),
+        unassigned=unknown(read.unassigned),
+        projects=list(map(unknown, read.projects)),
     )
 
 
@@ -164,16 +179,16 @@ def _facets() -> Facets | None:
         return None
 
 
-def _project(project: Project, facets: Facets | None, active: str) -> Place:
-    count = facets and facets.projects.get(project.project_id, 0)
+def _project(project: Project, facets: Facets, active: str) -> Place:
+    count = facets.projects.get(project.project_id, 0)
     place = _place("project", project.project_id, project.name, count, {"project_id": project.project_id})
     return replace(place, color=project.color, profile=project.profile if project.profile != active else None)
 
 
-def _place(kind: Kind, key: str, name: str, count: int | None, filters: Mapping[str, str]) -> Place:
+def _place(kind: Kind, key: str, name: str, count: int, filters: Mapping[str, str]) -> Place:
     """Return a place; the link of the chosen one leads back to all conversations."""
     chosen = _is_chosen(filters)
-    leads_to = {} if chosen else filters
+    leads_to: dict[str, Any] = {} if chosen else dict(filters)
     href = url_for("pages.list.show", sort=request.args.get("sort") or None, **leads_to)
     return Place(kind, key, name, count, href, chosen)
 

@@ -17,7 +17,7 @@ import { explain } from "./toast.js";
 
 /**
  * A project or a tag, as its row describes it: `key` is the id of a project, empty for none, or the name of a tag.
- * @typedef {{ kind: string, key: string, name: string, color: string, masked: boolean, chosen: boolean }} Place
+ * @typedef {{ kind: string, key: string, name: string, color: string, masked: boolean }} Place
  */
 
 const MAX_NAME = 128; // characters
@@ -115,7 +115,7 @@ function pathTo(old, element) {
  */
 function placeOf(row) {
   const { kind = "", key = "", name = "", color = "" } = row.dataset;
-  return { kind, key, name, color, masked: "masked" in row.dataset, chosen: row.querySelector("[aria-current]") !== null };
+  return { kind, key, name, color, masked: "masked" in row.dataset };
 }
 
 /** @param {Place} place */
@@ -217,7 +217,7 @@ async function renameTag(place, name) {
   const change = async () => {
     const { failed } = await post("/api/tags/rename", { old: place.key, new: name });
     left = failed.length;
-    if (place.chosen) follow(place, `tag=${encodeURIComponent(name)}`);
+    follow(place, `tag=${encodeURIComponent(name)}`);
   };
   let left = 0;
   const message = () => `${merges ? `Merged with ${name}.` : "Tag renamed."}${inTitles(left)}`;
@@ -229,7 +229,7 @@ async function removeTag(place) {
   let left = 0;
   const change = async () => {
     left = (await post("/api/tags/remove", { name: place.key })).failed.length;
-    if (place.chosen) follow(place, "");
+    follow(place, "");
   };
   await perform(change, () => `Tag deleted.${inTitles(left)}`, () => post("/api/tags/restore", { name: place.key }));
 }
@@ -246,20 +246,21 @@ function inTitles(count) {
 async function removeProject(place) {
   const change = async () => {
     await post("/api/projects/delete", { project_id: place.key });
-    if (place.chosen) follow(place, "");
+    follow(place, "");
   };
   const restore = () => post("/api/projects/restore", { project_id: place.key });
   await perform(change, "Project deleted. Its conversations were kept.", restore);
 }
 
 /**
- * Let the list show other conversations than those of a place that has changed.
+ * Let the list show other conversations, if it shows those of a place that has changed.
  * @param {Place} place
  * @param {string} filters
  */
 function follow(place, filters) {
   const link = linkOf(place);
-  if (!link) return;
+  const shown = new URLSearchParams(location.search).get(place.kind === "tag" ? "tag" : "project_id");
+  if (!link || shown !== place.key) return;
   link.setAttribute("href", withFilters("/", filters));
   link.click();
 }
