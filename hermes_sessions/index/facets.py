@@ -19,7 +19,7 @@ from .schema import AGENT_CONVERSATIONS, CONVERSATION_TAGS, SESSIONS
 from .tags import OF_WEB_UI
 
 
-class _Group(NamedTuple):
+class _Counted(NamedTuple):
     """Conversations of one project and of the same states; a negative count takes some off."""
 
     project_id: str | None
@@ -31,22 +31,22 @@ class _Group(NamedTuple):
 def read(connection: Connection, agent: bool) -> Facets:
     """Return the numbers for lists without hidden conversations, with the agents' ones if `agent`."""
     by_project = connection.execute(_projects_statement()).all()
-    groups = [_Group(project_id, count) for project_id, count, _ in by_project]
+    groups = [_Counted(project_id, count) for project_id, count, _ in by_project]
     for row in connection.execute(_states_statement()).all():
-        groups += _states(_Group(*row))
+        groups += _states(_Counted(*row))
     if agent:
         found = connection.execute(_conversations_statement()).all()
-        groups += [_Group(None, count, archived) for archived, count in found]
+        groups += [_Counted(None, count, archived) for archived, count in found]
     active_at = {project_id: latest for project_id, _, latest in by_project if project_id is not None}
     return replace(_summed(groups), projects_active_at=active_at, tags=_tags(connection, agent))
 
 
-def _states(group: _Group) -> list[_Group]:
+def _states(group: _Counted) -> list[_Counted]:
     """Return what sessions in some state change of the sums, in which they count as active already."""
     return [group._replace(number=-group.number, archived=False, interrupted=False), group]
 
 
-def _summed(groups: Iterable[_Group]) -> Facets:
+def _summed(groups: Iterable[_Counted]) -> Facets:
     projects: Counter[str | None] = Counter()
     archived = interrupted = 0
     for each in groups:

@@ -19,7 +19,7 @@
  * `connection-changed`: the server can be reached again, or not any more.
  * `filters-changed`: the list shows other filters, given as a query string.
  * `list-loaded`: the list was fetched, in a page with what came beside it.
- * `list-fetched`: the list was renewed, by the page that was fetched for that; null if it came in parts.
+ * `list-renewed`: parts of the list were fetched again, without what came beside them.
  * `page-changed`: another page is beside the list.
  * `rows-changed`: rows of the list were added, removed or replaced.
  * `sessions-changed`: sessions changed on the server; null if it is not known which.
@@ -27,7 +27,7 @@
  *   "connection-changed": { connected: boolean },
  *   "filters-changed": string,
  *   "list-loaded": Document,
- *   "list-fetched": Document | null,
+ *   "list-renewed": null,
  *   "page-changed": null,
  *   "rows-changed": null,
  *   "sessions-changed": SessionNews | null,

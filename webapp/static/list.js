@@ -87,7 +87,6 @@ export async function load(filters, signal) {
     list().scrollTop = 0;
     emit("list-loaded", page);
     emit("filters-changed", filters);
-    emit("list-fetched", page);
   } finally {
     if (generation === state.generation) list().removeAttribute("aria-busy");
   }
@@ -121,7 +120,6 @@ async function renewBeginning({ limit, replaced }) {
     removeRows(state.replaceBeginning(replaced, first));
     layOut();
   });
-  emit("list-fetched", page);
 }
 
 /** @param {Chunk[]} chunks */
@@ -130,7 +128,7 @@ async function renewChunks(chunks) {
     const page = await reload(chunk);
     if (page && !isSearch(state.filters)) renewSummary(page); // a page of a search counts only the hits up to its end
   }
-  emit("list-fetched", null);
+  emit("list-renewed", null);
 }
 
 /**

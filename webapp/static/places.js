@@ -4,8 +4,8 @@ import { edit, moveTo, perform, sessionIn, tagWith } from "./actions.js";
 import { parsed, byId, closest, optional, required, all } from "./dom.js";
 import { post, request } from "./api.js";
 import { on } from "./events.js";
-import { filtersOf, withFilters } from "./filters.js";
-import { list, refresh } from "./list.js";
+import { withFilters } from "./filters.js";
+import { list, refresh, shownFilters } from "./list.js";
 import { openMenu } from "./menu.js";
 import { dropOn, nextColor, paletteOf } from "./places_state.js";
 import { read, write } from "./preferences.js";
@@ -35,7 +35,8 @@ export function start() {
   side.addEventListener("toggle", onToggle, true); // it does not bubble
   side.addEventListener("click", onClick);
   side.addEventListener("submit", onSubmit);
-  on("list-fetched", renew);
+  on("list-loaded", renew);
+  on("list-renewed", renew);
   list().addEventListener("dragstart", onDragStart);
   list().addEventListener("dragend", endDrag);
   side.addEventListener("dragover", onDragOver);
@@ -73,7 +74,7 @@ function renew(page) {
 
 async function fetchPlaces() {
   const whole = "whole" in places().dataset ? "&places=all" : "";
-  const response = await request(`/places?${filtersOf(location.search)}${whole}`, { cache: "no-store" });
+  const response = await request(`/places?${shownFilters()}${whole}`, { cache: "no-store" });
   if (response.ok) put(required(parsed(await response.text()), "#places", HTMLElement));
 }
 
