@@ -148,7 +148,7 @@ def test_undo_brings_back_every_segment_of_an_agent_s_conversation(page: Page) -
     acts = page.locator(".actions[data-id]")
     acts.get_by_text("More").click()
     expect(acts).to_contain_text("The agent's own rows are erased: 3 segments, ")
-    acts.get_by_role("button", name="Delete here and from the agent").click()
+    acts.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Deleted here and from the agent.")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("main h1")).to_have_text(title)

@@ -440,6 +440,9 @@ def test_the_outline_of_a_long_conversation_is_paged(
     assert f'data-users="{",".join(map(str, range(0, 1_200, 2)))}"' in first
     assert "the very first, with sk-abc...wxyz" in first
     assert "at=1000" in first
+    places = client.get("/session/talk/landmarks?places=").text
+    assert 'data-failures="1201,1203"' in places
+    assert "data-index" not in places
     last = client.get("/session/talk/outline?at=1150").text
     assert re.findall(r'data-index="(\d+)"', last) == [str(index) for index in range(1_000, 1_200, 2)]
     assert "at=998" in last

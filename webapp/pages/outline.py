@@ -73,7 +73,10 @@ def show_landmarks(session_id: str) -> Response:
 def _values(session_id: str) -> dict[str, Any]:
     summary = sessions().summary(session_id)
     at = whole_number(request.args, "at") or 0
-    return {"session": summary, "outline": _outline(summary.session_id, at)}
+    outline = _outline(summary.session_id, at)
+    # The script asks for the places alone when a page opens, and for the words when they are to be read.
+    entries = [] if "places" in request.args else outline.entries
+    return {"session": summary, "outline": outline, "entries": entries}
 
 
 def _outline(session_id: str, at: int) -> Outline:

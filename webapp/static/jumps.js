@@ -91,6 +91,7 @@ export class Jumps {
     if (index === null) return toast(nothingThere(kind, by));
     await this.goTo(index);
     if (kind === "failure") unfoldFailures(index);
+    this.transcript.onShown();
     this.jump = { index, scrolled: scrollY };
     return undefined;
   }
@@ -110,7 +111,7 @@ export class Jumps {
     const { total } = this.transcript.range;
     if (!this.landmarks || total !== this.total) {
       this.total = total;
-      this.landmarks = this.fetch(null).then(({ landmarks }) => landmarks);
+      this.landmarks = this.fetch(null, { places: "" }).then(({ landmarks }) => landmarks);
       this.landmarks.catch(() => { this.landmarks = null; });
     }
     return this.landmarks;
@@ -119,11 +120,12 @@ export class Jumps {
   /**
    * Fetch the outline around a message.
    * @param {number | null} at null for where the reader is
+   * @param {Record<string, string>} [options] `places` asks for the places without the words
    * @returns {Promise<{ landmarks: Landmarks, body: HTMLElement }>}
    */
-  async fetch(at) {
+  async fetch(at, options = {}) {
     const address = new URL(withFilters(this.panel.dataset.landmarks ?? ""), location.href);
-    address.searchParams.set("at", String(at ?? this.place));
+    for (const [name, value] of Object.entries({ at: String(at ?? this.place), ...options })) address.searchParams.set(name, value);
     const response = await request(address);
     if (response.status === 204) throw new DOMException("the conversation was deleted", "AbortError");
     if (!response.ok) throw new Error("The outline could not be loaded.");
