@@ -64,7 +64,7 @@ def test_find_open_and_rename_a_session(page: Page, home: Path) -> None:
     expect(title).to_have_value("Quarterly cost report")
     title.fill("  Costs of the spring  ")
     title.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Renamed.")
+    expect(page.locator("#toasts")).to_contain_text("Renamed.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Costs of the spring")
 
     expect(titles.filter(has_text="Costs of the spring")).to_have_count(1)
@@ -87,7 +87,7 @@ def test_every_form_of_a_conversation_page(page: Page, home: Path) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Debug OOM in ingest worker (copy)")
     acts.get_by_text("More").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("status")).to_contain_text("Moved to the trash.")
+    expect(page.locator("#toasts")).to_contain_text("Moved to the trash.")
     assert len(list((home / "webui/trash").iterdir())) == 1
 
 
@@ -149,7 +149,7 @@ def test_undo_brings_back_every_segment_of_an_agent_s_conversation(page: Page) -
     acts.get_by_text("More").click()
     expect(acts).to_contain_text("The agent's own rows are erased: 3 segments, ")
     acts.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("Deleted here and from the agent.")
+    expect(page.locator("#toasts")).to_contain_text("Deleted here and from the agent.")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("main h1")).to_have_text(title)
     expect(page.locator(".session-head")).to_contain_text("3 segments")
