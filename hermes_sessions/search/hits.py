@@ -91,12 +91,16 @@ def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit,
     title = source.mask(summary.title)
     in_title = matcher.corrections(title)
     position, snippet = match.number, Snippet(matcher.marked(title), matcher.forms(title))
+    passages: list[Passage] = []
     if position is not None:
         try:
             position, message = _message(match, match.segment_id, position, source)
         except (KeyError, NotFound):
             return None
         snippet = make_snippet(shown_text(message), matcher, source.mask)
+        if match.places:  # the first of them is this message
+            best = Passage(match.segment_id, position, message.author, message.sent_at, snippet.text)
+            passages = [best, *_passages(match, matcher, source)]
     hit = Hit(
         session_id=summary.session_id,
         title=title,
@@ -110,14 +114,14 @@ def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit,
         marked_title=matcher.marked(title),
         missing=match.missing,
         forms=snippet.forms,
-        passages=tuple(_passages(match, matcher, source)),
+        passages=tuple(passages),
     )
     return hit, in_title | snippet.corrections
 
 
 def _passages(match: RankedMatch, matcher: Matcher, source: _HitSource) -> Iterator[Passage]:
-    """Yield the messages to cite, but those that were deleted in the meantime."""
-    for segment_id, number in match.places:
+    """Yield the messages to cite after the best one, but those that were deleted in the meantime."""
+    for segment_id, number in match.places[1:]:
         with suppress(KeyError, NotFound):
             position, message = _message(match, segment_id, number, source)
             snippet = make_snippet(shown_text(message), matcher, source.mask)

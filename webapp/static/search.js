@@ -8,11 +8,11 @@ import { load, rows, titleOf } from "./list.js";
 import * as recent from "./recent.js";
 import * as results from "./results.js";
 import * as suggest from "./suggest.js";
-import { withExample } from "./suggest_state.js";
+import { pauseBefore, withExample } from "./suggest_state.js";
 import { explain } from "./toast.js";
 
-const PAUSE = 70; // milliseconds without a key before the list is asked for
-
+/** How long the latest search took, in milliseconds. */
+let took = 0;
 /** Set while somebody types. @type {ReturnType<typeof setTimeout> | null} */
 let timer = null;
 /** Aborts the request for a list. @type {AbortController | null} */
@@ -131,7 +131,7 @@ async function onClick(event) {
 function applySoon() {
   stopWaiting();
   if (/[:：]$/.test(field().value)) return; // the value of an operator comes next: a search would only flicker
-  timer = setTimeout(apply, PAUSE);
+  timer = setTimeout(apply, pauseBefore(took));
 }
 
 function stopWaiting() {
@@ -151,8 +151,10 @@ export function apply() {
 async function showList(filters) {
   loading?.abort();
   loading = new AbortController();
+  const began = performance.now();
   try {
     await load(filters, loading.signal);
+    took = performance.now() - began;
     history.replaceState(history.state, "", addressWith(filters));
   } catch (error) {
     if (!isAbort(error)) explain(error, () => showList(filters));

@@ -127,3 +127,15 @@ export function withExample(text, example) {
   const kept = text.trim();
   return kept && kept !== example ? `${kept} ${example}` : example;
 }
+
+const SHORTEST_PAUSE = 60; // milliseconds
+const LONGEST_PAUSE = 250;
+
+/**
+ * Return how many milliseconds without a key to wait before a search, from how long the one before took: a server that
+ * is slower than the user types would search for words that are half typed, one after the other.
+ * @param {number} took milliseconds
+ */
+export function pauseBefore(took) {
+  return Math.max(SHORTEST_PAUSE, Math.min(took, LONGEST_PAUSE));
+}

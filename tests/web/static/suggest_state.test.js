@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { MOST, remembered, valid } from "../../../webapp/static/recent_state.js";
-import { SuggestState, charactersBefore, withExample } from "../../../webapp/static/suggest_state.js";
+import { SuggestState, charactersBefore, pauseBefore, withExample } from "../../../webapp/static/suggest_state.js";
 
 /** @param {string} text */
 const named = (text) => ({ text, label: text, meaning: "" });
@@ -61,6 +61,10 @@ test("an answer to what was typed before is not shown", () => {
 test("an example of the help is added to what is typed", () => {
   assert.equal(withExample("", "tag:work"), "tag:work");
   assert.equal(withExample("rent ", "tag:work"), "rent tag:work");
+});
+
+test("a search waits for the next key as long as the one before took, within limits", () => {
+  assert.deepEqual([0, 100, 5_000].map(pauseBefore), [60, 100, 250]);
 });
 
 test("recent searches are the latest ten, each once", () => {
