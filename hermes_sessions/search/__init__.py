@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .hits import HitOptions, listed_hits
     from .request import SearchRequest, message_filter, narrow, search_request
     from .searcher import Searcher
-    from .suggest import suggest
+    from .suggested import suggest
     from .typed import TypedOperator, typed_operators
 
 __all__ = [
@@ -32,7 +32,7 @@ _NAMES = {
     "hits": "HitOptions listed_hits",
     "request": "SearchRequest message_filter narrow search_request",
     "searcher": "Searcher",
-    "suggest": "suggest",
+    "suggested": "suggest",
     "typed": "TypedOperator typed_operators",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name

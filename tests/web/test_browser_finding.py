@@ -61,6 +61,7 @@ def test_a_query_is_composed_by_keys_and_its_chips_remove_it(page: Page) -> None
     expect(box).to_have_value("project:Kitchen before:2030-01-02 ")
     expect(page.locator(".chip")).to_have_count(2)
     page.locator(".chip").first.click()
+    expect(page.locator(".chip")).to_have_count(1)
     expect(box).to_have_value("before:2030-01-02")
     page.locator(".chip").click()
     expect(box).to_have_value("")

@@ -8,7 +8,7 @@ from hermes_sessions.query_help import Suggestions
 from hermes_sessions.results import Project
 from hermes_sessions.search.conditions import KnownNames
 from hermes_sessions.search.language import CHOICES, NEGATABLE, Conditions, parse
-from hermes_sessions.search.suggest import LIMITS, suggest
+from hermes_sessions.search.suggested import LIMITS, suggest
 from hermes_sessions.search.tokens import NAMES
 from hermes_sessions.search.typed import typed_operators, written
 
@@ -52,6 +52,7 @@ def texts(typed: str) -> list[str]:
         ("project:gard", ["project:Garden ", 'project:"My garden" ']),
         ('project:"my g', ['project:"My garden" ']),
         ("project:q", ["project:id2 "]),
+        ("project:no", ["project:none "]),
         ("source:w", ["source:webui "]),
         ("-source:w", []),
         ("-is:pin", ["is:pinned "]),
@@ -75,7 +76,7 @@ def test_a_suggestion_takes_the_place_of_what_is_being_typed() -> None:
 
 def test_a_suggestion_says_what_it_means() -> None:
     assert suggested("tag:").items[0].meaning == "1,200 conversations"
-    assert suggested("projec").items[0].meaning == "in this project: its name or id"
+    assert suggested("projec").items[0].meaning == "in this project, its name or id; in no project"
     dates = suggested("after:7")
     assert (dates.items[0].meaning, dates.takes_date) == ("7 days ago: 17 April 2026", True)
     assert not suggested("tag:").takes_date

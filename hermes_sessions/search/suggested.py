@@ -8,7 +8,7 @@ from itertools import islice
 
 from ..query_help import SHORT_DATES, Suggestion, Suggestions, meanings
 from ..times import read_period
-from .conditions import KnownNames
+from .conditions import NO_PROJECT, KnownNames
 from .language import CHOICES, DATED, NEGATABLE
 from .typed import TypedPlace, place_at, written
 from .words import ordinary
@@ -67,9 +67,10 @@ def _known_values(name: str, known: KnownNames, now: float) -> Iterable[_Value]:
 
 
 def _projects(known: KnownNames) -> Iterable[_Value]:
-    """Return the projects by name, by their ids where a name cannot be written in a query."""
+    """Return the projects by name, or by their ids where a name cannot be written in a query."""
     for each in known.projects():
         yield each.name, each.name if written("project", each.name) else each.project_id, ""
+    yield NO_PROJECT, NO_PROJECT, "in no project"
 
 
 def _tags(known: KnownNames) -> Iterable[_Value]:
