@@ -171,6 +171,24 @@ def test_actions_for_several_conversations(page: Page, home: Path) -> None:
     assert [stored(home, each).get("project_id") for each in ids[:2]] == [None, None]
 
 
+def test_several_conversations_are_tagged_and_untagged(page: Page, home: Path) -> None:
+    ids = [put_session(home, f"labelled-{number}") for number in range(3)]
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sessions.tag(ids[0], "garden")
+    page.goto("/")
+    for acts, tagged in (("tagged garden", 3), ("no longer tagged garden", 0)):
+        expect(row(page, ids[0]).locator(".tag")).to_have_count(1)
+        for each in ids:
+            row(page, each).locator(".row-pick").click()
+        selection(page, "3 selected").get_by_role("button", name="Tag").click()
+        page.get_by_role("dialog", name="Tag").get_by_role("button", name="garden").click()
+        said(page, f"3 conversations {acts}.")
+        expect(page.locator(".row").filter(has_text="garden")).to_have_count(tagged)
+    page.keyboard.press("z")
+    said(page, "Undone.")
+    expect(page.locator(".row").filter(has_text="garden")).to_have_count(3)
+
+
 def test_one_undo_brings_back_what_each_conversation_had(page: Page, home: Path) -> None:
     ids = [put_session(home, "fresh"), put_session(home, "already-archived", archived=True)]
     page.goto("/?archived=all")
@@ -241,6 +259,7 @@ def test_a_long_press_selects_on_a_phone(browser: Browser, url: str, home: Path)
         touch = context.new_cdp_session(page)
 
         def press(session_id: str) -> None:
+            row(page, session_id).scroll_into_view_if_needed()
             box = row(page, session_id).bounding_box()
             assert box is not None
             points = [{"x": box["x"] + 90, "y": box["y"] + 20}]

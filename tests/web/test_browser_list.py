@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -98,7 +99,11 @@ FACTS = """facts => [...facts.children].filter((each) => {
 
 
 def test_the_facts_of_a_row_give_way_from_the_last_on(page: Page, home: Path) -> None:
-    facts = {"model": "acme/one-model-with-a-long-name", "profile": "work", "pending_user_message": "And?"}
+    facts: dict[str, Any] = {
+        "model": "acme/one-model-with-a-long-name",
+        "profile": "work",
+        "pending_user_message": "And?",
+    }
     title = "Shrinks #first #second #third"
     session_id = put_session(home, "shrinks", title=title, pending_started_at=1.0, **facts)
     page.set_viewport_size({"width": 1440, "height": 900})

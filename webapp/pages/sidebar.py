@@ -52,6 +52,7 @@ SHORTCUTS = (
     ("p", "Pin or unpin"),
     ("r", "Rename"),
     ("m", "Move to a project"),
+    ("t", "Tag"),
     ("x", "Select, to change several at once"),
     ("Shift ↑ ↓", "Select the conversations in between"),
     ("#", "Delete"),

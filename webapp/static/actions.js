@@ -175,7 +175,7 @@ export async function moveTo(session, project) {
  * Ask for a tag, and add it to a session, or remove it if the session has it.
  * @param {Session} session
  */
-async function tag(session) {
+export async function tag(session) {
   const name = await chooseTag(session.tags);
   if (name) await tagWith(session, name, hasTag(session.tags, name));
 }

@@ -7,8 +7,10 @@ import { all, byId, closest, dialogById, errorIn, parsed, required, textOf } fro
 import { on } from "./events.js";
 import { list, rows, shownFilters, step } from "./list.js";
 import { onLongPress } from "./long_press.js";
+import { hasTag } from "./places_state.js";
 import { chooseProject } from "./project_dialog.js";
-import { deleteQuestion, flagActions, progressText, resultText, shortfallText, undoneText, withRange } from "./selection_state.js";
+import { commonTags, deleteQuestion, flagActions, progressText, resultText, shortfallText, undoneText, withRange } from "./selection_state.js";
+import { chooseTag } from "./tag_dialog.js";
 import { deletedMessage } from "./text.js";
 import { explain, toast } from "./toast.js";
 
@@ -193,6 +195,7 @@ const ACTIONS = new Map(Object.entries({
   shown: selectShown,
   matching: selectMatching,
   halt: () => { if (running) running.stopped = true; },
+  tag,
   move,
   pin: () => batch(flagActions(selectedSessions()).pin),
   archive: () => batch(flagActions(selectedSessions()).archive),
@@ -229,6 +232,14 @@ async function move() {
 export async function moveSelected(project) {
   const result = project.id === null ? "removed from their projects" : `moved to ${project.name}`;
   await batch("move", { project_id: project.id }, (outcome) => resultText(outcome, result));
+}
+
+/** Ask for a tag, and add it to the selected sessions, or remove it if all of them have it. */
+async function tag() {
+  const common = commonTags(selectedSessions());
+  const name = await chooseTag(common);
+  if (name && hasTag(common, name)) await batch("untag", { tags: [name] }, (outcome) => resultText(outcome, `no longer tagged ${name}`));
+  else if (name) await tagSelected(name);
 }
 
 /**

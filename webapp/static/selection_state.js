@@ -1,5 +1,6 @@
 // Which conversations are selected, and what is said about an act on all of them. Knows no DOM.
 
+import { hasTag } from "./places_state.js";
 import { counted, sentence } from "./text.js";
 
 /** @typedef {import("./api.js").BatchAction} BatchAction */
@@ -55,6 +56,15 @@ export function portionsOf(step) {
 export function flagActions(selected) {
   const all = (/** @type {"pinned" | "archived"} */ name) => selected.length > 0 && selected.every((each) => each[name]);
   return { pin: all("pinned") ? "unpin" : "pin", archive: all("archived") ? "unarchive" : "archive" };
+}
+
+/**
+ * Return the tags that all have.
+ * @param {readonly Selected[]} selected
+ * @returns {string[]}
+ */
+export function commonTags([first, ...others]) {
+  return (first?.tags ?? []).filter((name) => others.every(({ tags }) => hasTag(tags, name)));
 }
 
 /**

@@ -11,7 +11,7 @@ import * as selection from "./selection.js";
  * @type {Map<string, (session: actions.Session) => void>}
  */
 const WITH_SESSION = new Map([
-  ["e", actions.archive], ["p", actions.pin], ["r", actions.rename], ["m", actions.move], ["#", actions.remove],
+  ["e", actions.archive], ["t", actions.tag], ["p", actions.pin], ["r", actions.rename], ["m", actions.move], ["#", actions.remove],
 ]);
 
 /** What a key does without a session. @type {Map<string, () => void>} */
@@ -25,7 +25,7 @@ const WITHOUT_SESSION = new Map([
 ]);
 
 /** What a key does with the selected sessions, by the act of the selection bar. @type {Map<string, string>} */
-const WITH_SELECTION = new Map([["e", "archive"], ["p", "pin"], ["m", "move"], ["#", "delete"]]);
+const WITH_SELECTION = new Map([["e", "archive"], ["p", "pin"], ["m", "move"], ["t", "tag"], ["#", "delete"]]);
 
 export function start() {
   document.addEventListener("keydown", onKey);

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { RequestError } from "../../../webapp/static/api.js";
 import { Progress, takeSteps } from "../../../webapp/static/batch.js";
 import {
-  PORTION, deleteQuestion, flagActions, portionsOf, resultText, shortfallText, undoneText, withRange,
+  PORTION, commonTags, deleteQuestion, flagActions, portionsOf, resultText, shortfallText, undoneText, withRange,
 } from "../../../webapp/static/selection_state.js";
 
 /** @typedef {import("../../../webapp/static/selection_state.js").Outcome} Outcome */
@@ -53,6 +53,11 @@ test("the buttons do the opposite if all are so already", () => {
   assert.deepEqual(flagActions([]), { pin: "pin", archive: "archive" });
   assert.deepEqual(flagActions([known({ pinned: true }), known()]), { pin: "pin", archive: "archive" });
   assert.deepEqual(flagActions([known({ pinned: true, archived: true })]), { pin: "unpin", archive: "unarchive" });
+});
+
+test("a tag that all have is removed, in any spelling", () => {
+  assert.deepEqual(commonTags([]), []);
+  assert.deepEqual(commonTags([known({ tags: ["Work", "home"] }), known({ tags: ["work"] })]), ["Work"]);
 });
 
 describe("the question before deleting", () => {
