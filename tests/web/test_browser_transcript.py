@@ -218,7 +218,11 @@ def test_without_scripts_links_lead_to_older_and_newer_messages(browser: Browser
 def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
     with strict_page(browser, url, permissions=["clipboard-read", "clipboard-write"]) as page:
         page.goto("/session/rich")
-        page.get_by_role("button", name="Copy", exact=True).click()
+        copy = page.get_by_role("button", name="Copy", exact=True)
+        bottom = copy.evaluate("each => each.getBoundingClientRect().bottom")
+        code = page.locator(".code pre").evaluate("each => each.getBoundingClientRect().top")
+        assert bottom <= code + 1, "it stands above the code"
+        copy.click()
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
         assert page.evaluate("navigator.clipboard.readText()") == CODE
         result = page.locator("#m2")
@@ -264,10 +268,10 @@ def test_keys_and_buttons_jump_in_a_conversation(page: Page) -> None:
     expect(page.locator("#m2")).to_be_visible()
     expect(page.locator("details.failed[open] > summary")).to_contain_text("Failed")
     expect(page.locator("details.failed[open] > summary")).to_be_in_viewport()
-    page.keyboard.press("t")
+    page.keyboard.press("n")
     expect(page.locator("#m32")).to_be_visible()
-    page.keyboard.press("Shift+t")
-    page.keyboard.press("Shift+t")
+    page.keyboard.press("Shift+n")
+    page.keyboard.press("Shift+n")
     expect(page.locator(".toast")).to_have_text("There is no earlier failed tool call.")
     page.keyboard.press("Shift+g")
     expect(page.locator("#m119")).to_be_in_viewport()

@@ -60,7 +60,7 @@ SHORTCUTS = (
     ("f", "Find in the open conversation"),
     ("g Shift+g", "First or latest message"),
     ("u Shift+u", "Your next or previous message"),
-    ("t Shift+t", "Next or previous failed tool call"),
+    ("n Shift+n", "Next or previous failed tool call"),
     ("o", "Outline of your messages"),
     ("Esc", "Leave the search, the selection or a field"),
     ("?", "Show the keyboard shortcuts"),

@@ -56,8 +56,8 @@ const KEYS = Object.freeze({
   G: { to: "last", by: 0 },
   u: { to: "user", by: 1 },
   U: { to: "user", by: -1 },
-  t: { to: "failure", by: 1 },
-  T: { to: "failure", by: -1 },
+  n: { to: "failure", by: 1 },
+  N: { to: "failure", by: -1 },
   o: { to: "outline", by: 0 },
 });
 
