@@ -10,7 +10,6 @@ from ..index import Freshness, database, lists
 from ..metadata import MetadataChange
 from ..results import BulkReport, Filters
 from .bulk import each_together
-from .change import update_session
 from .store import Store
 
 
@@ -40,6 +39,8 @@ class ProjectMembers:
 
         Sessions that were deleted since are in neither part of the report.
         """
+        from .change import update_session  # noqa: PLC0415  # slow to load, and a list needs none of it
+
         change = MetadataChange({"project_id": after})
 
         def move(store: Store, session_id: str) -> bool:
