@@ -302,7 +302,7 @@ async function batch(action, values = {}, message = (outcome) => resultText(outc
   const done = () => (outcome ? message(outcome) : "");
   /** @type {Outcome | null} */
   let undone = null;
-  const undo = async () => { undone = await run(outcome?.undo ?? []); };
+  const undo = async () => { undone = await runWhole(outcome?.undo ?? []); };
   if (await perform(work, done, undo, () => (undone ? undoneText(undone) : "Undone."))) stop();
 }
 
@@ -322,6 +322,20 @@ async function run(steps) {
   } finally {
     running = null;
     update();
+  }
+}
+
+/**
+ * Take some steps without the offer to stop: an act that is taken back is taken back whole.
+ * @param {BatchStep[]} steps
+ */
+async function runWhole(steps) {
+  const halt = button("halt");
+  halt.hidden = true;
+  try {
+    return await run(steps);
+  } finally {
+    halt.hidden = false;
   }
 }
 
