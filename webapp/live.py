@@ -290,7 +290,7 @@ get = partial(routing.get, blueprint)
 
 
 @get("/api/sessions/events", media=[EVENTS])
-def follow_list() -> Response:
+def follow_list(since: str | None = None) -> Response:
     """Stream an event whenever the list changes, as server-sent events (`text/event-stream`).
 
     Each event has the name `sessions_changed` and holds the first 50 entries of the list. `session_id` and
@@ -298,10 +298,10 @@ def follow_list() -> Response:
     of all sessions that did so since the client's event before, unless `complete` is false: then the list
     is to be read again. The first event is sent at once. The id of an event is a token of
     `/api/sessions/changes`, which a client that connects again sends as `Last-Event-ID`: its first event
-    says what it has missed, and is not sent if that is nothing. The status is 503 if too many streams are
-    open.
+    says what it has missed, and is not sent if that is nothing. `since` is such a token for a client that
+    connects for the first time. The status is 503 if too many streams are open.
     """
-    return _stream()
+    return _stream(since)
 
 
 @get("/api/sessions/gateway/stream", media=(JSON, EVENTS), statuses=[404])
@@ -333,7 +333,7 @@ def _watcher() -> Watcher:
     return watcher
 
 
-def _stream() -> Response:
+def _stream(since: str | None = None) -> Response:
     if request.method == "HEAD":  # has no body, and so no end that could be noticed
         return Response(mimetype=EVENTS, headers=HEADERS)
     watcher = _watcher()
@@ -342,7 +342,8 @@ def _stream() -> Response:
     listener = watcher.join(is_gone)
     if listener is None:
         abort(503, "Too many pages are following the list. Fetch the list every 30 seconds instead.")
-    blocks = chain([CONNECTED], watcher.events(listener, request.headers.get("Last-Event-ID")))
+    known = request.headers.get("Last-Event-ID") or since or None
+    blocks = chain([CONNECTED], watcher.events(listener, known))
     response = Response(blocks, mimetype=EVENTS, headers=HEADERS)
     response.call_on_close(partial(watcher.leave, listener))  # even if the stream was never begun
     return response

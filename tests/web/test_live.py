@@ -510,6 +510,19 @@ def test_a_stream_goes_on_where_the_one_before_ended(
     assert feed_of(first_event(client, "of an earlier release")) == [[], [], False]
 
 
+def test_a_stream_begins_where_the_page_was_made(client: FlaskClient, sessions: SessionRepository) -> None:
+    kept = started(sessions)
+    token = re.search(r'data-token="([^"]+)"', client.get("/").text)
+    assert token is not None
+    sessions.update(kept, title="New")
+    with client.get(PATH, query_string={"since": token[1]}) as stream:
+        blocks = iter(stream.response)
+        assert next(blocks) == CONNECTED
+        block = next(blocks)
+        assert isinstance(block, bytes)
+        assert feed_of(block) == [[kept], [], True]
+
+
 def test_a_probe_says_that_a_stream_would_work_without_opening_one(client: FlaskClient, app: Flask) -> None:
     ready = {"ok": True, "enabled": True, "watcher_running": True, "fallback_poll_ms": 30_000}
     assert reply(client.get(f"{AGENTS}?probe=1")) == ready

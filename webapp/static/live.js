@@ -5,6 +5,7 @@
 // asks for a stream again after each poll.
 
 import { isOffline, showConnection } from "./connection.js";
+import { byId } from "./dom.js";
 import { emit } from "./events.js";
 
 /** @typedef {import("./events.js").SessionNews} SessionNews */
@@ -45,16 +46,18 @@ function listenForAllTabs() {
 }
 
 function listen() {
-  const source = new EventSource(STREAM);
-  let isFirst = true; // the first event holds the list that the page was loaded with
+  // What changed since the page was made is told first; a page without a token gets the whole list first.
+  const { token = "" } = byId("side").dataset;
+  const source = new EventSource(token ? `${STREAM}?${new URLSearchParams({ since: token })}` : STREAM);
+  let isKnown = !token;
   source.addEventListener("open", () => {
     setConnected(true);
     if (missed) announce(null);
     missed = false;
   });
   source.addEventListener(EVENT, ({ data }) => {
-    if (!isFirst) announce(JSON.parse(data));
-    isFirst = false;
+    if (!isKnown) announce(JSON.parse(data));
+    isKnown = false;
   });
   source.addEventListener("error", () => {
     missed = true;
