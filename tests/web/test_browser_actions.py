@@ -176,17 +176,19 @@ def test_several_conversations_are_tagged_and_untagged(page: Page, home: Path) -
     with SessionRepository.open(hermes_home=home) as sessions:
         sessions.tag(ids[0], "garden")
     page.goto("/")
-    for acts, tagged in (("tagged garden", 3), ("no longer tagged garden", 0)):
+    for acts, tagged in (("tagged garden", 1), ("no longer tagged garden", 0)):
         expect(row(page, ids[0]).locator(".tag")).to_have_count(1)
         for each in ids:
             row(page, each).locator(".row-pick").click()
         selection(page, "3 selected").get_by_role("button", name="Tag").click()
         page.get_by_role("dialog", name="Tag").get_by_role("button", name="garden").click()
         said(page, f"3 conversations {acts}.")
-        expect(page.locator(".row").filter(has_text="garden")).to_have_count(tagged)
+        for each in ids:
+            expect(row(page, each).locator(".tag")).to_have_count(tagged)
     page.keyboard.press("z")
     said(page, "Undone.")
-    expect(page.locator(".row").filter(has_text="garden")).to_have_count(3)
+    for each in ids:
+        expect(row(page, each).locator(".tag")).to_have_count(1)
 
 
 def test_one_undo_brings_back_what_each_conversation_had(page: Page, home: Path) -> None:
