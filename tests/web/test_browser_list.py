@@ -314,7 +314,7 @@ def test_new_and_changed_sessions_appear_in_every_tab(browser: Browser, url: str
         put_session(home, "live-1", title="Changed by itself")
         for tab in tabs:
             expect(tab.locator('.row[data-id="live-1"]')).to_contain_text("Changed by itself")
-        assert len([each for each in streams if each.endswith("/sessions/events")]) == 1
+        assert len([each for each in streams if "/sessions/events" in each]) == 1
         tabs[0].close()  # another tab takes over
         put_session(home, "live-2", title="After the first tab")
         for tab in tabs[1:]:
@@ -328,7 +328,7 @@ def test_quick_reloads_do_not_use_up_the_streams(browser: Browser, tmp_path: Pat
     with served(tmp_path) as url, strict_page(browser, url) as page:
         page.goto("/")
         for _ in range(MOST_STREAMS + 16):
-            with page.expect_request("**/sessions/events"):
+            with page.expect_request("**/sessions/events?*"):
                 page.reload()
         put_session(tmp_path, "reloaded", title="After many reloads")
         expect(page.locator('.row[data-id="reloaded"]')).to_have_count(1)
@@ -376,7 +376,7 @@ def test_a_page_without_a_stream_polls_and_gets_a_stream_later(browser: Browser,
         answers.append(response)
 
     def answered(path: str) -> list[Response]:
-        return [each for each in answers if each.url.endswith(path)]
+        return [each for each in answers if path in each.url]
 
     with served(may) as url, strict_page(browser, url, allowed=FULL) as page:
         page.on("response", keep)
