@@ -2,7 +2,7 @@
 
 import { RequestError, isAbort, request, statusText } from "./api.js";
 import { isOffline } from "./connection.js";
-import { byId, closest, closestLink, errorIn, parsed, queryOf } from "./dom.js";
+import { all, byId, closest, closestLink, errorIn, parsed, queryOf } from "./dom.js";
 import { emit, on } from "./events.js";
 import { adopt as adoptToasts, explain } from "./toast.js";
 
@@ -30,6 +30,8 @@ const AROUND_MESSAGES = ["#content .heading", "#content .session-facts", "#conte
 /** Aborts the request for a page. @type {AbortController | null} */
 let loading = null;
 let visits = 0;
+/** Counts the pages that were shown. Their address alone changes as well, when the list's filters do. */
+let mounts = 0;
 /** Shows the page that was asked for last, once the server can be reached again. @type {(() => void) | null} */
 let waiting = null;
 /** Stops the script of the page. @type {(() => void) | null} */
@@ -146,22 +148,34 @@ function replaceContent(page) {
 /** @param {Document} page */
 function replaceAroundMessages(page) {
   for (const selector of AROUND_MESSAGES) {
-    const fresh = page.querySelector(selector);
-    if (fresh) document.querySelector(selector)?.replaceWith(fresh);
+    const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
+    if (old && fresh) replaceKeepingFocus(old, fresh);
   }
   document.title = page.title;
   adoptToasts(page);
 }
 
+/**
+ * Replace an element by a fresh one, whose control at the same place gets the focus if the old one or its menu had it.
+ * @param {Element} old
+ * @param {Element} fresh
+ */
+function replaceKeepingFocus(old, fresh) {
+  const controls = (/** @type {Element} */ parent) => all(parent, ":scope > form > button, :scope > details > summary", HTMLElement);
+  const place = controls(old).findIndex((each) => each.parentElement?.contains(document.activeElement));
+  old.replaceWith(fresh);
+  controls(fresh)[place]?.focus({ preventScroll: true });
+}
+
 /** Start the script of the page, if it has one. */
 async function mount() {
+  const number = ++mounts;
   const { module } = content().dataset;
   if (!module) return;
-  const address = location.href;
   try {
     /** @type {PageModule} */
     const script = await import(module);
-    if (location.href === address) unmount = script.mount(content());
+    if (number === mounts) unmount = script.mount(content());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     explain(new RequestError(`the script of this page did not start (${reason})`, 0), () => location.reload());
