@@ -270,9 +270,9 @@ def test_keys_and_buttons_jump_in_a_conversation(page: Page) -> None:
     expect(page.locator("details.failed[open] > summary")).to_be_in_viewport()
     page.keyboard.press("n")
     expect(page.locator("#m32")).to_be_visible()
-    page.keyboard.press("Shift+n")
-    page.keyboard.press("Shift+n")
-    expect(page.locator(".toast")).to_have_text("There is no earlier failed tool call.")
+    for key, index in (("Shift+n", 2), ("Shift+n", 92), ("n", 2)):
+        page.keyboard.press(key)
+        expect(page.locator(f"article:has(#m{index})")).to_be_focused()
     page.keyboard.press("Shift+g")
     expect(page.locator("#m119")).to_be_in_viewport()
 

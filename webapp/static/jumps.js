@@ -3,7 +3,7 @@
 import { isAbort, request } from "./api.js";
 import { all, closest, optional, parsed, required } from "./dom.js";
 import { withFilters } from "./filters.js";
-import { jumpOf, landmarkAfter, nothingThere, numbersIn, placeOf } from "./jumps_state.js";
+import { failureAfter, jumpOf, landmarkAfter, nothingThere, numbersIn, placeOf } from "./jumps_state.js";
 import { Outline } from "./outline.js";
 import { explain, toast } from "./toast.js";
 
@@ -87,7 +87,7 @@ export class Jumps {
    */
   async step(kind, by) {
     const { users, failures } = await this.known();
-    const index = landmarkAfter(kind === "user" ? users : failures, this.place, by);
+    const index = kind === "user" ? landmarkAfter(users, this.place, by) : failureAfter(failures, this.place, by);
     if (index === null) return toast(nothingThere(kind, by));
     await this.goTo(index);
     if (kind === "failure") unfoldFailures(index);

@@ -31,6 +31,17 @@ export function landmarkAfter(indexes, from, by) {
 }
 
 /**
+ * Return the next failed call after a message, or before it, and from the last one on the first: a conversation opens at
+ * its end, after all of them. Null if no call failed.
+ * @param {number[]} indexes
+ * @param {number} from
+ * @param {number} by 1 or -1
+ */
+export function failureAfter(indexes, from, by) {
+  return landmarkAfter(indexes, from, by) ?? indexes.at(by > 0 ? 0 : -1) ?? null;
+}
+
+/**
  * Return the message that a reader is at: the one jumped to, until the page is scrolled, else the first on the screen.
  * Near the end of a page, a message that was jumped to is not the first.
  * @param {Jump | null} jump
@@ -75,6 +86,5 @@ export function jumpOf({ key, shiftKey }) {
  * @param {number} by 1 or -1
  */
 export function nothingThere(kind, by) {
-  const where = by > 0 ? "later" : "earlier";
-  return kind === "user" ? `You wrote no ${where} message.` : `There is no ${where} failed tool call.`;
+  return kind === "user" ? `You wrote no ${by > 0 ? "later" : "earlier"} message.` : "No tool call failed.";
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { entryAt, jumpOf, landmarkAfter, nothingThere, numbersIn, placeOf } from "../../../webapp/static/jumps_state.js";
+import { entryAt, failureAfter, jumpOf, landmarkAfter, nothingThere, numbersIn, placeOf } from "../../../webapp/static/jumps_state.js";
 
 test("the numbers of a list", () => {
   assert.deepEqual(numbersIn("0,4,17"), [0, 4, 17]);
@@ -18,6 +18,12 @@ describe("the next landmark", () => {
     test(`from ${from} by ${by}`, () => assert.equal(landmarkAfter([0, 4, 9], from, by), expected));
   }
   test("of none is none", () => assert.equal(landmarkAfter([], 3, 1), null));
+});
+
+test("from the last failed call the next is the first, and the other way round", () => {
+  const CASES = [[0, 1, 4], [4, 1, 9], [9, 1, 4], [9, -1, 4], [4, -1, 9]];
+  for (const [from = 0, by = 0, expected] of CASES) assert.equal(failureAfter([4, 9], from, by), expected);
+  assert.equal(failureAfter([], 3, 1), null);
 });
 
 test("a reader is at the message that was jumped to, until the page is scrolled", () => {
@@ -41,5 +47,5 @@ test("the outline marks the last message that is not after the reader's", () => 
 
 test("where nothing is left, it is said what there is none of", () => {
   assert.equal(nothingThere("user", 1), "You wrote no later message.");
-  assert.equal(nothingThere("failure", -1), "There is no earlier failed tool call.");
+  assert.equal(nothingThere("failure", -1), "No tool call failed.");
 });
