@@ -27,11 +27,12 @@ const EDITED = ".place-field, .place-menu[aria-expanded=true], .place-new input:
 let dragging = null;
 
 const places = () => byId("places");
+const narrow = () => matchMedia("(max-width: 52rem)");
 const groups = () => required(places(), "#places-groups", HTMLDetailsElement);
 
 export function start() {
   const side = byId("side");
-  groups().open = read("places-open", !matchMedia("(max-width: 52rem)").matches);
+  groups().open = read("places-open", !narrow().matches);
   side.addEventListener("toggle", onToggle, true); // it does not bubble
   side.addEventListener("click", onClick);
   side.addEventListener("submit", onSubmit);
@@ -53,6 +54,7 @@ function onClick(event) {
   const button = closest(event.target, ".place-menu");
   const row = closest(button, ".place");
   if (button && row) showMenu(placeOf(row), button);
+  if (closest(event.target, ".place-link") && narrow().matches) groups().open = false; // the list has the screen again
   const link = closest(event.target, ".places-all");
   if (!link || event.metaKey || event.ctrlKey) return;
   event.preventDefault();

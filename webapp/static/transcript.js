@@ -24,6 +24,7 @@ export function mount(content) {
   const { signal } = stop;
   addCopyButtons(content);
   content.addEventListener("click", (event) => onClick(event, content), { signal });
+  content.addEventListener("toggle", onToggle, { capture: true, signal });
   content.addEventListener("error", onImageError, { capture: true, signal });
   content.addEventListener("submit", (event) => onSubmit(event, content), { capture: true, signal });
   on("filters-changed", (filters) => keepFilters(content, filters), { signal });
@@ -169,6 +170,15 @@ function closeOpenMenu() {
   if (!menu) return;
   menu.open = false;
   required(menu, "summary", HTMLElement).focus();
+}
+
+/**
+ * Give the focus to the field of a menu that was opened for it: whoever wants to tag begins to type.
+ * @param {Event} event
+ */
+function onToggle({ target }) {
+  if (!(target instanceof HTMLDetailsElement) || !target.matches(".actions > .more[open]")) return;
+  optional(target, ".field input:not([type=hidden]), .field select", HTMLElement)?.focus({ preventScroll: true });
 }
 
 /** @param {Event} event */
