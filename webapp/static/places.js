@@ -76,8 +76,9 @@ function renew(page) {
 
 async function fetchPlaces() {
   const whole = "whole" in places().dataset ? "&places=all" : "";
-  const response = await request(`/places?${shownFilters()}${whole}`, { cache: "no-store" });
-  if (response.ok) put(required(parsed(await response.text()), "#places", HTMLElement));
+  const filters = shownFilters();
+  const response = await request(`/places?${filters}${whole}`, { cache: "no-store" });
+  if (response.ok && filters === shownFilters()) put(required(parsed(await response.text()), "#places", HTMLElement));
 }
 
 /**
