@@ -92,6 +92,12 @@ def restore(session_id: str) -> Summary:
     return sessions().restore(session_id)
 
 
+def restore_deleted(session_id: str) -> None:
+    """Restore a deleted session; raise `Conflict` for one that exists."""
+    for error in sessions().restore_many([session_id]).errors.values():
+        raise error
+
+
 # ---- several at once ------------------------------------------------------------------------------------
 
 BatchAction = Literal["archive", "unarchive", "pin", "unpin", "move", "delete", "restore", "tag", "untag"]

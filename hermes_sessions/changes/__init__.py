@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .members import ProjectMembers
     from .pages import message_reader, read_page
     from .projects import Projects
-    from .restore import delete_empty_sessions, restore_session
+    from .restore import delete_empty_sessions, restore_deleted_session, restore_session
     from .reversing import earlier_tags, earlier_values
     from .save import recover_session, save_session
     from .store import Store, after_the_file, checked_metadata
@@ -74,6 +74,7 @@ __all__ = [
     "recover_session",
     "refuse_agent_session",
     "remove_last_turn",
+    "restore_deleted_session",
     "restore_session",
     "save_composed",
     "save_session",
@@ -97,7 +98,7 @@ _NAMES = {
     "projects": "Projects",
     "expiry": "erase expired purge",
     "reversing": "earlier_tags earlier_values",
-    "restore": "delete_empty_sessions restore_session",
+    "restore": "delete_empty_sessions restore_deleted_session restore_session",
     "save": "recover_session save_session",
     "store": "Store after_the_file checked_metadata",
     "tags": "TagChange TagStore TagTarget",

@@ -90,13 +90,32 @@ def restore_session(store: Store, session_id: str) -> Summary:
     """
     session_id = _deleted_as(store, session_id)
     with store.lock(session_id):
-        entry = trash.newest(session_id, store.trash_dir)
-        kept = backups.of_session(store.path_of(session_id), store.backups_dir)
-        if kept and (entry is None or entry.why.is_version):
-            return _restore_backup(store, session_id, kept)
-        if entry is None:
-            raise NotFound(f"nothing to restore for session {session_id}, in the trash or as a backup")
-        return _move_back(store, entry)
+        return _restore(store, session_id)
+
+
+def _restore(store: Store, session_id: str) -> Summary:
+    """Do what `restore_session` does; the caller holds the session's lock."""
+    entry = trash.newest(session_id, store.trash_dir)
+    kept = backups.of_session(store.path_of(session_id), store.backups_dir)
+    if kept and (entry is None or entry.why.is_version):
+        return _restore_backup(store, session_id, kept)
+    if entry is None:
+        raise NotFound(f"nothing to restore for session {session_id}, in the trash or as a backup")
+    return _move_back(store, entry)
+
+
+def restore_deleted_session(store: Store, session_id: str) -> Summary:
+    """Do what `restore_session` does for a session that does not exist; raise `Conflict` for one that does.
+
+    So what takes back a deletion twice does not take back an earlier shortening.
+    """
+    session_id = _deleted_as(store, session_id)
+    with store.lock(session_id):
+        deleted = trash.newest(session_id, store.trash_dir)
+        is_there = signature(store.path_of(session_id)) is not None
+        if is_there and (deleted is None or deleted.why.is_version):
+            raise Conflict(f"session {session_id} is not deleted; nothing was restored")
+        return _restore(store, session_id)
 
 
 def _deleted_as(store: Store, session_id: str) -> str:

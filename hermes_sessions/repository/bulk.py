@@ -106,8 +106,11 @@ class BulkCalls(HomeCalls):
         return self._delete(ids, rule, dry_run=dry_run, progress=progress)
 
     def restore_many(self, session_ids: Iterable[str], *, progress: Progress | None = None) -> BulkReport:
-        """Restore many sessions, as `restore` does one; one failure stops no other."""
-        restore = partial(changes.restore_session, self._home.store)
+        """Restore many deleted sessions, as `restore` does one; one failure stops no other.
+
+        One that exists is a failure, `Conflict`, also if there is a backup from before it was shortened.
+        """
+        restore = partial(changes.restore_deleted_session, self._home.store)
         outcomes = changes.each_alone(check_ids(session_ids), restore, progress)
         return BulkReport.of(outcomes.done, outcomes.failed)
 

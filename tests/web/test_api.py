@@ -465,8 +465,10 @@ def test_a_new_session_needs_nothing(client: FlaskClient) -> None:
 def test_rename(sessions: SessionRepository, client: FlaskClient, title: str, stored: str) -> None:
     session_id = started(sessions)
     body = {"session_id": session_id, "title": title}
-    session = reply(client.post("/api/session/rename", json=body))["session"]
-    assert session["title"] == stored
+    before = sessions.update(session_id, title="Before").title
+    answer = reply(client.post("/api/session/rename", json=body))
+    session = answer["session"]
+    assert (session["title"], answer["title_before"]) == (stored, before)
     assert "messages" not in session
     assert json.loads((folder_of(sessions) / f"{session_id}.json").read_bytes())["title"] == stored
 

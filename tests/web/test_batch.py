@@ -212,6 +212,14 @@ def test_the_selection_is_all_that_the_list_shows(filled: FlaskClient) -> None:
     assert filled.get("/selection?source=nowhere").status_code == 400
 
 
+def test_what_the_script_knows_of_a_selection_is_masked(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    sessions.tag(started(sessions, model=KEY), KEY)
+    assert reply(client.get("/selection"))["sessions"][0]["tags"] == ["sk-abc...wxyz"]
+    assert KEY not in client.get("/").text
+
+
 def test_conversations_are_exported_as_an_archive(sessions: SessionRepository, client: FlaskClient) -> None:
     first, second = started(sessions, title=f"Trip {KEY}"), started(sessions, title="Plan")
     write(sessions, "broken", "{")

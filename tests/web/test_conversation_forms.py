@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 
-from ..support.make import message, started, turns
+from ..support.make import message, snapshot, started, turns
+from ..support.web import reply
 from .test_transcript import indexes
 
 
@@ -41,8 +42,25 @@ def test_fork_truncate_and_remove_the_last_turn(sessions: SessionRepository, cli
     assert "2 messages were removed" in undone
     assert "message 2</pre>" in undone
     assert sessions.summary(session_id).message_count == 2
-    back = client.post(f"/trash/{session_id}/restore", follow_redirects=True).text
+    back = client.post(f"{path}/restore", follow_redirects=True).text
     assert indexes(back) == [0, 1, 2, 3]
+
+
+def test_taking_back_a_deletion_twice_leaves_an_earlier_shortening(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions, 6)
+    sessions.truncate(session_id, 2)
+    before = snapshot(sessions)
+    gone = client.post(f"/session/{session_id}/delete", follow_redirects=True).text
+    found = re.search(r'action="([^"]*restore)"', gone)
+    assert found
+    assert client.post(found[1]).status_code == 303
+    assert snapshot(sessions) == before
+    assert client.post(found[1]).status_code == 409, "from another tab"
+    given = {"session_ids": [session_id], "action": "restore"}
+    assert reply(client.post("/api/sessions/batch", json=given))["results"][0]["status"] == 409
+    assert snapshot(sessions) == before
 
 
 CHANGES: dict[str, Callable[[SessionRepository, str], object]] = {

@@ -29,6 +29,7 @@ SPANS: list[tuple[str, list[str], date | None, int, tuple[str, str]]] = [
     ("nothing", [], date(2026, 4, 24), 7, ("24 Apr 2026", "30 Apr 2026")),
     ("nothing ever", [], None, 1, ("30 Apr 2026", "30 Apr 2026")),
     ("from first to last", ["2026-04-01", "2026-04-05"], None, 5, ("1 Apr 2026", "5 Apr 2026")),
+    ("yet to come", [], date(2027, 4, 24), 1, ("24 Apr 2027", "24 Apr 2027")),
     ("after today", ["2026-05-02"], date(2026, 4, 29), 4, ("29 Apr 2026", "2 May 2026")),
     (
         "weeks",
@@ -111,6 +112,7 @@ RANGES: list[tuple[dict[str, str], str, str, str]] = [
     ({"days": "all"}, "All time", "", ""),
     ({"month": "2026-02"}, "Feb 2026", "2026-02-01", "2026-02-28"),
     ({"month": "2024-12"}, "Dec 2024", "2024-12-01", "2024-12-31"),
+    ({"month": "9999-12"}, "Dec 9999", "9999-12-01", "9999-12-31"),
     ({"from": "2026-04-03", "to": "2026-04-05"}, "3 Apr 2026 to 5 Apr 2026", "2026-04-03", "2026-04-05"),
     ({"from": "2026-04-03", "to": "2026-04-03"}, "3 Apr 2026", "2026-04-03", "2026-04-03"),
     ({"from": "2026-04-03", "to": ""}, "Since 3 Apr 2026", "2026-04-03", ""),
@@ -264,6 +266,15 @@ def test_an_empty_range_says_so(sessions: SessionRepository, client: FlaskClient
     page = client.get("/usage?days=7").text
     assert "No activity in this period." in page
     assert "/usage?by=model&amp;days=all" in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["from=1960-01-01&to=1969-12-31", "month=1965-03", "from=2200-01-01", "month=9999-12", "to=9999-12-31"],
+)
+def test_a_range_can_lie_before_all_use_or_after_it(query: str, reader: FlaskClient) -> None:
+    assert reader.get(f"/usage?{query}").status_code == 200
+    assert reader.get(f"/usage.csv?{query}").status_code == 200
 
 
 def test_names_on_the_usage_page_are_escaped_and_masked(

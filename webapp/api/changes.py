@@ -60,9 +60,14 @@ def new_session(
 
 
 @post("/api/session/rename")
-def rename_session(session_id: SessionId, title: str) -> schemas.ChangedSession:
-    """Set the title of a session: trimmed, at most 80 characters, and `Untitled` if it is empty."""
-    return {"session": list_entry(actions.rename(session_id, title))}
+def rename_session(session_id: SessionId, title: str) -> schemas.RenamedSession:
+    """Set the title of a session: trimmed, at most 80 characters, and `Untitled` if it is empty.
+
+    `title_before` takes that back; it is null where only a mask could be answered.
+    """
+    before = sessions().summary(session_id).title
+    renamed = list_entry(actions.rename(session_id, title))
+    return {"session": renamed, "title_before": before if masker()(before) == before else None}
 
 
 @post("/api/session/update")

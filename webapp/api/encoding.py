@@ -28,10 +28,10 @@ def masked_json(value: Any) -> bytes:
     """Return an answer as JSON with its credentials masked.
 
     The JSON is searched, not each text in it: most answers hold no credential, and a list of 50 sessions is
-    searched in a tenth of a millisecond.
+    searched in a tenth of a millisecond. What is masked is read from it: a tuple is a list there.
     """
     body = encode(value)
-    return encode(mask_answer(value)) if may_hold_credential(body) else body
+    return encode(mask_answer(msgspec.json.decode(body))) if may_hold_credential(body) else body
 
 
 def encode(value: Any) -> bytes:

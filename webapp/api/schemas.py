@@ -232,6 +232,12 @@ class ChangedSession(TypedDict):
     session: SessionEntry
 
 
+class RenamedSession(ChangedSession):
+    """The session after the change, and its title before; null for one that holds a credential."""
+
+    title_before: str | None
+
+
 class ChangedWholeSession(TypedDict):
     """The session after the change, with its messages."""
 

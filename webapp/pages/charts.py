@@ -101,7 +101,7 @@ def spans_of(by_day: Sequence[Usage], first: date | None, last: date) -> list[Sp
         if each.key is not None:
             used.setdefault(date.fromisoformat(each.key), []).append(each)
     start = first or min(used, default=last)
-    end = max([*([last] if first or not used else []), *used])
+    end = max([start, *([last] if first or not used else []), *used])  # the first day can be yet to come
     starts = _starts(start, end)
     ends = [each - timedelta(days=1) for each in starts[1:]] + [end]
     within: dict[date, list[Usage]] = {each: [] for each in starts}

@@ -17,8 +17,8 @@ blueprint = Blueprint("forms", __name__)
 
 
 def _show(session_id: str, done: str, undo: str | None = None) -> Response:
-    """Redirect to a conversation, with a notice; `undo` is the id that the notice's button restores."""
-    return rendering.see_other(links.session_link(session_id, done=done, undo=undo))
+    """Redirect to a conversation, with a notice; its button restores the messages of the id `undo`."""
+    return rendering.see_other(links.session_link(session_id, done=done, undo_messages=undo))
 
 
 def _is_on() -> bool:
@@ -161,6 +161,13 @@ def truncate(session_id: str) -> Response:
     transcript_version.check(session_id)
     sessions().truncate(session_id, _keep())
     return _show(session_id, "truncate", undo=session_id)
+
+
+@blueprint.post("/session/<session_id>/restore")
+def restore(session_id: str) -> Response:
+    """Bring back the messages that were removed."""
+    actions.restore(session_id)
+    return _show(session_id, "restore")
 
 
 def _keep() -> int:

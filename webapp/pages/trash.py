@@ -46,11 +46,9 @@ def _show(notice: str | None = None, warnings: Sequence[str] = (), restored: Seq
 
 @blueprint.post("/trash/<session_id>/restore")
 def restore(session_id: str) -> Response:
-    """Restore a conversation and show it."""
-    restored = actions.restore(session_id)
-    return rendering.see_other(
-        links.session_link(restored.session_id, done="restore", restored=restored.session_id)
-    )
+    """Restore a deleted conversation and show it."""
+    actions.restore_deleted(session_id)
+    return rendering.see_other(links.session_link(session_id, done="restore", restored=session_id))
 
 
 @blueprint.post("/trash/<session_id>/erase")

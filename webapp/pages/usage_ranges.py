@@ -1,5 +1,6 @@
 """The range of the usage page: some days back from today, a month, or from one date to another. Pure."""
 
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -26,15 +27,15 @@ class UsageRange:
 
     @property
     def since(self) -> float | None:
-        """When the first day begins in the server's time zone, in seconds since the epoch."""
-        return None if self.first is None else _midnight(self.first)
+        """When the first day begins in the server's time zone, in seconds since the epoch, 0 if before."""
+        return None if self.first is None else max(0.0, _midnight(self.first))
 
     @property
     def until(self) -> float | None:
         """When the last day ends."""
         if self.last is None or self.last == date.max:
             return None
-        return _midnight(self.last + timedelta(days=1))
+        return max(0.0, _midnight(self.last + timedelta(days=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _of_month(text: str) -> UsageRange:
 
 
 def _last_of_month(first: date) -> date:
-    return (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def _of_days(text: str, today: date) -> UsageRange:

@@ -1,6 +1,7 @@
 // What can be done with a session from its row or with a key. Each action reports what it did, and how to undo it.
 
 import { post } from "./api.js";
+import { takeForOne } from "./batch.js";
 import { all, closest, optional, textOf } from "./dom.js";
 import { list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
@@ -11,6 +12,7 @@ import { chooseTag } from "./tag_dialog.js";
 import { deletedMessage } from "./text.js";
 import { explain, toast } from "./toast.js";
 
+/** @typedef {import("./api.js").BatchStep} BatchStep */
 /** @typedef {import("./menu.js").MenuItem} MenuItem */
 
 /**
@@ -126,6 +128,29 @@ function change({ id }, action, message, undo) {
 }
 
 /**
+ * Return an act on one session, and what takes it back: to what the server had, which this page need not know.
+ * @param {Session} session
+ * @param {Omit<BatchStep, "session_ids">} step
+ */
+function reversible({ id }, step) {
+  /** @type {BatchStep[]} */
+  let undoing = [];
+  const act = async () => { undoing = await takeForOne([{ session_ids: [id], ...step }]); };
+  return { act, undo: () => takeForOne(undoing) };
+}
+
+/**
+ * Change how one session is arranged: its pin, its archive flag, its project or its tags.
+ * @param {Session} session
+ * @param {Omit<BatchStep, "session_ids">} step
+ * @param {string} message
+ */
+function arrange(session, step, message) {
+  const { act, undo } = reversible(session, step);
+  return change(session, act, message, undo);
+}
+
+/**
  * Return whether a session can be edited here; tell the user what to do if not.
  * @param {Session} session
  */
@@ -139,17 +164,15 @@ function checkEditable({ agent }) {
 /** @param {Session} session */
 export async function pin(session) {
   if (!checkEditable(session)) return;
-  const set = (/** @type {boolean} */ pinned) => post("/api/session/pin", { session_id: session.id, pinned });
-  const message = session.pinned ? "Unpinned." : "Pinned.";
-  await change(session, () => set(!session.pinned), message, () => set(session.pinned));
+  if (session.pinned) await arrange(session, { action: "unpin" }, "Unpinned.");
+  else await arrange(session, { action: "pin" }, "Pinned.");
 }
 
 /** @param {Session} session */
 export async function archive(session) {
   if (!checkEditable(session)) return;
-  const set = (/** @type {boolean} */ archived) => post("/api/session/archive", { session_id: session.id, archived });
-  const message = session.archived ? "Unarchived." : "Archived.";
-  await change(session, () => set(!session.archived), message, () => set(session.archived));
+  if (session.archived) await arrange(session, { action: "unarchive" }, "Unarchived.");
+  else await arrange(session, { action: "archive" }, "Archived.");
 }
 
 /** @param {Session} session */
@@ -166,9 +189,8 @@ export async function move(session) {
  */
 export async function moveTo(session, project) {
   if (!checkEditable(session) || (project.id ?? "") === session.project) return;
-  const set = (/** @type {string | null} */ id) => post("/api/session/move", { session_id: session.id, project_id: id });
   const message = project.id === null ? "Removed from its project." : `Moved to ${project.name}.`;
-  await change(session, () => set(project.id), message, () => set(session.project || null));
+  await arrange(session, { action: "move", project_id: project.id }, message);
 }
 
 /**
@@ -186,21 +208,16 @@ export async function tag(session) {
  * @param {string} name
  * @param {boolean} [removing]
  */
-export async function tagWith({ id, ...session }, name, removing = false) {
-  const add = () => post("/api/session/tags", { session_id: id, add: [name] });
-  const take = () => post("/api/session/tags", { session_id: id, remove: [name] });
-  if (removing) await change({ id, ...session }, take, `Tag ${name} removed.`, add);
-  else await change({ id, ...session }, add, `Tagged ${name}.`, take);
+export async function tagWith(session, name, removing = false) {
+  const message = removing ? `Tag ${name} removed.` : `Tagged ${name}.`;
+  await arrange(session, { action: removing ? "untag" : "tag", tags: [name] }, message);
 }
 
 /** @param {Session} session */
 export async function remove(session) {
   const next = neighborOf(rowOf(session.id));
-  const done = await perform(
-    () => post("/api/session/delete", { session_id: session.id }),
-    deletedMessage(1, Number(session.held)),
-    () => post("/api/session/restore", { session_id: session.id }),
-  );
+  const { act, undo } = reversible(session, { action: "delete" });
+  const done = await perform(act, deletedMessage(1, Number(session.held)), undo);
   if (!done) return;
   removeRow(session.id);
   if (next) titleOf(next).focus();
@@ -313,8 +330,11 @@ async function saveTitle(session, text, title) {
   const before = title.textContent;
   title.textContent = text.trim() || "Untitled";
   const set = (/** @type {string} */ value) => post("/api/session/rename", { session_id: session.id, title: value });
-  const undo = session.masked ? undefined : () => set(session.title); // of a masked title, only the mask is known
-  const done = await change(session, () => set(text), "Renamed.", undo);
+  /** As the server had it: another tab may have changed it since. @type {string | null} */
+  let earlier = null;
+  const save = async () => { earlier = (await set(text)).title_before; };
+  const undo = session.masked ? undefined : () => set(earlier ?? session.title); // of a masked one, only the mask is known
+  const done = await change(session, save, "Renamed.", undo);
   if (!done) title.textContent = before;
 }
 

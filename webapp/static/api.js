@@ -29,15 +29,10 @@ import { isOffline } from "./connection.js";
 /**
  * The body and the answer of each POST that the pages send.
  * @typedef {{
- *   "/api/session/pin": { body: OneSession & { pinned: boolean }, answer: ChangedSession },
- *   "/api/session/archive": { body: OneSession & { archived: boolean }, answer: ChangedSession },
- *   "/api/session/move": { body: OneSession & { project_id: string | null }, answer: ChangedSession },
- *   "/api/session/rename": { body: OneSession & { title: string }, answer: ChangedSession },
+ *   "/api/session/rename": { body: OneSession & { title: string }, answer: ChangedSession & { title_before: string | null } },
  *   "/api/session/duplicate": { body: OneSession, answer: ChangedSession },
  *   "/api/session/delete": { body: OneSession, answer: { ok: boolean } },
- *   "/api/session/restore": { body: OneSession, answer: ChangedSession },
  *   "/api/session/import_cli": { body: OneSession, answer: ChangedSession },
- *   "/api/session/tags": { body: OneSession & { add?: string[], remove?: string[] }, answer: ChangedSession },
  *   "/api/projects/create": { body: { name: string, color: string }, answer: { project: Project } },
  *   "/api/projects/rename": { body: { project_id: string, name: string, color?: string | null }, answer: { project: Project } },
  *   "/api/projects/delete": { body: { project_id: string }, answer: { ok: boolean } },

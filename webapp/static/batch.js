@@ -38,6 +38,17 @@ export async function takeSteps(steps, progress) {
 }
 
 /**
+ * Take the steps of an act on one session, and return what takes it back; throw `RequestError` if one failed.
+ * @param {BatchStep[]} steps
+ */
+export async function takeForOne(steps) {
+  const { failures, interrupted, status, undo } = await takeSteps(steps, new Progress(() => {}));
+  const reason = failures[0] ?? interrupted;
+  if (reason) throw new RequestError(reason, status);
+  return undo;
+}
+
+/**
  * @param {BatchStep} portion
  * @param {Outcome} outcome
  */

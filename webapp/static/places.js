@@ -2,7 +2,7 @@
 
 import { edit, moveTo, perform, sessionIn, tagWith } from "./actions.js";
 import { parsed, byId, closest, optional, required, all } from "./dom.js";
-import { post, request } from "./api.js";
+import { get, post, request } from "./api.js";
 import { on } from "./events.js";
 import { withFilters } from "./filters.js";
 import { list, refresh, shownFilters } from "./list.js";
@@ -205,8 +205,12 @@ async function renameProject({ key, name: before, masked }, name) {
  * @param {Place} place
  * @param {string} color
  */
-async function recolor({ key, name, color: before }, color) {
-  const set = (/** @type {string | null} */ each) => post("/api/projects/rename", { project_id: key, name, color: each });
+async function recolor({ key, name: shown, color: before }, color) {
+  const set = async (/** @type {string | null} */ each) => {
+    const { projects } = await get("/api/projects"); // it may have another name by now
+    const name = projects.find(({ project_id: id }) => id === key)?.name ?? shown;
+    await post("/api/projects/rename", { project_id: key, name, color: each });
+  };
   await perform(() => set(color), "Colour changed.", () => set(before || null));
 }
 
