@@ -343,6 +343,8 @@ def test_find_scrolls_to_messages_that_are_not_loaded(page: Page) -> None:
     expect(count).to_have_text("0 found")
     field.press("Escape")
     expect(count).to_have_text("")
+    field.press("Escape")
+    expect(field).not_to_be_focused()
 
 
 def test_find_takes_any_text_also_while_the_list_is_filtered(

@@ -72,6 +72,7 @@ export class Find {
       event.preventDefault();
       this.step(-1);
     } else if (event.key === "Escape") {
+      if (!this.input.value) this.input.blur(); // as in the search of the list: the next Escape leaves it
       this.input.value = "";
       this.search();
     }
