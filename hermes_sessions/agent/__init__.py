@@ -4,7 +4,7 @@ from .agents import Agents, WholeConversation
 from .lineage import Segment, continues
 from .mirror import never_existed
 from .mirror_rows import find_agent_session, mirror_states
-from .snapshot import Snapshot
+from .snapshot import Snapshot, content_of
 from .state import Agent
 from .statements import MESSAGE_COLUMNS, SESSION_COLUMNS
 
@@ -16,6 +16,7 @@ __all__ = [
     "Segment",
     "Snapshot",
     "WholeConversation",
+    "content_of",
     "continues",
     "find_agent_session",
     "mirror_states",

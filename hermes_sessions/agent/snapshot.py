@@ -353,9 +353,13 @@ def _decoded(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if name == "content":
-        is_json = value.startswith(JSON_CONTENT)
-        return _parsed(value.removeprefix(JSON_CONTENT), value) if is_json else value
+        return content_of(value)
     return _parsed(value, value) if name in JSON_COLUMNS else value
+
+
+def content_of(text: str) -> Any:
+    """Return the content of a message from how the agent stores it: a text, or a list of parts."""
+    return _parsed(text.removeprefix(JSON_CONTENT), text) if text.startswith(JSON_CONTENT) else text
 
 
 def _parsed(text: str, default: str) -> Any:

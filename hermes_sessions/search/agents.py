@@ -10,8 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ..agent import Agent, Snapshot
+from sqlalchemy import Connection
+
+from ..agent import Agent, Snapshot, content_of
 from ..index import database
+from ..messages import read_message
+from .agent_counts import AgentFileState, counts_of
 from .emoji import has_emoji
 from .expressions import (
     near_expression,
@@ -35,25 +39,12 @@ _LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the ch
 
 # What the columns of a message show of its features, as far as they do. The agent puts a NUL before the parts
 # of a message, at which LIKE and GLOB stop, and instr does not.
-_FAILURES = (
-    '"success": false*',
-    '"exit_code": [1-9]*',
-    '"exit_code": -[1-9]*',
-    '"error": true*',
-    '"error": "[^"]*',
-    '"error": {[^}]*',
-    '"error": [[][^]]*',
-)
 _FEATURES = {
     Feature.CODE: "instr(m.content, '```')",
     Feature.IMAGE: "instr(m.content, '\"image')",
     Feature.ATTACHMENT: "instr(m.content, '\"image')",
-    Feature.ERROR: (
-        "m.role = 'tool' AND (m.content LIKE 'Error%' "
-        "OR instr(m.content, 'Traceback (most recent call last)') "
-        + "".join(f"OR m.content GLOB '*{failure}' " for failure in _FAILURES)
-        + ")"
-    ),
+    # As bytes: Python would refuse the row for a single character that is not valid.
+    Feature.ERROR: "(m.role = 'tool' AND says_failure(CAST(m.content AS BLOB)))",
 }
 # The text of a message, without that NUL.
 _TEXT = (
@@ -99,18 +90,34 @@ def _counts(rows: Iterable[tuple[Any, ...]]) -> dict[str, int]:
 class AgentMessages:
     """The messages of one agent, in one state of its file.
 
-    `warn` takes what could not be searched, a sentence.
+    `state` is that of the file before it was opened. `warn` takes what could not be searched, a sentence.
     """
 
-    def __init__(self, agent: Agent, snapshot: Snapshot, warn: Callable[[str], None]) -> None:
-        self.profile, self._agent, self._snapshot, self._warn = agent.profile, agent, snapshot, warn
+    def __init__(
+        self, agent: Agent, state: AgentFileState, snapshot: Snapshot, warn: Callable[[str], None]
+    ) -> None:
+        self.profile, self._agent, self._snapshot, self._warn_of = agent.profile, agent, snapshot, warn
+        self._state, self._known_counts = state, counts_of(agent)
+        self._has_warned = False
         self._unusable: set[str] = set()
         self._spans: dict[str, tuple[int, int]] = {}
+        _add_failures(snapshot.connection)
 
-    def count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
+    def count(self, clause: ClauseForms, wanted: MessageFilter) -> Mapping[str, int]:
         """Return how many messages have a clause, by the ids of the sessions that have any."""
+        known = self._known_counts.get(self._state, (clause, wanted))
+        return self._count(clause, wanted) if known is None else known
+
+    def _count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
         with self._agent.errors():
-            return _counts(self._select(clause, wanted, *_COUNTED))
+            counts = _counts(self._select(clause, wanted, *_COUNTED))
+        if not self._has_warned:  # the next search is to say so too
+            self._known_counts.keep(self._state, (clause, wanted), counts)
+        return counts
+
+    def _warn(self, sentence: str) -> None:
+        self._has_warned = True
+        self._warn_of(sentence)
 
     def count_near(self, one: ClauseForms, other: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
         """Return how many messages have two clauses close to each other, by the ids of their sessions."""
@@ -346,6 +353,7 @@ def count_tools(snapshot: Snapshot) -> dict[tuple[str, str], tuple[int, int]]:
     columns = frozenset(snapshot.schema.messages.c.keys())
     if not {"role", "tool_name", "content"} <= columns:
         return {}
+    _add_failures(snapshot.connection)
     is_active = "AND (m.active IS NOT 0 OR m.compacted IS 1) " if {"active", "compacted"} <= columns else ""
     result = snapshot.connection.exec_driver_sql(
         f"SELECT m.session_id, m.tool_name, count(*), sum({_FEATURES[Feature.ERROR]}) FROM messages AS m "  # noqa: S608
@@ -356,6 +364,19 @@ def count_tools(snapshot: Snapshot) -> dict[tuple[str, str], tuple[int, int]]:
         for session_id, tool, calls, failed in database.driver_tuples(result)
         if isinstance(session_id, str) and isinstance(tool, str)
     }
+
+
+def _add_failures(connection: Connection) -> None:
+    """Give the statements on a connection the rule which results say that a call failed."""
+    driver: Any = connection.connection.driver_connection
+    driver.create_function("says_failure", 1, _says_failure, deterministic=True)
+
+
+def _says_failure(content: bytes | None) -> bool:
+    """Whether the content of a tool's result, as the agent stores it, says that the call failed."""
+    text = (content or b"").decode("utf-8", "replace")
+    message = read_message({"role": "tool", "content": content_of(text)})
+    return any(result.failed for result in message.results)
 
 
 # ---- values ---------------------------------------------------------------------------------------------

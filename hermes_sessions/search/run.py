@@ -20,6 +20,7 @@ from ..index import ListedConversation, View, database, listed_summaries, lists
 from ..messages import Message, read_message
 from ..model import Summary
 from . import ranking, tables
+from .agent_counts import state_of
 from .agents import AgentMessages
 from .evidence import Conversations, EvidenceFinder, Found, Occurrences
 from .forms import ANYTHING, ClauseForms, FormFinder, TermForms, exact_phrase
@@ -154,7 +155,7 @@ class SearchRun:
         for agent in self._sources.agents.all():
             if filters.profile not in (None, agent.profile):
                 continue
-            reading = agent.reading()
+            state, reading = state_of(agent), agent.reading()
             try:
                 snapshot = reading.__enter__()
             except AgentUnavailable as error:
@@ -162,7 +163,7 @@ class SearchRun:
                     self.warnings[str(error)] = None
             else:
                 stack.push(partial(self._leave_agent, reading))
-                stores.append(AgentMessages(agent, snapshot, partial(self._warn, agent.label)))
+                stores.append(AgentMessages(agent, state, snapshot, partial(self._warn, agent.label)))
         return stores
 
     def _warn(self, label: str, sentence: str) -> None:

@@ -20,7 +20,7 @@ class AgentStore(Protocol):
         """The profile of the agent."""
         ...
 
-    def count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
+    def count(self, clause: ClauseForms, wanted: MessageFilter) -> Mapping[str, int]:
         """Return how many messages have a clause, by the ids of the sessions that have any."""
         ...
 

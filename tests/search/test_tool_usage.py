@@ -97,3 +97,25 @@ def test_an_agent_without_names_of_tools_counts_nothing(tmp_path: Path) -> None:
         connection.execute("ALTER TABLE messages DROP COLUMN tool_name")
     with SessionRepository.open(hermes_home=tmp_path) as sessions:
         assert sessions.usage(by="tool") == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FAILED,
+        '{"isError": true}',
+        '{"output": "", "returncode": 2}',
+        "fatal: not a git repository",
+        '\0json:[{"type": "text", "text": "Error: no such file"}]',
+        b"Error: \xff",
+    ],
+)
+def test_both_stores_judge_a_failure_by_the_same_rule(tmp_path: Path, content: str | bytes) -> None:
+    with writing(new_state(tmp_path / "state.db")) as connection:
+        add_session(connection, "a", "Do it")
+        add_message(connection, "a", "0 errors", role="tool", tool_name="terminal")
+        add_message(connection, "a", None, role="tool", tool_name="terminal")
+        add_message(connection, "a", content, role="tool", tool_name="terminal")
+    with SessionRepository.open(hermes_home=tmp_path) as opened:
+        assert counted(opened) == {"terminal": (1, 3, 1)}
+        assert [hit.session_id for hit in opened.search("has:error")] == ["a"]
