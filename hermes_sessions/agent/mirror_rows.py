@@ -95,7 +95,7 @@ def session_ids(connection: Connection, profile: str) -> set[str]:
     return set(connection.execute(sa.select(AGENT_SESSIONS.c.session_id).where(_is_of(profile))).scalars())
 
 
-def outline(connection: Connection, profile: str) -> dict[str, tuple[str | None, str | None]]:
+def titles_and_parents(connection: Connection, profile: str) -> dict[str, tuple[str | None, str | None]]:
     """Return the title and the parent of each session by id."""
     columns = (AGENT_SESSIONS.c[name] for name in ("session_id", "title", "parent_session_id"))
     outlines = database.driver_tuples(connection.execute(sa.select(*columns).where(_is_of(profile))))

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine
 
 from ..fields import clean_text, is_id
 from ..index import database
-from . import mirror_rows
+from . import mirror_rows, outlines
 from .mirror_rows import MirroredOpening, MirrorState
+from .outlines import JoinedOutline, KeptOutline, OutlineChange
 from .snapshot import NO_MESSAGES, AgentSession, MessageStats, Snapshot
 from .state import Agent, database_inode
 
@@ -39,12 +40,16 @@ class AgentScan(NamedTuple):
 
 
 class _Scanner(NamedTuple):
-    """One scan in progress: the index, the agent's file, and the mirror's state before and after it."""
+    """One scan in progress: the index, the agent's file, and the mirror's state before and after it.
+
+    `kept` is the outline that the last scan read.
+    """
 
     open_index: OpenIndex
     snapshot: Snapshot
     before: MirrorState
     after: MirrorState
+    kept: KeptOutline | None
 
 
 def scan_agent(
@@ -56,20 +61,22 @@ def scan_agent(
     `AgentUnavailable`.
     """
     # A connection for each question: within `agent.reading`, an error of the index would pass as the agent's.
-    open_index = partial(database.reading, engine)
+    open_index, job_names = partial(database.reading, engine), agent.job_names()
     with agent.reading() as snapshot:
+        outline = snapshot.outline(job_names) if snapshot.has_outline_indexes else None
         after = after._replace(
             last_message=snapshot.last_message(),
-            fingerprint=snapshot.fingerprint() if snapshot.has_outline_indexes else None,
+            fingerprint=None if outline is None else outline.fingerprint(),
             warning=None if snapshot.has_sources else _no_sources(agent),
         )
-        scanner = _Scanner(open_index, snapshot, before, after)
+        scanner = _Scanner(open_index, snapshot, before, after, agent.last_outline)
         restart = full or _is_another_file(before, after)
-        if restart or _needs_full_scan(before, after):
+        if outline is None or restart or _needs_full_scan(before, after):
             result = _scan_all(scanner, restart=restart)
         else:
-            result = _scan_changes(scanner, agent.job_names())
-    return _storable(result, agent)
+            result = _scan_changes(scanner, outline)
+    agent.last_outline = outlines.to_keep(outline, after.fingerprint)
+    return _storable(result, agent, job_names)
 
 
 def _is_another_file(before: MirrorState, after: MirrorState) -> bool:
@@ -80,12 +87,12 @@ def _is_another_file(before: MirrorState, after: MirrorState) -> bool:
 
 def _needs_full_scan(before: MirrorState, after: MirrorState) -> bool:
     due = not 0 <= after.read_at - before.fully_read_at < FULL_SCAN_NS
-    return due or before.failed or before.session_count <= FULL_SCAN_UP_TO or after.fingerprint is None
+    return due or before.failed or before.session_count <= FULL_SCAN_UP_TO
 
 
 def _scan_all(scanner: _Scanner, *, restart: bool) -> AgentScan:
     """Read every session; `restart` counts its messages again, rather than only those that came since."""
-    open_index, snapshot, before, after = scanner
+    open_index, snapshot, before, after = scanner[:4]
     with open_index() as connection:
         known = mirror_rows.session_ids(connection, before.profile)
     count_all = restart or snapshot.has_message_index or not known
@@ -95,9 +102,9 @@ def _scan_all(scanner: _Scanner, *, restart: bool) -> AgentScan:
     return AgentScan(sessions, frozenset(known - sessions.keys()), state, full=True)
 
 
-def _scan_changes(scanner: _Scanner, job_names: Mapping[str, str]) -> AgentScan:
+def _scan_changes(scanner: _Scanner, outline: JoinedOutline) -> AgentScan:
     """Read the sessions with new messages, another title or parent, and those that change without a sign."""
-    open_index, snapshot, before, after = scanner
+    open_index, snapshot, before, after = scanner[:4]
     with open_index() as connection:
         volatile = mirror_rows.volatile_ids(connection, before.profile)
     wanted = {*snapshot.message_stats_since(before.last_message), *volatile}
@@ -106,10 +113,9 @@ def _scan_changes(scanner: _Scanner, job_names: Mapping[str, str]) -> AgentScan:
         # A session that cannot be listed still exists, although this scan does not come across it.
         after = after._replace(warning=before.warning)
     else:
-        outline = _storable_outline(snapshot, job_names)
-        changed, removed = _compare_outlines(scanner, outline)
+        changed, removed = _outline_changes(scanner, outline)
         wanted |= changed
-        after = after._replace(session_count=len(outline))
+        after = after._replace(session_count=outline.ids.rows)
     stats = snapshot.message_stats(wanted) if snapshot.has_message_index else _added_stats(scanner, wanted)
     sessions = _with_openings(scanner, snapshot.sessions(stats, wanted), restart=False)
     return AgentScan(sessions, removed, after)
@@ -142,24 +148,47 @@ def _still_opens(mirrored: MirroredOpening, session: AgentSession) -> bool:
     return unchanged
 
 
-_Outline = Mapping[str, tuple[str | None, str | None]]
+# ---- other titles and parents ---------------------------------------------------------------------------
 
 
-def _storable_outline(snapshot: Snapshot, job_names: Mapping[str, str]) -> _Outline:
-    return {
-        session_id: (_clean(_title(session_id, title, job_names)), _clean(parent))
-        for session_id, (title, parent) in snapshot.outline().items()
-    }
-
-
-def _compare_outlines(scanner: _Scanner, outline: _Outline) -> tuple[set[str], frozenset[str]]:
+def _outline_changes(scanner: _Scanner, outline: JoinedOutline) -> tuple[set[str], frozenset[str]]:
     """Return the sessions to read because their titles or parents changed, and those that are gone."""
-    with scanner.open_index() as connection:
-        known = mirror_rows.outline(connection, scanner.before.profile)
-    changed = {session_id for session_id, values in outline.items() if known.get(session_id) != values}
+    snapshot, change = scanner.snapshot, _change_since_kept(scanner, outline)
+    if change is None:
+        parents, removed = _compare_with_mirror(scanner, outline.job_names)
+    else:
+        parents = snapshot.parents_in(change.rows)
+        removed = change.lost_ids - snapshot.existing(change.lost_ids)
     # A parent ends when its continuation begins, which no outline shows.
-    parents = {parent for session_id in changed if (parent := outline[session_id][1])}
-    return changed | parents, frozenset(known.keys() - outline.keys())
+    return {*parents, *filter(None, map(_clean, parents.values()))}, removed
+
+
+def _change_since_kept(scanner: _Scanner, outline: JoinedOutline) -> OutlineChange | None:
+    """Return what changed since the outline that was kept, if the mirror has just that one.
+
+    A session that cannot be listed is in no mirror: while there is a warning about some, each scan has to
+    count them.
+    """
+    kept, before = scanner.kept, scanner.before
+    if kept is None or kept.fingerprint != before.fingerprint or before.warning is not None:
+        return None
+    return outlines.difference(kept.outline, outline)
+
+
+def _compare_with_mirror(
+    scanner: _Scanner, job_names: Mapping[str, str]
+) -> tuple[dict[str, str | None], frozenset[str]]:
+    """Return by id the parents of the sessions that the mirror has otherwise, and the ids that are gone."""
+    outline = {
+        session_id: (_clean(_title(session_id, title, job_names)), _clean(parent))
+        for session_id, (title, parent) in scanner.snapshot.titles_and_parents().items()
+    }
+    with scanner.open_index() as connection:
+        known = mirror_rows.titles_and_parents(connection, scanner.before.profile)
+    parents = {
+        session_id: values[1] for session_id, values in outline.items() if known.get(session_id) != values
+    }
+    return parents, frozenset(known.keys() - outline.keys())
 
 
 # ---- messages of a file without an index on them --------------------------------------------------------
@@ -190,9 +219,8 @@ def _sum(old: MessageStats, new: MessageStats) -> MessageStats:
 # ---- what the index can hold ----------------------------------------------------------------------------
 
 
-def _storable(result: AgentScan, agent: Agent) -> AgentScan:
+def _storable(result: AgentScan, agent: Agent, job_names: Mapping[str, str]) -> AgentScan:
     """Return a scan without the sessions that cannot be listed, and with a warning that counts those."""
-    job_names = agent.job_names()
     sessions = {session_id: _cleaned(each, job_names) for session_id, each in result.sessions.items()}
     listable = {session_id: each for session_id, each in sessions.items() if is_id(session_id)}
     state = _with_warning(result.state, agent, len(sessions) - len(listable))

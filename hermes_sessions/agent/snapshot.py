@@ -4,7 +4,6 @@ Written for SQLite and for every release of the agent: a column that the file la
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from ..json_text import Malformed, decode
 from ..messages import title_from
 from . import lineage, statements
 from .lineage import Segment
+from .outlines import JoinedColumn, JoinedOutline
 from .statements import MESSAGE_COLUMNS, Schema
 from .transcripts import is_summary
 
@@ -164,25 +164,41 @@ class Snapshot:
 
     # ---- what changed in a large file -------------------------------------------------------------------
 
-    def fingerprint(self) -> str:
-        """Return a digest that changes when a session is added, deleted, or gets another title or parent.
+    def outline(self, job_names: Mapping[str, str]) -> JoinedOutline:
+        """Return the ids, titles and parents of all sessions.
 
-        It is read from indexes alone: 6 ms for 21,600 sessions, where reading every row takes 108.
+        They are read from indexes alone: in 9 ms for 21,600 sessions, where reading every row takes 108.
         """
-        digest = blake2b(digest_size=16)
-        for query in statements.joined_columns(self._sessions):
-            digest.update(self.connection.execute(query).scalar() or b"")
-        return digest.hexdigest()
+        ids, titles, parents = map(self._joined, statements.joined_columns(self._sessions))
+        return JoinedOutline(ids, titles, parents, job_names)
 
-    def outline(self) -> dict[str, tuple[str | None, str | None]]:
+    def _joined(self, query: sa.Select[Any]) -> JoinedColumn:
+        joined, rows = self.connection.execute(query).one()
+        return JoinedColumn(joined or b"", rows)
+
+    def titles_and_parents(self) -> dict[str, tuple[str | None, str | None]]:
         """Return the title and the parent of every session by id, read from indexes alone."""
-        titles, parents, ids = map(self._read, statements.outline_columns(self._sessions))
+        titles, parents, ids = map(self._read, statements.title_and_parent_columns(self._sessions))
         title_of, parent_of = dict(titles), dict(parents)
         return {
             session_id: (text_of(title_of.get(rowid)), text_of(parent_of.get(rowid)))
             for rowid, session_id in ids
             if isinstance(session_id, str)
         }
+
+    def parents_in(self, rows: Collection[int]) -> dict[str, str | None]:
+        """Return the parent of each session in these rows, by session id."""
+        query = statements.parents_by_row(self._sessions)
+        return {
+            session_id: text_of(parent)
+            for some in database.chunks(rows)
+            for session_id, parent in self._read(query, ids=some)
+            if isinstance(session_id, str)
+        }
+
+    def existing(self, session_ids: Collection[str]) -> set[str]:
+        """Return which of these sessions there are."""
+        return {session_id for (session_id,) in self.session_values((), session_ids)}
 
     # ---- messages ---------------------------------------------------------------------------------------
 

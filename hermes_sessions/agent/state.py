@@ -25,6 +25,7 @@ from ..index import Lifetime, database, public_calls
 from . import lineage
 from .lineage import ConversationRow, LineageFields
 from .originals import Originals, read_originals
+from .outlines import KeptOutline
 from .snapshot import BASIC_KEYS, Snapshot
 from .statements import Schema, read_schema
 
@@ -75,6 +76,7 @@ class Agent:
         self._watched = (str(path), f"{path}-wal", str(self._jobs))
         self._engine = _engine(self._uri, READ_SECONDS)
         self._schema: tuple[object, Schema] | None = None
+        self.last_outline: KeptOutline | None = None  # of the last scan, for the next one to compare with
 
     @property
     def label(self) -> str:

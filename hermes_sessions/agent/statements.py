@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from .outlines import ROW_END, VALUE_END
+
 # The columns that are read, as far as the agent's release has them.
 SESSION_COLUMNS = (
     "id source title model parent_session_id started_at ended_at end_reason message_count "
@@ -100,23 +102,30 @@ def family(table: sa.TableClause) -> sa.Select[Any]:
 
 @_of_schema
 def joined_columns(table: sa.TableClause) -> list[sa.Select[Any]]:
-    """Return the queries of all ids, all titles and all parents with their rows, each joined to one value."""
+    """Return the queries of all ids, titles and parents, each joined to one value, and of their number."""
     return [_joined(table, column) for column in (table.c.id, table.c.title, table.c.parent_session_id)]
 
 
 def _joined(table: sa.TableClause, column: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    value = column.concat("\x1e").concat(table.c.rowid)
+    value = column.concat(VALUE_END.decode()).concat(table.c.rowid)
     # As bytes: decoding half a megabyte of text only to hash it takes as long as the query.
-    joined = sa.cast(sa.func.group_concat(value, "\x1f"), sa.LargeBinary)
+    joined = sa.cast(sa.func.group_concat(value, ROW_END.decode()), sa.LargeBinary)
+    values: list[sa.ColumnElement[Any]] = [joined, sa.func.count()]
     # The agent's index over titles leaves out NULL: SQLite uses it only for a query that does too.
-    return sa.select(joined).where(column.is_not(None))
+    return sa.select(*values).where(column.is_not(None))
 
 
 @_of_schema
-def outline_columns(table: sa.TableClause) -> list[sa.Select[Any]]:
+def title_and_parent_columns(table: sa.TableClause) -> list[sa.Select[Any]]:
     """Return the queries of the titles, the parents and the ids, each with its row."""
     columns = (table.c.title, table.c.parent_session_id, table.c.id)
     return [sa.select(table.c.rowid, column).where(column.is_not(None)) for column in columns]
+
+
+@_of_schema
+def parents_by_row(table: sa.TableClause) -> sa.Select[Any]:
+    """Return the query of the id and the parent of the sessions in the rows `ids`."""
+    return sa.select(table.c.id, table.c.parent_session_id).where(table.c.rowid.in_(_IDS))
 
 
 # ---- messages -------------------------------------------------------------------------------------------

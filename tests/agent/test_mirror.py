@@ -687,6 +687,10 @@ def test_one_new_message_in_a_large_home_reads_and_writes_few_rows(
     with counted(sessions._home.engine) as stored:
         sessions.list(agent=True)
     assert sum(stored.written) < 40
+    sql("UPDATE sessions SET title = 'Edited' WHERE id = 'lone'")(path)
+    with counted(sessions.agent._engine) as read:
+        assert entries(sessions)["lone"]["title"] == "Edited"
+    assert len(read.rows) < 200
     assert agrees(sessions)
 
 

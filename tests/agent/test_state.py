@@ -45,8 +45,8 @@ READINGS: dict[str, Reading] = {
     "messages": lambda agent: agent.messages("a"),
     "lineage": lambda agent: agent.lineage(["a", "b", "c", "sub", "lone"]),
     "conversation": lambda agent: agent.conversation("c"),
-    "outline": lambda agent: read(agent, lambda snapshot: snapshot.outline()),
-    "fingerprint": lambda agent: read(agent, lambda snapshot: snapshot.fingerprint()),
+    "titles and parents": lambda agent: read(agent, lambda snapshot: snapshot.titles_and_parents()),
+    "fingerprint": lambda agent: read(agent, lambda snapshot: snapshot.outline({}).fingerprint()),
     "message stats": lambda agent: read(agent, lambda snapshot: snapshot.message_stats_since(0)),
     "last message": lambda agent: read(agent, lambda snapshot: snapshot.last_message()),
 }
@@ -447,7 +447,7 @@ def test_children_whose_ids_are_not_text_are_left_out(tmp_path: Path) -> None:
         assert ids(agent.sessions()) == ["text"]
         assert agent.lineage(["a", "text"]).keys() == {"text"}
         assert agent.conversation("text") == ["a", "text"]
-        assert read(agent, lambda snapshot: snapshot.outline()).keys() == {"a", "text"}
+        assert read(agent, lambda snapshot: snapshot.titles_and_parents()).keys() == {"a", "text"}
 
 
 @pytest.mark.parametrize("unknown", ["", "nobody", "a' OR 1=1 --", "%", "a\0", "🙂", "x" * 100_000])
@@ -1010,7 +1010,7 @@ def test_the_fingerprint_does_not_change(path: Path, agent: Agent, change: str) 
 
 
 def fingerprint(agent: Agent) -> str:
-    return str(read(agent, lambda snapshot: snapshot.fingerprint()))
+    return str(read(agent, lambda snapshot: snapshot.outline({}).fingerprint()))
 
 
 def test_the_fingerprint_distinguishes_titles_that_end_in_digits(tmp_path: Path) -> None:
@@ -1025,9 +1025,9 @@ def test_the_fingerprint_distinguishes_titles_that_end_in_digits(tmp_path: Path)
             assert fingerprint(agent) != before
 
 
-def test_the_outline_agrees_with_the_rows(may: Path) -> None:
+def test_titles_and_parents_agree_with_the_rows(may: Path) -> None:
     with opened(may / "state.db") as agent:
-        outline = read(agent, lambda snapshot: snapshot.outline())
+        outline = read(agent, lambda snapshot: snapshot.titles_and_parents())
         rows = all_rows(agent)
     assert len(rows) == 50
     assert outline == {row.segment.id: (row.segment.title, row.segment.parent_session_id) for row in rows}
@@ -1055,8 +1055,13 @@ QUERIES: dict[str, tuple[Callable[[Snapshot], object], str]] = {
         "USING INTEGER PRIMARY KEY (rowid>?)",
     ),
     "messages": (lambda snapshot: snapshot.messages([1, 2, 3]), "USING INTEGER PRIMARY KEY (rowid=?)"),
-    "fingerprint": (lambda snapshot: snapshot.fingerprint(), "sessions USING COVERING INDEX"),
-    "outline": (lambda snapshot: snapshot.outline(), "sessions USING COVERING INDEX"),
+    "outline": (lambda snapshot: snapshot.outline({}), "sessions USING COVERING INDEX"),
+    "titles and parents": (
+        lambda snapshot: snapshot.titles_and_parents(),
+        "sessions USING COVERING INDEX",
+    ),
+    "parents in rows": (lambda snapshot: snapshot.parents_in([1, 2]), "USING INTEGER PRIMARY KEY (rowid=?)"),
+    "which exist": (lambda snapshot: snapshot.existing(["a", "b"]), "USING COVERING INDEX"),
     "rows of some": (lambda snapshot: snapshot.sessions({}, ["a", "b"]), "SEARCH sessions USING INDEX"),
     "family": (lambda snapshot: snapshot.family(["a", "b"]), "idx_sessions_parent"),
     "last message": (lambda snapshot: snapshot.last_message(), "SEARCH messages"),

@@ -200,8 +200,8 @@ calls = {
     "lineage": lambda: agent.lineage(every),
     "conversation": lambda: agent.conversation("chain1_seg2"),
     "sessions of some ids": lambda: read(lambda of: of.sessions(of.message_stats(every), every)),
-    "fingerprint": lambda: read(lambda snapshot: snapshot.fingerprint()),
-    "outline": lambda: read(lambda snapshot: snapshot.outline()),
+    "outline": lambda: read(lambda snapshot: snapshot.outline({})),
+    "titles": lambda: read(lambda snapshot: snapshot.titles_and_parents()),
     "file versions": lambda: agent.file_versions(),
     "delete": lambda: agent.delete("chain1_seg2"),
 }
@@ -297,7 +297,7 @@ def test_each_reading_opens_the_file_once_and_a_look_at_its_version_not_at_all(m
     counts = {call: [each.name for each in found].count("state.db") for call, found in trace.openings.items()}
     assert counts.pop("file versions") == counts.pop("end") == 0
     assert trace.openings["file versions"] == []
-    assert counts.keys() >= {"sessions", "messages", "lineage", "conversation", "fingerprint", "outline"}
+    assert counts.keys() >= {"sessions", "messages", "lineage", "conversation", "outline", "titles"}
     assert set(counts.values()) == {1}
 
 
