@@ -55,7 +55,7 @@ def test_the_operators_of_a_search_are_chips_that_remove_them(pages: FlaskClient
     ("query", "words"),
     [
         ("", "60 conversations"),
-        ("?q=rent", "Top 50 results of 60"),
+        ("?q=rent", "60 results"),
         ("?q=rent&offset=50", "Results 51 to 60 of 60"),
         ("?q=rent+tag:work", "1 result"),
         ("?q=zebra", "0 results"),

@@ -62,10 +62,13 @@ def _period(summary: Summary, today: date) -> _Period:
 
 
 def count_of_results(offset: int, shown: int, total: int) -> str:
-    """Return in words which results a page has, and of how many: `Top 50 results of 1,234`."""
+    """Return in words how many results there are, and on a later page which of them it has.
+
+    The page's script adds the later ones to the first.
+    """
     if offset:
         return f"Results {offset + 1:,} to {offset + shown:,} of {total:,}"
-    return counted(total, "result") if shown >= total else f"Top {shown:,} results of {total:,}"
+    return counted(total, "result")
 
 
 def marked_snippet(snippet: str) -> Markup:

@@ -22,7 +22,7 @@ if (document.getElementById("side")) {
   connection.start();
   list.start();
   search.start();
-  results.start(search.apply);
+  results.start({ reload: search.apply, extend: list.extend });
   actions.start();
   appearance.start();
   readMarks.start();

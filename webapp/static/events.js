@@ -18,6 +18,7 @@
 /**
  * `connection-changed`: the server can be reached again, or not any more.
  * `filters-changed`: the list shows other filters, given as a query string.
+ * `list-extended`: the next page of the list was fetched, with what came beside it, and for which query string.
  * `list-loaded`: the list was fetched, in a page with what came beside it.
  * `list-renewed`: parts of the list were fetched again, without what came beside them.
  * `page-changed`: another page is beside the list.
@@ -26,6 +27,7 @@
  * @typedef {{
  *   "connection-changed": { connected: boolean },
  *   "filters-changed": string,
+ *   "list-extended": { page: Document, query: string },
  *   "list-loaded": Document,
  *   "list-renewed": null,
  *   "page-changed": null,

@@ -7,7 +7,7 @@ import { all, byId, closest, errorIn, optional, parsed, required } from "./dom.j
 import { emit, on } from "./events.js";
 import { filtersOf, isSearch } from "./filters.js";
 import {
-  ListState, NEXT_ROWS, FIRST_ROWS, anchorOf, changeFor, chunkOf, focusCandidates, rowsToReload, stepTarget,
+  ListState, anchorOf, changeFor, chunkOf, focusCandidates, rowsToFetch, rowsToReload, stepTarget,
 } from "./list_state.js";
 import * as results from "./results.js";
 import { Coalesced } from "./tasks.js";
@@ -17,6 +17,8 @@ import { sentence } from "./text.js";
 /** @typedef {import("./list_state.js").Removal} Removal */
 
 const NEAR = "1500px 0px"; // how far from the list's edges rows are held
+// How far from its end a search goes on. Farther away, it would before anybody scrolls, at each letter that is typed.
+const NEAR_END_OF_SEARCH = "300px 0px";
 const NEAR_BEGINNING = 600; // pixels from the beginning where a stale list is renewed
 
 const state = new ListState();
@@ -47,7 +49,8 @@ export const rowOf = (id) => optional(list(), `.row[data-id="${CSS.escape(id)}"]
 export const titleOf = (row) => required(row, ".row-title", HTMLElement);
 
 const options = { root: document.getElementById("list"), rootMargin: NEAR };
-const endObserver = new IntersectionObserver(onEnd, options);
+const endOfList = new IntersectionObserver(onEnd, options);
+const endOfSearch = new IntersectionObserver(onEnd, { ...options, rootMargin: NEAR_END_OF_SEARCH });
 const chunkObserver = new IntersectionObserver(onNear, options);
 const end = document.createElement("div");
 end.className = "list-end";
@@ -79,7 +82,7 @@ export async function load(filters, signal) {
   const generation = state.supersede();
   list().setAttribute("aria-busy", "true");
   try {
-    const page = await fetchPage(filters, FIRST_ROWS, signal);
+    const page = await fetchPage(filters, rowsToFetch(filters).first, signal);
     if (generation !== state.generation) return;
     state.reset(filters, takeChunk(page, filters));
     renewSummary(page);
@@ -191,8 +194,9 @@ function layOut() {
 
 /** Watch the end of the list anew: its observer is called once more, also if it is visible already. */
 function watchEnd() {
-  endObserver.unobserve(end);
-  endObserver.observe(end);
+  endOfList.disconnect();
+  endOfSearch.disconnect();
+  if (!end.hasChildNodes()) (isSearch(state.filters) ? endOfSearch : endOfList).observe(end);
 }
 
 /** Do what depends on the rows that are loaded. */
@@ -206,21 +210,27 @@ function settle() {
 }
 
 /** @param {IntersectionObserverEntry[]} entries */
-async function onEnd(entries) {
-  const query = state.next;
+function onEnd(entries) {
   // A busy browser reports several entries at once. Only the last says how it is now.
-  if (!entries.at(-1)?.isIntersecting || query === null || end.ariaBusy) return;
+  if (entries.at(-1)?.isIntersecting) extend();
+}
+
+/** Fetch the next page of the list. */
+export async function extend() {
+  const query = state.next;
+  if (query === null || end.ariaBusy) return;
   const { generation } = state;
   end.ariaBusy = "true";
   try {
-    const page = await fetchPage(query, NEXT_ROWS);
-    if (state.canAppend(generation, query)) append(takeChunk(page, query));
+    const page = await fetchPage(query, rowsToFetch(state.filters).next);
+    if (!state.canAppend(generation, query)) return;
+    append(takeChunk(page, query));
+    emit("list-extended", { page, query });
   } catch (error) {
     showFailure(error);
   } finally {
     end.ariaBusy = null;
-    endObserver.unobserve(end);
-    if (!end.hasChildNodes()) endObserver.observe(end);
+    watchEnd();
   }
 }
 
@@ -241,7 +251,7 @@ function showFailure(error) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "Try again";
-  button.addEventListener("click", () => { end.replaceChildren(); endObserver.observe(end); });
+  button.addEventListener("click", () => { end.replaceChildren(); watchEnd(); });
   end.replaceChildren(message, button);
 }
 

@@ -7,8 +7,12 @@ import { isSearch } from "./filters.js";
 
 /** Rows that a fresh list begins with. */
 export const FIRST_ROWS = 50;
+/** Results that a search begins with: one screen of them, because each letter that is typed asks for others. */
+const FIRST_RESULTS = 20;
 /** Rows that are fetched at the end of the list. */
 export const NEXT_ROWS = 100;
+/** Results that are fetched at the end of a search: each takes longer than a row, for the messages that it cites. */
+const NEXT_RESULTS = 50;
 /** Rows that one request gives at most. */
 export const MAX_ROWS = 200;
 /** Nearer to the beginning than this, in pixels, new rows push the list down: they are what the user wants to see. */
@@ -43,6 +47,14 @@ const BEGINNING = 8;
  */
 export function chunkOf({ query, next, ids, days }) {
   return { query, next, ids, days, count: ids.length, loaded: true };
+}
+
+/**
+ * Return how many rows to fetch first, and at the end each time after that.
+ * @param {string} filters
+ */
+export function rowsToFetch(filters) {
+  return isSearch(filters) ? { first: FIRST_RESULTS, next: NEXT_RESULTS } : { first: FIRST_ROWS, next: NEXT_ROWS };
 }
 
 /** The chunks of the list, and the filters that they follow. */

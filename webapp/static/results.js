@@ -1,4 +1,4 @@
-// What a search found, on the start page of a wide window: renewed with the list, and used by arrow keys.
+// What a search found, on the start page of a wide window: renewed and extended with the list, and used by arrow keys.
 
 import { all, closest, optional } from "./dom.js";
 import { on } from "./events.js";
@@ -6,15 +6,25 @@ import { on } from "./events.js";
 /** As wide as results.css shows them. */
 const wide = matchMedia("(width >= 75rem)");
 
+const NEAR_END = "300px 0px"; // how far from the last result the next ones are fetched
+
+/** Watches the last result. @type {IntersectionObserver | null} */
+let end = null;
+
 const results = () => optional(document, "#results", HTMLElement);
 const links = () => all(results() ?? document.createElement("div"), ".result-link", HTMLElement);
 
 /**
  * Follow the list.
- * @param {() => void} reload loads the list again, with the results
+ * @param {object} list
+ * @param {() => void} list.reload loads the list again, with the results
+ * @param {() => void} list.extend loads its next page
  */
-export function start(reload) {
+export function start({ reload, extend }) {
+  end = new IntersectionObserver((entries) => { if (entries.at(-1)?.isIntersecting) extend(); }, { rootMargin: NEAR_END });
   on("list-loaded", adopt);
+  on("list-extended", append);
+  watchEnd();
   wide.addEventListener("change", () => { if (areWanted()) reload(); });
   document.addEventListener("keydown", onKey);
 }
@@ -40,6 +50,25 @@ function adopt(page) {
   if (!old || old.contains(document.activeElement)) return;
   if (!now) old.hidden = true; // nothing is searched any more
   else if (!old.isEqualNode(now)) old.replaceWith(now);
+  watchEnd();
+}
+
+/**
+ * Show the next results, unless others are shown than those before: a page that was opened anew has its own.
+ * @param {{ page: Document, query: string }} next
+ */
+function append({ page, query }) {
+  const [list, more] = [results()?.querySelector("ol"), optional(page, "#results ol", HTMLElement)];
+  if (!list || !more || list.childElementCount !== Number(new URLSearchParams(query).get("offset"))) return;
+  list.append(...more.children);
+  watchEnd();
+}
+
+/** Watch the last result of those that are shown now. */
+function watchEnd() {
+  end?.disconnect();
+  const last = results()?.querySelector("ol")?.lastElementChild;
+  if (last) end?.observe(last);
 }
 
 /** @param {KeyboardEvent} event */

@@ -128,14 +128,16 @@ export function withExample(text, example) {
   return kept && kept !== example ? `${kept} ${example}` : example;
 }
 
-const SHORTEST_PAUSE = 60; // milliseconds
+const SHORTEST_PAUSE = 40; // milliseconds
 const LONGEST_PAUSE = 250;
+const BETWEEN_KEYS = 130; // milliseconds, of somebody who types fast
 
 /**
- * Return how many milliseconds without a key to wait before a search, from how long the one before took: a server that
- * is slower than the user types would search for words that are half typed, one after the other.
+ * Return how many milliseconds without a key to wait before a search, from how long the one before took. One that is done
+ * before the next key need not wait. A server that is slower than the user types would search for words that are half
+ * typed, one after the other.
  * @param {number} took milliseconds
  */
 export function pauseBefore(took) {
-  return Math.max(SHORTEST_PAUSE, Math.min(took, LONGEST_PAUSE));
+  return took <= BETWEEN_KEYS ? SHORTEST_PAUSE : Math.min(took, LONGEST_PAUSE);
 }

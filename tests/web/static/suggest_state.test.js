@@ -63,8 +63,8 @@ test("an example of the help is added to what is typed", () => {
   assert.equal(withExample("rent ", "tag:work"), "rent tag:work");
 });
 
-test("a search waits for the next key as long as the one before took, within limits", () => {
-  assert.deepEqual([0, 100, 5_000].map(pauseBefore), [60, 100, 250]);
+test("a search waits for the next key where the one before took longer than that, as long as it took, within limits", () => {
+  assert.deepEqual([0, 130, 140, 5_000].map(pauseBefore), [40, 40, 140, 250]);
 });
 
 test("recent searches are the latest ten, each once", () => {
