@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import request, url_for
+from flask import g, request, url_for
 
 from hermes_sessions.hits import Hit, Passage
 
@@ -17,9 +17,13 @@ def search_text() -> str:
 
 
 def kept_filters() -> dict[str, str]:
-    """Return the filters of the request's query, and the order."""
-    given = {name: request.args.get(name) for name in (*FILTERS, "archived", "sort")} | {"q": search_text()}
-    return {name: value for name, value in given.items() if value}
+    """Return the filters of the request's query, and the order, which are read once for each request."""
+    if "kept_filters" not in g:
+        given = {name: request.args.get(name) for name in (*FILTERS, "archived", "sort")}
+        given["q"] = search_text()
+        g.kept_filters = {name: value for name, value in given.items() if value}
+    filters: dict[str, str] = g.kept_filters
+    return dict(filters)
 
 
 def is_filtered() -> bool:
