@@ -131,7 +131,7 @@ async function onClick(event) {
 function applySoon() {
   stopWaiting();
   if (/[:：]$/.test(field().value)) return; // the value of an operator comes next: a search would only flicker
-  timer = setTimeout(apply, pauseBefore(took));
+  timer = setTimeout(apply, pauseBefore(field().value, took));
 }
 
 function stopWaiting() {

@@ -136,8 +136,13 @@ const BETWEEN_KEYS = 130; // milliseconds, of somebody who types fast
  * Return how many milliseconds without a key to wait before a search, from how long the one before took. One that is done
  * before the next key need not wait. A server that is slower than the user types would search for words that are half
  * typed, one after the other.
+ *
+ * A single letter waits the longest: most words have it, which takes the server as long as any search does, and few people
+ * stop there. A single character of another script may be a word.
+ * @param {string} text what is typed
  * @param {number} took milliseconds
  */
-export function pauseBefore(took) {
+export function pauseBefore(text, took) {
+  if (/^[a-z]$/i.test(text.trim())) return LONGEST_PAUSE;
   return took <= BETWEEN_KEYS ? SHORTEST_PAUSE : Math.min(took, LONGEST_PAUSE);
 }
