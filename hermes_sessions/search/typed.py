@@ -42,7 +42,10 @@ def _typed(token: Token, text: str, every: Sequence[Token]) -> TypedOperator:
         end = every[at + 1].end
     before, after = text[:start].rstrip(), text[end:].lstrip()
     space = " " if before and after and before[-1] not in "(（-－" and after[0] not in ")）" else ""
-    return TypedOperator(f"{'-' if token.negated else ''}{token.whole}", before + space + after)
+    rest = before + space + after
+    if all(each.joiner for each in tokens(rest)):  # alone, they would be words to search for
+        rest = ""
+    return TypedOperator(f"{'-' if token.negated else ''}{token.whole}", rest)
 
 
 class TypedPlace(NamedTuple):

@@ -117,6 +117,8 @@ def test_what_is_written_means_the_value(value: str) -> None:
         ('project:"My garden" rent', [('project:"My garden"', "rent")]),
         ("NOT tag:x foo", [("-tag:x", "foo")]),
         ("a tag:x OR b", [("tag:x", "a b")]),  # OR does not reach over an operator
+        ("-tag:a OR OR", [("-tag:a", "")]),  # alone, OR would be a word to search for
+        ("NOT OR tag:a", [("tag:a", "")]),
         ("-(tag:a tag:b)", [("-tag:a", "-(tag:b)"), ("-tag:b", "-(tag:a)")]),
         ("source:nowhere -has:error", []),  # these are text
     ],
