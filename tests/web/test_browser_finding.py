@@ -102,3 +102,25 @@ def test_results_are_read_beside_the_list_and_searches_remembered(page: Page) ->
     recent.get_by_role("button", name="Remove zebra").click()
     expect(recent).to_be_hidden()
     expect(results).to_be_hidden()
+
+
+def test_keys_of_a_text_that_is_being_composed_do_nothing_else(page: Page) -> None:
+    page.goto("/")
+    box = page.locator("#q")
+    box.focus()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    keyboard = page.context.new_cdp_session(page)
+    keyboard.send("Input.imeSetComposition", {"text": "ni", "selectionStart": 2, "selectionEnd": 2})
+    for key in ("Escape", "ArrowDown"):
+        box.dispatch_event("keydown", {"key": key, "isComposing": True, "bubbles": True})
+    expect(box).to_have_value("ni")
+    expect(box).to_be_focused()
+    keyboard.send("Input.insertText", {"text": "斑马"})
+    expect(page.locator(".list .empty")).to_contain_text("No matches")
+    assert not [each for each in asked if "=ni" in each]
+    page.goto("/session/one")
+    page.keyboard.press("r")
+    field = page.locator(".row-edit")
+    field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    expect(field).to_be_focused()

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { takeForOne } from "./batch.js";
-import { all, closest, optional, textOf } from "./dom.js";
+import { all, closest, isComposing, optional, textOf } from "./dom.js";
 import { list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
 import { renewAroundMessages, visit } from "./navigation.js";
@@ -315,7 +315,7 @@ export function edit(field, title, save) {
   field.addEventListener("blur", () => finish(true));
   field.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key !== "Enter" && event.key !== "Escape") return;
+    if (isComposing(event) || (event.key !== "Enter" && event.key !== "Escape")) return;
     event.preventDefault();
     finish(event.key === "Enter");
   });

@@ -130,3 +130,12 @@ export function queryOf(form, submitter = null) {
 export function errorIn(page) {
   return page.querySelector("#content [role=alert] p")?.textContent ?? null;
 }
+
+/**
+ * Return whether a key or an input belongs to a text that is still being composed, as Chinese and Japanese are: such an
+ * Enter or Escape is for the candidates.
+ * @param {Event} event
+ */
+export function isComposing(event) {
+  return (event instanceof KeyboardEvent || event instanceof InputEvent) && event.isComposing;
+}

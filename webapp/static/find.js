@@ -1,7 +1,7 @@
 // Find within a conversation: the server searches all of it, the page marks the matches and goes to them.
 
 import { request } from "./api.js";
-import { all, parsed, required } from "./dom.js";
+import { all, isComposing, parsed, required } from "./dom.js";
 import { withFilters } from "./filters.js";
 
 /** @typedef {import("./window.js").Transcript} Transcript */
@@ -68,6 +68,7 @@ export class Find {
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
+    if (isComposing(event)) return;
     if (event.key === "Enter" && event.shiftKey) {
       event.preventDefault();
       this.step(-1);

@@ -135,6 +135,19 @@ async function renewChunks(chunks) {
 }
 
 /**
+ * Act while the rows from one session to another are all there, also those that were unloaded.
+ * @param {string} one
+ * @param {string} other
+ * @param {() => void} act
+ */
+export async function withRowsBetween(one, other, act) {
+  const missing = state.unloadedBetween(one, other);
+  for (const chunk of missing) await reload(chunk);
+  act();
+  for (const chunk of missing) if (chunk.loaded && !isVisible(chunk)) unload(chunk);
+}
+
+/**
  * Remove a session's row at once.
  * @param {string} id
  */

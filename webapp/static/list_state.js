@@ -59,6 +59,9 @@ export function rowsToFetch(filters) {
 
 /** The chunks of the list, and the filters that they follow. */
 export class ListState {
+  /** What unloaded chunks held. @type {WeakMap<Chunk, string[]>} */
+  #held = new WeakMap();
+
   /** The filters that the list shows, as a query string. */
   filters = "";
   /** @type {Chunk[]} */
@@ -150,8 +153,22 @@ export class ListState {
    * @param {Chunk} chunk
    */
   unload(chunk) {
+    this.#held.set(chunk, chunk.ids);
     chunk.loaded = false;
     chunk.ids = [];
+  }
+
+  /**
+   * Return the unloaded chunks from one session to another, in either order.
+   * @param {string} one
+   * @param {string} other
+   */
+  unloadedBetween(one, other) {
+    const placeOf = (/** @type {string} */ id) => this.chunks.findIndex((chunk) => (
+      (chunk.loaded ? chunk.ids : this.#held.get(chunk) ?? []).includes(id)
+    ));
+    const [first = -1, last = -1] = [placeOf(one), placeOf(other)].sort((a, b) => a - b);
+    return first < 0 ? [] : this.chunks.slice(first, last + 1).filter(({ loaded }) => !loaded);
   }
 
   /**

@@ -1,6 +1,6 @@
 // The searches that this browser remembers, below the empty search box. They are never sent anywhere.
 
-import { all, byId, closest, required } from "./dom.js";
+import { all, byId, closest, isComposing, required } from "./dom.js";
 import { read, write } from "./preferences.js";
 import { remembered, valid } from "./recent_state.js";
 
@@ -17,7 +17,7 @@ export function start(search) {
   field().addEventListener("focus", show);
   field().addEventListener("input", show);
   field().addEventListener("keydown", (event) => {
-    if (box().hidden || event.defaultPrevented) return;
+    if (box().hidden || event.defaultPrevented || isComposing(event)) return;
     if (event.key === "ArrowDown") step(event, 0);
     if (event.key === "Escape") { event.preventDefault(); hide(); }
   });

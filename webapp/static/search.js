@@ -1,7 +1,7 @@
 // The search field and the filters above the list: the list follows while the user types, and the address keeps them.
 
 import { isAbort } from "./api.js";
-import { all, byId, closestLink, optional, queryOf, required, textOf } from "./dom.js";
+import { all, byId, closestLink, isComposing, optional, queryOf, required, textOf } from "./dom.js";
 import { on } from "./events.js";
 import { filtersOf } from "./filters.js";
 import { load, rows, titleOf } from "./list.js";
@@ -24,7 +24,8 @@ const menus = () => all(byId("side"), "details[name=finder]", HTMLDetailsElement
 
 export function start() {
   form().addEventListener("submit", onSubmit);
-  form().addEventListener("input", (event) => { if (event.target === field()) applySoon(); });
+  form().addEventListener("input", (event) => { if (event.target === field() && !isComposing(event)) applySoon(); });
+  form().addEventListener("compositionend", applySoon);
   form().addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) apply(); });
   form().addEventListener("click", onExample);
   suggest.start(applySoon);

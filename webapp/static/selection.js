@@ -5,7 +5,7 @@ import { RequestError, request, statusText } from "./api.js";
 import { Progress, takeSteps } from "./batch.js";
 import { all, byId, closest, dialogById, errorIn, parsed, required, textOf } from "./dom.js";
 import { on } from "./events.js";
-import { list, rows, shownFilters, step } from "./list.js";
+import { list, rows, shownFilters, step, withRowsBetween } from "./list.js";
 import { onLongPress } from "./long_press.js";
 import { hasTag } from "./places_state.js";
 import { chooseProject } from "./project_dialog.js";
@@ -114,10 +114,19 @@ function toggle(row) {
  * Select the rows from the one that was selected last to another, in place of an earlier range from there.
  * @param {HTMLElement} row
  */
-function rangeTo(row) {
-  selected = withRange(base, loaded(), anchor, row.dataset.id ?? "");
-  anchor ??= row.dataset.id ?? null;
+async function rangeTo(row) {
+  const { id = "" } = row.dataset;
+  const from = anchor ??= id;
   begin();
+  try {
+    await withRowsBetween(from, id, () => {
+      if (anchor !== from || !active()) return; // something else was selected since
+      selected = withRange(base, loaded(), from, id);
+      update();
+    });
+  } catch (error) {
+    explain(error, () => rangeTo(row));
+  }
 }
 
 /** @returns {[string, Selected][]} */

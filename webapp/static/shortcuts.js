@@ -1,7 +1,7 @@
 // Keyboard shortcuts. The help in the page lists them.
 
 import * as actions from "./actions.js";
-import { closest, dialogById } from "./dom.js";
+import { closest, dialogById, isComposing } from "./dom.js";
 import { step } from "./list.js";
 import * as search from "./search.js";
 import * as selection from "./selection.js";
@@ -38,7 +38,7 @@ function openHelp() {
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]")) return;
   const inField = closest(event.target, "input:not([type=checkbox]), textarea, select, [contenteditable]");
   if (event.key === "Escape") leave(event);

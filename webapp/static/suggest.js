@@ -3,7 +3,7 @@
 // `suggest_state.js` decides what a key does; this module asks, draws and puts what was chosen into the field.
 
 import { get, isAbort, RequestError } from "./api.js";
-import { all, byId, closest, required } from "./dom.js";
+import { all, byId, closest, isComposing, required } from "./dom.js";
 import { SuggestState, charactersBefore } from "./suggest_state.js";
 import { counted } from "./text.js";
 
@@ -30,7 +30,8 @@ export function start(taken) {
   for (const [name, value] of [
     ["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", "suggestions"],
   ]) field().setAttribute(name ?? "", value ?? "");
-  field().addEventListener("input", ask);
+  field().addEventListener("input", (event) => { if (!isComposing(event)) ask(); });
+  field().addEventListener("compositionend", ask);
   field().addEventListener("keydown", onKey);
   list().addEventListener("pointerdown", (event) => event.preventDefault()); // or the field would lose the focus
   list().addEventListener("click", onClick);
@@ -80,7 +81,7 @@ export async function ask() {
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  if (isComposing(event) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
   const step = state.step(event.key);
   if (!step) return;
   event.preventDefault();

@@ -200,6 +200,19 @@ describe("a chunk near the screen or far from it", () => {
     });
   }
 
+  test("unloaded chunks between two sessions are named, in either order, also around them", () => {
+    const chunks = ["a b", "c d", "e f", "g h"].map((ids, index) => chunk(`${index}`, null, ids));
+    const state = stateWith(chunks);
+    for (const index of [0, 2]) state.unload(/** @type {Chunk} */ (chunks[index]));
+    const between = (/** @type {string} */ one, /** @type {string} */ other) => (
+      state.unloadedBetween(one, other).map(({ query }) => query)
+    );
+    assert.deepEqual(between("b", "g"), ["0", "2"]);
+    assert.deepEqual(between("h", "c"), ["2"]);
+    assert.deepEqual(between("c", "d"), []);
+    assert.deepEqual(between("gone", "a"), []);
+  });
+
   test("unloaded, it keeps its place, its count and its days, and holds no rows", () => {
     const subject = chunk("", "two", "a b c", "monday sunday");
     const state = stateWith([subject, chunk("two", null, "d", "sunday")]);
