@@ -4,7 +4,7 @@ Makes statements and reads their rows; `lists`, `conversations` and `usage` run 
 """
 
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
@@ -396,15 +396,22 @@ _SOURCE_TAG, _PARENT = (
 _OTHER, _LINEAGE = len(SUMMARY_COLUMNS) - 1, len(SUMMARY_COLUMNS)
 
 
-def summary_of(row: Any) -> Summary:
-    """Return the conversation of a row of a list."""
+def summary_of(row: Sequence[Any]) -> Summary:
+    """Return the conversation of a row of a list, given as the driver's own tuple or as SQLAlchemy's row."""
     *values, lineage, kept, _, _ = row
+    values[_OTHER] = _decoded(values[_OTHER])
+    lineage, kept = _decoded(lineage), _decoded(kept)
     if values[_OTHER] is None:  # an agent's conversation
-        values[_OTHER] = {"raw_source": row.source_tag}
+        values[_OTHER] = {"raw_source": values[_SOURCE_TAG]}
         if kept:
             values[_PARENT], lineage = kept["parent_session_id"], {**lineage, **kept}
         return summary(values, lineage, of_agent=True)
     return summary(values, lineage)
+
+
+def _decoded(column: Any) -> Any:
+    """Return the value of a column of JSON, which some drivers and SQLAlchemy decode themselves."""
+    return decode(column) if isinstance(column, str) else column
 
 
 def entry_of(row: tuple[Any, ...], active_streams: Collection[str]) -> dict[str, Any]:

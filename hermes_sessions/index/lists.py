@@ -65,8 +65,8 @@ class Lists:
         """Return a page of summaries, an empty one if `unless(version)` is true for the index's version."""
         if unless is not None and unless(index.version):
             return Page.not_modified(index.version)
-        rows = index.connection.execute(*page_query(_with_one_more(request))).all()
-        blocks, next_cursor = _made(iter([list(rows)]), request, lambda used: list(map(summary_of, used)))
+        with closing(_read_rows(index.connection, _with_one_more(request))) as rows:
+            blocks, next_cursor = _made(rows, request, lambda used: list(map(summary_of, used)))
         return self._page(index, request, [each for block in blocks for each in block], next_cursor)
 
     def entries(
@@ -126,7 +126,8 @@ class Lists:
 
 def read_summaries(connection: Connection, request: ListRequest) -> list[Summary]:
     """Return the conversations of a part of a list."""
-    return [summary_of(row) for row in connection.execute(*page_query(request)).all()]
+    with closing(_read_rows(connection, request)) as blocks:
+        return [summary_of(row) for rows in blocks for row in rows]
 
 
 def read_entries(

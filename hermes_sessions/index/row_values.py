@@ -104,12 +104,21 @@ def place_of(summary: Summary) -> Place:
     return Place(0 if summary.pinned else 1, -summary.last_message_at, summary.session_id)
 
 
+_FLAGS = ("pinned", "archived", "is_cli_session")
+_NO_OTHERS = dict.fromkeys(OTHER_FIELDS)
+
+
 def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_agent: bool = False) -> Summary:
-    """Return the session of a row of `SUMMARY_COLUMNS`, with what these columns do not hold."""
+    """Return the session of a row of `SUMMARY_COLUMNS`, with what these columns do not hold.
+
+    Flags may be numbers, as in the driver's own tuples.
+    """
     session_id, *values, message_count, sent_at, names, other = row
-    metadata = dict(zip(COLUMN_FIELDS, values, strict=True))
-    for name in OTHER_FIELDS:
-        metadata[name] = other.pop(name, None)
+    metadata = dict(zip(COLUMN_FIELDS, values, strict=True)) | _NO_OTHERS
+    for name in other.keys() & _NO_OTHERS.keys():
+        metadata[name] = other.pop(name)
+    for flag in _FLAGS:
+        metadata[flag] = bool(metadata[flag])
     metadata["pending_attachments"] = metadata["pending_attachments"] or []
     return Summary(
         session_id=session_id,
@@ -126,7 +135,6 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
 _SENT_AT, _TAGS = len(SUMMARY_COLUMNS) - 3, len(SUMMARY_COLUMNS) - 2
 _ENTRY_NAMES = [column.name for column in SUMMARY_COLUMNS[:_SENT_AT]]
 _NOT_IN_COLUMNS = {name: None for name in OTHER_FIELDS if name not in PENDING_FIELDS}
-_FLAGS = ("pinned", "archived", "is_cli_session")
 
 
 def entry_values(row: Sequence[Any]) -> dict[str, Any]:
