@@ -95,6 +95,23 @@ def test_an_action_by_key_and_by_menu_can_be_undone(
         expect(row(page, session_id)).to_have_count(1)
 
 
+def test_a_title_that_is_being_typed_stays_while_the_session_changes(page: Page, home: Path) -> None:
+    session_id = put_session(home, "typing")
+    page.goto("/")
+    row(page, session_id).locator(".row-title").focus()
+    page.keyboard.press("r")
+    page.keyboard.type("half")
+    page.request.post("/api/session/rename", data={"session_id": session_id, "title": "Elsewhere"})
+    expect(row(page, session_id).locator(".row-title")).to_have_count(1)
+    put_session(home, "typing-2")
+    expect(row(page, "typing-2")).to_have_count(1)
+    field = row(page, session_id).locator(".row-edit")
+    expect(field).to_be_focused()
+    page.keyboard.type(" done")
+    expect(field).to_have_value("half done")
+    assert stored(home, session_id)["title"] == "Elsewhere"
+
+
 def test_renaming_in_the_row_changes_the_page_too(page: Page, home: Path) -> None:
     session_id = put_session(home, "rename-me")
     page.goto(f"/session/{session_id}")

@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { takeForOne } from "./batch.js";
 import { all, closest, isComposing, optional, textOf } from "./dom.js";
-import { list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
+import { isMoving, list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
 import { renewAroundMessages, visit } from "./navigation.js";
 import { hasTag } from "./places_state.js";
@@ -312,7 +312,7 @@ export function edit(field, title, save) {
     if (focused) title.focus({ preventScroll: true });
     if (saving) save(field.value);
   };
-  field.addEventListener("blur", () => finish(true));
+  field.addEventListener("blur", () => { if (!isMoving()) finish(true); });
   field.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (isComposing(event) || (event.key !== "Enter" && event.key !== "Escape")) return;

@@ -329,6 +329,10 @@ function removeRows(removals) {
   }
 }
 
+/** Whether rows are being moved, which takes the focus from what is in them for a moment. */
+let moving = false;
+export const isMoving = () => moving;
+
 /**
  * Change the list without moving the row at its top, and without losing the focus.
  * @param {() => void} change
@@ -337,9 +341,16 @@ function keepPlace(change) {
   const box = list();
   const anchor = anchorOf(measured(rows()), { top: box.getBoundingClientRect().top, scrolled: box.scrollTop });
   const heirs = focusHeirs();
-  change();
+  const focused = document.activeElement;
+  moving = true;
+  try {
+    change();
+  } finally {
+    moving = false;
+  }
   const row = anchor && rowOf(anchor.id);
   if (anchor && row) box.scrollTop += row.getBoundingClientRect().top - anchor.top;
+  if (focused instanceof HTMLElement && box.contains(focused)) focused.focus({ preventScroll: true });
   if (box.contains(document.activeElement)) return;
   const heir = heirs.map(rowOf).find((each) => each !== null);
   if (heir) titleOf(heir).focus({ preventScroll: true });

@@ -149,7 +149,7 @@ function replaceContent(page) {
 function replaceAroundMessages(page) {
   for (const selector of AROUND_MESSAGES) {
     const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
-    if (old && fresh) replaceKeepingFocus(old, fresh);
+    if (old && fresh && !old.querySelector(".row-edit")) replaceKeepingFocus(old, fresh); // a title is being typed
   }
   document.title = page.title;
   adoptToasts(page);
