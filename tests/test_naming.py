@@ -179,7 +179,7 @@ def test_a_query_chooses_nothing_that_was_not_typed(sessions: SessionRepository)
     found = sessions.matching("budgte")
     assert (list(found), found.warnings[0]) == ([], "Nothing has budgte. Did you mean budget?")
     assert list(sessions.matching("budget amsterdam")) == []
-    assert sessions.matching("project:none").warnings == ("There is no project none.",)
+    assert sessions.matching("project:nowhere").warnings == ("There is no project nowhere.",)
 
 
 # ---- where a list goes on ---------------------------------------------------------------------------------

@@ -26,10 +26,10 @@ CHANGES = set(
     """
     new import_document import_export fork duplicate import_agent_session save update tag untag append
     update_many delete_many restore_many prune webui.update_many
-    tag_many untag_many rename_tag remove_tag truncate clear undo retry recover delete delete_everywhere
-    delete_empty restore purge erase erase_many repair write_web_ui_index
-    projects.create projects.rename projects.delete projects.ensure_cron agent.delete webui.update
-    webui.import_agent_session webui.compose lost.put_back lost.keep_theirs
+    tag_many untag_many rename_tag remove_tag restore_tag truncate clear undo retry recover delete
+    delete_everywhere delete_empty restore purge erase erase_many repair write_web_ui_index
+    projects.create projects.rename projects.delete projects.restore projects.ensure_cron agent.delete
+    webui.update webui.import_agent_session webui.compose lost.put_back lost.keep_theirs
     """.split()
 )
 # The rows of the table that would first delete a session to have one in the trash: here is one.

@@ -162,7 +162,7 @@ class Watcher:
         missed = Changes(event.token, (), (), complete=False)
         with self._logging_errors():
             missed = self._changes(known)
-        return _event(event.token, event.entries, {}, missed)
+        return _event(event.version, event.entries, {}, missed)
 
     def close(self) -> None:
         """End every stream at once and for good.
@@ -246,7 +246,7 @@ class Watcher:
 
     def _publish(self, version: str, changes: Changes, entries: Entries, change: Change) -> None:
         unknown = Changes(changes.token, (), (), complete=False)
-        whole, named = (_event(changes.token, entries, *each) for each in (({}, unknown), (change, changes)))
+        whole, named = (_event(version, entries, *each) for each in (({}, unknown), (change, changes)))
         with self._changed:
             self._published += 1
             self._newest = Event(self._published, version, changes.token, entries, whole, named)
@@ -264,10 +264,10 @@ def changed_session(before: Entries, after: Entries) -> Change:
     return {"profile": entry["profile"], "session_id": session_id}
 
 
-def _event(token: str, entries: Entries, change: Change, changes: Changes) -> bytes:
+def _event(version: str, entries: Entries, change: Change, changes: Changes) -> bytes:
     known = {name: value for name, value in changes.as_dict().items() if name != "token"}
-    data = encode({"type": NAME, "sessions": entries, **known, **change})
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (token.encode(), NAME.encode(), data)
+    data = encode({"type": NAME, "version": version, "sessions": entries, **known, **change})
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (changes.token.encode(), NAME.encode(), data)
 
 
 # ---- the route ------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ get = partial(routing.get, blueprint)
 
 
 @get("/api/sessions/events", media=[EVENTS])
-def follow_list(since: str | None = None) -> Response:
+def follow_list() -> Response:
     """Stream an event whenever the list changes, as server-sent events (`text/event-stream`).
 
     Each event has the name `sessions_changed` and holds the first 50 entries of the list. `session_id` and
@@ -298,10 +298,10 @@ def follow_list(since: str | None = None) -> Response:
     of all sessions that did so since the client's event before, unless `complete` is false: then the list
     is to be read again. The first event is sent at once. The id of an event is a token of
     `/api/sessions/changes`, which a client that connects again sends as `Last-Event-ID`: its first event
-    says what it has missed, and is not sent if that is nothing. `since` is such a token for a client that
-    connects for the first time. The status is 503 if too many streams are open.
+    says what it has missed, and is not sent if that is nothing. `version` is that of the store, which
+    pages compare with their own. The status is 503 if too many streams are open.
     """
-    return _stream(since)
+    return _stream()
 
 
 @get("/api/sessions/gateway/stream", media=(JSON, EVENTS), statuses=[404])
@@ -333,7 +333,7 @@ def _watcher() -> Watcher:
     return watcher
 
 
-def _stream(since: str | None = None) -> Response:
+def _stream() -> Response:
     if request.method == "HEAD":  # has no body, and so no end that could be noticed
         return Response(mimetype=EVENTS, headers=HEADERS)
     watcher = _watcher()
@@ -342,8 +342,7 @@ def _stream(since: str | None = None) -> Response:
     listener = watcher.join(is_gone)
     if listener is None:
         abort(503, "Too many pages are following the list. Fetch the list every 30 seconds instead.")
-    known = request.headers.get("Last-Event-ID") or since or None
-    blocks = chain([CONNECTED], watcher.events(listener, known))
+    blocks = chain([CONNECTED], watcher.events(listener, request.headers.get("Last-Event-ID")))
     response = Response(blocks, mimetype=EVENTS, headers=HEADERS)
     response.call_on_close(partial(watcher.leave, listener))  # even if the stream was never begun
     return response

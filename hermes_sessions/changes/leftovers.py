@@ -78,7 +78,8 @@ def settle_leftovers(store: Store) -> None:
 
 
 def _folders(store: Store) -> tuple[Path, ...]:
-    return store.config.state_dir, store.sessions_dir, store.trash_dir, store.backups_dir
+    config = store.config
+    return config.state_dir, store.sessions_dir, store.trash_dir, store.backups_dir, config.undo_dir
 
 
 def _names(folder: Path) -> list[str]:

@@ -52,7 +52,7 @@ VERBS: Mapping[str, Verb] = {
     "why": Verb("care:why", "Explain where a session is and why lists hide it."),
     "recover": Verb("care:recover", "Close the interrupted turns of sessions."),
     "backup": Verb("care:backup", "Copy everything to a folder, or verify such a copy."),
-    "demo": Verb("demo:demo", "Write a sample Hermes home to try things on."),
+    "demo": Verb("demo:demo", "Write a sample Hermes home, dated up to now, to try things on."),
     "open": Verb("opening:open_page", "Open a session in the browser, on a server that is running."),
     "completion": Verb("complete:completion", "Print a script for completion of verbs, ids and names."),
     "serve": Verb("serve:serve", "Serve the web pages and the HTTP API."),

@@ -110,6 +110,11 @@ class Lists:
             totals[counted] = count(index.connection, filters, view)
         return totals[counted]
 
+    def known_facets(self, version: str, agent: bool) -> Facets | None:
+        """Return what `facets` counted for a version of the index, None if that is no longer known."""
+        counted, known = self._facets
+        return known.get(agent) if counted == version else None
+
     def facets(self, index: CurrentIndex, agent: bool) -> Facets:
         """Return how many conversations each filter leaves, counted once for each version of the index."""
         version, known = self._facets

@@ -84,13 +84,16 @@ class ReadingCalls(HomeCalls):
         with self._home.freshness.current() as index:
             return self._home.lists.count(index, chosen)
 
-    def facets(self, *, agent: bool = False) -> results.Facets:
+    def facets(self, *, agent: bool = False, version: str | None = None) -> results.Facets:
         """Return how many conversations each project, tag and state has, counted together.
 
         `agent` adds the agents' conversations. Each number is that of `count` with that filter and
-        `archived=False`; only `archived` is that with `archived=True`. Raises `StorageError`.
+        `archived=False`; only `archived` is that with `archived=True`. With the `version` of a page of a
+        list that was just read, counts that are known of it are not checked again. Raises `StorageError`.
         """
         fields.check_flag("agent", agent)
+        if version and (known := self._home.lists.known_facets(version, agent)):
+            return known
         with self._home.freshness.current() as index:
             return self._home.lists.facets(index, agent)
 

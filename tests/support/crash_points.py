@@ -7,6 +7,7 @@ call. So the system calls that strace counts are those of that call alone, not o
 import copy
 import fcntl
 import gc
+import hashlib
 import json
 import os
 import re
@@ -165,6 +166,11 @@ TAGS = frozenset({"tags.json"})  # which a copy gets before it is written
 NOTED = frozenset({f"backups/subject{CHANGES}"})  # a change is noted before it is made
 
 
+def _undo_note(subject: str, key: str) -> str:
+    """Return the file that says how to undo a change of a project or a tag, noted before it is made."""
+    return f"undo/{subject}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+
+
 SEVERAL = frozenset(f"sessions/{name}.json" for name in ("subject", "filed", "lone"))
 
 
@@ -190,6 +196,7 @@ def _save(**values: Any) -> Callable[[SessionRepository], Call]:
 
 
 EXPORT = {"session_id": "x", "title": "Imported", "messages": turns(4), "tool_calls": [{"n": 1}], "more": [1]}
+
 
 MUTATORS: dict[str, Mutator] = {
     "new + append": Mutator(_first_message),
@@ -235,7 +242,9 @@ MUTATORS: dict[str, Mutator] = {
     "tag an agent's": Mutator(lambda sessions: lambda: sessions.tag("a", "new")),
     "untag": Mutator(lambda sessions: lambda: sessions.untag("subject", "old")),
     "tag_many": Mutator(lambda sessions: lambda: sessions.tag_many(["subject", "lone", "c"], "new", "more")),
-    "rename_tag": Mutator(lambda sessions: lambda: sessions.rename_tag("old", "new")),
+    "rename_tag": Mutator(
+        lambda sessions: lambda: sessions.rename_tag("old", "new"), frozenset({_undo_note("tag", "old")})
+    ),
     "import_document": Mutator(lambda sessions: lambda: sessions.import_document(EXPORT)),
     "delete": Mutator(
         lambda sessions: lambda: sessions.delete("subject"),
@@ -277,7 +286,7 @@ MUTATORS: dict[str, Mutator] = {
     "projects.rename": Mutator(lambda sessions: lambda: sessions.projects.rename("project", "New", "#abc")),
     "projects.delete": Mutator(
         lambda sessions: lambda: sessions.projects.delete("project"),
-        frozenset({"sessions/subject.json", "sessions/filed.json"}),
+        frozenset({"sessions/subject.json", "sessions/filed.json", _undo_note("project", "project")}),
         (NotFound,),
     ),
     "projects.ensure_cron": Mutator(lambda sessions: sessions.projects.ensure_cron),

@@ -456,7 +456,7 @@ def test_a_form_for_an_outdated_transcript_is_refused_and_the_page_can_be_reload
     options = {"java_script_enabled": scripts, "allowed": REFUSED}
     with strict_page(browser, url) as first, strict_page(browser, url, **options) as second:
         # As on a machine that the news did not reach yet.
-        second.route("**/sessions/events?*", lambda _: None)
+        second.route("**/sessions/events", lambda _: None)
         for page in (first, second):
             page.goto(f"/session/{name}")
             expect(page.locator(".message")).to_have_count(8)
@@ -503,7 +503,7 @@ def test_a_turn_that_arrived_while_the_page_was_open_can_be_removed(
     page: Page, repository: SessionRepository
 ) -> None:
     write_document(repository, "grows", title="Grows", messages=turns(4))
-    with page.expect_response("**/sessions/events?*"):
+    with page.expect_response("**/sessions/events"):
         page.goto("/session/grows")
     repository.append("grows", turns(2))
     expect(page.locator("#m5")).to_be_attached()
@@ -562,7 +562,7 @@ def test_filters_set_while_a_conversation_is_open_are_kept(page: Page) -> None:
 
 
 def test_new_messages_appear_and_are_followed_at_the_end(page: Page, repository: SessionRepository) -> None:
-    with page.expect_response("**/sessions/events?*"):
+    with page.expect_response("**/sessions/events"):
         page.goto("/session/live")
     expect(page.locator("#m7")).to_be_in_viewport()
     asked = message("", "assistant", tool_calls=[call()])

@@ -155,7 +155,7 @@ def event_of(block: bytes) -> Any:
     assert block.index(b"\n\n") == len(block) - 2
     assert b"\nevent: sessions_changed\n" in block
     event = json.loads(block.partition(b"\ndata: ")[2])
-    assert event.keys() - {"profile", "session_id"} == {"type", "sessions", *FEED}
+    assert event.keys() - {"profile", "session_id"} == {"type", "version", "sessions", *FEED}
     assert event["type"] == "sessions_changed"
     return event
 
@@ -276,7 +276,7 @@ def test_an_event_names_the_session_that_changed_to_those_who_had_the_event_befo
         store.give(version)
         event = event_of(next(fast))
         assert (event["session_id"], event["profile"]) == ("a", "work")
-    assert event_of(next(slow)).keys() == {"type", "sessions", *FEED}, "it may have missed one"
+    assert event_of(next(slow)).keys() == {"type", "version", "sessions", *FEED}, "it may have missed one"
 
 
 def feed_of(block: bytes) -> list[Any]:
@@ -510,17 +510,18 @@ def test_a_stream_goes_on_where_the_one_before_ended(
     assert feed_of(first_event(client, "of an earlier release")) == [[], [], False]
 
 
-def test_a_stream_begins_where_the_page_was_made(client: FlaskClient, sessions: SessionRepository) -> None:
+def test_the_first_event_says_whether_the_page_is_older(
+    client: FlaskClient, sessions: SessionRepository
+) -> None:
+    def version_of_page() -> str:
+        found = re.search(r'data-version="([^"]+)"', client.get("/").text)
+        assert found is not None
+        return found[1]
+
     kept = started(sessions)
-    token = re.search(r'data-token="([^"]+)"', client.get("/").text)
-    assert token is not None
+    before = version_of_page()
     sessions.update(kept, title="New")
-    with client.get(PATH, query_string={"since": token[1]}) as stream:
-        blocks = iter(stream.response)
-        assert next(blocks) == CONNECTED
-        block = next(blocks)
-        assert isinstance(block, bytes)
-        assert feed_of(block) == [[kept], [], True]
+    assert event_of(first_event(client, None))["version"] == version_of_page() != before
 
 
 def test_a_probe_says_that_a_stream_would_work_without_opening_one(client: FlaskClient, app: Flask) -> None:

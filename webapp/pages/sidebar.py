@@ -74,8 +74,7 @@ class Sidebar:
     `count` says in words how many, `sort` is the order (None for the best matches first), `more` is the
     address of the next page, and `held` are the ids of those that the agent has too. `warnings` say what the
     list cannot show, `problem` why there is no list, and `corrections` what was searched in place of what was
-    typed. `version` is that of the store, `token` a place in its change feed before the list was read, for a
-    whole page; nothing else was read if the sidebar is `unchanged`.
+    typed. `version` is that of the store; nothing else was read if the sidebar is `unchanged`.
     """
 
     groups: Sequence[sidebar_rows.DayGroup] = ()
@@ -89,7 +88,6 @@ class Sidebar:
     corrections: Sequence[tuple[str, str]] = ()
     problem: str | None = None
     version: str = ""
-    token: str = ""
     unchanged: bool = False
 
 
@@ -146,7 +144,6 @@ def read(
     The hits of a search cite so many `passages` each. The sidebar is only marked as `unchanged` if
     `unless(version)` is true for the version of the store.
     """
-    token = "" if unless else sessions().changes().token  # before the list, for a page that will follow it
     text = links.search_text()
     filters = list_filters.read_filters()
     listing = sessions().listing_of(text, filters) if text else ListingQuery(filters)
@@ -156,7 +153,7 @@ def read(
         sidebar = _search(text, filters, limit, unless, passages)
     projects, problem = read_projects()
     warnings = [*sidebar.warnings, *filter(None, [problem]), *request_context.warnings()]
-    return replace(sidebar, projects=projects, warnings=warnings, token=token)
+    return replace(sidebar, projects=projects, warnings=warnings)
 
 
 def _list(filters: Filters, limit: int, unless: Callable[[str], bool] | None) -> Sidebar:

@@ -46,18 +46,18 @@ function listenForAllTabs() {
 }
 
 function listen() {
-  // What changed since the page was made is told first; a page without a token gets the whole list first.
-  const { token = "" } = byId("side").dataset;
-  const source = new EventSource(token ? `${STREAM}?${new URLSearchParams({ since: token })}` : STREAM);
-  let isKnown = !token;
+  const { version } = byId("side").dataset; // empty beside a search, which may have read what is newer
+  const source = new EventSource(STREAM);
+  let isFirst = true; // the first event holds the list as it is, which the page has unless it changed since
   source.addEventListener("open", () => {
     setConnected(true);
     if (missed) announce(null);
     missed = false;
   });
   source.addEventListener(EVENT, ({ data }) => {
-    if (!isKnown) announce(JSON.parse(data));
-    isKnown = false;
+    const news = JSON.parse(data);
+    if (!isFirst || (version && news.version !== version)) announce(news);
+    isFirst = false;
   });
   source.addEventListener("error", () => {
     missed = true;
