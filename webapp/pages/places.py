@@ -174,9 +174,7 @@ def _uncounted(read: Places) -> Places:
 def _facets() -> Facets | None:
     """Return the counts, None if they cannot be read: the list says why."""
     try:
-        return sessions().facets(
-            agent=settings().show_agents is not False, version=sidebar.current().version
-        )
+        return sessions().facets(agent=settings().show_agents is not False, version=sidebar.current().version)
     except SessionsError:
         return None
 
