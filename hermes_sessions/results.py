@@ -249,7 +249,7 @@ class Facets(AsDict):
     """How many conversations a list has, and how many a filter leaves of it; none is hidden.
 
     `total` and all numbers but `archived` are about those that are not archived. `unassigned` have no
-    project, and `projects` are the others by the ids of theirs. `projects_active_at` is when a project was
+    project; `projects` counts the others by project id. `projects_active_at` is when a project was
     last active, in seconds since the epoch. `tags` are by name, the most frequent first.
     """
 

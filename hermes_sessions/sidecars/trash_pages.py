@@ -44,7 +44,7 @@ def grouped(entries: Iterable[TrashEntry], segments: Callable[[TrashEntry], Coll
 def read_page(
     folder: Path, exists: Callable[[str], bool], text: str, limit: int | None, cursor: str | None
 ) -> Page[TrashedSession]:
-    """Return a part of the trash; raise `InvalidValue` for a cursor that is none, `StorageError`."""
+    """Return a part of the trash; raise `InvalidValue` for an unreadable cursor, `StorageError`."""
     words = (check_text("text", text) or "").casefold().split()
     groups = grouped(trash.entries(folder), trash.segments)
     if words:

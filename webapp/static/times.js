@@ -13,7 +13,7 @@ const AGES = [[31_557_600, "year"], [2_629_800, "month"], [604_800, "week"], [86
  * Return a time in the fewest words that tell it: "14:13" today, "Yesterday", "21 Sep" this year, "21 Sep 2025" else.
  * @param {string} stamp date and time with the offset of the zone to tell it in, which is the server's
  * @param {number} now milliseconds since the epoch
- * @returns {string} empty for a stamp that is none
+ * @returns {string} empty if the text is not a time
  */
 export function shortTime(stamp, now) {
   const at = inZoneOf(stamp, Date.parse(stamp));
@@ -30,7 +30,7 @@ export function shortTime(stamp, now) {
  * Return the day and the minute, and how long ago that was: "14:13 · 2 hours ago", "21 Sep, 14:13 · 2 months ago".
  * @param {string} stamp as of `shortTime`
  * @param {number} now milliseconds since the epoch
- * @returns {string} empty for a stamp that is none
+ * @returns {string} empty if the text is not a time
  */
 export function longTime(stamp, now) {
   const short = shortTime(stamp, now);

@@ -46,7 +46,7 @@ describe("a time is in the server's words, in the zone of its stamp", () => {
   for (const [stamp, now, expected] of CASES) {
     test(`${stamp} at ${now}`, () => assert.equal(shortTime(stamp, Date.parse(now)), expected));
   }
-  test("and nothing is said of a stamp that is none", () => assert.equal(shortTime("soon", 0), ""));
+  test("and nothing is said of a text that is not a time", () => assert.equal(shortTime("soon", 0), ""));
 });
 
 // The same table as in `tests/web/test_pages.py`.
