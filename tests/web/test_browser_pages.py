@@ -21,13 +21,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_sample("may", tmp_path_factory.mktemp("browser"))
 
 
-@pytest.fixture(scope="module")
-def url(home: Path) -> Iterator[str]:
-    """Where it is served."""
-    with served(home) as address:
-        yield address
-
-
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """A page over it."""

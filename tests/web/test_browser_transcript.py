@@ -15,7 +15,6 @@ from hermes_sessions import SessionRepository
 from ..support.browsing import REFUSED, THEMES, WIDTHS, in_browser, strict_page, violations
 from ..support.make import message, turns, write_document
 from ..support.payloads import PAYLOADS
-from ..support.serving import served
 from ..support.web import KEY
 from .test_transcript import PICTURE, answer, call
 
@@ -67,13 +66,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_document(repository, "tools", title="Tools that failed", messages=with_failures(120))
         write_document(repository, "hostile", title=PAYLOADS[0], messages=hostile())
     return path
-
-
-@pytest.fixture(scope="module")
-def url(home: Path) -> Iterator[str]:
-    """Where that home is served."""
-    with served(home) as address:
-        yield address
 
 
 @pytest.fixture
