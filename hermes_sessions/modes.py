@@ -41,11 +41,15 @@ def make_own_folder(folder: Path) -> None:
 
 
 def tighten(path: Path) -> None:
-    """Take from everybody but the owner what they may do with a file or a folder of this program."""
+    """Take from everybody but the owner what they may do with a file or a folder of this program.
+
+    A device to which a link of its name leads is every program's, and stays as it is.
+    """
     with suppress(OSError):  # it is not there, or belongs to another user, who decides about it
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & ~FOLDER:
-            path.chmod(mode & FOLDER)
+        mode = path.stat().st_mode
+        is_own = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+        if is_own and stat.S_IMODE(mode) & ~FOLDER:
+            path.chmod(stat.S_IMODE(mode) & FOLDER)
 
 
 def keep_private(path: Path) -> None:

@@ -190,3 +190,12 @@ def test_the_access_log_is_private(may: Path, tmp_path: Path) -> None:
     finally:
         stop(server)
     assert _mode(log) == 0o600
+
+
+def test_what_is_no_file_keeps_its_mode(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # as of /dev/null, to which an access log or a stranger's link may lead
+    (tmp_path / "pipe").chmod(0o666)
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    modes.keep_private(tmp_path / "link")
+    modes.keep_private(tmp_path / "pipe")
+    assert _mode(tmp_path / "pipe") == 0o666

@@ -113,9 +113,10 @@ def test_no_call_waits_for_what_is_no_file(tmp_path: Path, kind: str) -> None:
     for home, name in zip(homes, FILES, strict=True):
         (home / name).unlink(missing_ok=True)
         KINDS[kind](home / name)
-    ordinary = make_home(tmp_path / "ordinary")
+    ordinary, device = make_home(tmp_path / "ordinary"), Path("/dev/zero").stat().st_mode
     program: list[str | Path] = [sys.executable, "-c", PROGRAM, ordinary, *homes]
     ran = subprocess.run(program, capture_output=True, text=True, timeout=300, check=False, cwd=CHECKOUT)
     assert ran.returncode == 0, ran.stderr[-2000:]
     ended = dict(zip(FILES, ran.stdout.split(), strict=True))
+    assert device == Path("/dev/zero").stat().st_mode
     assert {name: code for name, code in ended.items() if code != "0"} == {}, ran.stderr[-2000:]
