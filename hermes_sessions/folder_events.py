@@ -32,7 +32,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FolderEvents:
-    """A watch of one folder. Every other process, such as a child after a fork, learns nothing from it."""
+    """A watch of one folder, closed with its last reference like a file.
+
+    Every other process, such as a child after a fork, learns nothing from it.
+    """
+
+    _descriptor = -1
 
     def __init__(self, folder: Path) -> None:
         """Watch a folder; raise `OSError` where that is not possible, or cannot tell of every change."""
@@ -45,7 +50,7 @@ class FolderEvents:
             _checked(_libc.inotify_add_watch(self._descriptor, os.fsencode(folder), mask))
             self._identity = _identity(folder)
         except BaseException:
-            os.close(self._descriptor)
+            self.close()
             raise
 
     def pending(self) -> bool:
@@ -77,7 +82,11 @@ class FolderEvents:
 
     def close(self) -> None:
         """End the watch; that of a parent goes on."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    __del__ = close
 
 
 def _events(block: bytes) -> Iterator[tuple[int, bytes]]:

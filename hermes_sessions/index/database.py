@@ -223,14 +223,31 @@ def wait_to_write(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
-    with errors_of(engine), engine.connect() as connection:
+    with errors_of(engine), engine.connect() as connection, _waiting_at_most(connection, READERS_BUSY_MS):
         driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA busy_timeout = {READERS_BUSY_MS}")
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-            driver.execute("ROLLBACK")
-        finally:
-            driver.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        driver.execute("BEGIN IMMEDIATE")
+        driver.execute("ROLLBACK")
+
+
+@contextmanager
+def writing_at_once(engine: Engine) -> Iterator[Connection]:
+    """Give out a connection as `writing` does; raise `Locked` rather than wait for an SQLite lock."""
+    unwaiting = engine.connect().execution_options(write=True)
+    with errors_of(engine), unwaiting as connection, _waiting_at_most(connection, 0), connection.begin():
+        yield connection
+
+
+@contextmanager
+def _waiting_at_most(connection: Connection, milliseconds: int) -> Iterator[None]:
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout = {milliseconds}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
 def checkpoint(engine: Engine) -> None:

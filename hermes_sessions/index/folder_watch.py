@@ -1,7 +1,7 @@
 """Which files of the sessions folder to compare with the index, in a process that watches the folder.
 
-Only in long-lived processes: to begin costs a scan. The scan stays the judge of what the watch says: at the
-beginning, when events were lost, after an error, and with the first change after ten minutes.
+The watch begins with a scan, or where the folder's time says that the index is in line with it. A scan stays
+the judge of what it says: when events were lost, after an error, and with the first change after ten minutes.
 """
 
 import time
@@ -32,8 +32,20 @@ class FolderWatch:
         self._scanned_at = float("-inf")
 
     def start(self) -> None:
-        """Watch the folder from now on, where that is possible."""
+        """Watch the folder from now on, where that is possible; the next change is found by a scan."""
         self.started = True
+
+    def trial(self) -> FolderEvents | None:
+        """Return what tells of the changes from now on, for `adopt`; None where that is not possible."""
+        with suppress(OSError):
+            return FolderEvents(self._folder)
+        return None
+
+    def adopt(self, trial: FolderEvents, state: IndexState) -> None:
+        """Go on with a trial: when it began, the index of this state was in line with the folder."""
+        if not self.started:
+            self._known, self._scanned_at = state, time.monotonic()
+            self.started, self._events = True, trial
 
     def close(self) -> None:
         """End the watch."""
@@ -42,9 +54,25 @@ class FolderWatch:
 
     @property
     def pending(self) -> bool:
-        """Whether a file may have changed since the index was last in line with the folder."""
+        """Whether a file may have changed since the index was last in line with the folder.
+
+        What another thread takes from the queue is in its hands before the queue is empty, and among the
+        names before it lets go: so it is looked for in this order.
+        """
         events = self._events  # read once: another thread may end the watch
-        return self._taking or (events is not None and (bool(self._names) or events.pending()))
+        if events is None:
+            return self._taking
+        return events.pending() or self._taking or bool(self._names) or self._known is None
+
+    def vouches(self, state: IndexState, folder_time: int) -> bool:
+        """Whether an index that is said to agree with the folder's time does, since nothing is `pending`.
+
+        Without a watch, the time of a write of this program must be confirmed by a comparison.
+        """
+        known = self._known
+        if self._events is None or known is None or state.folder_time != folder_time:
+            return False
+        return _continues(known, state)
 
     @property
     def is_possible(self) -> bool:
@@ -106,8 +134,7 @@ class FolderWatch:
 
     def _begin(self) -> None:
         self._end()
-        with suppress(OSError):  # then every list scans, as without a watch
-            self._events = FolderEvents(self._folder)
+        self._events = self.trial()  # without one every list scans
 
     def _end(self) -> None:
         events, self._events, self._known = self._events, None, None

@@ -14,10 +14,11 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 
 from ..errors import Locked, StorageError
+from ..folder_events import FolderEvents
 from . import database, index_state, own_changes, rows, sync, tag_sync
 from .folder_watch import FolderWatch
 from .index_state import IndexState
-from .sync import Progress
+from .sync import Moment, Progress
 
 Versions = TypeVar("Versions")
 
@@ -82,6 +83,7 @@ class Freshness(Generic[Versions]):
         self._sessions_dir, self._trash_dir, self._tags_file = sessions_dir, trash_dir, tags_file
         self._reading_files = threading.Lock()
         self._watch = FolderWatch(sessions_dir)
+        self._was_asked = False
         self._notices: tuple[str, tuple[str, ...]] = ("", ())
 
     def refresh(self) -> None:
@@ -95,20 +97,56 @@ class Freshness(Generic[Versions]):
 
         All files are examined before the connection's first query, so it sees nothing older than they were.
         """
+        trial = self._trial()
         versions, trash_time = self._mirrors.file_versions(), sync.trash_time(self._trash_dir)
-        tags_version = tag_sync.version_of(self._tags_file)
-        pending = self._watch.pending and not self._forget_own_writes()
+        tags_version, moment = tag_sync.version_of(self._tags_file), sync.moment_of(self._sessions_dir)
+        in_line = not self._watch.pending or self._forget_own_writes()
         with database.reading(self._engine) as connection:
-            state = sync.current_state(connection, self._sessions_dir)
-            if state and not pending and (state.trash_time, state.tags_version) == (trash_time, tags_version):
+            state = index_state.read(connection)
+            self._end_trial(trial, state, moment)
+            in_line = in_line and self._agrees(state, moment)
+            if in_line and (state.trash_time, state.tags_version) == (trash_time, tags_version):
                 status = self._mirrors.status(connection, versions)
                 if status.current:
                     yield self._current(connection, state, status)
+                    connection.close()  # before another writes
+                    self._settle(state, moment)
                     return
         stale = self.catch_up_unless_locked()
         with database.reading(self._engine) as connection:
             state, status = index_state.read(connection), self._mirrors.status(connection, versions)
             yield self._current(connection, state, status, stale)
+
+    def _agrees(self, state: IndexState, moment: Moment) -> bool:
+        """Whether an index is in line with the folder at a moment, if the watch has nothing to tell since."""
+        return sync.agrees(state, moment) or self._watch.vouches(state, moment.folder_time)
+
+    def _settle(self, state: IndexState, moment: Moment) -> None:
+        """Let other processes know what the watch says after a write of this program."""
+        if self._watch.vouches(state, moment.folder_time):
+            sync.settle(self._engine, state, moment)
+
+    def _trial(self) -> FolderEvents | None:
+        """Watch the folder in a process that asks twice, so that no later list scans it."""
+        asked_before, self._was_asked = self._was_asked, True
+        if self._watch.started or not asked_before:
+            return None
+        trial = self._watch.trial()
+        if trial is None:
+            self._watch.start()  # not possible now: it is tried again at each change
+        return trial
+
+    def _end_trial(self, trial: FolderEvents | None, state: IndexState, moment: Moment) -> None:
+        """Go on watching if the folder's time alone proves that the index is in line with it."""
+        if (
+            trial is not None
+            and sync.is_proven(state, moment)
+            and self._reading_files.acquire(blocking=False)
+        ):
+            try:
+                self._watch.adopt(trial, state)
+            finally:
+                self._reading_files.release()
 
     def _current(
         self, connection: Connection, state: IndexState, status: MirrorStatus, stale: tuple[str, ...] = ()
@@ -124,8 +162,8 @@ class Freshness(Generic[Versions]):
 
     def _forget_own_writes(self) -> bool:
         """Whether no file has changed but those that this program has written, and their rows."""
-        if not self._reading_files.acquire(blocking=False):
-            return False  # another thread is reading what changed
+        if not self._reading_files.acquire(timeout=database.READERS_BUSY_MS / 1000):
+            return False  # another thread is reading much that changed
         try:
             return self._watch.forget(partial(sync.are_indexed, self._engine, self._sessions_dir))
         finally:
@@ -160,7 +198,11 @@ class Freshness(Generic[Versions]):
                 self._read_files(progress)
 
     def _is_current(self) -> bool:
-        return not self._watch.pending and sync.is_current(self._engine, self._sessions_dir)
+        moment = sync.moment_of(self._sessions_dir)
+        if self._watch.pending:
+            return False
+        with database.reading(self._engine) as connection:
+            return self._agrees(index_state.read(connection), moment)
 
     def _read_files(self, progress: Progress | None) -> None:
         if self._watch.started:

@@ -54,6 +54,12 @@ def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None
     connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
 
 
+def note_in_line(connection: Connection, known: IndexState, scanned_at: int) -> None:
+    """Store when the folder was examined, unless it was changed since the index had this state."""
+    same = INDEX_STATE.c.folder_time == known.folder_time
+    connection.execute(sa.update(INDEX_STATE).where(same).values(scanned_at=scanned_at))
+
+
 def next_generation(connection: Connection, changed: Iterable[str] = ()) -> None:
     """Give the index a new version, and note the conversations that lists show otherwise than before."""
     connection.execute(_NEXT_GENERATION)

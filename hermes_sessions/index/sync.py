@@ -103,21 +103,37 @@ def forget_old(engine: Engine) -> None:
 # ---- is the index current? ------------------------------------------------------------------------------
 
 
-def is_current(engine: Engine, folder: Path) -> bool:
-    """Whether the folder's modification time is the one that the index knows."""
-    with database.reading(engine) as connection:
-        return current_state(connection, folder) is not None
+class Moment(NamedTuple):
+    """When a folder was last changed, and what the clock said when that was read, in nanoseconds."""
+
+    folder_time: int
+    scanned_at: int
 
 
-def current_state(connection: Connection, folder: Path) -> IndexState | None:
-    """Return the state of the index if it agrees with the folder's modification time, else None.
+def moment_of(folder: Path) -> Moment:
+    """Return the moment of a folder that is about to be examined; raise `StorageError`."""
+    scanned_at = time.time_ns()
+    return Moment(_folder_time(folder), scanned_at)
 
-    The time is read before the connection's first query, so the connection sees nothing older.
+
+def agrees(state: IndexState, moment: Moment) -> bool:
+    """Whether the folder's modification time, read before the state, is the one that the index knows."""
+    return drift.is_current(moment.folder_time, state.folder_time, state.scanned_at, time.time_ns())
+
+
+def is_proven(state: IndexState, moment: Moment) -> bool:
+    """Whether it is that of a scan after which any change would show in it."""
+    return state.folder_time == moment.folder_time and drift.is_settled(moment.folder_time, state.scanned_at)
+
+
+def settle(engine: Engine, state: IndexState, moment: Moment) -> None:
+    """Store that an index of this state was in line with the folder, once that proves it to other processes.
+
+    It only spares them a comparison: whoever holds the lock is not waited for.
     """
-    folder_time = _folder_time(folder)
-    state = index_state.read(connection)
-    current = drift.is_current(folder_time, state.folder_time, state.scanned_at, time.time_ns())
-    return state if current else None
+    if not is_proven(state, moment) and drift.is_settled(*moment):
+        with suppress(StorageError), database.writing_at_once(engine) as connection:
+            index_state.note_in_line(connection, state, moment.scanned_at)
 
 
 def confirm(engine: Engine, folder: Path) -> bool:
@@ -199,19 +215,6 @@ def sync(
     more = (scan.files.keys() & set(also)).difference(plan.added, plan.changed)
     plan = plan._replace(changed=(*plan.changed, *more))
     return _apply(engine, scan, plan, progress, partial(_read, folder, read))
-
-
-class Moment(NamedTuple):
-    """When a folder was last changed, and what the clock said when that was read, in nanoseconds."""
-
-    folder_time: int
-    scanned_at: int
-
-
-def moment_of(folder: Path) -> Moment:
-    """Return the moment of a folder that is about to be examined; raise `StorageError`."""
-    scanned_at = time.time_ns()
-    return Moment(_folder_time(folder), scanned_at)
 
 
 def are_indexed(engine: Engine, folder: Path, session_ids: Collection[str]) -> bool:

@@ -11,7 +11,8 @@ import pytest
 
 from hermes_sessions import SessionRepository, StorageError
 from hermes_sessions.folder_events import is_local
-from hermes_sessions.index import Freshness, folder_watch
+from hermes_sessions.index import Freshness, database, drift, folder_watch
+from hermes_sessions.index.database import make_engine, writing
 from hermes_sessions.repository import follow_files
 from hermes_sessions.sidecars import folder as folders
 
@@ -233,6 +234,85 @@ def test_without_a_watch_lists_scan(sessions: SessionRepository, monkeypatch: py
     write_document(sessions, "new", title="New", messages=turns(1))
 
     assert titles(sessions).keys() == {one, "new"}
+
+
+@pytest.fixture
+def plain(sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch) -> SessionRepository:
+    """A repository with two sessions that nobody asked to watch its folder, as it is after two lists."""
+    if not is_local(folder_of(sessions)):
+        pytest.skip("the folder of the tests is on no file system that tells of every change")
+    for name in ("one", "two"):
+        write_document(sessions, name, title=name, messages=turns(1))
+    sessions.sync()
+    an_hour_ago = folder_of(sessions).stat().st_mtime_ns - 3600 * 10**9
+    os.utime(folder_of(sessions), ns=(an_hour_ago, an_hour_ago))
+    for _ in range(2):
+        sessions.list()
+    return sessions
+
+
+@pytest.mark.parametrize("name", ["new", "overwritten in place", "removed", "moved", "our own"])
+def test_a_program_that_lists_twice_scans_nothing_from_then_on(
+    plain: SessionRepository, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    scans = Scans(monkeypatch)
+    change, expected = CHANGES[name]
+
+    change(plain)
+
+    assert titles(plain) == expected
+    assert scans.count == 0
+
+
+def set_back(sessions: SessionRepository, change: Change) -> None:
+    """Change a file so that the folder keeps its time, as within one tick of the clock."""
+    before = folder_of(sessions).stat().st_mtime_ns
+    change(sessions)
+    os.utime(folder_of(sessions), ns=(before, before))
+
+
+@pytest.mark.parametrize("session_id", ["one", "two"])
+def test_after_a_change_of_our_own_no_scan_is_needed_to_find_another_of_the_same_tick(
+    plain: SessionRepository, monkeypatch: pytest.MonkeyPatch, session_id: str
+) -> None:
+    scans = Scans(monkeypatch)
+    monkeypatch.setattr(drift, "GRACE_NS", 0)
+    plain.update("one", title="Ours")
+    assert titles(plain) == {"one": "Ours", "two": "two"}
+
+    set_back(plain, lambda s: write_document(s, session_id, title="Theirs", messages=turns(1)))
+
+    assert titles(plain) == {"one": "Ours", "two": "two"} | {session_id: "Theirs"}
+    assert scans.count == 0
+
+
+def test_what_the_watch_knows_spares_other_processes_a_comparison(
+    plain: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "GRACE_NS", 0)
+    monkeypatch.setattr(drift, "TICK_NS", 0)
+    monkeypatch.setattr(drift, "COARSE_TICK_NS", 0)
+    plain.update("one", title="Ours")
+    plain.list()
+    scans = Scans(monkeypatch)
+
+    with SessionRepository.open(hermes_home=plain.config.hermes_home) as other:
+        assert titles(other) == {"one": "Ours", "two": "two"}
+    assert scans.count == 0
+
+
+def test_a_lock_of_another_program_does_not_delay_a_list_after_a_change_of_our_own(
+    plain: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "GRACE_NS", 0)
+    monkeypatch.setattr(drift, "TICK_NS", 0)
+    plain.update("one", title="Ours")
+    waited: list[int] = []
+    monkeypatch.setattr(database, "wait_to_write", waited.append)
+
+    with writing(make_engine(plain.config.state_dir / "sessions.db")):
+        assert titles(plain) == {"one": "Ours", "two": "two"}
+    assert waited == []
 
 
 def test_closing_ends_the_watch(followed: SessionRepository) -> None:
