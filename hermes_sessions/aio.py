@@ -258,6 +258,7 @@ class SessionRepository:
     rebuild = _ThreadedCall(_Sessions.rebuild)
     recover = _ThreadedCall(_Sessions.recover)
     remove_tag = _ThreadedCall(_Sessions.remove_tag)
+    removed_masked_tags = _ThreadedCall(_Sessions.removed_masked_tags)
     restore_tag = _ThreadedCall(_Sessions.restore_tag)
     rename_tag = _ThreadedCall(_Sessions.rename_tag)
     repair = _ThreadedCall(_Sessions.repair)

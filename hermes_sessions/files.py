@@ -128,6 +128,30 @@ def replace_version(
         return _confirmed(path.parent, draft)
 
 
+def remove_version(path: Path, known: Signature) -> tuple[int, int]:
+    """Delete a file durably; raise `Changed` if it is not the version `known`.
+
+    Returns the folder's modification times before and after, in ns. Even a version that another program
+    writes during the call is not lost. The caller holds a lock against other callers.
+    """
+    _expect(path, known)
+    before, aside = folder_time(path.parent), _new_aside(path, NO_INODE, known)
+    try:
+        path.rename(aside.path)
+    except FileNotFoundError:
+        raise Changed from None
+    if signature_of(aside.path.stat()) != known:
+        with confirming(), suppress(FileExistsError):  # written again: the earlier version stays aside
+            _rename_new(aside.path, path)
+        raise Changed
+    with suppress(OSError):  # a file that stays is deleted by `changes.leftovers`
+        aside.path.unlink()
+    with confirming():
+        after = folder_time(path.parent)
+        sync_folder(path.parent)
+        return before, after
+
+
 @contextmanager
 def _drafted(path: Path, write: Write) -> Iterator[_Draft]:
     """Write a temporary file beside `path`, and keep it open, so that no other file gets its inode."""
@@ -198,6 +222,7 @@ class Aside(NamedTuple):
         return version.inode != self.new_inode and version != self.known
 
 
+NO_INODE = 0  # nothing takes the place of the file that is set aside
 _ASIDE = re.compile(r"(?P<stem>[A-Za-z0-9_-]{1,128})\.swap\.\d+\.(?P<new_inode>\d+)\.(\d+)\.(-?\d+)\.(\d+)")
 
 

@@ -207,12 +207,18 @@ class Imported(list[Session]):
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """A change that brings back what some sessions had before a call for many: fields, and tags."""
+    """A change that brings back what some sessions had before a call for many: fields, and tags.
+
+    `order` are all tags that they had, in their order, if some are to be added. `unimport` takes away the
+    files of agents' conversations that were imported by the call.
+    """
 
     session_ids: tuple[str, ...]
     values: MetadataFields = field(default_factory=MetadataFields)
     tag: tuple[str, ...] = ()
     untag: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    unimport: bool = False
 
 
 @dataclass(frozen=True, slots=True)

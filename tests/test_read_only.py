@@ -25,7 +25,7 @@ from .test_public_calls import CALLS, Call, public_calls
 CHANGES = set(
     """
     new import_document import_export fork duplicate import_agent_session save update tag untag append
-    update_many delete_many restore_many prune webui.update_many
+    update_many delete_many restore_many prune webui.update_many webui.unimport_many
     tag_many untag_many rename_tag remove_tag restore_tag truncate clear undo retry recover delete
     delete_everywhere delete_empty restore purge erase erase_many repair write_web_ui_index
     projects.create projects.rename projects.delete projects.restore projects.ensure_cron agent.delete

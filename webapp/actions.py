@@ -11,7 +11,7 @@ from hermes_sessions.model import Summary
 from hermes_sessions.results import BulkReport, Filters, Page, Project, Reversal
 from hermes_sessions.settings import check_workspace
 
-from .masking import typed
+from .masking import may_be_mask, typed
 from .request_context import sessions
 
 
@@ -72,9 +72,22 @@ def tag(session_id: str, add: Sequence[str], remove: Sequence[str]) -> Summary:
     return sessions().tag(session_id, *add)
 
 
+def known_tags(names: Sequence[str]) -> list[str]:
+    """Return the tags that a client names as they were answered, perhaps masked."""
+    if not any(map(may_be_mask, names)):
+        return list(names)
+    known = [*sessions().tags(), *sessions().removed_masked_tags()]
+    return [_shown_tag(name, known) for name in names]
+
+
 def known_tag(name: str) -> str:
     """Return the tag that a client names as it was answered, perhaps masked."""
-    return _shown_tag(name, sessions().tags())
+    return known_tags([name])[0]
+
+
+def restore_tag(name: str) -> BulkReport:
+    """Take back the latest renaming or removal of a tag, which may be given by its mask."""
+    return sessions().restore_tag(_shown_tag(name, sessions().removed_masked_tags()))
 
 
 def _shown_tag(name: str, known: Iterable[str]) -> str:
@@ -100,7 +113,9 @@ def restore_deleted(session_id: str) -> None:
 
 # ---- several at once ------------------------------------------------------------------------------------
 
-BatchAction = Literal["archive", "unarchive", "pin", "unpin", "move", "delete", "restore", "tag", "untag"]
+BatchAction = Literal[
+    "archive", "unarchive", "pin", "unpin", "move", "delete", "restore", "tag", "untag", "unimport"
+]
 _FLAGS: Mapping[str, MetadataFields] = {
     "archive": {"archived": True},
     "unarchive": {"archived": False},
@@ -122,31 +137,29 @@ class BatchStep(NamedTuple):
     action: BatchAction
     project_id: str | None = None
     tags: Sequence[str] = ()
+    order: Sequence[str] = ()
 
 
-def batch(
-    session_ids: Sequence[str],
-    action: BatchAction,
-    project_id: str | None,
-    tags: Sequence[str],
-    *,
-    dry_run: bool,
-) -> BulkReport:
-    """Do the same to several sessions; `project_id` is for ``"move"``, `tags` for ``"tag"`` and ``"untag"``.
+def batch(step: BatchStep, *, dry_run: bool) -> BulkReport:
+    """Do the same to several sessions.
 
-    Raises `NotFound` for a project that does not exist, `InvalidValue` for a dry run of ``"restore"``: then
-    nothing is done.
+    `project_id` is for ``"move"``, `tags` for ``"tag"`` and ``"untag"``, `order` for ``"tag"``. Raises
+    `NotFound` for a project that does not exist, `InvalidValue` for a dry run of ``"restore"`` or
+    ``"unimport"``: then nothing is done.
     """
+    ids, action = step.session_ids, step.action
+    if dry_run and action in ("restore", "unimport"):
+        raise InvalidValue(f"dry_run is not for {action}. GET /api/trash lists what can be restored")
     if action == "delete":
-        return sessions().delete_many(session_ids, everywhere=True, dry_run=dry_run)
+        return sessions().delete_many(ids, everywhere=True, dry_run=dry_run)
     if action in ("tag", "untag"):
-        return _tagged(session_ids, action, tags, dry_run=dry_run)
+        return _tagged(step, dry_run=dry_run)
     if action == "restore":
-        if dry_run:
-            raise InvalidValue("dry_run is not for restore. GET /api/trash lists what can be restored")
-        return sessions().restore_many(session_ids)
-    fields = _FLAGS.get(action, {"project_id": project_id})
-    return sessions().webui.update_many(session_ids, touch=False, dry_run=dry_run, **fields)
+        return sessions().restore_many(ids)
+    if action == "unimport":
+        return sessions().webui.unimport_many(ids)
+    fields = _FLAGS.get(action, {"project_id": step.project_id})
+    return sessions().webui.update_many(ids, touch=False, dry_run=dry_run, **fields)
 
 
 def undoing(change: Reversal) -> Iterator[BatchStep]:
@@ -158,9 +171,11 @@ def undoing(change: Reversal) -> Iterator[BatchStep]:
         else:
             yield BatchStep(ids, _FLAG_ACTIONS[name, bool(value)])
     if change.tag:
-        yield BatchStep(ids, "tag", tags=list(change.tag))
+        yield BatchStep(ids, "tag", tags=list(change.tag), order=list(change.order))
     if change.untag:
         yield BatchStep(ids, "untag", tags=list(change.untag))
+    if change.unimport:
+        yield BatchStep(ids, "unimport")
 
 
 def matching(text: str, filters: Filters) -> Page[Summary]:
@@ -168,11 +183,10 @@ def matching(text: str, filters: Filters) -> Page[Summary]:
     return sessions().matching(text, filters) if text else sessions().list(filters)
 
 
-def _tagged(
-    session_ids: Sequence[str], action: BatchAction, names: Sequence[str], *, dry_run: bool
-) -> BulkReport:
+def _tagged(step: BatchStep, *, dry_run: bool) -> BulkReport:
+    ids, names = step.session_ids, known_tags(step.tags)
     if not names:
         raise InvalidValue("tags must name at least one tag")
-    if action == "tag":
-        return sessions().tag_many(session_ids, *names, dry_run=dry_run)
-    return sessions().untag_many(session_ids, *map(known_tag, names), dry_run=dry_run)
+    if step.action == "tag":
+        return sessions().tag_many(ids, *names, order=known_tags(step.order), dry_run=dry_run)
+    return sessions().untag_many(ids, *names, dry_run=dry_run)

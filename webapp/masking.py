@@ -35,12 +35,17 @@ def mask_answer(value: Any) -> Any:
     return mask_all(value, _kept) if settings().mask_credentials else value
 
 
+def may_be_mask(text: str) -> bool:
+    """Whether a text that was sent can be the mask of another one."""
+    return settings().mask_credentials and ("***" in text or "..." in text)
+
+
 def typed(text: str, stored: Callable[[], str | None]) -> str:
     """Return what was sent to replace a stored text, or that text if only its mask came back.
 
     Clients and forms show the mask, so it is what they send if nobody typed anything else.
     """
-    if not (settings().mask_credentials and ("***" in text or "..." in text)):
+    if not may_be_mask(text):
         return text
     known = stored()
     return known if known is not None and is_shown_as(text, known) else text

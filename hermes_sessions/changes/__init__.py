@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         held_by_agent,
         import_agent_session,
         refuse_agent_session,
+        take_import_away,
     )
     from .bulk import Outcomes, each_alone, each_together
     from .change import (
@@ -79,6 +80,7 @@ __all__ = [
     "save_composed",
     "save_session",
     "settle_leftovers",
+    "take_import_away",
     "truncate_session",
     "update_session",
     "would_update",
@@ -86,7 +88,7 @@ __all__ = [
 
 _NAMES = {
     "adopting": "agent_share delete_everywhere delete_here held_by_agent import_agent_session "
-    "refuse_agent_session",
+    "refuse_agent_session take_import_away",
     "bulk": "Outcomes each_alone each_together",
     "change": "append_messages clear_session remove_last_turn truncate_session update_session would_update",
     "composing": "read_composed save_composed",

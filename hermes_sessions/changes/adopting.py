@@ -13,16 +13,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from .. import files, json_text
 from ..agent import Agents, WholeConversation
-from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError
+from ..errors import AgentUnavailable, Conflict, NotFound, ReadOnly, StorageError, storing
 from ..fields import check_id
-from ..model import Session, Summary
+from ..model import FolderTimes, Session, Summary
 from ..origins import CHILDREN, COPIED, ORIGINALS, SEGMENTS, Copied, segments_of
 from ..results import AgentShare, TrashReason
 from ..sidecars import Loaded, editing, reading, signature, trash
 from ..sources import Source, source_class
 from .create import write_new
-from .projects import Projects
+from .projects import Projects, is_cron
 from .restore import delete_session
 from .retry import retry_conflicts
 from .save import write_over
@@ -118,6 +119,40 @@ def _begins_with(messages: Sequence[Any], first: Sequence[Any]) -> bool:
         for message, old in zip(messages, first, strict=False)
     )
     return len(first) <= len(messages) and all(same)
+
+
+def take_import_away(store: Store, agents: Agents, projects: Projects, session_id: str) -> bool:
+    """Delete the file of an agent's conversation in which nothing was changed since it was imported.
+
+    Returns whether that was so: else, and if the agent no longer has all of it, the file stays. Raises
+    `AgentUnavailable`, `Unreadable`, `StorageError`.
+    """
+    with store.lock(session_id):
+        loaded = store.load(session_id)
+        if loaded is None or not _is_as_imported(store, agents, projects, loaded):
+            return False
+        store.check_index()
+        path = store.path_of(session_id)
+        with storing(f"cannot remove the import of session {session_id}"):
+            try:
+                times = files.remove_version(path, loaded.signature)
+            except files.Changed:
+                return False
+        store.forget(session_id, FolderTimes(*times))
+        return True
+
+
+def _is_as_imported(store: Store, agents: Agents, projects: Projects, loaded: Loaded) -> bool:
+    """Whether a file holds what an import would write now, in the project of jobs or in none."""
+    session = reading.session(loaded)
+    try:
+        imported = _original(store, agents, session.session_id).session
+    except NotFound:
+        return False
+    of_jobs: set[str | None] = {each.project_id for each in projects.list() if is_cron(each)}
+    if session.source == "cron" and session.project_id in of_jobs:
+        imported = replace(imported, project_id=session.project_id)
+    return bool(json_text.decode(loaded.data) == json_text.decode(editing.new_text(imported)))
 
 
 # ---- deleting -------------------------------------------------------------------------------------------

@@ -263,6 +263,11 @@ def _find(records: _Records, project_id: str) -> _Record:
     raise NotFound(f"no project {project_id}")
 
 
+def is_cron(project: Project) -> bool:
+    """Whether a project is that of scheduled jobs."""
+    return _is_same_name(project.name, CRON_NAME)
+
+
 def _is_same_name(one: str, other: str) -> bool:
     return one.casefold() == other.casefold()
 

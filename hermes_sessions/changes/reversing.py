@@ -31,13 +31,18 @@ def earlier_values(
 def earlier_tags(before: Iterable[Summary], done: Iterable[str], change: TagChange) -> tuple[Reversal, ...]:
     """Return what gives changed sessions their tags again; a tag that one had already stays."""
 
-    def of(summary: Summary) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def of(summary: Summary) -> tuple[tuple[str, ...], ...]:
         had = {tag_key(name) for name in summary.tags}
         removed = tuple(name for name in summary.tags if tag_key(name) in change.remove)
-        return removed, tuple(name for name in change.add if tag_key(name) not in had)
+        added = tuple(name for name in change.add if tag_key(name) not in had)
+        return removed, added, tuple(summary.tags) if removed else ()
 
     groups = _grouped(before, done, of)
-    return tuple(Reversal(ids, tag=tag, untag=untag) for (tag, untag), ids in groups.items() if tag or untag)
+    return tuple(
+        Reversal(ids, tag=tag, untag=untag, order=order)
+        for (tag, untag, order), ids in groups.items()
+        if tag or untag
+    )
 
 
 def _grouped(

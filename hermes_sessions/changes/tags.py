@@ -13,6 +13,7 @@ from .. import locks
 from ..config import Config
 from ..errors import InvalidValue, SessionsError, Unreadable
 from ..index import Progress, database, tag_sync, tags
+from ..messages import mask
 from ..model import Summary
 from ..results import BulkReport
 from ..sidecars import tags as tags_file
@@ -34,10 +35,14 @@ class TagTarget(NamedTuple):
 
 
 class TagChange(NamedTuple):
-    """Which tags to add, by their names, and which to remove, by their keys."""
+    """Which tags to add, by their names, and which to remove, by their keys.
+
+    What is added comes before those tags that come after it in `order`; else it comes last.
+    """
 
     add: Sequence[str] = ()
     remove: Collection[str] = ()
+    order: Sequence[str] = ()
 
 
 # ---- decisions ------------------------------------------------------------------------------------------
@@ -64,7 +69,7 @@ def changed_names(
     new = [spelling(name) for name in change.add if tag_key(name) not in known]
     if new and len(known) + len(new) > MOST_TAGS:
         raise InvalidValue(f"a conversation can have at most {MOST_TAGS} tags beside those in its title")
-    names[target.ids[0]] += new
+    names[target.ids[0]] = _placed(names[target.ids[0]], new, change.order)
     return {each: found for each, found in names.items() if found != list(stored.get(each, ()))}
 
 
@@ -128,6 +133,26 @@ def _replaced(names: Iterable[str], key: str, name: str | None) -> list[str]:
     return replaced
 
 
+def removed_masked_names(stored: Names, changed: Names) -> list[str]:
+    """Return the names in `stored` that no id has after a change, and that answers mask."""
+    before = (name for each in changed for name in tags_file.tags_of(stored.get(each, ())))
+    masked = {tag_key(name): name for name in before if mask(name) != name}
+    if not masked:
+        return []
+    left = {tag_key(name) for names in {**stored, **changed}.values() for name in tags_file.tags_of(names)}
+    return [name for key, name in masked.items() if key not in left]
+
+
+def _placed(names: Sequence[str], new: Iterable[str], order: Sequence[str]) -> list[str]:
+    """Return names with new ones, each in its place in `order`; at the end if it has none."""
+    placed, places = list(names), {tag_key(name): place for place, name in enumerate(order)}
+    for name in new:
+        place = places.get(tag_key(name), len(places))
+        later = (at for at, each in enumerate(placed) if places.get(tag_key(each), -1) > place)
+        placed.insert(next(later, len(placed)), name)
+    return placed
+
+
 def _kept(names: Iterable[str], removed: Collection[str]) -> list[str]:
     """Return the names of a file but those of removed tags; what no tag can be is kept."""
     return [name for name in names if (read := read_tag(name)) is None or tag_key(read) not in removed]
@@ -171,6 +196,7 @@ class TagStore:
             nonlocal after
             changed = changed_names(read.stored, target, change, spellings(read))
             after = {**read.stored, **changed}
+            self._note_masked(read, changed)
             return changed
 
         self._change(decide)
@@ -191,7 +217,10 @@ class TagStore:
         def decide(read: tags_file.TagsFile) -> Mapping[str, list[str]]:
             nonlocal report
             changed, report = changed_names_of_many(read, targets, change, note)
-            return {} if dry_run else changed
+            if dry_run:
+                return {}
+            self._note_masked(read, changed)
+            return changed
 
         self._change(decide)
         if progress:
@@ -206,6 +235,7 @@ class TagStore:
             note = {each: (read.stored[each], names) for each, names in changed.items()}
             if note:
                 self._notes.keep("tag", key, {"names": note})
+                self._note_masked(read, changed)
             return changed
 
         self._change(decide)
@@ -216,6 +246,16 @@ class TagStore:
         self._change(lambda read: restored_names(read, note))
         self._notes.drop("tag", key)
         return BulkReport(tuple(note))
+
+    def removed_masked(self) -> list[str]:
+        """Return the tags that no conversation has any more and of which answers show only a mask."""
+        names = (note.get("name") for note in self._notes.all("masked-tag"))
+        return [name for name in names if isinstance(name, str)]
+
+    def _note_masked(self, read: tags_file.TagsFile, changed: Names) -> None:
+        """Keep the names that `removed_masked` returns: whoever saw the mask can send only that back."""
+        for name in removed_masked_names(read.stored, changed):
+            self._notes.keep("masked-tag", tag_key(name), {"name": name})
 
     def _targets(self, summaries: Iterable[Summary]) -> dict[str, TagTarget]:
         targets: dict[str, TagTarget] = {}

@@ -11,7 +11,7 @@ from .. import files, json_text, modes
 from ..errors import NotFound, Unreadable, storing
 
 RETENTION_SECONDS = 30 * 86_400
-Subject = Literal["project", "tag"]
+Subject = Literal["project", "tag", "masked-tag"]
 
 
 class UndoNotes:
@@ -42,6 +42,16 @@ class UndoNotes:
         if not isinstance(note, dict) or note.get("key") != key:
             raise Unreadable(path, f"not a note about the {subject}")
         return note
+
+    def all(self, subject: Subject) -> list[Mapping[str, Any]]:
+        """Return the readable notes about a subject, the latest first; raise `StorageError`."""
+        with storing("cannot read how to undo this"):
+            paths = {path: path.stat().st_mtime for path in self._folder.glob(f"{subject}-*.json")}
+            notes = []
+            for path in sorted(paths, key=lambda each: -paths[each]):
+                with suppress(json_text.Malformed, FileNotFoundError):
+                    notes.append(json_text.decode(files.read(path)))
+        return [note for note in notes if isinstance(note, dict)]
 
     def drop(self, subject: Subject, key: str) -> None:
         """Delete the note, if there is one; raise `StorageError`."""

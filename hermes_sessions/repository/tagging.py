@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..changes import TagChange
 from ..home import Chosen
 from ..index import Progress
@@ -38,15 +40,21 @@ class TaggingCalls(HomeCalls):
         return self._home.tag(session_id, TagChange(remove=frozenset(map(tag_key, check_tags(names)))))
 
     def tag_many(
-        self, chosen: Chosen, *names: str, dry_run: bool = False, progress: Progress | None = None
+        self,
+        chosen: Chosen,
+        *names: str,
+        order: Sequence[str] = (),
+        dry_run: bool = False,
+        progress: Progress | None = None,
     ) -> BulkReport:
         """Add tags to many conversations, with one write of tags.json.
 
-        `chosen` are their ids, or `Filters`. `progress(done, total)` counts conversations. With `dry_run`
-        nothing is changed. One that is unknown, or would have too many tags, is reported, and does not stop
-        the others. Raises as `tag`.
+        `chosen` are their ids, or `Filters`. A tag comes before those that come after it in `order`, else
+        last. `progress(done, total)` counts conversations. With `dry_run` nothing is changed. One that is
+        unknown, or would have too many tags, is reported, and does not stop the others. Raises as `tag`.
         """
-        return self._home.tag_many(chosen, TagChange(add=check_tags(names)), progress, dry_run=dry_run)
+        change = TagChange(add=check_tags(names), order=check_tags(order))
+        return self._home.tag_many(chosen, change, progress, dry_run=dry_run)
 
     def untag_many(
         self, chosen: Chosen, *names: str, dry_run: bool = False, progress: Progress | None = None
@@ -68,6 +76,14 @@ class TaggingCalls(HomeCalls):
     def remove_tag(self, name: str) -> BulkReport:
         """Remove a tag from all conversations; those in whose titles it stands are reported, as above."""
         return self._home.replace_tag(check_tag(name), None)
+
+    def removed_masked_tags(self) -> Sequence[str]:
+        """Return the tags that hold a credential and that no conversation has any more, the latest first.
+
+        They are kept for 30 days, so that a change of them can be taken back by whoever saw only their masks.
+        Raises `StorageError`.
+        """
+        return self._home.tags.removed_masked()
 
     def restore_tag(self, name: str) -> BulkReport:
         """Take back the latest `rename_tag` or `remove_tag` of this tag, also in the trash.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 from .. import changes
 from ..access import HomeAccess
@@ -16,7 +16,7 @@ from ..messages import calls_of_page, visible_page
 from ..metadata import MetadataChange, MetadataFields
 from ..model import Metadata, Session, Summary
 from ..pruning import check_ids
-from ..results import BulkReport, Composed, Filters, MessagePage, Page
+from ..results import BulkReport, Composed, Filters, MessagePage, Page, Reversal
 from ..sidecars import reading, trash
 from ..webui_values import LineageReport, Sidebar, SidebarRequest
 from .continuations import is_snapshot, newest_continuation
@@ -33,6 +33,19 @@ READS = (
 
 
 HARMLESS = [*READS, "update_many"]  # the last on a dry run
+
+
+class _Updated(NamedTuple):
+    """A session after a change, and whether it was imported for that."""
+
+    summary: Summary
+    is_imported: bool = False
+
+
+def _imported(outcomes: changes.Outcomes) -> tuple[str, ...]:
+    """Return the ids of the sessions that were imported in order to be changed."""
+    updated = (each for each in outcomes.results.values() if isinstance(each, _Updated))
+    return tuple(each.summary.session_id for each in updated if each.is_imported)
 
 
 @public_calls(HARMLESS)
@@ -158,7 +171,7 @@ class WebUI:
 
     def update(self, session_id: str, *, touch: bool = True, **metadata: Unpack[MetadataFields]) -> Summary:
         """Set fields as `SessionRepository.update` does, of an agent's conversation after importing it."""
-        return self._update(session_id, self._home.checked_change(metadata), touch=touch)
+        return self._updated(session_id, self._home.checked_change(metadata), touch=touch).summary
 
     def update_many(
         self,
@@ -180,19 +193,33 @@ class WebUI:
                 home.store, ids, partial(home.update_if_needed, change=change, touch=touch)
             )
             for session_id in outcomes.failed_with(ReadOnly):
-                outcomes.again(session_id, partial(self._update, session_id, change, touch=touch))
+                outcomes.again(session_id, partial(self._updated, session_id, change, touch=touch))
         undo = changes.earlier_values(before, outcomes.changed, metadata)
+        imported = _imported(outcomes)
+        undo += (Reversal(imported, unimport=True),) if imported else ()
         return replace(BulkReport.of(outcomes.changed, outcomes.failed), undo=undo)
 
-    def _update(self, session_id: str, change: MetadataChange, *, touch: bool) -> Summary:
+    def unimport_many(self, session_ids: Iterable[str]) -> BulkReport:
+        """Delete the files of imported agents' conversations in which nothing was changed since.
+
+        Those in which something was changed, or of which the agent no longer has everything, are left alone.
+        This takes back what `update_many` imports.
+        """
+        home = self._home
+        unimport = partial(changes.take_import_away, home.store, home.agents, home.projects)
+        outcomes = changes.each_alone(check_ids(session_ids), unimport)
+        return BulkReport.of(outcomes.changed, outcomes.failed)
+
+    def _updated(self, session_id: str, change: MetadataChange, *, touch: bool) -> _Updated:
         home = self._home
         try:
-            return home.update(home.store, session_id, change, touch=touch)
+            return _Updated(home.update(home.store, session_id, change, touch=touch))
         except ReadOnly:
             if not home.summary(session_id).of_agent:
                 raise
-        imported, _ = self._import(session_id)
-        return changes.update_session(home.store, imported.session_id, change, touch=touch)
+        imported, is_new = self._import(session_id)
+        summary = changes.update_session(home.store, imported.session_id, change, touch=touch)
+        return _Updated(summary, is_new)
 
     def _would_update(self, session_id: str, change: MetadataChange, *, touch: bool) -> bool:
         home = self._home

@@ -132,7 +132,7 @@ def undo(client: FlaskClient, body: Any) -> None:
 def arranged(sessions: SessionRepository) -> dict[str, Any]:
     """Return what batches change of each session."""
     listed = sessions.list(hidden=True)
-    return {each.session_id: (each.pinned, each.archived, each.project_id, set(each.tags)) for each in listed}
+    return {each.session_id: (each.pinned, each.archived, each.project_id, each.tags) for each in listed}
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,51 @@ def test_undo_brings_back_what_each_session_had(
     assert body["ok"]
     assert arranged(sessions) != before
     undo(client, body)
+    assert arranged(sessions) == before
+
+
+@pytest.mark.parametrize(("action", "more"), [("archive", {}), ("move", {"project_id": "Cassini"})])
+def test_undo_takes_imports_away_that_nobody_changed_since(
+    action: str, more: dict[str, Any], filled: FlaskClient
+) -> None:
+    full: SessionRepository = filled.application.extensions["hermes_sessions"]
+
+    def listed(agent: int) -> dict[str, Any]:
+        found = reply(filled.get(f"/api/sessions?agent={agent}"))["sessions"]
+        return {each["session_id"]: each for each in found}
+
+    projects = {name: full.projects.create(name).project_id for name in ("Cassini", "Borealis")}
+    before, files = listed(1), snapshot(full)
+    agents = [session_id for session_id, each in before.items() if each["is_cli_session"]]
+    given = {"project_id": projects[more["project_id"]]} if more else {}
+    undo(filled, batch(filled, action, *agents, **given))
+    assert snapshot(full) == files
+    assert listed(1) == before
+    body = batch(filled, action, *agents, **given)
+    full.update(agents[0], project_id=projects["Borealis"], title="Changed since")
+    undo(filled, body)
+    assert set(listed(0)) - set(before) == set()
+    assert full.summary(agents[0]).title == "Changed since"
+    assert set(snapshot(full)) - set(files) == {f"{agents[0]}.json"}
+
+
+def test_undo_of_removing_a_masked_tag(sessions: SessionRepository, client: FlaskClient) -> None:
+    secret = "token sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
+    one = started(sessions)
+    sessions.tag(one, "first", secret, "last")
+    before = arranged(sessions)
+    (shown,) = (each["name"] for each in reply(client.get("/api/tags"))["tags"] if "token" in each["name"])
+    assert shown != secret
+    body = batch(client, "untag", one, tags=[shown])
+    assert secret not in str(body)
+    undo(client, body)
+    assert arranged(sessions) == before
+    reply(client.post("/api/tags/remove", json={"name": shown}))
+    reply(client.post("/api/tags/restore", json={"name": shown}))
+    assert arranged(sessions) == before
+    gone = client.post("/places/tags/delete", data={"name": shown})
+    assert secret not in gone.headers["Location"]
+    client.post("/places/tags/restore", data={"name": shown})
     assert arranged(sessions) == before
 
 

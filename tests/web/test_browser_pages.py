@@ -135,15 +135,18 @@ def test_the_pages_fit_in_both_themes(page: Page, width: int, theme: str, tmp_pa
         assert back == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 25, 27)"}[theme]
 
 
-def test_undo_brings_back_every_segment_of_an_agent_s_conversation(page: Page) -> None:
+def test_the_trash_brings_back_every_segment_of_an_agent_s_conversation(page: Page) -> None:
     page.goto("/session/chain1_seg2")
     title = page.locator("main h1").inner_text()
     acts = page.locator(".actions[data-id]")
     acts.get_by_text("More").click()
-    expect(acts).to_contain_text("The agent's own rows are erased: 3 segments, ")
-    acts.get_by_role("button", name="Delete", exact=True).click()
+    expect(acts).to_contain_text("The agent loses 3 segments with ")
+    expect(acts).to_contain_text("restored here, not in the agent")
+    acts.get_by_role("button", name="Delete here and from the agent", exact=True).click()
     expect(page.locator("#toasts")).to_contain_text("Deleted here and from the agent.")
-    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    page.get_by_role("button", name="Restore here").click()
+    expect(page.locator("#toasts")).to_contain_text("Restored here. The agent no longer has it.")
     expect(page.locator("main h1")).to_have_text(title)
     expect(page.locator(".session-head")).to_contain_text("3 segments")
     page.goto("/session/chain1_seg2?at=0")

@@ -12,7 +12,7 @@ from hermes_sessions.results import BulkReport
 from .. import actions
 from ..error_statuses import log_if_internal, status_of
 from ..request_context import sessions
-from . import routing, schemas
+from . import batch_schemas, routing, schemas
 from .entries import list_entry
 from .filters import ChosenArguments, chosen_filters
 
@@ -30,22 +30,27 @@ def change_sessions(
     q: str | None = None,
     project_id: str | None = None,
     tags: list[str] | None = None,
+    order: list[str] | None = None,
     dry_run: bool = False,
     **arguments: Unpack[ChosenArguments],
-) -> schemas.Batch:
+) -> batch_schemas.Batch:
     """Do the same to up to 500 sessions: those of `session_ids`, or all that fulfil a query or filters.
 
     `q` is a query as of a search, and the filters are those of lists; `in_project` is the one that sessions
     are in, `project_id` the one that the action `move` puts them into, null for none. `tags` are for
-    `tag` and `untag`. One failure does not stop the others: each result says what was done, or why not. The
-    steps of `undo`, each of which is the body of another such request, bring back what was there before. With
-    `dry_run`, which is not for the action `restore` and has no limit, nothing is changed, and each result
-    says what would be done.
+    `tag` and `untag`; a new one comes before those that come after it in `order`, else last. `unimport`
+    deletes the files of imported agent's conversations in which nothing was changed since. One failure does
+    not stop the others: each result says what was done, or why not. The steps of `undo`, each of which is the
+    body of another such request, bring back what was there before. With `dry_run`, which is not for the
+    actions `restore` and `unimport` and has no limit, nothing is changed, and each result says what would be
+    done.
     """
     ids = _chosen(session_ids, q, arguments)
     if session_ids is not None or not dry_run:
         _check_count(len(ids if session_ids is None else session_ids))
-    report = actions.batch(ids, action, project_id, tags or [], dry_run=dry_run)
+    report = actions.batch(
+        actions.BatchStep(ids, action, project_id, tags or [], order or []), dry_run=dry_run
+    )
     has_entry = session_ids is not None and (dry_run or action != "delete")
     results = [_result(session_id, report.errors.get(session_id), has_entry) for session_id in ids]
     return {"ok": all(result["ok"] for result in results), "results": results, "undo": _undo(action, report)}
@@ -66,7 +71,7 @@ def _check_count(count: int) -> None:
         raise InvalidValue(f"session_ids must be at most {MOST_SESSIONS}; these are {count}")
 
 
-def _undo(action: actions.BatchAction, report: BulkReport) -> list[schemas.BatchStep]:
+def _undo(action: actions.BatchAction, report: BulkReport) -> list[batch_schemas.BatchStep]:
     if action == "delete":
         steps = [actions.BatchStep(report.done, "restore")] if report.done else []
     else:
@@ -77,12 +82,13 @@ def _undo(action: actions.BatchAction, report: BulkReport) -> list[schemas.Batch
             "action": step.action,
             "project_id": step.project_id,
             "tags": list(step.tags) or None,
+            "order": list(step.order) or None,
         }
         for step in steps
     ]
 
 
-def _result(session_id: str, error: SessionsError | None, has_entry: bool) -> schemas.BatchResult:
+def _result(session_id: str, error: SessionsError | None, has_entry: bool) -> batch_schemas.BatchResult:
     if error is not None:
         log_if_internal(error)
         return {"session_id": session_id, "ok": False, "error": str(error), "status": status_of(error)}

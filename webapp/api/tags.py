@@ -49,4 +49,4 @@ def remove_tag(name: str) -> schemas.ManyChanged:
 @post("/api/tags/restore")
 def restore_tag(name: str) -> schemas.ManyChanged:
     """Take back the latest renaming or removal of a tag, of the last 30 days, also in the trash."""
-    return report_of(sessions().restore_tag(name))
+    return report_of(actions.restore_tag(name))

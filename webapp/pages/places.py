@@ -264,11 +264,11 @@ def delete_tag() -> Response:
     """Remove the tag of the form from all conversations."""
     name = actions.known_tag(request.form.get("name", ""))
     sessions().remove_tag(name)
-    return rendering.see_other(links.list_link(tag=None, done="tag-delete", undo_tag=name))
+    return rendering.see_other(links.list_link(tag=None, done="tag-delete", undo_tag=rendering.mask(name)))
 
 
 @blueprint.post("/places/tags/restore")
 def restore_tag() -> Response:
     """Give the tag of the form back to the conversations that had it before it was deleted or renamed."""
-    sessions().restore_tag(request.form.get("name", ""))
+    actions.restore_tag(request.form.get("name", ""))
     return rendering.see_other(links.list_link(done="restore"))

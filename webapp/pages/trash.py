@@ -46,9 +46,10 @@ def _show(notice: str | None = None, warnings: Sequence[str] = (), restored: Seq
 
 @blueprint.post("/trash/<session_id>/restore")
 def restore(session_id: str) -> Response:
-    """Restore a deleted conversation and show it."""
+    """Restore a deleted conversation and show it; with `here=1`, say that the agent does not have it."""
     actions.restore_deleted(session_id)
-    return rendering.see_other(links.session_link(session_id, done="restore", restored=session_id))
+    done = "restore-here" if request.form.get("here") else "restore"
+    return rendering.see_other(links.session_link(session_id, done=done, restored=session_id))
 
 
 @blueprint.post("/trash/<session_id>/erase")

@@ -2,6 +2,7 @@
 
 import { post } from "./api.js";
 import { takeForOne } from "./batch.js";
+import { confirmDelete } from "./delete_dialog.js";
 import { all, closest, isComposing, optional, textOf } from "./dom.js";
 import { isMoving, list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
@@ -9,7 +10,7 @@ import { renewAroundMessages, visit } from "./navigation.js";
 import { hasTag } from "./places_state.js";
 import { chooseProject } from "./project_dialog.js";
 import { chooseTag } from "./tag_dialog.js";
-import { deletedMessage } from "./text.js";
+import { deletedMessage, restoring } from "./text.js";
 import { explain, toast } from "./toast.js";
 
 /** @typedef {import("./api.js").BatchStep} BatchStep */
@@ -89,10 +90,10 @@ const pageTitle = () => optional(document, "#content h1", HTMLElement);
  * @param {() => Promise<unknown>} action
  * @param {string | (() => string)} message what it did
  * @param {() => Promise<unknown>} [undo]
- * @param {string | (() => string)} [undone] what is said after that
+ * @param {{ undone?: string | (() => string), label?: string }} [words] what is said after that, and on the button for it
  * @returns {Promise<boolean>} whether it worked
  */
-export async function perform(action, message, undo, undone = "Undone.") {
+export async function perform(action, message, undo, { undone = "Undone.", label = "Undo" } = {}) {
   try {
     await action();
   } catch (error) {
@@ -100,7 +101,7 @@ export async function perform(action, message, undo, undone = "Undone.") {
     return false;
   }
   undoAction = undo ? () => perform(undo, undone) : null;
-  toast(typeof message === "string" ? message : message(), { action: undo ? { label: "Undo", run: undoLast } : null });
+  toast(typeof message === "string" ? message : message(), { action: undo ? { label, run: undoLast } : null });
   refresh();
   return true;
 }
@@ -213,11 +214,13 @@ export async function tagWith(session, name, removing = false) {
   await arrange(session, { action: removing ? "untag" : "tag", tags: [name] }, message);
 }
 
-/** @param {Session} session */
+/** Delete a session: at once if it can be undone completely, else after a question. @param {Session} session */
 export async function remove(session) {
+  const ofAgent = Number(session.held);
+  if (ofAgent && !(await confirmDelete(1, ofAgent))) return;
   const next = neighborOf(rowOf(session.id));
   const { act, undo } = reversible(session, { action: "delete" });
-  const done = await perform(act, deletedMessage(1, Number(session.held)), undo);
+  const done = await perform(act, deletedMessage(1, ofAgent), undo, restoring(1, ofAgent));
   if (!done) return;
   removeRow(session.id);
   if (next) titleOf(next).focus();

@@ -18,12 +18,14 @@ import { isOffline } from "./connection.js";
 
 /** @typedef {{ session_id: string }} OneSession */
 /** @typedef {{ session: SessionEntry }} ChangedSession */
-/** @typedef {"pin" | "unpin" | "archive" | "unarchive" | "move" | "delete" | "restore" | "tag" | "untag"} BatchAction */
+/** @typedef {"pin" | "unpin" | "archive" | "unarchive" | "move" | "delete" | "restore" | "tag" | "untag" | "unimport"} BatchAction */
 /** @typedef {{ failed: { session_id: string, error: string }[] }} ChangedTag */
 
 /**
- * One action for several sessions: `project_id` is for `move`, null for none, `tags` are for `tag` and `untag`.
- * @typedef {{ session_ids: string[], action: BatchAction, project_id?: string | null, tags?: string[] | null }} BatchStep
+ * One action for several sessions: `project_id` is for `move`, null for none, `tags` are for `tag` and `untag`, and `order` for `tag`.
+ * @typedef {{
+ *   session_ids: string[], action: BatchAction, project_id?: string | null, tags?: string[] | null, order?: string[] | null,
+ * }} BatchStep
  */
 
 /**

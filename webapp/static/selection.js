@@ -3,15 +3,16 @@
 import { perform } from "./actions.js";
 import { RequestError, request, statusText } from "./api.js";
 import { Progress, takeSteps } from "./batch.js";
-import { all, byId, closest, dialogById, errorIn, parsed, required, textOf } from "./dom.js";
+import { confirmDelete } from "./delete_dialog.js";
+import { all, byId, closest, errorIn, parsed, required, textOf } from "./dom.js";
 import { on } from "./events.js";
 import { list, rows, shownFilters, step, withRowsBetween } from "./list.js";
 import { onLongPress } from "./long_press.js";
 import { hasTag } from "./places_state.js";
 import { chooseProject } from "./project_dialog.js";
-import { commonTags, deleteQuestion, flagActions, progressText, resultText, shortfallText, undoneText, withRange } from "./selection_state.js";
+import { commonTags, flagActions, progressText, resultText, shortfallText, undoneText, withRange } from "./selection_state.js";
 import { chooseTag } from "./tag_dialog.js";
-import { deletedMessage } from "./text.js";
+import { deletedMessage, restoring } from "./text.js";
 import { explain, toast } from "./toast.js";
 
 /** @typedef {import("./api.js").BatchStep} BatchStep */
@@ -225,6 +226,7 @@ export const hasSelection = () => active() && selected.size > 0;
 
 /** What those are with which an act worked. */
 const RESULTS = {
+  unimport: "no longer imported",
   pin: "pinned", unpin: "unpinned", archive: "archived", unarchive: "unarchived", move: "moved", tag: "tagged",
   untag: "untagged", delete: "moved to the trash", restore: "restored",
 };
@@ -263,26 +265,11 @@ async function remove() {
   const before = new Map(selected);
   const ofAgent = (/** @type {string[]} */ ids) => ids.filter((id) => before.get(id)?.held).length;
   if (!(await confirmDelete(before.size, ofAgent([...before.keys()])))) return;
-  await batch("delete", {}, (outcome) => (
-    outcome.interrupted === null ? deletedMessage(outcome.done.length, ofAgent(outcome.done)) : resultText(outcome, RESULTS.delete)
-  ));
-}
-
-/**
- * Ask before conversations are deleted.
- * @param {number} count
- * @param {number} ofAgent
- */
-async function confirmDelete(count, ofAgent) {
-  const dialog = dialogById("confirm-delete");
-  const { title, text } = deleteQuestion(count, ofAgent, dialog.dataset.days ?? "");
-  byId("confirm-delete-title").textContent = title;
-  byId("confirm-delete-text").textContent = text;
-  dialog.returnValue = "";
-  dialog.showModal();
-  required(dialog, "[value=delete]", HTMLButtonElement).focus();
-  await new Promise((resolve) => { dialog.addEventListener("close", resolve, { once: true }); });
-  return dialog.returnValue === "delete";
+  await batch(
+    "delete", {},
+    (outcome) => (outcome.interrupted === null ? deletedMessage(outcome.done.length, ofAgent(outcome.done)) : resultText(outcome, RESULTS.delete)),
+    restoring(before.size, ofAgent([...before.keys()])),
+  );
 }
 
 /** Download the selected conversations. The browser shows how far that is. */
@@ -302,8 +289,9 @@ function exportZip() {
  * @param {import("./api.js").BatchAction} action
  * @param {Pick<BatchStep, "project_id" | "tags">} [values]
  * @param {(outcome: Outcome) => string} [message]
+ * @param {{ undone?: string, label?: string }} [words] for taking it back, if not "Undone." and "Undo"
  */
-async function batch(action, values = {}, message = (outcome) => resultText(outcome, RESULTS[action])) {
+async function batch(action, values = {}, message = (outcome) => resultText(outcome, RESULTS[action]), words = {}) {
   if (running) return;
   /** @type {Outcome | null} */
   let outcome = null;
@@ -312,7 +300,8 @@ async function batch(action, values = {}, message = (outcome) => resultText(outc
   /** @type {Outcome | null} */
   let undone = null;
   const undo = async () => { undone = await runWhole(outcome?.undo ?? []); };
-  if (await perform(work, done, undo, () => (undone ? undoneText(undone) : "Undone."))) stop();
+  const said = () => (undone && undone.done.length < undone.total ? undoneText(undone) : words.undone ?? "Undone.");
+  if (await perform(work, done, undo, { ...words, undone: said })) stop();
 }
 
 /**

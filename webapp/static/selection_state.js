@@ -78,7 +78,8 @@ export function deleteQuestion(count, ofAgent, days) {
   const kept = `The trash keeps ${count === 1 ? "it" : "them"} for ${days} days.`;
   if (!ofAgent) return { title, text: kept };
   const who = whoOf(ofAgent, count);
-  return { title, text: `${who} to the agent and ${ofAgent === 1 ? "is" : "are"} deleted there too. ${kept}` };
+  const lost = ofAgent === 1 ? "it" : "them";
+  return { title, text: `${who} to the agent and ${ofAgent === 1 ? "is" : "are"} deleted there too. ${kept} Restoring brings ${lost} back here, not to the agent.` };
 }
 
 /**

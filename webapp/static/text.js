@@ -20,6 +20,17 @@ export function counted(count, noun) {
 }
 
 /**
+ * Return the words for taking a deletion back: what the agent had cannot be brought back to the agent.
+ * @param {number} count
+ * @param {number} ofAgent how many of the deleted conversations the agent had too
+ */
+export function restoring(count, ofAgent) {
+  if (!ofAgent) return {};
+  const which = count > ofAgent ? `${ofAgent.toLocaleString("en")} of them` : count === 1 ? "it" : "them";
+  return { undone: `Restored here. The agent no longer has ${which}.`, label: "Restore here" };
+}
+
+/**
  * Return what is said after conversations were deleted.
  * @param {number} count
  * @param {number} ofAgent how many of them the agent had too

@@ -64,11 +64,15 @@ describe("the question before deleting", () => {
   /** @type {[count: number, ofAgent: number, title: string, text: string][]} */
   const CASES = [
     [1, 0, "Delete 1 conversation?", "The trash keeps it for 30 days."],
-    [1, 1, "Delete 1 conversation?", "It belongs to the agent and is deleted there too. The trash keeps it for 30 days."],
+    [1, 1, "Delete 1 conversation?", 
+      "It belongs to the agent and is deleted there too. The trash keeps it for 30 days. Restoring brings it back here, not to the agent."],
     [5200, 0, "Delete 5,200 conversations?", "The trash keeps them for 30 days."],
-    [3, 1, "Delete 3 conversations?", "1 of them belongs to the agent and is deleted there too. The trash keeps them for 30 days."],
-    [3, 2, "Delete 3 conversations?", "2 of them belong to the agent and are deleted there too. The trash keeps them for 30 days."],
-    [3, 3, "Delete 3 conversations?", "All of them belong to the agent and are deleted there too. The trash keeps them for 30 days."],
+    [3, 1, "Delete 3 conversations?", 
+      "1 of them belongs to the agent and is deleted there too. The trash keeps them for 30 days. Restoring brings it back here, not to the agent."],
+    [3, 2, "Delete 3 conversations?", 
+      "2 of them belong to the agent and are deleted there too. The trash keeps them for 30 days. Restoring brings them back here, not to the agent."],
+    [3, 3, "Delete 3 conversations?", 
+      "All of them belong to the agent and are deleted there too. The trash keeps them for 30 days. Restoring brings them back here, not to the agent."],
   ];
   for (const [count, ofAgent, title, text] of CASES) {
     test(`${ofAgent} of ${count}`, () => assert.deepEqual(deleteQuestion(count, ofAgent, "30"), { title, text }));

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 
 import { filtersOf, isSearch, withFilters } from "../../../webapp/static/filters.js";
 import { countText, nearestMatch, patternOf, placeAfter } from "../../../webapp/static/find.js";
-import { counted, deletedMessage, sentence } from "../../../webapp/static/text.js";
+import { counted, deletedMessage, restoring, sentence } from "../../../webapp/static/text.js";
 import { longTime, shortTime } from "../../../webapp/static/times.js";
 
 describe("a sentence", () => {
@@ -140,6 +140,14 @@ describe("matches in a conversation", () => {
       assert.deepEqual([...within.matchAll(patternOf(text))].map(([match]) => match), expected);
     });
   }
+});
+
+test("what the agent had is not undone", () => {
+  const label = "Restore here";
+  assert.deepEqual(restoring(3, 0), {});
+  assert.deepEqual(restoring(1, 1), { undone: "Restored here. The agent no longer has it.", label });
+  assert.deepEqual(restoring(2, 2), { undone: "Restored here. The agent no longer has them.", label });
+  assert.deepEqual(restoring(3, 1), { undone: "Restored here. The agent no longer has 1 of them.", label });
 });
 
 describe("what is said of a delete", () => {
