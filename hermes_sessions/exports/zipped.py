@@ -1,13 +1,15 @@
-"""An archive of exported conversations, made while it is sent: one of them is in memory at a time."""
+"""An archive of exported conversations, made while it is sent: one of them is read at a time."""
 
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import SessionsError
 
 FAILURES = "not-exported.txt"
+SENT_AT_ONCE = 1 << 20  # bytes of text
 
 
 class Exportable(NamedTuple):
@@ -41,9 +43,9 @@ class _Pipe:
 
 
 def zipped(
-    conversations: Iterable[Exportable], render: Callable[[str], str], failed: dict[str, str]
+    conversations: Iterable[Exportable], render: Callable[[str], Iterator[str]], failed: dict[str, str]
 ) -> Iterator[bytes]:
-    """Yield the archive in parts. `render(session_id)` returns the text of one.
+    """Yield the archive in parts. `render(session_id)` yields the text of one.
 
     What `failed` names, and what `render` fails with, stands in the file `not-exported.txt`.
     """
@@ -51,16 +53,29 @@ def zipped(
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
         for each in conversations:
             try:
-                text = render(each.session_id)
+                for _ in _written(archive, each.name, render(each.session_id)):
+                    yield pipe.take()
             except SessionsError as error:
                 failed[each.session_id] = str(error)
-                continue
-            archive.writestr(_entry(each.name), text.encode("utf-8", "replace"))
             yield pipe.take()
         if failed:
             lines = "".join(f"{session_id}: {reason}\n" for session_id, reason in failed.items())
             archive.writestr(_entry(FAILURES), lines.encode("utf-8", "replace"))
     yield pipe.take()
+
+
+def _written(archive: zipfile.ZipFile, name: str, texts: Iterator[str]) -> Iterator[None]:
+    """Write a file of an archive, and yield whenever so much was written that it should be sent.
+
+    The file begins with the first text: what cannot be read has none.
+    """
+    first, waiting = next(texts, ""), 0
+    with archive.open(_entry(name), "w", force_zip64=True) as file:
+        for text in chain([first], texts):
+            waiting += file.write(text.encode("utf-8", "replace"))
+            if waiting >= SENT_AT_ONCE:
+                waiting = 0
+                yield
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

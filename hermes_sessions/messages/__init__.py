@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         title_from,
         tool_names,
     )
-    from .export import check_format, export_session, message_markdown
+    from .export import check_format, export_parts, export_session, message_markdown
     from .landmark import Landmark, landmarks
     from .pictures import number_pictures
     from .redact import cut, is_shown_as, mask, mask_all, may_hold_credential
@@ -45,6 +45,7 @@ __all__ = [
     "cards_by_message",
     "check_format",
     "cut",
+    "export_parts",
     "export_session",
     "group_answers",
     "is_shown_as",
@@ -72,7 +73,7 @@ _NAMES = {
         "Call Message RawMessage Result as_text cards_by_message message_of_card message_text "
         "one_line read_message read_messages title_from tool_names"
     ),
-    "export": "check_format export_session message_markdown",
+    "export": "check_format export_parts export_session message_markdown",
     "landmark": "Landmark landmarks",
     "pictures": "number_pictures",
     "redact": "cut is_shown_as mask mask_all may_hold_credential",

@@ -37,20 +37,25 @@ def export_session(session: Session, name: str, redact: bool) -> str:
 
     Raises `SessionsError` for HTML if the libraries of the extra `web` are not installed.
     """
+    return "".join(export_parts(session, name, redact))
+
+
+def export_parts(session: Session, name: str, redact: bool) -> Iterator[str]:
+    """Yield what `export_session` returns, of most formats message by message; raises as that."""
     return FORMATS[name](session, mask_all if redact else lambda value: value)
 
 
-def _json(session: Session, mask: Mask) -> str:
-    """Return every key of the sidecar, as `import_document` takes it."""
+def _json(session: Session, mask: Mask) -> Iterator[str]:
+    """Yield every key of the sidecar, as `import_document` takes it."""
     transcript = {"messages": session.messages, "tool_calls": session.tool_calls}
     whole = mask({**session.metadata(), **transcript, **session.extra})
-    return json_text.encode(whole, "the session").decode()
+    yield json_text.encode(whole, "the session").decode()
 
 
-def _jsonl(session: Session, mask: Mask) -> str:
-    """Return one message per line."""
-    lines = (json_text.encode_line(mask(message), "a message") for message in session.messages)
-    return "".join(f"{line.decode()}\n" for line in lines)
+def _jsonl(session: Session, mask: Mask) -> Iterator[str]:
+    """Yield one message per line."""
+    for message in session.messages:
+        yield f"{json_text.encode_line(mask(message), 'a message').decode()}\n"
 
 
 # ---- what Markdown and HTML have in common --------------------------------------------------------------
@@ -131,13 +136,13 @@ def _facts(session: Session, mask: Mask) -> Mapping[str, str]:
 # ---- Markdown -------------------------------------------------------------------------------------------
 
 
-def _markdown(session: Session, mask: Mask) -> str:
+def _markdown(session: Session, mask: Mask) -> Iterator[str]:
     facts = [f"- {name}: {_line(value)}" for name, value in _facts(session, mask).items()]
-    blocks = [f"# {_line(mask(session.title))}", "\n".join(facts)]
+    yield clean_text("\n\n".join([f"# {_line(mask(session.title))}", "\n".join(facts)]))
     for message in _exported(session, mask):
-        blocks += ["---", f"**{_line(message.author)}**" + (f" · {message.at}" if message.at else "")]
-        blocks += _markdown_message(message)
-    return clean_text("\n\n".join(blocks)) + "\n"
+        heading = f"**{_line(message.author)}**" + (f" · {message.at}" if message.at else "")
+        yield clean_text("\n\n".join(["", "---", heading, *_markdown_message(message)]))
+    yield "\n"
 
 
 def message_markdown(message: Message, redact: bool) -> str:
@@ -187,13 +192,13 @@ def _line(text: str) -> str:
 # ---- plain text -----------------------------------------------------------------------------------------
 
 
-def _text(session: Session, mask: Mask) -> str:
+def _text(session: Session, mask: Mask) -> Iterator[str]:
     facts = [f"{name}: {value}" for name, value in _facts(session, mask).items()]
-    blocks = [_plain_line(mask(session.title)), "\n".join(map(_plain_line, facts))]
+    yield clean_text("\n\n".join([_plain_line(mask(session.title)), "\n".join(map(_plain_line, facts))]))
     for message in _exported(session, mask):
         heading = f"{message.author} ({message.at})" if message.at else message.author
-        blocks += [f"---- {_plain_line(heading)}", *_text_message(message)]
-    return clean_text("\n\n".join(blocks)) + "\n"
+        yield clean_text("\n\n".join(["", f"---- {_plain_line(heading)}", *_text_message(message)]))
+    yield "\n"
 
 
 def _text_message(message: ExportedMessage) -> Iterator[str]:
@@ -215,13 +220,16 @@ def _plain_line(text: str) -> str:
 # ---- HTML -----------------------------------------------------------------------------------------------
 
 
-def _html(session: Session, mask: Mask) -> str:
+def _html(session: Session, mask: Mask) -> Iterator[str]:
     renderer = markdown_renderer(STEPS_AN_EXPORT)
     title = escape(mask(session.title))
     facts = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in _facts(session, mask).items())
-    messages = "\n".join(_article(message, renderer) for message in _exported(session, mask))
-    template = Template(files(__package__).joinpath("export.html").read_text("utf-8"))
-    return clean_text(template.substitute(title=title, facts=facts, messages=messages))
+    template = files(__package__).joinpath("export.html").read_text("utf-8")
+    before, after = (Template(part) for part in template.split("$messages"))
+    yield clean_text(before.substitute(title=title, facts=facts))
+    for number, message in enumerate(_exported(session, mask)):
+        yield clean_text(("\n" if number else "") + _article(message, renderer))
+    yield after.substitute()
 
 
 def _article(message: ExportedMessage, renderer: "MarkdownRenderer") -> str:
@@ -241,7 +249,7 @@ def _article(message: ExportedMessage, renderer: "MarkdownRenderer") -> str:
     return f'<article class="{kind}">{head}\n{text}{pictures}{attached}{folded}</article>'
 
 
-FORMATS: Mapping[str, Callable[[Session, Mask], str]] = {
+FORMATS: Mapping[str, Callable[[Session, Mask], Iterator[str]]] = {
     "json": _json,
     "markdown": _markdown,
     "html": _html,

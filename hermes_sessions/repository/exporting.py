@@ -13,7 +13,7 @@ from ..errors import InvalidValue, NotFound
 from ..exports import ENDINGS, Exportable, ExportTree, Missing, file_name, with_versions, zipped
 from ..home import Chosen
 from ..index import Entries, Progress
-from ..messages import mask
+from ..messages import export_parts, mask
 from ..model import Summary
 from ..results import FilterFields, Filters, combined_filters
 from .reading import EVERYTHING, ReadingCalls
@@ -90,7 +90,7 @@ class ExportingCalls(ReadingCalls):
     def export_zip(
         self, chosen: Chosen, *, format: results.ExportFormat = "markdown", redact: bool = True
     ) -> Iterator[bytes]:
-        """Return an archive with a file for each conversation, in parts: one conversation is in memory.
+        """Return an archive with a file for each conversation, in parts: the messages of one are in memory.
 
         `chosen` are their ids, or `Filters`. The names are those of `export_all`, and credentials are masked
         unless `redact=False`, in names too. What cannot be exported is named in `not-exported.txt`, with the
@@ -100,7 +100,10 @@ class ExportingCalls(ReadingCalls):
         found, errors = self._home.chosen(chosen)
         named = [Exportable(each.session_id, _file_name(each, format, redact=redact)) for each in found]
         failed = {session_id: str(error) for session_id, error in errors.items()}
-        return zipped(named, partial(self.export, format=format, redact=redact), failed)
+        return zipped(named, partial(self._parts, format=format, redact=redact), failed)
+
+    def _parts(self, session_id: str, *, format: results.ExportFormat, redact: bool) -> Iterator[str]:
+        return export_parts(self.get(session_id), format, redact)
 
     def _checked_folder(self, folder: object) -> Path:
         if not isinstance(folder, str | PathLike):
