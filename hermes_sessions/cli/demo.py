@@ -23,6 +23,7 @@ def demo(folder: Path, sessions: int, seed: int, as_json: bool) -> None:
     from ..demo import write_home
 
     with Bar("Writing sessions") as bar:
-        write_home(folder, sessions=sessions, seed=seed, progress=bar)
-    text = f"Wrote {sessions} sessions to {folder}. To use them, add: --hermes-home {folder}"
-    report({"hermes_home": str(folder), "sessions": sessions}, text, as_json)
+        of_agent = write_home(folder, sessions=sessions, seed=seed, progress=bar)
+    written = f"{sessions} session{'' if sessions == 1 else 's'}, and {of_agent} of the agent,"
+    text = f"Wrote {written} to {folder}. To use them, add: --hermes-home {folder}"
+    report({"hermes_home": str(folder), "sessions": sessions, "agent_sessions": of_agent}, text, as_json)

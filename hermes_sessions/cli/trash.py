@@ -100,13 +100,27 @@ def restore(home: SelectedHome, names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--limit", type=click.IntRange(1), help="List at most this many sessions, with all versions.")
+@click.option("--cursor", help="Continue after the page that named this cursor.")
 @redact_option
 @output_options("json", "csv", "ids")
 @click.pass_obj
-def trash(home: SelectedHome, redact: bool, output: Output) -> None:
-    """List deleted sessions, last deleted first."""
+def trash(
+    home: SelectedHome, /, *, limit: int | None, cursor: str | None, redact: bool, output: Output
+) -> None:
+    """List deleted sessions, last deleted first.
+
+    With --limit or --cursor, the versions of a session stand together, and standard error says how to go on.
+    """
     with home.open() as sessions:
-        print_trashed(sessions.trash(), redact, output)
+        if limit is None and cursor is None:
+            print_trashed(sessions.trash(), redact, output)
+            return
+        page = sessions.trashed(limit=limit, cursor=cursor)
+    print_trashed([version for each in page for version in each.versions], redact, output)
+    if page.next_cursor:
+        count = f"{len(page.items)} of {page.total} sessions"
+        click.echo(f"{count}. For more, add: --cursor {page.next_cursor}", err=True)
 
 
 @click.command()

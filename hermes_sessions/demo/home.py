@@ -30,8 +30,8 @@ def write_home(
     seed: int = 1,
     now: float | None = None,
     progress: Progress | None = None,
-) -> None:
-    """Write a home with this many sessions, and a third as many conversations of the agent.
+) -> int:
+    """Write a home with this many sessions, and a third as many of the agent's; return how many these are.
 
     `folder` must be new or empty. The newest conversation ends a few minutes before `now`, in seconds since
     the epoch, by default the present; the same arguments with the same `now` write the same bytes.
@@ -46,10 +46,12 @@ def write_home(
         _write(folder / "webui" / "projects.json", make_projects(now))
         made = _reporting(make_sessions(sessions, seed, now), sessions, progress)
         tags = _write_sessions(folder / "webui" / "sessions", made, now)
-        tags |= _write_agent(folder, sessions, seed, now)
+        of_agent = _write_agent(folder, sessions, seed, now)
+        tags |= of_agent
         _write(
             folder / "webui" / "tags.json", {"tags": {each: names for each, names in tags.items() if names}}
         )
+    return len(of_agent)
 
 
 def _reporting(

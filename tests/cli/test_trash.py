@@ -43,6 +43,17 @@ def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
     assert "nothing to restore" in again.stderr
 
 
+def test_the_trash_is_listed_in_pages(may: Path) -> None:
+    for session_id in ("51f22612416e", "df8748bd091c"):
+        done(may, "delete", session_id, "--yes")
+    first = run(may, "trash", "--limit", "1", "--ids")
+    assert first.stdout.split() == ["df8748bd091c"]
+    words, _, cursor = first.stderr.strip().rpartition(" ")
+    assert words == "1 of 2 sessions. For more, add: --cursor"
+    last = run(may, "trash", "--limit", "1", "--ids", "--cursor", cursor)
+    assert (last.stdout.split(), last.stderr) == (["51f22612416e"], "")
+
+
 def test_purge_says_first(may: Path) -> None:
     done(may, "delete", "51f22612416e", "--yes")
     assert parsed(may, "purge", "--yes") == {"purged": 0}

@@ -322,6 +322,21 @@ def test_purging_one_session_deletes_all_its_versions(
     error(client.post("/api/trash/purge", json={"session_id": "../../x"}), 400)
 
 
+def test_the_trash_is_listed_in_pages(sessions: SessionRepository, client: FlaskClient) -> None:
+    for session_id in ("one", "twice", "three", "twice"):
+        write(sessions, session_id, '{"messages": []}')
+        sessions.delete(session_id)
+    whole = reply(client.get("/api/trash"))
+    assert [each["session_id"] for each in whole.pop("trash")] == ["twice", "three", "twice", "one"]
+    assert whole == {}
+    first = reply(client.get("/api/trash?limit=2"))
+    assert [each["session_id"] for each in first["trash"]] == ["twice", "twice", "three"]
+    assert first["total"] == 3
+    last = reply(client.get(f"/api/trash?limit=2&cursor={first['next_cursor']}"))
+    assert ([each["session_id"] for each in last["trash"]], last["next_cursor"]) == (["one"], None)
+    error(client.get("/api/trash?cursor=nowhere"), 400)
+
+
 @pytest.mark.parametrize(
     "given", [{}, {"all": False}, {"all": True, "session_id": "s"}, {"session_id": None}]
 )

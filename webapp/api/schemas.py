@@ -387,9 +387,11 @@ class TrashedVersion(TypedDict):
 
 
 class Trash(TypedDict):
-    """What is in the trash, latest first."""
+    """What is in the trash, latest first; a page of it also says how to go on."""
 
     trash: list[TrashedVersion]
+    next_cursor: NotRequired[str | None]
+    total: NotRequired[int]
 
 
 class Purged(Success):
