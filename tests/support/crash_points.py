@@ -79,6 +79,10 @@ def make_home(home: Path) -> Follower:
         sessions.tag_many(["subject", "thrown-away", "c"], "old", "kept")
         sessions.delete("thrown-away")
         sessions.truncate("shortened", 1)
+        sessions.projects.delete(DELETED)
+        sessions.import_agent_session("sub")
+        sessions.tag_many(["was-filed", "c"], "removed", "kept")
+        sessions.remove_tag("removed")
         sessions.sync()
         follower = Follower()
         follower.follow(sessions)
@@ -111,6 +115,7 @@ def _documents() -> dict[str, dict[str, Any]]:
         "lone": {"title": "Imported", "messages": [message("hello", at=LONG_AGO)]},
         "thrown-away": {"title": "Deleted", "messages": turns(1)},
         "shortened": {"title": "Shortened", "messages": turns(4)},
+        "was-filed": {"title": "In a deleted project", "project_id": DELETED, "messages": turns(1)},
         "interrupted": {
             "title": "Interrupted",
             "messages": turns(2),
@@ -122,11 +127,13 @@ def _documents() -> dict[str, dict[str, Any]]:
 
 
 def _write_projects(path: Path) -> None:
-    projects = [{"project_id": name, "name": name, "color": None, "created_at": 1.0} for name in PROJECTS]
+    names = (*PROJECTS, DELETED)
+    projects = [{"project_id": name, "name": name, "color": None, "created_at": 1.0} for name in names]
     path.write_text(json.dumps(projects, indent=2))
 
 
 PROJECTS = ("kept", "project")
+DELETED = "deleted"  # a project that can be restored
 
 
 def _make_agent(home: Path) -> None:
@@ -289,12 +296,21 @@ MUTATORS: dict[str, Mutator] = {
         frozenset({"sessions/subject.json", "sessions/filed.json", _undo_note("project", "project")}),
         (NotFound,),
     ),
+    "projects.restore": Mutator(
+        lambda sessions: lambda: told(sessions.projects.restore(DELETED)),
+        frozenset({"projects.json", "sessions/was-filed.json"}),
+        (NotFound,),
+    ),
+    "restore_tag": Mutator(
+        lambda sessions: lambda: sessions.restore_tag("removed"), frozenset({"tags.json"}), (NotFound,)
+    ),
     "projects.ensure_cron": Mutator(lambda sessions: sessions.projects.ensure_cron),
     "write_web_ui_index": Mutator(lambda sessions: sessions.write_web_ui_index),
     "import an agent's": Mutator(lambda sessions: lambda: sessions.import_agent_session("c")),
     "import an agent's job": Mutator(
         lambda sessions: lambda: sessions.import_agent_session("cron_daily_1"), frozenset({"projects.json"})
     ),
+    "unimport an agent's": Mutator(lambda sessions: lambda: told(sessions.webui.unimport_many(["sub"]))),
     "import once more": Mutator(
         lambda sessions: lambda: sessions.import_agent_session("lone"), frozenset({f"backups/lone{CHANGES}"})
     ),
