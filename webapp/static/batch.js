@@ -26,7 +26,7 @@ export class Progress {
 export async function takeSteps(steps, progress) {
   const total = steps.reduce((sum, step) => sum + step.session_ids.length, 0);
   /** @type {Outcome} */
-  const outcome = { total, done: [], failures: [], undo: [], interrupted: null, status: 0 };
+  const outcome = { total, done: [], failures: [], unknown: 0, undo: [], interrupted: null, status: 0 };
   for (const portion of steps.flatMap(portionsOf)) {
     progress.show(outcome.done.length + outcome.failures.length, total);
     if (progress.stopped) outcome.interrupted = "";
@@ -66,5 +66,6 @@ async function take(portion, outcome) {
   } catch (error) {
     if (!(error instanceof RequestError) || !outcome.done.length) throw error;
     outcome.interrupted = error.message;
+    if (error.status === 0) outcome.unknown = portion.session_ids.length;
   }
 }

@@ -15,7 +15,10 @@ import { counted, sentence } from "./text.js";
 /**
  * How far an act has come: the sessions that changed, why others did not, and what brings back what there was.
  * `interrupted` says why it ended early, "" if the user stopped it, null if it did not; `status` is that of the last failure.
- * @typedef {{ total: number, done: string[], failures: string[], undo: BatchStep[], interrupted: string | null, status: number }} Outcome
+ * `unknown` counts the sessions of a request without an answer: the server may have changed some of them.
+ * @typedef {{
+ *   total: number, done: string[], failures: string[], unknown: number, undo: BatchStep[], interrupted: string | null, status: number,
+ * }} Outcome
  */
 
 /** Sessions in one request, so that each request is short. */
@@ -105,13 +108,14 @@ export function progressText(done, total) {
  * Return why an act did not do all that it was asked to, null if it did.
  * @param {Outcome} outcome
  */
-export function shortfallText({ total, done, failures, interrupted }) {
+export function shortfallText({ total, done, failures, unknown, interrupted }) {
   const [reason, ...others] = failures;
   const more = others.length && new Set(failures).size > 1 ? ` (and ${counted(others.length, "other")})` : "";
   const failed = reason && sentence(`${failures.length.toLocaleString("en")} of ${counted(total, "conversation")} failed: ${reason}${more}`);
-  const left = total - done.length - failures.length;
-  const ended = interrupted && sentence(`${counted(left, "conversation")} were left as they are: ${interrupted}`);
-  return [failed, ended].filter(Boolean).join(" ") || null;
+  const left = total - done.length - failures.length - unknown;
+  const ended = interrupted && left > 0 && sentence(`${counted(left, "conversation")} were left as they are: ${interrupted}`);
+  const lost = unknown > 0 && `No answer came for ${counted(unknown, "conversation")}: look whether they changed.`;
+  return [failed, ended, lost].filter(Boolean).join(" ") || null;
 }
 
 /**

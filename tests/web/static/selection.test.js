@@ -25,7 +25,7 @@ const rowsOf = (ids) => [...ids].map((id) => /** @type {const} */ ([id, known()]
  * @param {Partial<Outcome>} values
  * @returns {Outcome}
  */
-const outcome = (values) => ({ total: 0, done: [], failures: [], undo: [], interrupted: null, status: 0, ...values });
+const outcome = (values) => ({ total: 0, done: [], failures: [], unknown: 0, undo: [], interrupted: null, status: 0, ...values });
 
 /** @param {number} count */
 const idsOf = (count) => Array.from({ length: count }, (_, index) => `s${index}`);
@@ -97,9 +97,14 @@ describe("what is said after an act", () => {
     const stopped = outcome({ total: 300, done: idsOf(100), interrupted: "" });
     assert.equal(resultText(stopped, "archived"), "Stopped: 100 of 300 conversations archived.");
     assert.equal(shortfallText(stopped), null);
-    const offline = outcome({ total: 300, done: idsOf(100), interrupted: "the server cannot be reached" });
+    const offline = outcome({ total: 300, done: idsOf(100), unknown: 50, interrupted: "the server cannot be reached" });
     assert.equal(resultText(offline, "archived"), "100 of 300 conversations archived.");
-    assert.equal(shortfallText(offline), "200 conversations were left as they are: the server cannot be reached.");
+    assert.equal(
+      shortfallText(offline),
+      "150 conversations were left as they are: the server cannot be reached. No answer came for 50 conversations: look whether they changed.",
+    );
+    const refused = outcome({ total: 300, done: idsOf(100), interrupted: "the index is locked" });
+    assert.equal(shortfallText(refused), "200 conversations were left as they are: the index is locked.");
   });
 });
 
@@ -142,7 +147,7 @@ describe("the portions of an act", () => {
   test("end where the connection is lost", async () => {
     serve({ after: 2 });
     const done = await takeSteps(steps, new Progress(() => {}));
-    assert.deepEqual([done.done.length, done.interrupted], [2 * PORTION, "the server cannot be reached"]);
+    assert.deepEqual([done.done.length, done.unknown, done.interrupted], [2 * PORTION, PORTION, "the server cannot be reached"]);
   });
 
   test("that change nothing are an error", async () => {
