@@ -14,6 +14,7 @@ DEFAULT_HOME = "~/.hermes"
 DEFAULT_PORTS = tuple(range(8787, 8798))
 INDEX_FILE = "sessions.db"
 BACKUPS = "backups"  # the name of a folder
+MOST_PROCESSES = 64  # that share one piece of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Config:
 
     `cache_dir` is for the indexes of homes that cannot be written. `index_dir` has the indexes of this home
     and their locks: the state folder, unless that cannot be written; None is memory. `read_only` is whether
-    nothing in the home may be written.
+    nothing in the home may be written. `processes` is how many processes may be started to share the reading
+    of many files; with 1, none is.
     """
 
     hermes_home: Path
@@ -34,6 +36,7 @@ class Config:
     cache_dir: Path
     index_dir: Path | None
     read_only: bool = False
+    processes: int = 1
 
     @property
     def index(self) -> str | Path:
@@ -153,6 +156,7 @@ def resolve(
     hermes_home: str | Path | None = None,
     profile: str | None = None,
     database_url: str | None = None,
+    processes: int = 1,
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """Return the places and defaults of a home: an argument, else the environment, else the default.
@@ -171,6 +175,7 @@ def resolve(
         default_model=_utf8(environ, "HERMES_WEBUI_DEFAULT_MODEL") or None,
         cache_dir=_cache_dir(environ),
         index_dir=state,
+        processes=processes,
     )
 
 

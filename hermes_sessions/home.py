@@ -60,6 +60,7 @@ from .origins import segments_of
 from .pruning import check_ids
 from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport, Usage
 from .settings import last_workspace
+from .sidecars import summaries
 from .tag_names import tag_filter, tag_key
 
 if TYPE_CHECKING:  # both are in a package that opening a home does not load
@@ -102,8 +103,14 @@ class OpenHome:
         self.agents = Agents(config, self.engine, lifetime)
         self.searcher = search.Searcher(config, self.engine, self.agents)
         self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
+        self._read_files = summaries.read_in_processes(config.processes)
         self.freshness = Freshness(
-            self.engine, config.sessions_dir, config.trash_dir, config.tags_file, self.agents
+            self.engine,
+            config.sessions_dir,
+            config.trash_dir,
+            config.tags_file,
+            self.agents,
+            read=self._read_files,
         )
         self.tags = TagStore(config, self.engine)
         self.lists = Lists()
@@ -278,7 +285,7 @@ class OpenHome:
         """Bring the index in line with the files, the trash and the agents, even if it seems current."""
         self._expect_folder()
         tag_sync.sync(self.engine, self.config.tags_file, again=True)
-        report = sync.sync(self.engine, self.config.sessions_dir, progress)
+        report = sync.sync(self.engine, self.config.sessions_dir, progress, read=self._read_files)
         self._tidy_up()
         sync.sync_trash(self.engine, self.config.trash_dir)
         self.agents.refresh(full=True)
@@ -289,7 +296,7 @@ class OpenHome:
         if not self.config.is_indexed_elsewhere:
             sync.create_folder(self.config.sessions_dir)
         tag_sync.sync(self.engine, self.config.tags_file, again=True)
-        report = sync.rebuild(self.engine, self.config.sessions_dir, progress)
+        report = sync.rebuild(self.engine, self.config.sessions_dir, progress, read=self._read_files)
         sync.sync_trash(self.engine, self.config.trash_dir)
         self.agents.rebuild()
         self.searcher.rebuild()

@@ -36,6 +36,7 @@ VALUES = (
     "files",
     "folder_events",
     "locks",
+    "processes",
     "display",
     "results",
     "findings",

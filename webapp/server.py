@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from hermes_sessions import announcement, modes
 from hermes_sessions.config import Config, ServerConfig
 from hermes_sessions.errors import InvalidValue, storing
+from hermes_sessions.processes import available
 from hermes_sessions.repository import SessionRepository, follow_files
 
 from . import live
@@ -60,6 +61,7 @@ def _open(config: Config) -> SessionRepository:
         hermes_home=config.hermes_home,
         profile=config.profile,
         database_url=config.database_url,
+        processes=available(),
     )
 
 

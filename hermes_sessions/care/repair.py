@@ -1,10 +1,12 @@
 """Repair of a home: what needs no decision is fixed, and each session file is read once."""
 
 from collections.abc import Collection
+from functools import partial
 
 from ..changes import settle_leftovers
 from ..findings import REPAIRED_IN_FOLDERS, REPAIRED_IN_INDEX, Finding, FindingKind, RepairReport
 from ..index import sync, tag_sync, upgrades
+from ..sidecars import summaries
 from .checks import Checks
 from .contents import Contents
 
@@ -56,8 +58,8 @@ def _apply(checks: Checks, contents: Contents, findings: Collection[Finding]) ->
     store, kinds = checks.store, {finding.kind for finding in findings}
     upgrades.keep_copy(store.config, store.engine)
     if kinds & REPAIRED_IN_INDEX:
-        wrong = contents.wrongly_indexed
-        sync.sync(store.engine, store.sessions_dir, read=contents.read_summary, also=wrong)
+        wrong, read = contents.wrongly_indexed, partial(summaries.read_each, read=contents.read_summary)
+        sync.sync(store.engine, store.sessions_dir, read=read, also=wrong)
         sync.read_trash_again(store.engine, store.trash_dir)
         tag_sync.read_again(store.engine, store.config.tags_file)
     if FindingKind.WRONG_MIRROR in kinds:

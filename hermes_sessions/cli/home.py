@@ -34,6 +34,7 @@ class SelectedHome(NamedTuple):
         Raises `NotFound` for a home that does not exist, unless it is to be made.
         """
         with no_garbage_collection():
+            from ..processes import available
             from ..repository import SessionRepository
             from .terminal import Bar
 
@@ -44,6 +45,7 @@ class SelectedHome(NamedTuple):
                 profile=self.profile,
                 create=create,
                 progress=bar,
+                processes=available(),
             )
         warn_if_restricted(sessions)
         return sessions

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from ..errors import Locked, StorageError
 from ..folder_events import FolderEvents
+from ..sidecars import ReadFiles
 from . import database, index_state, own_changes, rows, sync, tag_sync
 from .folder_watch import FolderWatch
 from .index_state import IndexState
@@ -78,8 +79,10 @@ class Freshness(Generic[Versions]):
         trash_dir: Path,
         tags_file: Path,
         mirrors: AgentMirrors[Versions],
+        *,
+        read: ReadFiles,
     ) -> None:
-        self._engine, self._mirrors = engine, mirrors
+        self._engine, self._mirrors, self._read = engine, mirrors, read
         self._sessions_dir, self._trash_dir, self._tags_file = sessions_dir, trash_dir, tags_file
         self._reading_files = threading.Lock()
         self._watch = FolderWatch(sessions_dir)
@@ -212,7 +215,7 @@ class Freshness(Generic[Versions]):
 
     def _compare_all(self, progress: Progress | None) -> None:
         if not sync.confirm(self._engine, self._sessions_dir):
-            sync.sync(self._engine, self._sessions_dir, progress)
+            sync.sync(self._engine, self._sessions_dir, progress, read=self._read)
 
     def _read_named(self, progress: Progress | None) -> None:
         """Read the files that the watch of the folder names, or else all that changed."""
@@ -224,7 +227,7 @@ class Freshness(Generic[Versions]):
             if not self._watch.is_possible:
                 self._compare_all(progress)
             elif names is None or not sync.sync_named(engine, folder, moment, names):
-                sync.sync(engine, folder, progress)
+                sync.sync(engine, folder, progress, read=self._read)
 
     def follow_files(self) -> None:
         """Watch the sessions folder from now on, so that a list costs what changed and not a scan."""

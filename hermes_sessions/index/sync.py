@@ -6,19 +6,19 @@ is left to whoever changed it.
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from .. import files, modes
-from ..errors import InvalidId, NotFound, StorageError, Unreadable, storing
-from ..model import UNKNOWN_VERSION, Signature, Stored, Summary
+from ..errors import StorageError, storing
+from ..model import Signature
 from ..results import SyncReport
+from ..sidecars import NamedFile, ReadFile, ReadFiles, UnreadableFile, summaries, trash
 from ..sidecars import folder as folders
-from ..sidecars import path_of, reading, trash
 from . import database, drift, index_state, own_changes, rows, transcripts_read, trash_rows
 from .drift import SyncPlan
 from .index_state import IndexState
@@ -26,13 +26,11 @@ from .row_values import Indexed
 
 # Files read between two commits: what is stored is not read again after a kill. One thread reads them:
 # two that read and one that stores took up to a third more processor time, since they hand over Python's
-# lock at every row. Processes are not for a library to start: to fork is unsafe beside threads, and to spawn
-# runs the main program's module again, or an executable that need not be Python.
+# lock at every row. Whoever opens the home can let several processes read them.
 FILES_PER_COMMIT = 500
 DRAFT_SECONDS = 86_400  # after which an unused draft is dropped
 
 Progress = Callable[[int, int], None]
-ReadSummary = Callable[[Path], tuple[Summary, Stored]]  # raises as `reading.read_summary`
 
 
 class _Scan(NamedTuple):
@@ -46,17 +44,6 @@ class _Scan(NamedTuple):
     scanned_at: int
     files: dict[str, Signature]
     rows: dict[str, Signature]
-
-
-class _UnreadableFile(NamedTuple):
-    """A file that cannot be read, and why."""
-
-    session_id: str
-    signature: Signature
-    reason: str
-
-
-_ReadFile = Callable[[str, Signature], Indexed | _UnreadableFile | None]
 
 
 # ---- the sessions folder --------------------------------------------------------------------------------
@@ -202,19 +189,19 @@ def sync(
     folder: Path,
     progress: Progress | None = None,
     *,
-    read: ReadSummary = reading.read_summary,
+    read: ReadFiles = summaries.read_each,
     also: Collection[str] = (),
 ) -> SyncReport:
     """Read the files that changed, and those of the sessions `also`, and forget those that are gone.
 
-    `progress(done, total)` counts files, and `read` reads one. Raises `StorageError`, also if every file is
+    `progress(done, total)` counts files, and `read` reads them. Raises `StorageError`, also if every file is
     gone and the folder seems to be that of another disk.
     """
     scan = _scan(engine, folder)
     plan = drift.plan_sync(scan.files, scan.rows, may_be_empty=_is_home(folder))
     more = (scan.files.keys() & set(also)).difference(plan.added, plan.changed)
     plan = plan._replace(changed=(*plan.changed, *more))
-    return _apply(engine, scan, plan, progress, partial(_read, folder, read))
+    return _apply(engine, scan, plan, progress, read)
 
 
 def are_indexed(engine: Engine, folder: Path, session_ids: Collection[str]) -> bool:
@@ -240,17 +227,23 @@ def sync_named(engine: Engine, folder: Path, moment: Moment, session_ids: Collec
         return False  # perhaps the disk is not mounted any more
     if any(plan):
         scan = _Scan(folder, moment.folder_time, moment.scanned_at, present, known)
-        _apply(engine, scan, plan, None, partial(_read, folder, reading.read_summary))
+        _apply(engine, scan, plan, None, summaries.read_each)
     elif moment.folder_time != state.folder_time or drift.is_settled(*moment):
         _note_scan(engine, moment.folder_time, moment.scanned_at)
     return True
 
 
-def rebuild(engine: Engine, folder: Path, progress: Progress | None = None) -> SyncReport:
-    """Read every file, and forget those that are gone; `progress` as of `sync`. Raises `StorageError`."""
+def rebuild(
+    engine: Engine,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    read: ReadFiles = summaries.read_each,
+) -> SyncReport:
+    """Read every file, and forget those that are gone; arguments as of `sync`. Raises `StorageError`."""
     scan = _scan(engine, folder)
     plan = drift.plan_rebuild(scan.files, scan.rows)
-    return _apply(engine, scan, plan, progress, partial(_read, folder, reading.read_summary))
+    return _apply(engine, scan, plan, progress, read)
 
 
 def _scan(engine: Engine, folder: Path) -> _Scan:
@@ -280,14 +273,15 @@ def _folder_time(folder: Path) -> int:
 
 
 def _apply(
-    engine: Engine, scan: _Scan, plan: SyncPlan, progress: Progress | None, read: _ReadFile
+    engine: Engine, scan: _Scan, plan: SyncPlan, progress: Progress | None, read: ReadFiles
 ) -> SyncReport:
     ids, stored = plan.added + plan.changed, set[str]()
-    for at, some in enumerate(database.chunks(ids, FILES_PER_COMMIT)):
-        found = [read(session_id, scan.files[session_id]) for session_id in some]
-        stored.update(_store(engine, scan, found))
-        if progress:
-            progress(at * FILES_PER_COMMIT + len(some), len(ids))
+    named = [NamedFile(session_id, scan.files[session_id]) for session_id in ids]
+    with closing(read(scan.folder, named)) as results:  # which ends the processes that read
+        for at, some in enumerate(database.chunks(ids, FILES_PER_COMMIT)):
+            stored.update(_store(engine, scan, list(islice(results, len(some)))))
+            if progress:
+                progress(at * FILES_PER_COMMIT + len(some), len(ids))
     removed = _forget(engine, scan, plan.removed)
     _note_scan(engine, scan.folder_time, scan.scanned_at)
     with database.reading(engine) as connection:
@@ -302,26 +296,11 @@ def _note_scan(engine: Engine, folder_time: int, scanned_at: int) -> None:
         index_state.note_scan(connection, folder_time, scanned_at)
 
 
-def _read(
-    folder: Path, read: ReadSummary, session_id: str, signature: Signature
-) -> Indexed | _UnreadableFile | None:
-    try:
-        summary, stored = read(path_of(folder, session_id))
-    except NotFound:  # deleted since the scan
-        return None
-    except Unreadable as error:
-        return _UnreadableFile(session_id, signature, error.reason)
-    except InvalidId:
-        return _UnreadableFile(session_id, signature, "its name is not a session id")
-    except StorageError as error:  # may pass: an unknown version makes the next sync try again
-        return _UnreadableFile(session_id, UNKNOWN_VERSION, str(error))
-    return Indexed(summary, stored, draft=False)
-
-
-def _store(engine: Engine, scan: _Scan, read: Sequence[Indexed | _UnreadableFile | None]) -> list[str]:
+def _store(engine: Engine, scan: _Scan, read: Sequence[ReadFile]) -> list[str]:
     """Store what was read of some files, and return the ids of the sessions that were stored."""
-    sessions = {item.summary.session_id: item for item in read if isinstance(item, Indexed)}
-    unreadable = [item for item in read if isinstance(item, _UnreadableFile)]
+    unreadable = [item for item in read if isinstance(item, UnreadableFile)]
+    readable = [item for item in read if item is not None and not isinstance(item, UnreadableFile)]
+    sessions = {summary.session_id: Indexed(summary, stored, draft=False) for summary, stored in readable}
     judged = transcripts_read.judged(engine, scan.folder, sessions)
     with database.writing(engine) as connection:
         unchanged = _unchanged(connection, scan, sessions)

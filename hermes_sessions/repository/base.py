@@ -7,7 +7,8 @@ from typing import Self
 
 from ..access import HomeAccess
 from ..agent import Agent
-from ..config import Config, resolve
+from ..config import MOST_PROCESSES, Config, resolve
+from ..fields import check_whole
 from ..home import OpenHome, existing
 from ..index import Progress, only_sessions_errors
 from ..results import Restriction
@@ -40,15 +41,23 @@ class HomeCalls:
         create: bool = True,
         read_only: bool = False,
         progress: Progress | None = None,
+        processes: int = 1,
     ) -> Self:
         """Open a home: create or upgrade its index, and bring it in line with the files.
 
         Defaults: `HERMES_WEBUI_STATE_DIR` or `<hermes home>/webui`; `HERMES_HOME` or `~/.hermes`;
         `sqlite:///<state dir>/sessions.db`. `progress(done, total)` counts the files that the first opening
-        reads. A home that is `read_only`, or cannot be written, is not changed: see `restriction`. Raises
+        reads. A home that is `read_only`, or cannot be written, is not changed: see `restriction`. With more
+        than one of `processes`, so many Python interpreters may be started while many files are read. Raises
         `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home if not `create`.
         """
-        config = resolve(state_dir, hermes_home=hermes_home, profile=profile, database_url=database_url)
+        config = resolve(
+            state_dir,
+            hermes_home=hermes_home,
+            profile=profile,
+            database_url=database_url,
+            processes=check_whole("processes", processes, 1, MOST_PROCESSES),
+        )
         with only_sessions_errors():
             places = config if create and not read_only else existing(config)
             repository = cls(places, read_only=read_only)

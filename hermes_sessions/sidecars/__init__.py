@@ -1,6 +1,6 @@
 """The JSON file of a session, the folder of them, and the trash."""
 
-from . import backups, editing, folder, journal, reading, tags, trash, trash_pages
+from . import backups, editing, folder, journal, reading, summaries, tags, trash, trash_pages
 from .backups import Backup
 from .journal import Mark, TranscriptChange
 from .layout import LARGEST_AT_ONCE
@@ -15,6 +15,7 @@ from .outline import (
     path_of,
     signature,
 )
+from .summaries import NamedFile, ReadFile, ReadFiles, UnreadableFile
 from .trash import TrashEntry
 
 __all__ = [
@@ -22,9 +23,13 @@ __all__ = [
     "Backup",
     "Loaded",
     "Mark",
+    "NamedFile",
     "Outline",
+    "ReadFile",
+    "ReadFiles",
     "TranscriptChange",
     "TrashEntry",
+    "UnreadableFile",
     "Written",
     "backups",
     "editing",
@@ -37,6 +42,7 @@ __all__ = [
     "path_of",
     "reading",
     "signature",
+    "summaries",
     "tags",
     "trash",
     "trash_pages",

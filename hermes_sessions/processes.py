@@ -1,0 +1,176 @@
+"""Child processes that share a long piece of work, such as reading 20,000 files: started, fed, and ended.
+
+Each is a new interpreter, since to fork is unsafe beside threads, and it runs nothing of the main program. It
+ends when its standard input does, however this process ended. What one that died was to do is done here.
+"""
+
+import contextlib
+import gc
+import os
+import pickle
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle, islice
+from types import TracebackType
+from typing import IO, Any, Generic, NamedTuple, Self, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 2  # items that each child has: while the result of one is taken, it works on the next
+NICENESS = 10  # of children that work in the background: a server answers before them
+_SIZE = 8  # bytes, before each pickled value on a pipe
+_GONE = (OSError, EOFError, ValueError)  # of a pipe to a child that has ended, or that is closed
+# `-P` keeps modules in the current folder from being imported; the path is that of this process.
+_START = "import sys; sys.path[:] = sys.argv[2:]; from hermes_sessions import processes; processes.work()"
+
+
+def available() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+class Child:
+    """A process that runs one function over the values that it is sent."""
+
+    def __init__(self, function: Callable[..., Any], *, background: bool) -> None:
+        """Start it; raise `OSError` if the system refuses, and `ValueError` if this is no Python program."""
+        if not sys.executable:
+            raise ValueError("there is no interpreter to start")
+        import subprocess  # noqa: PLC0415  # most programs that open a home start no process
+
+        niceness = str(NICENESS if background else 0)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, niceness, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        # Both exist, because `PIPE` asks for them.
+        self._items: IO[bytes] = self._process.stdin  # type: ignore[assignment]
+        self._results: IO[bytes] = self._process.stdout  # type: ignore[assignment]
+        try:
+            self.send(function)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def number(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def send(self, value: object) -> None:
+        """Send a value; raise one of `_GONE` if the process has ended."""
+        _write(self._items, value)
+
+    def receive(self) -> Any:
+        """Return the next value, waiting for it; raise one of `_GONE` if the process has ended."""
+        return _read(self._results)
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        for pipe in (self._items, self._results):
+            with contextlib.suppress(OSError):  # what is not sent yet is for nobody
+                pipe.close()
+        self._process.wait()
+
+
+class _Waiting(NamedTuple, Generic[T]):
+    """An item whose result is awaited, and the child that has it, None if it is to be done here."""
+
+    item: T
+    child: Child | None
+
+
+class Pool(Generic[T, R]):
+    """Several children that run a function over items; it and the items must be small, and can be pickled."""
+
+    def __init__(self, function: Callable[[T], R], count: int, *, background: bool = False) -> None:
+        self._function, self.children = function, list[Child]()
+        for _ in range(count):
+            # A system that refuses another process, for its memory or limits, is one to do the work here.
+            with contextlib.suppress(*_GONE):
+                self.children.append(Child(function, background=background))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for child in self.children:
+            child.end()
+
+    def results(self, items: Iterable[T]) -> Iterator[R]:
+        """Yield the result of each item, in their order; errors are those of the function itself."""
+        rest, waiting = iter(items), deque[_Waiting[T]]()
+        for child, item in zip(cycle(self.children), islice(rest, AHEAD * len(self.children)), strict=False):
+            waiting.append(self._given(child, item))
+        while waiting:
+            done = waiting.popleft()
+            result = self._result(done)
+            for item in islice(rest, 1):  # before the result is used: the child is idle
+                waiting.append(self._given(done.child, item))
+            yield result
+        for item in rest:  # without any child
+            yield self._function(item)
+
+    def _given(self, child: Child | None, item: T) -> _Waiting[T]:
+        if child in self.children:
+            with contextlib.suppress(*_GONE):
+                child.send(item)
+                return _Waiting(item, child)
+        return _Waiting(item, None)
+
+    def _result(self, waiting: _Waiting[T]) -> R:
+        child = waiting.child
+        if child in self.children:
+            try:
+                result: R = child.receive()
+            except _GONE:  # killed, or out of memory
+                self.children.remove(child)
+                child.end()
+            else:
+                return result
+        return self._function(waiting.item)
+
+
+# ---- the pipes, from both ends ----------------------------------------------------------------------------
+
+
+def _write(pipe: IO[bytes], value: object) -> None:
+    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    pipe.write(len(data).to_bytes(_SIZE))
+    pipe.write(data)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> Any:
+    size = int.from_bytes(_read_all(pipe, _SIZE))
+    return pickle.loads(_read_all(pipe, size))  # noqa: S301  # of a process that this one has started
+
+
+def _read_all(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError("the process at the other end has ended")
+    return data
+
+
+def work() -> None:
+    """Run the function that the parent process sends over each item that it sends, until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told as well, and decides
+    os.nice(int(sys.argv[1]))
+    gc.freeze()
+    given, results = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nothing that is printed may come between the results
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        function = _read(given)
+        while True:
+            _write(results, function(_read(given)))
