@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from enum import IntFlag
+from itertools import islice
 from typing import NamedTuple
 
 from ..fields import clean_text
@@ -125,11 +126,11 @@ def _result(text: str) -> str:
     beginning = cut(text, LONGEST_TOOL)
     if len(text) <= LONGEST_TOOL:
         return beginning
-    tail = cut(text, LONGEST_RESULT)[len(beginning) :].split()
-    words = dict.fromkeys(word for word in tail if len(word) <= LONGEST_TAIL_WORD)
+    words = dict.fromkeys(cut(text, LONGEST_RESULT)[len(beginning) :].split())
     for word in beginning.split():
         words.pop(word, None)
-    return beginning + _BETWEEN + _BETWEEN.join(list(words)[:MOST_TAIL_WORDS])
+    tail = (word for word in words if len(word) <= LONGEST_TAIL_WORD)
+    return beginning + _BETWEEN + _BETWEEN.join(islice(tail, MOST_TAIL_WORDS))
 
 
 def _arguments(call: Call) -> str:

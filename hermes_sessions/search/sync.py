@@ -5,8 +5,9 @@ Files are read outside of transactions. What was read is stored only if no other
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
@@ -16,19 +17,30 @@ from ..config import Config
 from ..errors import Locked, NotFound, StorageError, Unreadable
 from ..index import Progress, database, index_state, rows
 from ..model import FileChange, Signature
+from ..processes import Pool
 from ..sidecars import Outline, outlined, outlined_as_known, path_of
 from . import agent_words, tables, vocabulary
 from .index_file import SearchFile
 from .plan import SearchPlan, StaleSession, make_plan, read_listed
 from .stems import Stemmer
-from .tables import WEB_UI, IndexedMessage, SearchEntry
-from .transcripts import added_messages, count_unchanged, in_batches, in_chunks, messages_of
+from .tables import WEB_UI, Added, IndexedMessage, SearchEntry
+from .transcripts import (
+    PreparedSession,
+    added_messages,
+    count_unchanged,
+    in_batches,
+    in_chunks,
+    is_large,
+    messages_of,
+    prepare,
+)
 from .words import distinct_words
 
 # What a search indexes itself before it answers. More is left to the background, and the answer says so.
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
 PATIENCE_SECONDS = 0.25  # how long a search waits for a file that is being indexed
 PASSES = 3
+SHARED_BYTES = 30_000_000  # what is worth another process: about two seconds of reading
 WORN_FROM = 10_000  # removed messages; fewer are never worth building the index again
 
 
@@ -199,22 +211,35 @@ class SearchIndex:
     ) -> Iterator[int]:
         """Index sessions, given oldest first, from the newest on; yield how many are done."""
         done = 0
-        for batch in in_batches(stale[::-1]):
-            if not keep_going():
-                return
-            with self._updating:
-                self._index_batch(batch[::-1], keep_going)
-            done += len(batch)
-            yield done
+        batches = [batch[::-1] for batch in in_batches(stale[::-1])]
+        with closing(self._prepared(batches)) as prepared:
+            for batch, ready in zip(batches, prepared, strict=True):
+                if not keep_going():
+                    return
+                with self._updating:
+                    if is_large(batch):
+                        self._index_alone(batch[0], keep_going)
+                    else:
+                        self._index_small(batch, ready)
+                done += len(batch)
+                yield done
 
-    def _index_batch(self, batch: Sequence[StaleSession], keep_going: Callable[[], bool]) -> None:
+    def _prepared(self, batches: Sequence[Sequence[StaleSession]]) -> Generator[Sequence[PreparedSession]]:
+        """Yield what is to be stored of each batch, but nothing of a large file."""
+        prepare_one = partial(prepare, self._config.sessions_dir)
+        size = sum(each.size for batch in batches for each in batch)
+        if self._config.processes < 2 or size < SHARED_BYTES:
+            yield from map(prepare_one, batches)
+            return
+        # This process stores what the others prepare.
+        with Pool(prepare_one, self._config.processes - 1, background=True) as pool:
+            yield from pool.results(batches)
+
+    def _index_alone(self, stale: StaleSession, keep_going: Callable[[], bool]) -> None:
         with ExitStack() as stack:
-            opened = [(each, self._open(stack, each.session_id)) for each in batch]
-            readable = [(each, source) for each, source in opened if source is not None]
-            if len(readable) == 1:
-                self._index_large(*readable[0], keep_going)
-            elif readable:
-                self._index_small(readable)
+            source = self._open(stack, stale.session_id)
+            if source is not None:
+                self._index_large(stale, source, keep_going)
 
     def _open(self, stack: ExitStack, session_id: str) -> Outline | None:
         # A file that cannot be read stays among the missing ones, which the answer of a search counts.
@@ -224,21 +249,28 @@ class SearchIndex:
         self._unreadable.add(session_id)
         return None
 
-    def _index_small(self, batch: Sequence[tuple[StaleSession, Outline]]) -> None:
-        """Index files that are in memory, in one transaction."""
+    def _index_small(self, batch: Sequence[StaleSession], ready: Sequence[PreparedSession]) -> None:
+        """Index files that were read, in one transaction."""
+        self._unreadable |= {each.session_id for each in batch} - {each.stale.session_id for each in ready}
         with self._writing() as connection:
-            for stale, source in batch:
-                entry = tables.find_entry(connection, stale.session_id)
-                if entry is not None and entry.signature == stale.indexed:  # no other process was faster
-                    self._index_changed(connection, entry, source)
+            added: list[Added] = []
+            for each in ready:
+                entry = tables.find_entry(connection, each.stale.session_id)
+                if entry is not None and entry.signature == each.stale.indexed:  # no process was faster
+                    added.append((entry, self._changed(connection, entry, each.messages)))
+                    tables.set_signature(connection, entry, each.signature)
+            self._add(connection, added)
 
-    def _index_changed(self, connection: Connection, entry: SearchEntry, source: Outline) -> None:
-        """Index the messages of a file from the first changed one on."""
-        unchanged = count_unchanged(messages_of(source, 0), tables.message_digests(connection, entry))
+    def _changed(
+        self, connection: Connection, entry: SearchEntry, messages: Sequence[IndexedMessage]
+    ) -> Sequence[IndexedMessage]:
+        """Remove the messages of a session that have changed, and return those to add."""
+        digests = tables.message_digests(connection, entry)
+        if not digests:
+            return messages
+        unchanged = count_unchanged(messages, digests)
         tables.remove_messages_from(connection, entry, unchanged)
-        for chunk in in_chunks(messages_of(source, unchanged)):
-            self._add(connection, entry, chunk)
-        tables.set_signature(connection, entry, source.stored.signature)
+        return messages[unchanged:]
 
     def _index_large(self, stale: StaleSession, source: Outline, keep_going: Callable[[], bool]) -> None:
         """Index one file in several transactions, so that other writers do not wait for all of it."""
@@ -256,16 +288,16 @@ class SearchIndex:
             if not keep_going():
                 return  # the next pass finds these messages indexed and continues after them
             with self._writing() as connection:
-                self._add(connection, entry, chunk)
+                self._add(connection, [(entry, chunk)])
         with self._writing() as connection:
             tables.set_signature(connection, entry, source.stored.signature)
 
-    def _add(self, connection: Connection, entry: SearchEntry, chunk: Sequence[IndexedMessage]) -> None:
+    def _add(self, connection: Connection, added: Sequence[Added]) -> None:
         """Store messages, and the words that the file does not have yet unless all are counted later."""
-        tables.add_messages(connection, entry, chunk)
+        tables.add_messages(connection, added)
         if not vocabulary.is_counted_later(connection):
-            words = {word for each in chunk for word in distinct_words(each.content.text)}
-            self._add_words(connection, words)
+            texts = (each.content.text for _, messages in added for each in messages)
+            self._add_words(connection, {word for text in texts for word in distinct_words(text)})
 
     def _add_words(self, connection: Connection, words: set[str]) -> None:
         new = words - self._file.known_words - self._added_words
@@ -362,8 +394,7 @@ class SearchIndex:
             tables.set_title(connection, entry, change.title)
         self._add_words(connection, distinct_words(change.title))
         tables.remove_messages_from(connection, entry, change.kept or 0)
-        for chunk in in_chunks(iter(messages)):
-            self._add(connection, entry, chunk)
+        self._add(connection, [(entry, messages)])
         tables.set_signature(connection, entry, change.after)
 
 

@@ -75,11 +75,15 @@ class SearchEntry(NamedTuple):
 
 
 class IndexedMessage(NamedTuple):
-    """A message to index, and its position in the transcript."""
+    """A message to index, its position in the transcript, and its text as it is indexed."""
 
     position: int
     content: IndexedText
     digest: int
+    form: str
+
+
+Added: TypeAlias = tuple[SearchEntry, Sequence[IndexedMessage]]  # messages to add to a session
 
 
 class MessageFilter(NamedTuple):
@@ -220,7 +224,7 @@ def set_signature(connection: Connection, entry: SearchEntry, signature: Signatu
 def indexed_message(position: int, content: IndexedText) -> IndexedMessage:
     """Return a message to index, with the digest that tells it from others."""
     digest = blake2b(f"{content.role}\0{content.text}".encode("utf-8", "replace"), digest_size=8).digest()
-    return IndexedMessage(position, content, int.from_bytes(digest, signed=True))
+    return IndexedMessage(position, content, int.from_bytes(digest, signed=True), index_form(content.text))
 
 
 def message_digests(connection: Connection, entry: SearchEntry) -> list[int]:
@@ -249,24 +253,39 @@ def remove_messages_from(connection: Connection, entry: SearchEntry, position: i
     _count_change(connection)
 
 
-def add_messages(connection: Connection, entry: SearchEntry, messages: Sequence[IndexedMessage]) -> None:
-    """Store messages of a session after those that it has."""
-    if not messages:
+def add_messages(connection: Connection, added: Sequence[Added]) -> None:
+    """Store messages of sessions, of each after those that it has.
+
+    Texts come last, and those of all sessions together: a statement that could be undone alone, as most
+    changes of other tables can, makes FTS5 write what it holds in memory, however little that is.
+    """
+    numbered = [
+        pair for entry, messages in added if messages for pair in _numbered(connection, entry, messages)
+    ]
+    if not numbered:
         return
-    used = "UPDATE entries SET used = used + ? WHERE number = ? RETURNING used"
-    last = int(connection.exec_driver_sql(used, (len(messages), entry.number)).scalar_one())
-    numbered = list(enumerate(messages, numbers_of(entry.number)[0] + last - len(messages)))
+    _count_change(connection)
     rows = [
         (number, position, content.role, content.sent_at, digest, len(content.text), content.features)
-        for number, (position, content, digest) in numbered
+        for number, (position, content, digest, _) in numbered
     ]
     tools = [(tool, number) for number, each in numbered for tool in each.content.tools]
     connection.exec_driver_sql("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    texts = [(number, index_form(each.content.text)) for number, each in numbered]
-    connection.exec_driver_sql("INSERT INTO texts (rowid, text) VALUES (?, ?)", texts)
     if tools:
         connection.exec_driver_sql("INSERT OR IGNORE INTO tools VALUES (?, ?)", tools)
-    _count_change(connection)
+    texts = [(number, each.form) for number, each in numbered]
+    connection.exec_driver_sql("INSERT INTO texts (rowid, text) VALUES (?, ?)", texts)
+
+
+def _numbered(
+    connection: Connection, entry: SearchEntry, messages: Sequence[IndexedMessage]
+) -> Iterator[tuple[int, IndexedMessage]]:
+    """Return messages with the numbers that they get."""
+    if not messages:
+        return iter(())
+    used = "UPDATE entries SET used = used + ? WHERE number = ? RETURNING used"
+    last = int(connection.exec_driver_sql(used, (len(messages), entry.number)).scalar_one())
+    return enumerate(messages, numbers_of(entry.number)[0] + last - len(messages))
 
 
 def count_texts(connection: Connection) -> tuple[int, int]:

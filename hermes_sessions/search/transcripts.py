@@ -1,11 +1,15 @@
 """Reads the messages of sidecars for the search index, a few at a time: a large file is never in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
 
-from ..errors import Unreadable
+from ..errors import NotFound, StorageError, Unreadable
 from ..messages import Message, RawMessage, cards_by_message, read_message, read_messages
-from ..sidecars import LARGEST_AT_ONCE, Outline, reading
+from ..model import Signature
+from ..sidecars import LARGEST_AT_ONCE, Outline, outlined, path_of, reading
 from .indexed_text import NO_TEXT, echoes_of, indexed_text
 from .plan import StaleSession
 from .tables import IndexedMessage, indexed_message
@@ -15,6 +19,35 @@ LOOKED_BACK = (
     20  # messages before the first that is indexed, for the calls of search tools that it may answer
 )
 BATCH_BYTES = LARGEST_AT_ONCE  # stored in one transaction: a few hundredths of a second
+BATCH_FILES = 200  # whose names fit into the pipe to a process twice
+
+
+class PreparedSession(NamedTuple):
+    """All messages of a version of a session's file, ready to be stored."""
+
+    stale: StaleSession
+    signature: Signature
+    messages: Sequence[IndexedMessage]
+
+
+def is_large(batch: Sequence[StaleSession]) -> bool:
+    """Whether a batch is a file that is read piece by piece, and stored in several transactions."""
+    return len(batch) == 1 and batch[0].size > BATCH_BYTES
+
+
+def prepare(folder: Path, batch: Sequence[StaleSession]) -> list[PreparedSession]:
+    """Return the messages of small files; files that cannot be read, and a large one, are left out."""
+    return (
+        []
+        if is_large(batch)
+        else [prepared for stale in batch if (prepared := _prepared(folder, stale)) is not None]
+    )
+
+
+def _prepared(folder: Path, stale: StaleSession) -> PreparedSession | None:
+    with suppress(NotFound, Unreadable, StorageError), outlined(path_of(folder, stale.session_id)) as source:
+        return PreparedSession(stale, source.stored.signature, list(messages_of(source, 0)))
+    return None
 
 
 def messages_of(source: Outline, first: int) -> Iterator[IndexedMessage]:
@@ -71,7 +104,7 @@ def in_chunks(messages: Iterator[IndexedMessage]) -> Iterator[list[IndexedMessag
         yield chunk
 
 
-def count_unchanged(messages: Iterator[IndexedMessage], digests: Sequence[int]) -> int:
+def count_unchanged(messages: Iterable[IndexedMessage], digests: Sequence[int]) -> int:
     """Return how many messages, from the first on, have the digests that are indexed."""
     if not digests:
         return 0  # without reading the first messages in vain
@@ -84,12 +117,12 @@ def count_unchanged(messages: Iterator[IndexedMessage], digests: Sequence[int]) 
 
 
 def in_batches(stale: Sequence[StaleSession]) -> Iterator[list[StaleSession]]:
-    """Yield sessions in groups whose files together have at most `BATCH_BYTES`, a larger one alone."""
+    """Yield at most `BATCH_FILES` at a time, of at most `BATCH_BYTES` together; a larger file is alone."""
     batch: list[StaleSession] = []
     size = 0
     for each in stale:
         size += each.size
-        if batch and size > BATCH_BYTES:
+        if batch and (size > BATCH_BYTES or len(batch) == BATCH_FILES):
             yield batch
             batch, size = [], each.size
         batch.append(each)

@@ -125,4 +125,4 @@ def test_few_counts_are_kept_and_none_of_an_earlier_state(
 
 def add(connection: Connection, entry: tables.SearchEntry, position: int, text: str) -> None:
     content = IndexedText("user", text, None, 0, ())
-    tables.add_messages(connection, entry, [tables.indexed_message(position, content)])
+    tables.add_messages(connection, [(entry, [tables.indexed_message(position, content)])])
