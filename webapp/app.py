@@ -8,7 +8,7 @@ from flask_compress import Compress
 
 from hermes_sessions.repository import SessionRepository
 
-from . import api, error_responses, live, pages
+from . import api, error_responses, live, pages, static_files
 from .pages import notices, places, rendering, sidebar, usage
 from .security import headers, hosts, login_pages
 from .security.proxies import BehindProxies
@@ -51,6 +51,7 @@ def create_app(
     _protect(app, password, hosts)
     error_responses.register(app)
     live.register(app)
+    static_files.register(app)
     for templates in (rendering, sidebar, places, notices, usage):
         templates.register(app)
     for blueprint in (api.blueprint, pages.blueprint, login_pages.blueprint, live.blueprint):

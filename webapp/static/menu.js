@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 
-const ICONS = "/static/vendor/lucide/icons.svg";
+const ICONS = new URL("vendor/lucide/icons.svg", import.meta.url).pathname; // of the version of this script
 
 /**
  * An entry of a menu: it calls a function, or downloads what is at an address.
