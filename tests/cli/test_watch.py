@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,16 @@ def test_a_credential_in_a_title_is_masked(sessions: SessionRepository, home: Pa
     assert secret in done(home, "watch", "--since", token, "--timeout", "0", "--no-redact")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl+C end a program: one that starts behind `nohup` or in the background would not hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_changes_of_other_programs_come_as_they_are_made_and_ctrl_c_ends_it(
     sessions: SessionRepository, home: Path
 ) -> None:
