@@ -20,7 +20,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -336,6 +336,11 @@ def files_of(home: Path) -> dict[str, bytes]:
     return {"state.db": agent, **{name: path.read_bytes() for name, path in sorted(kept.items())}}
 
 
+def documents_of(home: Path) -> dict[str, bytes]:
+    """Return what the files of the conversations hold, a part of `files_of`."""
+    return {f"sessions/{path.name}": path.read_bytes() for path in (home / "webui/sessions").glob("*.json")}
+
+
 def plain(files: Files) -> dict[str, Any]:
     """Return what files say, less what is another at every call: new ids, times of now, names of trash."""
     return {name: _plain(data, name) for name, data in by_plain_name(files).items()}
@@ -415,6 +420,36 @@ def rows_of(home: Path) -> dict[str, list[Any]]:
 
 def _parsed(row: Sequence[Any]) -> list[Any]:
     return [json.loads(value) if isinstance(value, str) and value[:1] == "{" else value for value in row]
+
+
+def disk_of(home: Path) -> str:
+    """Return all that a new process can know of a home: files, times of changes, every row of the index.
+
+    Masked are the numbers of files, times of now and new ids: each copy of the template has others.
+    """
+    found = {str(path.relative_to(home)): path.stat() for path in home.rglob("*")}
+    kept = {name: each for name, each in found.items() if not name.startswith(INDEX_FILES)}
+    times = [(_plain_name(name.removeprefix("webui/"), b""), each.st_mode, _masked(each.st_mtime_ns))
+             for name, each in sorted(kept.items())]  # fmt: skip
+    return repr((plain(files_of(home)), times, _every_row(home, {each.st_ino for each in found.values()})))
+
+
+INDEX_FILES = ("webui/sessions.db", "webui/search.db", "webui/locks/search", "state.db-")
+
+
+def _every_row(home: Path, numbers: Collection[int]) -> str:
+    with closing(sqlite3.connect(home / "webui" / "sessions.db")) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        stamps = {stamp for (stamp,) in db.execute("SELECT stamp FROM change_log")}  # random
+        rows = {
+            name: [_masked(_parsed(row)) for row in db.execute(f"SELECT * FROM {name}")] for name in tables
+        }
+
+    def masked(found: re.Match[str]) -> str:
+        number = int(found[0])
+        return "<number>" if number in numbers or number in stamps or _is_of_now(number) else found[0]
+
+    return re.sub(r"\d{6,}", masked, repr(rows))
 
 
 # ---- points ---------------------------------------------------------------------------------------------
@@ -626,13 +661,15 @@ def stracing(child: Child, log: Path, trace: str, inject: str | None) -> Iterato
 class Work(NamedTuple):
     """What a worker keeps: where homes are made, and what the one that they are copied from holds.
 
-    `follower` is a client of that one's change feed.
+    `follower` is a client of that one's change feed. `checked` are the disks, with the mutator's name, that a
+    new process was found to work with.
     """
 
     folder: Path
     template: Path
     before: dict[str, bytes]
     follower: Follower
+    checked: set[tuple[str, str]]
 
 
 _work: Work | None = None
@@ -644,7 +681,7 @@ def begin(template: Path, follower: Follower) -> None:
     compiled.share_statements()
     compiled.share_migrations()
     folder, before = Path(tempfile.mkdtemp(dir=template.parent)), by_plain_name(files_of(template))
-    _work = Work(folder, template, before, follower)
+    _work = Work(folder, template, before, follower, set())
     for mutator in MUTATORS.values():
         with new_home(_work) as home, opened(home) as sessions:
             mutator.prepare(sessions)()
@@ -729,17 +766,36 @@ class Check:
         """Look at the disk, at the process that made the call, at a new one, and make the call once more."""
         self.disk(point)
         if self._ending is None:
-            child.end()
-            self.age_debris()
+            self.another_process(child)
         else:
-            self.child(child)
+            self.another_process_beside(child)
+
+    def another_process(self, child: Child) -> None:
+        """After a kill: nothing stays locked, and a new process works with what is there."""
+        child.end()
+        self.age_debris()
         self.locks()
         with opened(self._home) as sessions:
             self.index(sessions)
-            if self._ending is None:
-                self.once_more(sessions)
-            else:
-                self.once_more_there(child)
+            self.once_more(sessions)
+
+    def another_process_beside(self, child: Child) -> None:
+        """After an error: the process goes on, and so does a new one.
+
+        What a new process finds depends on the disk alone: a disk as it was after another error is not looked
+        at again, which is most of them.
+        """
+        assert _work
+        self.child(child)
+        self.locks()
+        disk = (self._name, disk_of(self._home))
+        if disk not in _work.checked:
+            problems = len(self.problems)
+            with opened(self._home) as sessions:
+                self.index(sessions)
+            if len(self.problems) == problems:
+                _work.checked.add(disk)
+        self.once_more_there(child)
 
     def disk(self, point: Point) -> None:
         """Every file is as it was or as the call leaves it, whole; and as the call's ending says."""
@@ -823,7 +879,7 @@ class Check:
         return sqlite3.connect(self._home / "webui" / "sessions.db", timeout=0, isolation_level=None)
 
     def _listed(self, shown: Any, who: str) -> None:
-        expected = {name: list(said) for name, said in sessions_of(files_of(self._home)).items()}
+        expected = {name: list(said) for name, said in sessions_of(documents_of(self._home)).items()}
         drafts = self._drafts()
         if not isinstance(shown, dict):
             self.problems.append(f"{who} cannot list: {shown}")
