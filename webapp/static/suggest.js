@@ -45,6 +45,7 @@ export function start(taken) {
 /** Close the suggestions, and want no answer that is under way. */
 export function close() {
   asking?.abort();
+  list().ariaBusy = null;
   state.close();
   draw();
 }
@@ -64,9 +65,11 @@ export async function ask() {
     return;
   }
   asking = new AbortController();
+  const { signal } = asking;
+  list().ariaBusy = "true";
   try {
     const query = new URLSearchParams({ text: asked.text, at: String(charactersBefore(asked)) });
-    const answer = await get("/api/suggestions", { query, signal: asking.signal });
+    const answer = await get("/api/suggestions", { query, signal });
     if (document.activeElement !== field()) return;
     state.show(asked, answer, typed());
     draw();
@@ -74,6 +77,8 @@ export async function ask() {
     if (isAbort(error)) return;
     if (!(error instanceof RequestError)) throw error;
     close(); // a search works without suggestions
+  } finally {
+    if (!signal.aborted) list().ariaBusy = null;
   }
 }
 

@@ -28,16 +28,18 @@ export class SuggestState {
   }
 
   /**
-   * Take an answer of the server over, unless something else was typed since.
+   * Take an answer of the server over, unless something else was typed since. A suggestion that was chosen stays so if it
+   * is among the new ones.
    * @param {Typed} asked
    * @param {Answer} answer
    * @param {Typed} now what stands in the field
    */
   show(asked, answer, now) {
     if (asked.text !== now.text || asked.at !== now.at) return;
+    const chosen = this.answer.suggestions[this.active];
     this.typed = asked;
     this.answer = answer;
-    this.active = -1;
+    this.active = chosen ? answer.suggestions.findIndex(({ text }) => text === chosen.text) : -1;
     this.isOpen = answer.suggestions.length > 0 || answer.takes_date;
   }
 

@@ -51,6 +51,17 @@ test("what is taken stands in place of what was being typed, also behind charact
   assert.equal(charactersBefore({ text: "😀 tag:w", at: 8 }), 7);
 });
 
+test("a chosen suggestion stays chosen when a later answer has it too", () => {
+  const state = showing("tag:w");
+  state.active = 1;
+  const typed = { text: "tag:we", at: 6 };
+  const answer = (/** @type {string[]} */ ...texts) => ({ start: 0, end: 6, takes_date: false, suggestions: texts.map(named) });
+  state.show(typed, answer("tag:web "), typed);
+  assert.equal(state.active, 0);
+  state.show(typed, answer("tag:weekly "), typed);
+  assert.equal(state.active, -1);
+});
+
 test("an answer to what was typed before is not shown", () => {
   const state = new SuggestState();
   const answer = { start: 0, end: 4, takes_date: false, suggestions: [named("tag:work ")] };
