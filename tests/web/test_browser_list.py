@@ -49,8 +49,15 @@ WATCH_SHIFTS = """new PerformanceObserver((seen) => {
 }).observe({ type: "layout-shift", buffered: true })"""
 
 
-def test_the_width_and_the_density_are_kept_and_set_before_the_page_is_shown(page: Page) -> None:
-    page.set_viewport_size({"width": 1440, "height": 900})
+@pytest.fixture
+def wide(browser: Browser, url: str) -> Iterator[Page]:
+    """A wide page, which notes how far its parts move while it is loaded."""
+    with strict_page(browser, url, WATCH_SHIFTS, viewport={"width": 1440, "height": 900}) as page:
+        yield page
+
+
+def test_the_width_and_the_density_are_kept_and_set_before_the_page_is_shown(wide: Page) -> None:
+    page = wide
     page.goto("/")
     edge, side = page.get_by_role("separator", name="Width of the list"), page.locator("#side")
     default = side.evaluate("element => element.offsetWidth")
@@ -71,7 +78,6 @@ def test_the_width_and_the_density_are_kept_and_set_before_the_page_is_shown(pag
     high = page.locator(".row").first.evaluate("row => row.offsetHeight")
     page.get_by_role("button", name="Compact").click()
     assert page.locator(".row").first.evaluate("row => row.offsetHeight") < high < 60
-    page.add_init_script(WATCH_SHIFTS)
     page.reload()
     expect(page.get_by_role("button", name="Compact")).to_have_attribute("aria-pressed", "true")
     assert side.evaluate("element => element.offsetWidth") == dragged
@@ -443,7 +449,10 @@ def test_a_lost_connection_is_shown_until_the_server_is_back(browser: Browser, t
 
 def test_a_lost_connection_is_shown_on_a_phone(browser: Browser, may: Path) -> None:
     server = start(may, "--port", "0")
-    look = {"viewport": {"width": 390, "height": 844}, "allowed": "Failed to load resource: net::"}
+    look: dict[str, Any] = {
+        "viewport": {"width": 390, "height": 844},
+        "allowed": "Failed to load resource: net::",
+    }
     with strict_page(browser, address(server), **look) as page:
         page.goto("/import")
         stop(server)

@@ -105,8 +105,7 @@ def flaws(page: Page, theme: str) -> list[str]:
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_page_is_accessible_and_fits_at_every_width(browser: Browser, url: str, theme: str) -> None:
     look = {"color_scheme": theme, "reduced_motion": "reduce"}
-    with strict_context(browser, url, allowed=REFUSED, **look) as context:
-        context.add_init_script(path=AXE)
+    with strict_context(browser, url, AXE, allowed=REFUSED, **look) as context:
         page = context.new_page()
         page.request.post("/api/session/delete", data={"session_id": "thrown"})
         found = []
@@ -118,8 +117,7 @@ def test_every_page_is_accessible_and_fits_at_every_width(browser: Browser, url:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_menus_and_dialogs_are_accessible(browser: Browser, url: str, theme: str) -> None:
-    with strict_context(browser, url, color_scheme=theme, reduced_motion="reduce") as context:
-        context.add_init_script(path=AXE)
+    with strict_context(browser, url, AXE, color_scheme=theme, reduced_motion="reduce") as context:
         page = context.new_page()
         page.goto("/session/df8748bd091c")
         found = []
@@ -157,8 +155,7 @@ def test_the_login_and_the_welcome_are_accessible_and_fit_and_can_be_installed(
 ) -> None:
     with served(tmp_path, HERMES_WEBUI_PASSWORD="correct horse") as url:
         for theme in THEMES:
-            with strict_context(browser, url, color_scheme=theme, allowed=REFUSED) as context:
-                context.add_init_script(path=AXE)
+            with strict_context(browser, url, AXE, color_scheme=theme, allowed=REFUSED) as context:
                 page = context.new_page()
                 page.goto("/?sort=title#content")
                 page.get_by_label("Password").fill("wrong horse")
@@ -216,10 +213,8 @@ def hostile_url(hostile: Path) -> Iterator[str]:
 @pytest.fixture
 def trapped(browser: Browser, hostile_url: str) -> Iterator[Page]:
     """A page in which every payload that runs is caught."""
-    with strict_context(browser, hostile_url) as context:
-        context.add_init_script(TRAP)
-        context.on("dialog", lambda dialog: dialog.dismiss())
-        page = context.new_page()
+    with strict_page(browser, hostile_url, TRAP) as page:
+        page.on("dialog", lambda dialog: dialog.dismiss())
         yield page
         assert page.evaluate("window.ran") == []
 
@@ -295,8 +290,7 @@ def test_actions_on_hostile_names_run_no_script(trapped: Page, tmp_path: Path) -
 
 
 def test_addresses_do_not_run_as_scripts(browser: Browser, hostile_url: str) -> None:
-    with strict_page(browser, hostile_url, allowed=REFUSED) as page:
-        page.context.add_init_script(TRAP)
+    with strict_page(browser, hostile_url, TRAP, allowed=REFUSED) as page:
         for text in PAYLOADS[::8]:
             for names in ("q profile project_id source done undo", "archived", "cursor"):
                 query = urlencode(dict.fromkeys(names.split(), text))

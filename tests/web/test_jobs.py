@@ -32,6 +32,7 @@ OLD = "before:60d"  # at least a hundred of them
 LONG = "Port the test suite to the new fixtures"  # 466 messages
 PICTURE = "worker runs out of memory"  # has a picture, code, and a command that failed
 ANSWER = "**So:**\n\n```python\nprint(1)\n```"
+FORGET = "try { localStorage.clear() } catch {}"
 AMOUNT = re.compile(r"^\d+\.\d\d")
 DOCS = Path(__file__).parents[2] / "docs/web.md"
 
@@ -435,8 +436,7 @@ def screen(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterat
     """A page on each device, which all jobs use one after the other; a browser that remembers nothing."""
     device: Device = request.param
     permissions = ["clipboard-read", "clipboard-write"]
-    with strict_context(browser, url, permissions=permissions, **OPTIONS[device]) as context:
-        context.add_init_script("try { localStorage.clear() } catch {}")
+    with strict_context(browser, url, FORGET, permissions=permissions, **OPTIONS[device]) as context:
         yield device, context.new_page()
 
 
