@@ -8,6 +8,7 @@ import contextlib
 import gc
 import os
 import pickle
+import select
 import signal
 import sys
 from collections import deque
@@ -22,7 +23,7 @@ R = TypeVar("R")
 AHEAD = 2  # items that each child has: while the result of one is taken, it works on the next
 NICENESS = 10  # of children that work in the background: a server answers before them
 _SIZE = 8  # bytes, before each pickled value on a pipe
-_GONE = (OSError, EOFError, ValueError)  # of a pipe to a child that has ended, or that is closed
+GONE = (OSError, EOFError, ValueError)  # of a pipe to a child that has ended, or that is closed
 # `-P` keeps modules in the current folder from being imported; the path is that of this process.
 _START = "import sys; sys.path[:] = sys.argv[2:]; from hermes_sessions import processes; processes.work()"
 
@@ -65,12 +66,16 @@ class Child:
         return self._process.pid
 
     def send(self, value: object) -> None:
-        """Send a value; raise one of `_GONE` if the process has ended."""
+        """Send a value; raise one of `GONE` if the process has ended."""
         _write(self._items, value)
 
     def receive(self) -> Any:
-        """Return the next value, waiting for it; raise one of `_GONE` if the process has ended."""
+        """Return the next value, waiting for it; raise one of `GONE` if the process has ended."""
         return _read(self._results)
+
+    def is_ready(self) -> bool:
+        """Whether `receive` would not wait: there is a result, or the process has ended."""
+        return bool(select.select([self._results], [], [], 0)[0])
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -95,7 +100,7 @@ class Pool(Generic[T, R]):
         self._function, self.children = function, list[Child]()
         for _ in range(count):
             # A system that refuses another process, for its memory or limits, is one to do the work here.
-            with contextlib.suppress(*_GONE):
+            with contextlib.suppress(*GONE):
                 self.children.append(Child(function, background=background))
 
     def __enter__(self) -> Self:
@@ -123,7 +128,7 @@ class Pool(Generic[T, R]):
 
     def _given(self, child: Child | None, item: T) -> _Waiting[T]:
         if child in self.children:
-            with contextlib.suppress(*_GONE):
+            with contextlib.suppress(*GONE):
                 child.send(item)
                 return _Waiting(item, child)
         return _Waiting(item, None)
@@ -133,7 +138,7 @@ class Pool(Generic[T, R]):
         if child in self.children:
             try:
                 result: R = child.receive()
-            except _GONE:  # killed, or out of memory
+            except GONE:  # killed, or out of memory
                 self.children.remove(child)
                 child.end()
             else:
@@ -161,6 +166,13 @@ def _read_all(pipe: IO[bytes], size: int) -> bytes:
     if len(data) < size:
         raise EOFError("the process at the other end has ended")
     return data
+
+
+def is_awaited() -> bool:
+    """Whether the parent of this child process still waits for its result."""
+    given = select.poll()
+    given.register(0, 0)  # for nothing but the end of the other side, which is always reported
+    return not given.poll(0)
 
 
 def work() -> None:

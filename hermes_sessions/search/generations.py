@@ -92,6 +92,10 @@ class SearchIndexes:
         """Whether the current index lacks messages or words, or an older one still answers."""
         return self._older_file.exists or self.current.is_behind()
 
+    def is_far_behind(self) -> bool:
+        """Whether what the current index lacks is worth another process."""
+        return self.current.is_far_behind()
+
     def complete(self, progress: Progress | None = None, keep_going: Callable[[], bool] = always) -> int:
         """Complete the current index as `SearchIndex.complete` does, and remove the older one then.
 

@@ -109,6 +109,10 @@ class SearchIndex:
         with self._file.reading() as connection:
             return vocabulary.is_outdated(connection)
 
+    def is_far_behind(self) -> bool:
+        """Whether so much is missing that another process is worth its start."""
+        return sum(each.size for each in self._compare()) >= SHARED_BYTES
+
     def complete(
         self, progress: Progress | None = None, keep_going: Callable[[], bool] = always
     ) -> BuildResult:

@@ -30,7 +30,9 @@ class BackgroundIndexer:
 
     def __init__(self, config: Config, index: Callable[[], SearchIndexes]) -> None:
         """Update the index that `index` returns; it is not called before there is something to do."""
-        self._index = index
+        self._index, self._config = index, config
+        # A database in memory is that of this process.
+        self._may_start_child = config.processes > 1 and None not in (config.index_dir, config.search_file)
         locks = config.index_locks_dir
         self._lock_file = None if locks is None else locks / "search.lock"
         self._starting = threading.Lock()
@@ -105,6 +107,23 @@ class BackgroundIndexer:
 
     def _complete(self) -> None:
         """Index all that is missing, unless another process is doing so."""
-        if self._index().is_behind():
+        index = self._index()
+        if index.is_behind():
             with suppress(Locked), file_lock(self._lock_file, seconds=0):
-                self._index().complete(keep_going=lambda: not self._stopping.is_set())
+                if not (index.is_far_behind() and self._has_child_complete()):
+                    index.complete(keep_going=lambda: not self._stopping.is_set())
+
+    def _has_child_complete(self) -> bool:
+        """Let a child process index what is missing; return whether it did, or is not to go on."""
+        if not self._may_start_child:
+            return False
+        from .building import build_in_child  # noqa: PLC0415  # most programs never build an index
+
+        return build_in_child(self._config, self._meanwhile)
+
+    def _meanwhile(self, seconds: float) -> bool:
+        """Index our own writes while a child process works; return whether it is to go on."""
+        if self._wake.wait(seconds):
+            self._wake.clear()
+            self._index().apply_changes()
+        return not self._stopping.is_set()
