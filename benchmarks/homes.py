@@ -71,7 +71,7 @@ def copy(source: Path, home: Path) -> None:
     folder = _folder_of(home)
     folder.mkdir(parents=True)
     for path in _folder_of(source).glob("*.json"):
-        _link(path, folder / path.name)
+        link(path, folder / path.name)
     if not has_sidecars(home):
         return
     texts = Texts()
@@ -93,7 +93,8 @@ def _folder_of(home: Path) -> Path:
     return home / "webui" / "sessions"
 
 
-def _link(path: Path, target: Path) -> None:
+def link(path: Path, target: Path) -> None:
+    """Make a hard link, or else a copy."""
     with suppress(OSError):  # another disk, or a file of somebody else
         os.link(path, target)
         return

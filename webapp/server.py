@@ -19,6 +19,7 @@ from hermes_sessions.repository import SessionRepository, follow_files
 
 from . import live
 from .app import create_app
+from .memory import give_back_freed
 from .request_context import is_read_only
 from .security.hosts import is_loopback
 from .security.passwords import stored_password
@@ -136,6 +137,7 @@ class _Server(BaseApplication):
 
     def load(self) -> Any:  # gunicorn and Flask spell the types of WSGI differently
         """Return the application, made in the worker."""
+        give_back_freed()
         self._repository = _open(self._config)
         follow_files(self._repository)
         hosts = {self._server.host, *self._server.hosts}

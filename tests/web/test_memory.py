@@ -1,11 +1,15 @@
 """The server's memory is bounded by the page that is shown, not by the size of the session."""
 
+import ctypes
 import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from webapp import memory
 
 from ..support.make import message
 from ..support.serving import address, start, stop
@@ -44,3 +48,15 @@ def test_the_server_returns_the_memory_of_a_large_session(may: Path) -> None:
         assert resident(server.pid) - before < SESSION_BYTES
     finally:
         stop(server)
+
+
+def test_what_a_server_frees_is_kept_in_few_heaps_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[int, int] = {}
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=told.__setitem__))
+    memory.give_back_freed()
+    assert told == (memory.OPTIONS if sys.platform == "linux" else {})
+
+
+def test_an_allocator_that_takes_no_options_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
+    memory.give_back_freed()
