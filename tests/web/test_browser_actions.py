@@ -517,6 +517,6 @@ def test_a_batch_says_what_is_deleted_from_the_agent(page: Page, home: Path) -> 
     words = (
         "2 conversations moved to the trash, 1 of them deleted from the agent too. The trash keeps copies."
     )
-    said(page, words).get_by_role("button", name="Undo").click()
-    said(page, "Undone.")
+    said(page, words).get_by_role("button", name="Restore here").click()
+    said(page, "Restored here. The agent no longer has 1 of them.")
     expect(row(page, agents)).to_be_visible()

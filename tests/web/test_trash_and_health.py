@@ -221,7 +221,7 @@ def test_a_healthy_home_says_what_was_looked_at_and_folds_what_mends_itself(
     session_id = started(sessions)
     page = client.get("/check").text
     assert "All is well. Not every file was read." in page
-    assert ": 1 conversation, whether each file is in the list as it is now, backups" in page
+    assert ": 1 conversation, whether the list agrees with each file, backups" in page
     (sessions.config.sessions_dir / f"{session_id}.json.tmp.1.1").write_text("{")
     os.utime(sessions.config.sessions_dir / f"{session_id}.json.tmp.1.1", (1e9, 1e9))
     page = client.get("/check").text
