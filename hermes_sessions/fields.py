@@ -294,20 +294,28 @@ def check_messages(messages: object, name: str = "messages") -> list[dict[str, A
     """Return `messages` as a list of objects; raise `InvalidValue` that names the first that is not one."""
     if not isinstance(messages, list | tuple):
         raise InvalidValue(f"{name} must be a list of objects")
+    if not {dict}.issuperset(map(type, messages)):
+        _check_objects(messages, name)
+    return list(messages)
+
+
+def _check_objects(messages: Sequence[object], name: str) -> None:
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
             example = ', such as {"role": "user", "content": "Hello"}' if name == "messages" else ""
             raise InvalidValue(f"{name}[{index}] must be an object{example}")
-    return list(messages)
 
 
-def check_new_messages(messages: object, known: Sequence[Any] = ()) -> list[dict[str, Any]]:
+def check_new_messages(
+    messages: object, known: Sequence[Any] = (), unchanged: int = 0
+) -> list[dict[str, Any]]:
     """Return `messages` as a list of objects with a role; one that `known` has may lack it.
 
-    `known` are the messages of a file, which another program may have written. Raises `InvalidValue`.
+    `known` are the messages of a file, which another program may have written, and the first `unchanged` are
+    the same in both. Raises `InvalidValue`.
     """
     checked = check_messages(messages)
-    for index, message in enumerate(checked):
+    for index, message in enumerate(checked[unchanged:], unchanged):
         if not text_of(message.get("role")) and message not in known:
             raise InvalidValue(f'messages[{index}] has no role. Give it one, such as "role": "user"')
     return checked

@@ -4,11 +4,16 @@ Beyond RFC 8259, NaN, Infinity and half surrogate pairs are read and written, as
 """
 
 import json
+import math
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from .errors import InvalidValue, SessionsError
+
+_TEXT = frozenset({str})
+_EXACT = frozenset({str, int, bool, float, dict, list, type(None)})
 
 
 class Malformed(SessionsError, ValueError):
@@ -59,6 +64,38 @@ def encode_line(value: Any, name: str) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
     except (TypeError, ValueError, RecursionError) as error:
         raise _cannot_write(name, error) from error
+
+
+def encode_exact(value: Any) -> bytes | None:
+    """Return a value as JSON with an indent of 2, by msgspec alone; None unless a reader gets the same value.
+
+    Several times as fast as `encode`, from which it differs only in how it writes some numbers.
+    """
+    try:
+        text = msgspec.json.encode(value)
+        return msgspec.json.format(text, indent=2) if _is_exact(value) else None
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether JSON has exactly this value, without cycles: msgspec writes NaN as null, dates as text.
+
+    All values of one depth at once: a call for each would take as long as encoding them.
+    """
+    level = [value]
+    while level:
+        kinds = set(map(type, level))
+        if not kinds <= _EXACT:
+            return False
+        if float in kinds and not all(math.isfinite(each) for each in level if type(each) is float):
+            return False
+        objects = [each for each in level if type(each) is dict] if dict in kinds else []
+        if not _TEXT.issuperset(map(type, chain.from_iterable(objects))):
+            return False
+        lists = [each for each in level if type(each) is list] if list in kinds else []
+        level = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(lists)]
+    return True
 
 
 def _cannot_write(name: str, error: Exception) -> InvalidValue:

@@ -878,6 +878,23 @@ def test_a_save_keeps_the_bytes_of_unchanged_messages(sessions: SessionRepositor
     assert sessions.get("one").messages[1]["content"] == "changed"
 
 
+def test_a_save_keeps_the_tags_and_the_row_that_the_file_gives(sessions: SessionRepository) -> None:
+    write_document(sessions, "one", title="One", messages=turns(2))
+    sessions.tag("one", "work")
+    session = sessions.get("one")
+    for changed in (
+        replace(session, messages=[*session.messages, *turns(1)]),
+        replace(session, title="Other", messages=session.messages[:1]),
+        replace(session, extra={"agent_segments": {"one": 1, "other": 1}}),
+    ):
+        sessions.save(replace(changed, signature=sessions.get("one").signature))
+        assert sessions.list()[0].tags == ("work",)
+        assert all(finding.note for finding in sessions.check(deep=True))
+    listed = sessions.list()
+    sessions.rebuild()
+    assert sessions.list() == listed
+
+
 @pytest.mark.parametrize(("old", "new"), [(1, True), (1, 1.0), (0, False), (0.0, -0.0), ("1", 1)])
 def test_a_save_sees_a_change_of_type(sessions: SessionRepository, old: Any, new: Any) -> None:
     write_document(sessions, "one", messages=[message(flag=old)], extra_key={"x": old})

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import Conflict, InvalidValue, NotFound
 from ..fields import FIELDS, check_new_messages, other_keys, read_metadata, read_profile
+from ..index import Indexed
 from ..model import Session, Summary
 from ..sidecars import Loaded, backups, editing, journal, outline_of, reading, trash
 from ..times import last_message_at
@@ -24,18 +25,19 @@ def save_session(store: Store, projects: Projects, session: Session, *, touch: b
     What it says that the file does not say is checked: another program may have written the rest.
     """
     with store.lock(session.session_id):
-        loaded = store.load(session.session_id)
+        loaded, row = store.load_indexed(session.session_id)
         if loaded is None:
             check_new_messages(session.messages)
             projects.check(session.project_id)
             return _save_without_file(store, session, touch=touch)
         if session.signature != loaded.signature:
             raise Conflict(f"session {session.session_id} was changed since it was read; nothing was saved")
-        old = reading.session(loaded)
-        check_new_messages(session.messages, old.messages)
+        old = reading.session(loaded, session.messages)
+        unchanged = editing.unchanged_messages(old, session)
+        check_new_messages(session.messages, old.messages, unchanged)
         if session.project_id != old.project_id:
             projects.check(session.project_id)
-        return _save_over(store, loaded, old, session, touch=touch)
+        return _save_over(store, loaded, old, session, unchanged, touch=touch, row=row)
 
 
 def _save_without_file(store: Store, session: Session, *, touch: bool) -> Session:
@@ -56,13 +58,23 @@ def _is_still_without_file(store: Store, session: Session) -> bool:
     return never_stored and not trash.newest(session.session_id, store.trash_dir)
 
 
-def _save_over(store: Store, loaded: Loaded, old: Session, session: Session, *, touch: bool) -> Session:
+def _save_over(
+    store: Store,
+    loaded: Loaded,
+    old: Session,
+    session: Session,
+    unchanged: int,
+    *,
+    touch: bool,
+    row: Indexed | None = None,
+) -> Session:
     changes = checked_metadata(editing.changed_keys(old, session))
     changes |= title_origin(old, changes)
     if touch:
         changes["updated_at"] = time.time()
-    refuse_read_only(old, changes, transcript=session.messages != old.messages)
-    return write_over(store, loaded, old, session, changes)
+    differ = not unchanged == old.message_count == session.message_count
+    refuse_read_only(old, changes, transcript=differ)
+    return write_over(store, loaded, old, session, changes, unchanged=unchanged, row=row)
 
 
 def write_over(
@@ -72,25 +84,31 @@ def write_over(
     session: Session,
     changes: Mapping[str, Any],
     *,
+    unchanged: int | None = None,
     keep_in: Path | None = None,
+    row: Indexed | None = None,
 ) -> Session:
     """Write a session over its file, which reads as `old`; `changes` are the checked metadata that differ.
 
-    The caller holds the session's lock. A file that gets shorter is kept as a backup, any with `keep_in`.
+    The caller holds the session's lock. `unchanged` is how many messages at the beginning are the same, where
+    that is known, and `row` that of the file's version. A file that gets shorter is kept as a backup, any
+    with `keep_in`.
     """
     source = outline_of(loaded)
+    if unchanged is None:
+        unchanged = editing.unchanged_messages(old, session)
     noted = editing.unstated_times(source, old, changes)
     shorter = session.message_count < old.message_count
     last_at = last_message_at(reversed(session.messages))
     changes = {**changes, **shortened(last_at)} if shorter else changes
     texts = {name: editing.encode(value, name) for name, value in changes.items()}
     texts["message_count"] = editing.encode(session.message_count, "message_count")
-    edits = editing.saved(loaded, old, session, editing.encoded(noted) | texts)
+    edits = editing.saved(source, old, session, unchanged, editing.encoded(noted) | texts)
     store.check_index()
     keep_in = store.backups_dir if shorter else keep_in
     if keep_in is not None:
         backups.put_aside(source.path, store.backups_dir)
-    transcript = journal.between(old.messages, session.messages, _added_calls(old, session))
+    transcript = journal.between(old.messages, session.messages, _added_calls(old, session), unchanged)
     with store.noting(session.session_id, transcript):
         written = editing.rewrite(source, edits, session.message_count, keep_in=keep_in)
     known = {name: value for name, value in changes.items() if name in FIELDS}
@@ -98,7 +116,7 @@ def write_over(
     if "profile" in known:
         known["profile"] = read_profile(known["profile"])
     new = replace(session, **known, extra=extra, signature=written.stored.signature)
-    store.record(new.summary(), written.sent(last_at), old, transcript)
+    store.record(new.summary(), written.sent(last_at), old, transcript, row)
     return new
 
 
@@ -129,7 +147,8 @@ def recover_session(store: Store, session_id: str, alive: Collection[str]) -> Su
         closed = recovery.recovered(session, core, time.time(), alive)
         if closed is None:
             return None
-        return store.saved(_save_over(store, loaded, session, closed, touch=True))
+        unchanged = editing.unchanged_messages(session, closed)
+        return store.saved(_save_over(store, loaded, session, closed, unchanged, touch=True))
 
 
 def _core_transcript(store: Store, session: Session) -> dict[str, Any] | None:

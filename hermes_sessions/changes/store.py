@@ -20,7 +20,18 @@ from ..locks import Locks
 from ..metadata import MetadataChange
 from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
 from ..settings import resolve_workspace
-from ..sidecars import Loaded, TranscriptChange, Written, editing, journal, load, path_of, reading, signature
+from ..sidecars import (
+    Known,
+    Loaded,
+    TranscriptChange,
+    Written,
+    editing,
+    journal,
+    load,
+    path_of,
+    reading,
+    signature,
+)
 from .retry import retry_conflicts
 
 T = TypeVar("T")
@@ -106,6 +117,16 @@ class Store:
             return load(self.path_of(session_id))
         except NotFound:
             return None
+
+    def load_indexed(self, session_id: str) -> tuple[Loaded | None, Indexed | None]:
+        """Return the same, and the row of this version, None for one that the index does not know."""
+        row, path = self.row(session_id), self.path_of(session_id)
+        known = None if row is None or row.draft else Known(row.stored, row.summary.message_count)
+        try:
+            loaded = load(path, known=known)
+        except NotFound:
+            return None, None
+        return loaded, row if loaded.known else None
 
     def summary(self, session_id: str) -> Summary:
         """Return a session without messages; raise `NotFound`, `InvalidId`, `Unreadable`, `StorageError`."""
@@ -210,27 +231,30 @@ class Store:
         written: Written,
         old: Metadata | None = None,
         transcript: Sequence[TranscriptChange] = (),
+        row: Indexed | None = None,
     ) -> Summary:
         """Store the row of a file that was written, in the place of any other; return the session as listed.
 
         `old` is what the file said before, None for a file that is new or was brought back. `transcript`
-        are the changes of its transcript.
+        are the changes of its transcript. `row` is that of the version before, if it was there.
         The search index notices by itself that its version of the file is an old one.
         """
         small = {name: value for name, value in summary.extra.items() if _is_small(name, value)}
         last = written.stored.sent_at or summary.updated_at
         listed = replace(summary, last_message_at=last, extra=small).displayable()
-        lost = False
+        new, lost = Indexed(listed, written.stored, draft=False), False
         with self._index_after_file(f"session {listed.session_id} was saved") as connection:
-            (row,) = rows.put(connection, [Indexed(listed, written.stored, draft=False)], written.moved)
-            if old is None:
-                own_changes.forget(connection, listed.session_id)
+            if old is not None and row is not None and rows.hold_the_same(row.summary, listed):
+                new = new._replace(summary=replace(listed, tags=row.summary.tags))
+                changed, lost = _put_changed(
+                    connection, ChangedRow(row, new, written.moved, None, transcript)
+                )
+                new = changed.new
             else:
-                own_changes.not_read(connection, listed.session_id, written.stored.signature)
-                lost = own_changes.remember(connection, old, listed, transcript)
+                new, lost = _put_written(connection, new, written.moved, old, transcript)
         if lost:
-            self._settle(row)
-        return row.summary
+            self._settle(new)
+        return new.summary
 
     def record_change(
         self,
@@ -347,6 +371,22 @@ def _put_changed(connection: Connection, changed: ChangedRow) -> tuple[ChangedRo
     if not rows.change(connection, old, new, changed.moved):
         own_changes.not_read(connection, new.summary.session_id, new.stored.signature)
     return changed, own_changes.remember(connection, old.summary, new.summary, changed.transcript)
+
+
+def _put_written(
+    connection: Connection,
+    row: Indexed,
+    moved: FolderTimes,
+    old: Metadata | None,
+    transcript: Sequence[TranscriptChange],
+) -> tuple[Indexed, bool]:
+    """Store a row in the place of any other; `old` and the result as of `Store.record` and `_put_changed`."""
+    (row,) = rows.put(connection, [row], moved)
+    if old is None:
+        own_changes.forget(connection, row.summary.session_id)
+        return row, False
+    own_changes.not_read(connection, row.summary.session_id, row.stored.signature)
+    return row, own_changes.remember(connection, old, row.summary, transcript)
 
 
 def _drop(connection: Connection, gone: ForgottenRow) -> None:

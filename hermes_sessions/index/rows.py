@@ -288,6 +288,12 @@ def _kept_values(summary: Summary) -> Iterator[Values]:
         yield {"session_id": summary.session_id, "child_id": child_id, "lineage": lineage}
 
 
+def hold_the_same(old: Summary, new: Summary) -> bool:
+    """Whether two versions of a session hold the same segments of the agents', and have the same children."""
+    segments = segments_of(old.extra) == segments_of(new.extra)
+    return segments and children_of(old.extra) == children_of(new.extra)
+
+
 def _insert(connection: Connection, rows: Sequence[Values]) -> None:
     """Insert rows. SQLite's driver takes them directly, in a third of the time that SQLAlchemy needs."""
     if connection.dialect.name != "sqlite":

@@ -25,7 +25,9 @@ _MEMBER = re.compile(rb"[ \t\r\n]*[{,]" + KEY.pattern)
 # Small, because Python stores a whole step in the width of its widest character, and most steps are ASCII.
 # Ordinary sessions take a quarter longer in steps of 64 kB, and 50 MB three times as long in steps of 1 MB.
 _UTF8_STEP = 1 << 13
-_BETWEEN_ITEMS = b",\n    "
+_BEFORE_ITEMS, _BETWEEN_ITEMS, AFTER_ITEMS = b"[\n    ", b",\n    ", b"\n  ]"
+_LEAD, _LEAD_END = len(b"[\n  [\n    "), len(b"\n  ]\n]")
+_ITEMS_AT_ONCE = 64
 _SMALL, _LONGEST_LEAD = 4096, 64
 # Created once: looking up a type takes longer than decoding a small value.
 _MEMBERS, _ITEMS = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])
@@ -62,6 +64,11 @@ class Edit(NamedTuple):
 def members(data: bytes) -> tuple[Member, ...]:
     """Return the top-level members of a whole document in the order of the text; raise `Malformed`."""
     check_utf8(data)
+    return members_of_valid(data)
+
+
+def members_of_valid(data: bytes) -> tuple[Member, ...]:
+    """Return the `members` of a document that is known to be UTF-8."""
     opening = _opening(data)
     try:
         members = _members_fast(data, opening)
@@ -157,6 +164,25 @@ def item_texts(data: bytes, array: Span) -> list[memoryview]:
             raws = _ITEMS.decode(view[array.start : array.end])
             return [memoryview(raw) for raw in raws]
     return [view[span.start : span.end] for span in items(data, array)]
+
+
+def beginning_of(data: bytes, array: Span, given: Sequence[Any]) -> tuple[int, int]:
+    """Return how many items at the beginning have the usual text of those given, and where the last one ends.
+
+    It is compared piece by piece: each fits into the processor's cache.
+    """
+    same, at, between = 0, array.start, _BEFORE_ITEMS
+    for start in range(0, len(given), _ITEMS_AT_ONCE):
+        items = [*given[start : start + _ITEMS_AT_ONCE]]
+        laid_out = json_text.encode_exact([items])
+        if laid_out is None or not data.startswith(between, at):
+            break
+        text, begin = memoryview(laid_out)[_LEAD:-_LEAD_END], at + len(between)
+        end = begin + len(text)
+        if not (data.startswith(text, begin) and data.startswith((_BETWEEN_ITEMS, AFTER_ITEMS), end)):
+            break
+        same, at, between = same + len(items), end, _BETWEEN_ITEMS
+    return same, at
 
 
 def values(read: Callable[[int, int], bytes | memoryview], wanted: Iterable[Member]) -> dict[str, Any]:

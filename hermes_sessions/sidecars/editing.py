@@ -4,9 +4,11 @@ Holds no lock and knows no database. Every write names the version that it repla
 """
 
 import marshal
+import operator
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,10 +21,11 @@ from ..model import FolderTimes, Metadata, Session, Stored
 from . import backups, document, layout, marks, reading
 from .document import Edit, Member, Span
 from .layout import Read
-from .outline import Loaded, Outline, Written, outline_of, outlined_as_known, stored_of, unreadable
+from .outline import Outline, Written, outlined_as_known, stored_of, unreadable
 
 COPY_BYTES = 1 << 20
 LARGEST_METADATA = 1_000_000  # bytes of JSON of one value
+_BEFORE_ITEM = b",\n    "
 _LIST_KEYS = (b'"messages"', b'"tool_calls"')
 
 # ---- outlines and edits -----------------------------------------------------------------------------------
@@ -85,14 +88,18 @@ def append(
 
 
 def _item_texts(key: str, items: Sequence[Any]) -> list[bytes]:
-    return [json_text.encode(item, f"{key}[{index}]", depth=2) for index, item in enumerate(items)]
+    return [_item_text(key, index, item) for index, item in enumerate(items)]
+
+
+def _item_text(key: str, index: int, item: Any) -> bytes:
+    return json_text.encode(item, f"{key}[{index}]", depth=2)
 
 
 def _extension(source: Outline, member: Member, texts: Sequence[bytes]) -> Edit:
     last = _end_of_items(source, member)
     if last is None:
         return Edit(member.value, member.end, document.array_of(texts))
-    return Edit(last, last, b",\n    " + b",\n    ".join(texts))
+    return Edit(last, last, b"".join(_BEFORE_ITEM + text for text in texts))
 
 
 def _end_of_items(source: Outline, member: Member) -> int | None:
@@ -278,34 +285,73 @@ def changed_keys(old: Session, new: Session) -> dict[str, Any]:
     }
 
 
-def saved(loaded: Loaded, old: Session, new: Session, values: Mapping[str, bytes]) -> list[Edit]:
-    """Return the edits that set `values` and the transcript of `new`; unchanged messages keep their bytes."""
+_ABSENT = object()
+_COMPARED_AT_ONCE = 64
+
+
+def unchanged_messages(old: Session, new: Session) -> int:
+    """Return how many messages at the beginning are the same JSON in both."""
+    one, other = old.messages, new.messages
+    shorter = min(len(one), len(other))
+    first = sum(1 for _ in takewhile(bool, map(operator.is_, one, other)))
+    for start in range(first, shorter, _COMPARED_AT_ONCE):
+        end = min(start + _COMPARED_AT_ONCE, shorter)
+        if not _same([*one[start:end]], [*other[start:end]]):
+            return next(index for index in range(start, end) if not _same(one[index], other[index]))
+    return shorter
+
+
+def saved(
+    source: Outline, old: Session, new: Session, unchanged: int, values: Mapping[str, bytes]
+) -> list[Edit]:
+    """Return the edits that set `values` and the transcript of `new`; unchanged messages keep their bytes.
+
+    `unchanged` is how many of them are at the beginning, which is not read again.
+    """
     lists: dict[str, bytes] = {}
     if not _same(new.tool_calls, old.tool_calls):
-        _check_replaceable(loaded, "tool_calls")
+        _replaceable(source, "tool_calls")
         lists["tool_calls"] = document.array_of(_item_texts("tool_calls", new.tool_calls))
-    if len(new.messages) != len(old.messages) or not _same(new.messages, old.messages):
-        _check_replaceable(loaded, "messages")
-        lists["messages"] = document.array_of(_new_texts(loaded, old.messages, new.messages))
-    return set_keys(outline_of(loaded), {**values, **lists})
+    if unchanged == len(old.messages) == len(new.messages):
+        return set_keys(source, {**values, **lists})
+    member = _replaceable(source, "messages")
+    texts = _texts_after(source, old.messages, new.messages, unchanged)
+    if member is None or not unchanged:
+        lists["messages"] = document.array_of(texts)
+        return set_keys(source, {**values, **lists})
+    return [_end_replaced(source, member, unchanged, texts), *set_keys(source, {**values, **lists})]
 
 
-_ABSENT = object()
+def _replaceable(source: Outline, key: str) -> Member | None:
+    """Return the member of a list, None if the file has none; raise `Unreadable` for anything but a list."""
+    member = document.find(source.members, key)
+    if member and not source.read(member.value, min(member.value + 4, member.end)).startswith(
+        (b"[", b"null")
+    ):
+        raise Unreadable(source.path, f"{key} is not a list")
+    return member
 
 
-def _check_replaceable(loaded: Loaded, key: str) -> None:
-    member = document.find(loaded.members, key)
-    if member and not loaded.data.startswith((b"[", b"null"), member.value):
-        raise Unreadable(loaded.path, f"{key} is not a list")
+def _texts_after(
+    source: Outline, old: Sequence[Any], new: Sequence[Any], start: int
+) -> list[bytes | memoryview]:
+    """Return the texts of the messages of `new` from an index on, those of the file where it has them."""
+    texts = reading.texts_between(source, start, min(len(old), len(new)))
+    is_old = [_same(one, other) for one, other in zip(old[start:], new[start:], strict=False)]
+    kept = {start + at: text for at, (text, same) in enumerate(zip(texts, is_old, strict=True)) if same}
+    return [
+        kept[index] if index in kept else _item_text("messages", index, new[index])
+        for index in range(start, len(new))
+    ]
 
 
-def _new_texts(loaded: Loaded, old: Sequence[Any], new: Sequence[Any]) -> Iterator[bytes | memoryview]:
-    texts = reading.message_texts(loaded)
-    for index, message in enumerate(new):
-        if index < len(old) and _same(message, old[index]):
-            yield texts[index]
-        else:
-            yield json_text.encode(message, f"messages[{index}]", depth=2)
+def _end_replaced(source: Outline, member: Member, kept: int, texts: Sequence[bytes | memoryview]) -> Edit:
+    """Return the edit that puts these messages in the place of all but the first `kept`."""
+    end = _end_of_items(source, member)
+    if end is None:
+        raise ValueError("a list without messages keeps none")
+    start = end if kept == source.total else reading.end_of_message(source, kept - 1)
+    return Edit(start, end, b"".join(_BEFORE_ITEM + text for text in texts))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -100,12 +100,15 @@ def _first_marks(messages: Iterable[Any]) -> list[Mark]:
     return [mark_of(message) for message in islice(messages, MARKED)]
 
 
-def between(old: Sequence[Any], new: Sequence[Any], calls: Sequence[Any] = ()) -> list[TranscriptChange]:
+def between(
+    old: Sequence[Any], new: Sequence[Any], calls: Sequence[Any] = (), unchanged: int = 0
+) -> list[TranscriptChange]:
     """Return the changes that make `new` of `old`, the last in the transcript first.
 
-    So each has its place in `old`. `calls` are those that were added to the session's own list.
+    So each has its place in `old`. `calls` are those that were added to the session's own list. `unchanged`
+    messages at the beginning are known to be the same.
     """
-    begin = _common(old, new)
+    begin = unchanged + _common(old[unchanged:], new[unchanged:])
     after = _common(old[begin:][::-1], new[begin:][::-1])
     hunks = _hunks(old[begin : len(old) - after], new[begin : len(new) - after])
     now, changes = time.time_ns(), list[TranscriptChange]()

@@ -21,15 +21,39 @@ from . import document, layout
 from .document import Member
 from .layout import LARGEST_AT_ONCE, Read, Survey
 
+LARGEST_TAIL = 4096  # a larger one takes less time together with the messages
+
+
+class Known(NamedTuple):
+    """What the index knows of a version of a file: where its lists are, and how many messages it has."""
+
+    stored: Stored
+    total: int
+
+    def members(self, data: bytes) -> tuple[Member, ...]:
+        """Return the members of this version; its messages are passed over where little follows them."""
+        place = self.stored.transcript
+        if place is None or len(data) - place[1] > LARGEST_TAIL:
+            return document.members_of_valid(data)
+        *before, messages = document.head_members(data[: place[0]])
+        after = document.tail_members(data[place[1] :], place[1])
+        return (*before, messages._replace(end=place[1]), *after)
+
+    def describes(self, signature: Signature, members: Sequence[Member]) -> bool:
+        """Whether this is known of that version, messages and marks included."""
+        place, stored = document.span_of(members, "messages"), self.stored
+        return stored.signature == signature and place == stored.transcript and stored.marks is not None
+
 
 class Loaded(NamedTuple):
-    """A file's whole text, with its version and its members."""
+    """A file's whole text, with its version and its members, and what the index knows of this version."""
 
     session_id: str
     path: Path
     data: bytes
     signature: Signature
     members: tuple[Member, ...]
+    known: Known | None = None
 
 
 class Outline(NamedTuple):
@@ -143,23 +167,32 @@ def unreadable(path: Path) -> Iterator[None]:
 # ---- whole files ----------------------------------------------------------------------------------------
 
 
-def load(path: Path, session_id: str | None = None) -> Loaded:
+def load(path: Path, session_id: str | None = None, known: Known | None = None) -> Loaded:
     """Read a whole file, the session's whose id is its name unless given.
 
-    Raises `NotFound`, `Unreadable` or `StorageError`.
+    `known` is what the index knows, of this version or another: it spares looking for the same again. Raises
+    `NotFound`, `Unreadable` or `StorageError`.
     """
     name = session_id or path.stem
     with opened(path, name) as file:
         data = file.read_all()
     with unreadable(path):
-        return Loaded(name, path, data, file.signature, document.members(data))
+        if known is None or file.signature != known.stored.signature:
+            return Loaded(name, path, data, file.signature, document.members(data))
+        members = known.members(data)
+    described = known.describes(file.signature, members)
+    return Loaded(name, path, data, file.signature, members, known if described else None)
 
 
 def outline_of(loaded: Loaded) -> Outline:
     """Outline a file that was loaded; raise `Unreadable`."""
+    read = partial(_part, loaded.data)
+    if loaded.known is not None:
+        stored, total = loaded.known
+        return Outline(loaded.session_id, loaded.path, stored, total, loaded.members, read)
     with unreadable(loaded.path):
         survey = layout.survey_members(loaded.data, loaded.members)
-    return _outline(loaded.session_id, loaded.path, loaded.signature, survey, partial(_part, loaded.data))
+    return _outline(loaded.session_id, loaded.path, loaded.signature, survey, read)
 
 
 # ---- outlines of open files -----------------------------------------------------------------------------

@@ -29,16 +29,34 @@ LARGEST_INDEXED = 4096  # bytes of the value of a key that is not a field
 # ---- whole files ----------------------------------------------------------------------------------------
 
 
-def session(loaded: Loaded) -> Session:
-    """Return everything that a file says; raise `Unreadable` where a value cannot be decoded."""
-    values = _values(loaded.path, partial(_view, loaded.data), loaded.members)
+def session(loaded: Loaded, given: Sequence[Any] = ()) -> Session:
+    """Return everything that a file says; raise `Unreadable` where a value cannot be decoded.
+
+    Its first messages are those of `given` as far as these have the same text, which is not decoded.
+    """
+    rest = (member for member in loaded.members if member.key != "messages")
+    values = _values(loaded.path, partial(_view, loaded.data), rest if given else loaded.members)
     return Session(
         **_metadata(loaded.session_id, loaded.signature, values),
         extra=other_keys(values),
-        messages=_list(values.get("messages")),
+        messages=_messages_like(loaded, given) if given else _list(values.get("messages")),
         tool_calls=_list(values.get("tool_calls")),
         signature=loaded.signature,
     )
+
+
+def _messages_like(loaded: Loaded, given: Sequence[Any]) -> list[Any]:
+    array = document.list_of(loaded.data, loaded.members, "messages")
+    if array is None:
+        return []
+    if loaded.known is not None:
+        given = given[: loaded.known.total]
+    same, end = document.beginning_of(loaded.data, array, given)
+    if loaded.data.startswith(document.AFTER_ITEMS, end):
+        return [*given[:same]]
+    others = memoryview(loaded.data)[end + 1 : array.end]  # after the bracket or the comma
+    with unreadable(loaded.path):
+        return [*given[:same], *decode(b"".join((b"[", others)))]
 
 
 STATED = {"session_id", "message_count", *TIMES}
