@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import agent_homes, agent_operations, homes, machine, operations, table
+from . import agent_homes, agent_operations, beside, homes, machine, operations, table
 from .timing import Figure
 
 DEFAULT_SESSIONS = (1000, 5000, 20_000, 50_000)
@@ -17,6 +17,9 @@ DEFAULT_SESSIONS = (1000, 5000, 20_000, 50_000)
 def main() -> None:
     """Measure on every home asked for; rows are printed as they come, since a whole run takes minutes."""
     asked = _arguments()
+    if asked.compare:
+        _compare(asked)
+        return
     figures = []
     where = machine.described(asked.work or Path(tempfile.gettempdir()))
     print(f"{where}\n\n{table.HEAD}")
@@ -36,6 +39,24 @@ def main() -> None:
         asked.into.write_text(table.filled(asked.into.read_text("utf-8"), parts), "utf-8")
     if any(figure.unit == agent_operations.DESCRIPTORS and figure.ratio != 1 for figure in figures):
         sys.exit("descriptors were left open")
+
+
+def _compare(asked: argparse.Namespace) -> None:
+    where = machine.described(asked.work or Path(tempfile.gettempdir()))
+    print(f"{where}\n")
+    rows = []
+    for row in beside.compared(asked.sessions, asked.compare, asked.python, asked.work):
+        times = ", ".join(f"{name} {table.amount(time, 'ms')}" for name, time in row.times.items())
+        print(f"{row.sessions:,} {row.operation.title}: {times}", flush=True)
+        rows.append(row)
+    if asked.json:
+        found = [{"operation": row.operation.name, "sessions": row.sessions, **row.times} for row in rows]
+        asked.json.write_text(json.dumps({"machine": where, "figures": found}, indent=2) + "\n")
+    if asked.into:
+        parts = {"beside": f"{where}\n\n{beside.tables(rows)}"}
+        asked.into.write_text(table.filled(asked.into.read_text("utf-8"), parts), "utf-8")
+        image = asked.into.with_name("images") / "beside-the-web-ui.svg"
+        image.write_text(beside.chart(beside.TITLE, beside.panels(rows)), "utf-8")
 
 
 def _arguments() -> argparse.Namespace:
@@ -61,8 +82,25 @@ def _arguments() -> argparse.Namespace:
     add("--only", choices=("files", "agent"), help="measure only what concerns the sidecars, or state.db")
     add("--json", type=Path, help="also write the figures into this file")
     add("--into", type=Path, help="also put the tables between their marks in this Markdown file")
+    given = os.environ.get("HERMES_WEBUI_CHECKOUT")
+    add(
+        "--compare",
+        type=beside.Checkout.parsed,
+        nargs="*",
+        metavar="FOLDER[=NAME]",
+        help="measure checkouts of the web UI beside this library (default: HERMES_WEBUI_CHECKOUT)",
+    )
+    add(
+        "--python",
+        default=os.environ.get("HERMES_WEBUI_PYTHON", sys.executable),
+        help="the Python that has what the web UI needs (default: HERMES_WEBUI_PYTHON)",
+    )
     add("--work", type=Path, help="a folder on the disk to be measured (default: the system's temporary one)")
     asked = parser.parse_args()
+    if asked.compare == [] and not given:
+        parser.error("name a checkout of the web UI, or set HERMES_WEBUI_CHECKOUT")
+    if asked.compare == [] and given:
+        asked.compare = [beside.Checkout.parsed(given)]
     if asked.sessions is None:
         asked.sessions = () if asked.home else DEFAULT_SESSIONS
     return asked

@@ -15,13 +15,13 @@ HEAD = (
 
 def row(figure: Figure) -> str:
     """Return a figure as a row of the table."""
-    return _line(
+    return line(
         figure.operation,
         str(figure.size),
-        _amount(figure.ours, figure.unit),
-        _amount(figure.ours_p90, figure.unit),
+        amount(figure.ours, figure.unit),
+        amount(figure.ours_p90, figure.unit),
         figure.floor_name,
-        _amount(figure.floor, figure.unit),
+        amount(figure.floor, figure.unit),
         "" if figure.ratio is None else f"{figure.ratio:.1f}",
         _aim(figure),
         {True: "met", False: "**not met**", None: ""}[figure.met],
@@ -39,10 +39,10 @@ def growth(figures: Sequence[Figure]) -> str:
     if len(sizes) < 2:
         return ""
     found = {(figure.operation, figure.size): figure for figure in figures}
-    lines = [_line("operation", *map(str, sizes)), _line("---", *("--:" for _ in sizes))]
+    lines = [line("operation", *map(str, sizes)), line("---", *("--:" for _ in sizes))]
     for operation in dict.fromkeys(figure.operation for figure in figures):
         cells = (found.get((operation, size)) for size in sizes)
-        lines.append(_line(operation, *(_amount(cell.ours, cell.unit) if cell else "" for cell in cells)))
+        lines.append(line(operation, *(amount(cell.ours, cell.unit) if cell else "" for cell in cells)))
     return "\n".join(lines)
 
 
@@ -60,7 +60,8 @@ def filled(text: str, parts: Mapping[str, str]) -> str:
     return text
 
 
-def _line(*cells: str) -> str:
+def line(*cells: str) -> str:
+    """Return a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -72,7 +73,8 @@ def _aim(figure: Figure) -> str:
     return ", ".join(filter(None, said))
 
 
-def _amount(value: float | None, unit: str) -> str:
+def amount(value: float | None, unit: str) -> str:
+    """Return an amount with three significant digits, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, int):  # a count
