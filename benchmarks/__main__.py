@@ -78,8 +78,13 @@ def _arguments() -> argparse.Namespace:
         metavar=("SESSIONS", "MESSAGES"),
         help="give each home that is made up a state.db of this size (alone with --sessions 0)",
     )
+    add("--small", action="store_true", help="make up sessions of about 1 kB each, not 60")
     add("--no-index", action="store_true", help="make that state.db without indexes on messages")
-    add("--only", choices=("files", "agent"), help="measure only what concerns the sidecars, or state.db")
+    add(
+        "--only",
+        choices=("files", "lists", "agent"),
+        help="measure only what concerns the sidecars, of these only import and lists, or state.db",
+    )
     add("--json", type=Path, help="also write the figures into this file")
     add("--into", type=Path, help="also put the tables between their marks in this Markdown file")
     given = os.environ.get("HERMES_WEBUI_CHECKOUT")
@@ -116,9 +121,10 @@ def _measured(asked: argparse.Namespace) -> Iterator[Figure]:
             print(f"preparing {given}", file=sys.stderr)
             _prepare(given, home, asked)
             if asked.only != "agent" and homes.has_sidecars(home):
-                for figures in operations.run(home, work):
+                run = operations.lists if asked.only == "lists" else operations.run
+                for figures in run(home, work):
                     yield from figures
-            if asked.only != "files" and (home / "state.db").exists():
+            if asked.only in (None, "agent") and (home / "state.db").exists():
                 for figures in agent_operations.run(home, work):
                     yield from figures
 
@@ -128,7 +134,7 @@ def _prepare(given: Path | int, home: Path, asked: argparse.Namespace) -> None:
         homes.copy(given, home)
         agent_homes.copy(given, home)
         return
-    homes.generate(home, given)
+    (homes.generate_small if asked.small else homes.generate)(home, given)
     if asked.agent:
         agent_homes.generate(home, *asked.agent, indexed=not asked.no_index)
 

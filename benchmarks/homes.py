@@ -4,7 +4,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ _OTHER_SCRIPTS, _OTHERS_SHARE = (
     "größe naïve данные сервер 数据库 会话 検索 메시지 → “quoted” ✅".split(),
     0.04,
 )
+Messages = Callable[[random.Random, "Texts", str], Iterator[dict[str, Any]]]
 _METADATA: dict[str, Any] = {
     "workspace": "/srv",
     "model": "hermes-4-70b",
@@ -52,14 +53,23 @@ def generate(home: Path, sessions: int) -> None:
 
     0 is a home without any, for an agent alone.
     """
+    _generate(home, sessions, _messages)
+
+
+def generate_small(home: Path, sessions: int) -> None:
+    """Write a home with this many sessions of about a kilobyte each, and the three named ones."""
+    _generate(home, sessions, _two_messages)
+
+
+def _generate(home: Path, sessions: int, messages: Messages) -> None:
     _folder_of(home).mkdir(parents=True)
     if not sessions:
         return
     texts = Texts()
     for name in (SMALL, MIDDLE, LARGE):
-        _write(home, name, texts)
+        _write(home, name, texts, _messages)
     for number in range(3, sessions):
-        _write(home, f"{number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFF:012x}", texts)
+        _write(home, f"{number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFF:012x}", texts, messages)
 
 
 def copy(source: Path, home: Path) -> None:
@@ -81,7 +91,7 @@ def copy(source: Path, home: Path) -> None:
             (folder / given.name).unlink()
             shutil.copyfile(given, folder / given.name)
         else:
-            _write(home, name, texts)
+            _write(home, name, texts, _messages)
 
 
 def has_sidecars(home: Path) -> bool:
@@ -120,10 +130,10 @@ class Texts:
         return self._pool[at : at + length]
 
 
-def _write(home: Path, name: str, texts: Texts) -> None:
+def _write(home: Path, name: str, texts: Texts, messages: Messages) -> None:
     rng = random.Random(name)
-    messages = list(_messages(rng, texts, name))
-    text = json.dumps(_document(rng, texts, name, messages), ensure_ascii=False).encode()
+    document = _document(rng, texts, name, list(messages(rng, texts, name)))
+    text = json.dumps(document, ensure_ascii=False).encode()
     (_folder_of(home) / f"{name}.json").write_bytes(msgspec.json.format(text, indent=2))
 
 
@@ -162,6 +172,12 @@ def _messages(rng: random.Random, texts: Texts, name: str) -> Iterator[dict[str,
         if room < 0:
             return
         yield {"role": role, "content": text, "timestamp": at}
+
+
+def _two_messages(rng: random.Random, texts: Texts, _name: str) -> Iterator[dict[str, Any]]:
+    at = 1_760_000_000.0 - rng.random() * 26_000_000
+    for role, seconds in (("user", 0.0), ("assistant", 20.0)):
+        yield {"role": role, "content": texts.take(rng, rng.randint(20, 100)), "timestamp": at + seconds}
 
 
 def length(rng: random.Random, number: int, heavy: bool) -> int:

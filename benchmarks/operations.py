@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,17 @@ def run(home: Path, work: Path) -> Iterator[list[Figure]]:
             floors.close()
     yield from _memory(state_dir, work, size)
     yield [web.memory(home, size)]
+
+
+def lists(home: Path, work: Path) -> Iterator[list[Figure]]:
+    """Measure the first import of a home, its lists, and lists after changes, without a search index."""
+    state_dir = home / "webui"
+    with SessionRepository.open(state_dir) as sessions, closing(Floors(state_dir, work / "floors")) as floors:
+        size = Size(sessions.count(hidden=True))
+        folder = state_dir / "sessions"
+        opening, listing = _opening(floors, state_dir, work), _lists(sessions, floors)
+        for case in itertools.chain(opening, listing, _after_writes(sessions, floors, folder)):
+            yield measure(case, size)
 
 
 def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:

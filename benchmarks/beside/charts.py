@@ -15,7 +15,7 @@ _UNITS = ((1000.0, "s"), (1.0, "ms"), (0.001, "µs"))
 # By place: the colours in the light and in the dark theme, and a shape for readers who see no colours.
 _SERIES = (
     ("#1d4ed8", "#8ab4ff", "circle"),
-    ("#6b7280", "#9ca3af", "none"),
+    ("#6b7280", "#9ca3af", "dash"),
     ("#b45309", "#f0a35e", "square"),
     ("#0f766e", "#5eead4", "triangle"),
     ("#9d174d", "#f9a8d4", "circle"),
@@ -136,7 +136,7 @@ def _mark(at: int, x: float, y: float) -> str:
         return f'<rect class="mark" x="{x - 3.2:.1f}" y="{y - 3.2:.1f}" width="6.4" height="6.4"/>'
     if shape == "triangle":
         return f'<path class="mark" d="M{x:.1f} {y - 4.2:.1f}l4.2 7.4h-8.4z"/>'
-    return ""
+    return f'<rect class="mark" x="{x - 4:.1f}" y="{y - 1.2:.1f}" width="8" height="2.4"/>'
 
 
 def _duration(power: int) -> str:
