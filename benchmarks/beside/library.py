@@ -8,12 +8,14 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.errors import Locked
 
 from ..floors import Floors
 from ..homes import MIDDLE, PHRASE, SMALL
@@ -26,7 +28,7 @@ def main() -> None:
     """Serve our operations and their floors."""
     home = Path(sys.argv[1])
     with SessionRepository.open(hermes_home=home) as sessions:
-        sessions.complete_search()  # or what is measured is the indexing in the background
+        _complete_search(sessions)
         floors = Floors(home / "webui", home / "floors")
         index = sqlite3.connect(home / "webui" / "search.db")
         try:
@@ -34,6 +36,15 @@ def main() -> None:
         finally:
             index.close()
             floors.close()
+
+
+def _complete_search(sessions: SessionRepository) -> None:
+    """Index all texts, or what is measured is the indexing in the background, with which it takes turns."""
+    for _ in range(100):
+        with suppress(Locked):
+            sessions.complete_search()
+            return
+    sys.exit("search.db stays locked")
 
 
 def _operations(sessions: SessionRepository) -> dict[str, Prepared]:

@@ -21,7 +21,7 @@ from ..metadata import MetadataChange
 from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
 from ..settings import resolve_workspace
 from ..sidecars import (
-    Known,
+    KnownVersion,
     Loaded,
     TranscriptChange,
     Written,
@@ -121,7 +121,7 @@ class Store:
     def load_indexed(self, session_id: str) -> tuple[Loaded | None, Indexed | None]:
         """Return the same, and the row of this version, None for one that the index does not know."""
         row, path = self.row(session_id), self.path_of(session_id)
-        known = None if row is None or row.draft else Known(row.stored, row.summary.message_count)
+        known = None if row is None or row.draft else KnownVersion(row.stored, row.summary.message_count)
         try:
             loaded = load(path, known=known)
         except NotFound:

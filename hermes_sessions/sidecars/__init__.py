@@ -5,7 +5,7 @@ from .backups import Backup
 from .journal import Mark, TranscriptChange
 from .layout import LARGEST_AT_ONCE
 from .outline import (
-    Known,
+    KnownVersion,
     Loaded,
     Outline,
     Written,
@@ -22,7 +22,7 @@ from .trash import TrashEntry
 __all__ = [
     "LARGEST_AT_ONCE",
     "Backup",
-    "Known",
+    "KnownVersion",
     "Loaded",
     "Mark",
     "NamedFile",

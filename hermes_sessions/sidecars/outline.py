@@ -24,7 +24,7 @@ from .layout import LARGEST_AT_ONCE, Read, Survey
 LARGEST_TAIL = 4096  # a larger one takes less time together with the messages
 
 
-class Known(NamedTuple):
+class KnownVersion(NamedTuple):
     """What the index knows of a version of a file: where its lists are, and how many messages it has."""
 
     stored: Stored
@@ -53,7 +53,7 @@ class Loaded(NamedTuple):
     data: bytes
     signature: Signature
     members: tuple[Member, ...]
-    known: Known | None = None
+    known: KnownVersion | None = None
 
 
 class Outline(NamedTuple):
@@ -167,7 +167,7 @@ def unreadable(path: Path) -> Iterator[None]:
 # ---- whole files ----------------------------------------------------------------------------------------
 
 
-def load(path: Path, session_id: str | None = None, known: Known | None = None) -> Loaded:
+def load(path: Path, session_id: str | None = None, known: KnownVersion | None = None) -> Loaded:
     """Read a whole file, the session's whose id is its name unless given.
 
     `known` is what the index knows, of this version or another: it spares looking for the same again. Raises
