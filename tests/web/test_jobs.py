@@ -252,8 +252,8 @@ def clean_up_old(hands: Hands) -> None:
     assert count >= 100
     assert len(before) - len(left) <= count
     assert len(hands.sessions.trash()) >= count
-    hands.button("Undo").last.click()
-    hands.said("Undone.")
+    hands.button("Restore here").last.click()
+    hands.said("Restored here.")
     assert before <= {path.name for path in folder.glob("*.json")}
 
 
