@@ -1,4 +1,4 @@
-"""How often very common words occur in each session, kept until the search index changes.
+"""Which messages have common words, kept until the search index changes.
 
 SQLite takes 80 ms to count a word of 350,000 messages, and each letter that is typed into the search box asks
 for the words before it again.
@@ -6,7 +6,6 @@ for the words before it again.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -16,17 +15,19 @@ from . import tables
 from .tables import Matches, MessageFilter
 
 MOST_KEPT = 8  # about a megabyte each, with 20,000 sessions
+MOST_NUMBERS_KEPT = 1_000_000  # of messages, of all that is kept: 8 MB
+LEAST_KEPT = 2_000  # messages; fewer are soon found again
 
 _Asked: TypeAlias = tuple[str | None, MessageFilter]
 
 
 class CommonWords:
-    """The counts of one search index, the last `MOST_KEPT` that were asked for. Thread-safe."""
+    """The matches of one search index, the last `MOST_KEPT` that were asked for. Thread-safe."""
 
     def __init__(self) -> None:
         self._changing = threading.Lock()
         self._changes = 0
-        self._counts: OrderedDict[_Asked, Mapping[int, int]] = OrderedDict()
+        self._matches: OrderedDict[_Asked, Matches] = OrderedDict()
 
     def find(
         self, connection: Connection, expression: str | None, wanted: MessageFilter, expected: int
@@ -35,27 +36,30 @@ class CommonWords:
         changes, asked = tables.count_changes(connection), (expression, wanted)
         with self._changing:
             if changes != self._changes:
-                self._counts.clear()
+                self._matches.clear()
                 self._changes = changes
-            if (known := self._counts.get(asked)) is not None:
-                self._counts.move_to_end(asked)
-                return Matches(known, None)
+            if (known := self._matches.get(asked)) is not None:
+                self._matches.move_to_end(asked)
+                return known
         found = tables.find_matches(connection, expression, wanted, expected)
-        if found.numbers is None:
-            self._keep(changes, asked, found.counts)
+        if found.numbers is None or len(found.numbers) >= LEAST_KEPT:
+            self._keep(changes, asked, found)
         return found
 
-    def _keep(self, changes: int, asked: _Asked, counts: Mapping[int, int]) -> None:
+    def _keep(self, changes: int, asked: _Asked, found: Matches) -> None:
         with self._changing:
             if changes == self._changes:
-                self._counts[asked] = counts
-                while len(self._counts) > MOST_KEPT:
-                    self._counts.popitem(last=False)
+                self._matches[asked] = found
+                while len(self._matches) > MOST_KEPT or self._number() > MOST_NUMBERS_KEPT:
+                    self._matches.popitem(last=False)
+
+    def _number(self) -> int:
+        return sum(len(each.numbers or ()) for each in self._matches.values())
 
 
 _KEPT: WeakKeyDictionary[Engine, CommonWords] = WeakKeyDictionary()
 
 
 def common_words_of(connection: Connection) -> CommonWords:
-    """Return the counts that are kept of a search index."""
+    """Return the matches that are kept of a search index."""
     return _KEPT.setdefault(connection.engine, CommonWords())

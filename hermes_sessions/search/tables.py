@@ -6,6 +6,7 @@ number of its session in its upper bits, so that a match tells its session witho
 """
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -13,6 +14,7 @@ from itertools import repeat
 from operator import rshift
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 from sqlalchemy import Connection
 
 from ..index import database
@@ -354,7 +356,10 @@ class Matches(NamedTuple):
 
 _PRESENT = "texts.rowid NOT IN (SELECT number FROM removed)"
 _BOTH = "texts CROSS JOIN messages AS m ON m.number = texts.rowid"
-MOST_NUMBERS = 20_000  # that are kept: of more, it is faster to have SQLite count
+MOST_NUMBERS = 20_000  # of messages with a word: of more, it is faster to have SQLite count
+# Of messages with the beginning of a word, which SQLite puts together from all words that have it at each
+# question: 0.2 s for a first letter. Their numbers are read at once.
+MOST_PUT_TOGETHER = 1_000_000
 
 
 def find_matches(
@@ -364,20 +369,38 @@ def find_matches(
 
     `expected` is about how many match, if that is known: it saves time if there are many.
     """
-    numbers = _some_numbers(connection, expression, wanted) if expected <= MOST_NUMBERS else None
+    numbers = None
+    if is_put_together(expression):
+        numbers = _some_numbers(connection, expression, wanted, MOST_PUT_TOGETHER)
+    elif expected <= MOST_NUMBERS:
+        numbers = _some_numbers(connection, expression, wanted, MOST_NUMBERS)
     if numbers is None:
         return Matches(_count_matches(connection, expression, wanted), None)
     return Matches(Counter(map(rshift, numbers, repeat(SEQUENCE_BITS))), numbers)
 
 
-def _some_numbers(connection: Connection, expression: str | None, wanted: MessageFilter) -> list[int] | None:
-    """Return the numbers of the messages that match, in order; None if they are too many."""
-    most = MOST_NUMBERS + 1
+def is_put_together(expression: str | None) -> bool:
+    """Whether an expression has the beginning of a word."""
+    return expression is not None and "*" in expression
+
+
+def _some_numbers(
+    connection: Connection, expression: str | None, wanted: MessageFilter, most: int
+) -> Sequence[int] | None:
+    """Return the numbers of the messages that match, in order; None if they are more than `most`."""
     tables, conditions, parameters = _matching(connection, expression, wanted)
     number = _number(expression)
-    statement = f"SELECT {number} FROM {tables} WHERE {conditions} ORDER BY {number} LIMIT {most}"  # noqa: S608
-    numbers = [number for (number,) in _select(connection, statement, parameters)]
-    return numbers if len(numbers) < most else None
+    statement = (
+        f"SELECT {number} AS number FROM {tables} WHERE {conditions} ORDER BY {number} LIMIT {most + 1}"  # noqa: S608
+    )
+    # As one text: half the time of a row for each.
+    ((text,),) = _select(
+        connection,
+        f"SELECT json_group_array(number) FROM ({statement}) AS found",  # noqa: S608
+        parameters,
+    )
+    numbers = array("q", msgspec.json.decode(text, type=list[int]))
+    return numbers if len(numbers) <= most else None
 
 
 def _number(expression: str | None) -> str:
@@ -397,24 +420,20 @@ def numbers_in(
     connection: Connection, expression: str | None, wanted: MessageFilter, entries: Collection[int]
 ) -> list[int]:
     """Return the numbers of the messages of some entries that match, in order."""
-    # The beginning of a word is put together from all words that have it, at each question.
-    together = expression is not None and "*" in expression
-    groups = [list(entries)] if together and entries else [[entry] for entry in sorted(entries)]
-    return [number for group in groups for number in _numbers_in(connection, expression, wanted, group)]
-
-
-def _numbers_in(
-    connection: Connection, expression: str | None, wanted: MessageFilter, entries: Sequence[int]
-) -> list[int]:
+    if not entries:
+        return []
     tables, conditions, parameters = _matching(connection, expression, wanted)
-    number = _number(expression)
-    within = f"{number} BETWEEN ? AND ?"
-    values: tuple[object, ...] = numbers_of(entries[0])
-    if len(entries) > 1:
+    number, values = _number(expression), json.dumps(sorted(entries))
+    if is_put_together(expression):  # at each question, and so once for all of them
         within = f"{number} >> {SEQUENCE_BITS} IN (SELECT value FROM json_each(?))"  # noqa: S608
-        values = (json.dumps(entries),)
+        given = (*parameters, values)
+    else:
+        tables = f"json_each(?) CROSS JOIN {tables}"
+        first = f"json_each.value << {SEQUENCE_BITS}"
+        within = f"{number} BETWEEN {first} AND ({first}) + {(1 << SEQUENCE_BITS) - 1}"
+        given = (values, *parameters)
     statement = f"SELECT {number} FROM {tables} WHERE {conditions} AND {within} ORDER BY {number}"  # noqa: S608
-    return [number for (number,) in _select(connection, statement, (*parameters, *values))]
+    return [number for (number,) in _select(connection, statement, given)]
 
 
 def occurrences(connection: Connection, numbers: Collection[int]) -> dict[int, Occurrence]:
