@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import combinations
 from math import ceil
 from typing import NamedTuple
@@ -185,16 +185,20 @@ class FormFinder:
             phrases += [exact_phrase(term._replace(text=text)) for text in _variants(term)]
         return TermForms(term, tuple(dict.fromkeys(phrases)))
 
-    def with_parts(self, clauses: Iterable[ClauseForms]) -> list[ClauseForms]:
-        """Return clauses with longer words that contain their terms."""
+    def with_parts(
+        self, clauses: Iterable[ClauseForms], wanted: Callable[[ClauseForms], bool] = lambda _: True
+    ) -> list[ClauseForms]:
+        """Return clauses, those that are `wanted` with longer words that contain their terms.
+
+        Of all their terms, the first `MOST_EXPANDED` are looked up.
+        """
+        left = MOST_EXPANDED
         found: list[ClauseForms] = []
-        looked_up = 0
         for clause in clauses:
-            alternatives = []
-            for forms in clause.alternatives:
-                looked_up += 1
-                alternatives.append(self._with_parts(forms) if looked_up <= MOST_EXPANDED else forms)
-            found.append(clause._replace(alternatives=tuple(alternatives)))
+            expanded, rest = clause.alternatives[:left], clause.alternatives[left:]
+            left -= len(expanded)
+            longer = map(self._with_parts, expanded) if expanded and wanted(clause) else expanded
+            found.append(clause._replace(alternatives=(*longer, *rest)))
         return found
 
     def _with_parts(self, forms: TermForms) -> TermForms:

@@ -299,10 +299,9 @@ class _StagedSearch:
 
     def _with_parts(self, clauses: Sequence[ClauseForms]) -> list[ClauseForms]:
         """Return clauses with longer words that contain their terms, but of those that very many have."""
-        return [
-            clause if len(self._finder.find(clause).counts) > MOST_COMPARED else each
-            for clause, each in zip(clauses, self._forms.with_parts(clauses), strict=True)
-        ]
+        return self._forms.with_parts(
+            clauses, lambda clause: len(self._finder.find(clause).counts) <= MOST_COMPARED
+        )
 
     @staticmethod
     def _stages_of(length: int) -> tuple[Stage, ...]:

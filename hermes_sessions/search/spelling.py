@@ -29,15 +29,25 @@ def corrections(word: str, known: Iterable[tuple[str, int]]) -> list[str]:
 
 
 def _near(word: str, known: Iterable[tuple[str, int]], most: int) -> Iterator[tuple[str, int, int]]:
-    letters = Counter(word)
+    letters = list(Counter(word).items())
     for other, count in known:
         if other == word or abs(len(other) - len(word)) > most:
             continue
         # A quick look at the letters spares nine of ten comparisons.
-        if sum((letters - Counter(other)).values()) <= most:
+        if not _lacks_more(other, letters, most):
             mistakes = distance(word, other, most)
             if mistakes <= most:
                 yield other, count, mistakes
+
+
+def _lacks_more(other: str, letters: Iterable[tuple[str, int]], most: int) -> bool:
+    """Whether a word lacks more than `most` of some letters, given with how often each is wanted."""
+    for letter, wanted in letters:
+        if (number := other.count(letter)) < wanted:
+            most -= wanted - number
+            if most < 0:
+                return True
+    return False
 
 
 def distance(one: str, other: str, most: int) -> int:
