@@ -1,6 +1,7 @@
 """The SQL index over sessions and conversations: schema, rows, lists, sums, sync, upgrades."""
 
 from . import (
+    change_log,
     damage,
     database,
     derived,
@@ -66,6 +67,7 @@ __all__ = [
     "Survivor",
     "Theirs",
     "View",
+    "change_log",
     "damage",
     "database",
     "derived",

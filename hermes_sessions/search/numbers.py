@@ -23,6 +23,7 @@ class Numbers:
         self._growing = threading.Lock()
         self._keys: dict[int, EntryKey] = {}
         self._of_agents: dict[EntryKey, int] = {}
+        self._of_web: dict[str, tuple[int, ...]] = {}
         self._numbered_before: dict[int, int] = {}  # by the number of the entry that was made later
         self._upto = 0
 
@@ -36,6 +37,7 @@ class Numbers:
     def _add(self, number: int, key: EntryKey) -> None:
         self._keys[number] = key
         if key[0] == WEB_UI:
+            self._of_web[key[1]] = (*self._of_web.get(key[1], ()), number)
             return
         if (known := self._of_agents.setdefault(key, number)) < 0:
             self._numbered_before[number] = known
@@ -65,7 +67,12 @@ class Numbers:
     def of_web(self) -> list[int]:
         """Return the numbers of all sessions of the web UI."""
         with self._growing:
-            return [number for number, key in self._keys.items() if key[0] == WEB_UI]
+            return [number for numbers in self._of_web.values() for number in numbers]
+
+    def of_web_ids(self, session_ids: Iterable[str]) -> dict[str, tuple[int, ...]]:
+        """Return the numbers of those ids that are of the web UI's sessions: several if one was removed."""
+        with self._growing:
+            return {each: self._of_web[each] for each in session_ids if each in self._of_web}
 
 
 _NUMBERS: WeakKeyDictionary[Engine, Numbers] = WeakKeyDictionary()

@@ -1,4 +1,6 @@
-"""Which conversations a list with some filters shows: asked once in each state of the index of sessions."""
+"""Which conversations a list with some filters shows: asked once, and again of those that changed since."""
+
+from __future__ import annotations
 
 import threading
 from collections import OrderedDict
@@ -6,22 +8,48 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from ..index import MANY_IDS, ListedConversation, database, index_state, listed_conversations, listed_sessions
+from ..index import MANY_IDS, ListedConversation, database, listed_conversations, listed_sessions
 from ..results import Filters
 from .numbers import Numbers
+from .plan import SyncedState, changed_since, state_of
 from .tables import WEB_UI, EntryKey
 
 MOST_ROSTERS = 2  # that are kept: each can have all conversations
 
 
 class Roster:
-    """The conversations that a list shows, as far as somebody asked. Thread-safe."""
+    """What a list shows in a `state` of the index, as far as somebody asked. Thread-safe."""
 
-    def __init__(self, filters: Filters, numbers: Numbers) -> None:
-        self.numbers, self._filters = numbers, filters
+    def __init__(self, filters: Filters, numbers: Numbers, state: SyncedState) -> None:
+        self.numbers, self.state, self._filters = numbers, state, filters
         self._learning = threading.Lock()
         self._listed: dict[int, ListedConversation | None] = {}
         self._of_segments: dict[EntryKey, int | None] = {}
+        self._profiles: set[str] = set()  # of these segments
+
+    def followed_by(self, state: SyncedState, changed: Collection[str]) -> Roster:
+        """Return the roster of a later state, which knows the same but of the conversations that changed."""
+        later = Roster(self._filters, self.numbers, state)
+        of_web = self.numbers.of_web_ids(changed)
+        with self._learning:
+            later._listed = self._listed.copy()
+            later._of_segments = self._of_segments.copy()
+        for number in [each for numbers in of_web.values() for each in numbers]:
+            later._listed.pop(number, None)
+        if len(of_web) < len(changed) or any(later._is_of_agents(each) for each in changed):
+            later._forget_agents()
+        return later
+
+    def _is_of_agents(self, session_id: str) -> bool:
+        return any((profile, session_id) in self._of_segments for profile in self._profiles)
+
+    def _forget_agents(self) -> None:
+        """Forget every conversation of an agent: which of them has a session is not known by its id."""
+        self._of_segments.clear()
+        self._profiles.clear()
+        self._listed = {
+            number: listed for number, listed in self._listed.items() if self.numbers.key(number)[0] == WEB_UI
+        }
 
     def among(self, index: Connection, wanted: Collection[int]) -> dict[int, ListedConversation]:
         """Return those of some conversations that the list shows."""
@@ -67,6 +95,7 @@ class Roster:
         with database.errors_of(index.engine):
             found = listed_conversations(index, self._filters, profile, unknown)
         numbers: dict[str, int] = {}
+        self._profiles.add(profile)
         for listed in found.values():
             number = numbers[listed.session_id] = self.numbers.of_agent((profile, listed.session_id))
             self._listed[number] = listed
@@ -76,21 +105,30 @@ class Roster:
 
 
 class Rosters:
-    """The rosters of late. Thread-safe."""
+    """The rosters of late, by the filters of the list. Thread-safe."""
 
     def __init__(self) -> None:
         self._choosing = threading.Lock()
-        self._rosters: OrderedDict[tuple[str, Filters], Roster] = OrderedDict()
+        self._rosters: OrderedDict[Filters, Roster] = OrderedDict()
 
     def of(self, index: Connection, filters: Filters, numbers: Numbers) -> Roster:
-        """Return the roster of the present state of the index."""
-        with database.errors_of(index.engine):
-            key = index_state.read(index).version, filters
+        """Return the roster of the present state of the index, as `index` reads it."""
         with self._choosing:
-            known = self._rosters.pop(key, None)
-            if known is None or known.numbers is not numbers:
-                known = Roster(filters, numbers)
-            self._rosters[key] = known
+            known = self._rosters.pop(filters, None)
+            with database.errors_of(index.engine):
+                roster = _present(index, known if known and known.numbers is numbers else None)
+            self._rosters[filters] = roster = roster or Roster(filters, numbers, state_of(index))
             while len(self._rosters) > MOST_ROSTERS:
                 self._rosters.popitem(last=False)
-            return known
+            return roster
+
+
+def _present(index: Connection, known: Roster | None) -> Roster | None:
+    """Return the roster that follows a known one in the present state of the index, None if none can."""
+    if known is None:
+        return None
+    state = state_of(index)
+    if state.version == known.state.version:
+        return known
+    changed = changed_since(index, known.state)
+    return None if changed is None else known.followed_by(state, changed)

@@ -5,7 +5,7 @@ Files are read outside of transactions. What was read is stored only if no other
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import NamedTuple
@@ -21,9 +21,17 @@ from ..processes import Pool
 from ..sidecars import Outline, outlined, outlined_as_known, path_of
 from . import agent_words, tables, vocabulary
 from .index_file import SearchFile
-from .plan import SearchPlan, StaleSession, make_plan, read_listed
+from .plan import (
+    SearchPlan,
+    StaleSession,
+    SyncedState,
+    changed_since,
+    make_plan,
+    read_listed,
+    state_of,
+)
 from .stems import Stemmer
-from .tables import WEB_UI, Added, IndexedMessage, SearchEntry
+from .tables import WEB_UI, Added, EntryKey, IndexedMessage, SearchEntry
 from .transcripts import (
     PreparedSession,
     added_messages,
@@ -186,20 +194,22 @@ class SearchIndex:
         # The sessions are listed while no other process can write here: else what it has just added would be
         # removed again.
         with self._updating, self._writing() as connection:
+            before = SyncedState.decode(tables.synced_state(connection))
             with database.reading(self._index) as index:
-                version, listed = index_state.read(index).version, read_listed(index)
-            plan = make_plan(listed, tables.all_entries(connection))
+                now, changed = state_of(index), changed_since(index, before)
+                listed = read_listed(index, changed)
+            plan = make_plan(listed, _entries(connection, changed))
             _apply_titles(connection, plan)
             titles = [title for _, title in (*plan.added, *plan.retitled)]
             self._add_words(connection, {word for title in titles for word in distinct_words(title)})
-            tables.set_synced_version(connection, "" if plan.stale else version)
+            tables.set_synced_state(connection, _next_state(before, now, is_whole=not plan.stale))
         return plan.stale
 
     def _is_synced(self) -> bool:
         with self._file.reading() as connection:
-            synced = tables.synced_version(connection)
+            synced = SyncedState.decode(tables.synced_state(connection))
         with database.reading(self._index) as index:
-            return synced == index_state.read(index).version
+            return synced is not None and synced.version == index_state.read(index).version
 
     def _rebuild_if_worn(self) -> None:
         """Clear the index if most of its texts belong to removed messages."""
@@ -408,6 +418,20 @@ def _joined(first: FileChange | None, second: FileChange) -> FileChange:
         return second
     kept = None if first.kept is None or second.kept is None else min(first.kept, second.kept)
     return second._replace(before=first.before, kept=kept)
+
+
+def _next_state(before: SyncedState | None, now: SyncedState, *, is_whole: bool) -> str:
+    """Return what to store of a comparison: if files are to be read, what changed is compared again."""
+    if is_whole:
+        return now.encoded
+    return "" if before is None else before._replace(version="").encoded
+
+
+def _entries(connection: Connection, session_ids: Sequence[str] | None) -> Mapping[EntryKey, SearchEntry]:
+    """Return entries by their keys, those of some sessions or all."""
+    return (
+        tables.all_entries(connection) if session_ids is None else tables.entries_of(connection, session_ids)
+    )
 
 
 def _apply_titles(connection: Connection, plan: SearchPlan) -> None:

@@ -8,7 +8,7 @@ number of its session in its upper bits, so that a match tells its session witho
 import json
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import repeat
 from operator import rshift
@@ -134,14 +134,14 @@ def create_tables(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
 
 
-def synced_version(connection: Connection) -> str:
-    """Return the version of the index of sessions that the search index agrees with, empty for none."""
+def synced_state(connection: Connection) -> str:
+    """Return the state of the index of sessions that the search index agrees with, empty for none."""
     return str(connection.exec_driver_sql("SELECT token FROM state").scalar_one())
 
 
-def set_synced_version(connection: Connection, version: str) -> None:
-    """Store the version of the index of sessions that the search index agrees with."""
-    connection.exec_driver_sql("UPDATE state SET token = ?", (version,))
+def set_synced_state(connection: Connection, state: str) -> None:
+    """Store the state of the index of sessions that the search index agrees with."""
+    connection.exec_driver_sql("UPDATE state SET token = ?", (state,))
 
 
 # ---- sessions -------------------------------------------------------------------------------------------
@@ -152,10 +152,32 @@ def all_entries(connection: Connection) -> dict[EntryKey, SearchEntry]:
     rows = _select(
         connection, "SELECT profile, session_id, number, title, size, mtime_ns, inode FROM entries"
     )
-    return {
-        (profile, session_id): SearchEntry(number, title, _signature(*version))
-        for profile, session_id, number, title, *version in rows
-    }
+    return dict(map(_keyed_entry, rows))
+
+
+# The profiles are looked up one after the other: to read those of all entries would take as long as these.
+_ENTRIES_OF_IDS = """
+WITH RECURSIVE profiles (profile) AS (
+    SELECT min(profile) FROM entries
+    UNION ALL
+    SELECT (SELECT min(e.profile) FROM entries AS e WHERE e.profile > profiles.profile)
+    FROM profiles WHERE profiles.profile IS NOT NULL
+)
+SELECT e.profile, e.session_id, e.number, e.title, e.size, e.mtime_ns, e.inode
+FROM profiles CROSS JOIN json_each(?) CROSS JOIN entries AS e
+ON e.profile = profiles.profile AND e.session_id = json_each.value
+"""
+
+
+def entries_of(connection: Connection, session_ids: Iterable[str]) -> dict[EntryKey, SearchEntry]:
+    """Return the entries of some sessions, in every profile, by their keys."""
+    rows = _select(connection, _ENTRIES_OF_IDS, (json.dumps(list(session_ids)),))
+    return dict(map(_keyed_entry, rows))
+
+
+def _keyed_entry(row: tuple[Any, ...]) -> tuple[EntryKey, SearchEntry]:
+    profile, session_id, number, title, *version = row
+    return (profile, session_id), SearchEntry(number, title, _signature(*version))
 
 
 def entries_after(connection: Connection, number: int) -> list[tuple[int, str, str]]:
@@ -251,8 +273,8 @@ def remove_messages_from(connection: Connection, entry: SearchEntry, position: i
     numbers = f"SELECT number {of_entry}"
     connection.exec_driver_sql(f"INSERT INTO removed {numbers}", parameters)  # no value in it
     connection.exec_driver_sql(f"DELETE FROM tools WHERE number IN ({numbers})", parameters)  # noqa: S608
-    connection.exec_driver_sql(f"DELETE {of_entry}", parameters)
-    _count_change(connection)
+    if connection.exec_driver_sql(f"DELETE {of_entry}", parameters).rowcount:  # none after another title
+        _count_change(connection)
 
 
 def add_messages(connection: Connection, added: Sequence[Added]) -> None:
@@ -327,7 +349,7 @@ def faults(connection: Connection) -> Iterator[str]:
         return  # an empty file, or one that is replaced
     if not _has_tables(connection):
         yield "its schema is malformed"
-    synced_version(connection)
+    synced_state(connection)
     texts = (text for key, entry in all_entries(connection).items() for text in (*key, entry.title))
     if not all(isinstance(text, str) for text in texts):
         yield "an entry is malformed"

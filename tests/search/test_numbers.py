@@ -1,18 +1,23 @@
 """What a search keeps between two searches: numbers of conversations, what lists show, common words."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.index import database
-from hermes_sessions.search import common_words, tables
+from hermes_sessions.search import common_words, roster, tables
 from hermes_sessions.search.indexed_text import IndexedText
 from hermes_sessions.search.numbers import Numbers
 from hermes_sessions.search.tables import WEB_UI, MessageFilter
 
+from ..support.agent_db import add_session, keep_full_text, new_state, writing
 from ..support.make import message
 
 
@@ -126,3 +131,77 @@ def test_few_counts_are_kept_and_none_of_an_earlier_state(
 def add(connection: Connection, entry: tables.SearchEntry, position: int, text: str) -> None:
     content = IndexedText("user", text, None, 0, ())
     tables.add_messages(connection, [(entry, [tables.indexed_message(position, content)])])
+
+
+# ---- after a change ---------------------------------------------------------------------------------------
+
+
+def calls_of(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[tuple[Any, ...]]:
+    """Return a list that gets the arguments of each call of a function from now on."""
+    calls: list[tuple[Any, ...]] = []
+    function = getattr(module, name)
+
+    def noted(*given: Any) -> Any:
+        calls.append(given)
+        return function(*given)
+
+    monkeypatch.setattr(module, name, noted)
+    return calls
+
+
+_RENAME = """
+import sys
+from hermes_sessions import SessionRepository
+with SessionRepository.open(hermes_home=sys.argv[1]) as sessions:
+    sessions.update(sys.argv[2], title="needle renamed", archived=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_search_sees_what_another_process_changed_and_asks_for_that_alone(
+    sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [sessions.save(sessions.new(title=f"needle {number}")).session_id for number in range(12)]
+    assert len(sessions.search("needle", archived=False)) == len(ids)
+    listed, compared = (
+        calls_of(monkeypatch, roster, "listed_sessions"),
+        calls_of(monkeypatch, tables, "all_entries"),
+    )
+    assert len(sessions.search("needle", archived=False)) == len(ids)
+    assert listed == compared == []
+    home = sessions.config.state_dir.parent
+    subprocess.run([sys.executable, "-c", _RENAME, str(home), ids[3]], check=True)
+    assert len(sessions.search("needle", archived=False)) == len(ids) - 1
+    assert [len(session_ids) for _, _, session_ids in listed] == [1]
+    assert compared == []
+    assert found(sessions, "renamed") == ["needle renamed"]
+
+
+def test_a_conversation_of_an_agent_that_changed_is_listed_anew(tmp_path: Path) -> None:
+    state = new_state(tmp_path / "state.db")
+    with writing(state) as db:
+        keep_full_text(db)
+        add_session(db, "a", "needle")
+    with SessionRepository.open(hermes_home=tmp_path) as sessions:
+        sessions.save(sessions.new(title="needle too"))
+        for _ in range(2):
+            assert len(sessions.search("needle", tag="done")) == 0
+            assert len(sessions.search("needle", tag="-done")) == 2
+            sessions.tag("a", "done")
+            assert [hit.session_id for hit in sessions.search("needle", tag="done")] == ["a"]
+            assert found(sessions, "needle tag:done") != found(sessions, "needle -tag:done")
+            sessions.untag("a", "done")
+
+
+def test_another_title_leaves_the_common_words_as_they_are(
+    sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
+    session = sessions.save(sessions.new(title="first"))
+    sessions.append(session.session_id, [message("needle")])
+    sessions.complete_search()
+    assert found(sessions, "needle") == ["first"]
+    searched = calls_of(monkeypatch, tables, "find_matches")
+    sessions.update(session.session_id, title="second")
+    assert found(sessions, "needle") == ["second"]
+    assert '"needle"' not in [expression for _, expression, *_ in searched]
