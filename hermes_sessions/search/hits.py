@@ -90,7 +90,8 @@ def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit,
         return None
     title = source.mask(summary.title)
     in_title = matcher.corrections(title)
-    position, snippet = match.number, Snippet(matcher.marked(title), matcher.forms(title))
+    marked_title, forms = matcher.marked(title)
+    position, snippet = match.number, Snippet(marked_title, forms)
     passages: list[Passage] = []
     if position is not None:
         try:
@@ -111,7 +112,7 @@ def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit,
         score=round(match.score, 6),
         segment_id=match.segment_id,
         summary=summary,
-        marked_title=matcher.marked(title),
+        marked_title=marked_title,
         missing=match.missing,
         forms=snippet.forms,
         passages=tuple(passages),

@@ -145,9 +145,9 @@ def _length_factor(length: int) -> float:
 
 def quality(relevance: Mapping[int, float], active_at: Mapping[int, float], now: float) -> dict[int, float]:
     """Return how good conversations are, from 0 to below 1; times are in seconds since the epoch."""
-    found: dict[int, float] = {}
-    for key, relevant in relevance.items():
-        age = now - active_at[key]
-        recency = HALF_LIFE_SECONDS / (HALF_LIFE_SECONDS + age) if age > 0 else 1.0
-        found[key] = RELEVANCE * relevant / (1 + relevant) + RECENCY * recency
-    return found
+    half_life = HALF_LIFE_SECONDS
+    return {
+        key: RELEVANCE * relevant / (1 + relevant)
+        + RECENCY * (half_life / (half_life + age) if (age := now - active_at[key]) > 0 else 1.0)
+        for key, relevant in relevance.items()
+    }

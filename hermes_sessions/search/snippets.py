@@ -34,6 +34,16 @@ class Snippet(NamedTuple):
     corrections: frozenset[str] = frozenset()
 
 
+class Marked(NamedTuple):
+    """A text with every match between marks, and the words in it that stand for others.
+
+    `forms` has each of these words with what was typed, both as they are.
+    """
+
+    text: str
+    forms: tuple[tuple[str, str], ...]
+
+
 class MatchedWord(NamedTuple):
     """Where in a text a clause, given by its position, is found, and the folded letters there."""
 
@@ -62,26 +72,15 @@ class Matcher:
                 clause = self._clause_of_group[(found.lastindex or 1) - 1]
                 yield MatchedWord(*searched.span(*found.span()), clause, found[0])
 
-    def finds(self, text: str) -> bool:
-        """Whether a text has any word of the clauses."""
-        return self._pattern.search(fold_letters(text)) is not None
+    def marked(self, text: str) -> Marked:
+        """Return a text with every match between marks, and the words in it that stand for others."""
+        text = _without_marks(text)
+        matches = list(self.matches(text))
+        return Marked("".join(_with_marks(text, matches)), self._forms(text, matches))
 
-    def marked(self, text: str) -> str:
-        """Return a text with every match between marks."""
-        return "".join(self._with_marks(_without_marks(text)))
-
-    def _with_marks(self, text: str) -> Iterator[str]:
-        at = 0
-        for match in self.matches(text):
-            if match.start >= at:
-                yield text[at : match.start] + MATCH_START + text[match.start : match.end] + MATCH_END
-                at = match.end
-        yield text[at:]
-
-    def forms(self, text: str) -> tuple[tuple[str, str], ...]:
-        """Return the words of a text that stand for others: each with what was typed, both as they are."""
+    def _forms(self, text: str, matches: Iterable[MatchedWord]) -> tuple[tuple[str, str], ...]:
         found: dict[tuple[str, str], None] = {}
-        for match in self.matches(text):
+        for match in matches:
             if _words(match.folded) not in self._typed[match.clause]:
                 found[self._clauses[match.clause].typed, text[match.start : match.end]] = None
         return tuple(found)
@@ -93,23 +92,36 @@ class Matcher:
         }
         return frozenset(meant & {_words(match.folded) for match in self.matches(text)} if meant else ())
 
-    def densest(self, text: str) -> tuple[int, int]:
-        """Return where the most different words are within `WIDTH` characters, the first such place."""
-        places = [match[:3] for match in islice(self.matches(text), MOST_MATCHES)]
-        best, most, first = (0, 0), (0, 0), 0
-        counts: dict[int, int] = {}
-        for last, (_, end, clause) in enumerate(places):
-            counts[clause] = counts.get(clause, 0) + 1
-            while places[first][0] < end - WIDTH and first < last:
-                left = places[first][2]
-                counts[left] -= 1
-                if not counts[left]:
-                    del counts[left]
-                first += 1
-            found = (len(counts), last - first)
-            if found > most or best == (0, 0):
-                best, most = (places[first][0], end), found
-        return best
+    def first_matches(self, text: str) -> list[MatchedWord]:
+        """Return the first matches in a text, at most `MOST_MATCHES`."""
+        return list(islice(self.matches(text), MOST_MATCHES))
+
+
+def _with_marks(text: str, matches: Iterable[MatchedWord]) -> Iterator[str]:
+    at = 0
+    for match in matches:
+        if match.start >= at:
+            yield text[at : match.start] + MATCH_START + text[match.start : match.end] + MATCH_END
+            at = match.end
+    yield text[at:]
+
+
+def _densest(matches: Sequence[MatchedWord]) -> tuple[int, int]:
+    """Return where the most different words are within `WIDTH` characters, the first such place."""
+    best, most, first = (0, 0), (0, 0), 0
+    counts: dict[int, int] = {}
+    for last, (_, end, clause, _) in enumerate(matches):
+        counts[clause] = counts.get(clause, 0) + 1
+        while matches[first].start < end - WIDTH and first < last:
+            left = matches[first].clause
+            counts[left] -= 1
+            if not counts[left]:
+                del counts[left]
+            first += 1
+        found = (len(counts), last - first)
+        if found > most or best == (0, 0):
+            best, most = (matches[first].start, end), found
+    return best
 
 
 # ---- patterns -------------------------------------------------------------------------------------------
@@ -185,16 +197,19 @@ def make_snippet(text: str, matcher: Matcher, mask: Callable[[str], str]) -> Sni
     recognised by its first line, however far away that is.
     """
     masked = mask(unicodedata.normalize("NFC", _without_marks(text)))
-    if not matcher.finds(masked):
+    matches = matcher.first_matches(masked)
+    if not matches:
         masked = ordinary(masked)  # characters that become one, such as ｶﾞ
+        matches = matcher.first_matches(masked)
     corrections = matcher.corrections(masked)
-    start, end = matcher.densest(masked)
+    start, end = _densest(matches)
     line = " ".join(masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS].split())
-    start, end = matcher.densest(line)
+    if len(line) != len(masked):  # else they are the same but for the kind of the blanks
+        start, end = _densest(matcher.first_matches(line))
     cut_start, cut_end = _word_start(line, start - BEFORE), max(end, start + AFTER)
-    excerpt = line[cut_start:cut_end].strip()
-    marked = ("…" if cut_start else "") + matcher.marked(excerpt) + ("…" if cut_end < len(line) else "")
-    return Snippet(marked, matcher.forms(excerpt), corrections)
+    marked = matcher.marked(line[cut_start:cut_end].strip())
+    excerpt = ("…" if cut_start else "") + marked.text + ("…" if cut_end < len(line) else "")
+    return Snippet(excerpt, marked.forms, corrections)
 
 
 def _without_marks(text: str) -> str:

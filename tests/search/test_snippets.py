@@ -130,4 +130,4 @@ def test_no_line_of_a_long_private_key_is_in_a_snippet() -> None:
 def test_marks_add_nothing_and_lose_nothing(typed: str, text: str) -> None:
     matcher = Matcher(clauses(typed))
     clean = text.replace(MATCH_START, "").replace(MATCH_END, "")
-    assert matcher.marked(text).replace(MATCH_START, "").replace(MATCH_END, "") == clean
+    assert matcher.marked(text).text.replace(MATCH_START, "").replace(MATCH_END, "") == clean
