@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from ..agent import Agent
+from .agent_sessions import MessageSessions
 from .forms import ClauseForms
 from .tables import MessageFilter
 
@@ -44,6 +45,23 @@ class AgentCounts:
         self._changing = threading.Lock()
         self._versions = ""
         self._counts: OrderedDict[Asked, Mapping[str, int]] = OrderedDict()
+        self._sessions: MessageSessions | None = None
+
+    def sessions(self, state: AgentFileState) -> MessageSessions | None:
+        """Return the sessions of all messages in this state of the file, None if they are not known."""
+        with self._changing:
+            return self._sessions if state.is_settled and state.versions == self._versions else None
+
+    def keep_sessions(self, state: AgentFileState, sessions: MessageSessions) -> None:
+        """Keep the sessions of all messages, unless the file was in another state by the last `get`."""
+        with self._changing:
+            if state.is_settled and state.versions == self._versions:
+                self._sessions = sessions
+
+    def has_any(self, state: AgentFileState) -> bool:
+        """Whether a common word was counted in this state of the file."""
+        with self._changing:
+            return state.is_settled and state.versions == self._versions and bool(self._counts)
 
     def get(self, state: AgentFileState, asked: Asked) -> Mapping[str, int] | None:
         """Return the counts that were asked for in this state of the file, None if they are not known."""
@@ -52,6 +70,7 @@ class AgentCounts:
         with self._changing:
             if state.versions != self._versions:
                 self._counts.clear()
+                self._sessions = None
                 self._versions = state.versions
             if (known := self._counts.get(asked)) is not None:
                 self._counts.move_to_end(asked)

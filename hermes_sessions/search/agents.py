@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection
 
 from ..agent import Agent, Snapshot, content_of
 from ..index import database
 from ..messages import read_message
 from .agent_counts import AgentFileState, counts_of
+from .agent_sessions import MessageSessions, message_sessions
 from .emoji import has_emoji
 from .expressions import (
     near_expression,
@@ -34,6 +36,7 @@ SCANNED = 20_000  # messages that are scanned without a full-text table: about a
 LONGEST_SCANNED = 5_000  # characters; a pattern of LIKE has at most 50,000 bytes
 MOST_TRIGRAMS = 200  # that one short term stands for
 MOST_ECHOES = 20_000
+LEAST_NUMBERS = 2_000  # messages with a word; fewer are soon looked up
 _EDGES = re.compile(r"\A[\W_]+|[\W_]+\Z")
 _LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the characters before it
 
@@ -110,10 +113,47 @@ class AgentMessages:
 
     def _count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
         with self._agent.errors():
-            counts = _counts(self._select(clause, wanted, *_COUNTED))
+            counts = self._count_numbers(clause, wanted)
+            if counts is None:
+                counts = _counts(self._select(clause, wanted, *_COUNTED))
         if not self._has_warned:  # the next search is to say so too
             self._known_counts.keep(self._state, (clause, wanted), counts)
         return counts
+
+    def _count_numbers(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int] | None:
+        """Count by the numbers of the messages alone; None if that is not possible, or not worth it."""
+        is_known = self._known_counts.has_any(self._state)
+        if wanted != MessageFilter() or not clause.alternatives or not is_known:
+            return None
+        try:
+            numbers = self._numbers(clause)
+        except database.DATABASE_ERRORS:  # the other way meets it again, and says so
+            return None
+        if numbers is None or len(numbers) < LEAST_NUMBERS:
+            return None
+        sessions = self._message_sessions()
+        return None if sessions is None else sessions.count_by_session(numbers)
+
+    def _numbers(self, clause: ClauseForms) -> Sequence[int] | None:
+        """Return the ids of the messages that have a clause, None without a full-text table."""
+        selection = next(self._selections(clause), _ANYTHING)
+        table = selection.tables.split()[0]
+        if table == "messages":
+            return None
+        statement = f"SELECT json_group_array(rowid) FROM {table} WHERE {table} MATCH :text"  # noqa: S608
+        ((text,),) = self._rows(statement, selection.parameters)
+        return msgspec.json.decode(text, type=list[int])
+
+    def _message_sessions(self) -> MessageSessions | None:
+        """Return the sessions of all messages that are searched: read when a second word is common."""
+        known = self._known_counts.sessions(self._state)
+        if known is None:
+            conditions = " AND ".join(["1", *self._limits(MessageFilter()), *self._without_echoes()])
+            rows = self._rows(f"SELECT m.id, m.session_id FROM messages AS m WHERE {conditions}", {})  # noqa: S608
+            known = message_sessions({number: each for number, each in rows if isinstance(each, str)})
+            if known is not None:
+                self._known_counts.keep_sessions(self._state, known)
+        return known
 
     def _warn(self, sentence: str) -> None:
         self._has_warned = True

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from hermes_sessions import SessionRepository
-from hermes_sessions.search import agent_counts
+from hermes_sessions.search import agent_counts, agents
 from hermes_sessions.search.agent_counts import AgentCounts, AgentFileState
 from hermes_sessions.search.agents import AgentMessages
-from hermes_sessions.search.forms import ANYTHING
+from hermes_sessions.search.forms import ANYTHING, ClauseForms
 from hermes_sessions.search.tables import MessageFilter
 
-from ..support.agent_db import add_session, keep_full_text, new_state, writing
+from ..support.agent_db import add_message, add_session, keep_full_text, new_state, writing
 
 WRITE = """
 import sqlite3, sys
@@ -86,3 +86,40 @@ def test_only_common_words_are_kept_and_the_last_of_them(monkeypatch: pytest.Mon
     assert kept.get(state, brook) is None
     assert kept.get(AgentFileState("1", is_settled=False), amber) is None
     assert kept.get(AgentFileState("2", is_settled=True), amber) is None
+
+
+def test_common_words_are_counted_the_same_by_the_numbers_of_their_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_counts, "LEAST_KEPT", 1)
+    state = new_state(tmp_path / "state.db")
+    with writing(state) as db:
+        keep_full_text(db)
+        add_session(db, "b", "amber brook cliff", "amber")
+        add_session(db, "a", "brook cliff")
+        add_message(db, "a", "brook amber", "tool", tool_name="session_search")
+        add_message(db, "a", "brook amber", active=0)
+        add_message(db, "a", "brook", active=0, compacted=1)
+    age(state)
+    monkeypatch.setattr(agents, "LEAST_NUMBERS", 10**9)
+    looked_up = counts_of_words(tmp_path, monkeypatch)
+    monkeypatch.setattr(agents, "LEAST_NUMBERS", 0)
+    assert counts_of_words(tmp_path, monkeypatch) == looked_up
+    assert looked_up["brook"] == {"a": 1, "b": 1}
+
+
+def counts_of_words(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Mapping[str, int]]:
+    """Return how often three words are counted in the sessions of an agent, by word."""
+    counted: dict[str, Mapping[str, int]] = {}
+    count = AgentMessages._count
+
+    def noted(messages: AgentMessages, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
+        counts = count(messages, clause, wanted)
+        counted[clause.typed] = counts
+        return counts
+
+    with SessionRepository.open(hermes_home=home) as sessions, monkeypatch.context() as patched:
+        patched.setattr(AgentMessages, "_count", noted)
+        for word in ("amber", "brook", "cliff"):
+            sessions.search(word)
+    return counted
