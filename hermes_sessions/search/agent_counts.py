@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from ..agent import Agent
 from .agent_sessions import MessageSessions
 from .forms import ClauseForms
+from .one_at_a_time import OneAtATime
 from .tables import MessageFilter
 
 LEAST_KEPT = 500  # sessions; fewer are soon counted
@@ -39,10 +40,13 @@ def state_of(agent: Agent) -> AgentFileState:
 
 
 class AgentCounts:
-    """The counts of one agent's sessions, the last `MOST_KEPT` that were asked for. Thread-safe."""
+    """The counts of one agent's sessions, the last `MOST_KEPT` that were asked for. Thread-safe.
+
+    `counting` is held by what was asked, so that no two threads count the same.
+    """
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
+        self._changing, self.counting = threading.Lock(), OneAtATime()
         self._versions = ""
         self._counts: OrderedDict[Asked, Mapping[str, int]] = OrderedDict()
         self._sessions: MessageSessions | None = None

@@ -108,8 +108,9 @@ class AgentMessages:
 
     def count(self, clause: ClauseForms, wanted: MessageFilter) -> Mapping[str, int]:
         """Return how many messages have a clause, by the ids of the sessions that have any."""
-        known = self._known_counts.get(self._state, (clause, wanted))
-        return self._count(clause, wanted) if known is None else known
+        with self._known_counts.counting.holding((clause, wanted)):
+            known = self._known_counts.get(self._state, (clause, wanted))
+            return self._count(clause, wanted) if known is None else known
 
     def _count(self, clause: ClauseForms, wanted: MessageFilter) -> dict[str, int]:
         with self._agent.errors():
@@ -127,11 +128,11 @@ class AgentMessages:
             return None
         try:
             numbers = self._numbers(clause)
+            if numbers is None or len(numbers) < LEAST_NUMBERS:
+                return None
+            sessions = self._message_sessions()
         except database.DATABASE_ERRORS:  # the other way meets it again, and says so
             return None
-        if numbers is None or len(numbers) < LEAST_NUMBERS:
-            return None
-        sessions = self._message_sessions()
         return None if sessions is None else sessions.count_by_session(numbers)
 
     def _numbers(self, clause: ClauseForms) -> Sequence[int] | None:
@@ -146,14 +147,23 @@ class AgentMessages:
 
     def _message_sessions(self) -> MessageSessions | None:
         """Return the sessions of all messages that are searched: read when a second word is common."""
-        known = self._known_counts.sessions(self._state)
-        if known is None:
-            conditions = " AND ".join(["1", *self._limits(MessageFilter()), *self._without_echoes()])
-            rows = self._rows(f"SELECT m.id, m.session_id FROM messages AS m WHERE {conditions}", {})  # noqa: S608
-            known = message_sessions({number: each for number, each in rows if isinstance(each, str)})
-            if known is not None:
+        with self._known_counts.counting.holding("sessions"):
+            known = self._known_counts.sessions(self._state)
+            if known is None and (known := self._read_message_sessions()) is not None:
                 self._known_counts.keep_sessions(self._state, known)
-        return known
+            return known
+
+    def _read_message_sessions(self) -> MessageSessions | None:
+        text = "typeof(m.session_id) = 'text'"
+        conditions = " AND ".join([text, *self._limits(MessageFilter()), *self._without_echoes()])
+        # As one text: of single rows, the driver takes and gives up Python's lock at each.
+        ((numbers, session_ids),) = self._rows(
+            "SELECT json_group_array(m.id), json_group_array(m.session_id) "  # noqa: S608
+            f"FROM messages AS m WHERE {conditions}",
+            {},
+        )
+        ids = msgspec.json.decode(numbers, type=list[int])
+        return message_sessions(dict(zip(ids, json.loads(session_ids), strict=True)))
 
     def _warn(self, sentence: str) -> None:
         self._has_warned = True

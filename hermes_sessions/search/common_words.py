@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 
 from . import tables
+from .one_at_a_time import OneAtATime
 from .tables import Matches, MessageFilter
 
 MOST_KEPT = 8  # about a megabyte each, with 20,000 sessions
@@ -25,7 +26,7 @@ class CommonWords:
     """The matches of one search index, the last `MOST_KEPT` that were asked for. Thread-safe."""
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
+        self._changing, self._finding = threading.Lock(), OneAtATime()
         self._changes = 0
         self._matches: OrderedDict[_Asked, Matches] = OrderedDict()
 
@@ -34,17 +35,22 @@ class CommonWords:
     ) -> Matches:
         """Return what `tables.find_matches` does."""
         changes, asked = tables.count_changes(connection), (expression, wanted)
+        with self._finding.holding((changes, asked)):
+            if (known := self._get(changes, asked)) is not None:
+                return known
+            found = tables.find_matches(connection, expression, wanted, expected)
+            if found.numbers is None or len(found.numbers) >= LEAST_KEPT:
+                self._keep(changes, asked, found)
+            return found
+
+    def _get(self, changes: int, asked: _Asked) -> Matches | None:
         with self._changing:
             if changes != self._changes:
                 self._matches.clear()
                 self._changes = changes
             if (known := self._matches.get(asked)) is not None:
                 self._matches.move_to_end(asked)
-                return known
-        found = tables.find_matches(connection, expression, wanted, expected)
-        if found.numbers is None or len(found.numbers) >= LEAST_KEPT:
-            self._keep(changes, asked, found)
-        return found
+            return known
 
     def _keep(self, changes: int, asked: _Asked, found: Matches) -> None:
         with self._changing:

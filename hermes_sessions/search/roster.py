@@ -70,13 +70,15 @@ class Roster:
         unknown = [each for each in session_ids if (profile, each) not in known]
         if unknown:
             with self._learning:
+                unknown = [each for each in unknown if (profile, each) not in self._of_segments]
                 self._learn_segments(index, profile, unknown)
         return known
 
-    def _learn(self, index: Connection, unknown: Collection[int]) -> None:
-        keys = {number: self.numbers.key(number) for number in unknown}
-        of_web = [number for number, (profile, _) in keys.items() if profile == WEB_UI]
+    def _learn(self, index: Connection, wanted: Collection[int]) -> None:
         with self._learning:
+            unknown = [number for number in wanted if number not in self._listed]  # by another thread since
+            keys = {number: self.numbers.key(number) for number in unknown}
+            of_web = [number for number, (profile, _) in keys.items() if profile == WEB_UI]
             if of_web:
                 self._learn_web(index, of_web if len(of_web) <= MANY_IDS else self.numbers.of_web())
             for profile in {profile for profile, _ in keys.values()} - {WEB_UI}:

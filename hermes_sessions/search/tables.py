@@ -416,11 +416,8 @@ def _some_numbers(
         f"SELECT {number} AS number FROM {tables} WHERE {conditions} ORDER BY {number} LIMIT {most + 1}"  # noqa: S608
     )
     # As one text: half the time of a row for each.
-    ((text,),) = _select(
-        connection,
-        f"SELECT json_group_array(number) FROM ({statement}) AS found",  # noqa: S608
-        parameters,
-    )
+    together = f"SELECT json_group_array(number) FROM ({statement}) AS found"  # noqa: S608
+    ((text,),) = _select(connection, together, parameters)
     numbers = array("q", msgspec.json.decode(text, type=list[int]))
     return numbers if len(numbers) <= most else None
 
@@ -434,8 +431,11 @@ def _count_matches(
 ) -> Mapping[int, int]:
     tables, conditions, parameters = _matching(connection, expression, wanted)
     entry = f"{_number(expression)} >> {SEQUENCE_BITS}"
-    statement = f"SELECT {entry}, count(*) FROM {tables} WHERE {conditions} GROUP BY 1"  # noqa: S608
-    return dict(_select(connection, statement, parameters))
+    statement = f"SELECT {entry} AS entry, count(*) AS number FROM {tables} WHERE {conditions} GROUP BY 1"  # noqa: S608
+    # As one text: of single rows, the driver takes and gives up Python's lock at each.
+    arrays = f"SELECT json_group_array(entry), json_group_array(number) FROM ({statement}) AS found"  # noqa: S608
+    ((entries, numbers),) = _select(connection, arrays, parameters)
+    return dict(zip(*(msgspec.json.decode(each, type=list[int]) for each in (entries, numbers)), strict=True))
 
 
 def numbers_in(

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +17,7 @@ from hermes_sessions.index import database
 from hermes_sessions.search import common_words, roster, tables
 from hermes_sessions.search.indexed_text import IndexedText
 from hermes_sessions.search.numbers import Numbers
+from hermes_sessions.search.one_at_a_time import OneAtATime
 from hermes_sessions.search.tables import WEB_UI, MessageFilter
 
 from ..support.agent_db import add_session, keep_full_text, new_state, writing
@@ -205,3 +208,18 @@ def test_another_title_leaves_the_common_words_as_they_are(
     sessions.update(session.session_id, title="second")
     assert found(sessions, "needle") == ["second"]
     assert '"needle"' not in [expression for _, expression, *_ in searched]
+
+
+def test_threads_that_want_the_same_do_it_one_at_a_time() -> None:
+    work = OneAtATime()
+    done: list[str] = []
+
+    def find(key: str) -> None:
+        with work.holding(key):
+            if key not in done:
+                time.sleep(0.005)  # long enough for the others to come
+                done.append(key)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(find, ["amber", "brook"] * 4))
+    assert sorted(done) == ["amber", "brook"]
