@@ -18,6 +18,7 @@ from ..errors import Damaged, StorageError, storing
 from ..index import damage, database
 from ..locks import file_lock
 from . import tables
+from .faults import faults
 
 MOST_KNOWN_WORDS = 200_000  # in memory
 _BESIDE = ("-wal", "-shm")
@@ -198,7 +199,7 @@ def no_search_index() -> Iterator[Connection]:
 
 def diagnose(path: Path) -> str | None:
     """Return what is wrong with a search index, None if nothing is."""
-    return damage.examine(path, tables.faults)
+    return damage.examine(path, faults)
 
 
 def size_of(path: Path) -> int:

@@ -54,14 +54,6 @@ _TABLES = (
     f"CREATE VIRTUAL TABLE titles USING fts5 (title, {_OPTIONS})",
 )
 
-# What fails if a full-text table is corrupt.
-_TRIALS = (
-    "INSERT INTO texts (texts) VALUES ('integrity-check')",
-    "INSERT INTO titles (titles) VALUES ('integrity-check')",
-    "SELECT rowid FROM texts WHERE texts MATCH 'a' LIMIT 1",
-    "SELECT rowid FROM titles WHERE titles MATCH 'a' LIMIT 1",
-)
-
 EntryKey: TypeAlias = tuple[str, str]  # a profile, WEB_UI for the web UI's sessions, and a session id
 
 
@@ -119,10 +111,11 @@ def read_format(connection: Connection) -> int:
 
 def is_readable(connection: Connection) -> bool:
     """Whether a file is of an older format that this version can search."""
-    return OLDEST_READABLE <= read_format(connection) < FORMAT and _has_tables(connection)
+    return OLDEST_READABLE <= read_format(connection) < FORMAT and has_tables(connection)
 
 
-def _has_tables(connection: Connection) -> bool:
+def has_tables(connection: Connection) -> bool:
+    """Whether a file has every table, with the schema of this version."""
     stored = {sql for (sql,) in _select(connection, "SELECT sql FROM sqlite_master")}
     return stored.issuperset(each for each in _TABLES if each.startswith("CREATE"))
 
@@ -338,24 +331,6 @@ def count_changes(connection: Connection) -> int:
 
 def _count_change(connection: Connection) -> None:
     connection.exec_driver_sql("UPDATE state SET changes = changes + 1")
-
-
-# ---- damage ---------------------------------------------------------------------------------------------
-
-
-def faults(connection: Connection) -> Iterator[str]:
-    """Yield what is wrong with the tables of a file that SQLite calls sound."""
-    if read_format(connection) != FORMAT and not is_readable(connection):
-        return  # an empty file, or one that is replaced
-    if not _has_tables(connection):
-        yield "its schema is malformed"
-    synced_state(connection)
-    texts = (text for key, entry in all_entries(connection).items() for text in (*key, entry.title))
-    if not all(isinstance(text, str) for text in texts):
-        yield "an entry is malformed"
-    _select(connection, "SELECT word, stem, texts FROM words")
-    for statement in _TRIALS:
-        connection.exec_driver_sql(statement)
 
 
 # ---- queries --------------------------------------------------------------------------------------------
