@@ -28,6 +28,11 @@ COPY_BYTES = 1 << 20
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # a disk without hard links
 NO_FLAGS = (*NO_LINKS, errno.EINVAL)  # or a rename that cannot exchange files
 
+# The kernel's clock for files ticks every 1 to 10 ms, so a change right after a scan can have its time.
+TICK_NS = 50_000_000
+# Some disks store whole seconds, or every other one. A time that is not a whole second is of another disk.
+COARSE_TICK_NS, SECOND_NS = 2_100_000_000, 1_000_000_000
+
 Write = Callable[[IO[bytes]], object]
 
 
@@ -58,6 +63,15 @@ class _Draft(NamedTuple):
 def signature_of(status: os.stat_result) -> Signature:
     """Return the version of a file from its `stat`."""
     return Signature(status.st_size, status.st_mtime_ns, status.st_ino & LARGEST_INTEGER)
+
+
+def is_settled(modified_at: int, read_at: int) -> bool:
+    """Whether any change after `read_at` would show in the modification time.
+
+    A change within the same tick of the kernel's clock leaves the modification time as it was.
+    """
+    tick = TICK_NS if modified_at % SECOND_NS else COARSE_TICK_NS
+    return read_at - modified_at > tick
 
 
 # ---- reading ----------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from .errors import (
 )
 from .feed import Changes
 from .fields import check_seconds, check_whole, clean_text, with_clean_title
+from .file_value import FileValue
 from .hits import Hits
 from .index import (
     LARGEST_PAGE,
@@ -59,7 +60,7 @@ from .model import Session, Summary
 from .origins import segments_of
 from .pruning import check_ids
 from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport, Usage
-from .settings import last_workspace
+from .settings import chosen_workspace, existing_workspace
 from .sidecars import summaries
 from .tag_names import tag_filter, tag_key
 
@@ -114,6 +115,7 @@ class OpenHome:
         )
         self.tags = TagStore(config, self.engine)
         self.lists = Lists()
+        self._workspace = FileValue(config.last_workspace_file, partial(chosen_workspace, config))
         try:
             placing.take_over(config, self.engine)
             self._upgrade()
@@ -180,7 +182,7 @@ class OpenHome:
 
     def view(self, filters: Filters) -> View:
         """Return what lists with these filters show from outside the index."""
-        workspace = last_workspace(self.config) if filters.agent else ""
+        workspace = existing_workspace(self.config, self._workspace.get()) if filters.agent else ""
         return View(self.config.profile, workspace)
 
     def list_request(

@@ -14,12 +14,17 @@ from .locks import file_lock
 from .model import Signature
 
 
+def settings_file(config: Config) -> Path:
+    """Return the path of the web UI's `settings.json`."""
+    return config.state_dir / "settings.json"
+
+
 def read_settings(config: Config) -> dict[str, Any]:
     """Return the web UI's `settings.json`, an empty dict if there is none.
 
     Raises `Unreadable` if the file does not hold a JSON object, `StorageError`.
     """
-    path = config.state_dir / "settings.json"
+    path = settings_file(config)
     with storing("cannot read settings.json"):
         try:
             settings = json.loads(files.read(path))
@@ -38,7 +43,7 @@ def change_settings(config: Config, changes: Mapping[str, bool]) -> None:
     Raises `Unreadable` if the file does not hold a JSON object, `StorageError`, `Conflict` if another program
     writes it at the same time.
     """
-    path = config.state_dir / "settings.json"
+    path = settings_file(config)
     with file_lock(config.state_dir / "locks/settings.lock"), storing("cannot save settings.json"):
         version = _version(path)
         settings = read_settings(config)
@@ -87,11 +92,20 @@ def last_workspace(config: Config) -> str:
 
     Raises `StorageError`.
     """
+    return existing_workspace(config, chosen_workspace(config))
+
+
+def chosen_workspace(config: Config) -> str:
+    """Return the workspace that was chosen last, empty if none was; raise `StorageError`."""
     with storing("cannot read last_workspace.txt"):
         try:
-            chosen = files.read(config.last_workspace_file).decode("utf-8", "surrogatepass").strip()
+            return files.read(config.last_workspace_file).decode("utf-8", "surrogatepass").strip()
         except (FileNotFoundError, files.NotRegular, UnicodeDecodeError):
-            chosen = ""
+            return ""
+
+
+def existing_workspace(config: Config, chosen: str) -> str:
+    """Return a workspace if it exists, else the default one."""
     exists = os.path.isdir(chosen)  # noqa: PTH112  # false for names that the system refuses, too
     return chosen if chosen and exists else config.default_workspace
 

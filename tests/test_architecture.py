@@ -35,6 +35,7 @@ VALUES = (
     "modes",
     "files",
     "folder_events",
+    "file_value",
     "locks",
     "processes",
     "display",

@@ -147,6 +147,7 @@ CALLS: dict[str, Call] = {
     "webui.sidebar": lambda sessions, _: sessions.webui.sidebar(
         SidebarRequest(active_profile="default", show_agents=True)
     ),
+    "webui.fingerprint": lambda sessions, one: sessions.webui.fingerprint(one),
     "webui.entries": lambda sessions, _: sessions.webui.entries(len, agents_of="default"),
     "webui.update": lambda sessions, one: sessions.webui.update(one, title="new"),
     "webui.update_many": lambda sessions, one: raising(sessions.webui.update_many([one], title="new")),

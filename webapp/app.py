@@ -1,6 +1,7 @@
 """The application: routes, protection and error responses put together over one repository."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Flask, request
@@ -8,7 +9,8 @@ from flask_compress import Compress
 
 from hermes_sessions.repository import SessionRepository
 
-from . import api, error_responses, live, pages, static_files
+from . import api, error_responses, live, pages, request_context, static_files
+from .kept_answers import KeptAnswers
 from .pages import notices, places, rendering, sidebar, usage
 from .security import headers, hosts, login_pages
 from .security.proxies import BehindProxies
@@ -44,10 +46,11 @@ def create_app(
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config.from_mapping(COMPRESSION)
-    app.extensions["hermes_sessions"] = repository
+    request_context.register(app, repository)
     app.before_request(_remove_refused_encodings)
     Compress(app)  # before the headers: what runs after a request runs in reverse order
-    app.wsgi_app = BehindProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]  # as Flask says
+    kept = KeptAnswers(app, partial(login_pages.admits, app))
+    app.wsgi_app = BehindProxies(kept, trusted_proxies)  # type: ignore[method-assign]  # as Flask says
     _protect(app, password, hosts)
     error_responses.register(app)
     live.register(app)

@@ -2,16 +2,19 @@
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 
-from hermes_sessions.config import is_profile
+from hermes_sessions.config import Config, is_profile
 from hermes_sessions.errors import StorageError, Unreadable
+from hermes_sessions.file_value import FileValue
 from hermes_sessions.repository import SessionRepository
 from hermes_sessions.results import RestrictionKind
 from hermes_sessions.settings import active_profile as home_profile
-from hermes_sessions.settings import read_settings
+from hermes_sessions.settings import read_settings, settings_file
 
+REPOSITORY, SETTINGS = "hermes_sessions", "hermes_settings"  # the names of extensions
 PROFILE_COOKIE = "hermes_profile"
 BACKGROUND = ("cron", "webhook", "kanban")
 
@@ -36,10 +39,22 @@ class WebUISettings:
         return self.show_agents is True if asked is None else asked
 
 
+def register(app: Flask, repository: SessionRepository) -> None:
+    """Give the requests of `app` their repository, and the settings of its home."""
+    config = repository.config
+    app.extensions[REPOSITORY] = repository
+    app.extensions[SETTINGS] = FileValue(settings_file(config), partial(_read_settings, config))
+
+
+def repository_of(app: Flask) -> SessionRepository:
+    """Return the repository of an application."""
+    repository: SessionRepository = app.extensions[REPOSITORY]
+    return repository
+
+
 def sessions() -> SessionRepository:
     """Return the repository of this application."""
-    repository: SessionRepository = current_app.extensions["hermes_sessions"]
-    return repository
+    return repository_of(current_app)
 
 
 def admit() -> None:
@@ -93,11 +108,20 @@ def is_read_only(repository: SessionRepository) -> bool:
 
 
 def settings() -> WebUISettings:
-    """Return the web UI's settings, which are read once for each request."""
+    """Return the web UI's settings, which are the same all through a request."""
     if "settings" not in g:
-        g.settings = _read_settings()
+        g.settings = home_settings(current_app)
     known: WebUISettings = g.settings
     return known
+
+
+def home_settings(app: Flask) -> WebUISettings:
+    """Return the web UI's settings as they are now."""
+    settings_of: FileValue[WebUISettings] = app.extensions[SETTINGS]
+    try:
+        return settings_of.get()
+    except (Unreadable, StorageError) as error:
+        return WebUISettings(problem=str(error))
 
 
 def warnings() -> list[str]:
@@ -106,11 +130,8 @@ def warnings() -> list[str]:
     return [] if problem is None else [problem]
 
 
-def _read_settings() -> WebUISettings:
-    try:
-        stored = read_settings(sessions().config)
-    except (Unreadable, StorageError) as error:
-        return WebUISettings(problem=str(error))
+def _read_settings(config: Config) -> WebUISettings:
+    stored = read_settings(config)
     show_agents = stored.get("show_cli_sessions")
     return WebUISettings(
         shown_background=frozenset(

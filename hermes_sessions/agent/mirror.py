@@ -11,7 +11,8 @@ from contextlib import suppress
 from sqlalchemy import Connection, Engine
 
 from ..errors import AgentUnavailable, StorageError
-from ..index import database, index_state, is_settled, rows
+from ..files import is_settled
+from ..index import database, index_state, rows
 from ..model import Summary
 from . import lineage, mirror_rows, scan
 from .mirror_rows import MirrorChange, MirroredSession, MirrorState, mirror_states

@@ -34,8 +34,7 @@ from .conversations import (
     with_lineage,
 )
 from .database import make_engine, writing
-from .drift import is_settled
-from .freshness import AgentMirrors, CurrentIndex, Freshness, MirrorStatus
+from .freshness import AgentMirrors, CurrentIndex, Freshness, MirrorStatus, Observed
 from .list_queries import ListRequest, View, listed_once
 from .lists import LARGEST_PAGE, Entries, Lists, list_request
 from .own_transcripts import Judgement, Own, Theirs, judge
@@ -61,6 +60,7 @@ __all__ = [
     "ListedConversation",
     "Lists",
     "MirrorStatus",
+    "Observed",
     "Own",
     "Place",
     "Progress",
@@ -74,7 +74,6 @@ __all__ = [
     "feed",
     "find_conversation",
     "index_state",
-    "is_settled",
     "judge",
     "links",
     "list_request",

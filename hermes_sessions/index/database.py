@@ -82,6 +82,15 @@ def uri_without_traces(path: Path) -> str:
     return f"file:{quote(os.fsencode(path))}?mode=ro&{'immutable=1' if unchanging else 'readonly_shm=1'}"
 
 
+def connect_alone(path: Path) -> sqlite3.Connection:
+    """Return a connection to an SQLite file, for any thread, outside of engines, that does not wait.
+
+    Not one that can only read: as the last one, it puts what the log holds into the file when it is closed.
+    """
+    uri = f"file:{quote(os.fsencode(path))}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+
+
 def needs_shared_memory(path: Path) -> bool:
     """Whether an SQLite file has a log, without the shared memory by which alone that can be read."""
     return _has_content(Path(f"{path}-wal")) and not _has_content(Path(f"{path}-shm"))

@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import StorageError
+from ..files import is_settled
 from ..model import Signature
 
-# The kernel's clock for files ticks every 1 to 10 ms, so a change right after a scan can have its time.
-TICK_NS = 50_000_000
-# Some disks store whole seconds, or every other one. A time that is not a whole second is of another disk.
-COARSE_TICK_NS, SECOND_NS = 2_100_000_000, 1_000_000_000
 # How long the folder's time after a write of this program is trusted until a scan confirms it.
 GRACE_NS = 2_000_000_000
 
@@ -36,15 +33,6 @@ def is_current(folder_time: int, known_time: int | None, scanned_at: int, now: i
         return True
     written_since = folder_time > scanned_at
     return written_since and 0 <= now - folder_time < GRACE_NS
-
-
-def is_settled(modified_at: int, read_at: int) -> bool:
-    """Whether any change after `read_at` would show in the modification time.
-
-    A change within the same tick of the kernel's clock leaves the modification time as it was.
-    """
-    tick = TICK_NS if modified_at % SECOND_NS else COARSE_TICK_NS
-    return read_at - modified_at > tick
 
 
 def plan_sync(

@@ -4,6 +4,7 @@ Decides when to read; `sync` reads the files, and whoever keeps the agents' mirr
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,11 +18,15 @@ from ..errors import Locked, StorageError
 from ..folder_events import FolderEvents
 from ..sidecars import ReadFiles
 from . import database, index_state, own_changes, rows, sync, tag_sync
+from .commits import CommitCounter, Commits
 from .folder_watch import FolderWatch
 from .index_state import IndexState
 from .sync import Moment, Progress
 
 Versions = TypeVar("Versions")
+# How long the index counts as current as long as nothing changes: then whatever is due, such as another
+# attempt to read an agent's file that was locked, is done.
+CURRENT_SECONDS = 1.0
 
 
 class MirrorStatus(NamedTuple):
@@ -42,6 +47,34 @@ class AgentMirrors(Protocol[Versions]):
 
     def refresh(self) -> None:
         """Bring the mirrors up to date."""
+
+
+class Outside(NamedTuple, Generic[Versions]):
+    """What `stat` says of the files that lists are made from."""
+
+    folder_time: int
+    trash_time: int
+    tags_version: str
+    agents: Versions
+
+    def is_known_to(self, state: IndexState) -> bool:
+        """Whether the index has read the trash and the tags as they are now."""
+        return (self.trash_time, self.tags_version) == (state.trash_time, state.tags_version)
+
+
+class Observed(NamedTuple, Generic[Versions]):
+    """What everybody changes who changes a list: equal to an earlier one only if nobody did."""
+
+    commits: Commits
+    outside: Outside[Versions]
+
+
+class _FoundCurrent(NamedTuple, Generic[Versions]):
+    """What was observed when the index was found current, its version, and until when that counts."""
+
+    observed: Observed[Versions]
+    version: str
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +121,8 @@ class Freshness(Generic[Versions]):
         self._watch = FolderWatch(sessions_dir)
         self._was_asked = False
         self._notices: tuple[str, tuple[str, ...]] = ("", ())
+        self._commits = CommitCounter(engine)
+        self._known: _FoundCurrent[Versions] | None = None
 
     def refresh(self) -> None:
         """Bring the index in line with the files and the agents, as `current` does; raise `StorageError`."""
@@ -100,24 +135,25 @@ class Freshness(Generic[Versions]):
 
         All files are examined before the connection's first query, so it sees nothing older than they were.
         """
-        trial = self._trial()
-        versions, trash_time = self._mirrors.file_versions(), sync.trash_time(self._trash_dir)
-        tags_version, moment = tag_sync.version_of(self._tags_file), sync.moment_of(self._sessions_dir)
+        until, commits = time.monotonic() + CURRENT_SECONDS, self._commits.read()
+        trial, moment = self._trial(), sync.moment_of(self._sessions_dir)
+        outside = self._outside(moment)
         in_line = not self._watch.pending or self._forget_own_writes()
         with database.reading(self._engine) as connection:
             state = index_state.read(connection)
             self._end_trial(trial, state, moment)
             in_line = in_line and self._agrees(state, moment)
-            if in_line and (state.trash_time, state.tags_version) == (trash_time, tags_version):
-                status = self._mirrors.status(connection, versions)
+            if in_line and outside.is_known_to(state):
+                status = self._mirrors.status(connection, outside.agents)
                 if status.current:
+                    self._note(commits, outside, state, moment, until)
                     yield self._current(connection, state, status)
                     connection.close()  # before another writes
                     self._settle(state, moment)
                     return
         stale = self.catch_up_unless_locked()
         with database.reading(self._engine) as connection:
-            state, status = index_state.read(connection), self._mirrors.status(connection, versions)
+            state, status = index_state.read(connection), self._mirrors.status(connection, outside.agents)
             yield self._current(connection, state, status, stale)
 
     def _agrees(self, state: IndexState, moment: Moment) -> bool:
@@ -150,6 +186,59 @@ class Freshness(Generic[Versions]):
                 self._watch.adopt(trial, state)
             finally:
                 self._reading_files.release()
+
+    def _note(
+        self,
+        commits: Commits | None,
+        outside: Outside[Versions],
+        state: IndexState,
+        moment: Moment,
+        until: float,
+    ) -> None:
+        """Note that the index is current, unless a change that is made now might leave no sign of it."""
+        if commits is not None and sync.is_proven(state, moment):
+            self._known = _FoundCurrent(Observed(commits, outside), state.version, until)
+
+    def current_state(self) -> Observed[Versions] | None:
+        """Return what would differ if anybody had changed what a list shows; None if that cannot be told.
+
+        Takes a tenth of the time of `current`, and brings nothing up to date: it is known for a second after
+        a call that does. Raises `StorageError`.
+        """
+        known = self._unchanged()
+        return None if known is None else known.observed
+
+    def _unchanged(self) -> _FoundCurrent[Versions] | None:
+        """Return what is known of the index if that was found current, and nothing was changed since."""
+        known = self._known  # read once: another thread may replace it
+        if known is None or time.monotonic() > known.until:
+            return None
+        return known if self.observe() == known.observed else None
+
+    def observe(self) -> Observed[Versions] | None:
+        """Return what can be observed of the index and of the files, current or not.
+
+        None if the watch of the folder has changes to tell, or if nothing counts the commits.
+        """
+        commits = None if self._watch.pending else self._commits.read()
+        return (
+            None if commits is None else Observed(commits, self._outside(sync.moment_of(self._sessions_dir)))
+        )
+
+    def _outside(self, moment: Moment) -> Outside[Versions]:
+        return Outside(
+            moment.folder_time,
+            sync.trash_time(self._trash_dir),
+            tag_sync.version_of(self._tags_file),
+            self._mirrors.file_versions(),
+        )
+
+    def version(self) -> str:
+        """Return the version of the current index; raise `StorageError`."""
+        if (known := self._unchanged()) is not None:
+            return known.version
+        with self.current() as index:
+            return index.version
 
     def _current(
         self, connection: Connection, state: IndexState, status: MirrorStatus, stale: tuple[str, ...] = ()
@@ -237,6 +326,7 @@ class Freshness(Generic[Versions]):
                 self._read_named(None)
 
     def close(self) -> None:
-        """End the watch of the sessions folder."""
+        """End the watch of the sessions folder, and close the connection that counts commits."""
         with self._reading_files:
             self._watch.close()
+        self._commits.close()

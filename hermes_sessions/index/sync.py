@@ -110,7 +110,7 @@ def agrees(state: IndexState, moment: Moment) -> bool:
 
 def is_proven(state: IndexState, moment: Moment) -> bool:
     """Whether it is that of a scan after which any change would show in it."""
-    return state.folder_time == moment.folder_time and drift.is_settled(moment.folder_time, state.scanned_at)
+    return state.folder_time == moment.folder_time and files.is_settled(moment.folder_time, state.scanned_at)
 
 
 def settle(engine: Engine, state: IndexState, moment: Moment) -> None:
@@ -118,7 +118,7 @@ def settle(engine: Engine, state: IndexState, moment: Moment) -> None:
 
     It only spares them a comparison: whoever holds the lock is not waited for.
     """
-    if not is_proven(state, moment) and drift.is_settled(*moment):
+    if not is_proven(state, moment) and files.is_settled(*moment):
         with suppress(StorageError), database.writing_at_once(engine) as connection:
             index_state.note_in_line(connection, state, moment.scanned_at)
 
@@ -162,7 +162,7 @@ def sync_trash(engine: Engine, folder: Path) -> None:
             return
         known = trash_rows.trashed(connection)
     present = trash.held(folder)
-    settled_at = modified_at if drift.is_settled(modified_at, read_at) else None
+    settled_at = modified_at if files.is_settled(modified_at, read_at) else None
     if present != known:
         with database.writing(engine) as connection:
             trash_rows.put_trashed(connection, present, settled_at)
@@ -228,7 +228,7 @@ def sync_named(engine: Engine, folder: Path, moment: Moment, session_ids: Collec
     if any(plan):
         scan = _Scan(folder, moment.folder_time, moment.scanned_at, present, known)
         _apply(engine, scan, plan, None, summaries.read_each)
-    elif moment.folder_time != state.folder_time or drift.is_settled(*moment):
+    elif moment.folder_time != state.folder_time or files.is_settled(*moment):
         _note_scan(engine, moment.folder_time, moment.scanned_at)
     return True
 

@@ -1,5 +1,6 @@
 """Brings the index in line with `tags.json`, which is read outside of transactions."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,13 +8,15 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
+from .. import files
 from ..errors import StorageError, Unreadable
 from ..model import Signature
 from ..sidecars import tags as tags_file
-from . import database, drift, index_state, tags
+from . import database, index_state, tags
 
 NO_FILE = "none"
-UNSETTLED = "?"  # after a version whose file may yet change without a sign, see `drift.is_settled`
+_ENCODED = re.compile(r"[0-9]+-(?P<mtime>[0-9]+)-[0-9]+")
+UNSETTLED = "?"  # after a version whose file may yet change without a sign, see `files.is_settled`
 
 
 class _Reading(NamedTuple):
@@ -35,6 +38,14 @@ def version_of(path: Path) -> str:
 def encoded(version: Signature | None) -> str:
     """Return a version as the index stores it, None for that of no file."""
     return NO_FILE if version is None else "-".join(map(str, version))
+
+
+def modified_at(version: str) -> int | None:
+    """Return the modification time in a version, 0 for that of no file; None if `stat` failed."""
+    if version == NO_FILE:
+        return 0
+    match = _ENCODED.fullmatch(version)
+    return int(match["mtime"]) if match else None
 
 
 def sync(engine: Engine, path: Path, *, again: bool = False) -> None:
@@ -61,7 +72,7 @@ def _read(path: Path, known: Mapping[str, Sequence[str]], version: str, read_at:
         read = tags_file.read(path)
     except (Unreadable, StorageError) as error:
         return _Reading({}, version, f"{error}. Tags are as they were last read")
-    is_settled = read.version is None or drift.is_settled(read.version.mtime_ns, read_at)
+    is_settled = read.version is None or files.is_settled(read.version.mtime_ns, read_at)
     noted = encoded(read.version) + ("" if is_settled else UNSETTLED)
     return _Reading(changes_of(known, read.names()), noted)
 

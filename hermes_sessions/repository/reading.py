@@ -129,8 +129,7 @@ class ReadingCalls(HomeCalls):
 
     def version(self) -> str:
         """Return an opaque text that changes whenever a list could have changed; raise `StorageError`."""
-        with self._home.freshness.current() as index:
-            return index.version
+        return self._home.freshness.version()
 
     # ---- searching ----------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from ..pruning import check_ids
 from ..results import BulkReport, Composed, Filters, MessagePage, Page, Reversal
 from ..sidecars import reading, trash
 from ..webui_values import LineageReport, Sidebar, SidebarRequest
+from . import fingerprints
 from .continuations import is_snapshot, newest_continuation
 from .lineage_report import lineage_report
 from .originals import longer_original, original_page
@@ -28,10 +29,9 @@ from .sidebar import make_sidebar
 T = TypeVar("T")
 
 READS = (
-    "sidebar entries summary session messages visible_messages lineage_report continuation composed".split()
+    "sidebar entries fingerprint summary session messages visible_messages lineage_report".split()
+    + "continuation composed".split()
 )
-
-
 HARMLESS = [*READS, "update_many"]  # the last on a dry run
 
 
@@ -88,6 +88,16 @@ class WebUI:
         request = request._replace(view=request.view._replace(agents_of=agents_of))
         with self._home.freshness.current() as index:
             return self._home.lists.entries(index, request, unless, make, ())
+
+    def fingerprint(self, session_id: str | None = None) -> object:
+        """Return what is equal to an earlier one only if nobody changed a list since, or this session.
+
+        Reads no content. None if that cannot be told, for example of a file that was changed a moment ago.
+        Raises `InvalidId`, `StorageError`.
+        """
+        if session_id is None:
+            return fingerprints.of_lists(self._home)
+        return fingerprints.of_session(self._home, session_id)
 
     # ---- one session ------------------------------------------------------------------------------------
     # An imported messaging conversation has the messages of the agent's original if that has more.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_sessions import SessionRepository, StorageError
+from hermes_sessions import SessionRepository, StorageError, files
 from hermes_sessions.folder_events import is_local
 from hermes_sessions.index import Freshness, database, drift, folder_watch
 from hermes_sessions.index.database import make_engine, writing
@@ -290,8 +290,8 @@ def test_what_the_watch_knows_spares_other_processes_a_comparison(
     plain: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drift, "GRACE_NS", 0)
-    monkeypatch.setattr(drift, "TICK_NS", 0)
-    monkeypatch.setattr(drift, "COARSE_TICK_NS", 0)
+    monkeypatch.setattr(files, "TICK_NS", 0)
+    monkeypatch.setattr(files, "COARSE_TICK_NS", 0)
     plain.update("one", title="Ours")
     plain.list()
     scans = Scans(monkeypatch)
@@ -305,7 +305,7 @@ def test_a_lock_of_another_program_does_not_delay_a_list_after_a_change_of_our_o
     plain: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drift, "GRACE_NS", 0)
-    monkeypatch.setattr(drift, "TICK_NS", 0)
+    monkeypatch.setattr(files, "TICK_NS", 0)
     plain.update("one", title="Ours")
     waited: list[int] = []
     monkeypatch.setattr(database, "wait_to_write", waited.append)

@@ -1,22 +1,22 @@
 """JSON routes that read sessions: the list, one session in whole or in part, its status, usage and export."""
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Unpack, cast
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from hermes_sessions.model import Metadata, Summary, pending
 from hermes_sessions.results import ExportFormat, MessagePage, Sort
 from hermes_sessions.webui_values import SidebarRequest
 
+from ..kept_answers import clock, keep, state_of
 from ..request_context import active_profile, chosen_profile, sessions, settings, warnings
 from . import feed_schemas, routing, schemas
 from .arguments import LenientNumber, SessionId
-from .encoding import JSON, encode, encode_lines, encode_plain, encode_text, masked_json
+from .encoding import JSON, encode, encode_lines, encode_plain, encode_text, json_response, masked_json
 from .entries import list_entry, sidebar_answer, whole_session
 from .filters import FilterArguments, filters_of
 
@@ -104,6 +104,7 @@ def list_sessions(
             previous_messaging=settings().previous_messaging,
         )
         return sidebar_answer(sessions().webui.sidebar(wanted), wanted)
+    state = state_of(current_app)
     filters = filters_of(given, agent)
     agent_count = 0
 
@@ -117,17 +118,14 @@ def list_sessions(
     else:
         page = sessions().entries(encoded, filters, sort=sort, limit=limit, cursor=cursor, unless=_client_has)
     if page.unchanged:
-        return _with_etag(Response(status=304), page.version)
-    rest = {
-        "cli_count": agent_count,
-        "server_time": time.time(),
-        "server_tz": time.strftime("%z"),
-        "next_cursor": page.next_cursor,
-        "total": page.total,
-        "warnings": [*page.warnings, *warnings()],
-    }
-    body = b'{"sessions":[' + b",".join(page.items) + b"]," + masked_json(rest)[1:]
-    return _with_etag(Response(body, mimetype=JSON), page.version)
+        return keep(_with_etag(Response(status=304), page.version), state)
+    now, rest = clock(), {"next_cursor": page.next_cursor, "total": page.total}
+    before = b'{"sessions":[' + b",".join(page.items) + b'],"cli_count":%d,' % agent_count
+    after = masked_json({**rest, "warnings": [*page.warnings, *warnings()]})[1:]
+    response = Response(b"".join((before, now, b",", after)), mimetype=JSON)
+    if not page.total:  # then projects that do not exist are looked for, of which `state` knows nothing
+        state = None
+    return keep(_with_etag(response, page.version), state, slice(len(before), len(before) + len(now)))
 
 
 @get("/api/sessions/changes")
@@ -172,20 +170,20 @@ def show_session(
     With `expand_renderable`, `msg_limit` (at most 500) does not count the results of tools; a page then has
     only the entries of `tool_calls` that belong to it, and their indexes count from its first message.
     """
+    state = state_of(current_app, session_id)
     limit = None if msg_limit is None else max(1, msg_limit)
     before = None if msg_before is None else max(0, msg_before)
     webui = sessions().webui
     if messages and limit is None and before is None:
         session = webui.session(session_id)
         return {"session": _opened(session, {**whole_session(session)}, 0)}
-    summary = webui.summary(session_id)
-    if not messages:
-        return {"session": _opened(summary, _with_transcript(summary, MessagePage([], 0, 0)), 0)}
-    if expand_renderable and limit is not None:
+    summary, page = webui.summary(session_id), MessagePage([], 0, 0)
+    if messages and expand_renderable and limit is not None:
         page = webui.visible_messages(session_id, before=before, limit=min(limit, MOST_VISIBLE))
-    else:
+    elif messages:
         page = webui.messages(session_id, before=before, limit=limit)
-    return {"session": _opened(summary, _with_transcript(summary, page), page.offset)}
+    opened = _opened(summary, _with_transcript(summary, page), page.offset)
+    return keep(json_response({"session": opened}), state)
 
 
 def _with_transcript(summary: Summary, page: MessagePage) -> dict[str, Any]:

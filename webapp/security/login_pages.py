@@ -5,9 +5,11 @@ import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.http import parse_cookie
 
 from .. import request_context
 from ..pages import rendering
@@ -44,9 +46,19 @@ def _login(password: Password, folder: Path) -> LoginRequired:
     return LoginRequired(password, Logins(folder, password), LoginThrottle(folder))
 
 
-def _login_required() -> LoginRequired | None:
-    required: LoginRequired | None = current_app.extensions["hermes_login"]
+def admits(app: Flask, environ: dict[str, Any]) -> bool:
+    """Whether a request, given by its environment, is of somebody who is logged in, or needs not be."""
+    required = _required_by(app)
+    return required is None or required.logins.knows(parse_cookie(environ).get(COOKIE, ""))
+
+
+def _required_by(app: Flask) -> LoginRequired | None:
+    required: LoginRequired | None = app.extensions["hermes_login"]
     return required
+
+
+def _login_required() -> LoginRequired | None:
+    return _required_by(current_app)
 
 
 def _check_login() -> Response | None:

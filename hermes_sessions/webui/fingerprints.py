@@ -1,0 +1,40 @@
+"""What an answer depends on, as one value that is made without reading any content."""
+
+import time
+from collections.abc import Iterable
+
+from .. import files
+from ..home import OpenHome
+from ..index import tag_sync
+from ..results import Filters
+from ..sidecars import signature
+
+EVERYTHING = Filters(agent=True)
+
+
+def of_lists(home: OpenHome) -> object:
+    """Return what differs once a list does; None unless the index was found current a moment ago."""
+    observed = home.freshness.current_state()
+    return None if observed is None else (observed, home.view(EVERYTHING))
+
+
+def of_session(home: OpenHome, session_id: str) -> object:
+    """Return what differs once a session or its messages do; None if a change could leave no sign now.
+
+    A session is read from its file or from its agent's, whether or not the index is current.
+    """
+    now, version = time.time_ns(), signature(home.store.path_of(session_id))
+    observed = home.freshness.observe()
+    if observed is None:
+        return None
+    outside = observed.outside
+    of_agents = (each.modified_at for each in outside.agents.values())
+    of_folders = (outside.folder_time, outside.trash_time, tag_sync.modified_at(outside.tags_version))
+    of_file = () if version is None else (version.mtime_ns,)
+    if not _are_settled((*of_file, *of_folders, *of_agents), now):
+        return None
+    return (version, observed, home.view(EVERYTHING))
+
+
+def _are_settled(times: Iterable[int | None], now: int) -> bool:
+    return all(each is not None and files.is_settled(each, now) for each in times)
