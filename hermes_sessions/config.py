@@ -162,14 +162,15 @@ def resolve(
     """Return the places and defaults of a home: an argument, else the environment, else the default.
 
     Reads `HERMES_HOME`, `HERMES_PROFILE`, the web UI's `HERMES_WEBUI_STATE_DIR`, `_DEFAULT_WORKSPACE` and
-    `_DEFAULT_MODEL`, `HERMES_SESSIONS_CACHE_DIR` and `XDG_CACHE_HOME`. Raises `InvalidValue`.
+    `_DEFAULT_MODEL`, `HERMES_SESSIONS_DATABASE_URL` and `_CACHE_DIR`, and `XDG_CACHE_HOME`. Raises
+    `InvalidValue`.
     """
     home = _folder(hermes_home or environ.get("HERMES_HOME") or DEFAULT_HOME)
     state = _folder(state_dir or environ.get("HERMES_WEBUI_STATE_DIR") or home / "webui")
     return Config(
         hermes_home=home,
         state_dir=state,
-        database_url=database_url,
+        database_url=database_url or environ.get("HERMES_SESSIONS_DATABASE_URL") or None,
         profile=_checked_profile(profile or environ.get("HERMES_PROFILE") or DEFAULT_PROFILE),
         default_workspace=str(_folder(_utf8(environ, "HERMES_WEBUI_DEFAULT_WORKSPACE") or "~")),
         default_model=_utf8(environ, "HERMES_WEBUI_DEFAULT_MODEL") or None,

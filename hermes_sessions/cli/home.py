@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 
 class SelectedHome(NamedTuple):
-    """The folders and the profile given before the verb; None stands for the default."""
+    """The folders, the profile and the database given before the verb; None stands for the default."""
 
     state_dir: str | None = None
     hermes_home: str | None = None
     profile: str | None = None
+    database_url: str | None = None
 
     def config(self) -> Config:
         """Return where everything of this home is."""
         from ..config import resolve
 
-        return resolve(self.state_dir, hermes_home=self.hermes_home, profile=self.profile)
+        return resolve(
+            self.state_dir,
+            hermes_home=self.hermes_home,
+            profile=self.profile,
+            database_url=self.database_url,
+        )
 
     def open(self, *, create: bool = False) -> SessionRepository:
         """Open the home, with a progress bar while a first import reads its files.
@@ -43,6 +49,7 @@ class SelectedHome(NamedTuple):
                 self.state_dir,
                 hermes_home=self.hermes_home,
                 profile=self.profile,
+                database_url=self.database_url,
                 create=create,
                 progress=bar,
                 processes=available(),

@@ -94,8 +94,20 @@ class Program(LazyGroup):
     help="Hermes home.  [default: $HERMES_HOME, or ~/.hermes]",
 )
 @click.option("--profile", help="Active profile.  [default: $HERMES_PROFILE, or default]")
+@click.option(
+    "--database-url",
+    metavar="URL",
+    help="Database of the index, such as postgresql://USER@HOST/NAME. Without a password: other users of "
+    "this machine see it.  [default: $HERMES_SESSIONS_DATABASE_URL, or sessions.db in the web UI's folder]",
+)
 @click.pass_context
-def main(context: click.Context, state_dir: str | None, hermes_home: str | None, profile: str | None) -> None:
+def main(
+    context: click.Context,
+    state_dir: str | None,
+    hermes_home: str | None,
+    profile: str | None,
+    database_url: str | None,
+) -> None:
     """List, read, search, organize and export all your Hermes conversations.
 
     Exit codes: 0 done, 1 not found or another problem, 2 wrong usage.
@@ -104,7 +116,7 @@ def main(context: click.Context, state_dir: str | None, hermes_home: str | None,
         context.color = False
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper in a program
-    context.obj = SelectedHome(state_dir, hermes_home, profile)
+    context.obj = SelectedHome(state_dir, hermes_home, profile, database_url)
 
 
 accept_only_utf8(main)

@@ -18,6 +18,7 @@ from ..config import Config
 from ..errors import storing
 from ..locks import file_lock
 from . import database, rows, upgrades
+from .column_types import Json
 from .row_values import Indexed
 from .schema import METADATA, SESSIONS
 
@@ -135,7 +136,7 @@ def _faults_of(connection: Connection, table: sa.Table) -> Iterator[str]:
 
 
 def _python_types(column: sa.Column[Any]) -> tuple[type, ...]:
-    if isinstance(column.type, sa.JSON):
+    if isinstance(column.type, Json):
         return (dict,)
     return (int, float) if column.type.python_type is float else (column.type.python_type,)
 

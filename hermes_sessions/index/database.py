@@ -1,6 +1,6 @@
 """Database engines: connections, transactions, and the errors of drivers. Knows no table.
 
-Only what sets up an engine for SQLite is about SQLite; the rest holds for any database.
+What sets up an engine for SQLite is here, what is PostgreSQL's own in `postgresql`; the rest holds for both.
 """
 
 import os
@@ -29,11 +29,16 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
 from .. import json_text, modes
 from ..errors import Damaged, InvalidValue, Locked, SessionsError, StorageError
+from . import postgresql
 
 BUSY_MS, READERS_BUSY_MS = 5000, 1000  # how long changes, and lists, wait for another program's lock
 DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 # What SQLAlchemy and the driver raise for a corrupt file, among others: `OperationalError` is one of them.
 DATABASE_ERRORS = (DatabaseError, sqlite3.DatabaseError)
+_WRONG_URL = (
+    "database_url must be an SQLAlchemy URL whose driver is installed: sqlite:///PATH, or "
+    "postgresql://USER@HOST/DATABASE with the extra hermes-sessions[postgresql]"
+)
 _MEMORY = (None, "", ":memory:")  # what an SQLite URL calls a database without a file
 IDS_PER_QUERY = 500  # in one `IN (...)`: far below every database's limit on parameters
 
@@ -51,12 +56,14 @@ def make_engine(where: str | Path) -> Engine:
         parsed = (
             sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
         )
+        if postgresql.is_meant(parsed):
+            return postgresql.make_engine(parsed)
         if parsed.get_backend_name() != "sqlite":
-            return sa.create_engine(parsed, pool_pre_ping=True, json_deserializer=json_text.decode)
+            raise ArgumentError
         options = _IN_MEMORY if parsed.database in _MEMORY else _IN_A_FILE
         engine = sa.create_engine(parsed, json_deserializer=json_text.decode, **options)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        raise InvalidValue("database_url must be an SQLAlchemy URL whose driver is installed") from error
+        raise InvalidValue(_WRONG_URL) from error
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
     if path := file_of(engine):
@@ -215,7 +222,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give out a connection in a transaction, committed at the end of the block unless that raises."""
-    with errors_of(engine), engine.connect().execution_options(write=True) as connection, connection.begin():
+    options = postgresql.write_options() if engine.dialect.name == postgresql.NAME else {"write": True}
+    with errors_of(engine), engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 
@@ -320,7 +328,7 @@ def errors_of(engine: Engine) -> Iterator[None]:
         reason = _damage(engine, error)
         if reason is not None:
             raise Damaged(_name(engine), reason) from error
-        if _sqlite_code(error) in _BUSY:
+        if _sqlite_code(error) in _BUSY or postgresql.is_busy(error):
             raise Locked(f"{_name(engine)} is locked by another program") from error
         if isinstance(error, DRIVER_ERRORS) and not isinstance(error, _WRONG_STATEMENTS):
             raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
@@ -389,4 +397,4 @@ def _name(engine: Engine) -> str:
 
 def driver_text(error: Exception) -> str:
     """Return the text of a driver's error, without what SQLAlchemy adds to it."""
-    return str(getattr(error, "orig", None) or error)
+    return postgresql.reason_of(error) or str(getattr(error, "orig", None) or error)

@@ -6,7 +6,6 @@ Core tables, since importing the ORM takes longer than listing sessions; `models
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -15,14 +14,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     false,
     text,
 )
 
 from ..fields import FIELDS
+from .column_types import TEXT, Json, name_type
 
 METADATA = MetaData()  # Alembic compares it with the database
 
@@ -33,34 +31,34 @@ _WHERE_COPY: dict[str, Any] = {"sqlite_where": _COPY, "postgresql_where": _COPY}
 SESSIONS = Table(
     "sessions",
     METADATA,
-    Column("session_id", String(128), primary_key=True),
-    Column("title", Text, nullable=False),
-    Column("workspace", Text),
-    Column("model", Text),
-    Column("model_provider", Text),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("title", TEXT, nullable=False),
+    Column("workspace", TEXT),
+    Column("model", TEXT),
+    Column("model_provider", TEXT),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Column("pinned", Boolean, nullable=False),
     Column("archived", Boolean, nullable=False),
-    Column("project_id", Text),
-    Column("profile", Text, nullable=False),
+    Column("project_id", TEXT),
+    Column("profile", TEXT, nullable=False),
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("estimated_cost", Double),
-    Column("active_stream_id", Text),
-    Column("pending_user_message", Text),
-    Column("parent_session_id", Text),
+    Column("active_stream_id", TEXT),
+    Column("pending_user_message", TEXT),
+    Column("parent_session_id", TEXT),
     Column("is_cli_session", Boolean, nullable=False),
-    Column("source_tag", Text),
-    Column("session_source", Text),
-    Column("source_label", Text),
-    Column("other", JSON, nullable=False),
+    Column("source_tag", TEXT),
+    Column("session_source", TEXT),
+    Column("source_label", TEXT),
+    Column("other", Json, nullable=False),
     Column("message_count", BigInteger, nullable=False),
     Column("sent_at", Double),
     # What lists filter by: `source` is the source's class.
     Column("hidden", Boolean, nullable=False),
     Column("draft", Boolean, nullable=False),
-    Column("source", String(32), nullable=False),
+    Column("source", name_type(32), nullable=False),
     # The order of every list, all ascending: 0 if pinned else 1, minus the time of the last activity, id.
     Column("unpinned", Integer, nullable=False),
     Column("age", Double, nullable=False),
@@ -74,14 +72,14 @@ SESSIONS = Table(
     Column("tool_calls_end", BigInteger),
     Column("marks", LargeBinary),
     # What it copies, and the figures that both have: see `origins.Copied`. Sums count these once.
-    Column("copy_of", String(128)),
+    Column("copy_of", name_type(128)),
     Column("copied_messages", BigInteger),
     Column("copied_input_tokens", BigInteger),
     Column("copied_output_tokens", BigInteger),
     Column("copied_cost", Double),
     Column("interrupted", Boolean, nullable=False, server_default=false()),
-    Column("tags", Text),  # the names, with commas between them; NULL for none
-    Column("title_key", Text, nullable=False, server_default=text("''")),  # what titles are sorted by
+    Column("tags", TEXT),  # the names, with commas between them; NULL for none
+    Column("title_key", TEXT, nullable=False, server_default=text("''")),  # what titles are sorted by
     Index("ix_sessions_copy_of", "copy_of", **_WHERE_COPY),
     Index("ix_sessions_shown", "hidden", "unpinned", "age", "session_id"),
     # Lists by figures, by models and in other orders are read off this index alone: see `list_queries`.
@@ -99,8 +97,8 @@ SESSIONS = Table(
 UNREADABLE_FILES = Table(
     "unreadable_files",
     METADATA,
-    Column("session_id", String(255), primary_key=True),
-    Column("reason", Text, nullable=False),
+    Column("session_id", name_type(255), primary_key=True),
+    Column("reason", TEXT, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
@@ -110,8 +108,8 @@ UNREADABLE_FILES = Table(
 HELD_SEGMENTS = Table(
     "held_segments",
     METADATA,
-    Column("session_id", String(128), primary_key=True),
-    Column("segment_id", String(128), primary_key=True),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("segment_id", name_type(128), primary_key=True),
     Index("ix_held_segments_segment_id", "segment_id"),
 )
 
@@ -120,9 +118,9 @@ HELD_SEGMENTS = Table(
 KEPT_PARENTS = Table(
     "kept_parents",
     METADATA,
-    Column("session_id", String(128), primary_key=True),
-    Column("child_id", String(128), primary_key=True),
-    Column("lineage", JSON, nullable=False),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("child_id", name_type(128), primary_key=True),
+    Column("lineage", Json, nullable=False),
     Index("ix_kept_parents_child_id", "child_id"),
 )
 
@@ -132,7 +130,7 @@ KEPT_PARENTS = Table(
 TRASHED = Table(
     "trashed_sessions",
     METADATA,
-    Column("session_id", String(255), primary_key=True),
+    Column("session_id", name_type(255), primary_key=True),
     Column("deleted_at", BigInteger),
 )
 
@@ -142,9 +140,9 @@ _LOST = text("lost_at IS NOT NULL")
 OWN_CHANGES = Table(
     "own_changes",
     METADATA,
-    Column("session_id", String(128), primary_key=True),
-    Column("field", String(32), primary_key=True),
-    Column("values", JSON, nullable=False),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("field", name_type(32), primary_key=True),
+    Column("values", Json, nullable=False),
     Column("changed_at", Double, nullable=False),
     Column("lost_at", Double),
     Index("ix_own_changes_lost_at", "lost_at", sqlite_where=_LOST, postgresql_where=_LOST),
@@ -156,28 +154,28 @@ OWN_CHANGES = Table(
 AGENT_SESSIONS = Table(
     "agent_sessions",
     METADATA,
-    Column("session_id", String(128), primary_key=True),
-    Column("profile", String(255), primary_key=True),
-    Column("source", Text),
-    Column("title", Text),
-    Column("model", Text),
-    Column("parent_session_id", Text),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("profile", name_type(255), primary_key=True),
+    Column("source", TEXT),
+    Column("title", TEXT),
+    Column("model", TEXT),
+    Column("parent_session_id", TEXT),
     Column("started_at", Double),
     Column("ended_at", Double),
-    Column("end_reason", Text),
+    Column("end_reason", TEXT),
     Column("counted", BigInteger, nullable=False),
     Column("message_count", BigInteger, nullable=False),
     Column("last_activity", Double),
     Column("archived", Boolean, nullable=False),
-    Column("workspace", Text),
+    Column("workspace", TEXT),
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("estimated_cost", Double),
     Column("first", BigInteger),
     Column("last", BigInteger),
-    Column("family", Text, nullable=False),
-    Column("lineage", JSON(none_as_null=True)),
-    Column("opening", Text),
+    Column("family", TEXT, nullable=False),
+    Column("lineage", Json(none_as_null=True)),
+    Column("opening", TEXT),
     Index("ix_agent_sessions_family", "profile", "family"),
     Index("ix_agent_sessions_parent", "profile", "parent_session_id", "ended_at"),
     Index("ix_agent_sessions_recent", "profile", "last_activity"),
@@ -187,29 +185,29 @@ AGENT_SESSIONS = Table(
 AGENT_CONVERSATIONS = Table(
     "agent_conversations",
     METADATA,
-    Column("session_id", String(128), primary_key=True),
-    Column("profile", String(255), primary_key=True),
-    Column("title", Text, nullable=False),
-    Column("workspace", Text),
-    Column("model", Text),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("profile", name_type(255), primary_key=True),
+    Column("title", TEXT, nullable=False),
+    Column("workspace", TEXT),
+    Column("model", TEXT),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Column("archived", Boolean, nullable=False),
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("estimated_cost", Double),
-    Column("parent_session_id", Text),
-    Column("source_tag", Text),
-    Column("session_source", Text),
-    Column("source_label", Text),
+    Column("parent_session_id", TEXT),
+    Column("source_tag", TEXT),
+    Column("session_source", TEXT),
+    Column("source_label", TEXT),
     Column("message_count", BigInteger, nullable=False),
-    Column("lineage", JSON, nullable=False),
+    Column("lineage", Json, nullable=False),
     Column("hidden", Boolean, nullable=False),
-    Column("source", String(32), nullable=False),
+    Column("source", name_type(32), nullable=False),
     Column("unpinned", Integer, nullable=False),
     Column("age", Double, nullable=False),
-    Column("tags", Text),
-    Column("title_key", Text, nullable=False, server_default=text("''")),
+    Column("tags", TEXT),
+    Column("title_key", TEXT, nullable=False, server_default=text("''")),
     Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
     Index(
         *("ix_agent_conversations_all", "unpinned", "age", "session_id", "hidden", "profile", "source"),
@@ -225,8 +223,8 @@ AGENT_CONVERSATIONS = Table(
 FILE_TAGS = Table(
     "file_tags",
     METADATA,
-    Column("session_id", String(128), primary_key=True),
-    Column("names", Text, nullable=False),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("names", TEXT, nullable=False),
 )
 
 # A tag of a conversation, by its key, from `tags.json` or from the title: what the columns `tags` hold too.
@@ -234,10 +232,10 @@ FILE_TAGS = Table(
 CONVERSATION_TAGS = Table(
     "conversation_tags",
     METADATA,
-    Column("profile", String(255), primary_key=True),
-    Column("session_id", String(128), primary_key=True),
-    Column("tag", String(255), primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("profile", name_type(255), primary_key=True),
+    Column("session_id", name_type(128), primary_key=True),
+    Column("tag", name_type(255), primary_key=True),
+    Column("name", TEXT, nullable=False),
     Index("ix_conversation_tags_tag", "tag", "profile", "session_id"),
 )
 
@@ -248,15 +246,15 @@ CONVERSATION_TAGS = Table(
 AGENT_HOMES = Table(
     "agent_homes",
     METADATA,
-    Column("profile", String(255), primary_key=True),
+    Column("profile", name_type(255), primary_key=True),
     Column("revision", BigInteger, nullable=False),
-    Column("seen", Text, nullable=False),
+    Column("seen", TEXT, nullable=False),
     Column("looked_at", BigInteger, nullable=False),
     Column("whole_at", BigInteger, nullable=False),
     Column("sessions", BigInteger, nullable=False),
     Column("last_message", BigInteger, nullable=False),
-    Column("fingerprint", Text),
-    Column("warning", Text),
+    Column("fingerprint", TEXT),
+    Column("warning", TEXT),
     Column("failed", Boolean, nullable=False),
 )
 
@@ -267,7 +265,7 @@ CHANGE_LOG = Table(
     METADATA,
     Column("number", Integer, primary_key=True),
     Column("stamp", BigInteger, nullable=False),
-    Column("session_id", String(255), nullable=False),
+    Column("session_id", name_type(255), nullable=False),
 )
 
 # The one row that says how far the index is: see `drift` for the times, in nanoseconds, and `derived`.
@@ -275,14 +273,14 @@ INDEX_STATE = Table(
     "index_state",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("store_id", String(32), nullable=False),
+    Column("store_id", name_type(32), nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("folder_time", BigInteger),
     Column("scanned_at", BigInteger, nullable=False),
     Column("trash_time", BigInteger),
     Column("derivation", Integer, nullable=False, server_default="0"),
-    Column("tags_version", Text),  # of `tags.json`, see `tag_sync`; and why it cannot be read, if so
-    Column("tags_warning", Text),
+    Column("tags_version", TEXT),  # of `tags.json`, see `tag_sync`; and why it cannot be read, if so
+    Column("tags_warning", TEXT),
 )
 
 COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)

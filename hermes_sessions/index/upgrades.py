@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from operator import ne
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..config import INDEX_FILE, Config
 from ..errors import Damaged, NewerDatabase, StorageError, storing
 from ..findings import Finding, FindingKind
 from ..locks import file_lock
-from . import database
+from . import database, postgresql
 from .boundary import only_sessions_errors
 from .schema import METADATA
 
@@ -79,7 +79,7 @@ def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> N
     create_folders(config)
     if _is_newest(engine, known):
         return
-    with file_lock(lock_file(config)):
+    with _upgrade_lock(config, engine):
         if not _is_newest(engine, known):
             _migrate(config, engine, migrations, _to_newest)
 
@@ -93,7 +93,7 @@ def upgrade_index(config: Config) -> None:
 def downgrade_index(config: Config) -> None:
     """Remove all tables from the index of `config`, which the next opening fills from the files again."""
     create_folders(config)
-    with _engine_for(config) as engine, file_lock(lock_file(config)):
+    with _engine_for(config) as engine, _upgrade_lock(config, engine):
         _is_newest(engine, revisions())
         _migrate(config, engine, None, _to_nothing)
 
@@ -131,6 +131,13 @@ def lock_file(config: Config) -> Path | None:
     """Return the lock of whoever upgrades or replaces the index; None for an index in memory."""
     folder = config.index_locks_dir
     return None if folder is None else folder / "upgrade.lock"
+
+
+def _upgrade_lock(config: Config, engine: Engine) -> AbstractContextManager[None]:
+    """Return the lock of whoever upgrades an index: that of the database, if several hosts can use it."""
+    if engine.dialect.name == postgresql.NAME:
+        return postgresql.upgrade_lock(engine)
+    return file_lock(lock_file(config))
 
 
 def _is_newest(engine: Engine, known: list[str]) -> bool:
@@ -218,10 +225,21 @@ def _migrate(
 
 
 def keep_copy(config: Config, engine: Engine) -> None:
-    """Copy an SQLite index that holds sessions to a file beside it; raise `StorageError`."""
-    if config.index_dir is None or engine.dialect.name != "sqlite" or not _holds_rows(engine):
+    """Copy an index that holds sessions: an SQLite file beside itself, tables of PostgreSQL into a schema.
+
+    Raises `StorageError`.
+    """
+    if not _holds_rows(engine):
         return
-    copy = kept_beside(config.index_dir / INDEX_FILE, "bak")
+    if engine.dialect.name == postgresql.NAME:
+        with database.writing(engine) as connection:
+            postgresql.keep_copy(connection)
+    elif config.index_dir is not None:
+        _keep_file(config.index_dir, engine)
+
+
+def _keep_file(folder: Path, engine: Engine) -> None:
+    copy = kept_beside(folder / INDEX_FILE, "bak")
     modes.keep_private(copy)  # VACUUM takes an empty file
     try:
         with database.reading(engine) as connection:

@@ -46,10 +46,11 @@ class HomeCalls:
         """Open a home: create or upgrade its index, and bring it in line with the files.
 
         Defaults: `HERMES_WEBUI_STATE_DIR` or `<hermes home>/webui`; `HERMES_HOME` or `~/.hermes`;
-        `sqlite:///<state dir>/sessions.db`. `progress(done, total)` counts the files that the first opening
-        reads. A home that is `read_only`, or cannot be written, is not changed: see `restriction`. With more
-        than one of `processes`, so many Python interpreters may be started while many files are read. Raises
-        `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound` for no home if not `create`.
+        `HERMES_SESSIONS_DATABASE_URL` or `sqlite:///<state dir>/sessions.db`. `progress(done, total)` counts
+        the files that the first opening reads. A home that is `read_only`, or cannot be written, is not
+        changed: see `restriction`. With more than one of `processes`, so many Python interpreters may be
+        started while many files are read. Raises `StorageError`, `NewerDatabase`, `InvalidValue`; `NotFound`
+        for no home if not `create`.
         """
         config = resolve(
             state_dir,

@@ -1,0 +1,141 @@
+"""What is PostgreSQL's own about an index: its sessions, its locks, and what its errors mean.
+
+Uses no driver by name: errors are told apart by their SQLSTATE, as the SQL standard and Appendix A of
+PostgreSQL's manual define it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from .. import json_text
+
+NAME = "postgresql"
+# As other programs write it, without a driver: the one that our extra installs.
+_NAMES, _DRIVER = ("postgresql", "postgres"), "postgresql+psycopg"
+# Advisory locks belong to a database, whatever programs use it: the first number of ours keeps them apart.
+_OURS = 0x48534553
+# How long a change waits for those of other programs, as with SQLite; and whoever upgrades, as for a file.
+_LOCK_MS, _UPGRADE_LOCK_MS = 5000, 30_000
+# lock_not_available, deadlock_detected, serialization_failure: another try can succeed.
+_BUSY = frozenset({"55P03", "40P01", "40001"})
+_REASONS = {
+    "08": "the connection was lost",
+    "28": "it refused the user or the password",
+    "42501": "its user may not do this",
+    "3D": "there is no database of this name",
+    "53100": "its disk is full",
+    "53300": "it has no connection left",
+    "57P": "it is stopping or starting",
+}
+_LONGEST_STATE = 5
+_COPIES = "hermes_sessions_before_"  # how the names of schemas begin that hold copies of the tables
+
+
+class AdvisoryLock(IntEnum):
+    """The locks of an index, by their numbers: changes of rows, and changes of the schema."""
+
+    WRITE = 1
+    UPGRADE = 2
+
+
+def is_meant(url: sa.URL) -> bool:
+    """Whether a URL is that of a PostgreSQL database."""
+    return url.get_backend_name() in _NAMES
+
+
+def make_engine(url: sa.URL) -> Engine:
+    """Return a new engine for an index in PostgreSQL.
+
+    Reads see one state of the database from their first query on. Changes come one after another, and each
+    query of a change sees what the changes before it left.
+    """
+    engine = sa.create_engine(
+        url.set(drivername=_DRIVER) if url.drivername in _NAMES else url,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        json_deserializer=json_text.decode,
+    )
+    event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up_connection(connection: Any, _: object) -> None:
+    with connection.cursor() as cursor:
+        # A list takes a millisecond, and to compile its plan would take a hundred.
+        cursor.execute("SET jit = off")
+    connection.commit()
+
+
+def _begin(connection: Connection) -> None:
+    if not connection.get_execution_options().get("write"):
+        return
+    driver: Any = connection.connection.driver_connection
+    wait = f"SET LOCAL lock_timeout = {_LOCK_MS}"
+    driver.execute(f"{wait}; SELECT pg_advisory_xact_lock({_OURS}, {AdvisoryLock.WRITE})")
+
+
+def write_options() -> dict[str, Any]:
+    """Return the options of a connection that changes rows: after its lock it sees what is there by then."""
+    return {"write": True, "isolation_level": "READ COMMITTED"}
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether PostgreSQL ended a query because of another program's, so that another try can succeed."""
+    return _sqlstate(error) in _BUSY
+
+
+def reason_of(error: BaseException) -> str | None:
+    """Return why a query failed, in words that name no host, user or path; None if it was not PostgreSQL's.
+
+    The driver's own text stays in the cause.
+    """
+    driver_error = getattr(error, "orig", error)
+    if not hasattr(driver_error, "sqlstate"):
+        return None
+    state = driver_error.sqlstate
+    if state is None:  # it was never reached, or did not answer
+        return "it cannot be reached"
+    known = (_REASONS.get(state[:length]) for length in range(_LONGEST_STATE, 1, -1))
+    return next(filter(None, known), None) or f"PostgreSQL's error {state}"
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+@contextmanager
+def upgrade_lock(engine: Engine) -> Iterator[None]:
+    """Hold the lock of whoever changes the schema, against every host; raises the driver's errors."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        lock = {"ours": _OURS, "upgrade": int(AdvisoryLock.UPGRADE)}
+        connection.execute(sa.text(f"SET lock_timeout = {_UPGRADE_LOCK_MS}"))
+        connection.execute(sa.text("SELECT pg_advisory_lock(:ours, :upgrade)"), lock)
+        try:
+            yield
+        finally:
+            with suppress(SQLAlchemyError):  # the connection was lost, and the lock with it
+                connection.execute(sa.text("SELECT pg_advisory_unlock(:ours, :upgrade)"), lock)
+                connection.execute(sa.text("RESET lock_timeout"))
+
+
+def keep_copy(connection: Connection) -> None:
+    """Copy every table into a new schema, `hermes_sessions_before_<when>`, in place of the copy before."""
+    inspector = sa.inspect(connection)
+    for schema in inspector.get_schema_names():
+        if schema.startswith(_COPIES):
+            connection.execute(sa.text(f'DROP SCHEMA "{schema}" CASCADE'))
+    schema = _COPIES + time.strftime("%Y%m%dt%H%M%S")
+    connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
+    for table in inspector.get_table_names():
+        connection.execute(sa.text(f'CREATE TABLE {schema}."{table}" AS TABLE "{table}"'))

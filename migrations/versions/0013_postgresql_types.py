@@ -1,0 +1,47 @@
+"""On PostgreSQL, text that is sorted by its bytes and of any length, and JSON that may have NaN and NUL."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+_JSON = {
+    "sessions": {"other": "JSON"},
+    "agent_sessions": {"lineage": "JSON"},
+    "agent_conversations": {"lineage": "JSON"},
+    "kept_parents": {"lineage": "JSON"},
+    "own_changes": {"values": "JSON"},
+}
+
+
+def upgrade() -> None:
+    """Upgrade the index to this revision; SQLite has sorted by bytes, and kept JSON as text, all along."""
+    if op.get_bind().dialect.name == "postgresql":
+        for table, column in _text_columns():
+            _change(table, column, 'TEXT COLLATE "C"', "TEXT")
+
+
+def downgrade() -> None:
+    """Downgrade the index to revision 0012: its JSON, the rest can stay."""
+    if op.get_bind().dialect.name == "postgresql":
+        for table, columns in _JSON.items():
+            for column, kind in columns.items():
+                _change(table, column, kind, kind)
+
+
+def _text_columns() -> list[tuple[str, str]]:
+    inspector = sa.inspect(op.get_bind())
+    return [
+        (table, column["name"])
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+        for column in inspector.get_columns(table)
+        if isinstance(column["type"], sa.String | sa.JSON)
+    ]
+
+
+def _change(table: str, column: str, kind: str, cast: str) -> None:
+    op.execute(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE {kind} USING "{column}"::{cast}')
