@@ -14,7 +14,7 @@ from .changes import LostUpdates, ProjectMembers, Projects
 from .config import Config
 from .errors import Damaged, SessionsError, StorageError
 from .home import OpenHome
-from .index import Lifetime, Progress, placing
+from .index import Lifetime, Progress, placing, shared_locks
 
 RETRY_SECONDS = 5.0  # between two attempts of reads to return to the state folder
 
@@ -30,7 +30,8 @@ class HomeAccess:
         self._follows_files = False
         self.lifetime = Lifetime()
         self.lifetime.renew = self._renew
-        self.projects = Projects(config, ProjectMembers(self._current), self.lifetime)
+        self._locks = shared_locks.locks_of(config)
+        self.projects = Projects(config, ProjectMembers(self._current), self._locks, self.lifetime)
         self.lost = LostUpdates(self)
         restriction = placing.restriction_of(config, asked=read_only)
         self.lifetime.restriction = restriction
@@ -62,6 +63,7 @@ class HomeAccess:
         """Close every connection; from now on public calls raise `Closed`."""
         self.lifetime.ended = True
         self.home.close()
+        self._locks.close()
 
     # ---- elsewhere --------------------------------------------------------------------------------------
 

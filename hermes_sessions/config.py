@@ -105,19 +105,9 @@ class Config:
         return self.state_dir / "projects.json"
 
     @property
-    def projects_lock(self) -> Path | None:
-        """The lock file of the list of projects; None as of `locks_dir`."""
-        return None if self.locks_dir is None else self.locks_dir / "projects.lock"
-
-    @property
     def tags_file(self) -> Path:
         """The tags of conversations."""
         return self.state_dir / "tags.json"
-
-    @property
-    def tags_lock(self) -> Path | None:
-        """The lock file of the tags; None as of `locks_dir`."""
-        return None if self.locks_dir is None else self.locks_dir / "tags.lock"
 
     @property
     def undo_dir(self) -> Path:

@@ -47,6 +47,7 @@ from .index import (
     lists,
     placing,
     rows,
+    shared_locks,
     sync,
     tag_counts,
     tag_sync,
@@ -54,7 +55,7 @@ from .index import (
     upgrades,
     with_lineage,
 )
-from .locks import Locks
+from .locks import SessionLocks
 from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
@@ -103,7 +104,8 @@ class OpenHome:
         damage.watch(self.engine)
         self.agents = Agents(config, self.engine, lifetime)
         self.searcher = search.Searcher(config, self.engine, self.agents)
-        self.store = Store(config, self.engine, Locks(config.locks_dir), self.searcher.note)
+        self.locks = shared_locks.locks_of(config)
+        self.store = Store(config, self.engine, SessionLocks(self.locks), self.searcher.note)
         self._read_files = summaries.read_in_processes(config.processes)
         self.freshness = Freshness(
             self.engine,
@@ -113,7 +115,7 @@ class OpenHome:
             self.agents,
             read=self._read_files,
         )
-        self.tags = TagStore(config, self.engine)
+        self.tags = TagStore(config, self.engine, self.locks)
         self.lists = Lists()
         self._workspace = FileValue(config.last_workspace_file, partial(chosen_workspace, config))
         try:
@@ -176,6 +178,7 @@ class OpenHome:
         self.freshness.close()
         self.searcher.close()
         self.agents.close()
+        self.locks.close()
         self.engine.dispose()
 
     # ---- the index --------------------------------------------------------------------------------------

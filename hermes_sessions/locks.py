@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from . import modes
 from .errors import Locked, StorageError, storing
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 STRIPES, LOCK_SECONDS = 64, 30.0
+PROJECTS_LOCK, TAGS_LOCK = "projects", "tags"
 
 
 def stripe_of(name: str) -> int:
@@ -23,11 +24,34 @@ def stripe_of(name: str) -> int:
     return zlib.crc32(name.encode("utf-8", "surrogatepass")) % STRIPES
 
 
-class Locks:
-    """A fixed number of locks: each a mutex against threads, and in a folder a file against processes."""
+class HomeLocks(Protocol):
+    """The locks of one home by their names, against every program that changes it."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def held(self, name: str) -> AbstractContextManager[None]:
+        """Return a context that holds a lock; it raises `Locked` after 30 seconds, or `StorageError`."""
+
+    def close(self) -> None:
+        """Close whatever connections the locks need."""
+
+
+class FileLocks(NamedTuple):
+    """Locks as files of a folder, for the programs of one machine; without a folder they hold nothing."""
+
+    folder: Path | None
+
+    def held(self, name: str) -> AbstractContextManager[None]:
+        """Return a context that holds a lock; errors as of `HomeLocks`."""
+        return file_lock(self.folder and self.folder / f"{name}.lock")
+
+    def close(self) -> None:
+        """Do nothing: each file is closed with its lock."""
+
+
+class SessionLocks:
+    """A fixed number of locks for all sessions: each a mutex against threads, and a home's lock."""
+
+    def __init__(self, locks: HomeLocks) -> None:
+        self.of_home = locks
         self._mutexes = [threading.Lock() for _ in range(STRIPES)]
 
     @contextmanager
@@ -38,7 +62,7 @@ class Locks:
         if not mutex.acquire(timeout=LOCK_SECONDS):
             raise StorageError("another thread has held the lock for 30 seconds. Try again")
         try:
-            with file_lock(self._folder and self._folder / f"{stripe:02}.lock"):
+            with self.of_home.held(f"{stripe:02}"):
                 yield
         finally:
             mutex.release()

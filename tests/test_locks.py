@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from hermes_sessions import StorageError
-from hermes_sessions.locks import STRIPES, Locks, file_lock
+from hermes_sessions.locks import STRIPES, FileLocks, SessionLocks, file_lock
 
 from .support.processes import at_once
 
 
 def test_a_lock_excludes_threads(tmp_path: Path) -> None:
-    locks, inside, overlaps = Locks(tmp_path), [], []
+    locks, inside, overlaps = SessionLocks(FileLocks(tmp_path)), [], []
     start = threading.Barrier(8, timeout=60)
 
     def work(name: int) -> None:
@@ -34,7 +34,7 @@ def test_a_lock_excludes_threads(tmp_path: Path) -> None:
 
 def count_up(folder: Path, counter: Path, times: int) -> None:
     """Count up in a file, which loses steps unless a lock excludes others."""
-    locks = Locks(folder)
+    locks = SessionLocks(FileLocks(folder))
     for _ in range(times):
         with locks.held("counter"):
             counter.write_text(str(int(counter.read_text()) + 1))
@@ -49,7 +49,7 @@ def test_a_lock_excludes_processes(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_free_after_an_error(tmp_path: Path) -> None:
-    locks = Locks(tmp_path)
+    locks = SessionLocks(FileLocks(tmp_path))
     with pytest.raises(KeyError, match="mine"), locks.held("one"):
         raise KeyError("mine")
     with locks.held("one"):
@@ -57,7 +57,7 @@ def test_a_lock_is_free_after_an_error(tmp_path: Path) -> None:
 
 
 def test_names_share_a_fixed_number_of_lock_files(tmp_path: Path) -> None:
-    locks = Locks(tmp_path)
+    locks = SessionLocks(FileLocks(tmp_path))
     for number in range(1000):
         with locks.held(f"session-{number}"):
             pass
@@ -65,7 +65,7 @@ def test_names_share_a_fixed_number_of_lock_files(tmp_path: Path) -> None:
 
 
 def test_different_stripes_are_held_together(tmp_path: Path) -> None:
-    locks = Locks(tmp_path)
+    locks = SessionLocks(FileLocks(tmp_path))
     with ExitStack() as stack:
         stack.enter_context(locks.held("a"))
         stack.enter_context(locks.held("b"))

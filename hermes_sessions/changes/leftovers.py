@@ -20,7 +20,7 @@ from .. import files
 from ..errors import storing
 from ..files import Aside
 from ..index import database, trash_rows
-from ..locks import file_lock
+from ..locks import PROJECTS_LOCK, TAGS_LOCK
 from ..sidecars import TrashEntry, trash
 from .store import Store
 
@@ -129,7 +129,7 @@ def _lock(store: Store, aside: Aside) -> AbstractContextManager[None]:
     if aside.path.parent != config.state_dir:
         return store.lock(aside.stem)
     is_of_tags = aside.stem == config.tags_file.stem
-    return file_lock(config.tags_lock if is_of_tags else config.projects_lock)
+    return store.locks.of_home.held(TAGS_LOCK if is_of_tags else PROJECTS_LOCK)
 
 
 def _settle(store: Store, aside: Aside) -> None:

@@ -15,7 +15,7 @@ from ..config import DEFAULT_PROFILE, Config, is_profile
 from ..errors import Conflict, InvalidValue, NotFound, Unreadable, storing
 from ..fields import LONGEST_PROJECT_NAME
 from ..index import Lifetime, public_calls
-from ..locks import file_lock
+from ..locks import PROJECTS_LOCK, HomeLocks
 from ..model import Signature
 from ..results import BulkReport, Project
 from .retry import retry_conflicts
@@ -58,8 +58,10 @@ _Ids = list[str]
 class Projects:
     """The projects of one state folder."""
 
-    def __init__(self, config: Config, members: Members, lifetime: Lifetime | None = None) -> None:
-        self._path, self._lock = config.projects_file, config.projects_lock
+    def __init__(
+        self, config: Config, members: Members, locks: HomeLocks, lifetime: Lifetime | None = None
+    ) -> None:
+        self._path, self._locks = config.projects_file, locks
         self._members, self._notes = members, UndoNotes(config.undo_dir)
         self._lifetime = lifetime or Lifetime()
 
@@ -185,7 +187,7 @@ class Projects:
 
     def _change(self, change: Callable[[_Records], T]) -> T:
         """Change the records under the lock; again if a program without it replaced the file in between."""
-        with file_lock(self._lock):
+        with self._locks.held(PROJECTS_LOCK):
             return retry_conflicts(lambda: self._change_once(change))
 
     def _change_once(self, change: Callable[[_Records], T]) -> T:

@@ -16,7 +16,7 @@ from ..config import Config
 from ..errors import Locked, NotFound, StorageError
 from ..fields import FIELDS, check_id, check_metadata, displayable, other_keys
 from ..index import Indexed, database, own_changes, rows, tags, transcripts_read
-from ..locks import Locks
+from ..locks import SessionLocks
 from ..metadata import MetadataChange
 from ..model import FileChange, FolderTimes, Metadata, Session, Signature, Stored, Summary
 from ..settings import resolve_workspace
@@ -75,7 +75,7 @@ class Store:
     """
 
     def __init__(
-        self, config: Config, engine: Engine, locks: Locks, notify: Callable[[FileChange], None]
+        self, config: Config, engine: Engine, locks: SessionLocks, notify: Callable[[FileChange], None]
     ) -> None:
         self.config, self.engine = config, engine
         self.sessions_dir, self.trash_dir = config.sessions_dir, config.trash_dir

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from .. import locks
 from ..config import Config
 from ..errors import InvalidValue, SessionsError, Unreadable
 from ..index import Progress, database, tag_sync, tags
+from ..locks import TAGS_LOCK, HomeLocks
 from ..messages import mask
 from ..model import Summary
 from ..results import BulkReport
@@ -180,8 +180,8 @@ def spellings(read: tags_file.TagsFile) -> Callable[[str], str]:
 class TagStore:
     """The tags of one home, in `tags.json` and in the index."""
 
-    def __init__(self, config: Config, engine: Engine) -> None:
-        self._path, self._lock, self._engine = config.tags_file, config.tags_lock, engine
+    def __init__(self, config: Config, engine: Engine, locks: HomeLocks) -> None:
+        self._path, self._locks, self._engine = config.tags_file, locks, engine
         self._notes = UndoNotes(config.undo_dir)
 
     def change(self, summary: Summary, change: TagChange) -> Summary:
@@ -305,7 +305,7 @@ class TagStore:
 
         It is called again if another program, which has no lock, replaced the file in between.
         """
-        with locks.file_lock(self._lock):
+        with self._locks.held(TAGS_LOCK):
             return retry_conflicts(lambda: self._change_once(decide))
 
     def _change_once(self, decide: Callable[[tags_file.TagsFile], Mapping[str, list[str]]]) -> bool:

@@ -35,10 +35,6 @@ BUSY_MS, READERS_BUSY_MS = 5000, 1000  # how long changes, and lists, wait for a
 DRIVER_ERRORS = (SQLAlchemyError, sqlite3.Error)
 # What SQLAlchemy and the driver raise for a corrupt file, among others: `OperationalError` is one of them.
 DATABASE_ERRORS = (DatabaseError, sqlite3.DatabaseError)
-_WRONG_URL = (
-    "database_url must be an SQLAlchemy URL whose driver is installed: sqlite:///PATH, or "
-    "postgresql://USER@HOST/DATABASE with the extra hermes-sessions[postgresql]"
-)
 _MEMORY = (None, "", ":memory:")  # what an SQLite URL calls a database without a file
 IDS_PER_QUERY = 500  # in one `IN (...)`: far below every database's limit on parameters
 
@@ -51,25 +47,42 @@ def make_engine(where: str | Path) -> Engine:
     For SQLite: WAL, a busy timeout, foreign keys, and transactions that begin when asked to, writing ones
     with `BEGIN IMMEDIATE`. The listeners are those of this engine alone.
     """
-    try:
-        # A path cannot be put into a URL unchanged: "?" and "%" have a meaning there.
-        parsed = (
-            sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
-        )
-        if postgresql.is_meant(parsed):
-            return postgresql.make_engine(parsed)
-        if parsed.get_backend_name() != "sqlite":
+    with _wrong_url():
+        url = _parsed(where)
+        if postgresql.is_meant(url):
+            return postgresql.make_engine(url)
+        if url.get_backend_name() != "sqlite":
             raise ArgumentError
-        options = _IN_MEMORY if parsed.database in _MEMORY else _IN_A_FILE
-        engine = sa.create_engine(parsed, json_deserializer=json_text.decode, **options)
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        raise InvalidValue(_WRONG_URL) from error
+        options = _IN_MEMORY if url.database in _MEMORY else _IN_A_FILE
+        engine = sa.create_engine(url, json_deserializer=json_text.decode, **options)
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
     if path := file_of(engine):
         event.listen(engine, "do_connect", lambda *_: modes.keep_private(path))
         _follow_file(engine, str(path))
     return engine
+
+
+def is_shared(url: str) -> bool:
+    """Whether several hosts can use the database of a URL; raise `InvalidValue`."""
+    with _wrong_url():
+        return postgresql.is_meant(_parsed(url))
+
+
+def _parsed(where: str | Path) -> sa.URL:
+    # A path cannot be put into a URL unchanged: "?" and "%" have a meaning there.
+    return sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else sa.make_url(where)
+
+
+@contextmanager
+def _wrong_url() -> Iterator[None]:
+    try:
+        yield
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        raise InvalidValue(
+            "database_url must be an SQLAlchemy URL whose driver is installed: sqlite:///PATH, or "
+            "postgresql://USER@HOST/DATABASE with the extra hermes-sessions[postgresql]"
+        ) from error
 
 
 def file_of(engine: Engine) -> Path | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -17,14 +17,15 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import json_text
+from ..locks import LOCK_SECONDS
 
 NAME = "postgresql"
 # As other programs write it, without a driver: the one that our extra installs.
 _NAMES, _DRIVER = ("postgresql", "postgres"), "postgresql+psycopg"
 # Advisory locks belong to a database, whatever programs use it: the first number of ours keeps them apart.
 _OURS = 0x48534553
-# How long a change waits for those of other programs, as with SQLite; and whoever upgrades, as for a file.
-_LOCK_MS, _UPGRADE_LOCK_MS = 5000, 30_000
+_NAMED = _OURS + 1  # that of the locks with names
+_LOCK_MS = 5000  # how long a change waits for the changes of other programs, as with SQLite
 # lock_not_available, deadlock_detected, serialization_failure: another try can succeed.
 _BUSY = frozenset({"55P03", "40P01", "40001"})
 _REASONS = {
@@ -117,16 +118,36 @@ def _sqlstate(error: BaseException) -> str | None:
 @contextmanager
 def upgrade_lock(engine: Engine) -> Iterator[None]:
     """Hold the lock of whoever changes the schema, against every host; raises the driver's errors."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        lock = {"ours": _OURS, "upgrade": int(AdvisoryLock.UPGRADE)}
-        connection.execute(sa.text(f"SET lock_timeout = {_UPGRADE_LOCK_MS}"))
-        connection.execute(sa.text("SELECT pg_advisory_lock(:ours, :upgrade)"), lock)
-        try:
-            yield
-        finally:
-            with suppress(SQLAlchemyError):  # the connection was lost, and the lock with it
-                connection.execute(sa.text("SELECT pg_advisory_unlock(:ours, :upgrade)"), lock)
-                connection.execute(sa.text("RESET lock_timeout"))
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        _acquire(connection, _OURS, AdvisoryLock.UPGRADE, LOCK_SECONDS)
+        yield
+    finally:
+        release_locks(connection)
+
+
+def acquire_lock(connection: Connection, number: int, seconds: float) -> None:
+    """Acquire the lock of a number below 2^32, held until `release_locks`; raises the driver's errors.
+
+    The connection must not begin transactions.
+    """
+    _acquire(connection, _NAMED, number, seconds)
+
+
+def _acquire(connection: Connection, kind: int, number: int, seconds: float) -> None:
+    signed = number - (1 << 32) if number >> 31 else number
+    connection.exec_driver_sql(f"SET lock_timeout = {seconds * 1000:.0f}")
+    connection.exec_driver_sql(f"SELECT pg_advisory_lock({kind}, {signed})")
+
+
+def release_locks(connection: Connection) -> None:
+    """Release the locks that a connection holds, and return it; a lost connection holds none."""
+    try:
+        connection.exec_driver_sql("SELECT pg_advisory_unlock_all(); RESET lock_timeout")
+    except SQLAlchemyError:
+        connection.invalidate()
+    finally:
+        connection.close()
 
 
 def keep_copy(connection: Connection) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hermes_sessions import InvalidValue, NotFound, Project, SessionRepository, StorageError, Unreadable
 from hermes_sessions.changes import Projects
 from hermes_sessions.config import resolve
+from hermes_sessions.locks import FileLocks
 from hermes_sessions.results import BulkReport
 
 from ..support.make import started, write_document
@@ -49,7 +50,7 @@ class NoMembers:
 
 def _projects(file: Path, members: NoMembers | None = None) -> Projects:
     config = resolve(file.parent, hermes_home=file.parent)
-    return Projects(config, members or NoMembers())
+    return Projects(config, members or NoMembers(), FileLocks(config.locks_dir))
 
 
 def _write(file: Path, *entries: dict[str, Any]) -> None:
