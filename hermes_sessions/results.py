@@ -350,6 +350,11 @@ class Usage(AsDict):
         return {**AsDict.as_dict(self), "total_tokens": self.total_tokens}
 
 
+def rounded_cost(dollars: float) -> float:
+    """Return a sum of costs to the billionth of a dollar: what follows depends on the order of adding."""
+    return round(dollars, 9)
+
+
 def total_usage(parts: Iterable[Usage]) -> Usage:
     """Return the sums over several results, with the key None."""
     all_parts = list(parts)
@@ -360,7 +365,7 @@ def total_usage(parts: Iterable[Usage]) -> Usage:
         messages=sum(part.messages for part in all_parts),
         input_tokens=sum(part.input_tokens for part in all_parts),
         output_tokens=sum(part.output_tokens for part in all_parts),
-        estimated_cost=math.fsum(costs) if costs else None,
+        estimated_cost=rounded_cost(math.fsum(costs)) if costs else None,
         priced=sum(part.priced for part in all_parts),
     )
 

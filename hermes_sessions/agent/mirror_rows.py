@@ -259,14 +259,16 @@ def _session_values(profile: str, mirrored: MirroredSession) -> Mapping[str, obj
 _CONVERSATION_FIELDS = [
     column.name
     for column in AGENT_CONVERSATIONS.c
-    if column.name not in ("source", "hidden", "unpinned", "age", "tags", "title_key")
+    if column.name not in ("source", "root_id", "hidden", "unpinned", "age", "tags", "title_key")
 ]
 
 
 def _conversation_values(summary: Summary) -> Mapping[str, object]:
     """Return a row of `agent_conversations`."""
     values = {name: getattr(summary, name) for name in _CONVERSATION_FIELDS}
-    return values | {"source": summary.source, "hidden": summary.hidden, **order_values(summary)}
+    root_id = summary.lineage.get("_lineage_root_id")
+    own = {"source": summary.source, "root_id": root_id, "hidden": summary.hidden}
+    return values | own | order_values(summary)
 
 
 def has_just(connection: Connection, profile: str, change: MirrorChange) -> bool:

@@ -21,7 +21,7 @@ from .schema import (
 )
 
 # Raise it with each change of these rules, such as which sessions are hidden.
-DERIVATION = 3
+DERIVATION = 4
 DERIVED = (
     "hidden",
     "interrupted",

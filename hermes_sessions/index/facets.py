@@ -5,7 +5,7 @@ Runs portable SQL on a connection that the caller has from `database` or `freshn
 
 import functools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -37,13 +37,18 @@ def read(connection: Connection, agent: bool) -> Facets:
     if agent:
         found = connection.execute(_conversations_statement()).all()
         groups += [_Counted(None, count, archived) for archived, count in found]
-    active_at = {project_id: latest for project_id, _, latest in by_project if project_id is not None}
+    active_at = {key: latest for key, _, latest in sorted(by_project, key=_project) if key is not None}
     return replace(_summed(groups), projects_active_at=active_at, tags=_tags(connection, agent))
 
 
 def _states(group: _Counted) -> list[_Counted]:
     """Return what sessions in some state change of the sums, in which they count as active already."""
     return [group._replace(number=-group.number, archived=False, interrupted=False), group]
+
+
+def _project(row: Sequence[Any]) -> str:
+    """Return what rows of projects are sorted by, whatever the order in which the database has them."""
+    return row[0] or ""
 
 
 def _summed(groups: Iterable[_Counted]) -> Facets:
@@ -55,7 +60,7 @@ def _summed(groups: Iterable[_Counted]) -> Facets:
         else:
             projects[each.project_id] += each.number
             interrupted += each.number if each.interrupted else 0
-    named = {project_id: count for project_id, count in projects.items() if project_id is not None}
+    named = {key: count for key, count in sorted(projects.items(), key=_project) if key is not None}
     return Facets(projects.total(), archived, interrupted, projects[None], named)
 
 
@@ -128,5 +133,6 @@ def _tag_statements(agent: bool) -> tuple[tuple[sa.Select[Any], int], ...]:
 def _names_statement() -> sa.Select[Any]:
     """Return the query of a spelling of each tag; nearly always, all conversations have the same."""
     tags, other = CONVERSATION_TAGS.c, CONVERSATION_TAGS.alias("other").c
-    name = sa.select(other.name).where(other.tag == tags.tag).limit(1).scalar_subquery()
-    return sa.select(tags.tag, name).group_by(tags.tag)
+    name = sa.select(other.name).where(other.tag == tags.tag)
+    first = name.order_by(other.profile, other.session_id).limit(1).scalar_subquery()
+    return sa.select(tags.tag, first).group_by(tags.tag)

@@ -179,8 +179,7 @@ _NOT_KEPT = sa.type_coerce(sa.null(), KEPT_PARENTS.c.lineage.type).label("kept")
 def _kept_parent() -> sa.ColumnElement[Any]:
     """Return what a file keeps of the parent of a conversation that has none in the agent's file, or NULL."""
     conversation = AGENT_CONVERSATIONS.c
-    root_id = conversation.lineage["_lineage_root_id"].as_string()
-    is_child = KEPT_PARENTS.c.child_id.in_([conversation.session_id, root_id])
+    is_child = KEPT_PARENTS.c.child_id.in_([conversation.session_id, conversation.root_id])
     kept = sa.select(KEPT_PARENTS.c.lineage).where(is_child).limit(1).scalar_subquery()
     # SQLite answers this once for all rows; only few homes keep any.
     other = KEPT_PARENTS.alias("any_kept").c

@@ -202,6 +202,7 @@ AGENT_CONVERSATIONS = Table(
     Column("source_label", TEXT),
     Column("message_count", BigInteger, nullable=False),
     Column("lineage", Json, nullable=False),
+    Column("root_id", name_type(128)),  # of its first segment, as its lineage has it
     Column("hidden", Boolean, nullable=False),
     Column("source", name_type(32), nullable=False),
     Column("unpinned", Integer, nullable=False),

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
 
-from ..results import Filters, Usage, UsageBy, total_usage
+from ..results import Filters, Usage, UsageBy, rounded_cost, total_usage
 from . import copies
 from .list_queries import columns_query, lists_agents
 from .row_values import divided
@@ -85,7 +85,8 @@ def _usage(keys: tuple[str | None, ...], sums: Sequence[Any]) -> Usage:
     sessions, cost, priced, *halves = sums
     pairs = zip(halves[::2], halves[1::2], strict=True)
     messages, tokens_in, tokens_out = (int(upper) * _HALF + int(lower) for upper, lower in pairs)
-    return Usage(keys[0], sessions, messages, tokens_in, tokens_out, cost, priced, keys)
+    dollars = None if cost is None else rounded_cost(cost)
+    return Usage(keys[0], sessions, messages, tokens_in, tokens_out, dollars, priced, keys)
 
 
 def _added(one: Usage, other: Usage) -> Usage:

@@ -1,4 +1,4 @@
-"""On PostgreSQL, text that is sorted by its bytes and of any length, and JSON that may have NaN and NUL."""
+"""The first segment of a conversation as a column; on PostgreSQL, any JSON, and names of any length."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,14 +18,20 @@ _JSON = {
 
 
 def upgrade() -> None:
-    """Upgrade the index to this revision; SQLite has sorted by bytes, and kept JSON as text, all along."""
+    """Upgrade the index to this revision; SQLite has sorted by bytes, and kept JSON as text, all along.
+
+    The next opening reads the agents' conversations again.
+    """
+    op.add_column("agent_conversations", sa.Column("root_id", sa.String(128)))
     if op.get_bind().dialect.name == "postgresql":
         for table, column in _text_columns():
             _change(table, column, 'TEXT COLLATE "C"', "TEXT")
 
 
 def downgrade() -> None:
-    """Downgrade the index to revision 0012: its JSON, the rest can stay."""
+    """Downgrade the index to revision 0012; names may stay as they are."""
+    with op.batch_alter_table("agent_conversations") as altered:
+        altered.drop_column("root_id")
     if op.get_bind().dialect.name == "postgresql":
         for table, columns in _JSON.items():
             for column, kind in columns.items():
