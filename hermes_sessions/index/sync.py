@@ -282,7 +282,7 @@ def _apply(
             stored.update(_store(engine, scan, list(islice(results, len(some)))))
             if progress:
                 progress(at * FILES_PER_COMMIT + len(some), len(ids))
-    removed = _forget(engine, scan, plan.removed)
+    removed = _forget(engine, scan, folders.gone(scan.folder, plan.removed, scan.files))
     _note_scan(engine, scan.folder_time, scan.scanned_at)
     with database.reading(engine) as connection:
         unreadable = len(rows.unreadable(connection))

@@ -1,7 +1,8 @@
 """The folder of sidecars: the versions of its files, their backups, and the list that the web UI keeps."""
 
+import errno
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ..errors import storing
 from ..model import Signature, Summary
 
 WEB_UI_BACKUP = ".json.bak"
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def scan(folder: Path) -> dict[str, Signature]:
@@ -32,6 +34,33 @@ def versions(folder: Path, names: Collection[str]) -> dict[str, Signature]:
                 path.lstat()
                 found[name] = _version(path)
     return found
+
+
+def gone(folder: Path, names: Collection[str], present: Mapping[str, Signature]) -> list[str]:
+    """Return those of some names, which a listing did not have, under which opening finds no file either.
+
+    The listing of a network file system may be older than a file. To open the folder makes its client ask
+    the server: it does so for whatever is opened, and not for every `stat`. Where upper and lower case are
+    the same, a name also opens the file that is `present` under another.
+    """
+    with storing("cannot examine the sessions"):
+        with suppress(FileNotFoundError):
+            os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+        inodes = {version.inode for version in present.values()}
+        opened = {name: _opened_inode(folder, name) for name in names}
+    return [name for name, inode in opened.items() if inode is None or inode in inodes]
+
+
+def _opened_inode(folder: Path, name: str) -> int | None:
+    """Return the inode of what a name opens, None for nothing, 0 for what it cannot open, such as a link."""
+    try:
+        descriptor = os.open(folder / f"{name}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        return None if error.errno in _NOT_THERE else 0
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
 
 
 def has_files(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pytest
 
@@ -56,7 +56,7 @@ def hostile(home: Path) -> None:
     (folder / "broken.json").write_text("{")
 
 
-def _sample(month: str) -> Callable[[Path], None]:
+def _sample(month: str) -> Callable[[Path], object]:
     return lambda home: copy_sample(month, home.parent).rename(home)
 
 
@@ -86,6 +86,9 @@ def both(
         yield Both(ours, theirs)
 
 
+_REACHES: tuple[tuple[bool | Literal["only"], bool], ...] = ((False, False), (True, True), ("only", False))
+
+
 def filters_of(sessions: SessionRepository) -> list[Filters]:
     """Return filters that match something, one for each value of each column, and a few pairs."""
     everything = sessions.list(agent=True, hidden=True)
@@ -100,9 +103,7 @@ def filters_of(sessions: SessionRepository) -> list[Filters]:
     found += [{"tag": "work"}, {"tag": "-work"}, {"tag": "büro,work"}, {"project_id": ""}, {}]
     pairs = [one | other for one, other in combinations(found[-12:], 2)]
     return [
-        Filters(**each, agent=agent, hidden=hidden)
-        for each in [*found, *pairs]
-        for agent, hidden in ((False, False), (True, True), ("only", False))
+        Filters(**each, agent=agent, hidden=hidden) for each in [*found, *pairs] for agent, hidden in _REACHES
     ]
 
 

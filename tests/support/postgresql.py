@@ -14,6 +14,8 @@ from urllib.parse import quote
 # Durability costs time, and the machine will not lose power within a test.
 OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=300"
 
+USER = "postgres"  # of Debian's package: a server refuses to run as root
+
 
 def programs() -> Path | None:
     """Return the folder of the newest server's programs, None without one."""
@@ -22,20 +24,25 @@ def programs() -> Path | None:
     return Path(found).resolve().parent if found else (folders[-1] if folders else None)
 
 
+def owned_by_the_server(folder: Path) -> None:
+    """Give a folder to the user as whom the server runs."""
+    if os.geteuid() == 0:
+        owner = pwd.getpwnam(USER)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+
+
 class Server:
     """A running server, and the names of the databases that were made in it."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
-        self._programs, self._folder, self._numbers = programs, folder, count()
-        self._user = None if os.geteuid() else "postgres"  # a server refuses to run as root
-        if self._user:
-            owner = pwd.getpwnam(self._user)
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        self._programs, self.folder, self._numbers = programs, folder, count()
+        self._user = None if os.geteuid() else USER
+        owned_by_the_server(folder)
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        log, sockets = self._folder / "log", f"-k {self._folder} {OPTIONS}"
+        log, sockets = self.folder / "log", f"-k {self.folder} {OPTIONS}"
         self._run("pg_ctl", "start", "--wait", f"--log={log}", f"--options={sockets}")
 
     def stop(self, mode: str = "fast") -> None:
@@ -50,18 +57,18 @@ class Server:
 
     def url(self, name: str) -> str:
         """Return the URL of a database."""
-        return f"postgresql://postgres@/{name}?host={quote(str(self._folder))}"
+        return f"postgresql://postgres@/{name}?host={quote(str(self.folder))}"
 
     def sql(self, name: str, statement: str) -> str:
         """Run a statement in a database, and return what it prints."""
-        options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", f"--host={self._folder}"]
+        options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", f"--host={self.folder}"]
         command = [*options, "--username=postgres", f"--dbname={name}", f"--command={statement}"]
         done = subprocess.run([self._programs / "psql", *command], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [self._programs / program, f"--pgdata={self._folder / 'data'}", *arguments]
-        with (self._folder / "output").open("w") as output:
+        command: list[str | Path] = [self._programs / program, f"--pgdata={self.folder / 'data'}", *arguments]
+        with (self.folder / "output").open("w") as output:
             done = subprocess.run(
                 command,
                 check=False,
@@ -71,9 +78,9 @@ class Server:
                 user=self._user,
                 group=self._user,
                 extra_groups=None if self._user is None else [],
-                cwd=self._folder,
+                cwd=self.folder,
             )
-        assert done.returncode == 0, (self._folder / "output").read_text()
+        assert done.returncode == 0, (self.folder / "output").read_text()
 
 
 @contextmanager

@@ -1,0 +1,111 @@
+"""What becomes of changes while the server stops, loses a connection, or has no room: files stay right."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hermes_sessions import SessionRepository, StorageError
+
+from ..support.make import message, started
+from ..support.postgresql import Server, owned_by_the_server
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'home%'"
+FILL = "INSERT INTO rest SELECT repeat('x', 1000) FROM generate_series(1, {rows})"
+
+
+@pytest.fixture
+def sessions(tmp_path: Path, url: str) -> Iterator[SessionRepository]:
+    """A repository with an index in PostgreSQL."""
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url) as repository:
+        yield repository
+
+
+def test_a_server_that_is_killed(sessions: SessionRepository, server: Server) -> None:
+    name = started(sessions, 2, title="Before")
+    before = (sessions.config.sessions_dir / f"{name}.json").read_bytes()
+    server.stop("immediate")
+    try:
+        for call in (
+            lambda: sessions.update(name, title="After"),
+            lambda: sessions.append(name, [message("more")]),
+            lambda: sessions.delete(name),
+            sessions.list,
+            lambda: sessions.projects.create("One"),
+        ):
+            with pytest.raises(StorageError, match="the database failed: it cannot be reached"):
+                call()
+        assert (sessions.config.sessions_dir / f"{name}.json").read_bytes() == before
+    finally:
+        server.start()
+    assert sessions.update(name, title="After").title == "After"
+    assert [each.title for each in sessions.list()] == ["After"]
+    assert not sessions.check(deep=True)
+
+
+def test_connections_that_are_cut(sessions: SessionRepository, server: Server, url: str) -> None:
+    name = started(sessions, 2)
+    server.sql(
+        "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'home%'"
+    )
+    sessions.append(name, [message("more")])
+    assert sessions.summary(name).message_count == 3
+    with SessionRepository.open(sessions.config.state_dir, database_url=url) as other:
+        assert [each.message_count for each in other.list()] == [3]
+
+
+@pytest.fixture
+def small_disk(server: Server, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database on a disk of 24 MB."""
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("mounting a file system takes root")
+    folder = server.folder / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], check=True)
+    owned_by_the_server(folder)
+    try:
+        server.sql("postgres", f"CREATE TABLESPACE small LOCATION '{folder}'")
+        server.sql("postgres", "CREATE DATABASE small TABLESPACE small")
+        yield server.url("small")
+        server.sql("postgres", "DROP DATABASE small WITH (FORCE)")
+        server.sql("postgres", "DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(server: Server) -> None:
+    """Leave no room for another row."""
+    server.sql("small", "CREATE TABLE rest (t text)")
+    for rows in (1000, 100, 8):
+        while _is_possible(server, FILL.format(rows=rows)):
+            pass
+
+
+def _is_possible(server: Server, statement: str) -> bool:
+    try:
+        server.sql("small", statement)
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+def change_many_times(sessions: SessionRepository, name: str) -> None:
+    """Change a session until it has no room any more."""
+    for number in range(1000):
+        sessions.update(name, title=f"After {number}", personality="x" * 9000)
+
+
+def test_a_database_without_room(tmp_path: Path, server: Server, small_disk: str) -> None:
+    with SessionRepository.open(hermes_home=tmp_path, database_url=small_disk) as sessions:
+        name = started(sessions, 2, title="Before")
+        fill(server)
+        with pytest.raises(StorageError, match="the database failed: its disk is full"):
+            change_many_times(sessions, name)
+        server.sql("small", "DROP TABLE rest")
+        stored = sessions.get(name)
+        sessions.sync()
+        assert [each.title for each in sessions.list()] == [stored.title]
+        assert not sessions.check(deep=True)

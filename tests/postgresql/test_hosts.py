@@ -1,0 +1,124 @@
+"""Several processes and hosts over one home and one database: nobody fails, and nothing is lost."""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from hermes_sessions import Conflict, SessionRepository
+from hermes_sessions.errors import Locked
+from hermes_sessions.sidecars import folder as folders
+
+from ..conftest import copy_sample
+from ..support.make import message, started, write_document
+from ..support.processes import at_once
+
+T = TypeVar("T")
+
+# How long writers write: 60 in a run by hand, as HERMES_TEST_SECONDS says.
+SECONDS = float(os.environ.get("HERMES_TEST_SECONDS", "3"))
+
+
+def open_and_count(home: Path, url: str) -> int:
+    """Open a home in a process of its own, and return how many conversations it lists."""
+    with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
+        return len(sessions.list(agent=True))
+
+
+@pytest.mark.slow
+def test_eight_processes_open_a_new_home_at_once(tmp_path: Path, url: str) -> None:
+    home = copy_sample("may", tmp_path)
+    for database in (home / "webui").glob("se*.db*"):
+        database.unlink()
+    found = at_once(open_and_count, [(home, url)] * 8)
+    with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
+        assert found == [len(sessions.list(agent=True))] * 8
+
+
+def test_a_session_that_an_old_listing_lacks_stays(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url) as sessions:
+        old, new, deleted = (started(sessions) for _ in range(3))
+        (sessions.config.sessions_dir / f"{deleted}.json").unlink()
+        # As a client of a network file system lists a folder by what it knows of it. No disk of ours does.
+        real = folders.scan
+        monkeypatch.setattr(folders, "scan", lambda folder: {old: real(folder)[old]})
+        sessions.sync()
+        assert {each.session_id for each in sessions.list()} == {old, new}
+
+
+class OldView:
+    """A folder as a client of a network file system sees it: names and times up to some seconds old."""
+
+    def __init__(self, call: Callable[[Path], T], seconds: float) -> None:
+        self._call, self._seconds = call, seconds
+        self._seen: dict[Path, tuple[float, Any]] = {}
+
+    def __call__(self, folder: Path) -> Any:
+        """Return what was seen of a folder, asked again only when that is too old."""
+        at, found = self._seen.get(folder, (float("-inf"), None))
+        if time.monotonic() - at > self._seconds:
+            at, found = time.monotonic(), self._call(folder)
+            self._seen[folder] = (at, found)
+        return found
+
+
+def be_a_host(age: float, ahead: float) -> None:
+    """Let this process be a host with views of folders that are `age` old and a clock `ahead`, in seconds."""
+    from hermes_sessions import files  # noqa: PLC0415  # in the process that is to be a host
+
+    real = time.time_ns
+    folders.scan, files.folder_time = OldView(folders.scan, age), OldView(files.folder_time, age)
+    time.time_ns = lambda: real() + int(ahead * 1e9)
+
+
+def write_for_a_while(home: Path, url: str, name: int, seconds: float) -> list[str]:
+    """Append to sessions that all writers share, begin some, and list; return the texts that were written."""
+    be_a_host(age=10.0 * (name % 2), ahead=5.0 * (name % 2))
+    until, written = time.monotonic() + seconds, list[str]()
+    with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
+        shared = [each.session_id for each in sessions.list()]
+        while time.monotonic() < until:
+            number = len(written)
+            target = shared[number % len(shared)] if number % 5 else started(sessions, 1)
+            written.append(f"writer {name} number {number}")
+            append_in_time(sessions, target, written[-1])
+            sessions.list(limit=10)
+    return written
+
+
+def append_in_time(sessions: SessionRepository, target: str, text: str) -> None:
+    """Append a message, as often as it takes until nobody else is faster."""
+    for _ in range(100):
+        try:
+            sessions.append(target, [message(text)])
+        except (Conflict, Locked):
+            continue
+        return
+    raise AssertionError("another program was always faster")
+
+
+@pytest.mark.slow
+def test_eight_writers_on_two_hosts_lose_nothing(tmp_path: Path, url: str) -> None:
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url) as sessions:
+        for number in range(4):
+            write_document(sessions, f"shared{number}", messages=[message("first")])
+        sessions.sync()
+        calls = [(tmp_path, url, name, SECONDS) for name in range(8)]
+        written = [text for texts in at_once(write_for_a_while, calls) for text in texts]
+        stored = Counter(_texts(sessions.config.sessions_dir))
+        assert {text: stored[text] for text in written} == dict.fromkeys(written, 1)
+        files = {path.stem for path in sessions.config.sessions_dir.glob("*.json")}
+        assert {each.session_id for each in sessions.list(hidden=True)} == files
+        assert not sessions.check(deep=True)
+
+
+def _texts(folder: Path) -> list[str]:
+    documents = (json.loads(path.read_text()) for path in folder.glob("*.json"))
+    return [each["content"] for document in documents for each in document["messages"]]
