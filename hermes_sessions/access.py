@@ -24,7 +24,8 @@ class HomeAccess:
 
     def __init__(self, config: Config, *, read_only: bool) -> None:
         """Open a home without reading its files; with `read_only`, write nothing there."""
-        self._config, self._asked = config, read_only
+        self._config = config = placing.of_this_host(config)
+        self._asked = read_only
         self._changing = threading.RLock()
         self._next_attempt = 0.0
         self._follows_files = False

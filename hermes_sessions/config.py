@@ -21,10 +21,11 @@ MOST_PROCESSES = 64  # that share one piece of work
 class Config:
     """The places and defaults of one home; see `resolve`.
 
-    `cache_dir` is for the indexes of homes that cannot be written. `index_dir` has the indexes of this home
-    and their locks: the state folder, unless that cannot be written; None is memory. `read_only` is whether
-    nothing in the home may be written. `processes` is how many processes may be started to share the reading
-    of many files; with 1, none is.
+    `cache_dir` is for the indexes of homes that cannot be written, or that several hosts use. `index_dir` has
+    the index of this home and its locks: the state folder, unless that cannot be written; None is memory.
+    `search_dir` has the full-text index and its locks. `read_only` is whether nothing in the home may be
+    written. `processes` is how many processes may be started to share the reading of many files; with 1,
+    none is.
     """
 
     hermes_home: Path
@@ -35,6 +36,7 @@ class Config:
     default_model: str | None
     cache_dir: Path
     index_dir: Path | None
+    search_dir: Path | None
     read_only: bool = False
     processes: int = 1
 
@@ -77,11 +79,16 @@ class Config:
     @property
     def search_file(self) -> Path | None:
         """The full-text index, which can be rebuilt at any time; None if there is no place for it."""
-        return None if self.index_dir is None else self.index_dir / "search.db"
+        return None if self.search_dir is None else self.search_dir / "search.db"
+
+    @property
+    def search_locks_dir(self) -> Path | None:
+        """The folder of the lock files of the full-text index; None as of `index_locks_dir`."""
+        return None if self.search_dir is None else self.search_dir / "locks"
 
     @property
     def index_locks_dir(self) -> Path | None:
-        """The folder of the indexes' lock files; None for indexes in memory, which are of one process."""
+        """The folder of the index's lock files; None for an index in memory, which is of one process."""
         return None if self.index_dir is None else self.index_dir / "locks"
 
     @property
@@ -113,6 +120,11 @@ class Config:
     def undo_dir(self) -> Path:
         """The folder of the notes by which deleted projects and changed tags are brought back."""
         return self.state_dir / "undo"
+
+    @property
+    def home_id_file(self) -> Path:
+        """The file that tells which database of a server is this home's."""
+        return self.state_dir / "home-id.txt"
 
     @property
     def last_workspace_file(self) -> Path:
@@ -166,6 +178,7 @@ def resolve(
         default_model=_utf8(environ, "HERMES_WEBUI_DEFAULT_MODEL") or None,
         cache_dir=_cache_dir(environ),
         index_dir=state,
+        search_dir=state,
         processes=processes,
     )
 

@@ -27,6 +27,7 @@ _EVENT = struct.Struct("iIII")  # the watch, what happened, a cookie, the length
 _BUFFER = 65_536
 # File systems on which nobody else can change a file than the programs of this machine.
 LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "zfs", "tmpfs", "overlay"})
+OF_NETWORK = frozenset("nfs nfs4 cifs smb3 9p afs ceph glusterfs lustre gfs2 ocfs2".split())
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -116,11 +117,22 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 def is_local(folder: Path) -> bool:
     """Whether a folder is on a disk of this machine, as its table of mounts says: see `LOCAL`."""
+    return _file_system(folder) in LOCAL
+
+
+def is_of_network(folder: Path) -> bool:
+    """Whether a folder is on a disk that other hosts may use; False where the system does not say."""
+    kind = _file_system(folder)
+    return kind in OF_NETWORK or kind.startswith("fuse.")
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that a folder is on, empty where the system does not say."""
     try:
         mounts = Path("/proc/self/mountinfo").read_bytes()
     except OSError:
-        return False
-    return _type_of(os.fsencode(os.path.realpath(folder)), mounts) in LOCAL
+        return ""
+    return _type_of(os.fsencode(os.path.realpath(folder)), mounts)
 
 
 def _type_of(path: bytes, mounts: bytes) -> str:

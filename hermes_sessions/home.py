@@ -121,6 +121,7 @@ class OpenHome:
         try:
             placing.take_over(config, self.engine)
             self._upgrade()
+            placing.claim(config, self.engine)
         except BaseException:
             self.close()
             raise

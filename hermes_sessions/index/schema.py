@@ -202,13 +202,13 @@ AGENT_CONVERSATIONS = Table(
     Column("source_label", TEXT),
     Column("message_count", BigInteger, nullable=False),
     Column("lineage", Json, nullable=False),
-    Column("root_id", name_type(128)),  # of its first segment, as its lineage has it
     Column("hidden", Boolean, nullable=False),
     Column("source", name_type(32), nullable=False),
     Column("unpinned", Integer, nullable=False),
     Column("age", Double, nullable=False),
     Column("tags", TEXT),
     Column("title_key", TEXT, nullable=False, server_default=text("''")),
+    Column("root_id", name_type(128)),  # of its first segment, as its lineage has it
     Index("ix_agent_conversations_shown", "hidden", "unpinned", "age", "session_id"),
     Index(
         *("ix_agent_conversations_all", "unpinned", "age", "session_id", "hidden", "profile", "source"),
@@ -282,6 +282,7 @@ INDEX_STATE = Table(
     Column("derivation", Integer, nullable=False, server_default="0"),
     Column("tags_version", TEXT),  # of `tags.json`, see `tag_sync`; and why it cannot be read, if so
     Column("tags_warning", TEXT),
+    Column("home_id", name_type(32)),  # of the one home that uses a database of a server: see `placing`
 )
 
 COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)

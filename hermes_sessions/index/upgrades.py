@@ -112,6 +112,8 @@ def create_folders(config: Config) -> None:
     if config.is_indexed_elsewhere:
         _create_index_folders(config)
         return
+    if config.search_dir != config.index_dir:
+        _create_search_folders(config)
     with storing("cannot create the state folder"):
         modes.make_folder(config.state_dir)
         for folder in (config.trash_dir, config.backups_dir, config.state_dir / "locks"):
@@ -123,6 +125,13 @@ def create_folders(config: Config) -> None:
 def _create_index_folders(config: Config) -> None:
     with storing("cannot create a folder for the index in the user's cache"):
         for folder in (config.index_dir, config.index_locks_dir):
+            if folder is not None:
+                modes.make_own_folder(folder)
+
+
+def _create_search_folders(config: Config) -> None:
+    with storing("cannot create a folder for the search index in the user's cache"):
+        for folder in (config.search_dir, config.search_locks_dir):
             if folder is not None:
                 modes.make_own_folder(folder)
 

@@ -29,7 +29,7 @@ class SearchIndexes:
     """
 
     def __init__(self, config: Config, index: Engine, agents: Agents) -> None:
-        locks = config.index_locks_dir
+        locks = config.search_locks_dir
         lock_file = None if locks is None else locks / "search-file.lock"
         self._place = config.search_file
         self._older_file = OlderFile(self._place, lock_file)

@@ -33,7 +33,7 @@ class BackgroundIndexer:
         self._index, self._config = index, config
         # A database in memory is that of this process.
         self._may_start_child = config.processes > 1 and None not in (config.index_dir, config.search_file)
-        locks = config.index_locks_dir
+        locks = config.search_locks_dir
         self._lock_file = None if locks is None else locks / "search.lock"
         self._starting = threading.Lock()
         self._wake, self._requested, self._stopping = threading.Event(), threading.Event(), threading.Event()

@@ -23,6 +23,7 @@ def upgrade() -> None:
     The next opening reads the agents' conversations again.
     """
     op.add_column("agent_conversations", sa.Column("root_id", sa.String(128)))
+    op.add_column("index_state", sa.Column("home_id", sa.String(32)))
     if op.get_bind().dialect.name == "postgresql":
         for table, column in _text_columns():
             _change(table, column, 'TEXT COLLATE "C"', "TEXT")
@@ -30,8 +31,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Downgrade the index to revision 0012; names may stay as they are."""
-    with op.batch_alter_table("agent_conversations") as altered:
-        altered.drop_column("root_id")
+    for table, column in (("agent_conversations", "root_id"), ("index_state", "home_id")):
+        with op.batch_alter_table(table) as altered:
+            altered.drop_column(column)
     if op.get_bind().dialect.name == "postgresql":
         for table, columns in _JSON.items():
             for column, kind in columns.items():

@@ -1,0 +1,56 @@
+"""Where a home with a database of a server keeps what is each host's own, and whose database it is."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hermes_sessions import InvalidValue, SessionRepository, folder_events
+from hermes_sessions.cli.main import main
+
+from ..support.make import started
+from ..support.postgresql import Server
+
+
+def test_the_search_index_is_in_the_cache_of_each_host(tmp_path: Path, url: str, cache: Path) -> None:
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url) as sessions:
+        name = started(sessions, 2, title="Rhubarb")
+        assert [hit.session_id for hit in sessions.search("rhubarb")] == [name]
+        assert list(cache.rglob("search.db"))
+        assert not list(tmp_path.rglob("*.db"))
+
+
+def test_a_search_index_on_a_disk_of_the_network_is_refused(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A test cannot mount such a disk.
+    monkeypatch.setattr(folder_events, "_file_system", lambda _: "nfs4")
+    with pytest.raises(InvalidValue, match="Set HERMES_SESSIONS_CACHE_DIR"):
+        SessionRepository.open(hermes_home=tmp_path, database_url=url)
+
+
+def test_a_database_of_another_home_is_refused(tmp_path: Path, url: str) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    with SessionRepository.open(hermes_home=one, database_url=url) as sessions:
+        name = started(sessions, 2)
+        with pytest.raises(InvalidValue, match="the database is that of another home than other"):
+            SessionRepository.open(hermes_home=other, database_url=url)
+        assert [each.session_id for each in sessions.list()] == [name]
+    one.rename(tmp_path / "moved")
+    with SessionRepository.open(hermes_home=tmp_path / "moved", database_url=url) as sessions:
+        assert [each.session_id for each in sessions.list()] == [name]
+
+
+def test_the_command_line_takes_it_from_an_option_and_from_the_environment(
+    tmp_path: Path, url: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url) as sessions:
+        started(sessions, 2, title="Rhubarb")
+    server.sql(url.split("/")[3].split("?", maxsplit=1)[0], "UPDATE sessions SET title = 'Only there'")
+    by_option = ["--hermes-home", str(tmp_path), "--database-url", url, "list"]
+    assert "Only there" in CliRunner().invoke(main, by_option).output
+    monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", url)
+    assert "Only there" in CliRunner().invoke(main, ["--hermes-home", str(tmp_path), "list"]).output
+    done = CliRunner().invoke(main, ["--database-url", "postgresql://me:secret@/x?host=/nowhere", "list"])
+    assert done.exit_code
+    assert "secret" not in done.output
