@@ -22,7 +22,7 @@ quick: .venv/.test
 # make test ARGS="-k drift"; the tests of one file run after another, several files at once.
 test: .venv/.test
 	command -v node >/dev/null || .ci/packages nodejs
-	.ci/packages chromium-headless-shell strace nginx-light caddy fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji fish zsh
+	.ci/packages chromium-headless-shell strace nginx-light caddy fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji fish zsh postgresql
 	$(PYTEST) $(ARGS)
 
 check: lint types migrations javascript test

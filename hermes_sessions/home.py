@@ -72,19 +72,6 @@ T = TypeVar("T")
 Chosen: TypeAlias = Filters | Iterable[str]
 
 RETENTION_SECONDS = 30 * 86_400  # in the trash
-# The calls of a repository that may be made again with another index: they change no session.
-READS = (
-    "list entries count facets usage usage_total tags version changes watch search complete_search summary "
-    "get messages segments export iter_messages export_zip trash trashed would_purge backup why check repair "
-    "write_web_ui_index sync rebuild find find_many find_deleted matching cursor_after suggest listing_of "
-    "removed_masked_tags"
-).split()
-BULK = ("update_many", "delete_many", "prune")
-# Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is
-# refused if it is read-only.
-HARMLESS = {*READS, "agent_share", "held_by_agent", "export_all", *BULK} - {"write_web_ui_index"}
-# Those of the others that need no room on the disk.
-FREEING = "delete delete_everywhere delete_empty restore restore_many purge erase erase_many"
 
 
 def existing(config: Config) -> Config:

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..support.postgresql import Server, running
+from ..support.postgresql import Server, programs, running
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """PostgreSQL, without a database of a home."""
+    if programs() is None:
+        pytest.skip("PostgreSQL's server is not installed")
     with running() as started:
         yield started
 

@@ -87,7 +87,7 @@ class Server:
 def running() -> Iterator[Server]:
     """Run a server until the end of the block."""
     found = programs()
-    assert found is not None, "PostgreSQL's server is not installed: apt-get install postgresql"
+    assert found is not None, "PostgreSQL's server is not installed"
     # Not in pytest's folder, which only its own user may enter; and a socket's path has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="hermes-pg-"))
     server = Server(found, folder)
