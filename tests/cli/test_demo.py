@@ -54,7 +54,7 @@ def test_demo_has_some_of_everything(tmp_path: Path) -> None:
     demo = tmp_path / "demo"
     assert (
         run(tmp_path, "demo", str(demo), "--json").stdout
-        == json.dumps({"hermes_home": str(demo), "sessions": 60}, indent=2) + "\n"
+        == json.dumps({"hermes_home": str(demo), "sessions": 60, "agent_sessions": 20}, indent=2) + "\n"
     )
 
     with SessionRepository.open(hermes_home=demo) as sessions:

@@ -237,13 +237,14 @@ def held(pid: int) -> list[str]:
 
 
 def test_the_button_says_what_is_erased_from_the_agent(may: Path, client: FlaskClient) -> None:
-    words = "The agent's own rows are erased: 3 segments, "
+    words = "The agent loses 3 segments with "
     page = html.unescape(client.get(f"/session/{CHAIN[-1]}").text)
     assert words in page
     client.post(f"/session/{CHAIN[-1]}/import")
     assert words in html.unescape(client.get(f"/session/{CHAIN[-1]}").text)
     page = client.get("/session/0089b5292e96").text
     assert "from the agent" not in page
+    assert "The agent loses" not in page
 
 
 @pytest.mark.slow

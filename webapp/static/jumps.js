@@ -38,7 +38,7 @@ export class Jumps {
     document.addEventListener("keydown", (event) => this.onKey(event), { signal });
     this.outline.start(required(this.bar, "[data-jump=outline]", HTMLElement), signal);
     // After the messages are on the screen: the count of failed calls is not what somebody waits for.
-    setTimeout(() => { if (!signal.aborted) this.known().catch(() => {}); }, 200);
+    setTimeout(() => { if (!signal.aborted) this.known().catch((error) => this.showUnknown(error)); }, 200);
   }
 
   /** The index of the message that the reader is at. */
@@ -137,9 +137,25 @@ export class Jumps {
 
   /** @param {number} count */
   showCount(count) {
+    this.showFailures(count.toLocaleString("en"), count > 0);
+  }
+
+  /**
+   * Offer the failed calls although nobody knows how many there are: to press the button says why.
+   * @param {unknown} error
+   */
+  showUnknown(error) {
+    if (!isAbort(error)) this.showFailures("?", true);
+  }
+
+  /**
+   * @param {string} count
+   * @param {boolean} isOffered
+   */
+  showFailures(count, isOffered) {
     const button = required(this.bar, ".failures", HTMLElement);
-    required(button, ".count", HTMLElement).textContent = count.toLocaleString("en");
-    button.hidden = count === 0;
+    required(button, ".count", HTMLElement).textContent = count;
+    button.hidden = !isOffered;
   }
 }
 
