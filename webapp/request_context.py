@@ -1,6 +1,7 @@
 """What a handler needs of its application and its request: the repository, and the web UI's settings."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,6 +56,12 @@ def repository_of(app: Flask) -> SessionRepository:
 def sessions() -> SessionRepository:
     """Return the repository of this application."""
     return repository_of(current_app)
+
+
+def is_client_there() -> Callable[[], bool]:
+    """Return a function that says whether the client of this request still waits, as far as servers tell."""
+    is_gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+    return lambda: not is_gone()
 
 
 def admit() -> None:

@@ -145,6 +145,7 @@ class ReadingCalls(HomeCalls):
         depth: int | None = None,
         redact: bool = True,
         passages: int = 0,
+        is_wanted: Callable[[], bool] | None = None,
         **keywords: Unpack[FilterFields],
     ) -> hits.Hits:
         """Return the conversations that contain these words, one hit for each, the best first.
@@ -154,12 +155,16 @@ class ReadingCalls(HomeCalls):
         agents' conversations unless they are given. Of the messages that match, `since` and `until` limit
         the times, `role` the role, and `depth` how far into a session they are; the times of a title are
         those of the last activity. `passages` is how many messages of each conversation the hits cite.
-        Credentials are masked unless `redact=False`. Raises `InvalidValue`, `StorageError`.
+        Credentials are masked unless `redact=False`. `is_wanted()` is asked between the steps of a search:
+        once it returns False, the search ends with a warning and no hits. Raises `InvalidValue`,
+        `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True), call=self.search)
         within = search.message_filter(role, chosen.since, chosen.until, depth)
         request = search.search_request(text, scope, replace(chosen, since=None, until=None), within)
         request = request._replace(passages=fields.check_whole("passages", passages, 0, MOST_PASSAGES))
+        if is_wanted is not None:
+            request = request._replace(is_wanted=is_wanted)
         return self._home.search(request, redact, offset, limit)
 
     def listing_of(self, text: str, filters: Filters) -> ListingQuery | None:

@@ -87,6 +87,7 @@ class EvidenceFinder:
         return known
 
     def _find(self, clause: ClauseForms) -> Found:
+        self._request.check_wanted()
         searched_in, wanted = self._request.searched_in, self._request.messages
         in_titles = "title" in searched_in and not wanted.is_of_messages
         titles = self._titles(clause, wanted) if in_titles else ()
@@ -96,6 +97,7 @@ class EvidenceFinder:
         """Return how many messages of which conversations have two clauses close to each other."""
         if "content" not in self._request.searched_in or one.in_title or other.in_title:
             return {}
+        self._request.check_wanted()
         one, other, wanted = one.in_messages, other.in_messages, self._request.messages
         of_agents, _ = self._of_agents(lambda store: store.count_near(one, other, wanted))
         return {**self._stores.web.count_near(one, other, wanted), **of_agents}

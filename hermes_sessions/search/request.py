@@ -1,11 +1,11 @@
 """What a caller searches for, checked: the query, where to search, and which sessions and messages match."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, SessionsError
 from ..fields import check_bindable, check_choice, check_seconds, check_whole
 from ..hits import MatchedIn, Scope
 from ..results import Filters
@@ -22,11 +22,19 @@ SCOPES: Mapping[Scope, tuple[MatchedIn, ...]] = {
 }
 
 
+class NotWanted(SessionsError):
+    """Nobody waits for the answer to a search any more: `Searcher` ends it.
+
+    Of the library's own errors, since any other makes a store look for damage.
+    """
+
+
 class SearchRequest(NamedTuple):
     """A checked request: the query, where it is searched, and which sessions and messages may match.
 
     `filters` have no times: those are of the `messages`. `warnings` say why nothing can match. `passages` is
-    how many messages of each conversation are wanted, beside the best one that each hit has.
+    how many messages of each conversation are wanted, beside the best one that each hit has. `is_wanted` is
+    asked between the steps of a search whether somebody still waits for its answer.
     """
 
     query: Query
@@ -35,6 +43,12 @@ class SearchRequest(NamedTuple):
     messages: MessageFilter
     warnings: tuple[str, ...] = ()
     passages: int = 0
+    is_wanted: Callable[[], bool] = lambda: True
+
+    def check_wanted(self) -> None:
+        """Raise `NotWanted` if nobody waits for the answer."""
+        if not self.is_wanted():
+            raise NotWanted
 
     @property
     def is_empty(self) -> bool:

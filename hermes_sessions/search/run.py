@@ -337,6 +337,7 @@ class _StagedSearch:
         self, stage: Stage, clauses: Sequence[ClauseForms], found: Sequence[Found], unwanted: set[int]
     ) -> _StageResult:
         """Return the conversations that have all clauses, or enough of them in the last stage, best first."""
+        self._request.check_wanted()
         weights = [ranking.rarity(len(each.keys), self._total) if each.keys else 0.0 for each in found]
         shares = ranking.shares(weights)
         keys = _with_share(found, shares) if stage is Stage.SOME else _with_all(found)
@@ -395,6 +396,7 @@ class _StagedSearch:
             yield from self._matches(result, keys[at : at + AT_ONCE])
 
     def _matches(self, result: _StageResult, keys: Sequence[int]) -> list[RankedMatch]:
+        self._request.check_wanted()
         occurrences = self._finder.occurrences(result.clauses, keys)
         return [self._match(result, key, occurrences) for key in keys]
 

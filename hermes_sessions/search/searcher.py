@@ -72,6 +72,14 @@ class Searcher:
             return call()
 
     def _search(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
+        from .request import NotWanted
+
+        try:
+            return self._hits(request, options, offset, limit)
+        except NotWanted:
+            return Hits(warnings=("The search was not finished, because nobody waits for it any more.",))
+
+    def _hits(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
         from .hits import make_hits
         from .index_file import no_search_index
         from .run import SearchRun, Sources
@@ -95,6 +103,7 @@ class Searcher:
             page = run.page(offset, limit, options.view)
         problem = problem or self._indexer.problem
         warnings = (*filter(None, (note, problem)), *run.warnings)
+        request.check_wanted()
         hits, shown = make_hits(page, options)
         # A word that no hit shows may be a credential, or a part of one.
         corrections = tuple(each for each in run.corrections if each[1] in shown)

@@ -693,3 +693,19 @@ def test_an_unreadable_agent_is_a_warning_and_the_rest_is_found(sessions: Sessio
     assert [hit.session_id for hit in hits] == [chosen]
     assert hits.partial
     assert "cannot be read" in hits.warnings[0]
+
+
+def test_a_search_that_nobody_waits_for_ends_early(sessions: SessionRepository) -> None:
+    started(sessions, 4, title="rhubarb")
+    sessions.complete_search()
+    asked: list[None] = []
+
+    def is_wanted() -> bool:
+        asked.append(None)
+        return len(asked) < 2
+
+    found = sessions.search("rhubarb custard", is_wanted=is_wanted)
+    assert len(asked) == 2
+    assert not found
+    assert found.warnings == ("The search was not finished, because nobody waits for it any more.",)
+    assert sessions.search("rhubarb", is_wanted=lambda: True)

@@ -959,3 +959,11 @@ def test_a_missing_folder_is_an_unavailable_store_for_every_route(
     folder.with_name("elsewhere").rename(folder)
     assert reply(client.get(f"/api/session?session_id={session_id}"))["session"]["title"] == "Rent"
     error(client.get("/api/session?session_id=unknown"), 404)
+
+
+def test_a_search_whose_client_is_gone_ends_early(filled: FlaskClient) -> None:
+    gone = {"waitress.client_disconnected": lambda: True}
+    answer = filled.get("/api/sessions/search?q=the", environ_overrides=gone).get_json()
+    assert not answer["sessions"]
+    assert "nobody waits for it" in answer["warnings"][0]
+    assert filled.get("/api/sessions/search?q=the").get_json()["sessions"]

@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from hermes_sessions.hits import Hit, Hits
 
-from ..request_context import active_profile, chosen_profile, sessions, settings
+from ..request_context import active_profile, chosen_profile, is_client_there, sessions, settings
 from . import routing, search_schemas
 from .arguments import LenientNumber
 from .entries import list_entry
@@ -54,6 +54,7 @@ def search_sessions(
         role=role,
         depth=None if depth is None else max(0, depth),
         redact=settings().mask_credentials,
+        is_wanted=is_client_there(),
     )
     return _result(q, [_hit(hit) for hit in hits], hits)
 

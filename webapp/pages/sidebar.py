@@ -184,7 +184,13 @@ def _search(
     offset = whole_number(request.args, "offset") or 0
     redact = settings().mask_credentials
     hits = sessions().search(
-        text, filters=filters, limit=limit, offset=offset, redact=redact, passages=passages
+        text,
+        filters=filters,
+        limit=limit,
+        offset=offset,
+        redact=redact,
+        passages=passages,
+        is_wanted=request_context.is_client_there(),
     )
     are = "is" if hits.missing == 1 else "are"
     late = f"{counted(hits.missing, 'conversation')} {are} still being indexed."

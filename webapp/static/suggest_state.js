@@ -132,12 +132,11 @@ export function withExample(text, example) {
 
 const SHORTEST_PAUSE = 20; // milliseconds
 const LONGEST_PAUSE = 250;
-const BETWEEN_KEYS = 130; // milliseconds, of somebody who types fast
+const SHARE = 8; // of how long a search takes: the server ends one that is not waited for at its next step
 
 /**
- * Return how many milliseconds without a key to wait before a search, from how long the one before took. One that is done
- * before the next key need not wait. A server that is slower than the user types would search for words that are half
- * typed, one after the other; half of that time spares most of them, and whoever stops typing waits half as long for it.
+ * Return how many milliseconds without a key to wait before a search, from how long the one before took. The next key ends
+ * a search for words that are half typed, so few of them cost much; only a slow server is spared more.
  *
  * A single letter waits the longest: most words have it, which takes the server as long as any search does, and few people
  * stop there. A single character of another script may be a word.
@@ -146,5 +145,5 @@ const BETWEEN_KEYS = 130; // milliseconds, of somebody who types fast
  */
 export function pauseBefore(text, took) {
   if (/^[a-z]$/i.test(text.trim())) return LONGEST_PAUSE;
-  return took <= BETWEEN_KEYS ? SHORTEST_PAUSE : Math.min(took / 2, LONGEST_PAUSE);
+  return Math.min(Math.max(took / SHARE, SHORTEST_PAUSE), LONGEST_PAUSE);
 }
