@@ -33,17 +33,25 @@ function onClick(event) {
  * @param {AbortSignal} signal
  */
 function followScrolling(head, transcript, signal) {
-  let before = scrollY;
+  let [before, height] = [scrollY, pageHeight()];
+  const note = () => { [before, height] = [scrollY, pageHeight()]; };
   const set = (/** @type {boolean} */ collapsed) => {
-    before = scrollY;
     head.classList.toggle("collapsed", collapsed);
+    note();
   };
   transcript.onShown = () => set(true);
   if (location.hash) set(true);
   addEventListener("scroll", () => {
+    // The browser scrolled, to keep what is read in its place when a picture came: nobody reads on.
+    if (pageHeight() !== height) return note();
     const collapsed = isCollapsed(before, scrollY);
     if (collapsed !== null) set(collapsed);
+    return undefined;
   }, { signal, passive: true });
+}
+
+function pageHeight() {
+  return document.documentElement.scrollHeight;
 }
 
 /**
