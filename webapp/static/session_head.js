@@ -3,6 +3,7 @@
 import { renameOpen } from "./actions.js";
 import { closest, required } from "./dom.js";
 
+const GESTURE = 1000; // milliseconds in which a page still scrolls after a wheel, a finger or a key
 const STEP = 12; // pixels that are scrolled in one direction before the head changes
 
 /**
@@ -33,25 +34,23 @@ function onClick(event) {
  * @param {AbortSignal} signal
  */
 function followScrolling(head, transcript, signal) {
-  let [before, height] = [scrollY, pageHeight()];
-  const note = () => { [before, height] = [scrollY, pageHeight()]; };
+  let before = scrollY;
+  let moved = -Infinity;
+  for (const gesture of ["wheel", "touchmove", "keydown"]) {
+    addEventListener(gesture, () => { moved = performance.now(); }, { signal, passive: true });
+  }
   const set = (/** @type {boolean} */ collapsed) => {
+    before = scrollY;
     head.classList.toggle("collapsed", collapsed);
-    note();
   };
   transcript.onShown = () => set(true);
   if (location.hash) set(true);
   addEventListener("scroll", () => {
-    // The browser scrolled, to keep what is read in its place when a picture came: nobody reads on.
-    if (pageHeight() !== height) return note();
     const collapsed = isCollapsed(before, scrollY);
-    if (collapsed !== null) set(collapsed);
-    return undefined;
+    // The browser also scrolls, to keep what is read in its place when a picture arrives: nobody reads on.
+    if (performance.now() - moved > GESTURE) before = scrollY;
+    else if (collapsed !== null) set(collapsed);
   }, { signal, passive: true });
-}
-
-function pageHeight() {
-  return document.documentElement.scrollHeight;
 }
 
 /**
