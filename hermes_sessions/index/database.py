@@ -280,6 +280,16 @@ def _waiting_at_most(connection: Connection, milliseconds: int) -> Iterator[None
         driver.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
+def learn_sizes(engine: Engine) -> None:
+    """Let PostgreSQL count what its tables hold, or it sorts whole tables until it does so by itself.
+
+    SQLite's queries are written for its plans without statistics.
+    """
+    if engine.dialect.name == postgresql.NAME:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("ANALYZE")
+
+
 def checkpoint(engine: Engine) -> None:
     """Put what the log of an SQLite file holds into the file itself, as far as no other program reads it."""
     with errors_of(engine), engine.connect() as connection:

@@ -28,6 +28,7 @@ from .row_values import Indexed
 # two that read and one that stores took up to a third more processor time, since they hand over Python's
 # lock at every row. Whoever opens the home can let several processes read them.
 FILES_PER_COMMIT = 500
+MANY_FILES = 1000  # stored at once, after which a database's statistics are of another index
 DRAFT_SECONDS = 86_400  # after which an unused draft is dropped
 
 Progress = Callable[[int, int], None]
@@ -282,6 +283,9 @@ def _apply(
             stored.update(_store(engine, scan, list(islice(results, len(some)))))
             if progress:
                 progress(at * FILES_PER_COMMIT + len(some), len(ids))
+    if len(stored) >= MANY_FILES:
+        with suppress(StorageError):  # lists are right without it
+            database.learn_sizes(engine)
     removed = _forget(engine, scan, folders.gone(scan.folder, plan.removed, scan.files))
     _note_scan(engine, scan.folder_time, scan.scanned_at)
     with database.reading(engine) as connection:

@@ -54,3 +54,13 @@ def test_the_command_line_takes_it_from_an_option_and_from_the_environment(
     done = CliRunner().invoke(main, ["--database-url", "postgresql://me:secret@/x?host=/nowhere", "list"])
     assert done.exit_code
     assert "secret" not in done.output
+
+
+def test_a_large_import_lets_the_server_count_its_rows(tmp_path: Path, url: str, server: Server) -> None:
+    folder = tmp_path / "webui/sessions"
+    folder.mkdir(parents=True)
+    for number in range(1000):
+        (folder / f"s{number}.json").write_text('{"title": "One", "messages": []}')
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url):
+        name = url.split("/")[3].split("?")[0]
+        assert server.sql(name, "SELECT reltuples FROM pg_class WHERE relname = 'sessions'") == "1000"
