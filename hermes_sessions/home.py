@@ -45,6 +45,7 @@ from .index import (
     list_request,
     listed_summaries,
     lists,
+    ownership,
     placing,
     rows,
     shared_locks,
@@ -108,7 +109,7 @@ class OpenHome:
         try:
             placing.take_over(config, self.engine)
             self._upgrade()
-            placing.claim(config, self.engine)
+            ownership.claim(config, self.engine)
         except BaseException:
             self.close()
             raise

@@ -17,9 +17,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from .. import files, folder_events
+from .. import folder_events
 from ..config import INDEX_FILE, Config
-from ..errors import Damaged, InvalidValue, Locked, NewerDatabase, SessionsError, StorageError, storing
+from ..errors import Damaged, InvalidValue, Locked, NewerDatabase, SessionsError, StorageError
 from ..locks import file_lock
 from ..results import Restriction, RestrictionKind
 from . import database, upgrades
@@ -164,43 +164,6 @@ def of_this_host(config: Config) -> Config:
             "Set HERMES_SESSIONS_CACHE_DIR to such a folder"
         )
     return replace(config, search_dir=folder)
-
-
-def claim(config: Config, engine: Engine) -> None:
-    """Note that a database of a server is this home's; raise `InvalidValue` if it is another's.
-
-    Two homes with one database would take each other's rows for files that are gone.
-    """
-    if config.read_only or not config.database_url or not database.is_shared(config.database_url):
-        return
-    if _owner(engine, _home_id(config)) != _home_id(config):
-        raise InvalidValue(
-            f"the database is that of another home than {config.home_name}. "
-            "Give each home a database of its own"
-        )
-
-
-def _owner(engine: Engine, home_id: str) -> str:
-    """Return the id of the home whose database it is, which is the given one from now on if it had none."""
-    query = sa.select(INDEX_STATE.c.home_id)
-    with database.reading(engine) as connection:
-        known = connection.execute(query).scalar_one()
-    if known is not None:
-        return str(known)
-    with database.writing(engine) as connection:
-        free = INDEX_STATE.c.home_id.is_(None)
-        connection.execute(sa.update(INDEX_STATE).where(free).values(home_id=home_id))
-        return str(connection.execute(query).scalar_one())
-
-
-def _home_id(config: Config) -> str:
-    """Return the id of a home, made when it is first used by a server's database."""
-    path = config.home_id_file
-    with storing(f"cannot read or write {path.name}"):
-        if not path.exists():
-            with suppress(FileExistsError):
-                files.create(path, lambda file: file.write(uuid.uuid4().hex.encode()))
-        return files.read(path).decode("ascii", "replace").strip()
 
 
 def _is_inside(config: Config) -> bool:

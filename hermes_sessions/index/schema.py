@@ -282,7 +282,7 @@ INDEX_STATE = Table(
     Column("derivation", Integer, nullable=False, server_default="0"),
     Column("tags_version", TEXT),  # of `tags.json`, see `tag_sync`; and why it cannot be read, if so
     Column("tags_warning", TEXT),
-    Column("home_id", name_type(32)),  # of the one home that uses a database of a server: see `placing`
+    Column("home_id", name_type(32)),  # of the one home that uses a database of a server: see `ownership`
 )
 
 COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)
