@@ -8,13 +8,13 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-_JSON = {
-    "sessions": {"other": "JSON"},
-    "agent_sessions": {"lineage": "JSON"},
-    "agent_conversations": {"lineage": "JSON"},
-    "kept_parents": {"lineage": "JSON"},
-    "own_changes": {"values": "JSON"},
-}
+_JSON = (
+    ("sessions", "other"),
+    ("agent_sessions", "lineage"),
+    ("agent_conversations", "lineage"),
+    ("kept_parents", "lineage"),
+    ("own_changes", "values"),
+)
 
 
 def upgrade() -> None:
@@ -35,9 +35,8 @@ def downgrade() -> None:
         with op.batch_alter_table(table) as altered:
             altered.drop_column(column)
     if op.get_bind().dialect.name == "postgresql":
-        for table, columns in _JSON.items():
-            for column, kind in columns.items():
-                _change(table, column, kind, kind)
+        for table, column in _JSON:
+            _change(table, column, "JSON", "JSON")
 
 
 def _text_columns() -> list[tuple[str, str]]:

@@ -62,5 +62,5 @@ def test_a_large_import_lets_the_server_count_its_rows(tmp_path: Path, url: str,
     for number in range(1000):
         (folder / f"s{number}.json").write_text('{"title": "One", "messages": []}')
     with SessionRepository.open(hermes_home=tmp_path, database_url=url):
-        name = url.split("/")[3].split("?")[0]
+        name = url.split("/")[3].split("?", maxsplit=1)[0]
         assert server.sql(name, "SELECT reltuples FROM pg_class WHERE relname = 'sessions'") == "1000"
