@@ -23,7 +23,7 @@ class FileValue(Generic[T]):
         self._known: tuple[Signature | None, T] | None = None
 
     def get(self) -> T:
-        """Return the value of the file as it is now; raise what `make` raises."""
+        """Return the value of the current file; raise what `make` raises."""
         known, read_at = self._known, time.time_ns()  # read once: another thread may replace it
         try:
             version = files.signature_of(os.stat(self._path))  # noqa: PTH116  # a Path takes as long as the call

@@ -43,7 +43,7 @@ def make_own_folder(folder: Path) -> None:
 def tighten(path: Path) -> None:
     """Take from everybody but the owner what they may do with a file or a folder of this program.
 
-    A device to which a link of its name leads is every program's, and stays as it is.
+    If the path is a link to a device or a pipe, that belongs to all programs and is not changed.
     """
     with suppress(OSError):  # it is not there, or belongs to another user, who decides about it
         mode = path.stat().st_mode

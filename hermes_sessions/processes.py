@@ -177,7 +177,7 @@ def is_awaited() -> bool:
 
 def work() -> None:
     """Run the function that the parent process sends over each item that it sends, until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told as well, and decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it too, and ends this process
     os.nice(int(sys.argv[1]))
     gc.freeze()
     given, results = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")

@@ -1,6 +1,6 @@
 """The loop of a process that is measured: a line on its input names an operation, a line out is milliseconds.
 
-Imports nothing of ours: the process of a web UI runs it with that web UI's own Python.
+Imports only the standard library, because a web UI's process runs it with that web UI's own Python.
 """
 
 import sys

@@ -178,7 +178,7 @@ class GroupStore(Store):
 
 
 def _what_is_done(waiting: Sequence[ChangedRow | ForgottenRow]) -> str:
-    """Say in words what a call did to files, before their rows are stored."""
+    """Return a sentence about what a call did to files, for an error that comes after it."""
     first, verb = waiting[0], "deleted" if isinstance(waiting[0], ForgottenRow) else "saved"
     one = first.file_change.session_id
     return f"session {one} was {verb}" if len(waiting) == 1 else f"{len(waiting)} sessions were {verb}"

@@ -1,6 +1,6 @@
 """Database engines: connections, transactions, and the errors of drivers. Knows no table.
 
-What sets up an engine for SQLite is here, what is PostgreSQL's own in `postgresql`; the rest holds for both.
+The set-up for SQLite is here, that for PostgreSQL in `postgresql`; everything else works for both.
 """
 
 import os

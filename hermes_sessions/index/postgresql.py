@@ -1,6 +1,6 @@
-"""What is PostgreSQL's own about an index: its sessions, its locks, and what its errors mean.
+"""What is specific to an index in PostgreSQL: its connections, its locks, and what its errors mean.
 
-Uses no driver by name: errors are told apart by their SQLSTATE, as the SQL standard and Appendix A of
+Works with any driver: it recognises errors by their SQLSTATE, as the SQL standard and Appendix A of
 PostgreSQL's manual define it.
 """
 
@@ -22,7 +22,7 @@ from ..locks import LOCK_SECONDS
 NAME = "postgresql"
 # As other programs write it, without a driver: the one that our extra installs.
 _NAMES, _DRIVER = ("postgresql", "postgres"), "postgresql+psycopg"
-# Advisory locks belong to a database, whatever programs use it: the first number of ours keeps them apart.
+# Other programs may use advisory locks in the same database; this first number sets ours apart.
 _OURS = 0x48534553
 _NAMED = _OURS + 1  # that of the locks with names
 _LOCK_MS = 5000  # how long a change waits for the changes of other programs, as with SQLite

@@ -1,7 +1,7 @@
 """Builds the search index in a process of its own, so that the threads of a server have Python to themselves.
 
-The parent holds the lock of whoever builds, and indexes its own writes meanwhile: to both, the other is one
-more process that has the home open.
+While the child builds, the parent holds the lock for building and indexes its own writes. To each, the other
+is just another process that has the home open.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def build(config: Config) -> int:
         engine.dispose()
 
 
-def build_in_child(config: Config, meanwhile: Callable[[float], bool]) -> bool:
+def build_in_child(config: Config, wait: Callable[[float], bool]) -> bool:
     """Let a child process complete the index, and return whether it did.
 
-    `meanwhile(seconds)` waits for so long, does what is to be done, and returns whether to go on.
+    `wait(seconds)` also does the parent's own work, and returns whether to go on.
     """
     try:
         child = processes.Child(build, background=True)
@@ -42,7 +42,7 @@ def build_in_child(config: Config, meanwhile: Callable[[float], bool]) -> bool:
     try:
         child.send(config)
         while not child.is_ready():
-            if not meanwhile(POLL_SECONDS):
+            if not wait(POLL_SECONDS):
                 return True
         child.receive()
     except processes.GONE:  # it met an error, or was killed

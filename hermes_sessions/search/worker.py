@@ -119,10 +119,10 @@ class BackgroundIndexer:
             return False
         from .building import build_in_child  # noqa: PLC0415  # most programs never build an index
 
-        return build_in_child(self._config, self._meanwhile)
+        return build_in_child(self._config, self._index_own_writes)
 
-    def _meanwhile(self, seconds: float) -> bool:
-        """Index our own writes while a child process works; return whether it is to go on."""
+    def _index_own_writes(self, seconds: float) -> bool:
+        """Index our own writes while a child process builds; return whether it should continue."""
         if self._wake.wait(seconds):
             self._wake.clear()
             self._index().apply_changes()
