@@ -91,6 +91,8 @@ class SearchIndex:
         if not self._updating.acquire(timeout=PATIENCE_SECONDS):
             return max(1, self._missing)  # a large file is being indexed
         try:
+            if self._changes or not self._is_synced():
+                self._file.wait_to_write()
             self.apply_changes()
             stale = self._compare()
             if len(stale) <= INLINE_FILES and sum(each.size for each in stale) <= INLINE_BYTES:
@@ -190,7 +192,6 @@ class SearchIndex:
         """Index missing titles, and return the sessions whose messages are missing, oldest first."""
         if self._is_synced():
             return []
-        self._file.wait_to_write()
         # The sessions are listed while no other process can write here: else what it has just added would be
         # removed again.
         with self._updating, self._writing() as connection:
@@ -361,7 +362,6 @@ class SearchIndex:
         if not self._changes:
             return
         with self._updating:
-            self._file.wait_to_write()
             changes: dict[str, FileChange] = {}
             while self._changes:
                 change = self._changes.popleft()

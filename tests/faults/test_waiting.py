@@ -1,6 +1,7 @@
 """A program that holds the lock of an index: lists, searches and sessions answer from what is known."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
 
@@ -70,6 +71,16 @@ def test_a_search_answers_while_its_index_is_locked(waiting: SessionRepository) 
         assert [hit.session_id for hit in hits] == ["one"]
         assert hits.missing
     assert waiting.search("quince").missing == 0
+
+
+def test_completing_the_search_index_outlasts_a_program_that_writes_it(waiting: SessionRepository) -> None:
+    with ThreadPoolExecutor() as pool:
+        with locked(waiting, "search.db"):
+            missing = pool.submit(waiting.complete_search)
+            with pytest.raises(TimeoutError):
+                missing.result(timeout=0.3)  # longer than a search would wait
+        assert missing.result() == 0
+    assert [hit.session_id for hit in waiting.search("quince")] == ["one"]
 
 
 def test_a_home_opens_while_its_index_is_locked(waiting: SessionRepository) -> None:
