@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from ..agent import Agent
+from .agent_echoes import Echoes
 from .agent_sessions import MessageSessions
 from .forms import ClauseForms
 from .one_at_a_time import OneAtATime
@@ -50,6 +51,7 @@ class AgentCounts:
         self._versions = ""
         self._counts: OrderedDict[Asked, Mapping[str, int]] = OrderedDict()
         self._sessions: MessageSessions | None = None
+        self._echoes: Echoes | None = None
 
     def sessions(self, state: AgentFileState) -> MessageSessions | None:
         """Return the sessions of all messages in this state of the file, None if they are not known."""
@@ -61,6 +63,17 @@ class AgentCounts:
         with self._changing:
             if state.is_settled and state.versions == self._versions:
                 self._sessions = sessions
+
+    def echoes(self, state: AgentFileState) -> Echoes | None:
+        """Return what repeats other conversations in this state of the file, None if it is not known."""
+        with self._changing:
+            return self._echoes if state.is_settled and state.versions == self._versions else None
+
+    def keep_echoes(self, state: AgentFileState, echoes: Echoes) -> None:
+        """Keep what repeats other conversations, as `keep_sessions` does."""
+        with self._changing:
+            if state.is_settled and state.versions == self._versions:
+                self._echoes = echoes
 
     def has_any(self, state: AgentFileState) -> bool:
         """Whether a common word was counted in this state of the file."""
@@ -74,7 +87,7 @@ class AgentCounts:
         with self._changing:
             if state.versions != self._versions:
                 self._counts.clear()
-                self._sessions = None
+                self._sessions = self._echoes = None
                 self._versions = state.versions
             if (known := self._counts.get(asked)) is not None:
                 self._counts.move_to_end(asked)

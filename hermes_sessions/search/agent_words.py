@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from ..agent import Agent, Agents, Snapshot, mirror_states
 from ..errors import AgentUnavailable
 from ..index import database
-from .agents import WORDS
+from .agent_echoes import WORDS
 
 _WORD = re.compile(r"[^\W_]+")
 MOST_READ = 2_000  # messages that are read for their words; of more, all words are read from the index

@@ -17,25 +17,24 @@ from ..agent import Agent, Snapshot, content_of
 from ..index import database
 from ..messages import read_message
 from .agent_counts import AgentFileState, counts_of
+from .agent_echoes import TRIGRAMS, WORDS, Echoes, EchoFilter, read_echoes
 from .agent_sessions import MessageSessions, message_sessions
+from .echoes import names_search_tool
 from .emoji import has_emoji
 from .expressions import (
     near_expression,
     phrase_expression,
-    quoted,
     short_texts,
     trigram_expression,
     words_expressions,
 )
 from .forms import ClauseForms, Phrase, TermForms
-from .indexed_text import SEARCH_TOOLS, Feature, is_search_tool
+from .indexed_text import Feature
 from .tables import MessageFilter, Occurrence
 
-WORDS, TRIGRAMS = "messages_fts", "messages_fts_trigram"
 SCANNED = 20_000  # messages that are scanned without a full-text table: about a tenth of a second
 LONGEST_SCANNED = 5_000  # characters; a pattern of LIKE has at most 50,000 bytes
 MOST_TRIGRAMS = 200  # that one short term stands for
-MOST_ECHOES = 20_000
 LEAST_NUMBERS = 2_000  # messages with a word; fewer are soon looked up
 _EDGES = re.compile(r"\A[\W_]+|[\W_]+\Z")
 _LAST_CHARACTER = "\U0010ffff"  # sorts after every text that begins with the characters before it
@@ -54,10 +53,6 @@ _TEXT = (
     "CASE instr(m.content, char(0)) WHEN 1 THEN CAST(substr(CAST(m.content AS BLOB), 2) AS TEXT) "
     "ELSE m.content END"
 )
-# The results of search tools by their own names, also with that of an MCP server before them.
-_NAMES_SEARCH_TOOL = [
-    f"m.tool_name = '{name}' OR m.tool_name LIKE '%\\_{name}' ESCAPE '\\'" for name in SEARCH_TOOLS
-]
 
 
 class _Selection(NamedTuple):
@@ -70,6 +65,17 @@ class _Selection(NamedTuple):
     conditions: tuple[str, ...]
     parameters: dict[str, object]
     number: str = "m.id"
+
+    @property
+    def full_text(self) -> str | None:
+        """The full-text table that is read first, None for a scan of the messages."""
+        table = self.tables.split()[0]
+        return None if table == "messages" else table
+
+    @property
+    def expression(self) -> str:
+        """What is looked for in the full-text table."""
+        return str(self.parameters.get("text", ""))
 
     @property
     def is_anything(self) -> bool:
@@ -138,10 +144,11 @@ class AgentMessages:
     def _numbers(self, clause: ClauseForms) -> Sequence[int] | None:
         """Return the ids of the messages that have a clause, None without a full-text table."""
         selection = next(self._selections(clause), _ANYTHING)
-        table = selection.tables.split()[0]
-        if table == "messages":
+        table = selection.full_text
+        if table is None:
             return None
-        statement = f"SELECT json_group_array(rowid) FROM {table} WHERE {table} MATCH :text"  # noqa: S608
+        matches = [f"{table} MATCH :text", *self._echoes.of_matches(table, selection.expression)]
+        statement = f"SELECT json_group_array(rowid) FROM {table} WHERE {' AND '.join(matches)}"  # noqa: S608
         ((text,),) = self._rows(statement, selection.parameters)
         return msgspec.json.decode(text, type=list[int])
 
@@ -155,7 +162,7 @@ class AgentMessages:
 
     def _read_message_sessions(self) -> MessageSessions | None:
         text = "typeof(m.session_id) = 'text'"
-        conditions = " AND ".join([text, *self._limits(MessageFilter()), *self._without_echoes()])
+        conditions = " AND ".join([text, *self._limits(MessageFilter()), *self._without_echoes(_ANYTHING)])
         # As one text: of single rows, the driver takes and gives up Python's lock at each.
         ((numbers, session_ids),) = self._rows(
             "SELECT json_group_array(m.id), json_group_array(m.session_id) "  # noqa: S608
@@ -208,19 +215,19 @@ class AgentMessages:
         self, clause: ClauseForms, wanted: MessageFilter, columns: str, rest: str, **parameters: object
     ) -> list[tuple[Any, ...]]:
         for selection in self._selections(clause):
-            statement = self._statement(selection, wanted, columns, rest)
             try:
+                statement = self._statement(selection, wanted, columns, rest)
                 return self._rows(statement, {**selection.parameters, **_parameters(wanted), **parameters})
             except database.DATABASE_ERRORS as error:  # damaged, or a tokenizer that this SQLite lacks
-                table = selection.tables.split()[0]
-                if table == "messages":
+                table = selection.full_text
+                if table is None:
                     raise
                 self._unusable.add(table)
                 self._warn(f"its full-text table {table} cannot be used: {database.driver_text(error)}")
         return []
 
     def _statement(self, selection: _Selection, wanted: MessageFilter, columns: str, rest: str) -> str:
-        echoes = () if selection.is_anything else self._without_echoes()
+        echoes = () if selection.is_anything else self._without_echoes(selection)
         conditions = " AND ".join([*selection.conditions, *self._limits(wanted), *echoes])
         rest = rest.format(number=selection.number)
         return f"SELECT {columns} FROM {selection.tables} WHERE {conditions} {rest}"  # noqa: S608
@@ -324,72 +331,34 @@ class AgentMessages:
         for at, _ in enumerate(wanted.tools):
             yield f"({' OR '.join(self._uses_tool(at))})"
 
-    def _without_echoes(self) -> Iterator[str]:
+    def _without_echoes(self, selection: _Selection) -> Iterator[str]:
         """Yield conditions that leave out what repeats other conversations: no word is found in it."""
         if "tool_name" in self._columns:
-            yield f"(m.tool_name IS NULL OR NOT ({' OR '.join(_NAMES_SEARCH_TOOL)}))"
-        if self._echoes:
-            yield f"m.id NOT IN ({', '.join(map(str, sorted(self._echoes)))})"
+            yield f"(m.tool_name IS NULL OR NOT ({names_search_tool('m.tool_name')}))"
+        yield from self._echoes.of_messages()
+        if selection.full_text is not None:
+            yield from self._echoes.of_matches(selection.full_text, selection.expression)
 
     def _uses_tool(self, at: int) -> Iterator[str]:
         yield f"lower(m.tool_name) = :tool{at}" if "tool_name" in self._columns else "0"
         if "tool_calls" in self._columns:
             yield f"m.tool_calls LIKE :calls{at} ESCAPE '\\'"
 
-    # ---- echoes -----------------------------------------------------------------------------------------
-
     @cached_property
-    def _echoes(self) -> frozenset[int]:
-        """The ids of the calls of search tools and of their results: they repeat other conversations."""
-        if WORDS not in self._tables or not {"tool_calls", "role"} <= self._columns:
-            return frozenset()
+    def _echoes(self) -> EchoFilter:
+        known = self._known_counts.echoes(self._state)
+        if known is None:
+            self._known_counts.keep_echoes(self._state, known := self._read_echoes())
+        return EchoFilter(self._snapshot.connection, known)
+
+    def _read_echoes(self) -> Echoes:
+        """Return the calls of search tools and their results: they repeat other conversations."""
+        if WORDS not in self._tables:
+            return Echoes()
         try:
-            return frozenset(self._read_echoes())
+            return read_echoes(self._snapshot.connection, self._columns)
         except database.DATABASE_ERRORS:  # a damaged table: the search itself says so
-            return frozenset()
-
-    def _read_echoes(self) -> Iterator[int]:
-        names = " OR ".join(quoted(name) for name in SEARCH_TOOLS)
-        rows = self._rows(
-            f"SELECT m.id, m.session_id, m.content, m.tool_calls FROM {WORDS} "  # noqa: S608
-            f"CROSS JOIN messages AS m ON m.id = {WORDS}.rowid "
-            f"WHERE {WORDS} MATCH :names AND m.tool_calls IS NOT NULL LIMIT {MOST_ECHOES}",
-            {"names": names},
-        )
-        for message_id, session_id, content, calls in rows:
-            call_ids = _search_calls(calls)
-            if call_ids and not content:
-                yield message_id
-            if call_ids and "tool_call_id" in self._columns:
-                yield from self._answers(session_id, call_ids)
-
-    def _answers(self, session_id: str, call_ids: list[str]) -> Iterator[int]:
-        rows = self._rows(
-            "SELECT m.id FROM messages AS m WHERE m.session_id = :session "
-            "AND m.tool_call_id IN (SELECT value FROM json_each(:calls))",
-            {"session": session_id, "calls": json.dumps(call_ids)},
-        )
-        return (message_id for (message_id,) in rows)
-
-
-def _search_calls(text: object) -> list[str]:
-    """Return the ids of the calls of search tools in a message's calls, as the agent stores them."""
-    try:
-        calls = json.loads(text) if isinstance(text, str) else []
-    except (ValueError, RecursionError):
-        return []
-    return [call_id for call in _objects(calls) if (call_id := _id_of_search(call))]
-
-
-def _id_of_search(call: Mapping[str, Any]) -> str | None:
-    function = call.get("function")
-    name = (function if isinstance(function, dict) else call).get("name")
-    call_id = call.get("id") or call.get("call_id")
-    return call_id if isinstance(name, str) and is_search_tool(name) and isinstance(call_id, str) else None
-
-
-def _objects(value: object) -> Iterable[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+            return Echoes()
 
 
 # ---- tools ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..fields import clean_text
 from ..messages import Call, Message, cut
+from .echoes import is_echo, is_search_tool
 from .words import ordinary
 
 # Characters that are indexed: of a message, as much as fills a book; of a tool's arguments or result, a page.
@@ -17,11 +18,6 @@ LONGEST_RESULT, MOST_TAIL_WORDS, LONGEST_TAIL_WORD = 200_000, 2_000, 80
 # A letter for private use, which no query has: words beside it are not beside each other.
 _BETWEEN = " \ue000 "
 _ENCODED = re.compile(r";base64,[A-Za-z0-9+/=_-]*+")  # the data of a `data:` URL, which holds no words
-# Tools that search conversations: what they are asked and answer are words of other conversations.
-SEARCH_TOOLS = ("session_search", "search_conversations", "list_conversations", "read_conversation")
-_SEARCH_TOOL = re.compile(
-    rf"(?:.*_)?(?:{'|'.join(SEARCH_TOOLS)})"
-)  # with the name of an MCP server before it
 
 
 class Feature(IntFlag):
@@ -65,7 +61,7 @@ def _parts(message: Message, echoes: frozenset[str]) -> Iterator[str]:
     yield from message.texts
     yield from message.reasoning
     for call in message.calls:
-        if not is_search_tool(call.name):
+        if not is_echo(call):
             yield from (call.name, _arguments(call), call.snippet or "")
     for result in message.results:
         if not is_search_tool(result.name) and result.call_id not in echoes:
@@ -80,16 +76,6 @@ def shown_text(message: Message) -> str:
     results = [cut(result.text, LONGEST_MESSAGE) for result in message.results]
     rest = message._replace(results=())
     return "\n".join(filter(None, [*_parts(rest, frozenset()), *results]))
-
-
-def echoes_of(message: Message) -> frozenset[str]:
-    """Return the ids of the calls of search tools in a message."""
-    return frozenset(call.call_id for call in message.calls if call.call_id and is_search_tool(call.name))
-
-
-def is_search_tool(name: str) -> bool:
-    """Whether a tool searches conversations or reads them out."""
-    return _SEARCH_TOOL.fullmatch(name) is not None
 
 
 def _tools(message: Message) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from ..errors import NotFound, StorageError, Unreadable
 from ..messages import Message, RawMessage, cards_by_message, read_message, read_messages
 from ..model import Signature
 from ..sidecars import LARGEST_AT_ONCE, Outline, outlined, path_of, reading
-from .indexed_text import NO_TEXT, echoes_of, indexed_text
+from .echoes import echoes_of
+from .indexed_text import NO_TEXT, indexed_text
 from .plan import StaleSession
 from .tables import IndexedMessage, indexed_message
 

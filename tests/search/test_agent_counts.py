@@ -1,5 +1,6 @@
 """The counts of common words that are kept of an agent: used again, and not once its file has changed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -98,6 +99,8 @@ def test_common_words_are_counted_the_same_by_the_numbers_of_their_messages(
         add_session(db, "b", "amber brook cliff", "amber")
         add_session(db, "a", "brook cliff")
         add_message(db, "a", "brook amber", "tool", tool_name="session_search")
+        calls = [{"function": {"name": "session_search", "arguments": '{"query": "brook"}'}}]
+        add_message(db, "a", "cliff", "assistant", tool_calls=json.dumps(calls))
         add_message(db, "a", "brook amber", active=0)
         add_message(db, "a", "brook", active=0, compacted=1)
     age(state)
@@ -106,6 +109,7 @@ def test_common_words_are_counted_the_same_by_the_numbers_of_their_messages(
     monkeypatch.setattr(agents, "LEAST_NUMBERS", 0)
     assert counts_of_words(tmp_path, monkeypatch) == looked_up
     assert looked_up["brook"] == {"a": 1, "b": 1}
+    assert looked_up["cliff"] == {"a": 2, "b": 1}
 
 
 def counts_of_words(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Mapping[str, int]]:

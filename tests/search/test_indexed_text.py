@@ -5,14 +5,13 @@ from typing import Any
 import pytest
 
 from hermes_sessions.messages import read_message
+from hermes_sessions.search.echoes import echoes_of, is_search_tool
 from hermes_sessions.search.indexed_text import (
     LONGEST_RESULT,
     LONGEST_TOOL,
     MOST_TAIL_WORDS,
     Feature,
-    echoes_of,
     indexed_text,
-    is_search_tool,
     shown_text,
 )
 from hermes_sessions.search.words import index_form
