@@ -57,6 +57,7 @@ from .index import (
     with_lineage,
 )
 from .locks import SessionLocks
+from .message_range import MessageRange
 from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
@@ -329,18 +330,18 @@ class OpenHome:
             with self.agents.reading_mirrors() as connection:
                 return self.agents.session(connection, self.agents.summary(connection, session_id))
 
-    def messages(self, session_id: str, before: int | None, limit: int | None) -> MessagePage:
+    def messages(self, session_id: str, wanted: MessageRange) -> MessagePage:
         """Return some messages of a session, found as by `summary`."""
-        return self._or_of_holder(partial(self._messages, before=before, limit=limit), session_id)
+        return self._or_of_holder(partial(self._messages, wanted=wanted), session_id)
 
-    def _messages(self, session_id: str, before: int | None, limit: int | None) -> MessagePage:
+    def _messages(self, session_id: str, wanted: MessageRange) -> MessagePage:
         with suppress(NotFound):
-            return changes.read_page(self.store, session_id, before, limit)
+            return changes.read_page(self.store, session_id, wanted)
         if self.store.draft(session_id) is not None:
             return MessagePage([], 0, 0)
         with self.agents.reading_mirrors() as connection:
             summary = self.agents.summary(connection, session_id)
-            return self.agents.page(connection, summary, before, limit)
+            return self.agents.page(connection, summary, wanted)
 
     def _or_of_holder(self, read: Callable[[str], T], session_id: str) -> T:
         """Return what `read` returns for a session, or else for the one that holds it as a segment."""

@@ -26,7 +26,7 @@ from .tag_names import check_tag_filter
 
 Item = TypeVar("Item")
 
-Sort = Literal["activity", "created", "title", "messages", "cost"]
+Sort = Literal["activity", "created", "title", "messages", "cost", "latest"]
 UsageBy = Literal["day", "week", "month", "model", "source", "project", "profile", "tag", "tool"]
 ExportFormat = Literal["json", "markdown", "html", "text", "jsonl"]
 
@@ -188,6 +188,7 @@ class Page(Sequence[Item]):
 class MessagePage:
     """Some messages of a session: the first has the index `offset`; `total` counts all messages.
 
+    Earlier messages are those before `offset`, and later ones those from `end` on, while `end < total`.
     `tool_calls` is the session's complete list of calls, which refers to messages by their index.
     """
 
@@ -195,6 +196,11 @@ class MessagePage:
     offset: int
     total: int
     tool_calls: list[Any] = field(default_factory=list)
+
+    @property
+    def end(self) -> int:
+        """The index after that of the last message."""
+        return self.offset + len(self.messages)
 
 
 class Imported(list[Session]):
@@ -325,8 +331,9 @@ class Usage(AsDict):
 
     `keys` has the key too, and the second one of sums by two. A day is `2026-09-01`, a week `2026-W36` (of
     ISO 8601, which begins on Monday), a month `2026-09`. `estimated_cost` sums the `priced` sessions, whose
-    cost is known; None if no session has a known cost. The sums of a tool have its `calls` and the
-    `failed_calls` among them, and neither messages nor tokens; both are None in all other sums.
+    cost is known; None if no session has a known cost. `unpriced` counts the others.
+    The sums of a tool have its `calls` and the `failed_calls` among them, and neither messages nor tokens;
+    both are None in all other sums.
     """
 
     key: str | None
@@ -339,6 +346,11 @@ class Usage(AsDict):
     keys: tuple[str | None, ...] = ()
     calls: int | None = None
     failed_calls: int | None = None
+
+    @property
+    def unpriced(self) -> int:
+        """How many sessions have no known cost; 0 in the sums of a tool, which have no costs."""
+        return self.sessions - self.priced if self.calls is None else 0
 
     @property
     def total_tokens(self) -> int:

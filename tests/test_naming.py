@@ -185,7 +185,7 @@ def test_a_query_chooses_nothing_that_was_not_typed(sessions: SessionRepository)
 # ---- where a list goes on ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sort", ["activity", "created", "title", "messages", "cost"])
+@pytest.mark.parametrize("sort", ["activity", "created", "title", "messages", "cost", "latest"])
 def test_a_list_goes_on_after_an_id(named_home: SessionRepository, sort: Sort) -> None:
     named_home.update("cccc-4", pinned=True)
     every = [each.session_id for each in named_home.list(sort=sort, agent=True, hidden=True)]

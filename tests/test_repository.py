@@ -304,8 +304,20 @@ def test_a_page_of_messages(
     assert (page.offset, page.total) == (start, 10)
 
 
+def test_pages_go_on_both_ways(sessions: SessionRepository) -> None:
+    session_id, total = started(sessions, 10), 10
+    middle = sessions.messages(session_id, after=4, limit=3)
+    assert (middle.messages, middle.offset, middle.end) == (turns(10)[4:7], 4, 7)
+    assert sessions.messages(session_id, after=middle.end, limit=2).messages == turns(10)[7:9]
+    assert sessions.messages(session_id, before=middle.offset, limit=2).messages == turns(10)[2:4]
+    behind = sessions.messages(session_id, after=99, limit=3)
+    assert (behind.messages, behind.offset, behind.end, behind.total) == ([], total, total, total)
+    assert sessions.messages(session_id, after=6, before=2).messages == []
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"before": -1}, {"limit": -1}, {"limit": "3"}, {"before": 1.0}, {"limit": True}]
+    "wrong",
+    [{"before": -1}, {"limit": -1}, {"limit": "3"}, {"before": 1.0}, {"limit": True}, {"after": -1}],
 )
 def test_a_wrong_page_of_messages_is_named(sessions: SessionRepository, wrong: dict[str, Any]) -> None:
     session_id = started(sessions)

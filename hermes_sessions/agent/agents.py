@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from ..config import Config
 from ..errors import AgentUnavailable, NotFound
 from ..index import Lifetime, MirrorStatus, database, find_conversation
+from ..message_range import MessageRange
 from ..model import Session, Summary
 from ..origins import COPIED, SEGMENTS, STARTED_BY, Copied
 from ..results import MessagePage
@@ -160,7 +161,7 @@ class Agents:
 
     def session(self, connection: Connection, summary: Summary) -> Session:
         """Return a session with its messages; raise `AgentUnavailable`."""
-        page = self.page(connection, summary, None, None)
+        page = self.page(connection, summary, MessageRange())
         return Session(**summary.metadata(), extra=summary.extra, messages=page.messages)
 
     def whole(self, connection: Connection, session_id: str, profile: str | None = None) -> WholeConversation:
@@ -184,18 +185,12 @@ class Agents:
             origin[STARTED_BY] = started_by
         return WholeConversation(replace(session, extra={**summary.extra, **origin}), originals)
 
-    def page(
-        self, connection: Connection, summary: Summary, before: int | None, limit: int | None
-    ) -> MessagePage:
-        """Return at most `limit` messages of a session, the last ones before index `before`.
-
-        `limit=None` is no limit, and `before=None` the end of the session. Raises `AgentUnavailable`.
-        """
+    def page(self, connection: Connection, summary: Summary, wanted: MessageRange) -> MessagePage:
+        """Return some messages of a session; raise `AgentUnavailable`."""
         message_range = mirror_rows.message_range(connection, summary.profile, summary.session_id)
         with self.of_profile(summary.profile).reading() as snapshot:
             ids = snapshot.message_ids(summary.session_id, message_range)
-            end = len(ids) if before is None else min(before, len(ids))
-            start = 0 if limit is None else max(0, end - limit)
+            start, end = wanted.bounds(len(ids))
             return MessagePage(snapshot.messages(ids[start:end]), start, len(ids))
 
 

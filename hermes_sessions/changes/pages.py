@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ..errors import StorageError, Unreadable
 from ..index import Indexed
+from ..message_range import MessageRange
 from ..messages import Message
 from ..results import MessagePage
 from ..sidecars import Outline, outlined, outlined_as_known, reading
@@ -15,12 +16,12 @@ from .store import Store
 T = TypeVar("T")
 
 
-def read_page(store: Store, session_id: str, before: int | None, limit: int | None) -> MessagePage:
-    """Return the `limit` messages of a file that end before index `before`; None is all, and the end.
+def read_page(store: Store, session_id: str, wanted: MessageRange) -> MessagePage:
+    """Return some messages of a file.
 
     Raises `NotFound` for a session without a file, `InvalidId`, `Unreadable`, `StorageError`.
     """
-    return _read(store, session_id, store.row, lambda source: reading.page(source, before, limit))
+    return _read(store, session_id, store.row, lambda source: reading.page(source, wanted))
 
 
 def message_reader(store: Store, session_ids: Collection[str]) -> Callable[[str, int], Message]:

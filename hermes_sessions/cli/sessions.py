@@ -52,7 +52,8 @@ from .text import CSV_COLUMNS, csv_row, print_heading, print_messages, print_ses
     "--sort",
     type=click.Choice(get_args(Sort)),
     default="activity",
-    help="The order: the latest activity (the default), the creation, the title, the most messages or costs.",
+    help="The order: the latest activity, pinned first (the default) or not, the creation, the title, the "
+    "most messages or costs.",
 )
 @filter_options
 @time_option("--since", help="Only sessions last active at or after this date.")

@@ -24,6 +24,7 @@ KEYS: Mapping[Sort, Callable[[Any], sa.ColumnElement[Any]]] = {
     "title": lambda columns: columns.title_key,
     "messages": lambda columns: -columns.message_count,
     "cost": lambda columns: sa.func.coalesce(-columns.estimated_cost, _UNKNOWN),
+    "latest": lambda columns: columns.age,  # the usual order, without the pinned ones first
 }
 SORTS: tuple[Sort, ...] = ("activity", *KEYS)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar, Unpack, cast, get_args
 
 from .. import fields, hits, messages, results, search
 from ..index import Entries, Progress, usage
+from ..message_range import MessageRange
 from ..model import Session, Summary
 from ..query_help import Suggestions
 from ..results import FilterFields, Filters, combined_filters
@@ -44,7 +45,8 @@ class ReadingCalls(HomeCalls):
         """Return the conversations that match, pinned ones first, then by latest activity.
 
         Another `sort` is `created` (the newest first), `title` (in alphabetical order, whatever the case and
-        the accents), `messages` or `cost` (the most first); pinned ones are then among the others.
+        the accents), `messages` or `cost` (the most first), or `latest` (by activity, like the usual order);
+        pinned ones are then among the others.
         `filters` are given as a `Filters`, as keywords of the same names, or as both: a keyword replaces the
         field of `filters`. `limit` is the most to return (None: all); `cursor` is the `next_cursor` of the
         page before. If `unless(version)` is true for the index's version, the page is empty and `unchanged`.
@@ -146,6 +148,7 @@ class ReadingCalls(HomeCalls):
         redact: bool = True,
         passages: int = 0,
         is_wanted: Callable[[], bool] | None = None,
+        wait: float = 0.0,
         **keywords: Unpack[FilterFields],
     ) -> hits.Hits:
         """Return the conversations that contain these words, one hit for each, the best first.
@@ -156,13 +159,17 @@ class ReadingCalls(HomeCalls):
         the times, `role` the role, and `depth` how far into a session they are; the times of a title are
         those of the last activity. `passages` is how many messages of each conversation the hits cite.
         Credentials are masked unless `redact=False`. `is_wanted()` is asked between the steps of a search:
-        once it returns False, the search ends with a warning and no hits. Raises `InvalidValue`,
-        `StorageError`.
+        once it returns False, the search ends with a warning and no hits. While the search index lacks
+        messages, the search waits for up to `wait` seconds; `Hits.missing` counts the conversations that are
+        not searched even then. Raises `InvalidValue`, `StorageError`.
         """
         chosen = combined_filters(filters, keywords, default=Filters(agent=True), call=self.search)
         within = search.message_filter(role, chosen.since, chosen.until, depth)
         request = search.search_request(text, scope, replace(chosen, since=None, until=None), within)
-        request = request._replace(passages=fields.check_whole("passages", passages, 0, MOST_PASSAGES))
+        request = request._replace(
+            passages=fields.check_whole("passages", passages, 0, MOST_PASSAGES),
+            wait=fields.check_amount("wait", wait),
+        )
         if is_wanted is not None:
             request = request._replace(is_wanted=is_wanted)
         return self._home.search(request, redact, offset, limit)
@@ -215,16 +222,20 @@ class ReadingCalls(HomeCalls):
         return self._home.session(session_id)
 
     def messages(
-        self, session_id: str, *, before: int | None = None, limit: int | None = None
+        self,
+        session_id: str,
+        *,
+        before: int | None = None,
+        limit: int | None = None,
+        after: int | None = None,
     ) -> results.MessagePage:
         """Return the last `limit` messages before index `before`; None is no limit, and the end.
 
-        Reads little more than these messages from the file. Raises as `summary`, and `InvalidValue`.
+        With `after`, return the first `limit` messages from this index on instead, and before `before` if
+        both are given. A page goes on with `after=page.end` and goes back with `before=page.offset`. Reads
+        little more than these messages from the file. Raises as `summary`, and `InvalidValue`.
         """
-        for name, value in (("before", before), ("limit", limit)):
-            if value is not None:
-                fields.check_whole(name, value)
-        return self._home.messages(session_id, before, limit)
+        return self._home.messages(session_id, MessageRange(before, limit, after).checked())
 
     def segments(self, session_id: str) -> Sequence[str]:
         """Return the ids of the agent's segments of a conversation, oldest first; none for fewer than two."""

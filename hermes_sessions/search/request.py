@@ -34,7 +34,8 @@ class SearchRequest(NamedTuple):
 
     `filters` have no times: those are of the `messages`. `warnings` say why nothing can match. `passages` is
     how many messages of each conversation are wanted, beside the best one that each hit has. `is_wanted` is
-    asked between the steps of a search whether somebody still waits for its answer.
+    asked between the steps of a search whether somebody still waits for its answer. `wait` is for how many
+    seconds the search waits for messages that are not indexed yet.
     """
 
     query: Query
@@ -44,6 +45,7 @@ class SearchRequest(NamedTuple):
     warnings: tuple[str, ...] = ()
     passages: int = 0
     is_wanted: Callable[[], bool] = lambda: True
+    wait: float = 0.0
 
     def check_wanted(self) -> None:
         """Raise `NotWanted` if nobody waits for the answer."""

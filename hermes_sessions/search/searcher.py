@@ -5,6 +5,7 @@ Imports the rest of the package when the index is first used: most commands open
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from .sync import SearchIndex
 
 T = TypeVar("T")
+# How long a search that waits for the index does not ask whether it is still wanted, and how long it pauses
+# while another process builds the index.
+WAIT_SECONDS, PAUSE_SECONDS = 0.5, 0.02
 
 
 class Searcher:
@@ -75,9 +79,24 @@ class Searcher:
         from .request import NotWanted
 
         try:
+            self._wait(request)
             return self._hits(request, options, offset, limit)
         except NotWanted:
             return Hits(warnings=("The search was not finished, because nobody waits for it any more.",))
+
+    def _wait(self, request: SearchRequest) -> None:
+        """Wait until nothing is missing, or for as long as was asked; raise `NotWanted`."""
+        until = time.monotonic() + request.wait
+        while (left := until - time.monotonic()) > 0 and self._lacks_messages():
+            request.check_wanted()
+            self._indexer.complete_within(min(left, WAIT_SECONDS))
+            time.sleep(min(left, PAUSE_SECONDS))
+
+    def _lacks_messages(self) -> bool:
+        """Whether messages are missing that can still be indexed."""
+        answering = self._indexes.answering()
+        missing, problem = self._catch_up(answering)
+        return missing > 0 and problem is None and not answering.are_all_unreadable(missing)
 
     def _hits(self, request: SearchRequest, options: HitOptions, offset: int, limit: int) -> Hits:
         from .hits import make_hits

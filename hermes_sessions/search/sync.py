@@ -108,6 +108,10 @@ class SearchIndex:
         self._missing = len(stale)
         return max(self._missing, int(is_wordless))
 
+    def are_all_unreadable(self, missing: int) -> bool:
+        """Whether the files of all sessions that are missing, so many, could not be opened."""
+        return 0 < missing <= len(self._unreadable)
+
     def _is_wordless(self) -> bool:
         with self._file.reading() as connection:
             return vocabulary.is_counted_later(connection)

@@ -37,6 +37,7 @@ class BackgroundIndexer:
         self._lock_file = None if locks is None else locks / "search.lock"
         self._starting = threading.Lock()
         self._wake, self._requested, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self._idle = threading.Event()  # nothing is left of what was asked for
         self._thread: threading.Thread | None = None
         self._noted = False
         self.problem: str | None = None
@@ -62,6 +63,12 @@ class BackgroundIndexer:
         self.start()
         self._wake.set()
 
+    def complete_within(self, seconds: float) -> None:
+        """Index all that is missing, and return when that is done, or after so many seconds."""
+        self._idle.clear()
+        self.complete()
+        self._idle.wait(seconds)
+
     def close(self) -> None:
         """Index our own writes that are still queued, and stop."""
         self._stopping.set()
@@ -80,6 +87,9 @@ class BackgroundIndexer:
                 due = float("inf")
                 self._requested.set()
             self._update()
+            if not self._requested.is_set():
+                self._idle.set()
+        self._idle.set()
         if self._noted:
             with suppress(SessionsError), only_sessions_errors():
                 self._index().apply_changes()

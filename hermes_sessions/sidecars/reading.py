@@ -13,6 +13,7 @@ from .. import files, origins
 from ..errors import NotFound, Unreadable, storing
 from ..fields import FIELDS, TIMES, is_unreadable_time, other_keys, read_metadata
 from ..json_text import Malformed, decode
+from ..message_range import MessageRange
 from ..messages import Message, RawMessage, cards_by_message, read_message
 from ..model import Session, Signature, Stored, Summary
 from ..results import MessagePage
@@ -212,10 +213,9 @@ def _newest_first(source: Outline, end: int) -> Iterator[Any]:
         end = first
 
 
-def page(source: Outline, before: int | None, limit: int | None) -> MessagePage:
-    """Return the `limit` messages that end before index `before`; None is all, and the end."""
-    end = source.total if before is None else min(before, source.total)
-    start = 0 if limit is None else max(0, end - limit)
+def page(source: Outline, wanted: MessageRange) -> MessagePage:
+    """Return some messages of a file."""
+    start, end = wanted.bounds(source.total)
     texts = texts_between(source, start, end)
     with unreadable(source.path):
         messages = [decode(text) for text in texts]

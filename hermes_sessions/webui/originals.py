@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..errors import AgentUnavailable, NotFound
 from ..home import OpenHome
+from ..message_range import MessageRange
 from ..model import Metadata, Summary
 from ..results import MessagePage
 from ..sources import Source
@@ -30,13 +31,14 @@ def longer_original(home: OpenHome, session: Metadata, message_count: int) -> Su
         return None
     with suppress(AgentUnavailable, NotFound), home.agents.reading_mirrors() as connection:
         original = home.agents.summary_of_original(connection, session.session_id)
-        counted = home.agents.page(connection, original, None, 0).total  # its own count may be of other rows
+        # Its own count may be of other rows.
+        counted = home.agents.page(connection, original, MessageRange(limit=0)).total
         if original.source is Source.MESSAGING and counted > message_count:
             return replace(original, message_count=counted)
     return None
 
 
-def original_page(home: OpenHome, original: Summary, before: int | None, limit: int | None) -> MessagePage:
+def original_page(home: OpenHome, original: Summary, wanted: MessageRange) -> MessagePage:
     """Return some messages of an original; raise `AgentUnavailable`."""
     with home.agents.reading_mirrors() as connection:
-        return home.agents.page(connection, original, before, limit)
+        return home.agents.page(connection, original, wanted)

@@ -12,6 +12,7 @@ from ..errors import NotFound, ReadOnly
 from ..fields import check_bindable, check_whole
 from ..home import OpenHome
 from ..index import Entries, public_calls, sessions_with_parents, survived
+from ..message_range import MessageRange
 from ..messages import calls_of_page, visible_page
 from ..metadata import MetadataChange, MetadataFields
 from ..model import Metadata, Session, Summary
@@ -117,7 +118,7 @@ class WebUI:
         original = longer_original(self._home, own, own.message_count)
         if original is None:
             return own
-        page = original_page(self._home, original, None, None)
+        page = original_page(self._home, original, MessageRange())
         return replace(own, messages=page.messages, tool_calls=[], signature=None)
 
     def messages(
@@ -127,11 +128,7 @@ class WebUI:
 
         Raises as `SessionRepository.messages`.
         """
-        if before is not None:
-            check_whole("before", before)
-        if limit is not None:
-            check_whole("limit", limit)
-        return self._page_reader(session_id)(before, limit)
+        return self._page_reader(session_id)(MessageRange(before, limit).checked())
 
     def visible_messages(self, session_id: str, *, before: int | None = None, limit: int) -> MessagePage:
         """Return the last messages before an index (None: the end) of which `limit` are visible.
@@ -142,10 +139,11 @@ class WebUI:
         if before is not None:
             check_whole("before", before)
         check_whole("limit", limit, 1)
-        page = visible_page(self._page_reader(session_id), before, limit)
+        read = self._page_reader(session_id)
+        page = visible_page(lambda end, most: read(MessageRange(end, most)), before, limit)
         return replace(page, tool_calls=calls_of_page(page))
 
-    def _page_reader(self, session_id: str) -> Callable[[int | None, int | None], MessagePage]:
+    def _page_reader(self, session_id: str) -> Callable[[MessageRange], MessagePage]:
         own = self._home.summary(session_id)
         original = longer_original(self._home, own, own.message_count)
         if original is None:

@@ -155,6 +155,12 @@ def test_a_page_of_messages_is_a_part_of_all_messages(
             start = 0 if limit is None else max(0, end - limit)
             page = sessions.messages("rich", before=before, limit=limit)
             assert (page.messages, page.offset, page.total) == (whole[start:end], start, len(whole))
+    for after in (0, 1, 3, 4, 99):
+        for limit in (None, 0, 1, 2, 99):
+            start = min(after, len(whole))
+            page = sessions.messages("rich", after=after, limit=limit)
+            assert (page.messages, page.offset) == (whole[start:][:limit], start)
+    assert sessions.messages("rich", after=1, before=3).messages == whole[1:3]
 
 
 @pytest.mark.parametrize(

@@ -165,25 +165,28 @@ def apply(sessions: SessionRepository, verb: str, argument: Any) -> None:
 @given(
     FIRST,
     STEPS,
-    st.lists(st.tuples(PLACES, LIMITS), min_size=1, max_size=6),
+    st.lists(st.tuples(PLACES, LIMITS, PLACES), min_size=1, max_size=6),
 )
 @examples(shares_fixtures=True)
 def test_a_page_is_a_slice_of_the_whole_after_any_writes(
     sessions: SessionRepository,
     first: bytes,
     steps: list[tuple[str, Any]],
-    asked: list[tuple[int | None, int | None]],
+    asked: list[tuple[int | None, int | None, int | None]],
 ) -> None:
     write(sessions, "one", first)
     for verb, argument in [("append", []), *steps]:
         apply(sessions, verb, argument)
         whole = sessions.get("one")
-        for before, limit in asked:
-            end = len(whole.messages) if before is None else min(before, len(whole.messages))
-            start = 0 if limit is None else max(0, end - limit)
-            page = sessions.messages("one", before=before, limit=limit)
-            expected = MessagePage(whole.messages[start:end], start, len(whole.messages), whole.tool_calls)
-            assert same(page, expected)
+        total = len(whole.messages)
+        for before, limit, after in asked:
+            indexes = range(total)[after:before]
+            if limit is not None:
+                indexes = indexes[max(0, len(indexes) - limit) :] if after is None else indexes[:limit]
+            page = sessions.messages("one", before=before, limit=limit, after=after)
+            expected = MessagePage(whole.messages[indexes.start : indexes.stop], indexes.start, total)
+            assert same(page, replace(expected, tool_calls=whole.tool_calls))
+            assert page.end == page.offset + len(indexes)
         check_marks(sessions)
 
 
@@ -291,6 +294,17 @@ def test_a_page_reads_a_page(sessions: SessionRepository, traced: Any, name: str
         assert (offset, total, tool_calls) == (end - 5, len(whole.messages), [{"tid": "t"}])
         size = len(json.dumps(messages, ensure_ascii=False, indent=2).encode())
         assert read <= size + 2 * marks.STEP + 100
+
+
+@pytest.mark.fault
+def test_a_page_forward_reads_a_page(sessions: SessionRepository, traced: Any) -> None:
+    whole = large(sessions)
+    sessions.sync()
+    call = "(p := sessions.messages('one', after=200, limit=5)) and [p.messages, p.offset, p.end]"
+    read, (messages, offset, end) = traced(sessions, call)
+    assert (messages, offset, end) == (whole[200:205], 200, 205)
+    size = len(json.dumps(messages, ensure_ascii=False, indent=2).encode())
+    assert read <= size + 2 * marks.STEP + 100
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Tests the orders of lists: by activity, creation, title, messages and cost, in pages of any size."""
+"""Tests the orders of lists: by activity, creation, title, messages, cost and time, in pages of any size."""
 
 import base64
 import json
@@ -67,6 +67,7 @@ EXPECTED: Mapping[Sort, Callable[[Summary], tuple[Any, ...]]] = {
     "title": lambda each: (title_key(each.title),),
     "messages": lambda each: (-each.message_count,),
     "cost": lambda each: (each.estimated_cost is None, -(each.estimated_cost or 0)),
+    "latest": lambda each: (-each.last_message_at,),
 }
 FILTERS: tuple[dict[str, Any], ...] = (
     {"agent": True},
@@ -201,7 +202,11 @@ def test_another_order_reads_one_index_of_each_store(
     reads = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
     for table in ("sessions", "agent_conversations"):
         scans = [step for step in reads if step.startswith(f"SCAN {table}")]
-        assert scans == [f"SCAN {table} USING COVERING INDEX ix_{table}_all"]
+        covering = f"SCAN {table} USING COVERING INDEX ix_{table}_"
+        if sort == "latest":  # the times are in smaller indexes too
+            assert [step.startswith(covering) for step in scans] == [True]
+        else:
+            assert scans == [f"{covering}all"]
     assert [step for step in reads if "INDEX" not in step and step.split()[1] not in ("page", "1")] == []
 
 

@@ -11,7 +11,9 @@ import pytest
 from hermes_sessions import SessionRepository
 from hermes_sessions.config import Config
 from hermes_sessions.processes import Child
-from hermes_sessions.search import building, sync
+from hermes_sessions.search import building, sync, transcripts
+from hermes_sessions.search.plan import StaleSession
+from hermes_sessions.search.worker import BackgroundIndexer
 
 from ..support.make import message, write_document
 
@@ -70,3 +72,36 @@ def test_a_child_that_is_killed_is_replaced(home: Path, monkeypatch: pytest.Monk
     with SessionRepository.open(hermes_home=home, processes=2) as sessions:
         assert wait_for(sessions) == ["s000"]
     assert killed
+
+
+# ---- waiting ----------------------------------------------------------------------------------------------
+
+
+def test_a_search_can_wait_for_the_index(home: Path) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert sessions.search("needle0", wait=0.0).missing
+        hits = sessions.search("needle0", wait=60)
+        assert ([hit.session_id for hit in hits], hits.missing) == (["s000"], 0)
+
+
+def test_a_search_that_waited_in_vain_says_what_was_not_searched(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BackgroundIndexer, "_complete", lambda _: None)  # another process holds the lock
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert sessions.search("needle0", wait=0.1).missing == SESSIONS
+        asked = iter([True, True, True])
+        hits = sessions.search("needle0", wait=60, is_wanted=lambda: next(asked, False))
+        assert (list(hits), len(hits.warnings)) == ([], 1)
+
+
+def test_a_search_does_not_wait_for_what_cannot_be_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = transcripts._prepared
+
+    def without_the_first(folder: Path, stale: StaleSession) -> transcripts.PreparedSession | None:
+        return None if stale.session_id == "s000" else prepared(folder, stale)
+
+    monkeypatch.setattr(transcripts, "_prepared", without_the_first)
+    with SessionRepository.open(hermes_home=home) as sessions:
+        hits = sessions.search("needle79", wait=3600)
+        assert ([hit.session_id for hit in hits], hits.missing) == (["s079"], 1)

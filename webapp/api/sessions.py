@@ -73,13 +73,13 @@ def list_sessions(
     """List the sessions that match, pinned ones first, then by latest activity.
 
     Another `sort` is `created` (the newest first), `title` (in alphabetical order), `messages` or `cost`
-    (the most first); pinned ones are then among the others. `limit` is the largest number of sessions to
-    return, by default all; `cursor` is the `next_cursor` of the page before. `archived`, `pinned` and
-    `interrupted` are true or false to list only such sessions or only the others; in an interrupted one,
-    a message still waits for its answer. `since` and `until` are about the last activity, in seconds
-    since the epoch. `min_cost` (dollars) and `min_messages` are the least that a session has. `agent`
-    includes the agents' conversations; the default is the web UI's setting. `hidden` includes the
-    sessions that the sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a request
+    (the most first), or `latest` (by activity); pinned ones are then among the others. `limit` is the
+    largest number of sessions to return, by default all; `cursor` is the `next_cursor` of the page before.
+    `archived`, `pinned` and `interrupted` are true or false to list only such sessions or only the others;
+    in an interrupted one, a message still waits for its answer. `since` and `until` are about the last
+    activity, in seconds since the epoch. `min_cost` (dollars) and `min_messages` are the least that a session
+    has. `agent` includes the agents' conversations; the default is the web UI's setting. `hidden` includes
+    the sessions that the sidebar hides: empty ones and scheduled runs. The answer has an `ETag`: a request
     that sends it back as `If-None-Match` gets the status 304 if nothing changed.
 
     With one of the arguments for it, the answer is the sidebar of the web UI of August, and all others are

@@ -34,6 +34,7 @@ SORT_WORDS: Mapping[Sort, str] = {
     "title": "Title",
     "messages": "Most messages",
     "cost": "Highest cost",
+    "latest": "Latest activity, pinned or not",
 }
 SORTS: Mapping[str, Sort] = {sort: sort for sort in SORT_WORDS}
 _YES = {"1": "yes", "0": "no"}
