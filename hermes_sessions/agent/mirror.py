@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from ..errors import AgentUnavailable, StorageError
 from ..files import is_settled
-from ..index import database, index_state, rows
+from ..index import database, index_state, rows, sync
 from ..model import Summary
 from . import lineage, mirror_rows, scan
 from .mirror_rows import MirrorChange, MirroredSession, MirrorState, mirror_states
@@ -134,6 +134,7 @@ def _write(engine: Engine, before: MirrorState, after: MirrorState, change: Mirr
         mirror_rows.put_state(connection, after._replace(revision=revision))
         if change is not None or after.warning != before.warning:
             index_state.next_generation(connection, changed)
+    sync.learn_sizes_after(engine, len(change.sessions) if change else 0)
     return True
 
 

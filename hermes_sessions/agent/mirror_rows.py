@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from ..index import AGENT_CONVERSATIONS, AGENT_HOMES, AGENT_SESSIONS, database, links, order_values, tags
+from ..index import (
+    AGENT_CONVERSATIONS,
+    AGENT_HOMES,
+    AGENT_SESSIONS,
+    Among,
+    database,
+    links,
+    order_values,
+    tags,
+)
 from ..model import Summary
 from ..sources import Source, source_class
 from . import lineage
@@ -122,7 +131,7 @@ def openings(connection: Connection, profile: str, ids: Iterable[str]) -> dict[s
         session_id: MirroredOpening(opening, not title, first, last)
         for some in database.chunks(ids)
         for session_id, opening, title, first, last in database.driver_tuples(
-            connection.execute(query.where(AGENT_SESSIONS.c.session_id.in_(some)))
+            connection.execute(query.where(Among(AGENT_SESSIONS.c.session_id)), {"ids": some})
         )
     }
 
@@ -174,7 +183,7 @@ def _sessions_where(
     query = sa.select(*_COLUMNS).where(_is_of(profile))
     mirrored: dict[str, MirroredSession] = {}
     for some in database.chunks(values):
-        mirrored |= _by_id(connection.execute(query.where(column.in_(some))).all())
+        mirrored |= _by_id(connection.execute(query.where(Among(column)), {"ids": some}).all())
     return mirrored
 
 
@@ -212,7 +221,8 @@ def _conversations(connection: Connection, profile: str, ids: Iterable[str]) -> 
         row.session_id: row
         for some in database.chunks(ids)
         for row in connection.execute(
-            sa.select(AGENT_CONVERSATIONS).where(columns.profile == profile, columns.session_id.in_(some))
+            sa.select(AGENT_CONVERSATIONS).where(columns.profile == profile, Among(columns.session_id)),
+            {"ids": some},
         ).all()
     }
 
@@ -232,8 +242,9 @@ def _replace(connection: Connection, profile: str, change: MirrorChange) -> None
 
 
 def _delete(connection: Connection, table: sa.Table, profile: str, ids: Iterable[str]) -> None:
+    statement = sa.delete(table).where(table.c.profile == profile, Among(table.c.session_id))
     for some in database.chunks(ids):
-        connection.execute(sa.delete(table).where(table.c.profile == profile, table.c.session_id.in_(some)))
+        connection.execute(statement, {"ids": some})
 
 
 def forget(connection: Connection, profile: str) -> list[str]:
@@ -343,8 +354,8 @@ def next_segments(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """
     known: dict[str, str] = {}
     for some in database.chunks(ids):
-        query = _WITH_CHILDREN.where(AGENT_SESSIONS.c.session_id.in_(some))
-        for session_id, source, fields, child_id, child_fields in connection.execute(query).all():
+        found = connection.execute(_WITH_CHILDREN, {"ids": some}).all()
+        for session_id, source, fields, child_id, child_fields in found:
             if source_class(source) is not Source.MESSAGING:
                 root_id = (fields or {}).get("_lineage_root_id") or session_id
                 continues = (child_fields or {}).get("_lineage_root_id") == root_id
@@ -362,6 +373,7 @@ _WITH_CHILDREN: sa.Select[Any] = sa.select(
     *(AGENT_SESSIONS.c[name] for name in ("session_id", "source", "lineage")),
     *(_CHILD.c[name] for name in ("session_id", "lineage")),
 ).outerjoin_from(AGENT_SESSIONS, _CHILD, _IS_CHILD)
+_WITH_CHILDREN = _WITH_CHILDREN.where(Among(AGENT_SESSIONS.c.session_id))
 
 
 def chain_of(connection: Connection, profile: str, session_id: str) -> Sequence[Segment]:

@@ -24,6 +24,7 @@ from . import (
     upgrades,
     usage,
 )
+from .among import Among
 from .boundary import Lifetime, Survivor, only_sessions_errors, public_calls, survived
 from .conversations import (
     MANY_IDS,
@@ -52,6 +53,7 @@ __all__ = [
     "MANY_IDS",
     "SESSIONS",
     "AgentMirrors",
+    "Among",
     "CurrentIndex",
     "Entries",
     "Freshness",

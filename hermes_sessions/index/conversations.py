@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from ..model import Summary
 from ..origins import lineage_of
 from ..results import Filters
+from .among import Among
 from .database import chunks, driver_tuples
 from .list_queries import (
     View,
@@ -28,7 +29,6 @@ from .list_queries import (
 from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, SESSIONS
 
 ROOT_ID = "_lineage_root_id"  # in a lineage: the id of the first segment
-_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _PROFILE: sa.BindParameter[str] = sa.bindparam("of_profile", type_=sa.String)
 
 
@@ -63,10 +63,10 @@ def find_conversation(connection: Connection, session_id: str, profile: str | No
 
 @functools.cache
 def _summaries_statements(of_one_profile: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    conversations = conversations_query().where(AGENT_CONVERSATIONS.c.session_id.in_(_IDS))
+    conversations = conversations_query().where(Among(AGENT_CONVERSATIONS.c.session_id))
     if of_one_profile:
         conversations = conversations.where(AGENT_CONVERSATIONS.c.profile == _PROFILE)
-    return conversations, sessions_query(True, ()).where(SESSIONS.c.session_id.in_(_IDS))
+    return conversations, sessions_query(True, ()).where(Among(SESSIONS.c.session_id))
 
 
 def listed_summaries(connection: Connection, view: View, session_ids: Collection[str]) -> dict[str, Summary]:
@@ -117,8 +117,8 @@ def sessions_with_parents(connection: Connection) -> list[Summary]:
 def _listed_ids_statement() -> sa.CompoundSelect[Any]:
     conversations = AGENT_CONVERSATIONS.c.session_id
     return sa.union_all(
-        sa.select(SESSIONS.c.session_id).where(SESSIONS.c.session_id.in_(_IDS)),
-        sa.select(conversations).where(conversations.in_(_IDS), *listed_once(())),
+        sa.select(SESSIONS.c.session_id).where(Among(SESSIONS.c.session_id)),
+        sa.select(conversations).where(Among(conversations), *listed_once(())),
     )
 
 
@@ -146,7 +146,7 @@ def _all_sessions_statement(hidden: bool, parameters: frozenset[str]) -> sa.Sele
 
 @functools.cache
 def _sessions_statement(hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
-    return _all_sessions_statement(hidden, parameters).where(SESSIONS.c.session_id.in_(_IDS))
+    return _all_sessions_statement(hidden, parameters).where(Among(SESSIONS.c.session_id))
 
 
 def listed_sessions(
@@ -199,7 +199,7 @@ def _conversations_statement(hidden: bool, parameters: frozenset[str]) -> sa.Sel
     return sa.select(
         conversations.session_id, conversations.lineage, conversations.age, conversations.message_count
     ).where(
-        conversations.session_id.in_(_IDS),
+        Among(conversations.session_id),
         conversations.profile == _PROFILE,
         *conditions(AGENT_CONVERSATIONS, hidden, parameters),
         *listed_once(parameters),
@@ -239,7 +239,7 @@ def _segments_statements() -> tuple[sa.Select[Any], sa.Select[Any]]:
     segments = sa.select(sessions.session_id, sessions.family, sessions.lineage).where(
         sessions.profile == _PROFILE, sessions.source.is_distinct_from("webui")
     )
-    return segments.where(sessions.session_id.in_(_IDS)), segments.where(sessions.family.in_(_IDS))
+    return segments.where(Among(sessions.session_id)), segments.where(Among(sessions.family))
 
 
 def _segments(

@@ -280,14 +280,15 @@ def _waiting_at_most(connection: Connection, milliseconds: int) -> Iterator[None
         driver.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
-def learn_sizes(engine: Engine) -> None:
-    """Let PostgreSQL count what its tables hold, or it sorts whole tables until it does so by itself.
+def learn_sizes(engine: Engine, tables: Iterable[str]) -> None:
+    """Let PostgreSQL count what tables hold, and note which of their pages every reader may see.
 
-    SQLite's queries are written for its plans without statistics.
+    Until it does so by itself, it reads whole tables where an index has all that a list needs. SQLite's
+    queries are written for its plans without statistics.
     """
     if engine.dialect.name == postgresql.NAME:
-        with writing(engine) as connection:
-            connection.exec_driver_sql("ANALYZE")
+        with errors_of(engine), engine.connect() as connection:
+            postgresql.vacuum(connection, tables)
 
 
 def checkpoint(engine: Engine) -> None:

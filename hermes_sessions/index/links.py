@@ -12,17 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from . import tags
+from .among import Among
 from .database import chunks
 from .schema import AGENT_CONVERSATIONS, AGENT_SESSIONS, HELD_SEGMENTS, KEPT_PARENTS, SESSIONS
 
-_IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
-_HELD = sa.select(HELD_SEGMENTS).where(HELD_SEGMENTS.c.session_id.in_(_IDS))
-_KEPT = sa.select(KEPT_PARENTS).where(KEPT_PARENTS.c.session_id.in_(_IDS))
-_LISTED = sa.select(AGENT_CONVERSATIONS.c.session_id).where(AGENT_CONVERSATIONS.c.session_id.in_(_IDS))
+_HELD = sa.select(HELD_SEGMENTS).where(Among(HELD_SEGMENTS.c.session_id))
+_KEPT = sa.select(KEPT_PARENTS).where(Among(KEPT_PARENTS.c.session_id))
+_LISTED = sa.select(AGENT_CONVERSATIONS.c.session_id).where(Among(AGENT_CONVERSATIONS.c.session_id))
 _MIRRORED = (
     sa.select(SESSIONS.c.session_id)
     .join(AGENT_SESSIONS, AGENT_SESSIONS.c.session_id == SESSIONS.c.session_id)
-    .where(SESSIONS.c.session_id.in_(_IDS))
+    .where(Among(SESSIONS.c.session_id))
 )
 
 

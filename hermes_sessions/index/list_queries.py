@@ -15,6 +15,7 @@ from ..model import Summary, list_entry
 from ..origins import lineage_of
 from ..results import Filters, Sort
 from ..tag_names import tag_filter
+from . import postgresql
 from .database import parameter
 from .orders import KEYS, AnyPlace, SortedPlace
 from .row_values import entry_values, summary
@@ -66,8 +67,8 @@ class ListRequest(NamedTuple):
 # ---- pages ----------------------------------------------------------------------------------------------
 
 
-def page_query(request: ListRequest) -> tuple[Select, Parameters]:
-    """Return the query of a part of a list, and its parameters."""
+def page_query(request: ListRequest, dialect: str) -> tuple[Select, Parameters]:
+    """Return the query of a part of a list for a database of this dialect, and its parameters."""
     filters, view, after, limit, sort = request
     parameters = filter_parameters(filters) | {"view_profile": view.profile, "view_workspace": view.workspace}
     parameters |= _after_parameters(after, parameters.get("unpinned"))
@@ -75,7 +76,9 @@ def page_query(request: ListRequest) -> tuple[Select, Parameters]:
         parameters["most"] = limit
     parameters |= _agents_parameter(view)
     shape = lists_agents(filters), filters.hidden, frozenset(parameters)
-    return _page_statement(*shape) if sort == "activity" else _sorted_statement(sort, *shape), parameters
+    if sort != "activity":
+        return _sorted_statement(sort, *shape), parameters
+    return _page_statement(dialect, *shape), parameters
 
 
 def _after_parameters(after: AnyPlace | None, unpinned: int | None) -> Parameters:
@@ -102,15 +105,22 @@ def lists_agents(filters: Filters) -> bool:
 
 
 @functools.cache
-def _page_statement(with_agents: bool, hidden: bool, parameters: frozenset[str]) -> Select:
-    query: Select = sessions_query(hidden, parameters)
-    if with_agents:
-        # Both halves come out of an index in this order, so SQLite merges them without sorting.
-        query = sessions_query(hidden, parameters).union_all(_listed_conversations(hidden, parameters))
-    query = query.order_by(*(query.selected_columns[name] for name in ORDER))
-    if "most" in parameters:
-        query = query.limit(sa.bindparam("most", type_=sa.Integer))
-    return query
+def _page_statement(dialect: str, with_agents: bool, hidden: bool, parameters: frozenset[str]) -> Select:
+    sessions = sessions_query(hidden, parameters)
+    if not with_agents:
+        return _first_of(sessions, parameters)
+    halves: list[sa.Select[Any]] = [sessions, _listed_conversations(hidden, parameters)]
+    # Both halves come out of an index in this order, and are merged. SQLite does so unless each has an order
+    # of its own, PostgreSQL only if each has.
+    if dialect == postgresql.NAME:
+        halves = [sa.select(_first_of(half, parameters).subquery()) for half in halves]
+    return _first_of(sa.union_all(*halves), parameters)
+
+
+def _first_of(query: Select, parameters: Collection[str]) -> Select:
+    """Return a query in the order of lists, with its first rows alone if there is a limit."""
+    ordered: Select = query.order_by(*(query.selected_columns[name] for name in ORDER))
+    return ordered.limit(sa.bindparam("most", type_=sa.Integer)) if "most" in parameters else ordered
 
 
 @functools.cache
@@ -279,7 +289,8 @@ def _has_tag(table: sa.Table, name: str) -> sa.ColumnElement[bool]:
     else:
         ids = sa.select(tagged.profile, tagged.session_id).where(with_tag)
         has = sa.tuple_(unindexed(table.c.profile), session_id).in_(ids)
-    return has if name.startswith(WITH_TAG) else ~has
+    # PostgreSQL would join a bare `IN`, and look each row of the list up in the table.
+    return has.is_(sa.true()) if name.startswith(WITH_TAG) else ~has
 
 
 def unindexed(column: sa.Column[Any]) -> sa.ColumnElement[Any]:

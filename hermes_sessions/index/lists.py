@@ -147,7 +147,7 @@ def read_entries(
 
 
 def _read_rows(connection: Connection, request: ListRequest) -> Generator[list[Row]]:
-    with closing(connection.execute(*page_query(request))) as result:
+    with closing(connection.execute(*page_query(request, connection.dialect.name))) as result:
         driver: Any = result.cursor  # its tuples cost a third of SQLAlchemy's rows; JSON in them is text
         while some := driver.fetchmany(ROWS_AT_ONCE):
             yield some

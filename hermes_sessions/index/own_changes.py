@@ -17,6 +17,7 @@ from ..model import Metadata, Signature, Summary
 from ..results import LostField, LostUpdate
 from ..sidecars import TranscriptChange
 from . import index_state, own_transcripts, rows
+from .among import Among
 from .database import chunks, parameter
 from .own_transcripts import NOTHING_LOST, Judgement, Lost
 from .row_values import Indexed
@@ -141,8 +142,8 @@ def notice(connection: Connection, read: Sequence[Indexed], judged: Mapping[str,
     by_id = {row.summary.session_id: row for row in read}
     found: dict[str, list[OwnChange]] = {}
     for some in chunks(by_id):
-        query = _CHANGES.where(OWN_CHANGES.c.session_id.in_(some), OWN_CHANGES.c.field != MESSAGES)
-        for session_id, field, values, lost_at in connection.execute(query):
+        query = _CHANGES.where(Among(OWN_CHANGES.c.session_id), OWN_CHANGES.c.field != MESSAGES)
+        for session_id, field, values, lost_at in connection.execute(query, {"ids": some}):
             change = OwnChange(field, values["before"], values["after"], lost_at)
             found.setdefault(session_id, []).append(change)
     for session_id, changes in found.items():
@@ -208,8 +209,8 @@ def remembered(connection: Connection, session_ids: Collection[str]) -> dict[str
     """Return what is known of the changes of the transcripts of these sessions, by id."""
     found = {}
     for some in chunks(session_ids):
-        query = _MESSAGES.where(OWN_CHANGES.c.session_id.in_(some))
-        for session_id, values, changed_at in connection.execute(query):
+        query = _MESSAGES.where(Among(OWN_CHANGES.c.session_id))
+        for session_id, values, changed_at in connection.execute(query, {"ids": some}):
             read, lost = values.get("read"), Lost(*values.get("lost", ()))
             version = Signature(*read) if read else None
             found[session_id] = Remembered(values["since"], changed_at, lost, version)

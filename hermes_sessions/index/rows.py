@@ -18,6 +18,7 @@ from ..fields import clean_text
 from ..model import UNKNOWN_VERSION, FolderTimes, Signature, Stored, Summary
 from ..origins import children_of, segments_of
 from . import links, tags
+from .among import Among
 from .database import chunks, parameter
 from .index_state import next_generation, note_write
 from .row_values import VERSION_COLUMNS, Indexed, Values, column_values, summary
@@ -50,11 +51,12 @@ _STORED_COLUMNS = [
 ]
 _EVERY = sa.select(*SUMMARY_COLUMNS, *_STORED_COLUMNS)
 _GET = _EVERY.where(SESSIONS.c.session_id == sa.bindparam("id"))
-_GET_SOME = _EVERY.where(SESSIONS.c.session_id.in_(sa.bindparam("ids", expanding=True)))
+_GET_SOME = _EVERY.where(Among(SESSIONS.c.session_id))
 _SIGNATURES = (
     sa.select(*(SESSIONS.c[name] for name in VERSION_COLUMNS)).where(SESSIONS.c.draft == sa.false()),
     sa.select(*(UNREADABLE_FILES.c[name] for name in VERSION_COLUMNS)),
 )
+_SIGNATURES_OF = tuple(query.where(Among(query.selected_columns.session_id)) for query in _SIGNATURES)
 _INODES = sa.union_all(
     sa.select(SESSIONS.c.session_id, SESSIONS.c.inode).where(SESSIONS.c.draft == sa.false()),
     sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.inode),
@@ -96,17 +98,13 @@ def _indexed(row: Any) -> Indexed:
 
 def signatures(connection: Connection, session_ids: Collection[str] | None = None) -> dict[str, Signature]:
     """Return the indexed version of each file, readable or not, by id; None asks for all files."""
-    queries: list[sa.Select[Any]] = list(_SIGNATURES)
+    queries: list[tuple[sa.Select[Any], dict[str, list[str]]]] = [(query, {}) for query in _SIGNATURES]
     if session_ids is not None:
-        queries = [
-            query.where(query.selected_columns.session_id.in_(some))
-            for some in chunks(session_ids)
-            for query in _SIGNATURES
-        ]
+        queries = [(query, {"ids": some}) for some in chunks(session_ids) for query in _SIGNATURES_OF]
     return {
         session_id: Signature(size, mtime_ns, inode)
-        for query in queries
-        for session_id, size, mtime_ns, inode in connection.execute(query).all()
+        for query, ids in queries
+        for session_id, size, mtime_ns, inode in connection.execute(query, ids).all()
     }
 
 
@@ -267,12 +265,14 @@ def _shown(connection: Connection, rows: Mapping[str, Values]) -> list[str]:
     known = {
         row["session_id"]: dict(row)
         for some in chunks(rows)
-        for row in connection.execute(_COMPARED.where(SESSIONS.c.session_id.in_(some))).mappings()
+        for row in connection.execute(_COMPARED, {"ids": some}).mappings()
     }
     return [session_id for session_id, values in rows.items() if shows(known.get(session_id), values)]
 
 
-_COMPARED = sa.select(*(column for column in SESSIONS.c if column.name != "marks"))
+_COMPARED = sa.select(*(column for column in SESSIONS.c if column.name != "marks")).where(
+    Among(SESSIONS.c.session_id)
+)
 
 
 def _held_values(summary: Summary) -> Iterator[Values]:
@@ -364,7 +364,7 @@ def drop(connection: Connection, session_ids: Collection[str], moved: FolderTime
 
 # Made once: to make four statements takes SQLAlchemy longer than to execute them.
 _FORGET = tuple(
-    sa.delete(table).where(table.c.session_id.in_(sa.bindparam("session_ids", expanding=True)))
+    sa.delete(table).where(Among(table.c.session_id))
     for table in (SESSIONS, HELD_SEGMENTS, KEPT_PARENTS, UNREADABLE_FILES)
 )
 
@@ -372,5 +372,5 @@ _FORGET = tuple(
 def _forget(connection: Connection, session_ids: Collection[str]) -> None:
     for some in chunks(session_ids):
         for statement in _FORGET:
-            connection.execute(statement, {"session_ids": some})
+            connection.execute(statement, {"ids": some})
     tags.forget(connection, tags.OF_WEB_UI, session_ids)

@@ -23,12 +23,13 @@ from . import database, drift, index_state, own_changes, rows, transcripts_read,
 from .drift import SyncPlan
 from .index_state import IndexState
 from .row_values import Indexed
+from .schema import METADATA
 
 # Files read between two commits: what is stored is not read again after a kill. One thread reads them:
 # two that read and one that stores took up to a third more processor time, since they hand over Python's
 # lock at every row. Whoever opens the home can let several processes read them.
 FILES_PER_COMMIT = 500
-MANY_FILES = 1000  # stored at once, after which a database's statistics are of another index
+MANY_ROWS = 1000  # stored at once, after which a database's statistics are of another index
 DRAFT_SECONDS = 86_400  # after which an unused draft is dropped
 
 Progress = Callable[[int, int], None]
@@ -283,15 +284,20 @@ def _apply(
             stored.update(_store(engine, scan, list(islice(results, len(some)))))
             if progress:
                 progress(at * FILES_PER_COMMIT + len(some), len(ids))
-    if len(stored) >= MANY_FILES:
-        with suppress(StorageError):  # lists are right without it
-            database.learn_sizes(engine)
+    learn_sizes_after(engine, len(stored))
     removed = _forget(engine, scan, folders.gone(scan.folder, plan.removed, scan.files))
     _note_scan(engine, scan.folder_time, scan.scanned_at)
     with database.reading(engine) as connection:
         unreadable = len(rows.unreadable(connection))
     added, changed = len(stored.intersection(plan.added)), len(stored.intersection(plan.changed))
     return SyncReport(added, changed, removed, unreadable)
+
+
+def learn_sizes_after(engine: Engine, stored: int) -> None:
+    """Let the database count what its tables hold if so many rows are new that it no longer knows."""
+    if stored >= MANY_ROWS:
+        with suppress(StorageError):  # lists are right without it
+            database.learn_sizes(engine, METADATA.tables)
 
 
 def _note_scan(engine: Engine, folder_time: int, scanned_at: int) -> None:

@@ -17,6 +17,7 @@ from ..fields import clean_text
 from ..model import Summary
 from ..origins import segments_of
 from ..tag_names import tag_key, title_tags, unique
+from .among import Among
 from .database import chunks
 from .row_values import divided, joined
 from .schema import (
@@ -34,8 +35,6 @@ ROOT_ID = "_lineage_root_id"  # in a lineage: the id of the first segment
 OF_WEB_UI = ""  # in the place of a profile: a session of the web UI
 LONGEST_ID = 128
 
-_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-
 
 # ---- of the file ----------------------------------------------------------------------------------------
 
@@ -49,7 +48,7 @@ def put_file_tags(connection: Connection, found: Mapping[str, Sequence[str]]) ->
     """Store what `tags.json` has for these ids, and return the conversations whose tags that changed."""
     storable = {each: names for each, names in found.items() if is_storable(each)}
     for some in chunks(storable):
-        connection.execute(sa.delete(FILE_TAGS).where(FILE_TAGS.c.session_id.in_(some)))
+        connection.execute(sa.delete(FILE_TAGS).where(Among(FILE_TAGS.c.session_id)), {"ids": some})
     rows = [{"session_id": each, "names": joined(names)} for each, names in storable.items() if names]
     if rows:
         connection.execute(sa.insert(FILE_TAGS), rows)
@@ -71,7 +70,7 @@ def note_file(connection: Connection, version: str | None, warning: str | None) 
 
 def _holders(connection: Connection, segment_ids: Iterable[str]) -> list[str]:
     """Return the sessions that hold these segments of an agent."""
-    query = sa.select(HELD_SEGMENTS.c.session_id).where(HELD_SEGMENTS.c.segment_id.in_(_IDS))
+    query = sa.select(HELD_SEGMENTS.c.session_id).where(Among(HELD_SEGMENTS.c.segment_id))
     return _scalars(connection, query, segment_ids)
 
 
@@ -84,12 +83,12 @@ def _scalars(connection: Connection, query: sa.Select[Any], ids: Iterable[str]) 
 def relatives(connection: Connection, segment_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return the sessions of the agents that are of one family with these, by profile."""
     columns = AGENT_SESSIONS.c
-    query = sa.select(columns.profile, columns.family).where(columns.session_id.in_(_IDS))
+    query = sa.select(columns.profile, columns.family).where(Among(columns.session_id))
     families: dict[str, set[str]] = defaultdict(set)
     for some in chunks(segment_ids):
         for profile, family in connection.execute(query, {"ids": some}).all():
             families[profile].add(family)
-    of_family = sa.select(columns.session_id).where(columns.family.in_(_IDS))
+    of_family = sa.select(columns.session_id).where(Among(columns.family))
     return {
         profile: _scalars(connection, of_family.where(columns.profile == profile), names)
         for profile, names in families.items()
@@ -97,7 +96,7 @@ def relatives(connection: Connection, segment_ids: Iterable[str]) -> dict[str, l
 
 
 def _names_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Names]:
-    query = sa.select(FILE_TAGS).where(FILE_TAGS.c.session_id.in_(_IDS))
+    query = sa.select(FILE_TAGS).where(Among(FILE_TAGS.c.session_id))
     return {
         session_id: divided(names)
         for some in chunks(ids)
@@ -150,8 +149,8 @@ def _refresh_sessions(connection: Connection, session_ids: Collection[str]) -> l
     of_sessions = sa.select(SESSIONS.c.session_id, SESSIONS.c.title, SESSIONS.c.tags)
     of_segments = sa.select(HELD_SEGMENTS).order_by(HELD_SEGMENTS.c.segment_id)
     for some in chunks(dict.fromkeys(session_ids)):
-        rows += connection.execute(of_sessions.where(SESSIONS.c.session_id.in_(_IDS)), {"ids": some}).all()
-        held_by = of_segments.where(HELD_SEGMENTS.c.session_id.in_(_IDS))
+        rows += connection.execute(of_sessions.where(Among(SESSIONS.c.session_id)), {"ids": some}).all()
+        held_by = of_segments.where(Among(HELD_SEGMENTS.c.session_id))
         for session_id, segment_id in connection.execute(held_by, {"ids": some}).all():
             held[session_id].append(segment_id)
     combined = _combined(
@@ -171,7 +170,7 @@ def refresh_conversations(connection: Connection, profile: str, session_ids: Col
     """
     columns = AGENT_CONVERSATIONS.c
     query = sa.select(columns.session_id, columns.title, columns.tags, columns.lineage)
-    query = query.where(columns.profile == profile, columns.session_id.in_(_IDS))
+    query = query.where(columns.profile == profile, Among(columns.session_id))
     rows = [row for some in chunks(session_ids) for row in connection.execute(query, {"ids": some}).all()]
     continued = [row.session_id for row in rows if ROOT_ID in (row.lineage or {})]
     segments = segments_of_sessions(connection, profile, continued)
@@ -198,7 +197,7 @@ def _roots_and_members(
     """Return the first segment of each session's conversation, and the segments of each by the first."""
     columns = AGENT_SESSIONS.c
     query = sa.select(columns.session_id, columns.family, columns.lineage).where(columns.profile == profile)
-    by_id, by_family = query.where(columns.session_id.in_(_IDS)), query.where(columns.family.in_(_IDS))
+    by_id, by_family = query.where(Among(columns.session_id)), query.where(Among(columns.family))
     families = {
         row.family for some in chunks(session_ids) for row in connection.execute(by_id, {"ids": some}).all()
     }
@@ -225,7 +224,7 @@ def used_ids(connection: Connection, ids: Collection[str]) -> set[str]:
     return {
         each
         for column in columns
-        for each in _scalars(connection, sa.select(column).where(column.in_(_IDS)), ids)
+        for each in _scalars(connection, sa.select(column).where(Among(column)), ids)
     }
 
 
@@ -301,7 +300,7 @@ def replace_tags(connection: Connection, profile: str, tags: Mapping[str, Names]
 
 
 _OF_CONVERSATIONS = sa.and_(
-    CONVERSATION_TAGS.c.profile == sa.bindparam("of_profile"), CONVERSATION_TAGS.c.session_id.in_(_IDS)
+    CONVERSATION_TAGS.c.profile == sa.bindparam("of_profile"), Among(CONVERSATION_TAGS.c.session_id)
 )
 _FORGET = sa.delete(CONVERSATION_TAGS).where(_OF_CONVERSATIONS)
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from . import links
+from .among import Among
 from .database import chunks
 from .index_state import next_generation
 from .schema import INDEX_STATE, SESSIONS, TRASHED
@@ -27,7 +28,7 @@ def put_trashed(connection: Connection, present: Mapping[str, int | None], trash
     """Store which sessions are in the trash at this modification time of its folder, in nanoseconds."""
     known = trashed(connection)
     for some in chunks(dict(known.items() - present.items())):
-        connection.execute(sa.delete(TRASHED).where(TRASHED.c.session_id.in_(some)))
+        connection.execute(sa.delete(TRASHED).where(Among(TRASHED.c.session_id)), {"ids": some})
     new = [{"session_id": each, "deleted_at": at} for each, at in present.items() - known.items()]
     if new:
         connection.execute(sa.insert(TRASHED), new)
