@@ -118,16 +118,15 @@ def test_a_count_reads_indexes_alone(many: SessionRepository, filters: dict[str,
 
 @pytest.mark.parametrize("sort", KEYS)
 @pytest.mark.parametrize("after", [False, True])
-def test_another_order_is_read_off_one_index_of_each_store(
+def test_another_order_is_read_off_an_index_of_each_store(
     many: SessionRepository, sort: Sort, after: bool
 ) -> None:
     place = SortedPlace(sort, "a" if sort == "title" else -1.0, "s1") if after else None
     request = ListRequest(Filters(agent=True), View(), place, PAGE, sort)
     found = list(steps(many, lambda connection: lists.read_summaries(connection, request)))
     assert whole_tables(found) == []
-    for table in ("sessions", "agent_conversations"):
-        keys = [each for each in found if each.get("Index Name") == f"ix_{table}_all"]
-        assert [each["Node Type"] for each in keys] == ["Index Only Scan"]
+    keys = [each for each in found if each.get("Relation Name") in TABLES and each["Actual Rows"] > PAGE]
+    assert {each["Node Type"] for each in keys} == {"Index Only Scan"}
 
 
 def test_the_numbers_of_filters_are_read_off_indexes(many: SessionRepository) -> None:
