@@ -265,6 +265,13 @@ def turn_state(summary: Summary, now: float) -> TurnState:
     return "interrupted" if summary.is_interrupted() and now - sent >= STREAM_SECONDS else "streaming"
 
 
+def state_words(summary: Summary, now: float) -> list[str]:
+    """Return the states of a session in the words of lists and pages; `now` as in `turn_state`."""
+    flags = {"pinned": summary.pinned, "archived": summary.archived}
+    turn = turn_state(summary, now)
+    return [*(name for name, holds in flags.items() if holds), *([turn] if turn else [])]
+
+
 def check_session(session: object) -> Session:
     """Return a session whose id, lists, `extra` and `signature` can be stored.
 

@@ -362,6 +362,18 @@ class Usage(AsDict):
         return {**AsDict.as_dict(self), "total_tokens": self.total_tokens}
 
 
+_NO_KEY = {**dict.fromkeys(("day", "week", "month"), "no date"), "project": "in no project", "tag": "no tag"}
+
+
+def usage_words(by: Sequence[UsageBy], part: Usage, projects: Mapping[str, str]) -> list[str]:
+    """Return what the sums are about, for people to read; `projects` has the names of projects by id."""
+    words = []
+    for each, key in zip(by, part.keys, strict=True):
+        of_project = projects.get(key or "") if each == "project" else None
+        words.append(of_project or key or _NO_KEY.get(each, "none"))
+    return words
+
+
 def rounded_cost(dollars: float) -> float:
     """Return a sum of costs to the billionth of a dollar: what follows depends on the order of adding."""
     return round(dollars, 9)

@@ -6,13 +6,15 @@ Imports the library only to open that home, so that help and completion need not
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..repository import SessionRepository
+
+Progress = Callable[[int, int], None]
 
 
 class SelectedHome(NamedTuple):
@@ -34,8 +36,8 @@ class SelectedHome(NamedTuple):
             database_url=self.database_url,
         )
 
-    def open(self, *, create: bool = False) -> SessionRepository:
-        """Open the home, with a progress bar while a first import reads its files.
+    def open(self, *, create: bool = False, progress: Progress | None = None) -> SessionRepository:
+        """Open the home, with a progress bar while a first import reads its files, or with this `progress`.
 
         Raises `NotFound` for a home that does not exist, unless it is to be made.
         """
@@ -51,7 +53,7 @@ class SelectedHome(NamedTuple):
                 profile=self.profile,
                 database_url=self.database_url,
                 create=create,
-                progress=bar,
+                progress=progress or bar,
                 processes=available(),
             )
         warn_if_restricted(sessions)

@@ -56,6 +56,7 @@ VERBS: Mapping[str, Verb] = {
     "open": Verb("opening:open_page", "Open a session in the browser, on a server that is running."),
     "completion": Verb("complete:completion", "Print a script for completion of verbs, ids and names."),
     "serve": Verb("serve:serve", "Serve the web pages and the HTTP API."),
+    "mcp": Verb("mcp:mcp", "Let agents search and read conversations over MCP."),
 }
 
 

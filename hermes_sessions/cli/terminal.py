@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from ..control_characters import UNSAFE_IN_JSON, UNSAFE_IN_LINE, UNSAFE_IN_TEXT
 from ..messages import mask_all
 from ..times import ago, local_minute
 
@@ -25,27 +26,20 @@ TITLE_ROOM = 30  # columns that the last column gets before others are shown
 JSON_PIECES = 10_000  # tokens of JSON in one write
 _NON_FINITE = re.compile(r"(?:NaN|-?Infinity)$")  # a JSON string would end with a quote
 
-# Characters that a terminal acts on: control characters and bidirectional overrides. Lone surrogates have no
-# encoding.
-_UNSAFE = "\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-_UNSAFE_IN_LINE = re.compile(f"[\x00-\x1f{_UNSAFE}]")
-_UNSAFE_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSAFE}]")
-_UNSAFE_IN_JSON = re.compile(f"[{_UNSAFE}]")  # JSON itself escapes the others
-
 
 def visible(text: str) -> str:
     """Return `text` on one line, with the characters that a terminal acts on spelled out."""
-    return _UNSAFE_IN_LINE.sub(_spelled_out, " ".join(text.split("\n")))
+    return UNSAFE_IN_LINE.sub(_spelled_out, " ".join(text.split("\n")))
 
 
 def visible_text(text: str) -> str:
     """Return `text` with its lines and tabs, other characters that a terminal acts on spelled out."""
-    return _UNSAFE_IN_TEXT.sub(_spelled_out, text.replace("\r\n", "\n"))
+    return UNSAFE_IN_TEXT.sub(_spelled_out, text.replace("\r\n", "\n"))
 
 
 def escaped(text: str) -> str:
     """Return JSON of the same value, with the characters that a terminal acts on as JSON escapes."""
-    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _spelled_out(match: re.Match[str]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
-from ..messages import Message, number_pictures, read_messages
-from ..model import Summary, turn_state
+from ..messages import message_lines, read_messages
+from ..model import Summary, state_words
 from ..results import MessagePage
 from .output import utc
 from .terminal import masked, minute, print_table, visible, visible_text, when
@@ -47,9 +47,7 @@ def delete_question(summaries: Sequence[Summary]) -> str:
 
 def states(summary: Summary) -> str:
     """Return the states of a session in the words of the pages."""
-    flags = {"pinned": summary.pinned, "archived": summary.archived}
-    turn = turn_state(summary, time.time())
-    return " ".join([*(name for name, holds in flags.items() if holds), *([turn] if turn else [])])
+    return " ".join(state_words(summary, time.time()))
 
 
 def list_row(summary: Summary, projects: Mapping[str, str], redact: bool) -> tuple[str, ...]:
@@ -121,26 +119,7 @@ def print_messages(page: MessagePage, redact: bool) -> None:
         role = visible(message.stated_role or "?")
         at = f", {minute(message.sent_at)}" if message.sent_at else ""
         click.secho(f"\n{role}{at}", fg="cyan")
-        click.echo(visible_text("\n".join(message_lines(message))))
-
-
-def message_lines(message: Message) -> Iterator[str]:
-    """Yield everything in a message as text; of a tool's result only the first lines."""
-    for thought in message.reasoning:
-        yield f"[reasoning] {thought}"
-    if message.texts:
-        yield number_pictures(message.text)[0]
-    yield from (f"[attached {name}]" for name in message.attachments)
-    yield from ("[picture]" for _ in message.part_pictures)
-    for call in message.calls:
-        yield f"[calls {call.name or 'tool'} {call.arguments_line}]"
-        if call.snippet:
-            yield _first_lines(call.snippet)
-    for result in message.results:
-        if result.text:
-            yield _first_lines(number_pictures(result.text)[0])
-    if message.unsent:
-        yield f"[typed and not answered] {message.unsent}"
+        click.echo(visible_text("\n".join(message_lines(message, _first_lines))))
 
 
 def _first_lines(text: str) -> str:

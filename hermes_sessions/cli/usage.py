@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import click
 
-from ..results import Usage, UsageBy
+from ..results import Usage, UsageBy, usage_words
 from .base import filter_options, no_agent_option, time_option
 from .home import SelectedHome
 from .output import Output, output_options, print_csv
@@ -15,7 +15,6 @@ from .projects import find_project_id, project_names
 from .terminal import print_json, print_table
 
 FIGURES = ("sessions", "messages", "input_tokens", "output_tokens", "estimated_cost")
-NO_KEY = {**dict.fromkeys(("day", "week", "month"), "no date"), "project": "in no project", "tag": "no tag"}
 
 
 @click.command()
@@ -60,7 +59,7 @@ def print_usage(
     if "tool" in by:
         print_table(("TOOL", "SESSIONS", "CALLS", "FAILED"), [*map(_tool_cells, parts)])
         return
-    rows = [(*_words(by, part, names), *_cells(part)) for part in parts]
+    rows = [(*usage_words(by, part, names), *_cells(part)) for part in parts]
     last = ("total", *([""] * (len(by) - 1)), *_cells(total))
     print_table(
         (*(each.upper() for each in by), "SESSIONS", "MESSAGES", "INPUT", "OUTPUT", "COST"), [*rows, last]
@@ -71,12 +70,6 @@ def _csv_row(by: Sequence[UsageBy], part: Usage, names: Mapping[str, str]) -> tu
     keys = zip(by, part.keys, strict=True)
     shown = (names.get(key or "", key) if each == "project" else key for each, key in keys)
     return (*shown, *(getattr(part, name) for name in FIGURES))
-
-
-def _words(by: Sequence[UsageBy], part: Usage, names: Mapping[str, str]) -> Iterator[str]:
-    for each, key in zip(by, part.keys, strict=True):
-        of_project = names.get(key or "") if each == "project" else None
-        yield of_project or key or NO_KEY.get(each, "none")
 
 
 def _tool_cells(usage: Usage) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from .export import check_format, export_parts, export_session, message_markdown
     from .landmark import Landmark, landmarks
+    from .lines import message_lines
     from .pictures import number_pictures
     from .redact import cut, is_shown_as, mask, mask_all, may_hold_credential
     from .rendered_texts import RenderedTexts
@@ -55,6 +56,7 @@ __all__ = [
     "mask",
     "mask_all",
     "may_hold_credential",
+    "message_lines",
     "message_markdown",
     "message_of_card",
     "message_text",
@@ -75,6 +77,7 @@ _NAMES = {
     ),
     "export": "check_format export_parts export_session message_markdown",
     "landmark": "Landmark landmarks",
+    "lines": "message_lines",
     "pictures": "number_pictures",
     "redact": "cut is_shown_as mask mask_all may_hold_credential",
     "rendered_texts": "RenderedTexts",

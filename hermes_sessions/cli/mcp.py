@@ -1,0 +1,35 @@
+"""The verb `mcp`: a server with which agents search and read conversations, which needs the extra ``mcp``."""
+
+from __future__ import annotations
+
+import click
+
+from .home import SelectedHome
+
+
+@click.command()
+@click.option(
+    "--allow-changes",
+    is_flag=True,
+    help="Also let agents rename, file, tag, archive and delete conversations.",
+)
+@click.pass_obj
+def mcp(home: SelectedHome, allow_changes: bool) -> None:
+    """Let agents search and read conversations over MCP.
+
+    A client of the Model Context Protocol, such as the Hermes agent, starts this command and speaks to it
+    over standard input and output. It ends when the input does. Without --allow-changes, agents can change
+    nothing.
+    """
+    from ..mcp import BackgroundHome
+
+    try:
+        from ..mcp import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "hermes_sessions":
+            raise
+        raise click.ClickException(
+            f"The MCP server needs the package {error.name}. "
+            "Install it with: pip install 'hermes-sessions[mcp]'"
+        ) from error
+    serve(BackgroundHome(lambda progress: home.open(progress=progress)), allow_changes=allow_changes)

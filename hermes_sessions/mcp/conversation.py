@@ -1,0 +1,153 @@
+"""The answer of `read_conversation`: as many messages as fit, or parts of one, and how to read on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from ..messages import mask
+from ..model import Summary
+from ..repository import SessionRepository
+from .budget import Budget, tokens
+from .parts import part_count, parts_within
+from .text import block, line, listed, plural, quoted
+from .transcript import MessageReader, ShownMessage, Tools
+
+FOOTER_TOKENS = 110  # for the lines that say how to read on
+LARGEST_SHARE = 0.6  # of the room, for the message that was asked for, so that some around it fit
+WAITING_TOKENS = 120  # of a message that waits for its answer
+LEAST_CUT = 130  # tokens: less of a message is not worth showing
+
+
+class ReadRequest(NamedTuple):
+    """Which messages are asked for: those from `at` on, or those `around` it; None is the beginning."""
+
+    at: int | None
+    around: bool
+    part: int | None
+    tools: Tools
+
+
+def read(sessions: SessionRepository, summary: Summary, heading: str, asked: ReadRequest, most: int) -> str:
+    """Return messages of a conversation, in at most about `most` tokens."""
+    transcript = MessageReader(sessions, summary.session_id, asked.tools)
+    waiting = _waiting(summary)
+    reader = _Reader(transcript, most - FOOTER_TOKENS - tokens(heading) - tokens(waiting), waiting)
+    if not transcript.total:
+        return listed([heading, "There are no messages.", waiting])
+    at = _index(asked.at, transcript.total)
+    if asked.part is not None:
+        return listed([heading, *reader.parts(at, asked.part)])
+    if asked.at is None or not asked.around:
+        return listed([heading, *reader.forward(at), "" if at else _earlier_segment(sessions, summary)])
+    return listed([heading, *reader.around(at)])
+
+
+def _waiting(summary: Summary) -> str:
+    """Return the beginning of a message of the user that nobody has answered yet."""
+    text = block(mask(summary.pending_user_message or ""))
+    return f"Sent and not answered: {quoted(parts_within(text, 1, WAITING_TOKENS)[0])}" if text else ""
+
+
+def _index(at: int | None, total: int) -> int:
+    """Return an index that exists; a negative one counts from the end."""
+    index = 0 if at is None else at if at >= 0 else total + at
+    return max(0, min(index, total - 1))
+
+
+def _earlier_segment(sessions: SessionRepository, summary: Summary) -> str:
+    """Return how to read what the agent had before it compressed a conversation, "" if there is nothing."""
+    if not summary.of_agent:
+        return ""
+    segments = list(sessions.segments(summary.session_id))
+    at = segments.index(summary.session_id) if summary.session_id in segments else 0
+    return f"Before this: read_conversation(id={line(segments[at - 1], 128)})" if at else ""
+
+
+class _Reader:
+    """Fills the room of one answer with messages."""
+
+    def __init__(self, transcript: MessageReader, room: int, waiting: str) -> None:
+        self._transcript, self._tools = transcript, transcript.tools
+        self._room, self._budget, self._waiting = room, Budget(room), waiting
+        self._blocks: dict[int, str] = {}
+
+    def parts(self, index: int, part: int) -> list[str]:
+        """Return parts of one message, and how to read on."""
+        message = self._transcript.whole(index)
+        count = part_count(message.text)
+        first = max(1, min(part, count))
+        text, last = parts_within(message.text, first, self._room - tokens(message.heading) - 20)
+        on = f"Go on: at={index}, part={last + 1}" if last < count else f"Message {index} ends here."
+        later = f"Later: at={index + 1}, around=false" if index + 1 < self._transcript.total else ""
+        numbers = f"parts {first} to {last} of {count:,}"
+        return [f"{message.heading}, {numbers}", quoted(text), on, later if last == count else ""]
+
+    def forward(self, index: int) -> list[str]:
+        """Return the messages from an index on."""
+        following = self._fill(self._transcript.forward(index), self._transcript.total)
+        return self._page(index, following)
+
+    def around(self, index: int) -> list[str]:
+        """Return the message with an index, and those before and after it."""
+        after = self._transcript.forward(index)
+        for each in islice(after, 1):
+            self._add(each, keep=int(self._room * (1 - LARGEST_SHARE)))
+        first = self._fill_backward(index, keep=self._budget.left // 2)
+        following = self._fill(after, self._transcript.total)
+        return self._page(self._fill_backward(first), following)
+
+    def _fill_backward(self, index: int, keep: int = 0) -> int:
+        """Add messages before an index, so that so many tokens are left, and return the first one's."""
+        for each in self._transcript.backward(index):
+            if not self._add(each, keep=keep):
+                return index
+            index = each.number
+        return 0
+
+    def _fill(self, messages: Iterator[ShownMessage], end: int) -> int:
+        """Add messages until one does not fit, and return its index."""
+        for each in messages:
+            if not self._add(each):
+                return each.number
+        return end
+
+    def _add(self, message: ShownMessage, keep: int = 0) -> bool:
+        """Add a message, cut if it is long, so that so many tokens are left; return whether it fits."""
+        room = self._budget.left - keep
+        whole = _shown(message.heading, message.text) + self._rest(message)
+        shown = whole if tokens(whole) < room else self._cut(message, room - tokens(message.heading) - 30)
+        if not shown:
+            return False
+        self._budget.spend(shown)
+        self._blocks[message.number] = shown
+        return True
+
+    def _cut(self, message: ShownMessage, room: int) -> str:
+        """Return the beginning of a message and how to read on; "" if that is not worth the room."""
+        if room < LEAST_CUT and self._blocks:
+            return ""
+        text, last = parts_within(message.text, 1, room)
+        part = last + 1 if message.is_whole and len(text) < len(message.text) else 1
+        return f"{_shown(message.heading, text)}\n[cut: read on with at={message.number}, part={part}]"
+
+    def _rest(self, message: ShownMessage) -> str:
+        """Return how to read all of what a tool answered, if only its beginning is shown."""
+        is_short = self._tools == "short" and not message.is_whole
+        return f"\n[shortened: read it all with at={message.number}, part=1]" if is_short else ""
+
+    def _page(self, first: int, following: int) -> list[str]:
+        """Return the messages in order, and how to read those before and after."""
+        total = self._transcript.total
+        span = max(1, len(self._blocks))
+        earlier = f"Earlier: at={max(0, first - span)}, around=false" if first > 0 else ""
+        later = f"Later: at={following}, around=false" if following < total else ""
+        numbers = f"Messages {first} to {following - 1}, of {plural(total, 'message')} numbered from 0."
+        blocks = [self._blocks[index] for index in sorted(self._blocks)]
+        end = ["This is the end.", self._waiting]
+        return [numbers, *blocks, earlier, *([later] if later else end)]
+
+
+def _shown(heading: str, text: str) -> str:
+    return f"{heading}\n{quoted(text)}" if text else heading
