@@ -19,8 +19,10 @@ run: .venv/.web build/demo-home
 quick: .venv/.test
 	$(PYTEST) -m "not browser and not fault and not slow and not long" --ignore tests/faults --hypothesis-profile quick $(ARGS)
 
-# make test ARGS="-k drift"; the tests of one file run after another, several files at once.
+# make test ARGS="-k drift"; the tests of one file run after another, several files at once. Tests are skipped without the
+# programs of others that they run: clients of the MCP server, and Debian's packages.
 test: .venv/.test
+	-$(MAKE) --no-print-directory build/agent/.made node_modules/.package-lock.json
 	command -v node >/dev/null || .ci/packages nodejs
 	.ci/packages chromium-headless-shell strace nginx-light caddy fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji fish zsh postgresql
 	$(PYTEST) $(ARGS)
@@ -68,6 +70,12 @@ build/demo-home: | .venv/.web
 node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	command -v npm >/dev/null || .ci/packages nodejs npm
 	npm ci --silent
+	touch $@
+
+# The Hermes agent, with the MCP SDK that it pins: tests run it as a client of our MCP server.
+build/agent/.made: tests/mcp/clients/requirements.txt | .venv/.made
+	$(PYTHON) -m venv --clear build/agent
+	build/agent/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement $<
 	touch $@
 
 # Debian ships python3 without the module that puts pip into a virtual environment.
