@@ -148,6 +148,7 @@ CALLS: dict[str, Call] = {
         SidebarRequest(active_profile="default", show_agents=True)
     ),
     "webui.fingerprint": lambda sessions, one: sessions.webui.fingerprint(one),
+    "webui.search_fingerprint": lambda sessions, _: sessions.webui.search_fingerprint(),
     "webui.entries": lambda sessions, _: sessions.webui.entries(len, agents_of="default"),
     "webui.update": lambda sessions, one: sessions.webui.update(one, title="new"),
     "webui.update_many": lambda sessions, one: raising(sessions.webui.update_many([one], title="new")),

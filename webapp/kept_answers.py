@@ -10,11 +10,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum, auto
 from typing import Any
 
 import msgspec
 from flask import Flask, Response, request
 
+from hermes_sessions import SessionRepository
 from hermes_sessions.errors import SessionsError
 
 from .request_context import WebUISettings, home_settings, repository_of
@@ -27,11 +29,25 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 Key = tuple[tuple[str, str], ...]
 
 
+class Subject(StrEnum):
+    """What an answer is about, if not a session."""
+
+    LISTS = auto()
+    SEARCHES = auto()
+
+
+@dataclass(frozen=True)
+class SessionSubject:
+    """The session that an answer is about."""
+
+    session_id: str
+
+
 @dataclass(frozen=True)
 class State:
     """What an answer depends on beside its request: equal to a later one only if nothing has changed."""
 
-    session_id: str | None
+    subject: Subject | SessionSubject
     home: object
     settings: WebUISettings
 
@@ -73,16 +89,26 @@ def clock() -> bytes:
 # ---- marking an answer ----------------------------------------------------------------------------------
 
 
-def state_of(app: Flask, session_id: str | None = None) -> State | None:
-    """Return what an answer about lists, or about a session's messages, depends on now.
+def state_of(app: Flask, subject: Subject | SessionSubject) -> State | None:
+    """Return what an answer about something depends on now.
 
     None if that cannot be told. Called before the answer reads anything: what changes then is noticed.
     """
     try:
-        home = repository_of(app).webui.fingerprint(session_id)
+        home = _fingerprint(repository_of(app), subject)
     except SessionsError:  # reading the list or the session says why
         return None
-    return None if home is None else State(session_id, home, home_settings(app))
+    return None if home is None else State(subject, home, home_settings(app))
+
+
+def _fingerprint(sessions: SessionRepository, subject: Subject | SessionSubject) -> object:
+    match subject:
+        case SessionSubject(session_id):
+            return sessions.webui.fingerprint(session_id)
+        case Subject.LISTS:
+            return sessions.webui.fingerprint()
+        case Subject.SEARCHES:
+            return sessions.webui.search_fingerprint()
 
 
 def keep(response: Response, state: State | None, clock: slice | None = None) -> Response:
@@ -126,7 +152,7 @@ class KeptAnswers:
                 return None
             self._answers.move_to_end(key)
         state = answer.mark.state
-        is_valid = self._admits(environ) and state_of(self._app, state.session_id) == state
+        is_valid = self._admits(environ) and state_of(self._app, state.subject) == state
         return answer if is_valid else None
 
     def _asked(self, key: Key, environ: Environ, start_response: Any) -> Iterable[bytes]:

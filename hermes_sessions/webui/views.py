@@ -30,8 +30,8 @@ from .sidebar import make_sidebar
 T = TypeVar("T")
 
 READS = (
-    "sidebar entries fingerprint summary session messages visible_messages lineage_report".split()
-    + "continuation composed".split()
+    "sidebar entries fingerprint search_fingerprint summary session messages visible_messages".split()
+    + "lineage_report continuation composed".split()
 )
 HARMLESS = [*READS, "update_many"]  # the last on a dry run
 
@@ -99,6 +99,13 @@ class WebUI:
         if session_id is None:
             return fingerprints.of_lists(self._home)
         return fingerprints.of_session(self._home, session_id)
+
+    def search_fingerprint(self) -> object:
+        """Return what is equal to an earlier one only if the answer to a complete search still holds.
+
+        Reads no content. None if that cannot be told. Raises `StorageError`.
+        """
+        return fingerprints.of_searches(self._home)
 
     # ---- one session ------------------------------------------------------------------------------------
     # An imported messaging conversation has the messages of the agent's original if that has more.

@@ -5,10 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
+from urllib.parse import quote
 
 import pytest
 from flask import request
@@ -16,6 +19,7 @@ from flask.testing import FlaskClient
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.repository import follow_files
+from hermes_sessions.search.sync import SearchIndex
 from webapp import create_app, kept_answers
 
 from ..support.agent_db import add_message, add_session, new_state, writing
@@ -91,6 +95,7 @@ PATHS = [
     page_of("first"),
     page_of("agent_1"),
     "/api/session?session_id=first&messages=0",
+    "/api/sessions/search?q=first+or+text+or+hello+or+more+or+agent",
 ]
 
 
@@ -163,6 +168,34 @@ def test_what_another_program_changes_is_in_the_next_answer(
     assert after != {path: without_clock(each.data) for path, each in before.items()}
     again = {path: without_clock(served.client.get(path).data) for path in PATHS}
     assert again == after
+
+
+def test_a_search_depends_on_the_names_of_projects(served: Served, sessions: SessionRepository) -> None:
+    path = f"/api/sessions/search?q={quote('hello project:Alpha')}"
+    project = sessions.projects.create("Alpha")
+    sessions.update("second", project_id=project.project_id)
+    found = [reply(served.client.get(path))["count"] for _ in range(3)]
+    assert found == [1, 1, 1]
+    _elsewhere(sessions.config.hermes_home, lambda other: other.projects.rename(project.project_id, "Beta"))
+    assert reply(served.client.get(path))["count"] == 0
+
+
+def test_a_search_is_asked_again_the_next_minute(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/api/sessions/search?q=hello"
+    for _ in range(3):
+        reply(served.client.get(path))
+    assert served.is_kept(path)
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 60_000_000_000)
+    assert not served.is_kept(path)
+
+
+def test_a_search_that_lacks_a_session_is_not_kept(served: Served) -> None:
+    path = "/api/sessions/search?q=hello"
+    with mock.patch.object(SearchIndex, "catch_up", return_value=1):
+        for _ in range(3):
+            assert reply(served.client.get(path))["missing"] == 1
+        assert not served.is_kept(path)
 
 
 def test_what_is_deleted_is_found_no_longer(served: Served, sessions: SessionRepository) -> None:

@@ -2,13 +2,15 @@
 
 from typing import Any, Unpack, cast
 
-from flask import Blueprint
+from flask import Blueprint, Response, current_app
 
 from hermes_sessions.hits import Hit, Hits
 
+from ..kept_answers import Subject, keep, state_of
 from ..request_context import active_profile, chosen_profile, is_client_there, sessions, settings
 from . import routing, search_schemas
 from .arguments import LenientNumber
+from .encoding import json_response
 from .entries import list_entry
 from .filters import FilterArguments, filters_of
 
@@ -30,7 +32,7 @@ def search_sessions(
     all_profiles: bool | None = None,
     role: str | None = None,
     **given: Unpack[FilterArguments],
-) -> search_schemas.SearchResult:
+) -> search_schemas.SearchResult | Response:
     """Search titles and messages, best matches first. Without words in `q`, list the sessions.
 
     `content=false` searches titles only. `depth` is how many messages at the beginning of each session are
@@ -45,6 +47,7 @@ def search_sessions(
         page = sessions().list(filters, limit=limit)
         entries = [cast(search_schemas.SearchHit, list_entry(summary)) for summary in page]
         return _result(q, entries, Hits(warnings=page.warnings, total=page.total))
+    state = state_of(current_app, Subject.SEARCHES)
     hits = sessions().search(
         q,
         filters=filters,
@@ -56,7 +59,8 @@ def search_sessions(
         redact=settings().mask_credentials,
         is_wanted=is_client_there(),
     )
-    return _result(q, [_hit(hit) for hit in hits], hits)
+    answer = json_response(_result(q, [_hit(hit) for hit in hits], hits))
+    return keep(answer, None if hits.missing or hits.warnings else state)
 
 
 @routing.get(blueprint, "/api/suggestions")

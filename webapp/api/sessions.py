@@ -12,7 +12,7 @@ from hermes_sessions.model import Metadata, Summary, pending
 from hermes_sessions.results import ExportFormat, MessagePage, Sort
 from hermes_sessions.webui_values import SidebarRequest
 
-from ..kept_answers import clock, keep, state_of
+from ..kept_answers import SessionSubject, Subject, clock, keep, state_of
 from ..request_context import active_profile, chosen_profile, sessions, settings, warnings
 from . import feed_schemas, routing, schemas
 from .arguments import LenientNumber, SessionId
@@ -104,7 +104,7 @@ def list_sessions(
             previous_messaging=settings().previous_messaging,
         )
         return sidebar_answer(sessions().webui.sidebar(wanted), wanted)
-    state = state_of(current_app)
+    state = state_of(current_app, Subject.LISTS)
     filters = filters_of(given, agent)
     agent_count = 0
 
@@ -170,7 +170,7 @@ def show_session(
     With `expand_renderable`, `msg_limit` (at most 500) does not count the results of tools; a page then has
     only the entries of `tool_calls` that belong to it, and their indexes count from its first message.
     """
-    state = state_of(current_app, session_id)
+    state = state_of(current_app, SessionSubject(session_id))
     limit = None if msg_limit is None else max(1, msg_limit)
     before = None if msg_before is None else max(0, msg_before)
     webui = sessions().webui
