@@ -235,17 +235,17 @@ class Snapshot:
             query = query.where(self._messages.c.id.between(*between))
         return sorted(message_id for (message_id,) in self._read(query, session_id=clean_text(session_id)))
 
-    def index_of(self, session_id: str, message_id: int) -> int:
-        """Return the position of a message in its session, from 0.
+    def positions_of(self, message_ids: Collection[int]) -> dict[int, int]:
+        """Return the positions of the messages that exist in their sessions, from 0, by id.
 
         One that is not in the transcript, since it was summarised away, has that of a message beside it.
         """
-        messages = self._messages
-        of_session = messages.c.session_id == clean_text(session_id), *statements.in_transcript(messages)
-        before = sa.func.sum(sa.cast(messages.c.id < message_id, sa.Integer))
-        query = sa.select(sa.func.count(), before).select_from(messages).where(*of_session)
-        count, place = self.connection.execute(query).one()
-        return max(0, min(int(place or 0), count - 1))
+        query = statements.positions(self._messages)
+        return {
+            message_id: max(0, min(before or 0, count - 1))
+            for ids in database.chunks(message_ids)
+            for message_id, count, before in self._read(query, ids=ids)
+        }
 
     def messages(self, message_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the messages with these ids, in this order; see `messages_by_id`."""

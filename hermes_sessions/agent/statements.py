@@ -65,7 +65,7 @@ def columns_of(table: sa.TableClause, names: Iterable[str]) -> list[sa.ColumnEle
     return [table.c[name] if name in table.c else sa.null().label(name) for name in names]
 
 
-def in_transcript(messages: sa.TableClause) -> Iterator[sa.ColumnElement[bool]]:
+def in_transcript(messages: sa.FromClause) -> Iterator[sa.ColumnElement[bool]]:
     """Leave out messages that were rewound or compressed, which the agent keeps with `active = 0`."""
     if "active" in messages.c:
         yield messages.c.active.is_distinct_from(0)
@@ -129,6 +129,20 @@ def parents_by_row(table: sa.TableClause) -> sa.Select[Any]:
 
 
 # ---- messages -------------------------------------------------------------------------------------------
+
+
+@_of_schema
+def positions(table: sa.TableClause) -> sa.Select[Any]:
+    """Return the query of the messages `ids`, with how many are in their transcript, and how many before."""
+    of_session = table.alias("of_session")
+    is_before = sa.func.sum(sa.cast(of_session.c.id < table.c.id, sa.Integer))
+    within = sa.and_(of_session.c.session_id == table.c.session_id, *in_transcript(of_session))
+    return (
+        sa.select(table.c.id, sa.func.count(of_session.c.id), is_before)
+        .select_from(table.outerjoin(of_session, within))
+        .where(table.c.id.in_(_IDS))
+        .group_by(table.c.id)
+    )
 
 
 @_of_schema

@@ -189,34 +189,50 @@ class AgentMessages:
         self, clause: ClauseForms, wanted: MessageFilter, session_ids: Collection[str]
     ) -> Mapping[str, Sequence[Occurrence]]:
         """Return the messages of sessions that have a clause, in order; their positions are their ids."""
+        occurrences: dict[str, list[Occurrence]] = {each: [] for each in session_ids}
         with self._agent.errors():
-            return {each: self._occurrences(clause, wanted, each) for each in session_ids}
+            for session_id, number, at in self._messages_of(clause, wanted, session_ids):
+                occurrences[session_id].append(Occurrence(number, 0, _seconds(at)))
+        return occurrences
 
-    def _occurrences(self, clause: ClauseForms, wanted: MessageFilter, session_id: str) -> list[Occurrence]:
+    def _messages_of(
+        self, clause: ClauseForms, wanted: MessageFilter, session_ids: Collection[str]
+    ) -> list[tuple[Any, ...]]:
+        """Return the session, the id and the time of each message; looks between those of a session alone."""
+        spans = [(each, *self._spans[each]) for each in self._with_spans(session_ids)]
+        if not spans:
+            return []
         sent_at = "m.timestamp" if "timestamp" in self._columns else "NULL"
-        first, last = self._span(session_id)
-        within = "AND {number} BETWEEN :first AND :last AND m.session_id = :session ORDER BY m.id"
-        numbers = {"session": session_id, "first": first, "last": last}
-        rows = self._select(clause, wanted, f"m.id, {sent_at}", within, **numbers)
-        return [Occurrence(number, 0, _seconds(at)) for number, at in rows]
+        session_id, first, last = (f"json_extract(span.value, '$[{at}]')" for at in range(3))
+        within = f"AND {{number}} BETWEEN {first} AND {last} AND m.session_id = {session_id} ORDER BY m.id"
+        columns = f"m.session_id, m.id, {sent_at}"
+        outer = "json_each(:spans) AS span CROSS JOIN "
+        return self._select(clause, wanted, columns, within, outer=outer, spans=json.dumps(spans))
 
-    def _span(self, session_id: str) -> tuple[int, int]:
-        """Return the first and the last id of a session's messages; the search looks between them alone."""
-        if session_id not in self._spans:
-            self._spans[session_id] = self._read_span(session_id)
-        return self._spans[session_id]
-
-    def _read_span(self, session_id: str) -> tuple[int, int]:
-        spans = "SELECT min(id), max(id) FROM messages WHERE session_id = :session"
-        ((first, last),) = self._rows(spans, {"session": session_id})
-        return first or 0, last or 0
+    def _with_spans(self, session_ids: Collection[str]) -> Iterator[str]:
+        """Yield the sessions that have messages, whose first and last ids are known then."""
+        unknown = [each for each in session_ids if each not in self._spans]
+        if unknown:
+            rows = self._rows(
+                "SELECT session_id, min(id), max(id) FROM messages "
+                "WHERE session_id IN (SELECT value FROM json_each(:sessions)) GROUP BY session_id",
+                {"sessions": json.dumps(unknown)},
+            )
+            self._spans.update((session_id, (first, last)) for session_id, first, last in rows)
+        return (each for each in session_ids if each in self._spans)
 
     def _select(
-        self, clause: ClauseForms, wanted: MessageFilter, columns: str, rest: str, **parameters: object
+        self,
+        clause: ClauseForms,
+        wanted: MessageFilter,
+        columns: str,
+        rest: str,
+        outer: str = "",
+        **parameters: object,
     ) -> list[tuple[Any, ...]]:
         for selection in self._selections(clause):
             try:
-                statement = self._statement(selection, wanted, columns, rest)
+                statement = self._statement(selection, wanted, columns, rest, outer)
                 return self._rows(statement, {**selection.parameters, **_parameters(wanted), **parameters})
             except database.DATABASE_ERRORS as error:  # damaged, or a tokenizer that this SQLite lacks
                 table = selection.full_text
@@ -226,11 +242,13 @@ class AgentMessages:
                 self._warn(f"its full-text table {table} cannot be used: {database.driver_text(error)}")
         return []
 
-    def _statement(self, selection: _Selection, wanted: MessageFilter, columns: str, rest: str) -> str:
+    def _statement(
+        self, selection: _Selection, wanted: MessageFilter, columns: str, rest: str, outer: str = ""
+    ) -> str:
         echoes = () if selection.is_anything else self._without_echoes(selection)
         conditions = " AND ".join([*selection.conditions, *self._limits(wanted), *echoes])
         rest = rest.format(number=selection.number)
-        return f"SELECT {columns} FROM {selection.tables} WHERE {conditions} {rest}"  # noqa: S608
+        return f"SELECT {columns} FROM {outer}{selection.tables} WHERE {conditions} {rest}"  # noqa: S608
 
     def _rows(self, statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
         result = self._snapshot.connection.exec_driver_sql(statement, dict(parameters))

@@ -187,28 +187,24 @@ class SearchRun:
 
     def _agent_messages(self, matches: Sequence[RankedMatch]) -> dict[tuple[str, int], AgentMessage]:
         """Return the agents' messages among these matches, by profile and message id."""
-        segments: dict[str, dict[int, str]] = {}
+        wanted: dict[str, set[int]] = defaultdict(set)
         for match in matches:
             if match.key[0] != WEB_UI and match.number is not None:
-                places = {match.number: match.segment_id} | {at: segment for segment, at in match.places}
-                segments.setdefault(match.key[0], {}).update(places)
+                wanted[match.key[0]].update((match.number, *(number for _, number in match.places)))
         messages: dict[tuple[str, int], AgentMessage] = {}
-        for profile, segment_of in segments.items():
+        for profile, message_ids in wanted.items():
             try:
-                messages.update(self._messages_of(profile, segment_of))
+                messages.update(self._messages_of(profile, sorted(message_ids)))
             except AgentUnavailable as error:  # corrupt there, or gone since: its hits are left out
                 self.warnings[str(error)] = None
         return messages
 
-    def _messages_of(
-        self, profile: str, segment_of: Mapping[int, str]
-    ) -> dict[tuple[str, int], AgentMessage]:
+    def _messages_of(self, profile: str, message_ids: Sequence[int]) -> dict[tuple[str, int], AgentMessage]:
         with self._sources.agents.of_profile(profile).reading() as snapshot:
+            positions = snapshot.positions_of(message_ids)
             return {
-                (profile, message_id): AgentMessage(
-                    snapshot.index_of(segment_of[message_id], message_id), read_message(message)
-                )
-                for message_id, message in snapshot.messages_by_id(list(segment_of)).items()
+                (profile, message_id): AgentMessage(positions[message_id], read_message(message))
+                for message_id, message in snapshot.messages_by_id(message_ids).items()
             }
 
 

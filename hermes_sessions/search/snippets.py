@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..hits import MATCH_END, MATCH_START
 from .folding import FoldedText, fold_letters
@@ -15,10 +15,12 @@ from .words import UNSPACED, is_unspaced, ordinary, words_of
 BEFORE, AFTER = 60, 140  # characters of a snippet before and after the first match
 WIDTH = 200  # characters in which matches are close
 MOST_MATCHES = 5_000  # in one text that are compared
-SURROUNDINGS = 5_000  # characters around the matches in which blanks are counted as one
+# Of a longer text, blanks are counted as one only in the surroundings of its matches; both in characters.
+LONG, SURROUNDINGS = 20_000, 5_000
 
-# A word begins and ends where there is no letter beside it, and at the edge of an unspaced script.
-_WORD_START = rf"(?:(?<![^\W_])|(?<=[{UNSPACED}]))"
+# A word begins and ends where there is no letter beside it, and at the edge of an unspaced script. Its first
+# character is looked for first: `re` skips all others three times as fast as it looks behind each of them.
+_WORD_START = rf"(?s:(?<![^\W_].)|(?<=[{UNSPACED}].))"
 _WORD_END = rf"(?:(?![^\W_])|(?=[{UNSPACED}]))"
 _PIECE = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
 
@@ -60,8 +62,7 @@ class Matcher:
         self._clauses = clauses
         found = _by_edges(clauses)
         self._clause_of_group = [at for by_clause in found.values() for at in by_clause]
-        patterns = (_with_edges(edges, by_clause.values()) for edges, by_clause in found.items())
-        self._pattern = re.compile("|".join(patterns) or r"(?!)")
+        self._pattern = re.compile(_any_of(found))
         self._typed = [{_words(forms.term.text) for forms in clause.alternatives} for clause in clauses]
 
     def matches(self, text: str) -> Iterator[MatchedWord]:
@@ -134,47 +135,82 @@ class _Edges(NamedTuple):
     end: bool
 
 
-def _by_edges(clauses: Sequence[ClauseForms]) -> dict[_Edges, dict[int, list[str]]]:
+class _Pattern(NamedTuple):
+    """A regular expression of a text: its first character, and what matches the others."""
+
+    first: str
+    rest: str
+
+    @property
+    def whole(self) -> str:
+        """The regular expression of the whole text."""
+        return re.escape(self.first) + self.rest
+
+    @property
+    def after_first(self) -> str:
+        """The regular expression of the rest, where the first character is before it."""
+        return f"(?<={re.escape(self.first)}){self.rest}"
+
+
+# By where they must be whole, the patterns of each clause, which is given by its position.
+_ByEdges: TypeAlias = Mapping[_Edges, Mapping[int, Sequence[_Pattern]]]
+
+
+def _by_edges(clauses: Sequence[ClauseForms]) -> _ByEdges:
     """Return the patterns of each clause: first of words that are whole, then of those that may be parts.
 
     The edges are written once for all of them: each that `re` compiles takes a thousandth of a second.
     """
-    found: dict[_Edges, dict[int, list[str]]] = {}
+    found: dict[_Edges, dict[int, list[_Pattern]]] = {}
     for at, clause in enumerate(clauses):
         for edges, pattern in dict.fromkeys(
-            each for forms in clause.alternatives for each in _patterns(forms)
+            each for forms in clause.alternatives for each in _patterns(forms) if each[1].first
         ):
             found.setdefault(edges, {}).setdefault(at, []).append(pattern)
     return dict(sorted(found.items(), reverse=True))
 
 
-def _with_edges(edges: _Edges, by_clause: Iterable[Iterable[str]]) -> str:
-    """Return one pattern, with a group for each clause, and in it the longest words first."""
-    groups = ("|".join(sorted(patterns, key=lambda each: (-len(each), each))) for patterns in by_clause)
+def _any_of(found: _ByEdges) -> str:
+    """Return one pattern for all, with a group for each clause."""
+    patterns = [each for by_clause in found.values() for patterns in by_clause.values() for each in patterns]
+    if not patterns:
+        return r"(?!)"
+    firsts = "".join(sorted({re.escape(each.first) for each in patterns}))
+    rest = "|".join(_with_edges(edges, by_clause.values()) for edges, by_clause in found.items())
+    return f"[{firsts}](?:{rest})"
+
+
+def _with_edges(edges: _Edges, by_clause: Iterable[Iterable[_Pattern]]) -> str:
+    """Return a pattern of what follows the first character, in each group the longest words first."""
+    groups = ("|".join(each.after_first for each in _longest_first(patterns)) for patterns in by_clause)
     start, end = _WORD_START if edges.start else "", _WORD_END if edges.end else ""
     return f"{start}(?:({')|('.join(groups)})){end}"
 
 
-def _patterns(forms: TermForms) -> Iterator[tuple[_Edges, str]]:
+def _longest_first(patterns: Iterable[_Pattern]) -> list[_Pattern]:
+    return sorted(patterns, key=lambda each: (-len(each.whole), each.whole))
+
+
+def _patterns(forms: TermForms) -> Iterator[tuple[_Edges, _Pattern]]:
     yield _term_pattern(forms.term, anywhere=bool(forms.parts))
     if not is_unspaced(forms.term.text):
         yield from (_phrase_pattern(phrase) for phrase in (*forms.words, *map(Phrase, forms.corrections)))
     for pairs in forms.pairs[:1]:
         for pair in pairs:
-            yield _Edges(False, False), re.escape(fold_letters(pair))
+            yield _Edges(False, False), _joined([fold_letters(pair)])
 
 
-def _term_pattern(term: Term, *, anywhere: bool) -> tuple[_Edges, str]:
+def _term_pattern(term: Term, *, anywhere: bool) -> tuple[_Edges, _Pattern]:
     text = fold_letters(term.text)
     pieces = _PIECE.findall(text)
     if not pieces:  # an emoji
-        return _Edges(False, False), re.escape(text)
+        return _Edges(False, False), _joined([text])
     begins_anywhere = anywhere or is_unspaced(pieces[0])
     ends_anywhere = anywhere or term.prefix or is_unspaced(pieces[-1])
     return _Edges(not begins_anywhere, not ends_anywhere), _joined(pieces)
 
 
-def _phrase_pattern(phrase: Phrase) -> tuple[_Edges, str]:
+def _phrase_pattern(phrase: Phrase) -> tuple[_Edges, _Pattern]:
     pieces = words_of(phrase.text) or [phrase.text]
     return _Edges(True, not phrase.prefix), _joined(pieces)
 
@@ -183,8 +219,9 @@ def _words(text: str) -> str:
     return " ".join(words_of(text))
 
 
-def _joined(pieces: Sequence[str]) -> str:
-    return r"[\W_]{0,40}".join(map(re.escape, pieces))
+def _joined(pieces: Sequence[str]) -> _Pattern:
+    first, *others = pieces
+    return _Pattern(first[:1], r"[\W_]{0,40}".join(map(re.escape, (first[1:], *others))))
 
 
 # ---- cutting --------------------------------------------------------------------------------------------
@@ -197,15 +234,14 @@ def make_snippet(text: str, matcher: Matcher, mask: Callable[[str], str]) -> Sni
     recognised by its first line, however far away that is.
     """
     masked = mask(unicodedata.normalize("NFC", _without_marks(text)))
-    matches = matcher.first_matches(masked)
-    if not matches:
+    if next(matcher.matches(masked), None) is None:
         masked = ordinary(masked)  # characters that become one, such as ｶﾞ
-        matches = matcher.first_matches(masked)
     corrections = matcher.corrections(masked)
-    start, end = _densest(matches)
-    line = " ".join(masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS].split())
-    if len(line) != len(masked):  # else they are the same but for the kind of the blanks
-        start, end = _densest(matcher.first_matches(line))
+    if len(masked) > LONG:
+        start, end = _densest(matcher.first_matches(masked))
+        masked = masked[max(0, start - SURROUNDINGS) : end + SURROUNDINGS]
+    line = " ".join(masked.split())
+    start, end = _densest(matcher.first_matches(line))
     cut_start, cut_end = _word_start(line, start - BEFORE), max(end, start + AFTER)
     marked = matcher.marked(line[cut_start:cut_end].strip())
     excerpt = ("…" if cut_start else "") + marked.text + ("…" if cut_end < len(line) else "")
