@@ -191,22 +191,21 @@ class AgentMessages:
         """Return the messages of sessions that have a clause, in order; their positions are their ids."""
         occurrences: dict[str, list[Occurrence]] = {each: [] for each in session_ids}
         with self._agent.errors():
-            for session_id, number, at in self._messages_of(clause, wanted, session_ids):
-                occurrences[session_id].append(Occurrence(number, 0, _seconds(at)))
+            for session_id, number in self._messages_of(clause, wanted, session_ids):
+                occurrences[session_id].append(Occurrence(number, 0))
         return occurrences
 
     def _messages_of(
         self, clause: ClauseForms, wanted: MessageFilter, session_ids: Collection[str]
     ) -> list[tuple[Any, ...]]:
-        """Return the session, the id and the time of each message; looks between those of a session alone."""
+        """Return the session and the id of each message; looks only between those of a session."""
         spans = [(each, *self._spans[each]) for each in self._with_spans(session_ids)]
         if not spans:
             return []
-        sent_at = "m.timestamp" if "timestamp" in self._columns else "NULL"
         session_id, first, last = (f"json_extract(span.value, '$[{at}]')" for at in range(3))
         within = f"AND {{number}} BETWEEN {first} AND {last} AND m.session_id = {session_id} ORDER BY m.id"
-        columns = f"m.session_id, m.id, {sent_at}"
         outer = "json_each(:spans) AS span CROSS JOIN "
+        columns = "m.session_id, m.id"
         return self._select(clause, wanted, columns, within, outer=outer, spans=json.dumps(spans))
 
     def _with_spans(self, session_ids: Collection[str]) -> Iterator[str]:
@@ -433,7 +432,3 @@ def _scanned(forms: TermForms) -> list[str]:
 
 def _like(text: str) -> str:
     return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-
-
-def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

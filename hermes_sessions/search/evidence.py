@@ -3,9 +3,11 @@
 Conversations are given by number, as `Numbers` has them.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import TypeAlias
 
@@ -22,26 +24,25 @@ from .stores import AgentStore, Stores
 from .tables import MessageFilter, Occurrence
 
 _Counts: TypeAlias = Mapping[int, int]
-_Segments: TypeAlias = Mapping[int, Collection[str]]
 # The messages that have a word, by the conversation and the id of the segment.
 Occurrences: TypeAlias = Mapping[tuple[int, str], Sequence[Occurrence]]
 
 
 class Found:
-    """The conversations that have a word: in how many messages, in which segments, and whose titles do.
+    """The conversations that have a word: in how many messages, and whose titles do.
 
-    Those of the web UI are not yet filtered. `segments` has only the agents' conversations. `numbers` are
-    those of the web UI's messages in order, None if they are too many.
+    Those of the web UI are not yet filtered. `numbers` are those of the web UI's messages in order, None if
+    they are too many. `in_sessions` is how many messages of which sessions of an agent have it, by profile.
     """
 
     def __init__(
         self,
         counts: _Counts,
         titles: Collection[int] = frozenset(),
-        segments: _Segments | None = None,
         numbers: Sequence[int] | None = (),
+        in_sessions: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
-        self.counts, self.titles, self.segments, self.numbers = counts, titles, segments or {}, numbers
+        self.counts, self.titles, self.numbers, self.in_sessions = counts, titles, numbers, in_sessions or {}
 
     @cached_property
     def keys(self) -> frozenset[int]:
@@ -56,16 +57,23 @@ class Conversations:
         self._index, self._roster = index, roster
         self.numbers = roster.numbers
 
-    def among(self, wanted: Collection[int]) -> dict[int, ListedConversation]:
+    def among(self, wanted: Set[int]) -> dict[int, ListedConversation]:
         """Return those of some conversations that pass the filters."""
         return self._roster.among(self._index, wanted)
 
-    def of_segments(self, profile: str, session_ids: Collection[str]) -> Iterator[tuple[str, int]]:
-        """Yield an agent's sessions with their conversations, those that pass the filters."""
-        known = self._roster.of_segments(self._index, profile, session_ids)
-        for session_id in session_ids:
-            if (number := known[profile, session_id]) is not None:
-                yield session_id, number
+    def of_sessions(self, profile: str, of_sessions: Mapping[str, int]) -> dict[int, int]:
+        """Add up what an agent's sessions have, by conversation, for those that pass the filters."""
+        known = self._roster.of_segments(self._index, profile, of_sessions.keys())
+        sums: dict[int, int] = {}
+        for number, count in zip(map(known.__getitem__, of_sessions), of_sessions.values(), strict=True):
+            if number is not None:
+                sums[number] = sums.get(number, 0) + count
+        return sums
+
+    def segments_with(self, found: Found, number: int) -> list[str]:
+        """Return the sessions of a conversation of an agent that have a word; none for one of the web UI."""
+        of_profile = found.in_sessions.get(self.numbers.key(number)[0], ())
+        return [each for each in self._roster.segments_of(number) if each in of_profile]
 
 
 class EvidenceFinder:
@@ -99,8 +107,8 @@ class EvidenceFinder:
             return {}
         self._request.check_wanted()
         one, other, wanted = one.in_messages, other.in_messages, self._request.messages
-        of_agents, _ = self._of_agents(lambda store: store.count_near(one, other, wanted))
-        return {**self._stores.web.count_near(one, other, wanted), **of_agents}
+        of_agents = self._in_sessions(lambda store: store.count_near(one, other, wanted))
+        return {**self._stores.web.count_near(one, other, wanted), **self._of_conversations(of_agents)}
 
     def find_anywhere(self, clause: ClauseForms) -> frozenset[int]:
         """Return the conversations that have a clause in any message or in the title."""
@@ -112,23 +120,26 @@ class EvidenceFinder:
             return Found({}, titles)
         clause = clause.in_messages
         counts, numbers = self._stores.web.find(clause, wanted)
-        of_agents, segments = self._of_agents(lambda store: store.count(clause, wanted))
-        return Found({**counts, **of_agents} if of_agents else counts, titles, segments, numbers)
+        in_sessions = self._in_sessions(lambda store: store.count(clause, wanted))
+        of_agents = self._of_conversations(in_sessions)
+        return Found({**counts, **of_agents} if of_agents else counts, titles, numbers, in_sessions)
 
-    def _of_agents(self, count: Callable[[AgentStore], Mapping[str, int]]) -> tuple[_Counts, _Segments]:
-        """Return how many messages of which conversations of agents are counted, and their segments."""
-        counts: dict[int, int] = {}
-        segments: dict[int, list[str]] = {}
+    def _in_sessions(self, count: Callable[[AgentStore], Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+        """Return how many messages of which sessions of agents are counted, by profile."""
+        counts: dict[str, Mapping[str, int]] = {}
         for profile, store in self._stores.agents.items():
             try:
-                of_sessions = count(store)
+                counts[profile] = count(store)
             except AgentUnavailable as error:
                 self.failures.append(error)
-                continue
-            for session_id, number in self._conversations.of_segments(profile, of_sessions):
-                counts[number] = counts.get(number, 0) + of_sessions[session_id]
-                segments.setdefault(number, []).append(session_id)
-        return counts, segments
+        return counts
+
+    def _of_conversations(self, in_sessions: Mapping[str, Mapping[str, int]]) -> _Counts:
+        """Return how many messages of which conversations of agents are counted."""
+        counts: dict[int, int] = {}
+        for profile, of_sessions in in_sessions.items():  # no two have a conversation in common
+            counts |= self._conversations.of_sessions(profile, of_sessions)
+        return counts
 
     def _titles(self, clause: ClauseForms, wanted: MessageFilter) -> Collection[int]:
         if not clause.alternatives:
@@ -158,7 +169,8 @@ class EvidenceFinder:
         """Return for each clause the numbers of the web UI's messages that have it, of some sessions."""
         numbers: list[Sequence[int]] = []
         for clause, each in zip(clauses, found, strict=True):
-            entries = [key for key in keys if key in each.counts and key not in each.segments]
+            of_web = [key for key in keys if self._conversations.numbers.key(key)[0] == tables.WEB_UI]
+            entries = [key for key in of_web if key in each.counts]
             if each.numbers is None:
                 wanted = self._request.messages
                 numbers.append(self._stores.web.numbers_in(clause.in_messages, wanted, entries))
@@ -186,7 +198,7 @@ class EvidenceFinder:
                 segment: key
                 for key in keys
                 if self._conversations.numbers.key(key)[0] == profile
-                for segment in found.segments.get(key, ())
+                for segment in self._conversations.segments_with(found, key)
             }
             try:
                 of_sessions = store.occurrences(clause.in_messages, self._request.messages, list(of_segment))

@@ -9,9 +9,10 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import IntEnum
 from heapq import nlargest
+from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -67,33 +68,36 @@ class Evidence(NamedTuple):
 
 def relevance(words: Sequence[Evidence], lengths: Mapping[int, int]) -> dict[int, float]:
     """Return how much of the words conversations have, in messages and titles; `lengths` are in messages."""
-    found = dict.fromkeys(lengths, 0.0)
-    for weight, messages, titles in words:
-        _add_messages(found, weight, messages, lengths)
-        for key in titles:
-            if key in found:
-                found[key] += TITLE * weight
-    return found
+    return _summed(lengths, [(each, TITLE * each.weight) for each in words])
 
 
 def bonus(extras: Sequence[Evidence], lengths: Mapping[int, int]) -> dict[int, float]:
     """Return what else speaks for conversations: words close to each other, or as they were typed."""
-    found = dict.fromkeys(lengths, 0.0)
-    for weight, messages, titles in extras:
-        in_title = [key for key in titles if key in found]
-        _add_messages(found, weight, messages, {key: lengths[key] for key in lengths if key not in titles})
-        for key in in_title:
-            found[key] += weight
-    return found
+    in_messages = [each._replace(messages=_without(each.messages, each.titles)) for each in extras]
+    return _summed(lengths, [(each, each.weight) for each in in_messages])
 
 
-def _add_messages(
-    found: dict[int, float], weight: float, messages: Mapping[int, int], lengths: Mapping[int, int]
-) -> None:
-    of = messages.get
-    for key, length in lengths.items():  # a common word has 20,000 conversations: no call for each
-        if count := of(key):
-            found[key] += weight * count / (count + SATURATION * (0.5 + 0.5 * length / USUAL_MESSAGES))
+def _without(messages: Mapping[int, int], titles: Collection[int]) -> Mapping[int, int]:
+    return {key: count for key, count in messages.items() if key not in titles} if titles else messages
+
+
+def _summed(lengths: Mapping[int, int], words: Sequence[tuple[Evidence, float]]) -> dict[int, float]:
+    """Return what conversations have of words, each of which is given with what a title with it adds.
+
+    A common word has 20,000 conversations. Whole columns take a third of the time of one after another.
+    """
+    usual = [SATURATION * (0.5 + 0.5 * length / USUAL_MESSAGES) for length in lengths.values()]
+    sums = [0.0] * len(lengths)
+    places = {key: at for at, key in enumerate(lengths)} if any(each.titles for each, _ in words) else {}
+    for (weight, messages, titles), of_title in words:
+        counts = map(messages.get, lengths, repeat(0))
+        sums = [
+            had + weight * count / (count + most) if count else had
+            for had, count, most in zip(sums, counts, usual, strict=True)
+        ]
+        for key in places.keys() & titles:
+            sums[places[key]] += of_title
+    return dict(zip(lengths, sums, strict=True))
 
 
 def shares(weights: Sequence[float]) -> list[float]:
@@ -143,11 +147,15 @@ def _length_factor(length: int) -> float:
     return 1 + math.log1p(length / LONG_MESSAGE) / 4
 
 
-def quality(relevance: Mapping[int, float], active_at: Mapping[int, float], now: float) -> dict[int, float]:
-    """Return how good conversations are, from 0 to below 1; times are in seconds since the epoch."""
+def quality(relevance: Mapping[int, float], active_at: Iterable[float], now: float) -> dict[int, float]:
+    """Return how good conversations are, from 0 to below 1.
+
+    `active_at` has the time of each in the same order; times are in seconds since the epoch.
+    """
     half_life = HALF_LIFE_SECONDS
-    return {
-        key: RELEVANCE * relevant / (1 + relevant)
-        + RECENCY * (half_life / (half_life + age) if (age := now - active_at[key]) > 0 else 1.0)
-        for key, relevant in relevance.items()
-    }
+    qualities = [
+        RELEVANCE * relevant / (1 + relevant)
+        + RECENCY * (half_life / (half_life + (now - at)) if at < now else 1.0)
+        for relevant, at in zip(relevance.values(), active_at, strict=True)
+    ]
+    return dict(zip(relevance, qualities, strict=True))

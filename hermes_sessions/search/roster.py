@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Set
 
 from sqlalchemy import Connection
 
@@ -12,7 +12,7 @@ from ..index import MANY_IDS, ListedConversation, database, listed_conversations
 from ..results import Filters
 from .numbers import Numbers
 from .plan import SyncedState, changed_since, state_of
-from .tables import WEB_UI, EntryKey
+from .tables import WEB_UI
 
 MOST_ROSTERS = 2  # that are kept: each can have all conversations
 
@@ -24,8 +24,8 @@ class Roster:
         self.numbers, self.state, self._filters = numbers, state, filters
         self._learning = threading.Lock()
         self._listed: dict[int, ListedConversation | None] = {}
-        self._of_segments: dict[EntryKey, int | None] = {}
-        self._profiles: set[str] = set()  # of these segments
+        self._of_segments: dict[str, dict[str, int | None]] = defaultdict(dict)  # by profile and id
+        self._segments: dict[int, tuple[str, ...]] = {}  # that were asked for, of the conversations listed
 
     def followed_by(self, state: SyncedState, changed: Collection[str]) -> Roster:
         """Return the roster of a later state, which knows the same but of the conversations that changed."""
@@ -33,7 +33,8 @@ class Roster:
         of_web = self.numbers.of_web_ids(changed)
         with self._learning:
             later._listed = self._listed.copy()
-            later._of_segments = self._of_segments.copy()
+            later._of_segments.update((profile, of.copy()) for profile, of in self._of_segments.items())
+            later._segments = self._segments.copy()
         for number in [each for numbers in of_web.values() for each in numbers]:
             later._listed.pop(number, None)
         if len(of_web) < len(changed) or any(later._is_of_agents(each) for each in changed):
@@ -41,38 +42,38 @@ class Roster:
         return later
 
     def _is_of_agents(self, session_id: str) -> bool:
-        return any((profile, session_id) in self._of_segments for profile in self._profiles)
+        return any(session_id in known for known in self._of_segments.values())
 
     def _forget_agents(self) -> None:
         """Forget every conversation of an agent: which of them has a session is not known by its id."""
         self._of_segments.clear()
-        self._profiles.clear()
+        self._segments.clear()
         self._listed = {
             number: listed for number, listed in self._listed.items() if self.numbers.key(number)[0] == WEB_UI
         }
 
-    def among(self, index: Connection, wanted: Collection[int]) -> dict[int, ListedConversation]:
+    def among(self, index: Connection, wanted: Set[int]) -> dict[int, ListedConversation]:
         """Return those of some conversations that the list shows."""
         known = self._listed
-        unknown = [number for number in wanted if number not in known]
-        if unknown:
-            self._learn(index, unknown)
-        return {number: listed for number in wanted if (listed := known.get(number)) is not None}
+        if not known.keys() >= wanted:
+            self._learn(index, [number for number in wanted if number not in known])
+        return {number: listed for number in wanted if (listed := known[number]) is not None}
 
-    def of_segments(
-        self, index: Connection, profile: str, session_ids: Collection[str]
-    ) -> Mapping[EntryKey, int | None]:
-        """Return the conversations of an agent's sessions by profile and session id.
+    def of_segments(self, index: Connection, profile: str, session_ids: Set[str]) -> Mapping[str, int | None]:
+        """Return the conversations of an agent's sessions by session id.
 
         It is None for a session whose conversation the list does not show. There can be others in it.
         """
-        known = self._of_segments
-        unknown = [each for each in session_ids if (profile, each) not in known]
-        if unknown:
+        if not self._of_segments[profile].keys() >= session_ids:
             with self._learning:
-                unknown = [each for each in unknown if (profile, each) not in self._of_segments]
+                known = self._of_segments[profile]
+                unknown = [each for each in session_ids if each not in known]
                 self._learn_segments(index, profile, unknown)
-        return known
+        return self._of_segments[profile]
+
+    def segments_of(self, number: int) -> Collection[str]:
+        """Return those sessions of an agent's conversation whose conversation was asked for."""
+        return self._segments.get(number, ())
 
     def _learn(self, index: Connection, wanted: Collection[int]) -> None:
         with self._learning:
@@ -97,13 +98,15 @@ class Roster:
         with database.errors_of(index.engine):
             found = listed_conversations(index, self._filters, profile, unknown)
         numbers: dict[str, int] = {}
-        self._profiles.add(profile)
         for listed in found.values():
             number = numbers[listed.session_id] = self.numbers.of_agent((profile, listed.session_id))
             self._listed[number] = listed
+        known = self._of_segments[profile]
         for each in unknown:
             of = numbers[found[each].session_id] if each in found else None
-            self._of_segments[profile, each] = of
+            if of is not None and each not in known:
+                self._segments[of] = (*self._segments.get(of, ()), each)
+            known[each] = of
 
 
 class Rosters:

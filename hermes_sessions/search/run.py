@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from heapq import nlargest
@@ -281,7 +281,7 @@ class _StagedSearch:
         for place, key in enumerate(wanted):
             yield RankedMatch(key, key[1], None, True, ranking.score(Stage.WORDS, 1 / (2 + place)), ())
 
-    def _number_without(self, unwanted: Collection[int]) -> int:
+    def _number_without(self, unwanted: Set[int]) -> int:
         """Return how many conversations pass the filters and are not unwanted."""
         with database.errors_of(self._sessions.engine):
             number = lists.count(self._sessions, self._request.list_filters)
@@ -347,7 +347,7 @@ class _StagedSearch:
 
     def _in_quality(self, result: _StageResult, relevance: Mapping[int, float]) -> list[int]:
         """Return conversations, best first; of equal ones in the order of their numbers."""
-        active_at = {key: result.listed[key].active_at for key in relevance}
+        active_at = [result.listed[key].active_at for key in relevance]
         quality = ranking.quality(relevance, active_at, self._now)
         return sorted(sorted(quality), key=quality.__getitem__, reverse=True)
 
@@ -398,12 +398,13 @@ class _StagedSearch:
 
     def _match(self, result: _StageResult, number: int, occurrences: Sequence[Occurrences]) -> RankedMatch:
         key, relevance = self._numbers.key(number), result.relevance[number]
-        nearest = _nearest(result, number, occurrences, key[1], max(1, self._request.passages))
+        segments = {key[1]}.union(*(self._conversations.segments_with(each, number) for each in result.found))
+        nearest = _nearest(result, number, occurrences, segments, max(1, self._request.passages))
         segment_id, best = nearest[0] if nearest else (key[1], None)
         if best is not None and len(result.clauses) > 1:
             relevance += ranking.CLOSENESS * best.closeness
         active_at = result.listed[number].active_at
-        quality = ranking.quality({number: relevance}, {number: active_at}, self._now)[number]
+        quality = ranking.quality({number: relevance}, [active_at], self._now)[number]
         has = [number in each.keys for each in result.found]
         return RankedMatch(
             key,
@@ -421,11 +422,10 @@ def _nearest(
     result: _StageResult,
     number: int,
     occurrences: Sequence[Occurrences],
-    conversation_id: str,
+    segments: Collection[str],
     count: int,
 ) -> list[tuple[str, Closest]]:
-    """Return the best messages of a conversation, each with the segment that has it."""
-    segments = {conversation_id}.union(*(each.segments.get(number, ()) for each in result.found))
+    """Return the best messages of a conversation's segments, each with the segment that has it."""
     found: list[tuple[str, Closest]] = []
     for segment_id in sorted(segments):
         words = [

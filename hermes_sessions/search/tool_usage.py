@@ -101,5 +101,5 @@ def _listed(
 ) -> Iterator[_Calls]:
     of_segments = roster.of_segments(sources.sessions, profile, {segment for segment, _ in rows})
     for (segment, tool), (calls, failed) in rows.items():
-        if (conversation := of_segments[profile, segment]) is not None:
+        if (conversation := of_segments[segment]) is not None:
             yield _Calls(tool_key(tool), conversation, calls, failed)

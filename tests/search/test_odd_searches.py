@@ -165,7 +165,7 @@ def test_an_agent_that_breaks_between_two_reads_is_a_warning(
     def fails(*_: object) -> None:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
-    monkeypatch.setattr(AgentMessages, "_occurrences", fails)
+    monkeypatch.setattr(AgentMessages, "_messages_of", fails)
     hits = home.search("cat came OR finch")
     assert sorted(hit.title for hit in hits) == ["The bird", "The cat"]
     assert "malformed" in "".join(hits.warnings)

@@ -26,7 +26,7 @@ QUALITIES = st.floats(0, 1)
 
 def at(position: int, length: int = 100) -> Occurrence:
     """A message at a position."""
-    return Occurrence(position, length, NOW)
+    return Occurrence(position, length)
 
 
 @given(QUALITIES, QUALITIES)
@@ -76,7 +76,7 @@ def test_what_else_speaks_for_a_conversation_adds_up() -> None:
 
 def of_one(relevant: float, active_at: float) -> float:
     """The quality of one conversation."""
-    return quality({ONE: relevant}, {ONE: active_at}, NOW)[ONE]
+    return quality({ONE: relevant}, [active_at], NOW)[ONE]
 
 
 def test_relevance_comes_before_recency_which_breaks_ties() -> None:

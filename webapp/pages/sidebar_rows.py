@@ -74,5 +74,8 @@ def count_of_results(offset: int, shown: int, total: int) -> str:
 def marked_snippet(snippet: str) -> Markup:
     """Return a hit's snippet as HTML, with its matches in `mark` elements."""
     before, *parts = snippet.split(MATCH_START)
-    marked = (Markup("<mark>{}</mark>{}").format(*part.partition(MATCH_END)[::2]) for part in parts)
-    return escape(before.replace(MATCH_END, "")) + Markup("").join(marked)
+    marked: list[str] = [escape(before.replace(MATCH_END, ""))]
+    for part in parts:
+        match, _, after = part.partition(MATCH_END)
+        marked.append(f"<mark>{escape(match)}</mark>{escape(after)}")
+    return Markup("".join(marked))  # noqa: S704  # every part is escaped
