@@ -56,11 +56,19 @@ class CommonWords:
         with self._changing:
             if changes == self._changes:
                 self._matches[asked] = found
-                while len(self._matches) > MOST_KEPT or self._number() > MOST_NUMBERS_KEPT:
+                if len(self._matches) > MOST_KEPT:
                     self._matches.popitem(last=False)
+                self._make_room()
 
-    def _number(self) -> int:
-        return sum(len(each.numbers or ()) for each in self._matches.values())
+    def _make_room(self) -> None:
+        """Forget the matches with numbers that were asked for longest ago, if all numbers are too many."""
+        numbered = {asked: len(each.numbers) for asked, each in self._matches.items() if each.numbers}
+        total = sum(numbered.values())
+        for asked, count in numbered.items():
+            if total <= MOST_NUMBERS_KEPT:
+                break
+            del self._matches[asked]
+            total -= count
 
 
 _KEPT: WeakKeyDictionary[Engine, CommonWords] = WeakKeyDictionary()

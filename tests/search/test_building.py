@@ -105,3 +105,26 @@ def test_a_search_does_not_wait_for_what_cannot_be_read(home: Path, monkeypatch:
     with SessionRepository.open(hermes_home=home) as sessions:
         hits = sessions.search("needle79", wait=3600)
         assert ([hit.session_id for hit in hits], hits.missing) == (["s079"], 1)
+
+
+def test_while_an_index_is_built_searches_do_not_compare_all_sessions_each_time(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+    compare = sync.SearchIndex._compare
+
+    def noted(self: sync.SearchIndex) -> list[StaleSession]:
+        compared.append(1)
+        return compare(self)
+
+    monkeypatch.setattr(sync.SearchIndex, "_compare", noted)
+    monkeypatch.setattr(sync, "COMPARED_SECONDS", 600.0)
+    monkeypatch.setattr(BackgroundIndexer, "start", lambda _: None)
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert [sessions.search("needle0").missing for _ in range(3)] == [SESSIONS] * 3
+        assert len(compared) == 1
+        write_document(sessions, "new", title="New", messages=[message("a quince")])
+        assert sessions.search("quince").missing == SESSIONS + 1
+        assert len(compared) == 2
+        sessions.complete_search()
+        assert sessions.search("quince").missing == 0

@@ -131,6 +131,30 @@ def test_few_counts_are_kept_and_none_of_an_earlier_state(
     assert words.find(search_index, "amber", MessageFilter(role="tool"), 1).counts == {}
 
 
+def test_of_matches_with_too_many_numbers_those_without_stay(
+    search_index: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common_words, "LEAST_KEPT", 0)
+    monkeypatch.setattr(common_words, "MOST_NUMBERS_KEPT", 3)
+    entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
+    for position, text in enumerate(("amber brook cliff", "amber brook", "amber")):
+        add(search_index, entry, position, text)
+    words, asked = common_words.CommonWords(), list[str | None]()
+    find_matches = tables.find_matches
+
+    def noted(
+        connection: Connection, expression: str | None, wanted: MessageFilter, expected: int
+    ) -> tables.Matches:
+        asked.append(expression)
+        matches = find_matches(connection, expression, wanted, expected)
+        return matches._replace(numbers=None) if expression == "amber" else matches
+
+    monkeypatch.setattr(tables, "find_matches", noted)
+    for word in ("amber", "brook", "cliff", "brook", "brook*", "amber", "cliff"):
+        words.find(search_index, word, MessageFilter(), 1)
+    assert asked == ["amber", "brook", "cliff", "brook*", "cliff"]
+
+
 def add(connection: Connection, entry: tables.SearchEntry, position: int, text: str) -> None:
     content = IndexedText("user", text, None, 0, ())
     tables.add_messages(connection, [(entry, [tables.indexed_message(position, content)])])
