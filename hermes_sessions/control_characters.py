@@ -10,5 +10,4 @@ UNSAFE_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{UNSAFE}]")
 UNSAFE_IN_JSON = re.compile(f"[{UNSAFE}]")
 # And tags: letters that no screen shows and that models read, in which instructions are hidden.
 _TAGS = "\U000e0000-\U000e007f"
-HIDDEN_IN_LINE = re.compile(f"[\x00-\x1f{UNSAFE}{_TAGS}]")
 HIDDEN_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{UNSAFE}{_TAGS}]")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from .home import SelectedHome
@@ -32,4 +34,6 @@ def mcp(home: SelectedHome, allow_changes: bool) -> None:
             f"The MCP server needs the package {error.name}. "
             "Install it with: pip install 'hermes-sessions[mcp]'"
         ) from error
+    if sys.stdin.isatty():
+        click.echo("Waiting for an MCP client on standard input. Ctrl+C ends the server.", err=True)
     serve(BackgroundHome(lambda progress: home.open(progress=progress)), allow_changes=allow_changes)

@@ -46,7 +46,7 @@ def hit(number: int, found: Hit, projects: Mapping[str, str]) -> str:
     """Return a conversation that a search found, where in it, and what that message says."""
     lines = [f"{number}. {conversation(found.summary, projects)}"]
     if found.message_index is not None:
-        segment = f" of id {found.segment_id}" if found.segment_id != found.session_id else ""
+        segment = f" of id {line(found.segment_id, 128)}" if found.segment_id != found.session_id else ""
         snippet = quoted(line(found.snippet.translate(_WITHOUT_MARKS), 300))
         lines.append(f"   message {found.message_index}{segment}: {snippet}")
     if found.missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -87,10 +89,24 @@ def definition(tool: OfferedTool) -> Tool:
 
 
 def serve(home: BackgroundHome, *, allow_changes: bool = False) -> None:
-    """Serve over standard input and output until the input ends."""
-    anyio.run(_serve, create_server(home, allow_changes=allow_changes))
+    """Serve over standard input and output until the input ends or the client is gone."""
+    try:
+        anyio.run(_serve, create_server(home, allow_changes=allow_changes), home)
+    except* BrokenPipeError:  # nobody reads the answers
+        pass
 
 
-async def _serve(server: Server[Any]) -> None:
-    async with stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())
+async def _serve(server: Server[Any], home: BackgroundHome) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(_end_on_signal, home)
+        async with stdio_server() as (read, write):
+            await server.run(read, write, server.create_initialization_options())
+        group.cancel_scope.cancel()
+
+
+async def _end_on_signal(home: BackgroundHome) -> None:
+    """Close the home and end the process; a thread that waits for input would keep it."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            await anyio.to_thread.run_sync(home.close)
+            os._exit(128 + number)

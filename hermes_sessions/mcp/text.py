@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..control_characters import HIDDEN_IN_LINE, HIDDEN_IN_TEXT
+from ..control_characters import HIDDEN_IN_TEXT
 from ..messages import cut, mask
 
 OPEN, CLOSE = "<quoted>", "</quoted>"
@@ -19,8 +19,9 @@ SHORT_STEP = 200  # characters of a call's arguments, and of reasoning
 
 def line(text: str, longest: int = LONGEST_TITLE) -> str:
     """Return a text on one line, without control characters and credentials, cut to `longest` characters."""
-    plain = mask(HIDDEN_IN_LINE.sub(" ", text))
-    plain = _without_fences(" ".join(plain.split()))
+    # Taken out first: a control character can stand inside a credential.
+    plain = mask(" ".join(HIDDEN_IN_TEXT.sub("", text.replace("\r", " ")).split()))
+    plain = _without_fences(plain)
     return plain if len(plain) <= longest else cut(plain, longest - 1).rstrip() + "…"
 
 

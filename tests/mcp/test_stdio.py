@@ -1,6 +1,7 @@
 """The server as a process: its protocol over standard input and output, its start, and its end."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -82,6 +83,37 @@ def test_the_server_ends_with_its_input(demo: Path) -> None:
     assert logged == ""
     assert answers[0]["result"]["serverInfo"]["name"] == "hermes-sessions"
     assert answers[2]["result"]["content"][0]["text"].startswith('"Atlas", id ')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_while_it_waits_for_input(demo: Path, number: int) -> None:
+    with start_program(demo, "mcp", **pipes()) as server:
+        assert server.stdin
+        assert server.stdout
+        server.stdin.write(lines(("tools/call", {"name": "list_projects"})))
+        server.stdin.flush()
+        for _ in range(2):
+            server.stdout.readline()
+        server.send_signal(number)
+
+        assert server.wait(timeout=60) == 128 + number
+        assert server.stderr
+        assert server.stderr.read() == b""
+
+
+@pytest.mark.slow
+def test_a_client_that_is_gone_ends_the_server_quietly(demo: Path) -> None:
+    with start_program(demo, "mcp", **pipes()) as server:
+        assert server.stdin
+        assert server.stdout
+        assert server.stderr
+        server.stdout.close()
+        server.stdin.write(lines(("ping", {})))
+        server.stdin.close()
+
+        assert server.wait(timeout=60) == 0
+        assert server.stderr.read() == b""
 
 
 PRINTING = """

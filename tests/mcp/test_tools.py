@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.demo import write_home
 from hermes_sessions.mcp.tools import INSTRUCTIONS
 
 from ..support.make import started
@@ -167,6 +168,29 @@ def test_sums_by_two_keys_are_of_the_latest_times(agent: Model) -> None:
     assert len(re.findall(r"^20\d\d-\d\d \| ", text, re.MULTILINE)) == 2
     assert re.search(r"^\d+ more rows: narrow since, until or project\.$", text, re.MULTILINE)
     assert rows[-1].startswith("total |  | ") or "known cost" in rows[-1]
+
+
+def test_a_search_right_after_the_opening_never_says_that_nothing_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hermes_sessions.mcp.reading.WAIT_SECONDS", 0.0)
+    write_home(tmp_path / "home", sessions=20)
+    with model(tmp_path / "home") as agent:
+        at_once = agent.call("search_conversations", query="billing worker").text
+        assert "found." in at_once or "Not searched yet: " in at_once
+        assert "Nothing found. Try" not in at_once
+        assert "Billing worker" in agent.ask("search_conversations", query="billing worker")
+
+
+def test_a_search_does_not_find_the_call_that_asks_for_it(tmp_path: Path) -> None:
+    asked = {"name": "mcp_hermes_sessions_search_conversations", "arguments": '{"query": "zebra"}'}
+    call = {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": asked}]}
+    answer = {"role": "tool", "tool_call_id": "1", "content": "1 conversation found: zebra"}
+    with SessionRepository.open(hermes_home=tmp_path) as sessions:
+        sessions.append(started(sessions, title="Running"), [call, answer])
+        sessions.complete_search()
+    with model(tmp_path) as agent:
+        assert agent.ask("search_conversations", query="zebra").startswith("Nothing found.")
 
 
 # ---- reading --------------------------------------------------------------------------------------------
