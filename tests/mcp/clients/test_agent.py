@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hermes_sessions import SessionRepository
 
-from ...cli.running import PROGRAM
+from .documented import documented
 from .provider import Call, Provider, serving
 
 pytestmark = pytest.mark.slow
@@ -21,14 +20,12 @@ PREFIX = "mcp__hermes_sessions__"  # as this release of the agent names the tool
 
 def configure(home: Path, address: str = "") -> None:
     """Write the configuration that the documentation gives, and a model at an address."""
-    server: dict[str, Any] = {"command": str(PROGRAM), "args": ["--hermes-home", str(home), "mcp"]}
-    server |= {"connect_timeout": 60, "tools": {"resources": False, "prompts": False}}
-    configuration = {
-        "mcp_servers": {"hermes-sessions": server},
+    others = {
         "model": {"default": "stub", "provider": "custom", "base_url": address, "api_key": "none"},
         "security": {"tirith_enabled": False},  # it would be downloaded
     }
-    (home / "config.yaml").write_text(json.dumps(configuration))  # JSON is YAML
+    lines = [f"{name}: {json.dumps(value)}\n" for name, value in others.items()]  # JSON is YAML
+    (home / "config.yaml").write_text(documented("yaml", home) + "".join(lines))
 
 
 def hermes(python: Path, home: Path, *arguments: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ...cli.running import PROGRAM
+from .documented import documented
 from .test_agent import TOOLS
 
 pytestmark = pytest.mark.slow
@@ -55,16 +56,24 @@ def test_a_client_of_the_older_sdk(agents_python: Path, demo: Path) -> None:
     assert "2d393c4b5e6a" in found["texts"][1]
 
 
-def inspect(inspector: Path, home: Path, *arguments: str) -> Any:
+def inspect(inspector: Path, configuration: Path, *arguments: str) -> Any:
     """Return what the inspector prints; its exit status is 0 also when a tool fails."""
-    server: list[str | Path] = [PROGRAM, "--hermes-home", home, "mcp"]
+    server: list[str | Path] = ["--config", configuration, "--server", "hermes-sessions"]
     command = [inspector, "--cli", *server, "--method", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return json.loads(done.stdout)
 
 
-def test_the_inspector_lists_the_tools(inspector: Path, demo: Path) -> None:
-    tools = inspect(inspector, demo, "tools/list")["tools"]
+@pytest.fixture
+def configuration(demo: Path, tmp_path: Path) -> Path:
+    """The configuration of most clients, as the documentation gives it."""
+    path = tmp_path / "mcp.json"
+    path.write_text(documented("json", demo))
+    return path
+
+
+def test_the_inspector_lists_the_tools(inspector: Path, configuration: Path) -> None:
+    tools = inspect(inspector, configuration, "tools/list")["tools"]
     assert [each["name"] for each in tools] == TOOLS
     assert {each["inputSchema"]["type"] for each in tools} == {"object"}
     assert {each["annotations"]["openWorldHint"] for each in tools} == {False}
@@ -78,8 +87,8 @@ def test_the_inspector_lists_the_tools(inspector: Path, demo: Path) -> None:
     ],
 )
 def test_the_inspector_calls_a_tool(
-    inspector: Path, demo: Path, name: str, argument: str, expected: str
+    inspector: Path, configuration: Path, name: str, argument: str, expected: str
 ) -> None:
-    called = inspect(inspector, demo, "tools/call", "--tool-name", name, "--tool-arg", argument)
+    called = inspect(inspector, configuration, "tools/call", "--tool-name", name, "--tool-arg", argument)
     assert not called["isError"]
     assert expected in called["content"][0]["text"]
