@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 
 import click
 
@@ -34,6 +35,17 @@ def mcp(home: SelectedHome, allow_changes: bool) -> None:
             f"The MCP server needs the package {error.name}. "
             "Install it with: pip install 'hermes-sessions[mcp]'"
         ) from error
+    check_sdk(version("mcp"))
     if sys.stdin.isatty():
         click.echo("Waiting for an MCP client on standard input. Ctrl+C ends the server.", err=True)
     serve(BackgroundHome(lambda progress: home.open(progress=progress)), allow_changes=allow_changes)
+
+
+def check_sdk(installed: str) -> None:
+    """Raise the error for an older SDK, as the Hermes agent brings it into its environment."""
+    if installed.partition(".")[0] == "1":
+        raise click.ClickException(
+            f"The MCP server needs version 2 of the package mcp, and {installed} is installed. Install "
+            "hermes-sessions[mcp] in an environment of its own, for example with: "
+            "pipx install 'hermes-sessions[mcp]'"
+        )
