@@ -29,25 +29,40 @@ class ReadRequest(NamedTuple):
     tools: Tools
 
 
+class Edges(NamedTuple):
+    """What an answer says where it has the first message, and where it has the last one."""
+
+    before: str
+    after: str
+
+
 def read(sessions: SessionRepository, summary: Summary, heading: str, asked: ReadRequest, most: int) -> str:
     """Return messages of a conversation, in at most about `most` tokens."""
     transcript = MessageReader(sessions, summary.session_id, asked.tools)
-    waiting = _waiting(summary)
-    reader = _Reader(transcript, most - FOOTER_TOKENS - tokens(heading) - tokens(waiting), waiting)
+    edges = _edges(sessions, summary)
     if not transcript.total:
-        return listed([heading, "There are no messages.", waiting])
+        return listed([heading, "There are no messages.", *edges])
+    room = most - FOOTER_TOKENS - tokens(heading) - tokens(edges.before) - tokens(edges.after)
+    reader = _Reader(transcript, room, edges)
     at = _index(asked.at, transcript.total)
     if asked.part is not None:
         return listed([heading, *reader.parts(at, asked.part)])
     if asked.at is None or not asked.around:
-        return listed([heading, *reader.forward(at), "" if at else _earlier_segment(sessions, summary)])
+        return listed([heading, *reader.forward(at)])
     return listed([heading, *reader.around(at)])
 
 
-def _waiting(summary: Summary) -> str:
-    """Return the beginning of a message of the user that nobody has answered yet."""
+def _edges(sessions: SessionRepository, summary: Summary) -> Edges:
+    """Return how to read the agent's segments before and after one, and what waits for an answer."""
     text = block(mask(summary.pending_user_message or ""))
-    return f"Sent and not answered: {quoted(parts_within(text, 1, WAITING_TOKENS)[0])}" if text else ""
+    waiting = f"Sent and not answered: {quoted(parts_within(text, 1, WAITING_TOKENS)[0])}" if text else ""
+    segments = list(sessions.segments(summary.session_id)) if summary.of_agent else []
+    if summary.session_id not in segments:
+        return Edges("", waiting)
+    at = segments.index(summary.session_id)
+    before = f"Before this: id={line(segments[at - 1], 128)}, at=-1" if at else ""
+    after = [f"After this: id={line(each, 128)}, at=0" for each in segments[at + 1 : at + 2]]
+    return Edges(before, listed([*after, waiting]))
 
 
 def _index(at: int | None, total: int) -> int:
@@ -56,21 +71,12 @@ def _index(at: int | None, total: int) -> int:
     return max(0, min(index, total - 1))
 
 
-def _earlier_segment(sessions: SessionRepository, summary: Summary) -> str:
-    """Return how to read what the agent had before it compressed a conversation, "" if there is nothing."""
-    if not summary.of_agent:
-        return ""
-    segments = list(sessions.segments(summary.session_id))
-    at = segments.index(summary.session_id) if summary.session_id in segments else 0
-    return f"Before this: read_conversation(id={line(segments[at - 1], 128)})" if at else ""
-
-
 class _Reader:
     """Fills the room of one answer with messages."""
 
-    def __init__(self, transcript: MessageReader, room: int, waiting: str) -> None:
+    def __init__(self, transcript: MessageReader, room: int, edges: Edges) -> None:
         self._transcript, self._tools = transcript, transcript.tools
-        self._room, self._budget, self._waiting = room, Budget(room), waiting
+        self._room, self._budget, self._edges = room, Budget(room), edges
         self._blocks: dict[int, str] = {}
 
     def parts(self, index: int, part: int) -> list[str]:
@@ -141,12 +147,12 @@ class _Reader:
         """Return the messages in order, and how to read those before and after."""
         total = self._transcript.total
         span = max(1, len(self._blocks))
-        earlier = f"Earlier: at={max(0, first - span)}, around=false" if first > 0 else ""
-        later = f"Later: at={following}, around=false" if following < total else ""
+        earlier = f"Earlier: at={max(0, first - span)}, around=false" if first > 0 else self._edges.before
         numbers = f"Messages {first} to {following - 1}, of {plural(total, 'message')} numbered from 0."
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
-        end = ["This is the end.", self._waiting]
-        return [numbers, *blocks, earlier, *([later] if later else end)]
+        if following < total:
+            return [numbers, *blocks, earlier, f"Later: at={following}, around=false"]
+        return [numbers, *blocks, earlier, "This is the end.", self._edges.after]
 
 
 def _shown(heading: str, text: str) -> str:

@@ -52,7 +52,7 @@ class Parameter:
         """
         if given is None or given == "":
             if self.required:
-                raise InvalidValue(f"{self.name} is missing. It is needed")
+                raise InvalidValue(f"{self.name} is missing: give it")
             return self.default
         return getattr(self, f"_{self.kind}")(given)  # type: ignore[no-any-return]  # one of the four below
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from ..errors import NotFound
 from ..messages import Message, cards_by_message, mask_all, message_lines, read_message
 from ..repository import SessionRepository
 from ..results import MessagePage
@@ -53,7 +54,9 @@ class MessageReader:
     def whole(self, index: int) -> ShownMessage:
         """Return one message with everything that it holds."""
         page = self._sessions.messages(self._id, after=index, limit=1)
-        return next(shown_messages(page, "full"))
+        for message in shown_messages(page, "full"):
+            return message
+        raise NotFound(f"there is no message {index} any more")
 
     def _shown(self, page: MessagePage, *, backward: bool = False) -> Iterator[ShownMessage]:
         messages = shown_messages(page, self.tools, backward=backward)

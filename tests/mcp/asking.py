@@ -85,7 +85,7 @@ def estimated(text: str) -> float:
 
 def found(pattern: str, text: str) -> str:
     """Return what the group of a pattern matches in an answer, as a model copies it."""
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     assert match, f"{pattern} is not in {text}"
     return match[1]
 

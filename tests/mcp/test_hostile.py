@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hermes_sessions import SessionRepository
 
 from ..cli.running import NASTY
+from ..support.agent_db import START, add_session, new_state, writing
 from ..support.make import started
 from .asking import Model, blocks, found, model
 
@@ -22,7 +24,7 @@ ATTACK = f"{NASTY} {FENCES} {HIDDEN_TEXT} token={SECRET} {HIDDEN_SECRET}"
 OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
 )
-LONG = "".join(f"{number}: 'quoted' and \"<tags>\" 中文 é\n\n" for number in range(150_000))  # 5 MB
+LONG = "".join(f"{number}: 'quoted' and \"<tags>\" 中文 é\n\n" for number in range(115_000))  # 5 MB
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "hostile00001.json").write_text(text)
     project = {"project_id": "p", "name": ATTACK, "color": None, "created_at": 1.0}
     (home / "webui" / "projects.json").write_text(json.dumps([project]))
+    agents = ATTACK.replace("\ud800", "")  # which SQLite does not store
+    with writing(new_state(home / "state.db")) as db:
+        add_session(
+            db, f"agent {agents}", f"lion {agents}", agents, title=agents, model=agents, source=agents
+        )
+        closed: dict[str, Any] = {"end_reason": "compression", "ended_at": START + 100}
+        add_session(db, f"first {agents}", f"tiger {agents}", agents, title="Chain", **closed)
+        last: dict[str, Any] = {"begun": START + 100, "parent_session_id": f"first {agents}"}
+        add_session(db, f"second {agents}", "puma", agents, **last)
     with SessionRepository.open(hermes_home=home) as sessions:
         sessions.complete_search()
     return home
@@ -94,6 +105,7 @@ def check(text: str) -> str:
     [
         ("search_conversations", {"query": "zebra"}),
         ("search_conversations", {"query": "giraffe"}),
+        ("search_conversations", {"query": "lion OR tiger"}),
         ("search_conversations", {"query": ATTACK}),
         ("search_conversations", {"query": f"project:{NASTY}"}),
         ("list_conversations", {}),
@@ -102,6 +114,8 @@ def check(text: str) -> str:
         ("list_projects", {}),
         ("usage", {"by": "project,model"}),
         ("read_conversation", {"id": ATTACK}),
+        ("read_conversation", {"id": "Chain"}),
+        ("usage", {"by": "source,model"}),
         ("read_conversation", {"id": "hostile00001"}),
         ("read_conversation", {"id": "hostile00001", "tools": "full"}),
         ("read_conversation", {"id": "hostile00001", "tools": "none"}),

@@ -13,6 +13,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
+import hermes_sessions.mcp
 from hermes_sessions import SessionRepository
 from hermes_sessions.mcp import BackgroundHome
 from hermes_sessions.mcp.calls import Toolbox
@@ -118,6 +119,7 @@ def test_a_client_that_is_gone_ends_the_server_quietly(demo: Path) -> None:
 
 PRINTING = """
 import os, sys
+import hermes_sessions.mcp
 from hermes_sessions import SessionRepository
 from hermes_sessions.mcp import BackgroundHome, serve
 
@@ -186,8 +188,8 @@ def test_a_long_opening_is_told_and_can_be_stopped(demo: Path, monkeypatch: pyte
 def test_without_the_sdk_the_verb_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("hermes_sessions.mcp")]:
-        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "hermes_sessions.mcp.server", raising=False)
+    monkeypatch.delattr(hermes_sessions.mcp, "serve", raising=False)
     monkeypatch.setitem(sys.modules, "mcp", None)
     monkeypatch.setitem(sys.modules, "mcp.server", None)
 

@@ -113,7 +113,11 @@ def test_the_hit_of_an_earlier_segment_names_it(agent: Model) -> None:
     text = agent.ask("search_conversations", query="FileExistsError notes Reference README")
     at, segment = re.search(r"message (\d+) of id (\S+):", text).groups()  # type: ignore[union-attr]
 
-    assert "FileExistsError" in agent.ask("read_conversation", id=segment, at=int(at))
+    earlier = agent.ask("read_conversation", id=segment, at=int(at))
+    later = agent.ask("read_conversation", id=found(r"^After this: id=(\S+), at=0$", earlier), at=0)
+
+    assert "FileExistsError" in earlier
+    assert found(r"^Before this: id=(\S+), at=-1$", later) == segment
 
 
 def test_a_list_is_by_time_and_pins_are_in_their_place(agent: Model) -> None:
