@@ -29,7 +29,7 @@ class ReadRequest(NamedTuple):
     tools: Tools
 
 
-class Edges(NamedTuple):
+class TranscriptEnds(NamedTuple):
     """What an answer says where it has the first message, and where it has the last one."""
 
     before: str
@@ -39,11 +39,11 @@ class Edges(NamedTuple):
 def read(sessions: SessionRepository, summary: Summary, heading: str, asked: ReadRequest, most: int) -> str:
     """Return messages of a conversation, in at most about `most` tokens."""
     transcript = MessageReader(sessions, summary.session_id, asked.tools)
-    edges = _edges(sessions, summary)
+    ends = _ends(sessions, summary)
     if not transcript.total:
-        return listed([heading, "There are no messages.", *edges])
-    room = most - FOOTER_TOKENS - tokens(heading) - tokens(edges.before) - tokens(edges.after)
-    reader = _Reader(transcript, room, edges)
+        return listed([heading, "There are no messages.", *ends])
+    room = most - FOOTER_TOKENS - tokens(heading) - tokens(ends.before) - tokens(ends.after)
+    reader = _Reader(transcript, room, ends)
     at = _index(asked.at, transcript.total)
     if asked.part is not None:
         return listed([heading, *reader.parts(at, asked.part)])
@@ -52,17 +52,17 @@ def read(sessions: SessionRepository, summary: Summary, heading: str, asked: Rea
     return listed([heading, *reader.around(at)])
 
 
-def _edges(sessions: SessionRepository, summary: Summary) -> Edges:
+def _ends(sessions: SessionRepository, summary: Summary) -> TranscriptEnds:
     """Return how to read the agent's segments before and after one, and what waits for an answer."""
     text = block(mask(summary.pending_user_message or ""))
     waiting = f"Sent and not answered: {quoted(parts_within(text, 1, WAITING_TOKENS)[0])}" if text else ""
     segments = list(sessions.segments(summary.session_id)) if summary.of_agent else []
     if summary.session_id not in segments:
-        return Edges("", waiting)
+        return TranscriptEnds("", waiting)
     at = segments.index(summary.session_id)
     before = f"Before this: id={line(segments[at - 1], 128)}, at=-1" if at else ""
     after = [f"After this: id={line(each, 128)}, at=0" for each in segments[at + 1 : at + 2]]
-    return Edges(before, listed([*after, waiting]))
+    return TranscriptEnds(before, listed([*after, waiting]))
 
 
 def _index(at: int | None, total: int) -> int:
@@ -74,9 +74,9 @@ def _index(at: int | None, total: int) -> int:
 class _Reader:
     """Fills the room of one answer with messages."""
 
-    def __init__(self, transcript: MessageReader, room: int, edges: Edges) -> None:
+    def __init__(self, transcript: MessageReader, room: int, ends: TranscriptEnds) -> None:
         self._transcript, self._tools = transcript, transcript.tools
-        self._room, self._budget, self._edges = room, Budget(room), edges
+        self._room, self._budget, self._ends = room, Budget(room), ends
         self._blocks: dict[int, str] = {}
 
     def parts(self, index: int, part: int) -> list[str]:
@@ -147,12 +147,12 @@ class _Reader:
         """Return the messages in order, and how to read those before and after."""
         total = self._transcript.total
         span = max(1, len(self._blocks))
-        earlier = f"Earlier: at={max(0, first - span)}, around=false" if first > 0 else self._edges.before
+        earlier = f"Earlier: at={max(0, first - span)}, around=false" if first > 0 else self._ends.before
         numbers = f"Messages {first} to {following - 1}, of {plural(total, 'message')} numbered from 0."
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
         if following < total:
             return [numbers, *blocks, earlier, f"Later: at={following}, around=false"]
-        return [numbers, *blocks, earlier, "This is the end.", self._edges.after]
+        return [numbers, *blocks, earlier, "This is the end.", self._ends.after]
 
 
 def _shown(heading: str, text: str) -> str:

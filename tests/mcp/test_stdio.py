@@ -188,8 +188,8 @@ def test_a_long_opening_is_told_and_can_be_stopped(demo: Path, monkeypatch: pyte
 def test_without_the_sdk_the_verb_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "hermes_sessions.mcp.server", raising=False)
-    monkeypatch.delattr(hermes_sessions.mcp, "serve", raising=False)
+    monkeypatch.delattr(hermes_sessions.mcp, "serve")  # which imports it first
+    monkeypatch.delitem(sys.modules, "hermes_sessions.mcp.server")
     monkeypatch.setitem(sys.modules, "mcp", None)
     monkeypatch.setitem(sys.modules, "mcp.server", None)
 
