@@ -7,32 +7,30 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from . import postgresql
 
 
-class Among(FunctionElement[bool]):
-    """Whether a column of texts has one of the values that a statement is executed with, as a list."""
+class Among(sa.BinaryExpression[bool]):
+    """Whether a column of texts has one of the values that a statement is executed with, as a list.
 
-    name = "among"
-    type = sa.Boolean()
+    A comparison, not a function: SQLite compares the value of a function with 1, and then uses no index.
+    """
+
     inherit_cache = True
 
     def __init__(self, column: sa.ColumnElement[Any], parameter: str = "ids") -> None:
-        self.parameter = parameter
-        super().__init__(column, sa.bindparam(parameter, expanding=True))
+        super().__init__(column, sa.bindparam(parameter, expanding=True), operators.in_op, type_=sa.Boolean())
 
 
 @compiles(Among)
 def _as_in(element: Among, compiler: SQLCompiler, **options: Any) -> str:
-    column, values = element.clauses
-    return compiler.process(column.in_(values), **options)
+    return compiler.process(element.left.in_(element.right), **options)
 
 
 @compiles(Among, postgresql.NAME)
 def _as_any(element: Among, compiler: SQLCompiler, **options: Any) -> str:
-    column, _ = element.clauses
-    array = sa.bindparam(element.parameter, type_=sa.ARRAY(sa.Text))
-    return compiler.process(column == sa.any_(array), **options)
+    array = sa.bindparam(element.right.key, type_=sa.ARRAY(sa.Text))
+    return compiler.process(element.left == sa.any_(array), **options)
