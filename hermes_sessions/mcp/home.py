@@ -60,7 +60,9 @@ class BackgroundHome:
                 return self._sessions
             if thread is None or thread.is_alive():
                 raise StillOpening(self._state())
-            self._thread, error = None, self._error
+            error = self._error
+            if self._thread is thread:  # else another call has begun again already
+                self._thread = None
         raise error if error is not None else StillOpening(self._state())
 
     def close(self) -> None:

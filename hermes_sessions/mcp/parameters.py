@@ -95,8 +95,11 @@ def schema(parameters: Iterable[Parameter]) -> dict[str, Any]:
 
 
 def read_arguments(parameters: Iterable[Parameter], given: Mapping[str, object]) -> dict[str, Value]:
-    """Return the value of each parameter; raise `InvalidValue` for wrong ones and for unknown names."""
+    """Return the value of each parameter; raise `InvalidValue` for wrong ones and for unknown names.
+
+    Where there are no parameters, anything is ignored: some clients give such tools one of their own.
+    """
     known = {each.name: each for each in parameters}
-    for wrong in given.keys() - known.keys():
-        raise InvalidValue(f"there is no parameter {wrong}. There are {', '.join(known) or 'none'}")
+    for wrong in sorted(given.keys() - known.keys()) if known else ():
+        raise InvalidValue(f"there is no parameter {wrong}. There are {', '.join(known)}")
     return {name: each.read(given.get(name)) for name, each in known.items()}

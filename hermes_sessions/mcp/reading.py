@@ -20,6 +20,7 @@ from .text import line, listed, name, plural
 from .transcript import Tools
 
 WAIT_SECONDS = 5.0  # for an index that is not complete yet
+SOON = 300  # conversations that are searchable within seconds
 MOST_NAMED = 40  # projects that an error names
 DAYS: tuple[str, ...] = ("day", "week", "month")
 
@@ -59,7 +60,8 @@ def _found(hits: Hits, offset: int) -> str:
 
 
 def _notes(hits: Hits) -> list[str]:
-    late = f"Not searched yet: {plural(hits.missing, 'conversation')}. Ask again in a few seconds."
+    when = "in a few seconds" if hits.missing < SOON else "in a minute or two"
+    late = f"Not searched yet: {plural(hits.missing, 'conversation')}. Ask again {when}."
     corrected = (f"Nothing has {name(old)}: searched for {name(new)}." for old, new in hits.corrections)
     return [late if hits.missing else "", *corrected, *(line(each, 300) for each in hits.warnings)]
 

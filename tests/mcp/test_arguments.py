@@ -40,7 +40,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("usage", {"by": "day,day"}, "By must be one or two of"),
     ("usage", {"by": "tool", "since": "7d"}, ""),
     ("no_such_tool", {}, "There is no such tool. There are search_conversations"),
-    ("list_projects", {"limit": 5}, "There is no parameter limit. There are none"),
+    ("list_projects", {"random_string": "x"}, '"Atlas", id '),
 ]
 
 # What is meant is clear.

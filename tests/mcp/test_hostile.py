@@ -24,7 +24,7 @@ ATTACK = f"{NASTY} {FENCES} {HIDDEN_TEXT} token={SECRET} {HIDDEN_SECRET}"
 OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
 )
-LONG = "".join(f"{number}: 'quoted' and \"<tags>\" 中文 é\n\n" for number in range(115_000))  # 5 MB
+LONG = "".join(f"{number}: 'quoted' and \"<tags>\" 中文 é\n\n" for number in range(125_000))  # 5 MB
 
 
 @pytest.fixture(scope="module")
