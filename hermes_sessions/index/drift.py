@@ -12,6 +12,8 @@ from ..model import Signature
 
 # How long the folder's time after a write of this program is trusted until a scan confirms it.
 GRACE_NS = 2_000_000_000
+# How long a client of a network file system may show an old state of a folder: the usual `acdirmax` of NFS.
+CACHED_NS = 60_000_000_000
 
 
 class SyncPlan(NamedTuple):
@@ -33,6 +35,15 @@ def is_current(folder_time: int, known_time: int | None, scanned_at: int, now: i
         return True
     written_since = folder_time > scanned_at
     return written_since and 0 <= now - folder_time < GRACE_NS
+
+
+def is_past_caches(folder_time: int, scanned_at: int, now: int) -> bool:
+    """Whether a scan of a folder that several hosts use can still be trusted.
+
+    A host may have listed the folder just before its last change, in the same tick of the clock, and have
+    kept that. So a folder that had changed shortly before the scan is compared once more.
+    """
+    return scanned_at < folder_time or scanned_at - folder_time > CACHED_NS or now - scanned_at < CACHED_NS
 
 
 def plan_sync(

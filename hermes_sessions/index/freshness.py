@@ -20,6 +20,7 @@ from ..sidecars import ReadFiles
 from . import database, index_state, own_changes, rows, sync, tag_sync
 from .commits import CommitCounter, Commits
 from .folder_watch import FolderWatch
+from .hosts import host_of
 from .index_state import IndexState
 from .sync import Moment, Progress
 
@@ -158,7 +159,8 @@ class Freshness(Generic[Versions]):
 
     def _agrees(self, state: IndexState, moment: Moment) -> bool:
         """Whether an index is in line with the folder at a moment, if the watch has nothing to tell since."""
-        return sync.agrees(state, moment) or self._watch.vouches(state, moment.folder_time)
+        in_line = sync.agrees(state, moment, host_of(self._engine))
+        return in_line or self._watch.vouches(state, moment.folder_time)
 
     def _settle(self, state: IndexState, moment: Moment) -> None:
         """Let other processes know what the watch says after a write of this program."""

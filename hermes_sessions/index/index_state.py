@@ -1,14 +1,15 @@
 """The SQL over the state of the index: its version, and when it was last in line with the folders."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Connection
 
 from ..model import FolderTimes
 from . import change_log
-from .schema import INDEX_STATE
+from .hosts import host_of
+from .schema import HOST_STATES, INDEX_STATE
 
 
 class IndexState(NamedTuple):
@@ -17,6 +18,9 @@ class IndexState(NamedTuple):
     `folder_time` and `trash_time` are the modification times of the folders that the index agrees with, None
     if that is unknown; `scanned_at` is when the last scan of the sessions folder began. All in nanoseconds.
     `tags_version` is the version of `tags.json`, as of `tag_sync`, and `tags_warning` why it cannot be read.
+
+    If several hosts use the home, these times are what this host has seen. `known_time` is the folder's time
+    that any of them noted last, or that its write left.
     """
 
     version: str
@@ -25,39 +29,68 @@ class IndexState(NamedTuple):
     trash_time: int | None
     tags_version: str | None
     tags_warning: str | None
+    known_time: int | None
 
 
-_STATE = sa.select(*(INDEX_STATE.c[name] for name in ("store_id", "generation", *IndexState._fields[1:])))
+def _query(times: sa.Table) -> sa.Select[Any]:
+    """Return the query of the state, with the times of a table: that of the hosts has some for each."""
+    shared = INDEX_STATE.c
+    of_times = (times.c[name] for name in ("folder_time", "scanned_at", "trash_time"))
+    others = (shared.tags_version, shared.tags_warning, shared.folder_time.label("known_time"))
+    return sa.select(shared.store_id, shared.generation, *of_times, *others)
+
+
+def _moved(times: sa.Table) -> dict[str, sa.ColumnElement[Any]]:
+    known, before = times.c.folder_time, sa.bindparam("before", type_=BigInteger)
+    return {"folder_time": sa.case((known == before, sa.bindparam("after", type_=BigInteger)), else_=known)}
+
+
+_IS_HOST = HOST_STATES.c.host == sa.bindparam("this_host")
+_STATE = _query(INDEX_STATE)
+_STATE_OF_HOST = _query(HOST_STATES).select_from(INDEX_STATE.join(HOST_STATES, _IS_HOST))
 _NEXT = {"generation": INDEX_STATE.c.generation + 1}
-_MOVED = {
-    "folder_time": sa.case(
-        (
-            INDEX_STATE.c.folder_time == sa.bindparam("before", type_=BigInteger),
-            sa.bindparam("after", type_=BigInteger),
-        ),
-        else_=INDEX_STATE.c.folder_time,
-    )
-}
 _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
-    sa.update(INDEX_STATE).values(each) for each in (_NEXT, _MOVED, _NEXT | _MOVED)
+    sa.update(INDEX_STATE).values(each) for each in (_NEXT, _moved(INDEX_STATE), _NEXT | _moved(INDEX_STATE))
 )
+_MOVED_FOR_HOST = sa.update(HOST_STATES).where(_IS_HOST).values(_moved(HOST_STATES))
 
 
 def read(connection: Connection) -> IndexState:
     """Return the state of the index."""
-    store_id, generation, *others = connection.execute(_STATE).one()
+    host = host_of(connection)
+    if host is None:
+        row = connection.execute(_STATE).one()
+    else:
+        row = connection.execute(_STATE_OF_HOST, {"this_host": host.id}).one()
+    store_id, generation, *others = row
     return IndexState(f"{store_id}-{generation}", *others)
 
 
 def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:
     """Store the folder's modification time before a scan, and when the scan began, in nanoseconds."""
-    connection.execute(sa.update(INDEX_STATE).values(folder_time=folder_time, scanned_at=scanned_at))
+    times = {"folder_time": folder_time, "scanned_at": scanned_at}
+    connection.execute(sa.update(INDEX_STATE).values(times))
+    _note_for_host(connection, times)
 
 
 def note_in_line(connection: Connection, known: IndexState, scanned_at: int) -> None:
     """Store when the folder was examined, unless it was changed since the index had this state."""
     same = INDEX_STATE.c.folder_time == known.folder_time
     connection.execute(sa.update(INDEX_STATE).where(same).values(scanned_at=scanned_at))
+    if host := host_of(connection):
+        same = sa.and_(HOST_STATES.c.host == host.id, HOST_STATES.c.folder_time == known.folder_time)
+        connection.execute(sa.update(HOST_STATES).where(same).values(scanned_at=scanned_at))
+
+
+def note_trash(connection: Connection, trash_time: int | None) -> None:
+    """Store the modification time of the trash that the index agrees with, None if that may still change."""
+    connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
+    _note_for_host(connection, {"trash_time": trash_time})
+
+
+def _note_for_host(connection: Connection, times: Mapping[str, int | None]) -> None:
+    if host := host_of(connection):
+        connection.execute(sa.update(HOST_STATES).where(HOST_STATES.c.host == host.id).values(times))
 
 
 def next_generation(connection: Connection, changed: Iterable[str] = ()) -> None:
@@ -72,6 +105,8 @@ def note_write(
     """Note when the folder was last changed by a write of this program; if `is_new`, as `next_generation`."""
     if moved is not None and moved.after is not None:
         connection.execute(_NEXT_AND_MOVED if is_new else _FOLDER_MOVED, moved._asdict())
+        if host := host_of(connection):
+            connection.execute(_MOVED_FOR_HOST, {**moved._asdict(), "this_host": host.id})
         if is_new:
             change_log.note(connection, changed)
     elif is_new:

@@ -75,6 +75,12 @@ class IndexStateRow(Base):
     __table__ = schema.INDEX_STATE
 
 
+class HostStateRow(Base):
+    """How far the index is with what one of several hosts sees of the folders."""
+
+    __table__ = schema.HOST_STATES
+
+
 class FileTagsRow(Base):
     """The tags that `tags.json` has for an id, as it was last read."""
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from .. import files
 from ..config import Config
 from ..errors import InvalidValue, storing
-from . import database
+from . import database, hosts
 from .schema import INDEX_STATE
 
 
@@ -26,6 +26,7 @@ def claim(config: Config, engine: Engine) -> None:
             f"the database is that of another home than {config.home_name}. "
             "Give each home a database of its own"
         )
+    hosts.join(config, engine)
 
 
 def _owner(engine: Engine, home_id: str) -> str:

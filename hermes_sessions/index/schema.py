@@ -285,6 +285,16 @@ INDEX_STATE = Table(
     Column("home_id", name_type(32)),  # of the one home that uses a database of a server: see `ownership`
 )
 
+# The times of `INDEX_STATE` as each host sees the folders, if several use the home: see `hosts`.
+HOST_STATES = Table(
+    "host_states",
+    METADATA,
+    Column("host", name_type(32), primary_key=True),
+    Column("folder_time", BigInteger),
+    Column("scanned_at", BigInteger, nullable=False),
+    Column("trash_time", BigInteger),
+)
+
 COLUMN_FIELDS = tuple(name for name in FIELDS if name in SESSIONS.c)
 OTHER_FIELDS = tuple(name for name in FIELDS if name not in SESSIONS.c)
 # What `summary` takes.

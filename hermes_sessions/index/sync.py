@@ -19,8 +19,9 @@ from ..model import Signature
 from ..results import SyncReport
 from ..sidecars import NamedFile, ReadFile, ReadFiles, UnreadableFile, summaries, trash
 from ..sidecars import folder as folders
-from . import database, drift, index_state, own_changes, rows, transcripts_read, trash_rows
+from . import database, drift, hosts, index_state, own_changes, rows, transcripts_read, trash_rows
 from .drift import SyncPlan
+from .hosts import Host
 from .index_state import IndexState
 from .row_values import Indexed
 from .schema import METADATA
@@ -105,9 +106,12 @@ def moment_of(folder: Path) -> Moment:
     return Moment(_folder_time(folder), scanned_at)
 
 
-def agrees(state: IndexState, moment: Moment) -> bool:
+def agrees(state: IndexState, moment: Moment, host: Host | None) -> bool:
     """Whether the folder's modification time, read before the state, is the one that the index knows."""
-    return drift.is_current(moment.folder_time, state.folder_time, state.scanned_at, time.time_ns())
+    now = time.time_ns()
+    if host and not drift.is_past_caches(moment.folder_time, state.scanned_at, now):
+        return False
+    return drift.is_current(moment.folder_time, state.folder_time, state.scanned_at, now)
 
 
 def is_proven(state: IndexState, moment: Moment) -> bool:
@@ -128,14 +132,16 @@ def settle(engine: Engine, state: IndexState, moment: Moment) -> None:
 def confirm(engine: Engine, folder: Path) -> bool:
     """Whether the folder holds what the index knows, after a write of this program changed the folder's time.
 
+    Of several hosts, any may have written: this one has only to see the same names and inodes.
+
     Another program's write in the same tick of the clock would have left a new inode. Inodes come with the
     names, without a `stat` for each file: 20,000 in 11 ms, where a scan takes 150 ms. On layered file
     systems whose folders give other inodes than `stat`, they differ, and a scan follows.
     """
-    scanned_at = time.time_ns()
+    scanned_at = hosts.now(engine)
     folder_time = _folder_time(folder)
     with database.reading(engine) as connection:
-        if index_state.read(connection).folder_time != folder_time:
+        if index_state.read(connection).known_time != folder_time:
             return False
         known = rows.inodes(connection)
     if folders.scan_inodes(folder) != known:
@@ -158,7 +164,7 @@ def trash_time(folder: Path) -> int:
 
 def sync_trash(engine: Engine, folder: Path) -> None:
     """Store which sessions are in the trash, if it changed."""
-    read_at, modified_at = time.time_ns(), trash_time(folder)
+    read_at, modified_at = hosts.now(engine), trash_time(folder)
     with database.reading(engine) as connection:
         if index_state.read(connection).trash_time == modified_at:
             return
@@ -249,7 +255,7 @@ def rebuild(
 
 
 def _scan(engine: Engine, folder: Path) -> _Scan:
-    scanned_at = time.time_ns()
+    scanned_at = hosts.now(engine)
     folder_time = _folder_time(folder)
     present = folders.scan(folder)
     with database.reading(engine) as connection:

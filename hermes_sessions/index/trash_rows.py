@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from . import links
 from .among import Among
 from .database import chunks
-from .index_state import next_generation
-from .schema import INDEX_STATE, SESSIONS, TRASHED
+from .index_state import next_generation, note_trash
+from .schema import SESSIONS, TRASHED
 
 
 def trashed(connection: Connection) -> dict[str, int | None]:
@@ -32,7 +32,7 @@ def put_trashed(connection: Connection, present: Mapping[str, int | None], trash
     new = [{"session_id": each, "deleted_at": at} for each, at in present.items() - known.items()]
     if new:
         connection.execute(sa.insert(TRASHED), new)
-    connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
+    note_trash(connection, trash_time)
     if known != present:
         moved = [session_id for session_id, _ in known.items() ^ present.items()]
         next_generation(connection, links.conversations_among(connection, moved))

@@ -4,14 +4,16 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
 from hermes_sessions import Conflict, SessionRepository
 from hermes_sessions.errors import Locked
+from hermes_sessions.index import folder_watch
 from hermes_sessions.sidecars import folder as folders
 
 from ..conftest import copy_sample
@@ -53,6 +55,54 @@ def test_a_session_that_an_old_listing_lacks_stays(
         assert {each.session_id for each in sessions.list()} == {old, new}
 
 
+@pytest.fixture
+def hosts(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SessionRepository]]:
+    """Two hosts, each with a disk of its own, and one home, in which one of them has stored a session."""
+
+    def not_on_a_network(_: Path) -> NoReturn:
+        raise OSError
+
+    monkeypatch.setattr(folder_watch, "FolderEvents", not_on_a_network)
+    with ExitStack() as stack:
+        both = []
+        for name in ("one", "other"):
+            monkeypatch.setenv("HERMES_SESSIONS_CACHE_DIR", str(tmp_path / name))
+            opened = SessionRepository.open(hermes_home=tmp_path / "home", database_url=url)
+            both.append(stack.enter_context(opened))
+        started(both[0])
+        for each in both:
+            each.list()
+        yield both
+
+
+def test_a_host_does_not_trust_what_another_found(
+    hosts: list[SessionRepository], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = hosts
+    write_document(one, "new", messages=[message()])
+    os.utime(one.config.sessions_dir, (1.7e9, 1.7e9))  # long before any scan
+    real = folders.scan
+    with monkeypatch.context() as patched:
+        patched.setattr(folders, "scan", lambda folder: {k: v for k, v in real(folder).items() if k != "new"})
+        assert "new" not in {each.session_id for each in one.list()}
+    assert "new" in {each.session_id for each in other.list()}
+
+
+def test_a_clock_that_is_ahead_hides_no_file(
+    hosts: list[SessionRepository], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = hosts
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 5_000_000_000)
+    write_document(one, "first", messages=[message()])
+    tick = real() + 1_000_000_000  # in which both files come, whenever the list is asked for
+    os.utime(one.config.sessions_dir, ns=(tick, tick))
+    one.list()
+    write_document(one, "second", messages=[message()])
+    os.utime(one.config.sessions_dir, ns=(tick, tick))
+    assert {each.session_id for each in one.list()} >= {"first", "second"}
+
+
 class OldView:
     """A folder as a client of a network file system sees it: names and times up to some seconds old."""
 
@@ -69,10 +119,14 @@ class OldView:
         return found
 
 
-def be_a_host(age: float, ahead: float) -> None:
-    """Let this process be a host with views of folders that are `age` old and a clock `ahead`, in seconds."""
+def be_a_host(cache: Path, age: float, ahead: float) -> None:
+    """Let this process be a host with a disk of its own for its `cache`.
+
+    Its views of folders are `age` old and its clock is `ahead`, in seconds.
+    """
     from hermes_sessions import files  # noqa: PLC0415  # in the process that is to be a host
 
+    os.environ["HERMES_SESSIONS_CACHE_DIR"] = str(cache)
     real = time.time_ns
     folders.scan, files.folder_time = OldView(folders.scan, age), OldView(files.folder_time, age)
     time.time_ns = lambda: real() + int(ahead * 1e9)
@@ -80,7 +134,7 @@ def be_a_host(age: float, ahead: float) -> None:
 
 def write_for_a_while(home: Path, url: str, name: int, seconds: float) -> list[str]:
     """Append to sessions that all writers share, begin some, and list; return the texts that were written."""
-    be_a_host(age=10.0 * (name % 2), ahead=5.0 * (name % 2))
+    be_a_host(home / f"disk of host {name % 2}", age=10.0 * (name % 2), ahead=5.0 * (name % 2))
     until, written = time.monotonic() + seconds, list[str]()
     with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
         shared = [each.session_id for each in sessions.list()]
