@@ -20,7 +20,9 @@ quick: .venv/.test
 	$(PYTEST) -m "not browser and not fault and not slow and not long" --ignore tests/faults --hypothesis-profile quick $(ARGS)
 
 # make test ARGS="-k drift"; the tests of one file run after another, several files at once. Tests are skipped without the
-# programs of others that they run: clients of the MCP server, and Debian's packages.
+# programs of others that they run: clients of the MCP server, and Debian's packages. With DATABASE=postgresql, each test opens
+# its home with an index in PostgreSQL; those that are about SQLite keep theirs.
+export TEST_DATABASE = $(DATABASE)
 test: .venv/.test
 	-$(MAKE) --no-print-directory build/agent/.made node_modules/.package-lock.json
 	command -v node >/dev/null || .ci/packages nodejs

@@ -16,6 +16,7 @@ from hermes_sessions import SessionRepository
 from webapp import create_app
 
 from .support import compiled, efforts, figures, hanging, schedule
+from .support.postgresql import Server, programs, running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -109,6 +110,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     folder = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("HERMES_SESSIONS_CACHE_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """PostgreSQL, without a database of a home."""
+    if programs() is None:
+        pytest.skip("PostgreSQL's server is not installed")
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database of the home that a test opens: by default the home's own, in SQLite."""
+    if os.environ.get("TEST_DATABASE") == "postgresql" and not request.node.get_closest_marker("sqlite"):
+        server: Server = request.getfixturevalue("server")
+        monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", server.new_index())
 
 
 @pytest.fixture(params=["may", "aug"])

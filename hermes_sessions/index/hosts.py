@@ -23,7 +23,7 @@ from . import database
 from .schema import HOST_STATES
 
 
-class Host(NamedTuple):
+class ThisHost(NamedTuple):
     """A host by its id, and a file in the shared folder that tells the time of the folder's disk."""
 
     id: str
@@ -39,7 +39,7 @@ class Host(NamedTuple):
 
 def join(config: Config, engine: Engine) -> None:
     """Let the index, which belongs to a home that several hosts use, know this host."""
-    host = Host(_host_id(config), config.home_id_file)
+    host = ThisHost(_host_id(config), config.home_id_file)
     engine.update_execution_options(host=host)
     with database.reading(engine) as connection:
         known = connection.execute(_THIS, {"host": host.id}).first()
@@ -64,10 +64,10 @@ def _host_id(config: Config) -> str:
         return files.read(path).decode("ascii", "replace").strip()[:32]
 
 
-def host_of(source: Connection | Engine) -> Host | None:
+def host_of(source: Connection | Engine) -> ThisHost | None:
     """Return the host that uses a database, None if the database belongs to one machine."""
     host = source.get_execution_options().get("host")
-    return host if isinstance(host, Host) else None
+    return host if isinstance(host, ThisHost) else None
 
 
 def now(engine: Engine) -> int:

@@ -21,7 +21,7 @@ from ..sidecars import NamedFile, ReadFile, ReadFiles, UnreadableFile, summaries
 from ..sidecars import folder as folders
 from . import database, drift, hosts, index_state, own_changes, rows, transcripts_read, trash_rows
 from .drift import SyncPlan
-from .hosts import Host
+from .hosts import ThisHost
 from .index_state import IndexState
 from .row_values import Indexed
 from .schema import METADATA
@@ -106,7 +106,7 @@ def moment_of(folder: Path) -> Moment:
     return Moment(_folder_time(folder), scanned_at)
 
 
-def agrees(state: IndexState, moment: Moment, host: Host | None) -> bool:
+def agrees(state: IndexState, moment: Moment, host: ThisHost | None) -> bool:
     """Whether the folder's modification time, read before the state, is the one that the index knows."""
     now = time.time_ns()
     if host and not drift.is_past_caches(moment.folder_time, state.scanned_at, now):

@@ -1,19 +1,8 @@
-"""A server for all tests of this folder, and a database for each."""
-
-from collections.abc import Iterator
+"""A database for each test of this folder."""
 
 import pytest
 
-from ..support.postgresql import Server, programs, running
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """PostgreSQL, without a database of a home."""
-    if programs() is None:
-        pytest.skip("PostgreSQL's server is not installed")
-    with running() as started:
-        yield started
+from ..support.postgresql import Server
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
+from hermes_sessions import SessionRepository
+
 # Durability costs time, and the machine will not lose power within a test.
 OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=300"
 
@@ -36,6 +38,7 @@ class Server:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs, self.folder, self._numbers = programs, folder, count()
+        self._template: str | None = None
         self._user = None if os.geteuid() else USER
         owned_by_the_server(folder)
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
@@ -53,6 +56,18 @@ class Server:
         """Make a database, and return its URL."""
         name = f"home{next(self._numbers)}"
         self.sql("postgres", f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def new_index(self) -> str:
+        """Make a database with the tables of an empty index, in a tenth of the time of an upgrade."""
+        if self._template is None:
+            self._template = f"home{next(self._numbers)}"
+            self.sql("postgres", f"CREATE DATABASE {self._template}")
+            with tempfile.TemporaryDirectory() as home:
+                SessionRepository.open(hermes_home=home, database_url=self.url(self._template)).close()
+            self.sql(self._template, "UPDATE index_state SET home_id = NULL; DELETE FROM host_states")
+        name = f"home{next(self._numbers)}"
+        self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return self.url(name)
 
     def url(self, name: str) -> str:
