@@ -113,6 +113,9 @@ def _say_what_follows(page: Page[Summary]) -> None:
 @id_argument
 @click.option("--messages", "limit", type=click.IntRange(0), help="Show only the last messages, this many.")
 @click.option("--before", type=click.IntRange(0), help="Show only messages before this index.")
+@click.option(
+    "--after", type=click.IntRange(0), help="Show messages from this index on, the first ones of --messages."
+)
 @redact_option
 @json_option
 @click.pass_obj

@@ -120,6 +120,8 @@ def print_messages(page: MessagePage, redact: bool) -> None:
         at = f", {minute(message.sent_at)}" if message.sent_at else ""
         click.secho(f"\n{role}{at}", fg="cyan")
         click.echo(visible_text("\n".join(message_lines(message, _first_lines))))
+    if page.end < page.total:
+        click.echo(f"\n[{page.total - page.end} later messages]")
 
 
 def _first_lines(text: str) -> str:

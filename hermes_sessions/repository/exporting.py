@@ -49,10 +49,9 @@ class ExportingCalls(ReadingCalls):
     def _messages_of(self, session_id: str) -> Iterator[tuple[int, dict[str, Any]]]:
         at, total = 0, 1
         while at < total:
-            page = self.messages(session_id, before=at + MESSAGES_AT_ONCE, limit=MESSAGES_AT_ONCE)
-            total = page.total
-            yield from list(enumerate(page.messages, page.offset))[max(0, at - page.offset) :]
-            at += MESSAGES_AT_ONCE
+            page = self.messages(session_id, after=at, limit=MESSAGES_AT_ONCE)
+            yield from enumerate(page.messages, page.offset)
+            at, total = page.end, page.total
 
     def export_all(
         self,

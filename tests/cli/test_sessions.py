@@ -190,6 +190,11 @@ def test_show_takes_a_part(home: Path, sessions: SessionRepository) -> None:
     assert [each["content"] for each in shown["messages"]] == ["message 4", "message 5"]
     assert (shown["message_count"], shown["_messages_offset"], shown["_messages_truncated"]) == (10, 4, True)
     assert "\n[8 earlier messages]\n" in done(home, "show", session_id, "--messages", "2")
+    forward = parsed(home, "show", session_id, "--messages", "2", "--after", "6")
+    assert [each["content"] for each in forward["messages"]] == ["message 6", "message 7"]
+    assert done(home, "show", session_id, "--messages", "2", "--after", "6").endswith(
+        "\n[2 later messages]\n"
+    )
     whole = parsed(home, "show", session_id)
     assert whole["messages"] == turns(10)
     assert (whole["_messages_truncated"], whole["pending_attachments"]) == (False, [])

@@ -17,9 +17,7 @@ from ..support.agent_db import add_message, add_session, new_state, writing
 from ..support.make import message, started, write_document
 
 # Tables with a row for each conversation, session or tagged file.
-LARGE = (
-    "sessions agent_sessions agent_conversations file_tags conversation_tags trashed".split()
-)
+LARGE = "sessions agent_sessions agent_conversations file_tags conversation_tags trashed".split()
 _SCAN = re.compile(rf"SCAN (?:{'|'.join(LARGE)})(?: AS \w+)?$")
 
 Call = Callable[[SessionRepository, str], object]

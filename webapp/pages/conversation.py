@@ -270,9 +270,8 @@ def _find_values(session_id: str) -> dict[str, Any]:
 
 def _hits(session_id: str, words: str) -> Iterator[find.MessageHit]:
     """Yield the hits of a whole transcript, which is read in parts."""
-    offset, total = 0, sessions().messages(session_id, limit=0).total
+    offset, total = 0, 1
     while offset < total:
-        page = sessions().messages(session_id, before=offset + SEARCHED_AT_ONCE, limit=SEARCHED_AT_ONCE)
-        new = page.messages[offset - page.offset :]
-        yield from find.hits(new, offset, words, masker(), page.tool_calls)
-        offset, total = page.offset + max(1, len(page.messages)), page.total
+        page = sessions().messages(session_id, after=offset, limit=SEARCHED_AT_ONCE)
+        yield from find.hits(page.messages, page.offset, words, masker(), page.tool_calls)
+        offset, total = page.end, page.total

@@ -90,11 +90,11 @@ def _outline(session_id: str, at: int) -> Outline:
 
 def _landmarks(session_id: str) -> Iterator[Landmark]:
     """Yield the landmarks of a whole transcript, which is read in parts."""
-    offset, total = 0, sessions().messages(session_id, limit=0).total
+    offset, total = 0, 1
     while offset < total:
-        page = sessions().messages(session_id, before=offset + READ_AT_ONCE, limit=READ_AT_ONCE)
-        yield from landmarks(page.messages[offset - page.offset :], page.tool_calls, offset)
-        offset, total = page.offset + max(1, len(page.messages)), page.total
+        page = sessions().messages(session_id, after=offset, limit=READ_AT_ONCE)
+        yield from landmarks(page.messages, page.tool_calls, page.offset)
+        offset, total = page.end, page.total
 
 
 def _masked(landmark: Landmark) -> Landmark:
