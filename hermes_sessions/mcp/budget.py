@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DEFAULT_TOKENS = 4_000
-LEAST_TOKENS, MOST_TOKENS = 800, 20_000
+LEAST_TOKENS, MOST_TOKENS = 1_000, 20_000
 ASCII_IN_A_TOKEN = 4
 
 

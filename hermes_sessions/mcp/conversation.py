@@ -16,7 +16,7 @@ from .transcript import MessageReader, ShownMessage, Tools
 
 FOOTER_TOKENS = 110  # for the lines that say how to read on
 LARGEST_SHARE = 0.6  # of the room, for the message that was asked for, so that some around it fit
-WAITING_TOKENS = 120  # of a message that waits for its answer
+LONGEST_WAITING = 120  # characters of a message that waits for its answer
 LEAST_CUT = 130  # tokens: less of a message is not worth showing
 
 
@@ -55,7 +55,7 @@ def read(sessions: SessionRepository, summary: Summary, heading: str, asked: Rea
 def _ends(sessions: SessionRepository, summary: Summary) -> TranscriptEnds:
     """Return how to read the agent's segments before and after one, and what waits for an answer."""
     text = block(mask(summary.pending_user_message or ""))
-    waiting = f"Sent and not answered: {quoted(parts_within(text, 1, WAITING_TOKENS)[0])}" if text else ""
+    waiting = f"Sent and not answered: {quoted(text[:LONGEST_WAITING])}" if text else ""
     segments = list(sessions.segments(summary.session_id)) if summary.of_agent else []
     if summary.session_id not in segments:
         return TranscriptEnds("", waiting)
@@ -132,9 +132,9 @@ class _Reader:
 
     def _cut(self, message: ShownMessage, room: int) -> str:
         """Return the beginning of a message and how to read on; "" if that is not worth the room."""
-        if room < LEAST_CUT and self._blocks:
-            return ""
         text, last = parts_within(message.text, 1, room)
+        if self._blocks and (room < LEAST_CUT or tokens(text) > room):
+            return ""
         part = last + 1 if message.is_whole and len(text) < len(message.text) else 1
         return f"{_shown(message.heading, text)}\n[cut: read on with at={message.number}, part={part}]"
 

@@ -16,6 +16,7 @@ from .text import LONGEST_TITLE, line, listed, name, plural, quoted
 
 Item = TypeVar("Item")
 
+MOST_TAGS = 6
 RESERVED_TOKENS = 80  # for the lines after the rows
 _WITHOUT_MARKS = str.maketrans("", "", MATCH_START + MATCH_END)
 
@@ -30,7 +31,7 @@ def conversation(summary: Summary, projects: Mapping[str, str]) -> str:
         project and f"project {name(project)}",
         summary.model and f"model {line(summary.model, 40)}",
         _source(summary),
-        summary.tags and "tags " + ", ".join(line(tag, 50) for tag in summary.tags[:8]),
+        summary.tags and "tags " + ", ".join(line(tag, 30) for tag in summary.tags[:MOST_TAGS]),
         " ".join(state_words(summary, time.time())),
     ]
     return f"{name(summary.title, LONGEST_TITLE)}, " + ", ".join(part for part in parts if part)

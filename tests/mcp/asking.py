@@ -13,7 +13,7 @@ from mcp import Client
 from hermes_sessions import SessionRepository
 from hermes_sessions.mcp import BackgroundHome, create_server
 
-LEAST, DEFAULT = 800, 4_000  # tokens of an answer
+LEAST, DEFAULT = 1_000, 4_000  # tokens of an answer
 ALLOWED = 1.15  # of its budget
 
 Progress = Callable[[int, int], None]

@@ -52,7 +52,7 @@ MENDED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (LIST, {"archived": "True", "limit": 3.0}, {"archived": True, "limit": 3}),
     (READ, {"id": "2d393c4b5e6a", "at": 99}, {"id": "2d393c4b5e6a", "at": 15}),
     (READ, {"id": "2d393c4b5e6a", "at": -99}, {"id": "2d393c4b5e6a", "at": 0}),
-    (READ, {"id": "2d393c4b5e6a", "max_tokens": 1}, {"id": "2d393c4b5e6a", "max_tokens": 800}),
+    (READ, {"id": "2d393c4b5e6a", "max_tokens": 1}, {"id": "2d393c4b5e6a", "max_tokens": 1_000}),
     (READ, {"id": "2d393c4b5e6a", "at": 2, "part": 99}, {"id": "2d393c4b5e6a", "at": 2, "part": 2}),
     (READ, {"id": "2d393c4b5e6a", "at": 2, "part": -1}, {"id": "2d393c4b5e6a", "at": 2, "part": 1}),
     ("usage", {"by": " Model , month"}, {"by": "model,month"}),

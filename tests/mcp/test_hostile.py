@@ -120,7 +120,7 @@ def check(text: str) -> str:
         ("read_conversation", {"id": "hostile00001", "tools": "full"}),
         ("read_conversation", {"id": "hostile00001", "tools": "none"}),
         ("read_conversation", {"id": "hostile00001", "at": -1}),
-        ("read_conversation", {"id": "hostile00001", "at": 3, "max_tokens": 800}),
+        ("read_conversation", {"id": "hostile00001", "at": 3, "max_tokens": 1_000}),
         ("read_conversation", {"id": "hostile00001", "at": 2, "part": 1}),
         ("read_conversation", {"id": "hostile00001", "at": 4, "max_tokens": 20_000}),
         ("change_conversation", {"id": "hostile00001", "tags": [ATTACK]}),
@@ -149,10 +149,10 @@ def test_the_parts_of_an_attack_are_none(victim: Model) -> None:
     last = int(found(r"parts 1 to \d+ of (\d+)", text))
 
     for part in range(2, last + 1, 7):
-        check(victim.ask("read_conversation", id="hostile00001", at=4, part=part, max_tokens=800))
+        check(victim.ask("read_conversation", id="hostile00001", at=4, part=part, max_tokens=1_000))
 
 
-@pytest.mark.parametrize("most", [800, 1_500, 20_000])
+@pytest.mark.parametrize("most", [1_000, 1_500, 20_000])
 def test_no_answer_is_much_over_its_budget(victim: Model, most: int) -> None:
     for at in (0, 2, -1):
         for tools in ("short", "full", "none"):
