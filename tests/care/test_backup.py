@@ -24,6 +24,8 @@ from hermes_sessions.index import Progress, database
 
 from ..support.make import folder_of, message, snapshot, started, turns, write, write_document
 
+pytestmark = pytest.mark.sqlite("a copy of its file")
+
 DAY = 86_400 * 10**9
 
 

@@ -20,6 +20,8 @@ from ..support.agent_db import add_session, filled_state, handles, keep_full_tex
 from ..support.efforts import examples
 from ..support.make import message, started, turns
 
+pytestmark = pytest.mark.sqlite("corrupt files")
+
 OF_AGENT = {FindingKind.AGENT_DAMAGED, FindingKind.AGENT_FULL_TEXT_DAMAGED, FindingKind.AGENT_UNAVAILABLE}
 
 

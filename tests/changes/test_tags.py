@@ -283,6 +283,7 @@ def test_an_edit_in_place_of_the_same_size_is_seen(sessions: SessionRepository, 
         assert sessions.tags() == {name: 1}
 
 
+@pytest.mark.sqlite("its file")
 def test_the_index_is_rebuilt_from_the_file(with_agent: SessionRepository, tmp_path: Path) -> None:
     one = started(with_agent, title="One #title")
     with_agent.tag(one, "a")

@@ -22,6 +22,8 @@ from ..support.agent_db import FULL_TEXT, add_session, keep_full_text, new_state
 from ..support.efforts import examples
 from ..support.make import message, turns, write_document
 
+pytestmark = pytest.mark.sqlite("corrupt files")
+
 WEB = {"one", "two", "three"}
 AGENT = {"lone", "other"}
 

@@ -86,6 +86,7 @@ def test_conversations_without_a_project_are_listed(sessions: SessionRepository)
     assert sessions.list(project_id="", model="none of these").warnings == ()
 
 
+@pytest.mark.sqlite("its plans")
 def test_the_numbers_are_read_off_indexes(sessions: SessionRepository) -> None:
     seen: list[tuple[str, Any]] = []
     with database.reading(sessions._home.engine) as connection:

@@ -432,6 +432,7 @@ UNKNOWN: dict[str, Callable[[SessionRepository], str | None]] = {
 }
 
 
+@pytest.mark.sqlite("two homes, each with its own file")
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_a_token_that_is_not_known_is_answered_with_another(sessions: SessionRepository, name: str) -> None:
     started(sessions)
@@ -448,6 +449,7 @@ def test_what_is_no_text_is_refused(sessions: SessionRepository) -> None:
         sessions.changes(7)  # type: ignore[arg-type]
 
 
+@pytest.mark.sqlite("a copy of its file")
 def test_a_copy_of_the_index_that_was_put_back_is_no_continuation(
     sessions: SessionRepository, tmp_path: Path
 ) -> None:
@@ -483,6 +485,7 @@ def test_the_latest_changes_are_kept(sessions: SessionRepository, monkeypatch: p
         assert connection.execute(count).scalar_one() <= 10
 
 
+@pytest.mark.sqlite("its plans")
 def test_new_changes_are_found_by_their_numbers(sessions: SessionRepository) -> None:
     started(sessions)
     token = sessions.changes().token

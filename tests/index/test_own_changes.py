@@ -54,6 +54,7 @@ def test_without_the_version_before_any_earlier_value_is_a_loss() -> None:
     assert judge([PINNED], None, OURS | {"pinned": False}) == {"pinned": "lost"}
 
 
+@pytest.mark.sqlite("its plans")
 def test_what_lists_ask_at_every_change_reads_no_session_that_is_not_in_the_trash(
     sessions: SessionRepository,
 ) -> None:

@@ -76,6 +76,7 @@ def _pragma(connection: Connection, name: str) -> Any:
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
+@pytest.mark.sqlite("its connections and errors")
 def test_every_connection_has_the_pragmas(index: Engine) -> None:
     with index.connect() as one, index.connect() as two, database.writing(index) as three:
         for connection in (one, two, three):
@@ -113,6 +114,7 @@ def test_a_file_in_another_journal_mode_is_switched_to_wal_by_the_first_write(tm
     engine.dispose()
 
 
+@pytest.mark.sqlite("its connections and errors")
 def test_a_write_begins_immediate_and_a_reader_does_not_wait(index: Engine) -> None:
     own = sqlite3.connect(index.url.database or "", timeout=0, isolation_level=None)
     with database.writing(index) as connection:
@@ -186,6 +188,7 @@ def test_an_error_rolls_the_write_back(index: Engine) -> None:
         assert lists.count(connection, Filters()) == 0
 
 
+@pytest.mark.sqlite("its connections and errors")
 def test_an_error_of_the_database_becomes_a_storage_error(index: Engine) -> None:
     with pytest.raises(StorageError, match="no such table: nowhere"), database.reading(index) as connection:
         connection.exec_driver_sql("SELECT * FROM nowhere")
@@ -217,6 +220,7 @@ def test_a_wrong_url(url: Any) -> None:
         database.make_engine(url)
 
 
+@pytest.mark.sqlite("its file")
 @pytest.mark.parametrize("name", ["a?b", "50%25 off", "a#b", "a:b@c", "Übung", "file:x"])
 def test_a_state_folder_of_any_name_holds_its_index(tmp_path: Path, name: str) -> None:
     with SessionRepository.open(tmp_path / name):

@@ -24,6 +24,8 @@ from hermes_sessions.index import database, schema, upgrades
 from ..support import compiled
 from ..support.processes import at_once
 
+pytestmark = pytest.mark.sqlite("its file and its schema")
+
 ROOT = Path(__file__).parents[2]
 HEAD = upgrades.revisions()[-1]
 HEADER = (
