@@ -38,7 +38,7 @@ class TranscriptEnds(NamedTuple):
 
 def read(sessions: SessionRepository, summary: Summary, heading: str, asked: ReadRequest, most: int) -> str:
     """Return messages of a conversation, in at most about `most` tokens."""
-    transcript = MessageReader(sessions, summary.session_id, asked.tools)
+    transcript = MessageReader(sessions, summary.session_id, asked.tools, asked.at or 0)
     ends = _ends(sessions, summary)
     if not transcript.total:
         return listed([heading, "There are no messages.", *ends])

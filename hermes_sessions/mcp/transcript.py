@@ -27,11 +27,15 @@ class ShownMessage(NamedTuple):
 
 
 class MessageReader:
-    """The messages of one conversation, as `tools` says how much of the tools is shown."""
+    """The messages of one conversation, as `tools` says how much of the tools is shown.
 
-    def __init__(self, sessions: SessionRepository, session_id: str, tools: Tools) -> None:
+    The one with the index `at` is read at once, as it is most probably asked for.
+    """
+
+    def __init__(self, sessions: SessionRepository, session_id: str, tools: Tools, at: int) -> None:
         self._sessions, self._id, self.tools = sessions, session_id, tools
-        self.total = sessions.messages(session_id, limit=0).total
+        self._first = sessions.messages(session_id, after=max(0, at), limit=1)
+        self.total = self._first.total
 
     def forward(self, index: int) -> Iterator[ShownMessage]:
         """Yield the messages from an index on that have something to show."""
@@ -53,7 +57,9 @@ class MessageReader:
 
     def whole(self, index: int) -> ShownMessage:
         """Return one message with everything that it holds."""
-        page = self._sessions.messages(self._id, after=index, limit=1)
+        page = self._first
+        if page.offset != index or not page.messages:
+            page = self._sessions.messages(self._id, after=index, limit=1)
         for message in shown_messages(page, "full"):
             return message
         raise NotFound(f"there is no message {index} any more")

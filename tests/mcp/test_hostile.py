@@ -15,6 +15,8 @@ from ..support.agent_db import START, add_session, new_state, writing
 from ..support.make import started
 from .asking import Model, blocks, found, model
 
+pytestmark = pytest.mark.slow
+
 SECRET = "sk-proj-Zq8vN3kLm5Tr7Wx9Yb2Cd4Fg6Hj8Kp0"
 # The same, with what is left out of answers inside it.
 HIDDEN_SECRET = f"{SECRET[:12]}\x07{SECRET[12:]}"
@@ -131,7 +133,6 @@ def test_no_answer_carries_an_attack(victim: Model, tool: str, arguments: dict[s
     assert check(victim.ask(tool, **arguments))
 
 
-@pytest.mark.slow
 def test_a_message_of_5_mb_is_read_to_its_end(victim: Model) -> None:
     pieces, part, text = list[str](), 1, ""
     while part:
@@ -152,14 +153,12 @@ def test_the_parts_of_an_attack_are_none(victim: Model) -> None:
         check(victim.ask("read_conversation", id="hostile00001", at=4, part=part, max_tokens=1_000))
 
 
-@pytest.mark.parametrize("most", [1_000, 1_500, 20_000])
+@pytest.mark.parametrize("most", [1_000, 20_000])
 def test_no_answer_is_much_over_its_budget(victim: Model, most: int) -> None:
-    for at in (0, 2, -1):
-        for tools in ("short", "full", "none"):
-            victim.ask("read_conversation", id="hostile00001", at=at, max_tokens=most, tools=tools)
+    for at, tools in ((0, "none"), (2, "full"), (-1, "short")):
+        victim.ask("read_conversation", id="hostile00001", at=at, max_tokens=most, tools=tools)
 
 
-@pytest.mark.slow
 def test_lists_of_long_rows_are_cut_to_the_budget(tmp_path: Path) -> None:
     with SessionRepository.open(hermes_home=tmp_path) as sessions:
         for number in range(60):

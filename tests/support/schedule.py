@@ -26,6 +26,7 @@ SECONDS = {
     "changes/test_message_pages.py": 25,
     "web/test_openapi.py": 22,
     "cli/test_encoding.py": 20,
+    "mcp/test_hostile.py": 16,
     "web/test_browser_places.py": 16,
     "web/test_browser_pages.py": 16,
     "index/test_drift.py": 15,
