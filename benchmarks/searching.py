@@ -9,7 +9,7 @@ import msgspec
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.messages import read_messages
-from hermes_sessions.search.indexed_text import indexed_text
+from hermes_sessions.search.indexed_text import CallsBefore, indexed_text
 
 from .homes import PHRASE, WORD
 from .timing import Case, Figure, Floor, Size, measure
@@ -85,7 +85,10 @@ def _size_of_index(sessions: SessionRepository, size: Size) -> Figure:
     for path in sessions.config.sessions_dir.glob("*.json"):
         document = msgspec.json.decode(path.read_bytes())
         messages = read_messages(document["messages"], document["tool_calls"])
-        text += sum(len(indexed_text(message).text.encode()) for _, message in messages)
+        before = CallsBefore()
+        for _, message in messages:
+            text += len(indexed_text(message, before).text.encode())
+            before.add(message)
     with sqlite3.connect(sessions.config.state_dir / "search.db") as index:
         index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     held = (sessions.config.state_dir / "search.db").stat().st_size / 1e6

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..fields import clean_text
-from ..messages import Call, Message, cut
-from .echoes import is_echo, is_search_tool
+from ..messages import Call, Message, Result, cut
+from .echoes import echoes_of, is_echo, is_search_tool
 from .words import ordinary
 
 # Characters that are indexed: of a message, as much as fills a book; of a tool's arguments or result, a page.
@@ -46,17 +46,42 @@ class IndexedText(NamedTuple):
 NO_TEXT = IndexedText("", "", None)
 
 
-def indexed_text(message: Message, echoes: frozenset[str] = frozenset()) -> IndexedText:
-    """Return what is indexed of a message; `echoes` are the calls of search tools, whose results are not."""
-    text = cut("\n".join(filter(None, _parts(message, echoes))), LONGEST_MESSAGE)
+class CallsBefore:
+    """The calls of the messages before: the results of tools name mostly nothing but the id of their call."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._echoes: set[str] = set()
+
+    def add(self, message: Message) -> None:
+        """Learn the calls of the next message."""
+        self._names.update((call.call_id, call.name) for call in message.calls if call.call_id)
+        self._echoes |= echoes_of(message)
+
+    def tool_of(self, result: Result) -> str:
+        """Return the name of the tool that a result is of, empty if it is not known."""
+        return result.name or self._names.get(result.call_id, "")
+
+    def is_echo(self, result: Result) -> bool:
+        """Whether a result is one of a tool that searches conversations."""
+        return result.call_id in self._echoes or is_search_tool(result.name)
+
+
+def indexed_text(message: Message, before: CallsBefore) -> IndexedText:
+    """Return what is indexed of a message after others."""
+    text = cut("\n".join(filter(None, _parts(message, before))), LONGEST_MESSAGE)
     if ";base64," in text:
         text = _ENCODED.sub(" ", text)
     return IndexedText(
-        _storable(message.stated_role), _storable(text), message.sent_at, _features(message), _tools(message)
+        _storable(message.stated_role),
+        _storable(text),
+        message.sent_at,
+        _features(message),
+        _tools(message, before),
     )
 
 
-def _parts(message: Message, echoes: frozenset[str]) -> Iterator[str]:
+def _parts(message: Message, before: CallsBefore) -> Iterator[str]:
     """Yield the text, reasoning and file names of a message, and of tools the arguments and results."""
     yield from message.texts
     yield from message.reasoning
@@ -64,7 +89,7 @@ def _parts(message: Message, echoes: frozenset[str]) -> Iterator[str]:
         if not is_echo(call):
             yield from (call.name, _arguments(call), call.snippet or "")
     for result in message.results:
-        if not is_search_tool(result.name) and result.call_id not in echoes:
+        if not before.is_echo(result):
             yield _result(result.text)
     if message.attached or message.parts:
         yield from message.file_names
@@ -75,13 +100,13 @@ def shown_text(message: Message) -> str:
     """Return the text that snippets are cut from: what is indexed, but with the whole results of tools."""
     results = [cut(result.text, LONGEST_MESSAGE) for result in message.results]
     rest = message._replace(results=())
-    return "\n".join(filter(None, [*_parts(rest, frozenset()), *results]))
+    return "\n".join(filter(None, [*_parts(rest, CallsBefore()), *results]))
 
 
-def _tools(message: Message) -> tuple[str, ...]:
+def _tools(message: Message, before: CallsBefore) -> tuple[str, ...]:
     if not (message.calls or message.results):
         return ()
-    names = [*(call.name for call in message.calls), *(result.name for result in message.results)]
+    names = [*(call.name for call in message.calls), *map(before.tool_of, message.results)]
     return tuple(dict.fromkeys(tool_key(_storable(name)) for name in names if name))
 
 

@@ -24,7 +24,7 @@ from .words import index_form
 
 # Of the file: to be raised when other tables, or other texts and words, are stored. A file of an older format
 # answers until a new one is built, if its tables are the same, and mean the same since `OLDEST_READABLE`.
-FORMAT, OLDEST_READABLE = 7, 1
+FORMAT, OLDEST_READABLE = 8, 1
 WEB_UI = ""  # stands for a profile in the entries of the web UI's sessions
 SEQUENCE_BITS = 24  # of a message's number: how many messages a session can ever have
 

@@ -10,15 +10,12 @@ from ..errors import NotFound, StorageError, Unreadable
 from ..messages import Message, RawMessage, cards_by_message, read_message, read_messages
 from ..model import Signature
 from ..sidecars import LARGEST_AT_ONCE, Outline, outlined, path_of, reading
-from .echoes import echoes_of
-from .indexed_text import NO_TEXT, indexed_text
+from .indexed_text import NO_TEXT, CallsBefore, indexed_text
 from .plan import StaleSession
 from .tables import IndexedMessage, indexed_message
 
 MESSAGES_AT_ONCE = 50  # in memory, of a large file
-LOOKED_BACK = (
-    20  # messages before the first that is indexed, for the calls of search tools that it may answer
-)
+LOOKED_BACK = 20  # messages before the first that is indexed, for the calls that it may answer
 BATCH_BYTES = LARGEST_AT_ONCE  # stored in one transaction: a few hundredths of a second
 BATCH_FILES = 200  # whose names fit into the pipe to a process twice
 
@@ -55,13 +52,13 @@ def messages_of(source: Outline, first: int) -> Iterator[IndexedMessage]:
     """Yield a file's messages from position `first` on."""
     cards = _cards(source)
     start = max(0, first - LOOKED_BACK)
-    echoes = frozenset[str]()
+    before = CallsBefore()
     for position, message in _messages(source, start, cards):
         if position >= first:
-            content = NO_TEXT if message is None else indexed_text(message, echoes)
+            content = NO_TEXT if message is None else indexed_text(message, before)
             yield indexed_message(position, content)
         if message is not None and message.calls:
-            echoes |= echoes_of(message)
+            before.add(message)
 
 
 def _messages(
@@ -91,11 +88,11 @@ def added_messages(source: Outline, first: int) -> list[IndexedMessage]:
     """Return a file's messages from position `first` on, which are known to be few."""
     start = max(0, first - LOOKED_BACK)
     read = read_messages(reading.messages_from(source, start), reading.tool_calls(source), start)
-    echoes, added = frozenset[str](), list[IndexedMessage]()
+    before, added = CallsBefore(), list[IndexedMessage]()
     for position, message in read:
         if position >= first:
-            added.append(indexed_message(position, indexed_text(message, echoes)))
-        echoes |= echoes_of(message)
+            added.append(indexed_message(position, indexed_text(message, before)))
+        before.add(message)
     return added
 
 

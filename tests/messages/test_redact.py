@@ -19,7 +19,7 @@ from hermes_sessions.messages.content import one_line, read_message, title_from
 from hermes_sessions.messages.credential import Credential, Match, Rule
 from hermes_sessions.messages.credential_rules import NAMES, ORDINARY, TOKENS
 from hermes_sessions.messages.redact import cut, is_shown_as, mask, mask_all, may_hold_credential
-from hermes_sessions.search.indexed_text import indexed_text
+from hermes_sessions.search.indexed_text import CallsBefore, indexed_text
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc==\n-----END RSA PRIVATE KEY-----"
 
@@ -553,4 +553,4 @@ def test_no_place_that_cuts_shows_a_part_of_a_credential(inside: int) -> None:
         {"role": "assistant", "content": "", "tool_calls": calls},
         {"role": "user", "content": text(1_000_000)},
     ):
-        assert shows_none_of(SECRET, mask(indexed_text(read_message(message)).text))
+        assert shows_none_of(SECRET, mask(indexed_text(read_message(message), CallsBefore()).text))

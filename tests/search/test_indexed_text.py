@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from hermes_sessions.messages import read_message
-from hermes_sessions.search.echoes import echoes_of, is_search_tool
+from hermes_sessions.search.echoes import is_search_tool
 from hermes_sessions.search.indexed_text import (
     LONGEST_RESULT,
     LONGEST_TOOL,
     MOST_TAIL_WORDS,
+    CallsBefore,
     Feature,
     indexed_text,
     shown_text,
@@ -46,7 +47,7 @@ MESSAGES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", MESSAGES)
 def test_the_indexed_text_of_a_message(name: str) -> None:
     message, text = MESSAGES[name]
-    assert indexed_text(read_message(message)).text == text
+    assert indexed_text(read_message(message), CallsBefore()).text == text
 
 
 # ---- long results -----------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ def test_the_indexed_text_of_a_message(name: str) -> None:
 
 def result(text: str) -> str:
     """What is indexed of a tool's result."""
-    return indexed_text(read_message({"role": "tool", "content": text})).text
+    return indexed_text(read_message({"role": "tool", "content": text}), CallsBefore()).text
 
 
 def test_behind_the_beginning_of_a_result_each_word_is_indexed_once() -> None:
@@ -102,13 +103,23 @@ FEATURES: dict[str, tuple[Any, int]] = {
 @pytest.mark.parametrize("name", FEATURES)
 def test_what_a_message_holds_beside_its_words(name: str) -> None:
     message, features = FEATURES[name]
-    assert indexed_text(read_message(message)).features == features
+    assert indexed_text(read_message(message), CallsBefore()).features == features
 
 
 def test_the_tools_that_a_message_calls_and_answers() -> None:
     calls = [{"function": {"name": "ls"}}, {"function": {"name": "cat"}}, {"function": {"name": "ls"}}]
-    assert indexed_text(read_message({"role": "assistant", "tool_calls": calls})).tools == ("ls", "cat")
-    assert indexed_text(read_message({"role": "tool", "name": "ls", "content": ""})).tools == ("ls",)
+    asked = read_message({"role": "assistant", "tool_calls": calls})
+    assert indexed_text(asked, CallsBefore()).tools == ("ls", "cat")
+    answer = read_message({"role": "tool", "name": "ls", "content": ""})
+    assert indexed_text(answer, CallsBefore()).tools == ("ls",)
+
+
+def test_the_tool_of_a_result_is_known_by_its_call() -> None:
+    before = CallsBefore()
+    before.add(read_message({"role": "assistant", "tool_calls": [{"id": "c1", "function": {"name": "LS"}}]}))
+    answer = read_message({"role": "tool", "tool_call_id": "c1", "content": ""})
+    assert indexed_text(answer, before).tools == ("ls",)
+    assert indexed_text(answer, CallsBefore()).tools == ()
 
 
 # ---- echoes -----------------------------------------------------------------------------------------------
@@ -124,8 +135,8 @@ def test_tools_that_search_conversations_are_known(name: str, expected: bool) ->
 
 def test_the_result_of_a_search_is_known_by_its_call() -> None:
     call = {"id": "c1", "function": {"name": "session_search", "arguments": '{"query": "walrus"}'}}
-    echoes = echoes_of(read_message({"role": "assistant", "tool_calls": [call]}))
+    before = CallsBefore()
+    before.add(read_message({"role": "assistant", "tool_calls": [call]}))
     answer = read_message({"role": "tool", "tool_call_id": "c1", "content": "the walrus elsewhere"})
-    assert echoes == {"c1"}
-    assert not indexed_text(answer, echoes).text
-    assert indexed_text(answer).text
+    assert not indexed_text(answer, before).text
+    assert indexed_text(answer, CallsBefore()).text

@@ -67,6 +67,19 @@ def test_calls_and_failures_of_both_stores_are_added_up(sessions: SessionReposit
     assert all(each.keys == (each.key,) for each in found)
 
 
+def test_an_answer_that_names_only_the_id_of_its_call_is_of_the_tool_called(
+    sessions: SessionRepository,
+) -> None:
+    asked = message("", role="assistant", tool_calls=[call("terminal", "3"), call("write_file", "4")])
+    sessions.append("w", [asked])
+    sessions.complete_search()
+    sessions.append("w", [message(FAILED, role="tool", tool_call_id="3")])
+    sessions.append("w", [message(FAILED, role="tool", tool_call_id="4")])
+    found = counted(sessions, agent=False)
+    assert (found["terminal"], found["write_file"]) == ((1, 3, 2), (1, 1, 1))
+    assert [hit.session_id for hit in sessions.search("tool:write_file has:error")] == ["w"]
+
+
 def test_the_filters_are_those_of_lists(sessions: SessionRepository) -> None:
     assert counted(sessions, agent=False) == {"terminal": (1, 2, 1), "browser": (1, 1, 0)}
     assert counted(sessions, agent="only", hidden=True) == {"terminal": (1, 2, 1), "read_file": (1, 1, 0)}
