@@ -1,7 +1,11 @@
-"""Where a server that is running says its address, so that the command line can open its pages."""
+"""Where a server that is running says its address, so that the command line can open its pages.
+
+The address is of this machine alone, and so is what another host that uses the home has announced of its own.
+"""
 
 import json
 import os
+import platform
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +16,7 @@ FILE = "server.json"  # in the folder of what a server keeps
 
 def announce(folder: Path, url: str) -> None:
     """Say that this process serves the home at an address; raise `OSError`."""
-    text = json.dumps({"url": url, "pid": os.getpid()}).encode()
+    text = json.dumps({"url": url, "pid": os.getpid(), "host": platform.node()}).encode()
     files.replace(folder / FILE, lambda file: file.write(text))
 
 
@@ -24,7 +28,7 @@ def withdraw(folder: Path) -> None:
 
 
 def announced_url(folder: Path) -> str | None:
-    """Return the address of the server that is running, None if none has said so."""
+    """Return the address of the server that is running on this host, None if none has said so."""
     announced = _read(folder)
     return announced[0] if announced and _is_running(announced[1]) else None
 
@@ -33,7 +37,14 @@ def _read(folder: Path) -> tuple[str, int] | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         value = json_text.decode((folder / FILE).read_bytes())
         url, pid = value["url"], value["pid"]
-        if isinstance(url, str) and isinstance(pid, int) and pid > 0 and url.startswith("http://"):
+        is_here = value["host"] == platform.node()
+        if (
+            is_here
+            and isinstance(url, str)
+            and isinstance(pid, int)
+            and pid > 0
+            and url.startswith("http://")
+        ):
             return url, pid
     return None
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -56,12 +57,14 @@ def test_serve_answers_until_it_is_stopped(may: Path) -> None:
 @pytest.mark.parametrize(
     ("announced", "url"),
     [
-        ('{"url": "http://127.0.0.1:1/", "pid": MINE}', "http://127.0.0.1:1/"),
-        ('{"url": "http://127.0.0.1:1/", "pid": 4194304999}', None),
-        ('{"url": "http://127.0.0.1:1/", "pid": 0}', None),
-        ('{"url": "http://127.0.0.1:1/", "pid": -1}', None),
-        ('{"url": "file:///etc/passwd", "pid": MINE}', None),
-        ('{"url": 7, "pid": MINE}', None),
+        ('{"url": "http://127.0.0.1:1/", "pid": MINE, "host": "HERE"}', "http://127.0.0.1:1/"),
+        ('{"url": "http://127.0.0.1:1/", "pid": 4194304999, "host": "HERE"}', None),
+        ('{"url": "http://127.0.0.1:1/", "pid": 0, "host": "HERE"}', None),
+        ('{"url": "http://127.0.0.1:1/", "pid": -1, "host": "HERE"}', None),
+        ('{"url": "file:///etc/passwd", "pid": MINE, "host": "HERE"}', None),
+        ('{"url": 7, "pid": MINE, "host": "HERE"}', None),
+        ('{"url": "http://127.0.0.1:1/", "pid": MINE, "host": "another"}', None),
+        ('{"url": "http://127.0.0.1:1/", "pid": MINE}', None),
         ("[]", None),
         ("{", None),
     ],
@@ -70,7 +73,8 @@ def test_an_announcement_is_believed_while_its_server_runs(
     tmp_path: Path, announced: str, url: str | None
 ) -> None:
     assert announced_url(tmp_path) is None
-    (tmp_path / "server.json").write_text(announced.replace("MINE", str(os.getpid())))
+    text = announced.replace("MINE", str(os.getpid())).replace("HERE", platform.node())
+    (tmp_path / "server.json").write_text(text)
     assert announced_url(tmp_path) == url
 
 
@@ -80,7 +84,8 @@ def test_a_server_takes_back_only_what_it_announced(tmp_path: Path) -> None:
     assert (tmp_path / "server.json").stat().st_mode & 0o777 == 0o600
     withdraw(tmp_path)
     assert not list(tmp_path.iterdir())
-    (tmp_path / "server.json").write_text('{"url": "http://127.0.0.1:1/", "pid": 1}')
+    other = {"url": "http://127.0.0.1:1/", "pid": 1, "host": platform.node()}
+    (tmp_path / "server.json").write_text(json.dumps(other))
     withdraw(tmp_path)
     assert announced_url(tmp_path) == "http://127.0.0.1:1/"
 
