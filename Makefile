@@ -24,7 +24,7 @@ quick: .venv/.test
 # its home with an index in PostgreSQL; those that are about SQLite keep theirs.
 export TEST_DATABASE = $(DATABASE)
 test: .venv/.test
-	-$(MAKE) --no-print-directory build/agent/.made node_modules/.package-lock.json
+	-$(MAKE) --no-print-directory -j2 build/agent/.made node_modules/.package-lock.json
 	command -v node >/dev/null || .ci/packages nodejs
 	.ci/packages chromium-headless-shell strace nginx-light caddy fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji fish zsh postgresql
 	$(PYTEST) $(ARGS)

@@ -112,16 +112,19 @@ def print_heading(summary: Summary, projects: Mapping[str, str], redact: bool) -
 
 def print_messages(page: MessagePage, redact: bool) -> None:
     """Print messages, each under its role and time."""
-    if page.offset:
-        click.echo(f"\n[{page.offset} earlier messages]")
+    _print_others(page.offset, "earlier")
     messages, tool_calls = masked(page.messages, redact), masked(page.tool_calls, redact)
     for _, message in read_messages(messages, tool_calls, page.offset):
         role = visible(message.stated_role or "?")
         at = f", {minute(message.sent_at)}" if message.sent_at else ""
         click.secho(f"\n{role}{at}", fg="cyan")
         click.echo(visible_text("\n".join(message_lines(message, _first_lines))))
-    if page.end < page.total:
-        click.echo(f"\n[{page.total - page.end} later messages]")
+    _print_others(page.total - page.end, "later")
+
+
+def _print_others(count: int, place: str) -> None:
+    if count:
+        click.echo(f"\n[{count} {place} message{'' if count == 1 else 's'}]")
 
 
 def _first_lines(text: str) -> str:

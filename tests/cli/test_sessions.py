@@ -195,6 +195,7 @@ def test_show_takes_a_part(home: Path, sessions: SessionRepository) -> None:
     assert done(home, "show", session_id, "--messages", "2", "--after", "6").endswith(
         "\n[2 later messages]\n"
     )
+    assert "\n[1 later message]\n" in done(home, "show", session_id, "--before", "9")
     whole = parsed(home, "show", session_id)
     assert whole["messages"] == turns(10)
     assert (whole["_messages_truncated"], whole["pending_attachments"]) == (False, [])
