@@ -354,7 +354,8 @@ def errors_of(engine: Engine) -> Iterator[None]:
             raise Damaged(_name(engine), reason) from error
         if _sqlite_code(error) in _BUSY or postgresql.is_busy(error):
             raise Locked(f"{_name(engine)} is locked by another program") from error
-        if isinstance(error, DRIVER_ERRORS) and not isinstance(error, _WRONG_STATEMENTS):
+        of_driver = isinstance(error, DRIVER_ERRORS) or postgresql.is_of_driver(error)
+        if of_driver and not isinstance(error, _WRONG_STATEMENTS):
             raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
         raise
 

@@ -7,7 +7,7 @@ PostgreSQL's manual define it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
@@ -115,6 +115,11 @@ def reason_of(error: BaseException) -> str | None:
     return next(filter(None, known), None) or f"PostgreSQL's error {state}"
 
 
+def is_of_driver(error: BaseException) -> bool:
+    """Whether an error is the driver's own: of a statement that was executed beneath SQLAlchemy."""
+    return hasattr(error, "sqlstate")
+
+
 def _sqlstate(error: BaseException) -> str | None:
     state = getattr(getattr(error, "orig", error), "sqlstate", None)
     return state if isinstance(state, str) else None
@@ -153,6 +158,17 @@ def release_locks(connection: Connection) -> None:
         connection.invalidate()
     finally:
         connection.close()
+
+
+def copy_in(
+    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Insert rows with `COPY`, in half of the time of an `INSERT` for each."""
+    driver: Any = connection.connection.driver_connection
+    names = ", ".join(f'"{name}"' for name in columns)
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def vacuum(connection: Connection, tables: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 from ..fields import clean_text
 from ..model import UNKNOWN_VERSION, FolderTimes, Signature, Stored, Summary
 from ..origins import children_of, segments_of
-from . import links, tags
+from . import links, postgresql, tags
 from .among import Among
 from .database import chunks, parameter
 from .index_state import next_generation, note_write
@@ -295,13 +295,14 @@ def hold_the_same(old: Summary, new: Summary) -> bool:
 
 
 def _insert(connection: Connection, rows: Sequence[Values]) -> None:
-    """Insert rows. SQLite's driver takes them directly, in a third of the time that SQLAlchemy needs."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(_INSERT, rows)
-        return
-    statement, order = _prepared_insert()
+    """Insert rows. The drivers take them directly, in a third of the time that SQLAlchemy needs."""
     for row in rows:
         row["other"] = json.dumps(row["other"])
+    if connection.dialect.name == postgresql.NAME:
+        names = list(rows[0])
+        postgresql.copy_in(connection, SESSIONS.name, names, map(itemgetter(*names), rows))
+        return
+    statement, order = _prepared_insert()
     connection.exec_driver_sql(statement, list(map(order, rows)))
 
 

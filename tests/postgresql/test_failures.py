@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from hermes_sessions import SessionRepository, StorageError
+from hermes_sessions.index import database
 
 from ..support.make import message, started
 from ..support.postgresql import Server, owned_by_the_server
@@ -55,6 +57,23 @@ def test_connections_that_are_cut(sessions: SessionRepository, server: Server, u
     assert sessions.summary(name).message_count == 3
     with SessionRepository.open(sessions.config.state_dir, database_url=url) as other:
         assert [each.message_count for each in other.list()] == [3]
+
+
+def test_a_connection_that_is_cut_while_it_waits(
+    sessions: SessionRepository, server: Server, url: str
+) -> None:
+    name = started(sessions, 2, title="Before")
+    waiting = "FROM pg_stat_activity WHERE wait_event = 'advisory'"
+    other = database.make_engine(url)
+    with ThreadPoolExecutor() as threads, database.writing(other):
+        change = threads.submit(sessions.update, name, title="After")
+        while server.sql("postgres", f"SELECT count(*) {waiting}") == "0":
+            assert not change.done()
+        server.sql("postgres", f"SELECT pg_terminate_backend(pid) {waiting}")
+        with pytest.raises(StorageError, match="the database failed"):
+            change.result()
+    other.dispose()
+    assert sessions.update(name, title="After").title == "After"
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import pytest
 
-from benchmarks import agent_homes, homes
 from hermes_sessions import Filters, InvalidValue, SessionRepository
 from hermes_sessions.demo import write_home
 from hermes_sessions.results import Sort, UsageBy
@@ -61,25 +60,15 @@ def _sample(month: str) -> Callable[[Path], object]:
     return lambda home: copy_sample(month, home.parent).rename(home)
 
 
-def large(home: Path) -> None:
-    """Write 5,000 sessions, and an agent's database of 5,200 sessions and 130,000 messages."""
-    homes.generate_small(home, 5000)
-    agent_homes.generate(home, 5200, 130_000)
-
-
 HOMES: dict[str, Callable[[Path], object]] = {
     "may": _sample("may"),
     "aug": _sample("aug"),
     "demo": lambda home: write_home(home, sessions=60, now=1_790_000_000.0),
     "hostile": hostile,
-    "large": large,
 }
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(each, marks=[pytest.mark.long] if each == "large" else []) for each in HOMES],
-)
+@pytest.fixture(scope="module", params=HOMES)
 def both(
     request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Both]:
