@@ -48,6 +48,7 @@ from .words import distinct_words
 # What a search indexes itself before it answers. More is left to the background, and the answer says so.
 INLINE_BYTES, INLINE_FILES = 4_000_000, 50
 PATIENCE_SECONDS = 0.25  # how long a search waits for a file that is being indexed
+COMPLETING_SECONDS = 300.0  # how long completing the index tries again beside another program that writes it
 COMPARED_SECONDS = 1.0  # how long searches tell the number of missing sessions without comparing all again
 PASSES = 3
 SHARED_BYTES = 30_000_000  # what is worth another process: about two seconds of reading
@@ -161,11 +162,21 @@ class SearchIndex:
     ) -> BuildResult:
         """Index all that is missing, as long as `keep_going()`, and return what is left.
 
-        `progress(done, total)` is called with counts of sessions.
+        `progress(done, total)` is called with counts of sessions. Beside another program that indexes the
+        same home, both do a part of it. Raises `StorageError`.
         """
+        self._unreadable.clear()
+        until = time.monotonic() + COMPLETING_SECONDS
+        while True:
+            try:
+                return self._complete(progress, keep_going)
+            except Locked:  # for seconds: each transaction of the other may just have begun
+                if time.monotonic() > until or not keep_going():
+                    raise
+
+    def _complete(self, progress: Progress | None, keep_going: Callable[[], bool]) -> BuildResult:
         self.apply_changes()
         self._rebuild_if_worn()
-        self._unreadable.clear()
         stale = self._compare()
         for _ in range(PASSES):
             self._count_words_later(stale)

@@ -73,7 +73,11 @@ def test_a_search_answers_while_its_index_is_locked(waiting: SessionRepository) 
     assert waiting.search("quince").missing == 0
 
 
-def test_completing_the_search_index_outlasts_a_program_that_writes_it(waiting: SessionRepository) -> None:
+def test_completing_the_search_index_outlasts_a_program_that_writes_it(
+    waiting: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_MS", 50)  # of connections that are opened from now on
+    waiting._home.searcher._indexes.close()
     with ThreadPoolExecutor() as pool:
         with locked(waiting, "search.db"):
             missing = pool.submit(waiting.complete_search)
