@@ -159,9 +159,23 @@ class Searcher:
     def _complete(self, progress: Progress | None) -> int:
         if self._config.search_file is None:  # as a search says
             return self._number_of_files()
-        missing = self._indexes.complete(progress)
+        with self._indexer.building(self._teller(progress)):
+            missing = self._indexes.complete(progress)
         self._indexes.answering().learn_agents_words()
         return missing
+
+    def _teller(self, progress: Progress | None) -> Callable[[], None]:
+        """Return what tells how far another process is that builds the index."""
+        total = 0
+
+        def tell() -> None:
+            nonlocal total
+            missing, _ = self._catch_up(self._indexes.current)
+            total = max(total, missing)
+            if progress and total:
+                progress(total - missing, total)
+
+        return tell
 
     def _number_of_files(self) -> int:
         from .plan import read_listed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ..config import Config
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # A process that has a home open for less than this, such as most commands, does no work in the background.
 DELAY_SECONDS = 0.5
 STOP_SECONDS = 30.0  # how long `close` waits for the thread
+LONGEST_BUILD_SECONDS, TELL_SECONDS = 900.0, 1.0  # of another process that builds the index
 
 
 class BackgroundIndexer:
@@ -62,6 +63,23 @@ class BackgroundIndexer:
         self._requested.set()
         self.start()
         self._wake.set()
+
+    @contextmanager
+    def building(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock for building the index, so that no two processes read the same files.
+
+        `tell()` is called each second while another process has it. Who has it for very long may be stopped:
+        then the block is entered without it.
+        """
+        until = time.monotonic() + LONGEST_BUILD_SECONDS
+        with ExitStack() as stack:
+            while time.monotonic() < until:
+                try:
+                    stack.enter_context(file_lock(self._lock_file, seconds=TELL_SECONDS))
+                    break
+                except Locked:
+                    tell()
+            yield
 
     def complete_within(self, seconds: float) -> None:
         """Index all that is missing, and return when that is done, or after so many seconds."""

@@ -4,12 +4,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.config import Config
+from hermes_sessions.locks import file_lock
 from hermes_sessions.processes import Child
 from hermes_sessions.search import building, sync, transcripts
 from hermes_sessions.search.plan import StaleSession
@@ -128,3 +130,18 @@ def test_while_an_index_is_built_searches_do_not_compare_all_sessions_each_time(
         assert len(compared) == 2
         sessions.complete_search()
         assert sessions.search("quince").missing == 0
+
+
+def test_of_two_that_complete_an_index_one_waits_for_the_other(home: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with SessionRepository.open(hermes_home=home) as sessions, ThreadPoolExecutor() as pool:
+        locks = sessions.config.search_locks_dir
+        assert locks is not None
+        with file_lock(locks / "search.lock"):  # of another process that builds the index
+            completed = pool.submit(sessions.complete_search, progress=lambda *each: told.append(each))
+            while not told:
+                time.sleep(0.02)
+            assert not completed.done()
+        assert completed.result() == 0
+    assert told[0] == (0, SESSIONS)
+    assert told[-1] == (SESSIONS, SESSIONS)
