@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from .errors import InvalidValue, NotFound
 
+LONGEST_TITLE = 60  # characters, in an error
 SHORTEST_BEGINNING = 4  # characters of an id
 MOST_CANDIDATES = 8  # in an error
 
@@ -22,7 +23,12 @@ def only_one(text: str, candidates: Mapping[str, str]) -> str:
     if not candidates:
         raise NotFound(f"no session {text}")
     if len(candidates) > 1:
-        named = [f"{session_id} ({title})" for session_id, title in candidates.items()]
+        named = [f'{session_id} "{_brief(title)}"' for session_id, title in candidates.items()]
         some = ", ".join(named[:MOST_CANDIDATES]) + (", …" if len(named) > MOST_CANDIDATES else "")
         raise InvalidValue(f"{text} can be several sessions: {some}. Use an id, or more of it")
     return next(iter(candidates))
+
+
+def _brief(title: str) -> str:
+    plain = title.replace('"', "'")
+    return plain if len(plain) <= LONGEST_TITLE else plain[:LONGEST_TITLE].rstrip() + "…"

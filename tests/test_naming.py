@@ -40,9 +40,7 @@ def test_several_are_named_and_refused() -> None:
     assert only_one("x", {"a": "Rent"}) == "a"
     with pytest.raises(NotFound, match="no session x"):
         only_one("x", {})
-    with pytest.raises(
-        InvalidValue, match=r"x can be several sessions: 0 \(t\), 1 \(t\), .*7 \(t\), …\. Use"
-    ):
+    with pytest.raises(InvalidValue, match=r'x can be several sessions: 0 "t", 1 "t", .*7 "t", …\. Use'):
         only_one("x", {str(number): "t" for number in range(9)})
 
 
@@ -87,7 +85,7 @@ def test_one_is_found(named_home: SessionRepository, text: str, found: str) -> N
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
-        ("aaaa", InvalidValue, ["aaaa1111 (Rent)", "aaaa2222 (Key sk-abc...6789)", "bbbb3333 (aaaa)"]),
+        ("aaaa", InvalidValue, ['aaaa1111 "Rent"', 'aaaa2222 "Key sk-abc...6789"', 'bbbb3333 "aaaa"']),
         ("Rent", InvalidValue, ["aaaa1111", "cccc_4"]),
         ("bbb", NotFound, ["no session bbb"]),
         ("rent", NotFound, ["no session rent"]),

@@ -70,13 +70,14 @@ class Projects:
         return [_project(record) for record in _read(self._path).records]
 
     def find(self, project: str) -> Project:
-        """Return the project with this id, else the one with this name.
+        """Return the project with this id, else the one with this name, in small letters or capitals.
 
         Raises `NotFound` for an unknown project, `InvalidValue` for a name that several projects have.
         """
         projects = self.list()
         matches = [each for each in projects if each.project_id == project]
         matches = matches or [each for each in projects if each.name == project]
+        matches = matches or [each for each in projects if each.name.casefold() == str(project).casefold()]
         if not matches:
             raise NotFound(f"no project {project}")
         if len(matches) > 1:

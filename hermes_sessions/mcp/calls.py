@@ -63,7 +63,8 @@ def _sentence(error: SessionsError) -> str:
     from .text import line  # noqa: PLC0415  # start-up: loads the rules of credentials
 
     text = line(str(error), LONGEST_ERROR).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    is_name = "." in text.partition(" ")[0]  # of a file
+    return f"{text if is_name else text[:1].upper() + text[1:]}."
 
 
 def _hint(tool: OfferedTool, error: SessionsError) -> str:

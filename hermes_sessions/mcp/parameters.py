@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ..errors import InvalidValue
 
@@ -67,8 +67,10 @@ class Parameter:
     def _whole(self, given: object) -> int:
         try:
             number = float(given) if isinstance(given, str | int | float) else math.nan
-        except (ValueError, OverflowError):
+        except ValueError:
             number = math.nan
+        except OverflowError:  # an integer of hundreds of digits
+            number = math.inf if cast(int, given) > 0 else -math.inf
         if isinstance(given, bool) or math.isnan(number):
             raise InvalidValue(f"{self.name} must be a whole number")
         return int(max(self.least, min(self.most, number)))

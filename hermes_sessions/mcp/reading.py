@@ -21,6 +21,7 @@ from .transcript import Tools
 
 WAIT_SECONDS = 5.0  # for an index that is not complete yet
 SOON = 300  # conversations that are searchable within seconds
+MOST_LISTED = 100_000  # conversations, the most that the repository lists at once
 MOST_NAMED = 40  # projects that an error names
 DAYS: tuple[str, ...] = ("day", "week", "month")
 
@@ -82,12 +83,13 @@ def list_conversations(
     """Return conversations by the time of their last message, the newest first."""
     filters = filters_of(sessions, project=project, since=since, until=until, source=source)
     filters |= {"tag": tag, "archived": archived, "interrupted": interrupted}
-    page = sessions.list(sort="latest", limit=offset + limit, **filters)
+    page = sessions.list(sort="latest", limit=min(offset + limit, MOST_LISTED), **filters)
     show = partial(conversation, projects=project_names(sessions))
     rows = fitting(page[offset:], show, DEFAULT_TOKENS)
     heading = f"{plural(page.total, 'conversation')}, the newest first." if page.total else "None."
+    ending = more(len(rows), offset, page.total) or ("" if rows or not page.total else "No more.")
     warnings = (line(each, 300) for each in page.warnings)
-    return listed([heading, *rows, more(len(rows), offset, page.total), *warnings])
+    return listed([heading, *rows, ending, *warnings])
 
 
 def read_conversation(

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 from mcp.server import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 from mcp.types import (
     CallToolRequestParams,
     CallToolResult,
@@ -23,11 +24,13 @@ from mcp.types import (
     TextContent,
     Tool,
     ToolAnnotations,
+    jsonrpc_message_adapter,
 )
 
 from .calls import Toolbox
 from .home import BackgroundHome
 from .parameters import schema
+from .requests import MendedRequests
 from .tools import INSTRUCTIONS, OfferedTool
 
 NAME = "hermes-sessions"
@@ -100,8 +103,15 @@ async def _serve(server: Server[Any], home: BackgroundHome) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(_end_on_signal, home)
         async with stdio_server() as (read, write):
-            await server.run(read, write, server.create_initialization_options())
+            await server.run(
+                MendedRequests(read, read_message), write, server.create_initialization_options()
+            )
         group.cancel_scope.cancel()
+
+
+def read_message(text: bytes) -> SessionMessage:
+    """Return a line of a client as the SDK reads it; raise `ValueError` if it is no message."""
+    return SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))
 
 
 async def _end_on_signal(home: BackgroundHome) -> None:

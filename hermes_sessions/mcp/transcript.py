@@ -80,12 +80,12 @@ def shown_messages(page: MessagePage, tools: Tools, *, backward: bool = False) -
 def _shown_message(index: int, message: Message, tools: Tools) -> ShownMessage:
     at = local_minute(message.sent_at)
     heading = f"[{index}] {line(message.stated_role or '?', 30)}" + (f", {at}" if at else "")
-    whole = "\n".join(message_lines(message, str))
+    whole = "\n".join(message_lines(message, block, block))
     text = whole if tools == "full" else _shortened(message, tools)
     return ShownMessage(index, heading, block(text), text == whole)
 
 
 def _shortened(message: Message, tools: Tools) -> str:
     if tools == "none":
-        return "\n".join(message_lines(message._replace(calls=(), results=(), reasoning=()), str))
+        return "\n".join(message_lines(message._replace(calls=(), results=(), reasoning=()), block))
     return "\n".join(message_lines(message, shorten_result, shorten_step))

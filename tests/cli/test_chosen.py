@@ -58,7 +58,7 @@ def test_what_can_be_several_is_refused_with_the_candidates(
     before = snapshot(named)
     result = run(home, *words.split())
     assert result.exit_code in (1, 2)
-    assert "aaaa1111 (Rent), aaaa2222 (Rent of #home)" in result.stderr
+    assert 'aaaa1111 "Rent", aaaa2222 "Rent of #home"' in result.stderr
     assert (snapshot(named), named.tags()) == (before, {"home": 1})
 
 

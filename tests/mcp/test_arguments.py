@@ -56,6 +56,8 @@ MENDED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (READ, {"id": "2d393c4b5e6a", "at": 2, "part": 99}, {"id": "2d393c4b5e6a", "at": 2, "part": 2}),
     (READ, {"id": "2d393c4b5e6a", "at": 2, "part": -1}, {"id": "2d393c4b5e6a", "at": 2, "part": 1}),
     ("usage", {"by": " Model , month"}, {"by": "model,month"}),
+    (LIST, {"project": "atlas"}, {"project": "Atlas"}),
+    (LIST, {"limit": 10**400, "offset": 10**9}, {"offset": 500}),
 ]
 
 
