@@ -73,8 +73,8 @@ class Hits(list[Hit]):
     `missing` counts sessions whose messages are not indexed yet, so that a later search may have more hits;
     it is at least 1 while the words of all are being counted, by which other forms of words are found.
     `warnings` says what could not be searched. `corrections` are the words that were searched in place of
-    words that no conversation has: each after what was typed. `total` is how many conversations match, on
-    all pages.
+    words that no conversation has: each after what was typed. `notes` says which operators were searched for
+    as words, and what they take. `total` is how many conversations match, on all pages.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Hits(list[Hit]):
     ) -> None:
         super().__init__(hits)
         self.missing, self.warnings, self.corrections = missing, warnings, corrections
+        self.notes: tuple[str, ...] = ()
         self.total = len(self) if total is None else total
 
     def __repr__(self) -> str:

@@ -246,7 +246,7 @@ class OpenHome:
         with self.freshness.current() as index:
             unreadable = index.gaps()
         hits = self.searcher.search(request, options, offset, limit)
-        hits.warnings = (*unreadable, *hits.warnings)
+        hits.warnings, hits.notes = (*unreadable, *hits.warnings), search.operators_as_words(request.query)
         return hits
 
     def tool_usage(self, filters: Filters, keys: Sequence[str]) -> list[Usage]:

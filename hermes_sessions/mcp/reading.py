@@ -64,7 +64,11 @@ def _notes(hits: Hits) -> list[str]:
     when = "in a few seconds" if hits.missing < SOON else "in a minute or two"
     late = f"Not searched yet: {plural(hits.missing, 'conversation')}. Ask again {when}."
     corrected = (f"Nothing has {name(old)}: searched for {name(new)}." for old, new in hits.corrections)
-    return [late if hits.missing else "", *corrected, *(line(each, 300) for each in hits.warnings)]
+    return [
+        late if hits.missing else "",
+        *corrected,
+        *(line(each, 300) for each in (*hits.notes, *hits.warnings)),
+    ]
 
 
 def list_conversations(

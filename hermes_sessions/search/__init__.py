@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..loading import load_on_use
 
 if TYPE_CHECKING:
+    from .as_words import operators_as_words
     from .conditions import KnownNames, listed
     from .hits import HitOptions, listed_hits
     from .request import SearchRequest, message_filter, narrow, search_request
@@ -22,12 +23,14 @@ __all__ = [
     "listed_hits",
     "message_filter",
     "narrow",
+    "operators_as_words",
     "search_request",
     "suggest",
     "typed_operators",
 ]
 
 _NAMES = {
+    "as_words": "operators_as_words",
     "conditions": "KnownNames listed",
     "hits": "HitOptions listed_hits",
     "request": "SearchRequest message_filter narrow search_request",

@@ -109,6 +109,15 @@ def test_pages_of_a_search_follow_each_other(agent: Model) -> None:
     assert len(ids) == len(set(ids)) == int(found(r"^(\d+) conversations found", first))
 
 
+def test_an_operator_that_means_nothing_is_told(agent: Model) -> None:
+    text = agent.ask("search_conversations", query='source:telegram before:noon "is:open" rain', limit=1)
+
+    assert "source:telegram was searched for as a word: source takes one of webui, cli, " in text
+    assert "before:noon was searched for as a word: before takes a date, such as " in text
+    assert "is:open was" not in text
+    assert "as a word" not in agent.ask("search_conversations", query="source:messaging rain")
+
+
 def test_the_hit_of_an_earlier_segment_names_it(agent: Model) -> None:
     text = agent.ask("search_conversations", query="FileExistsError notes Reference README")
     at, segment = re.search(r"message (\d+) of id (\S+):", text).groups()  # type: ignore[union-attr]
