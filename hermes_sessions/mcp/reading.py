@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
-from ..errors import NotFound, StorageError, Unreadable
+from ..errors import NotFound, SessionsError, StorageError, Unreadable
 from ..hits import Hit, Hits
 from ..repository import SessionRepository
 from ..results import FilterFields, UsageBy
@@ -24,6 +24,10 @@ SOON = 300  # conversations that are searchable within seconds
 MOST_LISTED = 100_000  # conversations, the most that the repository lists at once
 MOST_NAMED = 40  # projects that an error names
 DAYS: tuple[str, ...] = ("day", "week", "month")
+
+
+class NotCounted(SessionsError):
+    """The search index, in which calls of tools are counted, is not complete yet."""
 
 
 def search_conversations(
@@ -125,6 +129,8 @@ def usage(
     keys = cast(list[UsageBy], [each.strip().lower() for each in by.split(",")])
     filters = filters_of(sessions, project=project, since=since, until=until)
     filters["hidden"] = True
+    if "tool" in keys:
+        _count_calls(sessions)
     parts = list(sessions.usage(by=keys, **filters))
     shown = parts[-limit:] if keys[0] in DAYS else parts[:limit]  # dates come in order
     heading, *rows = usage_table(keys, shown, project_names(sessions))
@@ -132,12 +138,28 @@ def usage(
     left_off = len(parts) - len(rows)
     others = f"{plural(left_off, 'more row')}: narrow since, until or project." if left_off else ""
     if "tool" in keys:
-        return listed([heading, *rows, others])
+        return listed([heading, *rows, others or ("" if rows else "None.")])
     total = sessions.usage_total(**filters)
     unpriced = total.sessions - total.priced
     unknown = f"Without a known cost: {plural(unpriced, 'conversation')}." if unpriced else ""
     last = " | ".join(["total", *("" for _ in keys[1:]), usage_cells(total)])
     return listed([heading, *rows, others, last, unknown])
+
+
+def _count_calls(sessions: SessionRepository) -> None:
+    """Complete the search index, in which calls are counted; raise `NotCounted` if that takes long."""
+    until = time.monotonic() + WAIT_SECONDS
+
+    def check(done: int, total: int) -> None:
+        if time.monotonic() > until:
+            left = plural(max(1, total - done), "conversation")
+            raise NotCounted(f"the calls of {left} are not counted yet. Ask again in a minute or two")
+
+    try:
+        sessions.complete_search(progress=check)
+    except NotCounted:
+        sessions.search("a", limit=1)  # which lets the index be completed in the background
+        raise
 
 
 def list_projects(sessions: SessionRepository) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from hermes_sessions import SessionRepository
 from hermes_sessions.demo import write_home
+from hermes_sessions.mcp import reading
 from hermes_sessions.mcp.tools import INSTRUCTIONS
 
 from ..support.make import started
@@ -193,6 +194,17 @@ def test_a_search_right_after_the_opening_never_says_that_nothing_is_found(
         assert "found." in at_once or "Not searched yet: " in at_once
         assert "Nothing found. Try" not in at_once
         assert "Billing worker" in agent.ask("search_conversations", query="billing worker")
+
+
+def test_calls_that_are_not_counted_yet_are_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_home(tmp_path, sessions=10)
+    with monkeypatch.context() as patch, model(tmp_path) as agent:
+        patch.setattr(reading, "WAIT_SECONDS", -1.0)
+        assert "not counted yet. Ask again" in agent.ask("usage", by="tool")
+        patch.undo()
+        assert "terminal | " in agent.ask("usage", by="tool")
 
 
 def test_a_search_does_not_find_the_call_that_asks_for_it(tmp_path: Path) -> None:
