@@ -244,9 +244,10 @@ class OpenHome:
         reader = partial(changes.message_reader, self.store)
         options = search.HitOptions(reader, messages.mask if redact else str, self.view(request.filters))
         with self.freshness.current() as index:
-            unreadable = index.gaps()
+            known = (*index.gaps(), *(index.agent_warnings if request.filters.agent else ()))
         hits = self.searcher.search(request, options, offset, limit)
-        hits.warnings, hits.notes = (*unreadable, *hits.warnings), search.operators_as_words(request.query)
+        hits.warnings = tuple(dict.fromkeys((*known, *hits.warnings)))
+        hits.notes = search.operators_as_words(request.query)
         return hits
 
     def tool_usage(self, filters: Filters, keys: Sequence[str]) -> list[Usage]:

@@ -117,6 +117,17 @@ def test_many_are_found_and_one_failure_stops_no_other(named_home: SessionReposi
     }
 
 
+def test_who_looks_for_a_deleted_one_is_told_where_it_is(named_home: SessionRepository) -> None:
+    named_home.delete("aaaa1111")
+    named_home.delete("lone")  # the agent's
+    for deleted in ("aaaa1111", "lone"):
+        for call in (named_home.find, named_home.summary, named_home.get, named_home.messages):
+            with pytest.raises(NotFound, match=f"session {deleted} is in the trash"):
+                call(deleted)
+        with pytest.raises(NotFound, match="is in the trash"):
+            named_home.update(deleted, title="New")
+
+
 def test_a_deleted_one_is_found_in_the_trash(named_home: SessionRepository) -> None:
     named_home.delete("aaaa1111")
     assert {named_home.find_deleted(text) for text in ("aaaa1111", "aaaa", "Rent")} == {"aaaa1111"}

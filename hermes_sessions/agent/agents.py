@@ -134,7 +134,7 @@ class Agents:
     def summary(self, connection: Connection, session_id: str, profile: str | None = None) -> Summary:
         """Return a session of an agent, unless it is in the trash; raises as `summary_of_original`."""
         if trash.newest(session_id, self._config.trash_dir) is not None:
-            raise NotFound(f"no session {session_id}")
+            raise trash.not_found(session_id, self._config.trash_dir)
         return self.summary_of_original(connection, session_id, profile)
 
     def summary_of_original(

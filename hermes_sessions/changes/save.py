@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import Conflict, InvalidValue, NotFound
+from ..errors import Conflict, InvalidValue
 from ..fields import FIELDS, check_new_messages, other_keys, read_metadata, read_profile
 from ..index import Indexed
 from ..model import Session, Summary
@@ -138,7 +138,7 @@ def recover_session(store: Store, session_id: str, alive: Collection[str]) -> Su
         loaded = store.load(session_id)
         if loaded is None:
             if store.draft(session_id) is None:
-                raise NotFound(f"no session {session_id}")
+                raise trash.not_found(session_id, store.trash_dir)
             return None
         session = reading.session(loaded)
         if not session.is_interrupted(alive):

@@ -31,6 +31,7 @@ from ..sidecars import (
     path_of,
     reading,
     signature,
+    trash,
 )
 from .retry import retry_conflicts
 
@@ -144,7 +145,7 @@ class Store:
             return reading.session(loaded)
         row = self.draft(session_id)
         if row is None:
-            raise NotFound(f"no session {session_id}")
+            raise trash.not_found(session_id, self.trash_dir)
         return replace(session_without_messages(row.summary), signature=row.stored.signature)
 
     # ---- rows that match their files: the caller holds the session's lock -------------------------------
@@ -171,7 +172,7 @@ class Store:
     def _matching(self, path: Path, row: Indexed | None) -> Indexed:
         version = signature(path)
         if version is None and (row is None or not row.draft):
-            raise NotFound(f"no session {path.stem}")
+            raise trash.not_found(path.stem, self.trash_dir)
         if row is not None and (version is None or row.stored.signature == version):
             return row
         return self._read_anew(path)

@@ -41,7 +41,7 @@ class ChoosingCalls(HomeCalls):
             return self._home.listed_summary(text)
         except (NotFound, InvalidId, AgentUnavailable) as error:
             titles = self._titles_of(text)
-            if not titles and isinstance(error, AgentUnavailable):
+            if not titles and not isinstance(error, InvalidId):
                 raise
         return self._home.listed_summary(naming.only_one(text, titles))
 

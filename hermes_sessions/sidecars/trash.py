@@ -8,11 +8,12 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from .. import files, modes
-from ..errors import Conflict, NotFound, Unreadable, storing
+from ..errors import Conflict, NotFound, SessionsError, Unreadable, storing
 from ..fields import check_id
 from ..model import FolderTimes, Stored
 from ..origins import segments_of
@@ -129,6 +130,14 @@ def newest(session_id: str, trash: Path) -> TrashEntry | None:
     found = of_session(session_id, trash)
     deleted = (entry for entry in found if entry.why is not TrashReason.RESCUED)
     return next(deleted, found[0] if found else None)
+
+
+def not_found(session_id: str, trash: Path) -> NotFound:
+    """Return the error for a session that does not exist, which says if it is in the trash."""
+    with suppress(SessionsError):  # the trash cannot be read: that is another problem
+        if newest(session_id, trash) is not None:
+            return NotFound(f"session {session_id} is in the trash. Restore it first")
+    return NotFound(f"no session {session_id}")
 
 
 def of_session(session_id: str, trash: Path) -> list[TrashEntry]:

@@ -784,6 +784,8 @@ def test_nothing_is_listed_of_an_agent_whose_file_was_removed(
     assert [each.session_id for each in page.items] == [own]
     assert page.warnings == ("The agent's state.db cannot be read: there is no such file",)
     assert sessions.list().warnings == ()
+    assert sessions.search("message").warnings == page.warnings
+    assert sessions.search("message", agent=False).warnings == ()
     for ask in (sessions.summary, sessions.get, sessions.messages):
         for session_id in ("lone", "nobody"):
             with pytest.raises(NotFound):

@@ -27,7 +27,8 @@ def test_delete_prints_json(home: Path, sessions: SessionRepository) -> None:
     assert parsed(home, "delete", session_id, "--yes") == {"deleted": [session_id], "failed": {}}
     failed = run(home, "delete", session_id, "--yes", "--json")
     assert failed.exit_code == 1
-    assert json.loads(failed.stdout) == {"deleted": [], "failed": {session_id: f"no session {session_id}"}}
+    problem = f"session {session_id} is in the trash. Restore it first"
+    assert json.loads(failed.stdout) == {"deleted": [], "failed": {session_id: problem}}
 
 
 def test_a_deleted_session_is_in_the_trash_and_comes_back(may: Path) -> None:
