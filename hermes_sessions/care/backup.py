@@ -3,6 +3,7 @@
 Holds no lock and asks nobody to stop: a sidecar is replaced atomically, so an opened one is whole.
 """
 
+import io
 import os
 import shutil
 import tempfile
@@ -14,10 +15,13 @@ from typing import IO
 from sqlalchemy import Engine
 
 from .. import files, modes
+from ..changes import session_without_messages
 from ..config import Config
 from ..errors import InvalidValue, storing
 from ..findings import BackupReport
-from ..index import Progress, database
+from ..index import Progress, database, rows
+from ..model import Summary
+from ..sidecars import editing
 from .manifest import (
     BACKUPS,
     FOLDERS,
@@ -85,16 +89,25 @@ def _fill(writer: "_BackupWriter", config: Config, engine: Engine) -> BackupRepo
     ones leave their folder, and a session that is shortened gets one.
     """
     index = writer.copy_index(engine)
+    drafts = [] if index else _drafts(engine)
     for name in FOLDERS:
         # Without the original's time: the index knows it, and would not scan a folder that was restored.
         (writer.target / name).mkdir(modes.FOLDER)
     places = {SESSIONS: config.sessions_dir, TRASH: config.trash_dir, BACKUPS: config.backups_dir}
     for name in (BACKUPS, SESSIONS, TRASH, SESSIONS, BACKUPS):
         writer.copy_all(name, _listed(places[name], name))
+    for draft in drafts:
+        writer.write_session(draft)
     settings = config.state_dir / "settings.json"
     single = (config.projects_file, config.tags_file, config.last_workspace_file, settings)
     writer.copy_all("", single)
     return writer.finish(index=index)
+
+
+def _drafts(engine: Engine) -> list[Summary]:
+    """Return the drafts of an index that is not copied: they are nowhere else, and become files."""
+    with database.reading(engine) as connection:
+        return rows.drafts(connection)
 
 
 def _listed(folder: Path, name: str) -> list[Path]:
@@ -151,6 +164,18 @@ class _BackupWriter:
             self._done += 1
             if self._progress:
                 self._progress(self._done, self._total)
+
+    def write_session(self, draft: Summary) -> None:
+        """Write the file of a session without messages, unless it got one since, which was copied."""
+        name = f"{SESSIONS}/{draft.session_id}.json"
+        if name in self._entries or name in self._skipped:
+            return
+        text = io.BytesIO(editing.new_text(session_without_messages(draft)))
+        with open(self.target / name, "xb", opener=modes.create_file) as copy:  # for the opener
+            content = content_of(text, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        self._add(name, content)
 
     def _copy(self, name: str, path: Path) -> None:
         try:

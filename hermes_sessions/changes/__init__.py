@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .restore import delete_empty_sessions, restore_deleted_session, restore_session
     from .reversing import earlier_tags, earlier_values
     from .save import recover_session, save_session
-    from .store import Store, after_the_file, checked_metadata
+    from .store import Store, after_the_file, checked_metadata, session_without_messages
     from .tags import TagChange, TagStore, TagTarget
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "restore_session",
     "save_composed",
     "save_session",
+    "session_without_messages",
     "settle_leftovers",
     "take_import_away",
     "truncate_session",
@@ -102,7 +103,7 @@ _NAMES = {
     "reversing": "earlier_tags earlier_values",
     "restore": "delete_empty_sessions restore_deleted_session restore_session",
     "save": "recover_session save_session",
-    "store": "Store after_the_file checked_metadata",
+    "store": "Store after_the_file checked_metadata session_without_messages",
     "tags": "TagChange TagStore TagTarget",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name

@@ -161,6 +161,11 @@ def unreadable(connection: Connection) -> list[tuple[str, str]]:
     return [(f"{session_id}.json", reason) for session_id, reason in connection.execute(_UNREADABLE)]
 
 
+def drafts(connection: Connection) -> list[Summary]:
+    """Return the sessions that have no file yet."""
+    return [_indexed(row).summary for row in connection.execute(_EVERY.where(SESSIONS.c.draft == sa.true()))]
+
+
 def old_drafts(connection: Connection, before: int) -> list[str]:
     """Return the ids of the drafts last changed before `before` (nanoseconds since the epoch)."""
     return list(connection.execute(sa.select(SESSIONS.c.session_id).where(*_old_drafts(before))).scalars())

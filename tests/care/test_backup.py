@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tracemalloc
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from hermes_sessions import InvalidValue, NotFound, SessionRepository, StorageError
 from hermes_sessions.care import create_backup, verify_backup
@@ -177,15 +175,6 @@ def test_a_missing_sessions_folder_is_a_disk_not_mounted(full: SessionRepository
     with pytest.raises(StorageError, match="cannot list sessions"):
         made(full, tmp_path / "backup")
     assert leftovers(tmp_path / "backup") == []
-
-
-def test_another_database_is_not_copied(full: SessionRepository, tmp_path: Path) -> None:
-    other = sa.create_engine("mysql+pymysql://", module=sqlite3)  # which nothing connects to
-    report = create_backup(full.config, other, tmp_path / "backup")
-    assert not report.index
-    assert "sessions.db" not in names(tmp_path / "backup")
-    assert verify(tmp_path / "backup") == []
-    assert notes(tmp_path / "backup") == ["the index was not copied: another database holds it"]
 
 
 def test_an_index_that_lies_elsewhere_is_copied(tmp_path: Path) -> None:

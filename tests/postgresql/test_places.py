@@ -41,6 +41,24 @@ def test_a_database_of_another_home_is_refused(tmp_path: Path, url: str) -> None
         assert [each.session_id for each in sessions.list()] == [name]
 
 
+def test_a_backup_has_the_drafts_as_files(tmp_path: Path, url: str, server: Server) -> None:
+    with SessionRepository.open(hermes_home=tmp_path / "home", database_url=url) as sessions:
+        kept = started(sessions, 2, title="Rhubarb")
+        draft = sessions.new(workspace=str(tmp_path), model="gpt")
+        report = sessions.backup(tmp_path / "copy")
+        assert not report.index
+    assert not (tmp_path / "copy" / "sessions.db").exists()
+    verified = SessionRepository.verify_backup(tmp_path / "copy")
+    assert verified.problems == ()
+    assert verified.notes == ("the index was not copied: another database holds it",)
+    again = server.new_database()
+    with SessionRepository.open(tmp_path / "copy", database_url=again) as sessions:
+        assert [each.session_id for each in sessions.list()] == [kept]
+        restored = sessions.get(draft.session_id)
+        assert (restored.metadata(), restored.messages) == (draft.metadata(), [])
+        assert sessions.check() == []
+
+
 def test_the_command_line_takes_it_from_an_option_and_from_the_environment(
     tmp_path: Path, url: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
