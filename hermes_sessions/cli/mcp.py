@@ -9,6 +9,8 @@ import click
 
 from .home import SelectedHome
 
+OWN_ENVIRONMENT = "an environment of its own, for example with: pipx install 'hermes-sessions[mcp]'"
+
 
 @click.command()
 @click.option(
@@ -32,8 +34,7 @@ def mcp(home: SelectedHome, allow_changes: bool) -> None:
         if (error.name or "").partition(".")[0] == "hermes_sessions":
             raise
         raise click.ClickException(
-            f"The MCP server needs the package {error.name}. "
-            "Install it with: pip install 'hermes-sessions[mcp]'"
+            f"The MCP server needs the package mcp. Install it in {OWN_ENVIRONMENT}"
         ) from error
     check_sdk(version("mcp"))
     if sys.stdin.isatty():
@@ -45,7 +46,6 @@ def check_sdk(installed: str) -> None:
     """Raise the error for an older SDK, as the Hermes agent brings it into its environment."""
     if installed.partition(".")[0] == "1":
         raise click.ClickException(
-            f"The MCP server needs version 2 of the package mcp, and {installed} is installed. Install "
-            "hermes-sessions[mcp] in an environment of its own, for example with: "
-            "pipx install 'hermes-sessions[mcp]'"
+            f"The MCP server needs version 2 of the package mcp, and {installed} is installed. Install it in "
+            f"{OWN_ENVIRONMENT}"
         )

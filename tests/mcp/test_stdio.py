@@ -197,7 +197,7 @@ def test_without_the_sdk_the_verb_says_what_to_install(
     result = run(tmp_path, "mcp")
 
     assert result.exit_code == 1
-    assert "pip install 'hermes-sessions[mcp]'" in result.stderr
+    assert "needs the package mcp. Install it in an environment of its own" in result.stderr
 
 
 def test_the_help_of_the_verb_loads_no_sdk(tmp_path: Path) -> None:
