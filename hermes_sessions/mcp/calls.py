@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from ..errors import NotFound, SessionsError, StorageError
+from ..errors import SessionsError, StorageError
 from .home import BackgroundHome
 from .parameters import read_arguments
 from .tools import CHANGING, READING, OfferedTool
@@ -41,7 +41,7 @@ class Toolbox:
         except StorageError as error:
             return Answer(_sentence(error), is_error=True)
         except SessionsError as error:
-            return Answer(_sentence(error) + _hint(tool, error))
+            return Answer(_sentence(error))
         except Exception:
             logger.exception("the tool %s failed", tool.name)
             return Answer(f"{tool.name} failed. The server's log says why.", is_error=True)
@@ -65,10 +65,3 @@ def _sentence(error: SessionsError) -> str:
     text = line(str(error), LONGEST_ERROR).rstrip(".")
     is_name = "." in text.partition(" ")[0]  # of a file
     return f"{text if is_name else text[:1].upper() + text[1:]}."
-
-
-def _hint(tool: OfferedTool, error: SessionsError) -> str:
-    takes_id = any(each.name == "id" for each in tool.parameters)
-    if isinstance(error, NotFound) and takes_id and "roject" not in str(error):
-        return " Find its id with search_conversations or list_conversations."
-    return ""

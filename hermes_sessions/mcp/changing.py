@@ -6,7 +6,7 @@ from ..errors import NotFound, SessionsError
 from ..metadata import MetadataFields
 from ..model import Summary
 from ..repository import SessionRepository
-from .reading import find_project, project_names
+from .reading import find_conversation, find_project, project_names
 from .rows import conversation, project_row
 from .text import line, listed, name
 
@@ -24,7 +24,7 @@ def change_conversation(
     tags: tuple[str, ...],
 ) -> str:
     """Change what is given of a conversation's title, project, flags and tags."""
-    summary = sessions.find(id)
+    summary = find_conversation(sessions, id)
     fields: MetadataFields = {}
     if title is not None:
         fields["title"] = title
@@ -63,7 +63,7 @@ def _row(sessions: SessionRepository, summary: Summary, problem: str) -> str:
 
 def delete_conversation(sessions: SessionRepository, *, id: str) -> str:
     """Move a conversation to the trash."""
-    summary = sessions.find(id)
+    summary = find_conversation(sessions, id)
     sessions.delete(summary.session_id)
     key = line(summary.session_id, 128)
     return f"Moved to the trash: {name(summary.title)}. To undo: restore_conversation(id={key})"

@@ -9,6 +9,7 @@ from typing import cast
 
 from ..errors import NotFound, SessionsError, StorageError, Unreadable
 from ..hits import Hit, Hits
+from ..model import Summary
 from ..repository import SessionRepository
 from ..results import FilterFields, UsageBy
 from ..sources import SourceName
@@ -111,7 +112,7 @@ def read_conversation(
     tools: Tools,
 ) -> str:
     """Return messages of a conversation."""
-    summary = sessions.find(id)
+    summary = find_conversation(sessions, id)
     heading = conversation(summary, project_names(sessions))
     return read(sessions, summary, heading, ReadRequest(at, around, part, tools), max_tokens)
 
@@ -191,6 +192,15 @@ def filters_of(
         "until": None if until is None else parse_time(until, now),
         "agent": True,
     }
+
+
+def find_conversation(sessions: SessionRepository, text: str) -> Summary:
+    """Return the conversation that is called so; an error for none says how to find one."""
+    try:
+        return sessions.find(text)
+    except NotFound as error:
+        by = "search_conversations or list_conversations"
+        raise NotFound(f"{error}. Find its id with {by}") from error
 
 
 def find_project(sessions: SessionRepository, project: str) -> str:
