@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Operation(NamedTuple):
-    """An operation of this library, the web UI's own for the same purpose, and the floor of ours.
+    """An operation of this library, its counterpart in the web UI, and the floor of the library's.
 
     `rounds` is how often each side does it, unless that takes longer than a few seconds. `is_hot` is what
     happens at every poll or click.

@@ -1,4 +1,4 @@
-"""Parts of a long message: pieces of the same length, numbered from 1, of the text as it is shown."""
+"""Divides the shown text of a long message into parts of equal length, numbered from 1."""
 
 from __future__ import annotations
 

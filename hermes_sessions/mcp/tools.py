@@ -1,4 +1,4 @@
-"""The tools: their names, what a model is told of them, and what they take."""
+"""The tools: their names, their descriptions for a model, and their parameters."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ READING = (
 CHANGING = (
     OfferedTool(
         "change_conversation",
-        "Change the title, project, flags or tags of a conversation. What is not given stays as it is.",
+        "Change the title, project, flags or tags of a conversation. What you leave out stays unchanged.",
         "changing:change_conversation",
         (
             _ID,

@@ -29,7 +29,7 @@ class ShownMessage(NamedTuple):
 class MessageReader:
     """The messages of one conversation, as `tools` says how much of the tools is shown.
 
-    The one with the index `at` is read at once, as it is most probably asked for.
+    The message at index `at` is read immediately, because the caller will probably need it.
     """
 
     def __init__(self, sessions: SessionRepository, session_id: str, tools: Tools, at: int) -> None:

@@ -1,4 +1,4 @@
-"""What an answer depends on, as one value that is made without reading any content."""
+"""What an answer depends on, as one value made from the versions of files and of the index."""
 
 import time
 from collections.abc import Iterable

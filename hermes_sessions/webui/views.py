@@ -103,7 +103,7 @@ class WebUI:
     def search_fingerprint(self) -> object:
         """Return what is equal to an earlier one only if the answer to a complete search still holds.
 
-        Reads no content. None if that cannot be told. Raises `StorageError`.
+        Brings the index up to date first. None if that cannot be told. Raises `StorageError`.
         """
         return fingerprints.of_searches(self._home)
 

@@ -78,7 +78,7 @@ def model(
 
 
 def estimated(text: str) -> float:
-    """Return how many tokens a text has, as the server is told to count them."""
+    """Return the number of tokens in a text, by the estimate that the server must use."""
     ascii_characters = len(text.encode("ascii", "ignore"))
     return ascii_characters / 4 + len(text) - ascii_characters
 

@@ -1,4 +1,4 @@
-"""The tools: which there are, what they are told to be, and what they answer on the demo home."""
+"""The tools: which ones exist, how they are described, and what they answer on the demo home."""
 
 import json
 import re

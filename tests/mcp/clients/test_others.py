@@ -1,4 +1,4 @@
-"""A client of the SDK that the agent pins, and the inspector: what they see, and what they are told."""
+"""A client of the SDK that the agent pins, and the inspector: the tools they see, and the answers they get."""
 
 import json
 import subprocess
