@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -104,14 +104,10 @@ def test_a_word_is_found_after_each_change(
     assert found(sessions, "heron") == ["Two"]
 
 
-def test_few_counts_are_kept_and_none_of_an_earlier_state(
-    search_index: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
-    monkeypatch.setattr(common_words, "MOST_KEPT", 2)
-    entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
-    add(search_index, entry, 0, "amber brook cliff")
-    words = common_words.CommonWords()
+def noting_matches(
+    monkeypatch: pytest.MonkeyPatch, *, without_numbers: Collection[str] = ()
+) -> list[str | None]:
+    """Return the expressions that are looked for from now on; of some, the numbers are too many."""
     asked: list[str | None] = []
     find_matches = tables.find_matches
 
@@ -119,9 +115,21 @@ def test_few_counts_are_kept_and_none_of_an_earlier_state(
         connection: Connection, expression: str | None, wanted: MessageFilter, expected: int
     ) -> tables.Matches:
         asked.append(expression)
-        return find_matches(connection, expression, wanted, expected)
+        matches = find_matches(connection, expression, wanted, expected)
+        return matches._replace(numbers=None) if expression in without_numbers else matches
 
     monkeypatch.setattr(tables, "find_matches", noted)
+    return asked
+
+
+def test_few_counts_are_kept_and_none_of_an_earlier_state(
+    search_index: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
+    monkeypatch.setattr(common_words, "MOST_KEPT", 2)
+    entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
+    add(search_index, entry, 0, "amber brook cliff")
+    words, asked = common_words.CommonWords(), noting_matches(monkeypatch)
     for word in ("amber", "brook", "amber", "cliff", "amber", "brook"):
         assert words.find(search_index, word, MessageFilter(), 1) == ({entry.number: 1}, None)
     assert asked == ["amber", "brook", "cliff", "brook"]
@@ -139,17 +147,7 @@ def test_of_matches_with_too_many_numbers_those_without_stay(
     entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
     for position, text in enumerate(("amber brook cliff", "amber brook", "amber")):
         add(search_index, entry, position, text)
-    words, asked = common_words.CommonWords(), list[str | None]()
-    find_matches = tables.find_matches
-
-    def noted(
-        connection: Connection, expression: str | None, wanted: MessageFilter, expected: int
-    ) -> tables.Matches:
-        asked.append(expression)
-        matches = find_matches(connection, expression, wanted, expected)
-        return matches._replace(numbers=None) if expression == "amber" else matches
-
-    monkeypatch.setattr(tables, "find_matches", noted)
+    words, asked = common_words.CommonWords(), noting_matches(monkeypatch, without_numbers=["amber"])
     for word in ("amber", "brook", "cliff", "brook", "brook*", "amber", "cliff"):
         words.find(search_index, word, MessageFilter(), 1)
     assert asked == ["amber", "brook", "cliff", "brook*", "cliff"]
