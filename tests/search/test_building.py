@@ -1,6 +1,7 @@
 """A server's search index, built by a child process: whole, also if the child fails, and stopped at once."""
 
 import os
+import queue
 import signal
 import time
 from collections.abc import Callable
@@ -133,15 +134,13 @@ def test_while_an_index_is_built_searches_do_not_compare_all_sessions_each_time(
 
 
 def test_of_two_that_complete_an_index_one_waits_for_the_other(home: Path) -> None:
-    told: list[tuple[int, int]] = []
+    told: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
     with SessionRepository.open(hermes_home=home) as sessions, ThreadPoolExecutor() as pool:
         locks = sessions.config.search_locks_dir
         assert locks is not None
         with file_lock(locks / "search.lock"):  # of another process that builds the index
-            completed = pool.submit(sessions.complete_search, progress=lambda *each: told.append(each))
-            while not told:
-                time.sleep(0.02)
+            completed = pool.submit(sessions.complete_search, progress=lambda *each: told.put(each))
+            assert told.get(timeout=120) == (0, SESSIONS)
             assert not completed.done()
         assert completed.result() == 0
-    assert told[0] == (0, SESSIONS)
-    assert told[-1] == (SESSIONS, SESSIONS)
+    assert [told.get() for _ in range(told.qsize())][-1] == (SESSIONS, SESSIONS)
