@@ -103,12 +103,13 @@ class SearchIndex:
         if not self._updating.acquire(timeout=PATIENCE_SECONDS):
             return max(1, self._missing)  # a large file is being indexed
         try:
+            stale: list[StaleSession] = []
             if self._changes or not self._is_synced():
                 self._file.wait_to_write()
-            self.apply_changes()
-            if (missing := self._missing_a_moment_ago()) is not None:
-                return missing
-            stale = self._compare()
+                self.apply_changes()
+                if (missing := self._missing_a_moment_ago()) is not None:
+                    return missing
+                stale = self._compare()
             if len(stale) <= INLINE_FILES and sum(each.size for each in stale) <= INLINE_BYTES:
                 for _ in self._index_all(stale):
                     pass
