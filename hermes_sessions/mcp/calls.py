@@ -42,7 +42,7 @@ class Toolbox:
             return Answer(_sentence(error), is_error=True)
         except SessionsError as error:
             return Answer(_sentence(error))
-        except Exception:
+        except Exception:  # a fault of this program: it goes to the log, and the client needs an answer
             logger.exception("the tool %s failed", tool.name)
             return Answer(f"{tool.name} failed. The server's log says why.", is_error=True)
 

@@ -1,7 +1,6 @@
 """Asks a server as a model does, through the SDK's own client in this process."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +39,7 @@ class Model:
         return Asked(result.content[0].text, result.is_error)
 
     def ask(self, tool: str, /, **arguments: Any) -> str:
-        """Call a tool that must not fail; of a search, wait for the index."""
+        """Call a tool that must not fail; a search, which waits itself, until the index is complete."""
         most = ALLOWED * max(LEAST, arguments.get("max_tokens", DEFAULT))
         for _ in range(100):
             text, is_error = self.call(tool, **arguments)
@@ -48,7 +47,6 @@ class Model:
             assert estimated(text) <= most
             if "Not searched yet" not in text:
                 return text
-            time.sleep(0.1)
         raise AssertionError("the index is never complete")
 
     def tools(self) -> list[Any]:

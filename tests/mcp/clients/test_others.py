@@ -1,4 +1,4 @@
-"""A client of the SDK that the agent pins, and the inspector: the tools they see, and the answers they get."""
+"""A client of the SDK that the agent pins, and the inspector: the tools that they see, and their answers."""
 
 import json
 import subprocess
