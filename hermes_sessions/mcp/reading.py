@@ -199,8 +199,17 @@ def find_conversation(sessions: SessionRepository, text: str) -> Summary:
     try:
         return sessions.find(text)
     except NotFound as error:
+        if _is_deleted(sessions, text):  # which the error says
+            raise
         by = "search_conversations or list_conversations"
         raise NotFound(f"{error}. Find its id with {by}") from error
+
+
+def _is_deleted(sessions: SessionRepository, text: str) -> bool:
+    try:
+        return bool(sessions.find_deleted(text))
+    except SessionsError:
+        return False
 
 
 def find_project(sessions: SessionRepository, project: str) -> str:

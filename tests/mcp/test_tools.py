@@ -315,6 +315,7 @@ def test_changes_are_done_and_shown(tmp_path: Path) -> None:
         assert row.endswith("tags money, pinned archived")
         assert "Nothing to change" in agent.ask("change_conversation", id=key)
         assert "restore_conversation(id=" + key in agent.ask("delete_conversation", id="Taxes 2026")
+        assert agent.ask("read_conversation", id=key) == f"Session {key} is in the trash. Restore it first."
         assert agent.ask("list_conversations") == "None."
         assert agent.ask("restore_conversation", id=key).startswith('Restored: "Taxes 2026", ')
         row = agent.ask("change_project", project="Home", name="House", color="#aabbcc")
