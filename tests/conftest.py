@@ -72,13 +72,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let a test that hangs say where, long before the run's own limit."""
-    hanging.watch(item.config)
+    """End a test that hangs, and say where, long before the run's own limit."""
+    hanging.watch(item)
 
 
-def pytest_unconfigure() -> None:
-    """Say nothing of what comes after the tests."""
-    hanging.stop()
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let what comes after the tests take its time."""
+    hanging.stop(config)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

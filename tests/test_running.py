@@ -1,4 +1,4 @@
-"""How the tests are run: one that kills its worker is run once, and those after it are run by another."""
+"""How tests are run: one that kills its worker or hangs is run once, and those after it by another worker."""
 
 import os
 import subprocess
@@ -9,39 +9,67 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CONFTEST = """
-from tests.support.schedule import Scheduling
+import pytest
+from tests.support import hanging, schedule
+
+hanging.LIMIT_SECONDS = 1.0
+hanging.LATEST_SECONDS = 1.0
 
 def pytest_xdist_make_scheduler(config, log):
-    return Scheduling(config, log)
+    return schedule.Scheduling(config, log)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    hanging.watch(item)
 """
 TESTS = """
-import os
+import os, signal, threading
+from greenlet import greenlet
 from pathlib import Path
 
 def test_before(): pass
 
-def test_kills_its_worker():
-    with Path("killed").open("a") as file:
+def test_ends_its_worker():
+    with Path("run").open("a") as file:
         file.write("once ")
-    os.kill(os.getpid(), 9)
+    {how}
 
 def test_after(): pass
 """
+OTHER_FILE = "def test_of_another_file(): pass"
+
+
+def run(folder: Path, how: str) -> str:
+    """Run four tests in one worker at a time, the second of which does `how`, and return what was printed."""
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_one.py").write_text(TESTS.format(how=how))
+    (folder / "test_two.py").write_text(OTHER_FILE)
+    command = "-m pytest -q -p no:cacheprovider -p no:schemathesis -n 1 --dist loadfile".split()
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stdout
 
 
 @pytest.mark.slow
-def test_a_test_that_kills_its_worker_is_run_once(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "test_one.py").write_text(TESTS)
-    command = "-m pytest -q -p no:cacheprovider -p no:schemathesis -n 1 --dist loadfile".split()
-    run = subprocess.run(
-        [sys.executable, *command],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "1 failed, 2 passed" in run.stdout, run.stdout + run.stderr
-    assert "crashed while running 'test_one.py::test_kills_its_worker'" in run.stdout
-    assert (tmp_path / "killed").read_text() == "once "
+@pytest.mark.parametrize("how", ["os.kill(os.getpid(), signal.SIGKILL)", "threading.Event().wait()"])
+def test_a_test_that_ends_its_worker_is_run_once(tmp_path: Path, how: str) -> None:
+    printed = run(tmp_path, how)
+    assert "1 failed, 3 passed" in printed, printed
+    assert "crashed while running 'test_one.py::test_ends_its_worker'" in printed
+    assert (tmp_path / "run").read_text() == "once "
+
+
+@pytest.mark.slow
+def test_a_test_that_hangs_says_where(tmp_path: Path) -> None:
+    waiting = "greenlet(lambda: greenlet.getcurrent().parent.switch()).switch()"
+    printed = run(tmp_path, f"kept = greenlet(threading.Event().wait); {waiting}; kept.switch()")
+    told = printed.partition("A greenlet that waits")[2]
+    assert "in test_ends_its_worker\n" in told, printed

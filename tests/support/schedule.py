@@ -61,7 +61,8 @@ def _file(item: pytest.Item) -> str:
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # as above
     """Gives each worker a file of tests at a time, and the rest of the file to another if the worker dies.
 
-    pytest-xdist gives the next worker also the test that the first died of, and so on until eight are dead.
+    pytest-xdist itself gives the next worker also the test that the first died of, and so on until eight
+    are dead.
     """
 
     def remove_node(self, node: Any) -> str | None:
@@ -73,3 +74,13 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # as above
             unit[test] = True
         super().remove_node(node)
         return test
+
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker two tests at least, or say that there are no more.
+
+        A worker begins a test when it knows which comes after it. With one, the rest of a dead worker's
+        file, it would wait for ever, and the run for it.
+        """
+        super()._reschedule(node)
+        while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)
