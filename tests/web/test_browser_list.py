@@ -147,6 +147,10 @@ def test_one_tab_stop_leads_to_all_of_a_row(page: Page, home: Path) -> None:
     assert box["x"] >= side["width"]  # beside the list: it covers no row
     page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
+    other = put_session(home, "other", title="The list is renewed under the hidden title")
+    expect(page.locator(f'.row[data-id="{other}"]')).to_be_visible()
+    expect(tip).to_be_hidden()
+    title.focus()
     page.keyboard.press("ArrowLeft")
     expect(row.locator(".row-pick")).to_be_focused()
     page.keyboard.press("ArrowRight")

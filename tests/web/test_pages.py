@@ -242,4 +242,5 @@ def test_masking_follows_the_settings(sessions: SessionRepository, app: Flask) -
 
 def test_the_page_of_a_deleted_session_gets_no_new_messages(client: FlaskClient) -> None:
     assert client.get("/session/gone/messages?after=3").status_code == 204
+    assert client.get("/session/gone/messages").status_code == 204
     assert client.get("/session/gone/messages?before=3").status_code == 404

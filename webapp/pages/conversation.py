@@ -74,7 +74,7 @@ def show_messages(session_id: str) -> Response:
     try:
         summary = sessions().summary(session_id)
     except NotFound:
-        if "after" in request.args:
+        if "before" not in request.args and "at" not in request.args:
             return Response(status=204)
         raise
     return rendering.page("messages.html", **_messages_values(summary))

@@ -10,6 +10,9 @@ const GAP = 6; // pixels
 const tip = document.createElement("div");
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
+/** @type {HTMLElement | null} */
+let shown = null; // the title that it tells
+let dismissed = ""; // the id of the conversation whose title Escape hid, also when the list is renewed under it
 
 export function start() {
   tip.className = "tip";
@@ -28,7 +31,17 @@ export function start() {
   for (const element of [list(), tip]) element.addEventListener("pointerleave", () => wait(hide, GRACE));
   list().addEventListener("focusout", hide);
   for (const event of ["scroll", "pointerdown"]) list().addEventListener(event, hide, { passive: true });
-  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") hide(); }, true);
+  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") dismiss(); }, true);
+}
+
+function dismiss() {
+  if (shown) dismissed = idOf(shown);
+  hide();
+}
+
+/** @param {HTMLElement} title */
+function idOf(title) {
+  return closest(title, ".row")?.dataset.id ?? "";
 }
 
 /** @param {HTMLElement | null} row */
@@ -47,13 +60,17 @@ function wait(act, milliseconds) {
 
 function hide() {
   clearTimeout(timer);
+  shown = null;
   if (tip.matches(":popover-open")) tip.hidePopover();
 }
 
 /** @param {HTMLElement} title */
 function show(title) {
   hide();
-  if (!title.isConnected || title.scrollWidth <= title.clientWidth) return;
+  if (!title.isConnected || idOf(title) === dismissed) return;
+  dismissed = "";
+  if (title.scrollWidth <= title.clientWidth) return;
+  shown = title;
   tip.textContent = title.textContent;
   tip.dir = "auto";
   tip.showPopover();
