@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Page, ViewportSize
 
 from .make import turns
 
@@ -137,7 +137,7 @@ def _watched(context: BrowserContext, url: str, allowed: str) -> Iterator[None]:
     listeners: dict[Any, Callable[[Any], None]] = {
         "console": lambda said: complaints.append(said.text),
         "weberror": lambda error: complaints.append(str(error.error)),
-        "dialog": lambda dialog: complaints.append(f"dialog: {dialog.message}"),
+        "dialog": lambda dialog: _refuse(dialog, complaints),
         "request": lambda request: asked.add("/".join(request.url.split("/")[:3])),
     }
     for event, listener in listeners.items():
@@ -148,6 +148,12 @@ def _watched(context: BrowserContext, url: str, allowed: str) -> Iterator[None]:
     unexpected = [words for words in complaints if not allowed or not words.startswith(allowed)]
     assert unexpected == [], unexpected
     assert asked <= {url}, asked
+
+
+def _refuse(dialog: Dialog, complaints: list[str]) -> None:
+    """Note that a page opened a dialog, and close it: with one that nobody closes the page does nothing more."""
+    complaints.append(f"dialog: {dialog.message}")
+    dialog.dismiss()
 
 
 def put_session(home: Path, session_id: str, count: int = 4, **values: Any) -> str:
@@ -168,6 +174,17 @@ def stored(home: Path, session_id: str) -> dict[str, Any]:
     """Return what the file of a conversation holds."""
     document: dict[str, Any] = json.loads((home / f"webui/sessions/{session_id}.json").read_bytes())
     return document
+
+
+def clipboard(page: Page) -> str:
+    """Return the text of the clipboard. A browser that never answers fails the test: `evaluate` has no limit."""
+    text: str = page.evaluate(
+        """() => Promise.race([
+            navigator.clipboard.readText(),
+            new Promise((_, fail) => setTimeout(fail, 15_000, new Error("the clipboard gave no answer")))
+        ])"""
+    )
+    return text
 
 
 def violations(page: Page) -> list[str]:

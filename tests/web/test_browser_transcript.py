@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from hermes_sessions import SessionRepository
 
-from ..support.browsing import REFUSED, THEMES, WIDTHS, in_browser, strict_page, violations
+from ..support.browsing import REFUSED, THEMES, WIDTHS, clipboard, in_browser, strict_page, violations
 from ..support.make import message, turns, write_document
 from ..support.payloads import PAYLOADS
 from ..support.web import KEY
@@ -216,7 +216,7 @@ def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
         assert bottom <= code + 1, "it stands above the code"
         copy.click()
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
-        assert page.evaluate("navigator.clipboard.readText()") == CODE
+        assert clipboard(page) == CODE
         result = page.locator("#m2")
         expect(result).to_be_hidden()
         page.locator("summary", has_text="terminal").click()
@@ -224,11 +224,11 @@ def test_code_is_copied_and_calls_unfold(browser: Browser, url: str) -> None:
         page.get_by_label("Actions for message 5").click()
         page.get_by_role("link", name="Copy link").click()
         expect(page.locator(".toast")).to_contain_text("Link copied.")
-        assert page.evaluate("navigator.clipboard.readText()") == f"{url}/session/rich?at=4#m4"
+        assert clipboard(page) == f"{url}/session/rich?at=4#m4"
         page.get_by_label("Actions for message 1", exact=True).click()
         page.get_by_role("link", name="Copy as Markdown").click()
         expect(page.locator(".toast")).to_contain_text("Markdown copied.")
-        assert page.evaluate("navigator.clipboard.readText()").startswith("Compare the two, please: see")
+        assert clipboard(page).startswith("Compare the two, please: see")
         assert page.locator("img.picture").evaluate("each => each.naturalWidth") == 1
 
 

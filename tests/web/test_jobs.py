@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from hermes_sessions import SessionRepository
 from hermes_sessions.demo import write_home
 
-from ..support.browsing import in_browser, put_session, stored, strict_context
+from ..support.browsing import clipboard, in_browser, put_session, stored, strict_context
 from ..support.make import message
 from ..support.serving import served
 
@@ -148,10 +148,6 @@ class Hands:
     def said(self, words: str) -> None:
         expect(self.page.locator(".toast").last).to_contain_text(words)
 
-    def clipboard(self) -> str:
-        text: str = self.page.evaluate("navigator.clipboard.readText()")
-        return text
-
     def message_menu(self, item: str) -> None:
         """Choose what is done with the last message."""
         self.click(self.page.locator("article.message .message-menu > summary").last)
@@ -179,7 +175,7 @@ def find_and_copy_code(hands: Hands) -> None:
     block = hands.page.locator(".code", has_text="seen.update(batch.keys)")
     hands.click(block.locator("button.copy"))
     expect(block.locator("button.copy")).to_have_text("Copied")
-    assert hands.clipboard().startswith("seen: set[str] = set()\n\nfor batch in queue:")
+    assert clipboard(hands.page).startswith("seen: set[str] = set()\n\nfor batch in queue:")
 
 
 def only_interrupted(hands: Hands) -> None:
@@ -342,14 +338,14 @@ def copy_a_link(hands: Hands) -> None:
     session_id = hands.open_own("link")
     hands.message_menu("Copy link")
     hands.said("Link copied.")
-    assert re.fullmatch(rf"http://[^/]*/session/{session_id}\?at=1#m1", hands.clipboard())
+    assert re.fullmatch(rf"http://[^/]*/session/{session_id}\?at=1#m1", clipboard(hands.page))
 
 
 def copy_markdown(hands: Hands) -> None:
     hands.open_own("markdown")
     hands.message_menu("Copy as Markdown")
     hands.said("Markdown copied.")
-    assert hands.clipboard().strip() == ANSWER
+    assert clipboard(hands.page).strip() == ANSWER
 
 
 def export_markdown(hands: Hands) -> None:
