@@ -151,7 +151,7 @@ def _watched(context: BrowserContext, url: str, allowed: str) -> Iterator[None]:
 
 
 def _refuse(dialog: Dialog, complaints: list[str]) -> None:
-    """Note that a page opened a dialog, and close it: with one that nobody closes the page does nothing more."""
+    """Note that a page opened a dialog, and close it: under one that stays open the page does nothing."""
     complaints.append(f"dialog: {dialog.message}")
     dialog.dismiss()
 
@@ -177,7 +177,7 @@ def stored(home: Path, session_id: str) -> dict[str, Any]:
 
 
 def clipboard(page: Page) -> str:
-    """Return the text of the clipboard. A browser that never answers fails the test: `evaluate` has no limit."""
+    """Return the text of the clipboard; fail if the browser gives none: `evaluate` would wait for ever."""
     text: str = page.evaluate(
         """() => Promise.race([
             navigator.clipboard.readText(),
