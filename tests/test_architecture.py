@@ -92,6 +92,7 @@ TWICE_ON_PURPOSE = {"SessionRepository"}  # the asynchronous one has the public 
 SQL = {*BELOW_REPOSITORY, "home", "repository", "migrations", "webui"} - {"messages", "sidecars", "formats"}
 ONLY_IN: dict[str, set[str]] = {
     "sqlite3": {"index.database", "search.tables", "agent.state", "demo.agent", "completions"},
+    "psycopg": {"completions"},
     "sqlalchemy": SQL,
     "alembic": SQL,
     "flask": {"webapp"},

@@ -137,7 +137,7 @@ complete_profiles = _complete_names("profile")
 def _config(context: click.Context) -> Config:
     """Return the places of the home that the options before the verb select."""
     given: dict[str, Any] = context.find_root().params
-    return SelectedHome(given.get("state_dir"), given.get("hermes_home"), given.get("profile")).config()
+    return SelectedHome(**{name: given.get(name) for name in SelectedHome._fields}).config()
 
 
 def _items(found: Iterable[Completion]) -> list[CompletionItem]:

@@ -81,7 +81,10 @@ def test_nothing_typed_offers_the_first_of_the_list(home: Path, full: SessionRep
     assert {"bbbb3333", "cccc4444", "c", "lone"} <= set(words)
 
 
-@pytest.mark.parametrize("damage", ["none", "index", "projects"])
+@pytest.mark.parametrize(
+    "damage",
+    ["none", pytest.param("index", marks=pytest.mark.sqlite("a corrupt file")), "projects"],
+)
 def test_what_cannot_be_read_completes_nothing(home: Path, full: SessionRepository, damage: str) -> None:
     full.close()
     if damage == "none":
@@ -157,18 +160,27 @@ def test_a_script_is_one_that_its_shell_understands(home: Path, shell: str) -> N
     assert run(home, "completion", "tcsh").exit_code == 2
 
 
-@pytest.mark.slow
-def test_a_completion_loads_no_database_layer(home: Path, full: SessionRepository) -> None:
+def loaded(home: Path, *words: str) -> tuple[str, set[str]]:
+    """Return what a completion prints in a process of its own, and the packages that it imports."""
     code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
     code += "sys.argv = ['']\nfrom hermes_sessions.cli import main; main(prog_name='hermes-sessions')"
-    words = {"COMP_WORDS": f"hermes-sessions --hermes-home {home} show aaaa", "COMP_CWORD": "4"}
-    environment = {**os.environ, **words, "_HERMES_SESSIONS_COMPLETE": "zsh_complete"}
+    typed = ["hermes-sessions", "--hermes-home", str(home), *words]
+    line = {"COMP_WORDS": shlex.join(typed), "COMP_CWORD": str(len(typed) - 1)}
+    environment = {**os.environ, **line, "_HERMES_SESSIONS_COMPLETE": "zsh_complete"}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
-    assert "aaaa1111" in result.stdout
-    modules = {name.partition(".")[0] for name in result.stderr.splitlines()[-1].split()}
-    assert modules & {*HEAVY, "sqlalchemy"} == set()
+    *errors, modules = result.stderr.splitlines()
+    assert errors == []
+    return result.stdout, {name.partition(".")[0] for name in modules.split()}
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite("what is loaded for it")
+def test_a_completion_loads_no_database_layer(home: Path, full: SessionRepository) -> None:
+    printed, modules = loaded(home, "show", "aaaa")
+    assert "aaaa1111" in printed
+    assert modules & {*HEAVY, "sqlalchemy", "psycopg"} == set()
 
 
 def test_a_session_that_was_just_written_is_not_waited_for(home: Path, full: SessionRepository) -> None:
