@@ -12,7 +12,7 @@ from .base import filter_options, no_agent_option, time_option
 from .home import SelectedHome
 from .output import Output, output_options, print_csv
 from .projects import find_project_id, project_names
-from .terminal import print_json, print_table
+from .terminal import print_json, print_table, warn
 
 FIGURES = ("sessions", "messages", "input_tokens", "output_tokens", "estimated_cost")
 
@@ -37,17 +37,21 @@ def usage(
 ) -> None:
     """Add up tokens, cost, messages and sessions.
 
-    A session counts on the day of its last activity, and for each of its tags; in the total, once.
+    A session counts on the day of its last activity, and for each of its tags; in the total, once. What could
+    not be read is said in a warning: the figures are then those of the last time that it could.
     """
     with home.open() as sessions:
         filters["project_id"] = find_project_id(sessions, project)
         parts, total = sessions.usage(by=by, **filters), sessions.usage_total(**filters)
+        warnings = sessions.list(limit=1, **filters).warnings
         names = project_names(sessions) if "project" in by and output != "json" else {}
+    warn(warnings)
     if output == "csv":
         print_csv((*by, *FIGURES), [_csv_row(by, part, names) for part in parts])
         return
     if output == "json":
-        print_json({"by": by, "usage": [part.as_dict() for part in parts], "total": total.as_dict()})
+        sums = {"usage": [part.as_dict() for part in parts], "total": total.as_dict()}
+        print_json({"by": by, **sums, "warnings": warnings})
         return
     print_usage(by, parts, total, names)
 

@@ -144,7 +144,8 @@ def usage(
     unpriced = total.sessions - total.priced
     unknown = f"Without a known cost: {plural(unpriced, 'conversation')}." if unpriced else ""
     last = " | ".join(["total", *("" for _ in keys[1:]), usage_cells(total)])
-    return listed([heading, *rows, others, last, unknown])
+    warnings = (line(each, 300) for each in sessions.list(limit=1, **filters).warnings)
+    return listed([heading, *rows, others, last, unknown, *warnings])
 
 
 def _count_calls(sessions: SessionRepository) -> None:

@@ -136,6 +136,21 @@ def test_list_says_what_it_cannot_show(home: Path, sessions: SessionRepository) 
     assert len(json.loads(result.stdout)["warnings"]) == 1
 
 
+def test_sums_say_what_they_lack(home: Path, sessions: SessionRepository) -> None:
+    write(sessions, "broken", "{")
+    (sessions.config.hermes_home / "state.db").write_bytes(b"no database" * 999)
+
+    result = run(home, "usage", "--json")
+    said = json.loads(result.stdout)["warnings"]
+
+    assert result.exit_code == 0
+    assert len(said) == 2
+    assert "broken.json" in said[0]
+    assert "state.db" in said[1]
+    assert result.stderr.count("Warning: ") == 2
+    assert run(home, "usage").stderr == result.stderr
+
+
 def test_list_goes_on_without_names_of_projects(home: Path, sessions: SessionRepository) -> None:
     put_into_lost_project(sessions, started(sessions, title="Rent"), "p1")
     sessions.config.projects_file.write_text("[")

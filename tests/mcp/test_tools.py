@@ -175,6 +175,14 @@ def test_sums_say_how_many_have_no_known_cost(tmp_path: Path) -> None:
     assert text.endswith("Without a known cost: 1 conversation.")
 
 
+def test_sums_say_what_they_lack(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"no database" * 999)
+    with model(tmp_path) as agent:
+        text = agent.ask("usage", by="model")
+
+    assert "state.db" in text.splitlines()[-1]
+
+
 def test_sums_by_two_keys_are_of_the_latest_times(agent: Model) -> None:
     text = agent.ask("usage", by="month,model", limit=2)
     rows = text.splitlines()
