@@ -864,6 +864,7 @@ with SessionRepository.open(state, hermes_home=home) as sessions:
 
 
 @pytest.mark.fault
+@pytest.mark.sqlite("another user may not enter the folder of the tests' server")
 def test_a_file_of_another_user_becomes_a_warning(path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("becoming another user takes root")
@@ -1031,6 +1032,7 @@ def move(sessions: SessionRepository, revision: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite("its file and its schema")
 def test_an_index_of_the_previous_revision_is_upgraded_with_its_rows(
     path: Path, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
