@@ -37,8 +37,8 @@ def usage(
 ) -> None:
     """Add up tokens, cost, messages and sessions.
 
-    A session counts on the day of its last activity, and for each of its tags; in the total, once. What could
-    not be read is said in a warning: the figures are then those of the last time that it could.
+    A session counts on the day of its last activity, and for each of its tags; in the total, once. A
+    warning names what could not be read; its figures are from the last time it could be.
     """
     with home.open() as sessions:
         filters["project_id"] = find_project_id(sessions, project)
