@@ -29,7 +29,7 @@ def watch(item: pytest.Item) -> None:
     errors = stash.get(fault_handler_stderr_fd_key, None)  # none without pytest's plugin
     if item.get_closest_marker("long"):
         stop(item.config)
-    elif errors is not None and not (_timers in stash and stash[_timers].serve()):
+    elif errors is not None and not (_timers in stash and stash[_timers].are_fresh):
         stop(item.config)
         stash[_timers] = _Timers(errors)
 
@@ -52,8 +52,9 @@ class _Timers:
         self._tell.start()
         faulthandler.dump_traceback_later(LIMIT_SECONDS, exit=True, file=errors)
 
-    def serve(self) -> bool:
-        """Tell whether a test that begins now may be timed by these."""
+    @property
+    def are_fresh(self) -> bool:
+        """Whether a test that begins now may be timed by these."""
         return time.monotonic() - self._began < LATEST_SECONDS
 
     def cancel(self) -> None:
