@@ -11,8 +11,8 @@ const tip = document.createElement("div");
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 /** @type {HTMLElement | null} */
-let shown = null; // the title that it tells
-let dismissed = ""; // the id of the conversation whose title Escape hid, also when the list is renewed under it
+let shownTitle = null;
+let dismissedId = ""; // of the conversation whose title Escape hid: it stays hidden when the list is renewed
 
 export function start() {
   tip.className = "tip";
@@ -35,7 +35,7 @@ export function start() {
 }
 
 function dismiss() {
-  if (shown) dismissed = idOf(shown);
+  if (shownTitle) dismissedId = idOf(shownTitle);
   hide();
 }
 
@@ -60,17 +60,17 @@ function wait(act, milliseconds) {
 
 function hide() {
   clearTimeout(timer);
-  shown = null;
+  shownTitle = null;
   if (tip.matches(":popover-open")) tip.hidePopover();
 }
 
 /** @param {HTMLElement} title */
 function show(title) {
   hide();
-  if (!title.isConnected || idOf(title) === dismissed) return;
-  dismissed = "";
+  if (!title.isConnected || idOf(title) === dismissedId) return;
+  dismissedId = "";
   if (title.scrollWidth <= title.clientWidth) return;
-  shown = title;
+  shownTitle = title;
   tip.textContent = title.textContent;
   tip.dir = "auto";
   tip.showPopover();
