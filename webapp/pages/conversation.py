@@ -70,7 +70,10 @@ def _in_title(summary: Summary) -> set[str]:
 
 @blueprint.get("/session/<session_id>/messages")
 def show_messages(session_id: str) -> Response:
-    """Return messages alone, for the page's script; 204 to one that follows a deleted conversation."""
+    """Return messages alone, for the page's script.
+
+    Of a deleted conversation: 204 to the script that follows it, 404 for the messages that a user asked for.
+    """
     try:
         summary = sessions().summary(session_id)
     except NotFound:
