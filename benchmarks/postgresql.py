@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,11 @@ def main() -> None:
 
 def _measure(home: Path, server: Server, sessions: int, agent: list[int]) -> None:
     print(f"\n| {sessions:,} sessions | SQLite | PostgreSQL | ratio |\n|---|--:|--:|--:|")
-    imports = [[_import(home, url) for _ in range(IMPORTS)] for url in (lambda: None, server.new_database)]
+    imports = [[_import(home, index) for _ in range(IMPORTS)] for index in (nullcontext, server.database)]
     _row("first import", *map(min, imports))
     agent_homes.generate(home, *agent)
     with ExitStack() as stack:
-        both = [_opened(home, url) for url in (None, server.new_database())]
+        both = [_opened(home, url) for url in (None, stack.enter_context(server.database()))]
         for each in both:
             stack.enter_context(each)
         _prepare(both)
@@ -66,16 +66,16 @@ def _page(arguments: dict[str, Any], sessions: SessionRepository) -> object:
     return sessions.list(limit=50, **arguments)
 
 
-def _import(home: Path, url: Callable[[], str | None]) -> float:
+def _import(home: Path, index: Callable[[], AbstractContextManager[str | None]]) -> float:
     """Return how many seconds it takes to fill a new index."""
     for path in (home / "webui").iterdir():
         if path.name != "sessions":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    database = url()
-    begun = time.perf_counter()
-    sessions = _opened(home, database)
-    took = time.perf_counter() - begun
-    sessions.close()
+    with index() as url:
+        begun = time.perf_counter()
+        sessions = _opened(home, url)
+        took = time.perf_counter() - begun
+        sessions.close()
     return took
 
 

@@ -122,11 +122,15 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The database of the home that a test opens: by default the home's own, in SQLite."""
     if os.environ.get("TEST_DATABASE") == "postgresql" and not request.node.get_closest_marker("sqlite"):
         server: Server = request.getfixturevalue("server")
-        monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", server.new_index())
+        with server.index() as url:
+            monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", url)
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(params=["may", "aug"])

@@ -1,11 +1,14 @@
 """A database for each test of this folder."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from ..support.postgresql import Server
 
 
 @pytest.fixture
-def url(server: Server) -> str:
+def url(server: Server) -> Iterator[str]:
     """The URL of a new database."""
-    return server.new_database()
+    with server.database() as new:
+        yield new

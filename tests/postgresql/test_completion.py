@@ -1,6 +1,7 @@
 """Completion with an index in PostgreSQL: what SQLite's offers, and nothing if the server does not answer."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def database_url(home: Path, server: Server) -> str:
+def database_url(home: Path, server: Server) -> Iterator[str]:
     """The URL of its other index."""
-    url = server.new_database()
-    with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
-        assert len(sessions.list(agent=True)) > 150
-    return url
+    with server.database() as url:
+        with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
+            assert len(sessions.list(agent=True)) > 150
+        yield url
 
 
 WORDS = """show |show a|show aaaa|show AAAA|show lo|show Lon|show Ren|show r|show _|show 100%|show %|show 😀
@@ -85,7 +86,8 @@ def test_a_database_of_another_home_offers_nothing(
     home: Path, database_url: str, tmp_path: Path, server: Server
 ) -> None:
     words = ("--database-url", database_url, "show", "aaaa")
-    SessionRepository.open(hermes_home=tmp_path, database_url=server.new_index()).close()
+    with server.index() as other:
+        SessionRepository.open(hermes_home=tmp_path, database_url=other).close()
     assert offered(tmp_path, *words) == {}
     (tmp_path / "webui/home-id.txt").unlink()
     assert offered(tmp_path, *words) == {}

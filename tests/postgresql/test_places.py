@@ -51,8 +51,10 @@ def test_a_backup_has_the_drafts_as_files(tmp_path: Path, url: str, server: Serv
     verified = SessionRepository.verify_backup(tmp_path / "copy")
     assert verified.problems == ()
     assert verified.notes == ("the index was not copied: another database holds it",)
-    again = server.new_database()
-    with SessionRepository.open(tmp_path / "copy", database_url=again) as sessions:
+    with (
+        server.database() as again,
+        SessionRepository.open(tmp_path / "copy", database_url=again) as sessions,
+    ):
         assert [each.session_id for each in sessions.list()] == [kept]
         restored = sessions.get(draft.session_id)
         assert (restored.metadata(), restored.messages) == (draft.metadata(), [])

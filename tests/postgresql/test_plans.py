@@ -32,8 +32,8 @@ Node = dict[str, Any]
 @pytest.fixture(scope="module")
 def many(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionRepository]:
     """A repository whose index has many rows."""
-    home, url = tmp_path_factory.mktemp("many"), server.new_database()
-    with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
+    home = tmp_path_factory.mktemp("many")
+    with server.database() as url, SessionRepository.open(hermes_home=home, database_url=url) as sessions:
         fill(sessions, ROWS)
         yield sessions
 

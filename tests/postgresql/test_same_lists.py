@@ -75,8 +75,8 @@ def both(
     """Each of the homes, opened with both indexes, with an archived one, a pinned one, and some with tags."""
     home = tmp_path_factory.mktemp("both") / "home"
     HOMES[request.param](home)
-    url = server.new_database()
     with ExitStack() as stack:
+        url = stack.enter_context(server.database())
         ours = stack.enter_context(SessionRepository.open(hermes_home=home))
         some = [each.session_id for each in ours.list() if not each.of_agent]
         ours.update_many(some[::5], archived=True)

@@ -6,16 +6,21 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
 from hermes_sessions import SessionRepository
 
-# Durability costs time, and the machine will not lose power within a test.
-OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=300"
+# Durability costs time, and the machine will not lose power within a test. The log holds each new database: a
+# gigabyte of it, the default, would lie in memory.
+OPTIONS = (
+    "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=300 "
+    "-c max_wal_size=64MB -c min_wal_size=32MB"
+)
 
+PREFIX = "hermes-pg-"  # of a server's folder, before the number of the process that runs the tests
 USER = "postgres"  # of Debian's package: a server refuses to run as root
 
 
@@ -40,7 +45,10 @@ class Server:
         self._programs, self.folder, self._numbers = programs, folder, count()
         self._template: str | None = None
         self._user = None if os.geteuid() else USER
-        owned_by_the_server(folder)
+
+    def prepare(self) -> None:
+        """Make the files of a server without databases."""
+        owned_by_the_server(self.folder)
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
 
     def start(self) -> None:
@@ -52,23 +60,35 @@ class Server:
         """Stop the server: `immediate` as a power failure would."""
         self._run("pg_ctl", "stop", f"--mode={mode}")
 
-    def new_database(self) -> str:
-        """Make a database, and return its URL."""
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Give out the URL of an empty database, which goes at the end: each takes 8 MB, in memory."""
+        with self._made("") as url:
+            yield url
+
+    @contextmanager
+    def index(self) -> Iterator[str]:
+        """Give out the URL of a database with empty tables, in a tenth of the time of an upgrade."""
+        self._template = self._template or self._new_template()
+        with self._made(f"TEMPLATE {self._template}") as url:
+            yield url
+
+    @contextmanager
+    def _made(self, options: str) -> Iterator[str]:
+        name = f"home{next(self._numbers)}"
+        self.sql("postgres", f"CREATE DATABASE {name} {options}")
+        try:
+            yield self.url(name)
+        finally:
+            self.sql("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _new_template(self) -> str:
         name = f"home{next(self._numbers)}"
         self.sql("postgres", f"CREATE DATABASE {name}")
-        return self.url(name)
-
-    def new_index(self) -> str:
-        """Make a database with the tables of an empty index, in a tenth of the time of an upgrade."""
-        if self._template is None:
-            self._template = f"home{next(self._numbers)}"
-            self.sql("postgres", f"CREATE DATABASE {self._template}")
-            with tempfile.TemporaryDirectory() as home:
-                SessionRepository.open(hermes_home=home, database_url=self.url(self._template)).close()
-            self.sql(self._template, "UPDATE index_state SET home_id = NULL; DELETE FROM host_states")
-        name = f"home{next(self._numbers)}"
-        self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {self._template}")
-        return self.url(name)
+        with tempfile.TemporaryDirectory() as home:
+            SessionRepository.open(hermes_home=home, database_url=self.url(name)).close()
+        self.sql(name, "UPDATE index_state SET home_id = NULL; DELETE FROM host_states")
+        return name
 
     def url(self, name: str) -> str:
         """Return the URL of a database."""
@@ -103,12 +123,34 @@ def running() -> Iterator[Server]:
     """Run a server until the end of the block."""
     found = programs()
     assert found is not None, "PostgreSQL's server is not installed"
+    _remove_left_behind(found)
     # Not in pytest's folder, which only its own user may enter; and a socket's path has at most 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="hermes-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     server = Server(found, folder)
+    server.prepare()
     server.start()
     try:
         yield server
     finally:
         server.stop("immediate")
         shutil.rmtree(folder)
+
+
+def _remove_left_behind(programs: Path) -> None:
+    """Stop the servers of tests that were killed, and remove their folders: they would stay in memory."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = int(folder.name.removeprefix(PREFIX).partition("-")[0])
+        if not _is_alive(pid):
+            with suppress(AssertionError):  # it does not run
+                Server(programs, folder).stop("immediate")
+            shutil.rmtree(folder, ignore_errors=True)  # other tests may do the same
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
