@@ -416,6 +416,34 @@ def test_the_visible_rows_stay_in_place_when_the_list_grows(page: Page, home: Pa
     expect(same.locator(".row-title")).to_be_focused()
 
 
+@pytest.mark.parametrize("pressed", ["changed", "unchanged"])
+def test_a_click_is_not_lost_to_news_that_come_before_the_release(
+    page: Page, home: Path, pressed: str
+) -> None:
+    ids = {each: put_session(home, each) for each in ("changed", "unchanged")}
+    page.goto("/")
+    row = page.locator(f'.row[data-id="{ids[pressed]}"]')
+    row.locator(".row-pick").hover()
+    page.mouse.down()
+    with page.expect_response(re.compile(r"/sidebar\?.*limit=")):
+        put_session(home, ids["changed"], title="Changed meanwhile")
+    page.wait_for_timeout(100)  # the page would show the news by now
+    page.mouse.up()
+    expect(row.locator(".row-pick")).to_be_checked()
+    expect(page.get_by_role("toolbar").locator("output")).to_have_text("1 selected")
+    expect(page.locator('.row[data-id="changed"] .row-title')).to_have_text("Changed meanwhile")
+
+
+def test_a_press_that_lasts_does_not_keep_news_back(page: Page, home: Path) -> None:
+    put_session(home, "held")
+    page.goto("/")
+    page.locator('.row[data-id="held"] .row-title').hover()
+    page.mouse.down()
+    put_session(home, "newer")
+    expect(page.locator('.row[data-id="newer"]')).to_be_visible()
+    page.mouse.up()
+
+
 def test_a_lost_connection_is_shown_until_the_server_is_back(browser: Browser, tmp_path: Path) -> None:
     home = copy_sample("may", tmp_path)
     server = start(home, "--port", "0")

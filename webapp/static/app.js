@@ -7,6 +7,7 @@ import * as list from "./list.js";
 import * as live from "./live.js";
 import * as navigation from "./navigation.js";
 import * as places from "./places.js";
+import * as press from "./press.js";
 import * as readMarks from "./read_marks.js";
 import * as rowFocus from "./row_focus.js";
 import * as results from "./results.js";
@@ -20,6 +21,7 @@ import * as tooltip from "./tooltip.js";
 // The page that asks for a password has no list.
 if (document.getElementById("side")) {
   connection.start();
+  press.start();
   list.start();
   search.start();
   results.start({ reload: search.apply, extend: list.extend });

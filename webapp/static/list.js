@@ -9,6 +9,7 @@ import { filtersOf, isSearch } from "./filters.js";
 import {
   ListState, anchorOf, changeFor, chunkOf, focusCandidates, rowsToFetch, rowsToReload, stepTarget,
 } from "./list_state.js";
+import { untilReleased } from "./press.js";
 import * as results from "./results.js";
 import { Coalesced } from "./tasks.js";
 import { sentence } from "./text.js";
@@ -114,6 +115,7 @@ const refreshes = new Coalesced(async () => {
 async function renewBeginning({ limit, replaced }) {
   const { generation, filters } = state;
   const page = await fetchPage(filters, limit);
+  await untilReleased();
   if (generation !== state.generation) return;
   renewSummary(page);
   emit("list-loaded", page);
@@ -296,6 +298,7 @@ function unload(chunk) {
 async function reload(chunk) {
   const { generation } = state;
   const page = await fetchPage(chunk.query, rowsToReload(chunk));
+  await untilReleased();
   if (!state.canReload(generation, chunk)) return null;
   keepPlace(() => {
     const fresh = takeChunk(page, chunk.query);

@@ -4,6 +4,7 @@ import { RequestError, isAbort, request, statusText } from "./api.js";
 import { isOffline } from "./connection.js";
 import { all, byId, closest, closestLink, errorIn, parsed, queryOf } from "./dom.js";
 import { emit, on } from "./events.js";
+import { untilReleased } from "./press.js";
 import { adopt as adoptToasts, explain } from "./toast.js";
 
 /**
@@ -75,6 +76,7 @@ export async function visit(address, showing = {}) {
 /** Fetch the open page again, and renew what is around its messages; throw `RequestError`. */
 export async function renewAroundMessages() {
   const { page } = await fetchPage(location.href);
+  await untilReleased();
   replaceAroundMessages(page);
 }
 

@@ -9,6 +9,7 @@ import { list, refresh, shownFilters } from "./list.js";
 import { openMenu } from "./menu.js";
 import { dropOn, nextColor, paletteOf } from "./places_state.js";
 import { read, write } from "./preferences.js";
+import { untilReleased } from "./press.js";
 import { isSelected, moveSelected, selectedSessions, tagSelected } from "./selection.js";
 import { counted } from "./text.js";
 import { explain } from "./toast.js";
@@ -78,7 +79,9 @@ async function fetchPlaces() {
   const whole = "whole" in places().dataset ? "&places=all" : "";
   const filters = shownFilters();
   const response = await request(`/places?${filters}${whole}`, { cache: "no-store" });
-  if (response.ok && filters === shownFilters()) put(required(parsed(await response.text()), "#places", HTMLElement));
+  const page = parsed(await response.text());
+  await untilReleased();
+  if (response.ok && filters === shownFilters()) put(required(page, "#places", HTMLElement));
 }
 
 /**

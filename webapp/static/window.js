@@ -7,6 +7,7 @@ import { addCopyButtons } from "./copy.js";
 import { all, closest, closestLink, parsed, required } from "./dom.js";
 import { on } from "./events.js";
 import { withFilters } from "./filters.js";
+import { untilReleased } from "./press.js";
 import { Queue } from "./tasks.js";
 import { sentence } from "./text.js";
 import { toast } from "./toast.js";
@@ -311,6 +312,7 @@ export class Transcript {
   async catchUp() {
     const following = isAtEnd({ height: innerHeight, scrolled: scrollY, pageHeight: document.documentElement.scrollHeight });
     const fresh = await this.fetch(newerQuery(this.range));
+    await untilReleased();
     if (wasShortened(this.range, rangeOf(fresh.dataset))) return this.startOver();
     const added = this.extend(fresh);
     for (const article of added) article.classList.add("arrived");
