@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import json_text
 from .config import Config
+from .title_keys import title_key
 
 if TYPE_CHECKING:
     import psycopg
@@ -61,7 +62,7 @@ def sessions(config: Config, typed: str) -> list[Completion]:
 
 
 def _sessions(query: Query, typed: str) -> Iterator[Completion]:
-    key = typed.casefold()
+    key = title_key(typed)
     values = {"begin": typed, "end": typed + _LAST, "key": key, "key_end": key + _LAST, "most": MOST}
     by_id = _BY_ID if typed else _LATEST
     for table in _TABLES:

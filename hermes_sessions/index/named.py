@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from ..naming import MOST_CANDIDATES, SHORTEST_BEGINNING
 from ..results import Sort
+from ..title_keys import title_key
 from .list_queries import listed_once
 from .orders import KEYS, AnyPlace, SortedPlace, cursor_of
-from .row_values import Place, title_key
+from .row_values import Place
 from .schema import AGENT_CONVERSATIONS, SESSIONS
 
 _BEGINNING = sa.bindparam("beginning", type_=sa.String)

@@ -1,6 +1,5 @@
 """The row of a session and the session of a row: which column holds what, without any SQL."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
@@ -10,12 +9,10 @@ from ..fields import PENDING_FIELDS
 from ..model import Signature, Stored, Summary
 from ..origins import Copied, lineage_of
 from ..tag_names import SEPARATOR
+from ..title_keys import title_key
 from .schema import COLUMN_FIELDS, OTHER_FIELDS, SUMMARY_COLUMNS
 
 Values: TypeAlias = dict[str, Any]
-
-
-LONGEST_KEY = 100  # characters of a title that it is sorted by
 
 
 class Place(NamedTuple):
@@ -91,16 +88,6 @@ def _copied_values(summary: Summary) -> Values:
 def order_values(summary: Summary) -> Values:
     """Return the columns that lists are sorted by and that no field of a session holds."""
     return {**place_of(summary)._asdict(), "title_key": title_key(summary.title)}
-
-
-def title_key(title: str) -> str:
-    """Return what a title is sorted by: without the case of its letters, their marks, and outer blanks."""
-    beginning = title[: 2 * LONGEST_KEY].casefold()
-    if beginning.isascii():  # no letter of which has a mark: most titles, in a twentieth of the time
-        return " ".join(beginning.split())[:LONGEST_KEY]
-    letters = unicodedata.normalize("NFKD", beginning)
-    without_marks = "".join(each for each in letters if not unicodedata.combining(each))
-    return " ".join(without_marks.split())[:LONGEST_KEY]
 
 
 def place_of(summary: Summary) -> Place:

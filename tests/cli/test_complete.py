@@ -28,6 +28,7 @@ def full(sessions: SessionRepository) -> SessionRepository:
     filled_state(sessions.config.hermes_home / "state.db")
     project = sessions.projects.create("Büro work").project_id
     titles = {"aaaa1111": "Rent", "aaaa2222": TRAP, "bbbb3333": f"Rents {KEY}", "cccc4444": f"Rent{NASTY}"}
+    titles["eeee5555"] = "Études"
     for session_id, title in titles.items():
         write_document(sessions, session_id, title=title, messages=turns(2), profile="work", model="gpt-x")
     sessions.sync()
@@ -52,6 +53,7 @@ def offered(home: Path, *words: str) -> dict[str, str | None]:
         (["show", "Ren"], {"Rent": "aaaa1111"}),
         (["show", "Lon"], {"Lone": "lone"}),
         (["show", "lon"], {"lone": "Lone"}),
+        (["show", "Ét"], {"Études": "eeee5555"}),
         (["show", "zzzz"], {}),
         (["pin", "aaaa1111", "bbbb"], {"bbbb3333": "Rents sk-abc...6789"}),
         (["delete", "say"], {TRAP: "aaaa2222"}),

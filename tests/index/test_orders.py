@@ -15,8 +15,8 @@ from hermes_sessions import InvalidValue, SessionRepository, Summary
 from hermes_sessions.index import database, lists
 from hermes_sessions.index.list_queries import ListRequest, View
 from hermes_sessions.index.orders import SORTS, SortedPlace
-from hermes_sessions.index.row_values import LONGEST_KEY, title_key
 from hermes_sessions.results import Filters, Sort
+from hermes_sessions.title_keys import LONGEST_KEY, title_key
 
 from ..support.agent_db import START, add_message, add_session, new_state, writing
 from ..support.efforts import examples

@@ -90,7 +90,7 @@ _REACHES: tuple[tuple[bool | Literal["only"], bool], ...] = ((False, False), (Tr
 
 
 def filters_of(sessions: SessionRepository) -> list[Filters]:
-    """Return filters that match something, one for each value of each column, and a few pairs."""
+    """Return filters that match something: one for each value of a column, and each kind with each other."""
     everything = sessions.list(agent=True, hidden=True)
     found: list[dict[str, Any]] = [
         {name: value}
@@ -101,7 +101,8 @@ def filters_of(sessions: SessionRepository) -> list[Filters]:
     middle = everything[len(everything) // 2].last_message_at
     found += [{"since": middle}, {"until": middle}, {"min_cost": 0.01}, {"min_messages": 3}]
     found += [{"tag": "work"}, {"tag": "-work"}, {"tag": "büro,work"}, {"project_id": ""}, {}]
-    pairs = [one | other for one, other in combinations(found[-12:], 2)]
+    kinds = {(name, value is False): {name: value} for each in found for name, value in each.items()}
+    pairs = [one | other for one, other in combinations(kinds.values(), 2) if one.keys() != other.keys()]
     return [
         Filters(**each, agent=agent, hidden=hidden) for each in [*found, *pairs] for agent, hidden in _REACHES
     ]
