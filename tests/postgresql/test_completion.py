@@ -42,9 +42,10 @@ def database_url(home: Path, server: Server) -> Iterator[str]:
         yield url
 
 
-WORDS = """show |show a|show aaaa|show AAAA|show lo|show Lon|show Ren|show Ré|show Rén|show r|show _|show 100%|show %
-show 😀|show many|show Many|show \\|list --profile w|list --model |list --tag |tag aaaa1 in|move aaaa1 Bü
-list --after aaaa|tags rename f|list --project """.replace("\n", "|").split("|")
+WORDS = """show |show a|show aaaa|show AAAA|show lo|show Lon|show Ren|show Ré|show Rén|show r
+show _|show 100%|show %|show 😀|show many|show Many|show \\|list --profile w
+list --model |list --tag |tag aaaa1 in|move aaaa1 Bü|list --after aaaa|tags rename f
+list --project """.replace("\n", "|").split("|")
 
 
 @pytest.mark.parametrize("words", WORDS)
