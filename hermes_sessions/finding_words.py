@@ -34,12 +34,25 @@ class FindingWords:
 
 def words_of(finding: Finding) -> FindingWords:
     """Return the words for a finding."""
-    return FINDING_WORDS[finding.kind]
+    return CAME_BACK if finding.field == "deleted" else FINDING_WORDS[finding.kind]
+
+
+def is_problem(finding: Finding) -> bool:
+    """Whether a person has to do something about a finding."""
+    return not finding.note and words_of(finding).mending is not Mending.AUTOMATIC
 
 
 _LISTED_AGAIN = "The program reads it again by itself. No conversation is lost."
 _NOT_OVERWRITTEN = "It is never overwritten. Correct it in a text editor, or replace it by one from a backup."
 _SET_ASIDE = "Compare it with the file in use, copy what is missing, and delete it."
+
+CAME_BACK = FindingWords(
+    "A conversation that you deleted came back",
+    "Another program wrote it again. Delete again moves it to the trash, with what that program added. To "
+    "keep it, open it and choose Keep it.",
+    Mending.PUT_BACK,
+    "Delete again",
+)
 
 FINDING_WORDS: Mapping[FindingKind, FindingWords] = {
     FindingKind.UNREADABLE_FILE: FindingWords(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .results import AsDict
+from .results import AsDict, LostField
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ REPAIRED_IN_FOLDERS = frozenset({FindingKind.DEBRIS, FindingKind.UNSEEN_VERSION,
 class Finding(AsDict):
     """A problem that `check` found: its kind, the session it is about, what it means, and what fixes it.
 
-    A `note` is worth knowing, and not a problem.
+    A `note` is worth knowing, and not a problem. `field` is what another program has overwritten, of a lost
+    update.
     """
 
     kind: FindingKind
@@ -97,6 +98,7 @@ class Finding(AsDict):
     meaning: str
     remedy: str
     note: bool = False
+    field: LostField | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -467,24 +467,27 @@ class OpenHome:
         return everywhere and changes.agent_share(self.store, self.agents, session_id).segments > 0
 
     def checked_change(
-        self, metadata: Mapping[str, Any], extra: object = None, remove: object = ()
+        self, metadata: Mapping[str, Any], extra: object = None, remove: object = (), **options: bool
     ) -> MetadataChange:
         """Return the change that a caller asks for: of fields, and of the other keys `extra` and `remove`.
 
         Raises as `checked_metadata`, and `InvalidValue` for a key that is a field or that the library owns.
+        `options` are those of `checked_metadata`.
         """
         others = check_others(extra, remove)
-        return others._replace(values={**self.checked_metadata(metadata), **others.values})
+        values = self.checked_metadata(metadata, **options)
+        return others._replace(values={**values, **others.values})
 
-    def checked_metadata(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    def checked_metadata(self, metadata: Mapping[str, Any], *, any_project: bool = False) -> dict[str, Any]:
         """Return metadata that a caller sets as it is stored.
 
         Raises `InvalidValue` for a field and for what is no field, `NotFound` for a project that does not
-        exist.
+        exist, unless it is `any_project`.
         """
         check_fields(metadata)
         checked = changes.checked_metadata(with_clean_title(metadata))
-        self.projects.check(checked.get("project_id"))
+        if not any_project:
+            self.projects.check(checked.get("project_id"))
         return checked
 
 

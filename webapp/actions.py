@@ -105,9 +105,16 @@ def restore(session_id: str) -> Summary:
     return sessions().restore(session_id)
 
 
-def restore_deleted(session_id: str) -> None:
-    """Restore a deleted session; raise `Conflict` for one that exists."""
-    for error in sessions().restore_many([session_id]).errors.values():
+def restore_deleted(session_id: str, *, undoing: bool = False) -> None:
+    """Restore a deleted session, with `undoing` as it was before; raise `Conflict` for one that exists."""
+    for error in sessions().restore_many([session_id], undoing=undoing).errors.values():
+        raise error
+
+
+def move_back(session_id: str, project_id: str) -> None:
+    """Put a session into the project that it was in, which need not exist."""
+    moved = sessions().webui.update_many([session_id], touch=False, any_project=True, project_id=project_id)
+    for error in moved.errors.values():
         raise error
 
 
@@ -138,12 +145,14 @@ class BatchStep(NamedTuple):
     project_id: str | None = None
     tags: Sequence[str] = ()
     order: Sequence[str] = ()
+    undoing: bool = False
 
 
 def batch(step: BatchStep, *, dry_run: bool) -> BulkReport:
     """Do the same to several sessions.
 
-    `project_id` is for ``"move"``, `tags` for ``"tag"`` and ``"untag"``, `order` for ``"tag"``. Raises
+    `project_id` is for ``"move"``, `tags` for ``"tag"`` and ``"untag"``, `order` for ``"tag"``, `undoing` for
+    ``"restore"`` and, where the project does not exist, for ``"move"``. Raises
     `NotFound` for a project that does not exist, `InvalidValue` for a dry run of ``"restore"`` or
     ``"unimport"``: then nothing is done.
     """
@@ -155,11 +164,12 @@ def batch(step: BatchStep, *, dry_run: bool) -> BulkReport:
     if action in ("tag", "untag"):
         return _tagged(step, dry_run=dry_run)
     if action == "restore":
-        return sessions().restore_many(ids)
+        return sessions().restore_many(ids, undoing=step.undoing)
     if action == "unimport":
         return sessions().webui.unimport_many(ids)
     fields = _FLAGS.get(action, {"project_id": step.project_id})
-    return sessions().webui.update_many(ids, touch=False, dry_run=dry_run, **fields)
+    any_project = step.undoing and action == "move"
+    return sessions().webui.update_many(ids, touch=False, dry_run=dry_run, any_project=any_project, **fields)
 
 
 def undoing(change: Reversal) -> Iterator[BatchStep]:
@@ -167,7 +177,8 @@ def undoing(change: Reversal) -> Iterator[BatchStep]:
     ids = list(change.session_ids)
     for name, value in change.values.items():
         if name == "project_id":
-            yield BatchStep(ids, "move", cast(str | None, value))
+            project_id = cast(str | None, value)
+            yield BatchStep(ids, "move", project_id, undoing=_is_missing(project_id))
         else:
             yield BatchStep(ids, _FLAG_ACTIONS[name, bool(value)])
     if change.tag:
@@ -176,6 +187,11 @@ def undoing(change: Reversal) -> Iterator[BatchStep]:
         yield BatchStep(ids, "untag", tags=list(change.untag))
     if change.unimport:
         yield BatchStep(ids, "unimport")
+
+
+def _is_missing(project_id: str | None) -> bool:
+    """Whether this is a project that does not exist: what was in it can only go back as it was."""
+    return project_id is not None and project_name(project_id) is None
 
 
 def matching(text: str, filters: Filters) -> Page[Summary]:

@@ -198,8 +198,8 @@ class Checks:
             half_moved = {entry.session_id for entry in find_leftovers(self.store).moved}
             lost = [each for each in lost if each.field != "deleted" or each.session_id not in half_moved]
         for each in lost:
-            remedy = f"to put it back: {own_changes.PUT_BACK} {each.session_id}"
-            yield Finding(FindingKind.LOST_UPDATE, each.session_id, each.meaning, remedy)
+            remedy = f"to {own_changes.remedy(each)}: {own_changes.PUT_BACK} {each.session_id}"
+            yield Finding(FindingKind.LOST_UPDATE, each.session_id, each.meaning, remedy, field=each.field)
 
     def projects(self) -> Iterator[Finding]:
         """Compare the projects of the sessions with `projects.json`."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import Conflict, NotFound, Unreadable, storing
-from ..index import Indexed
+from ..index import Indexed, sync
 from ..model import Summary
 from ..origins import segments_of
 from ..results import TrashReason
@@ -93,7 +93,7 @@ def restore_session(store: Store, session_id: str) -> Summary:
         return _restore(store, session_id)
 
 
-def _restore(store: Store, session_id: str) -> Summary:
+def _restore(store: Store, session_id: str, *, undoing: bool = False) -> Summary:
     """Do what `restore_session` does; the caller holds the session's lock."""
     entry = trash.newest(session_id, store.trash_dir)
     kept = backups.of_session(store.path_of(session_id), store.backups_dir)
@@ -101,13 +101,14 @@ def _restore(store: Store, session_id: str) -> Summary:
         return _restore_backup(store, session_id, kept)
     if entry is None:
         raise NotFound(f"nothing to restore for session {session_id}, in the trash or as a backup")
-    return _move_back(store, entry)
+    return _move_back(store, entry, settle=not undoing)
 
 
-def restore_deleted_session(store: Store, session_id: str) -> Summary:
+def restore_deleted_session(store: Store, session_id: str, *, undoing: bool = False) -> Summary:
     """Do what `restore_session` does for a session that does not exist; raise `Conflict` for one that does.
 
-    So what takes back a deletion twice does not take back an earlier shortening.
+    So what takes back a deletion twice does not take back an earlier shortening. With `undoing`, a session
+    that had come back after an earlier deletion is one again of which nobody has decided whether to keep it.
     """
     session_id = _deleted_as(store, session_id)
     with store.lock(session_id):
@@ -115,7 +116,7 @@ def restore_deleted_session(store: Store, session_id: str) -> Summary:
         is_there = signature(store.path_of(session_id)) is not None
         if is_there and (deleted is None or deleted.why.is_version):
             raise Conflict(f"session {session_id} is not deleted; nothing was restored")
-        return _restore(store, session_id)
+        return _restore(store, session_id, undoing=undoing)
 
 
 def _deleted_as(store: Store, session_id: str) -> str:
@@ -126,14 +127,19 @@ def _deleted_as(store: Store, session_id: str) -> str:
     return session_id if entry is None else entry.session_id
 
 
-def _move_back(store: Store, entry: TrashEntry) -> Summary:
+def _move_back(store: Store, entry: TrashEntry, *, settle: bool = True) -> Summary:
+    """Move a session back; with `settle`, what was deleted of it before becomes an earlier version of it."""
     summary, stored = reading.read_summary(entry.path, entry.session_id)
     store.check_index()
     written = trash.move_back(entry, store.path_of(entry.session_id))
     stored = stored._replace(signature=written.stored.signature)
     restored = store.record_new(summary, written._replace(stored=stored))
     with after_the_file(f"session {entry.session_id} was restored"):
-        trash.keep_as_versions(entry.session_id, store.trash_dir)
+        if settle:
+            trash.keep_as_versions(entry.session_id, store.trash_dir)
+        elif trash.newest(entry.session_id, store.trash_dir) is not None:
+            # What was deleted last of it is an earlier version now: whether it came back follows from that.
+            sync.read_trash_again(store.engine, store.trash_dir)
     return restored
 
 

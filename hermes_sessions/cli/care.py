@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from ..finding_words import words_of
-from ..findings import Finding, FindingKind
+from ..findings import Finding
+from ..model import Summary
 from ..repository import SessionRepository, upgrades
 from .base import apply_to_each, exit_with, json_option
 from .chosen import (
@@ -78,13 +79,13 @@ def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
 
 
 def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the findings, and with the first one of each kind what that means."""
-    explained = set[FindingKind]()
+    """Yield the findings, and with the first one of each sort what that means."""
+    explained = set[str]()
     for finding in findings:
         yield finding_text(finding)
-        if finding.kind not in explained:
-            explained.add(finding.kind)
-            words = words_of(finding)
+        words = words_of(finding)
+        if words.title not in explained:
+            explained.add(words.title)
             yield f"    {words.title}. {words.explanation}"
 
 
@@ -159,10 +160,18 @@ def put_back(
         ids, unknown = choose_ids(sessions, choice)
         done, failed = apply_to_each(ids, str, change)
     failed = {**unknown, **failed}
-    outcome = "kept as the other program wrote it" if keep_theirs else "put back"
-    text = "\n".join(f"{session_id}: {outcome}" for session_id in done)
+    text = "\n".join(
+        f"{session_id}: {_put_back_text(summary, keep_theirs=keep_theirs)}"
+        for session_id, summary in done.items()
+    )
     report({"kept" if keep_theirs else "put_back": list(done), "failed": failed}, text, as_json)
     exit_with(failed)
+
+
+def _put_back_text(summary: Summary | None, *, keep_theirs: bool) -> str:
+    if keep_theirs:
+        return "kept as the other program wrote it"
+    return "moved to the trash again" if summary is None else "put back"
 
 
 # ---- backups --------------------------------------------------------------------------------------------

@@ -332,11 +332,16 @@ def _came_back(connection: Connection, session_id: str | None) -> Iterator[LostU
         yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, written_at, meaning)
 
 
+def remedy(lost: LostUpdate) -> str:
+    """Return what `put_back` does about it, after "to"."""
+    return "delete it again" if lost.field == "deleted" else "put it back"
+
+
 def warnings(connection: Connection) -> tuple[str, ...]:
     """Return what lists say of it: a sentence for each of the latest, and how many more there are."""
     found = lost(connection)
     told = [
-        f"Session {each.session_id}: {each.meaning}. To put it back, open the conversation, or run "
+        f"Session {each.session_id}: {each.meaning}. To {remedy(each)}, open the conversation, or run "
         f"`{PUT_BACK} {each.session_id}`."
         for each in found[:MOST_WARNINGS]
     ]

@@ -30,6 +30,7 @@ class BulkCalls(HomeCalls):
         touch: bool = True,
         extra: Mapping[str, Any] | None = None,
         remove: Collection[str] = (),
+        any_project: bool = False,
         progress: Progress | None = None,
         **metadata: Unpack[MetadataFields],
     ) -> BulkReport:
@@ -37,11 +38,12 @@ class BulkCalls(HomeCalls):
 
         The sessions are given by their ids, or by the `Filters` of `list`. Without `touch`, those that have
         the values already are left alone. With `dry_run` nothing changes, and the report says what would.
-        `progress(done, total)` counts sessions. A conversation that only an agent has is among the failures:
-        import it to change it. Raises `InvalidValue` and `NotFound` for the values, before anything is
-        changed, and `StorageError` if the sessions cannot be listed.
+        `progress(done, total)` counts sessions. With `any_project`, `project_id` may name a project that does
+        not exist: so a reversal brings back what a session had. A conversation that only an agent has is
+        among the failures: import it to change it. Raises `InvalidValue` and `NotFound` for the values,
+        before anything is changed, and `StorageError` if the sessions cannot be listed.
         """
-        change = self._home.checked_change(metadata, extra, remove)
+        change = self._home.checked_change(metadata, extra, remove, any_project=any_project)
         ids = self._selected(ids_or_filters)
         before: Sequence[Summary] = ()
         if dry_run:
@@ -105,12 +107,16 @@ class BulkCalls(HomeCalls):
         ids = [each.session_id for each in self._home.page(chosen) if rule.applies(each)]
         return self._delete(ids, rule, dry_run=dry_run, progress=progress)
 
-    def restore_many(self, session_ids: Iterable[str], *, progress: Progress | None = None) -> BulkReport:
+    def restore_many(
+        self, session_ids: Iterable[str], *, undoing: bool = False, progress: Progress | None = None
+    ) -> BulkReport:
         """Restore many deleted sessions, as `restore` does one; one failure stops no other.
 
         One that exists is a failure, `Conflict`, also if there is a backup from before it was shortened.
+        Whoever restores a session decides to keep it. With `undoing`, nothing is decided: if it had come back
+        after an earlier deletion, `lost.list` says so again.
         """
-        restore = partial(changes.restore_deleted_session, self._home.store)
+        restore = partial(changes.restore_deleted_session, self._home.store, undoing=undoing)
         outcomes = changes.each_alone(check_ids(session_ids), restore, progress)
         return BulkReport.of(outcomes.done, outcomes.failed)
 

@@ -194,10 +194,12 @@ class WebUI:
         *,
         dry_run: bool = False,
         touch: bool = True,
+        any_project: bool = False,
         **metadata: Unpack[MetadataFields],
     ) -> BulkReport:
         """Set fields of many sessions as `SessionRepository.update_many` does, importing agents' first."""
-        change, ids, home = self._home.checked_change(metadata), check_ids(session_ids), self._home
+        change = self._home.checked_change(metadata, any_project=any_project)
+        ids, home = check_ids(session_ids), self._home
         before: Sequence[Summary] = ()
         if dry_run:
             outcomes = changes.each_alone(ids, partial(self._would_update, change=change, touch=touch))

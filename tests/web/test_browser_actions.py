@@ -437,7 +437,7 @@ def test_delete_one_conversation_of_several_permanently(browser: Browser, may: P
         )
         expect(goes.locator(".facts").nth(1)).to_contain_text("Deleted permanently in 1 day")
         expect(stays.locator(".facts").nth(0)).to_contain_text(
-            f"Replaced when its backup was restored {short_time(now - 31 * 86_400)}"
+            f"Earlier version, replaced {short_time(now - 31 * 86_400)}"
         )
         expect(stays.locator(".facts").nth(0)).to_contain_text(
             "Deleted permanently when the server next starts"

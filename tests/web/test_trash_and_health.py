@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -168,11 +169,20 @@ def overwritten(sessions: SessionRepository, session_id: str) -> None:
     theirs.save()
 
 
+def came_back(sessions: SessionRepository, session_id: str) -> None:
+    write_document(sessions, session_id, title="Came back", messages=turns(2))
+    sessions.sync()
+    theirs = OpenSession(sessions.config.sessions_dir / f"{session_id}.json")
+    sessions.delete(session_id)
+    theirs.save(messages=turns(4))
+
+
 MENDED: list[tuple[Callable[[SessionRepository, str], None], str, str]] = [
     (interrupted, "Stop waiting", "Interrupted turn closed."),
     (shortened, "Restore", "Restored with all its messages. The shorter version is in the trash."),
     (in_no_project, "Move out of the project", "Moved out of the project."),
     (overwritten, "Put back", "Put back."),
+    (came_back, "Delete again", "Moved to the trash again."),
 ]
 
 
@@ -193,7 +203,9 @@ def test_a_button_mends_a_finding_and_says_so(
     assert (button["words"], button["session_id"]) == (label, "s1")
     title = re.search(r'<a href="/session/s1">([^<]+)</a>', page[page.index("<h1>Health") :])
     assert title
-    assert title[1] in ("&lt;b&gt;Rent&lt;/b&gt;", "Long", "Lost", "Theirs"), "its title, as a link"
+    assert title[1] in ("&lt;b&gt;Rent&lt;/b&gt;", "Long", "Lost", "Theirs", "Came back"), (
+        "its title, as a link"
+    )
     main = re.sub(
         r'<details class="terminal">.*?</details>', "", page[page.index("<h1>Health") :], flags=re.DOTALL
     )
@@ -202,6 +214,64 @@ def test_a_button_mends_a_finding_and_says_so(
     assert outcome in after
     assert "All is well." in after
     assert buttons(after) == []
+
+
+def files_below(folder: Path) -> dict[str, dict[str, Any]]:
+    return {str(path.relative_to(folder)): json.loads(path.read_bytes()) for path in folder.rglob("*.json")}
+
+
+@pytest.mark.parametrize("harm", [in_no_project, came_back])
+def test_what_a_button_did_is_undone_on_the_same_page(
+    harm: Callable[[SessionRepository, str], None], sessions: SessionRepository, client: FlaskClient
+) -> None:
+    harm(sessions, "s1")
+    sessions.sync()
+    before = files_below(sessions.config.state_dir)
+    (button,) = buttons(client.get("/check").text)
+    after = client.post("/check/mend", data=button | {"deep": "1"}, follow_redirects=True).text
+    assert files_below(sessions.config.state_dir) != before
+    (form,) = re.findall(r'<form method="post" action="/check/undo">(.*?)</form>', after)
+    fields = dict(re.findall(r'name="([^"]*)" value="([^"]*)"', form))
+    undone = client.post("/check/undo", data=fields)
+    assert undone.location == "/check?deep=1&done=undo"
+    page = client.get(undone.location).text
+    assert "Undone." in page
+    assert buttons(page) == [button], "the finding is there again"
+    now = files_below(sessions.config.state_dir)
+    assert now == {name: {**now[name], **had} for name, had in before.items()}, (
+        "but for facts left out before"
+    )
+
+
+def test_a_deletion_that_is_undone_leaves_undecided_what_had_come_back(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    came_back(sessions, "s1")
+    sessions.sync()
+    assert "Delete again" in client.get("/session/s1").text
+    done = client.post("/session/s1/put-back", follow_redirects=True).text
+    (form,) = re.findall(r'<form method="post" action="(/trash/s1/restore)">(<button.*?)</form>', done)
+    assert 'name="undoing" value="1"' in form[1]
+    assert "Delete again" in client.post(form[0], data={"undoing": "1"}, follow_redirects=True).text
+    step = {"session_ids": ["s1"], "action": "delete"}
+    for undo in reply(client.post("/api/sessions/batch", json=step))["undo"]:
+        reply(client.post("/api/sessions/batch", json=undo))
+    assert [each.field for each in sessions.lost.list()] == ["deleted"]
+    client.post("/session/s1/delete")
+    client.post("/trash/s1/restore")
+    assert sessions.lost.list() == [], "whoever restores it from the trash decides to keep it"
+
+
+def test_the_notice_of_a_repair_counts_what_the_page_counts(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    write_document(sessions, "counted", title="Counted", messages=turns(2), message_count=7)
+    interrupted(sessions, "waiting")
+    sessions.sync()
+    page = client.post("/check/repair", follow_redirects=True).text
+    assert "Mended by itself" in page, "the next change of the file corrects its number"
+    assert "Nothing to repair, 1 left: interrupted turn." in page
+    assert "1 problem found." in page
 
 
 def test_mending_what_is_no_longer_wrong_says_that_nothing_was_done(

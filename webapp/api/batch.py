@@ -31,6 +31,7 @@ def change_sessions(
     project_id: str | None = None,
     tags: list[str] | None = None,
     order: list[str] | None = None,
+    undoing: bool = False,
     dry_run: bool = False,
     **arguments: Unpack[ChosenArguments],
 ) -> batch_schemas.Batch:
@@ -39,7 +40,9 @@ def change_sessions(
     `q` is a query as of a search, and the filters are those of lists; `in_project` is the one that sessions
     are in, `project_id` the one that the action `move` puts them into, null for none. `tags` are for
     `tag` and `untag`; a new one comes before those that come after it in `order`, else last. `unimport`
-    deletes the files of imported agent's conversations in which nothing was changed since. One failure does
+    deletes the files of imported agent's conversations in which nothing was changed since. With `undoing`,
+    `restore` leaves undecided whether to keep a session that came back after an earlier deletion, and `move`
+    takes a project that does not exist. One failure does
     not stop the others: each result says what was done, or why not. The steps of `undo`, each of which is the
     body of another such request, bring back what was there before. With `dry_run`, which is not for the
     actions `restore` and `unimport` and has no limit, nothing is changed, and each result says what would be
@@ -49,7 +52,7 @@ def change_sessions(
     if session_ids is not None or not dry_run:
         _check_count(len(ids if session_ids is None else session_ids))
     report = actions.batch(
-        actions.BatchStep(ids, action, project_id, tags or [], order or []), dry_run=dry_run
+        actions.BatchStep(ids, action, project_id, tags or [], order or [], undoing), dry_run=dry_run
     )
     has_entry = session_ids is not None and (dry_run or action != "delete")
     results = [_result(session_id, report.errors.get(session_id), has_entry) for session_id in ids]
@@ -73,7 +76,7 @@ def _check_count(count: int) -> None:
 
 def _undo(action: actions.BatchAction, report: BulkReport) -> list[batch_schemas.BatchStep]:
     if action == "delete":
-        steps = [actions.BatchStep(report.done, "restore")] if report.done else []
+        steps = [actions.BatchStep(report.done, "restore", undoing=True)] if report.done else []
     else:
         steps = [step for change in report.undo for step in actions.undoing(change)]
     return [
@@ -83,6 +86,7 @@ def _undo(action: actions.BatchAction, report: BulkReport) -> list[batch_schemas
             "project_id": step.project_id,
             "tags": list(step.tags) or None,
             "order": list(step.order) or None,
+            "undoing": step.undoing,
         }
         for step in steps
     ]

@@ -23,6 +23,7 @@ class BatchStep(TypedDict):
     project_id: str | None
     tags: list[str] | None
     order: list[str] | None
+    undoing: bool
 
 
 class Batch(TypedDict):

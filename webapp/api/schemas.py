@@ -407,13 +407,17 @@ class Cleaned(Success):
 
 
 class Finding(TypedDict):
-    """A problem, or with `note` something worth knowing: what it means, and what fixes it."""
+    """A problem, or with `note` something worth knowing: what it means, and what fixes it.
+
+    Of a lost update, `field` is what another program has overwritten: `deleted` if it wrote the session anew.
+    """
 
     kind: str
     session_id: str | None
     meaning: str
     remedy: str
     note: bool
+    field: str | None
 
 
 class Findings(TypedDict):

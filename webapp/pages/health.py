@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
+from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
 from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
-from hermes_sessions.finding_words import FINDING_WORDS, FindingWords, Mending
+from hermes_sessions.finding_words import FindingWords, Mending, is_problem, words_of
 from hermes_sessions.findings import Finding, FindingKind, repair_text
 
 from .. import actions
@@ -21,6 +21,9 @@ from . import rendering
 blueprint = Blueprint("health", __name__)
 
 FINDINGS_A_KIND = 50
+
+# What the page says of a mending: the notice, and the session of which its button takes the mending back.
+Outcome = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,14 @@ def show() -> Response:
     deep = request.args.get("deep") == "1"
     fixed = whole_number(request.args, "mended")
     findings = sessions().check(deep=deep)
-    automatic = [each for each in findings if _mending(each) is Mending.AUTOMATIC]
-    others = [each for each in findings if _mending(each) is not Mending.AUTOMATIC]
+    automatic = [each for each in findings if words_of(each).mending is Mending.AUTOMATIC]
+    problems = [each for each in findings if is_problem(each)]
     return rendering.page(
         "health.html",
         deep=deep,
-        notice=None if fixed is None else rendering.sentence(repair_text(fixed, findings)),
-        problems=finding_groups([each for each in others if not each.note]),
-        notes=finding_groups([each for each in others if each.note]),
+        notice=None if fixed is None else rendering.sentence(repair_text(fixed, problems)),
+        problems=finding_groups(problems),
+        notes=finding_groups([each for each in findings if not is_problem(each) and each not in automatic]),
         automatic=finding_groups(automatic),
         looked_at=time.time(),
         count=sessions().count(agent=True, hidden=True),
@@ -74,38 +77,53 @@ def mend() -> Response:
     mending, session_id = (request.form.get(name, "") for name in ("mending", "session_id"))
     if mending not in MENDERS:
         raise InvalidValue(f"mending must be one of {', '.join(MENDERS)}")
-    done = MENDERS[mending](session_id)
-    undo = session_id if done == "delete-again" else None
-    return rendering.see_other(
-        url_for("pages.health.show", deep=request.form.get("deep") or None, done=done, undo=undo)
-    )
+    return _show(MENDERS[mending](session_id))
 
 
-def _restore(session_id: str) -> str:
+@blueprint.post("/check/undo")
+def undo() -> Response:
+    """Take back what `mend` did, and show the findings again."""
+    session_id, project_id = (request.form.get(name, "") for name in ("session_id", "project_id"))
+    if project_id:
+        actions.move_back(session_id, project_id)
+    else:
+        actions.restore_deleted(session_id, undoing=True)
+    return _show({"done": "undo"})
+
+
+def _show(outcome: Outcome) -> Response:
+    query: dict[str, Any] = {"deep": request.form.get("deep") or None, **outcome}
+    return rendering.see_other(url_for("pages.health.show", **query))
+
+
+def _restore(session_id: str) -> Outcome:
     try:
         sessions().summary(session_id)
         done = "restore-longer"
     except NotFound:
         done = "restore"
     actions.restore(session_id)
-    return done
+    return {"done": done}
 
 
-def _recover(session_id: str) -> str:
-    return "recover-nothing" if sessions().recover(session_id) is None else "recover"
+def _recover(session_id: str) -> Outcome:
+    return {"done": "recover-nothing" if sessions().recover(session_id) is None else "recover"}
 
 
-def _put_back(session_id: str) -> str:
-    return "delete-again" if sessions().lost.put_back(session_id) is None else "put-back"
+def _put_back(session_id: str) -> Outcome:
+    if sessions().lost.put_back(session_id) is not None:
+        return {"done": "put-back"}
+    return {"done": "delete-again", "undo_mending": session_id}
 
 
-def _leave_project(session_id: str) -> str:
+def _leave_project(session_id: str) -> Outcome:
+    project_id = sessions().summary(session_id).project_id
     actions.move(session_id, None)
-    return "leave-project"
+    return {"done": "leave-project", "undo_mending": session_id, "left_project": project_id}
 
 
-# What a button does, and the notice of its outcome.
-MENDERS: Mapping[str, Callable[[str], str]] = {
+# What a button does.
+MENDERS: Mapping[str, Callable[[str], Outcome]] = {
     Mending.RESTORE: _restore,
     Mending.RECOVER: _recover,
     Mending.PUT_BACK: _put_back,
@@ -113,18 +131,17 @@ MENDERS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def _mending(finding: Finding) -> Mending:
-    return FINDING_WORDS[finding.kind].mending
-
-
 def finding_groups(findings: Sequence[Finding]) -> list[FindingGroup]:
-    """Return the findings grouped by kind, each with its words."""
-    by_kind = attrgetter("kind")
-    groups = [(kind, list(group)) for kind, group in groupby(sorted(findings, key=by_kind), by_kind)]
+    """Return the findings grouped by kind, and by what they mean to a person."""
+    groups = [list(group) for _, group in groupby(sorted(findings, key=_kind), _kind)]
     return [
-        FindingGroup(kind, FINDING_WORDS[kind], [*map(_found, all_[:FINDINGS_A_KIND])], len(all_))
-        for kind, all_ in groups
+        FindingGroup(all_[0].kind, words_of(all_[0]), [*map(_found, all_[:FINDINGS_A_KIND])], len(all_))
+        for all_ in groups
     ]
+
+
+def _kind(finding: Finding) -> tuple[str, str]:
+    return finding.kind, words_of(finding).title
 
 
 def _found(finding: Finding) -> FoundSession:

@@ -24,6 +24,7 @@ NOTICES = {
     "recover": "Interrupted turn closed.",
     "recover-nothing": "Nothing was done: no message waits for an answer any more.",
     "restore": "Restored.",
+    "undo": "Undone.",
     "restore-here": "Restored here. The agent no longer has it.",
     "restore-longer": "Restored with all its messages. The shorter version is in the trash.",
     "leave-project": "Moved out of the project.",

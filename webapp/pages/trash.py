@@ -46,8 +46,11 @@ def _show(notice: str | None = None, warnings: Sequence[str] = (), restored: Seq
 
 @blueprint.post("/trash/<session_id>/restore")
 def restore(session_id: str) -> Response:
-    """Restore a deleted conversation and show it; with `here=1`, say that the agent does not have it."""
-    actions.restore_deleted(session_id)
+    """Restore a deleted conversation and show it.
+
+    With `undoing=1` this takes its deletion back; with `here=1`, say that the agent does not have it.
+    """
+    actions.restore_deleted(session_id, undoing=request.form.get("undoing") == "1")
     done = "restore-here" if request.form.get("here") else "restore"
     return rendering.see_other(links.session_link(session_id, done=done, restored=session_id))
 

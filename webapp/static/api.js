@@ -23,8 +23,10 @@ import { isOffline } from "./connection.js";
 
 /**
  * One action for several sessions: `project_id` is for `move`, null for none, `tags` are for `tag` and `untag`, and `order` for `tag`.
+ * `undoing` says that the step takes another one back.
  * @typedef {{
  *   session_ids: string[], action: BatchAction, project_id?: string | null, tags?: string[] | null, order?: string[] | null,
+ *   undoing?: boolean,
  * }} BatchStep
  */
 

@@ -1,0 +1,83 @@
+"""The page of the health in a real browser: each button does what it says, and Undo stays on the page."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from hermes_sessions import SessionRepository
+
+from ..conftest import copy_sample
+from ..support.browsing import in_browser, put_session, stored, strict_page
+from ..support.web_ui import OpenSession
+
+pytestmark = in_browser
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample of May."""
+    return copy_sample("may", tmp_path_factory.mktemp("health"))
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page over it."""
+    with strict_page(browser, url) as page:
+        yield page
+
+
+def came_back(home: Path) -> str:
+    session_id = put_session(home, "came-back")
+    theirs = OpenSession(home / f"webui/sessions/{session_id}.json")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sessions.delete(session_id)
+    theirs.save()
+    return session_id
+
+
+def in_no_project(home: Path) -> str:
+    return put_session(home, "in-no-project", project_id="0123456789ab")
+
+
+@pytest.mark.parametrize(
+    ("harm", "label", "words"),
+    [
+        (came_back, "Delete again", "Moved to the trash again."),
+        (in_no_project, "Move out of the project", "Moved out of the project."),
+    ],
+)
+def test_a_button_is_undone_on_the_page(
+    page: Page, home: Path, harm: Callable[[Path], str], label: str, words: str
+) -> None:
+    session_id = harm(home)
+    page.goto("/")
+    expect(page.locator(f'.row[data-id="{session_id}"]')).to_be_visible()
+    before = stored(home, session_id)
+    page.goto("/check")
+    button = page.get_by_role("button", name=re.compile(f"^{label} ?: {session_id}$"))
+    button.click()
+    toast = page.locator(".toast").last
+    expect(toast).to_contain_text(words)
+    expect(button).to_have_count(0)
+    path = home / f"webui/sessions/{session_id}.json"
+    assert not path.exists() or stored(home, session_id)["project_id"] is None
+    toast.get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast").last).to_contain_text("Undone.")
+    expect(page).to_have_url(re.compile("/check$"))
+    expect(button).to_be_visible()
+    assert stored(home, session_id).items() >= before.items()
+
+
+def test_moving_from_a_project_that_does_not_exist_is_undone(page: Page, home: Path) -> None:
+    session_id = put_session(home, "moved", project_id="ba9876543210")
+    page.goto("/")
+    page.locator(f'.row[data-id="{session_id}"] .row-title').focus()
+    page.keyboard.press("m")
+    page.get_by_role("dialog").get_by_role("button", name="Kitchen").click()
+    expect(page.locator(".toast").last).to_contain_text("Moved to Kitchen.")
+    page.keyboard.press("z")
+    expect(page.locator(".toast").last).to_contain_text("Undone.")
+    assert stored(home, session_id)["project_id"] == "ba9876543210"
