@@ -70,8 +70,13 @@ def admit() -> None:
 
 
 def forbid_list() -> None:
-    """Show the error page of this request without the list."""
-    g.is_admitted = False
+    """Show the error page of this request without the list, which may be what fails."""
+    g.shows_list = False
+
+
+def shows_list() -> bool:
+    """Whether a page of this request has the list beside it."""
+    return is_admitted() and g.get("shows_list", True) is True
 
 
 def is_admitted() -> bool:

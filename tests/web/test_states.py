@@ -117,6 +117,8 @@ def test_a_bug_of_the_list_is_told_without_it(
     assert "Something went wrong" in page.text
     assert SIDE not in page.text
     assert caplog.text.count("at /secret/place") >= 2
+    assert '<a class="button primary" href="/trash">Try again</a>' in page.text
+    assert ">All conversations</a>" in page.text
 
 
 def test_an_error_shows_the_list_to_nobody_else(sessions: SessionRepository, client: FlaskClient) -> None:

@@ -13,7 +13,7 @@ from hermes_sessions.fields import LONGEST_PROJECT_NAME, LONGEST_TITLE
 from hermes_sessions.repository import RETENTION_SECONDS
 
 from ..masking import masker
-from ..request_context import is_admitted
+from ..request_context import is_admitted, shows_list
 
 DEFAULT_COLOR = "#8a8f98"
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
@@ -43,6 +43,7 @@ def register(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         is_admitted=is_admitted,
+        shows_list=shows_list,
         has_password=lambda: current_app.extensions["hermes_login"] is not None,
         longest_title=LONGEST_TITLE,
         longest_project_name=LONGEST_PROJECT_NAME,

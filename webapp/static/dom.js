@@ -123,12 +123,12 @@ export function queryOf(form, submitter = null) {
 }
 
 /**
- * Return the text in which a fetched error page says what went wrong, null if it says nothing.
+ * Return what a fetched error page says went wrong, and where the log has more about it; null if it says nothing.
  * @param {Document} page
  * @returns {string | null}
  */
 export function errorIn(page) {
-  return page.querySelector("#content [role=alert] p")?.textContent ?? null;
+  return all(page, "#content .error[role=alert] > p:not(.next)", HTMLElement).map(textOf).join(" ") || null;
 }
 
 /**

@@ -1,0 +1,87 @@
+"""What pages say when something is wrong with the home or the server, in a real browser."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from hermes_sessions import SessionRepository
+
+from ..conftest import copy_sample
+from ..support.browsing import in_browser, strict_page
+from ..support.serving import served
+from .test_states import fail
+
+pytestmark = in_browser
+FAILED = "Failed to load resource: the server responded with a status of 500"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample of May."""
+    return copy_sample("may", tmp_path_factory.mktemp("states"))
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page over it, whose requests may fail."""
+    with strict_page(browser, url, allowed=FAILED) as page:
+        yield page
+
+
+def test_a_bug_in_an_act_is_told_with_its_name_in_the_log(page: Page, app: Flask) -> None:
+    app.add_url_rule("/fails", "fails", fail)
+    answer = app.test_client().get("/fails")
+    name = answer.text.partition("look for <code>")[2][:8]
+    page.goto("/check")
+    page.route(
+        "**/check/repair", lambda route: route.fulfill(status=500, body=answer.data, content_type="text/html")
+    )
+    page.evaluate(
+        "document.querySelector('#content').insertAdjacentHTML("
+        "'beforeend', '<form method=post action=/check/repair><button>Repair</button></form>')"
+    )
+    page.get_by_role("button", name="Repair", exact=True).click()
+    toast = page.locator(".toast.bad")
+    expect(toast).to_contain_text("An unexpected error occurred. Nothing was lost.")
+    expect(toast).to_contain_text(f"look for {name} in the server’s log.")
+    expect(toast).not_to_contain_text("All conversations")
+
+
+def test_a_page_whose_list_fails_too_has_a_way_on(
+    page: Page, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.add_url_rule("/fails", "fails", fail)
+    monkeypatch.setitem(app.jinja_env.globals, "sidebar", fail)
+    answer = app.test_client().get("/fails")
+    page.route(
+        "**/usage", lambda route: route.fulfill(status=500, body=answer.data, content_type="text/html")
+    )
+    page.goto("/usage")
+    expect(page.get_by_role("link", name="Try again")).to_be_visible()
+    page.get_by_role("link", name="All conversations").click()
+    expect(page.locator(".row").first).to_be_visible()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_home_that_cannot_be_written_says_so_once(browser: Browser, disk: Path, width: int) -> None:
+    subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+    shutil.copytree(copy_sample("may", disk.parent), disk / "home")
+    with SessionRepository.open(hermes_home=disk / "home") as sessions:
+        (first, *_) = sessions.list(limit=1)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with (
+        served(disk / "home", HERMES_SESSIONS_CACHE_DIR=str(disk.parent / "cache")) as url,
+        strict_page(browser, url, viewport={"width": width, "height": 844}) as page,
+    ):
+        for path in ("/", f"/session/{first.session_id}", "/"):
+            page.goto(path)
+            banner = page.locator(".note:visible", has_text="read-only")
+            expect(banner).to_have_count(1)
+            if path == "/":  # a conversation opens at its end
+                expect(banner).to_be_in_viewport()
