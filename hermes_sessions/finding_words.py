@@ -55,6 +55,11 @@ CAME_BACK = FindingWords(
 )
 
 FINDING_WORDS: Mapping[FindingKind, FindingWords] = {
+    FindingKind.UNREADABLE_FOLDER: FindingWords(
+        "The folder of the conversations cannot be read",
+        "Its conversations cannot be opened or changed until it can be read again. Give the user that runs "
+        "this program access to it, or mount its disk. What lists say of them is as it was last read.",
+    ),
     FindingKind.UNREADABLE_FILE: FindingWords(
         "A file cannot be read",
         "Its conversation is missing from lists and searches. The file is never overwritten: correct it in a "

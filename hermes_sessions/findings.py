@@ -34,6 +34,7 @@ class Verification:
 class FindingKind(StrEnum):
     """What a finding of `check` is about."""
 
+    UNREADABLE_FOLDER = "unreadable folder"
     UNREADABLE_FILE = "unreadable file"
     NO_INDEX = "no index yet"
     ROW_WITHOUT_FILE = "row without file"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -27,7 +26,7 @@ from .errors import (
     Unreadable,
 )
 from .feed import Changes
-from .fields import check_seconds, check_whole, clean_text, with_clean_title
+from .fields import check_whole, clean_text, with_clean_title
 from .file_value import FileValue
 from .hits import Hits
 from .index import (
@@ -64,7 +63,7 @@ from .origins import segments_of
 from .pruning import check_ids
 from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport, Usage
 from .settings import chosen_workspace, existing_workspace
-from .sidecars import summaries
+from .sidecars import folder, summaries
 from .tag_names import tag_filter, tag_key
 
 if TYPE_CHECKING:  # both are in a package that opening a home does not load
@@ -72,8 +71,6 @@ if TYPE_CHECKING:  # both are in a package that opening a home does not load
 
 T = TypeVar("T")
 Chosen: TypeAlias = Filters | Iterable[str]
-
-RETENTION_SECONDS = 30 * 86_400  # in the trash
 
 
 def existing(config: Config) -> Config:
@@ -159,8 +156,8 @@ class OpenHome:
         sync.check_folder(self.engine, self.config.sessions_dir)
 
     def _tidy_up(self) -> None:
-        """Settle what interrupted writes left, unless the home cannot be written: then it can wait."""
-        if not self.config.is_indexed_elsewhere:
+        """Settle what interrupted writes left, unless the home cannot be written or read: it can wait."""
+        if not self.config.is_indexed_elsewhere and folder.problem(self.config.sessions_dir) is None:
             changes.settle_leftovers(self.store)
 
     def close(self) -> None:
@@ -303,7 +300,7 @@ class OpenHome:
     def summary(self, session_id: str) -> Summary:
         """Return a session of the web UI, or else of an agent, or else the one that holds it as a segment."""
         self.freshness.catch_up_with_tags()
-        return self._or_of_holder(self._summary, session_id)
+        return self._read(session_id, self.store.summary, lambda _, summary: summary)
 
     def listed_summary(self, session_id: str) -> Summary:
         """Return a session as `summary` does, with the lineage that lists show."""
@@ -313,47 +310,59 @@ class OpenHome:
         with database.reading(self.engine) as connection:
             return with_lineage(connection, self.config.profile, summary)
 
-    def _summary(self, session_id: str) -> Summary:
-        try:
-            return self.store.summary(session_id)
-        except NotFound:
-            with self.agents.reading_mirrors() as connection:
-                return self.agents.summary(connection, session_id)
-
     def session(self, session_id: str) -> Session:
         """Return a whole session, found as by `summary`."""
-        return self._or_of_holder(self._session, session_id)
-
-    def _session(self, session_id: str) -> Session:
-        try:
-            return self.store.session(session_id)
-        except NotFound:
-            with self.agents.reading_mirrors() as connection:
-                return self.agents.session(connection, self.agents.summary(connection, session_id))
+        return self._read(session_id, self.store.session, self.agents.session)
 
     def messages(self, session_id: str, wanted: MessageRange) -> MessagePage:
         """Return some messages of a session, found as by `summary`."""
-        return self._or_of_holder(partial(self._messages, wanted=wanted), session_id)
+        here, of_agent = (partial(each, wanted=wanted) for each in (self._messages, self.agents.page))
+        return self._read(session_id, here, of_agent)
 
     def _messages(self, session_id: str, wanted: MessageRange) -> MessagePage:
-        with suppress(NotFound):
-            return changes.read_page(self.store, session_id, wanted)
-        if self.store.draft(session_id) is not None:
-            return MessagePage([], 0, 0)
-        with self.agents.reading_mirrors() as connection:
-            summary = self.agents.summary(connection, session_id)
-            return self.agents.page(connection, summary, wanted)
-
-    def _or_of_holder(self, read: Callable[[str], T], session_id: str) -> T:
-        """Return what `read` returns for a session, or else for the one that holds it as a segment."""
         try:
-            return read(session_id)
+            return changes.read_page(self.store, session_id, wanted)
+        except NotFound:
+            if self.store.draft(session_id) is None:
+                raise
+            return MessagePage([], 0, 0)
+
+    def _read(
+        self, session_id: str, here: Callable[[str], T], of_agent: Callable[[Connection, Summary], T]
+    ) -> T:
+        """Return what `_anywhere` returns for a session, or else for the one that holds it as a segment."""
+        try:
+            return self._anywhere(session_id, here, of_agent)
         except NotFound:
             with database.reading(self.engine) as connection:
                 holder = rows.holder_of(connection, session_id)
             if holder is None:
                 raise
-            return read(holder)
+            return self._anywhere(holder, here, of_agent)
+
+    def _anywhere(
+        self, session_id: str, here: Callable[[str], T], of_agent: Callable[[Connection, Summary], T]
+    ) -> T:
+        """Return what `here` reads of a session of the web UI, or else what `of_agent` reads of an agent's.
+
+        Of a sessions folder that cannot be read, the index alone tells which sessions are in it.
+        """
+        unread: StorageError | None = None
+        try:
+            return here(session_id)
+        except NotFound:
+            pass
+        except StorageError as error:
+            if folder.problem(self.config.sessions_dir) is None or self.store.row(session_id) is not None:
+                raise
+            unread = error
+        try:
+            with self.agents.reading_mirrors() as connection:
+                return of_agent(connection, self.agents.summary(connection, session_id))
+        except NotFound:
+            if unread is None:
+                raise
+            raise unread from None
 
     def segments(self, session_id: str) -> Sequence[str]:
         """Return the agent's segments of a session's conversation, of an agent or as its file names them."""
@@ -489,9 +498,3 @@ class OpenHome:
         if not any_project:
             self.projects.check(checked.get("project_id"))
         return checked
-
-
-def trash_limit(older_than: float | None) -> int:
-    """Return the time so many seconds ago (None: 30 days), in nanoseconds since the epoch."""
-    seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
-    return time.time_ns() - int(seconds * 1e9) + 1

@@ -38,20 +38,32 @@ class Checks:
 
     def all(self, *, deep: bool) -> list[Finding]:
         """Return all findings; `deep` reads and parses every file, and every database."""
-        contents = Contents(self.store)
         databases = list(self.databases()) if deep else []
+        in_folder = [self._folder] if self._folder is not None else list(self._in_folder(deep=deep))
+        return [*databases, *in_folder, *(self.copies() if deep else ()), *self.others()]
+
+    @cached_property
+    def _folder(self) -> Finding | None:
+        """What is wrong with the sessions folder as a whole: then nothing in it can be checked."""
+        meaning = folder.problem(self.store.sessions_dir)
+        try:
+            if meaning is None:
+                sync.check_folder(self.store.engine, self.store.sessions_dir)
+        except StorageError as error:
+            meaning = str(error)
+        remedy = "give this user access to the sessions folder, or mount its disk"
+        return None if meaning is None else Finding(FindingKind.UNREADABLE_FOLDER, None, meaning, remedy)
+
+    def _in_folder(self, *, deep: bool) -> Iterator[Finding]:
+        """Compare the files of the sessions folder with the index and the backups, `deep` their contents."""
+        contents = Contents(self.store)
         if deep:
             contents.read_all(self.session_ids())
-        return [
-            *databases,
-            *self.files(),
-            *contents.index_findings(),
-            *(self.copies() if deep else ()),
-            *contents.findings,
-            *self.leftovers(),
-            *self.backups(contents),
-            *self.others(),
-        ]
+        yield from self.files()
+        yield from contents.index_findings()
+        yield from contents.findings
+        yield from self.leftovers()
+        yield from self.backups(contents)
 
     def session_ids(self) -> list[str]:
         """Return the names of all files that could be a session's, in order."""
@@ -194,7 +206,7 @@ class Checks:
         """Look for changes that another program has overwritten."""
         with database.reading(self.store.engine) as connection:
             lost = own_changes.lost(connection)
-        if any(each.field == "deleted" for each in lost):
+        if any(each.field == "deleted" for each in lost) and self._folder is None:
             half_moved = {entry.session_id for entry in find_leftovers(self.store).moved}
             lost = [each for each in lost if each.field != "deleted" or each.session_id not in half_moved]
         for each in lost:

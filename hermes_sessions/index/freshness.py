@@ -5,6 +5,7 @@ Decides when to read; `sync` reads the files, and whoever keeps the agents' mirr
 
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from ..errors import Locked, StorageError
 from ..folder_events import FolderEvents
 from ..sidecars import ReadFiles
+from ..sidecars import folder as folders
 from . import database, index_state, own_changes, rows, sync, tag_sync
 from .commits import CommitCounter, Commits
 from .folder_watch import FolderWatch
@@ -82,8 +84,9 @@ class _FoundCurrent(NamedTuple, Generic[Versions]):
 class CurrentIndex:
     """A connection to an index that is current, the version of the index, and warnings about the agents.
 
-    `stale` says why the index is not current: another program holds its lock. `notices` returns what other
-    programs have overwritten. `tags_warning` says why `tags.json` cannot be read.
+    `stale` says why the index is not current: the sessions folder cannot be read, or another program holds
+    the lock of the index. `notices` returns what other programs have overwritten. `tags_warning` says why
+    `tags.json` cannot be read.
     """
 
     connection: Connection
@@ -136,6 +139,10 @@ class Freshness(Generic[Versions]):
 
         All files are examined before the connection's first query, so it sees nothing older than they were.
         """
+        if self._unread():
+            with self._caught_up() as index:
+                yield index
+            return
         until, commits = time.monotonic() + CURRENT_SECONDS, self._commits.read()
         trial, moment = self._trial(), sync.moment_of(self._sessions_dir)
         outside = self._outside(moment)
@@ -152,10 +159,23 @@ class Freshness(Generic[Versions]):
                     connection.close()  # before another writes
                     self._settle(state, moment)
                     return
-        stale = self.catch_up_unless_locked()
+        with self._caught_up() as index:
+            yield index
+
+    @contextmanager
+    def _caught_up(self) -> Iterator[CurrentIndex]:
+        """Give out the index after reading whatever changed, with a warning about what could not be read."""
+        stale, versions = self.catch_up_unless_locked(), self._mirrors.file_versions()
         with database.reading(self._engine) as connection:
-            state, status = index_state.read(connection), self._mirrors.status(connection, outside.agents)
+            state, status = index_state.read(connection), self._mirrors.status(connection, versions)
             yield self._current(connection, state, status, stale)
+
+    def _unread(self) -> tuple[str, ...]:
+        """Return the warning that the sessions folder cannot be read, as a tuple; empty if it can be."""
+        problem = folders.problem(self._sessions_dir)
+        return (
+            () if problem is None else (f"{problem}. Its conversations are listed as they were last read.",)
+        )
 
     def _agrees(self, state: IndexState, moment: Moment) -> bool:
         """Whether an index is in line with the folder at a moment, if the watch has nothing to tell since."""
@@ -220,9 +240,10 @@ class Freshness(Generic[Versions]):
     def observe(self) -> Observed[Versions] | None:
         """Return what can be observed of the index and of the files, current or not.
 
-        None if the watch of the folder has changes to tell, or if nothing counts the commits.
+        None if the watch of the folder has changes to tell, if the folder cannot be read, or if nothing
+        counts the commits.
         """
-        commits = None if self._watch.pending else self._commits.read()
+        commits = None if self._watch.pending or self._unread() else self._commits.read()
         return (
             None if commits is None else Observed(commits, self._outside(sync.moment_of(self._sessions_dir)))
         )
@@ -252,7 +273,8 @@ class Freshness(Generic[Versions]):
                 self._notices = (state.version, found)
             return found
 
-        return CurrentIndex(connection, state.version, status.warnings, notices, stale, state.tags_warning)
+        version = _version_with(state.version, stale)
+        return CurrentIndex(connection, version, status.warnings, notices, stale, state.tags_warning)
 
     def _forget_own_writes(self) -> bool:
         """Whether no file has changed but those that this program has written, and their rows."""
@@ -264,18 +286,26 @@ class Freshness(Generic[Versions]):
             self._reading_files.release()
 
     def catch_up_unless_locked(self, progress: Progress | None = None) -> tuple[str, ...]:
-        """Read whatever changed, as `catch_up`; return a warning if another program's lock prevents it."""
+        """Read whatever changed, as `catch_up`; return warnings about what prevents it.
+
+        These are a sessions folder that cannot be read, and another program's lock.
+        """
+        unread = self._unread()
         try:
             database.wait_to_write(self._engine)
             self.catch_up(progress)
         except Locked as error:
-            return (f"The list is as it was last read: {error}. It is renewed when the lock ends.",)
-        return ()
+            return (*unread, f"The list is as it was last read: {error}. It is renewed when the lock ends.")
+        return unread
 
     def catch_up(self, progress: Progress | None = None) -> None:
-        """Read whatever changed; `progress(done, total)` counts session files. Raises `StorageError`."""
+        """Read whatever changed, but not a sessions folder that cannot be read.
+
+        `progress(done, total)` counts session files. Raises `StorageError`.
+        """
         self.catch_up_with_tags()
-        self._catch_up_with_files(progress)
+        if not self._unread():
+            self._catch_up_with_files(progress)
         sync.sync_trash(self._engine, self._trash_dir)
         self._mirrors.refresh()
 
@@ -332,3 +362,11 @@ class Freshness(Generic[Versions]):
         with self._reading_files:
             self._watch.close()
         self._commits.close()
+
+
+def _version_with(version: str, stale: tuple[str, ...]) -> str:
+    """Return the version of an index that is not current, which is another with each reason for that.
+
+    Whoever has the list already must learn of a warning, and of its end, with which no row changes.
+    """
+    return f"{version}.{zlib.crc32(repr(stale).encode()):x}" if stale else version

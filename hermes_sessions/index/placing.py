@@ -22,6 +22,7 @@ from ..config import INDEX_FILE, Config
 from ..errors import Damaged, InvalidValue, Locked, NewerDatabase, SessionsError, StorageError
 from ..locks import file_lock
 from ..results import Restriction, RestrictionKind
+from ..sidecars import folder as folders
 from . import database, upgrades
 from .schema import INDEX_STATE
 
@@ -42,9 +43,13 @@ def restriction_of(config: Config, *, asked: bool) -> Restriction | None:
 
 
 def _unwritable(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield the name of each file or folder of a home that cannot be written, and why."""
-    folders = [config.state_dir, config.sessions_dir, config.state_dir / "locks"]
-    for folder in (_nearest(config.state_dir), *folders):
+    """Yield the name of each file or folder of a home that cannot be written, and why.
+
+    A sessions folder that cannot even be read is another fault, which lists warn of: the indexes stay where
+    they are, since a new one elsewhere could not be filled.
+    """
+    of_sessions = () if folders.problem(config.sessions_dir) else (config.sessions_dir,)
+    for folder in (_nearest(config.state_dir), config.state_dir, *of_sessions, config.state_dir / "locks"):
         if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
             yield folder.name, _why(folder)
     index = None if config.database_url else config.state_dir / INDEX_FILE

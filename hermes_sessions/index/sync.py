@@ -56,11 +56,11 @@ def expect_folder(engine: Engine, folder: Path) -> None:
     """Create the sessions folder of a new home.
 
     If the index knows sessions, a missing folder more likely means that a disk is not mounted: it is left
-    missing, and the next scan raises `StorageError`.
+    missing, and the next scan raises `StorageError`. One that cannot be read is for lists to warn about.
     """
     with database.reading(engine) as connection:
         is_new = rows.is_empty(connection)
-    if is_new:
+    if is_new and folders.problem(folder) is None:
         create_folder(folder)
 
 

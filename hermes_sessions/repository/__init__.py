@@ -5,9 +5,10 @@ One module per group of calls; `SessionRepository` is all of them.
 
 from __future__ import annotations
 
-from ..home import RETENTION_SECONDS, existing
+from ..home import existing
 from ..index import public_calls, survived, upgrades
 from ..search import TypedOperator, typed_operators
+from ..sidecars import trash
 from .bulk import BulkCalls
 from .care import CareCalls
 from .changing import ChangingCalls
@@ -29,6 +30,8 @@ __all__ = [
     "typed_operators",
     "upgrades",
 ]
+
+RETENTION_SECONDS = trash.RETENTION_SECONDS
 
 # The calls of a repository that may be made again with another index: they change no session.
 READS = (

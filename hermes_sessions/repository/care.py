@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from .. import findings, results
 from ..config import check_path
-from ..home import trash_limit
 from ..index import Progress, only_sessions_errors
 from ..results import Filters
-from ..sidecars import folder
+from ..sidecars import folder, trash
 from .base import HomeCalls
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class CareCalls(HomeCalls):
         from ..care import Checks
 
         home = self._home
-        return Checks(home.store, home.agents, self.projects, home.searcher.check, trash_limit(None))
+        return Checks(home.store, home.agents, self.projects, home.searcher.check, trash.expiry_limit(None))
 
     def write_web_ui_index(self) -> int:
         """Write the web UI's `_index.json`, for a return to it; return how many sessions it lists."""

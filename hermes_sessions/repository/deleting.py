@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from .. import changes, results
-from ..home import trash_limit
 from ..model import Summary
 from ..pruning import check_ids
 from ..results import Filters
@@ -73,11 +72,11 @@ class DeletingCalls(HomeCalls):
 
     def purge(self, *, older_than: float | None = None) -> int:
         """Delete what has been in the trash for `older_than` seconds, None for 30 days; return how many."""
-        return changes.purge(self._home.store, self._home.tags, trash_limit(older_than))
+        return changes.purge(self._home.store, self._home.tags, trash.expiry_limit(older_than))
 
     def would_purge(self, *, older_than: float | None = None) -> Sequence[results.Trashed]:
         """Return what `purge` would delete; raises as `purge`."""
-        return list(map(trash.describe, changes.expired(self._home.store, trash_limit(older_than))))
+        return list(map(trash.describe, changes.expired(self._home.store, trash.expiry_limit(older_than))))
 
     def erase(self, session_id: str) -> int:
         """Delete permanently what the trash has of a session; return how many files; raise `NotFound`."""

@@ -31,20 +31,24 @@ class HitOptions(NamedTuple):
 
 
 class MadeHits(NamedTuple):
-    """Hits, and the words that were probably meant and that their titles and messages show."""
+    """Hits, and the words that were probably meant and that their titles and messages show.
+
+    `unread` says why messages could not be read to be cited.
+    """
 
     hits: list[Hit]
     corrections: frozenset[str]
+    unread: Sequence[str]
 
 
 def make_hits(page: RankedPage, options: HitOptions) -> MadeHits:
     """Return the hits of a page.
 
     A match whose session or message was deleted in the meantime is left out. If a file cannot be read, the
-    snippet is empty; opening the session reports why.
+    snippet is empty and nothing is cited.
     """
     of_web = [match.segment_id for match in page.matches if match.key[0] == WEB_UI]
-    source = _HitSource(page, options.reader(of_web), options.mask)
+    source = _HitSource(page, options.reader(of_web), options.mask, {})
     matchers: dict[Sequence[ClauseForms], Matcher] = {}  # those of a stage have the same
     made = []
     for match in page.matches:
@@ -54,7 +58,8 @@ def make_hits(page: RankedPage, options: HitOptions) -> MadeHits:
         hit = _hit(match, matcher, source)
         if hit is not None:
             made.append(hit)
-    return MadeHits([hit for hit, _ in made], frozenset().union(*(shown for _, shown in made)))
+    corrections = frozenset().union(*(shown for _, shown in made))
+    return MadeHits([hit for hit, _ in made], corrections, list(source.unread.values()))
 
 
 def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str], str]) -> list[Hit]:
@@ -77,11 +82,15 @@ def listed_hits(summaries: Sequence[Summary], offset: int, mask: Callable[[str],
 
 
 class _HitSource(NamedTuple):
-    """What hits are made of: a page of matches, and how their messages are read and masked."""
+    """What hits are made of: a page of matches, and how their messages are read and masked.
+
+    `unread` says of the sessions whose files could not be read why.
+    """
 
     page: RankedPage
     read_message: ReadMessage
     mask: Callable[[str], str]
+    unread: dict[str, str]
 
 
 def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit, frozenset[str]] | None:
@@ -99,7 +108,7 @@ def _hit(match: RankedMatch, matcher: Matcher, source: _HitSource) -> tuple[Hit,
         except (KeyError, NotFound):
             return None
         snippet = make_snippet(shown_text(message), matcher, source.mask)
-        if match.places:  # the first of them is this message
+        if match.places and match.segment_id not in source.unread:  # the first of them is this message
             best = Passage(match.segment_id, position, message.author, message.sent_at, snippet.text)
             passages = [best, *_passages(match, matcher, source)]
     hit = Hit(
@@ -135,5 +144,6 @@ def _message(match: RankedMatch, segment_id: str, number: int, source: _HitSourc
         return source.page.agent_messages[match.key[0], number]
     try:
         return AgentMessage(number, source.read_message(segment_id, number))
-    except (Unreadable, StorageError):
+    except (Unreadable, StorageError) as error:
+        source.unread[segment_id] = str(error)
         return AgentMessage(number, Message())

@@ -6,7 +6,7 @@ Imports the rest of the package when the index is first used: most commands open
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -121,9 +121,9 @@ class Searcher:
             run = SearchRun(sources, request)
             page = run.page(offset, limit, options.view)
         problem = problem or self._indexer.problem
-        warnings = (*filter(None, (note, problem)), *run.warnings)
         request.check_wanted()
-        hits, shown = make_hits(page, options)
+        hits, shown, unread = make_hits(page, options)
+        warnings = (*filter(None, (note, problem)), *run.warnings, *_not_cited(unread))
         # A word that no hit shows may be a credential, or a part of one.
         corrections = tuple(each for each in run.corrections if each[1] in shown)
         return Hits(hits, missing, warnings, corrections, page.total)
@@ -198,3 +198,10 @@ class Searcher:
         self._indexer.close()
         if "_indexes" in self.__dict__:
             self._indexes.close()
+
+
+def _not_cited(unread: Sequence[str]) -> Iterator[str]:
+    """Yield a warning if the messages of some results could not be read; the first reason is one of all."""
+    if unread:
+        which = "One result is" if len(unread) == 1 else f"{len(unread):,} results are"
+        yield f"{which} shown without the passages that match: {unread[0]}"

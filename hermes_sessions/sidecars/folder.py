@@ -14,6 +14,21 @@ WEB_UI_BACKUP = ".json.bak"
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
+def problem(folder: Path) -> str | None:
+    """Return why the sessions folder cannot be read, a sentence; None if it can be, or if there is none.
+
+    The folder's own `stat` does not tell: it needs no right to the folder, and a change of rights leaves the
+    modification time as it was. To open `.` in it takes the right to list it and the right to open its files.
+    """
+    try:
+        os.close(os.open(f"{folder}/.", os.O_RDONLY | os.O_DIRECTORY))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"The sessions folder cannot be read: {error.strerror or type(error).__name__}"
+    return None
+
+
 def scan(folder: Path) -> dict[str, Signature]:
     """Return the version of every file in `folder` that could be a session's, by its name, reading none.
 

@@ -14,13 +14,14 @@ from typing import IO, NamedTuple
 
 from .. import files, modes
 from ..errors import Conflict, NotFound, SessionsError, Unreadable, storing
-from ..fields import check_id
+from ..fields import check_id, check_seconds
 from ..model import FolderTimes, Stored
 from ..origins import segments_of
 from ..results import Trashed, TrashReason
 from . import reading
 from .outline import Written
 
+RETENTION_SECONDS = 30 * 86_400
 _NAME = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,128})\.(?P<at>[0-9]{1,20})\.(?P<why>[a-z]+)\.json")
 _REASONS = {reason.value: reason for reason in TrashReason}
 
@@ -205,3 +206,9 @@ def remove(entry: TrashEntry) -> None:
     """Delete an entry permanently."""
     with storing(f"cannot erase session {entry.session_id}"):
         entry.path.unlink(missing_ok=True)
+
+
+def expiry_limit(older_than: float | None) -> int:
+    """Return the time so many seconds ago (None: 30 days), in nanoseconds since the epoch."""
+    seconds = check_seconds("older_than", RETENTION_SECONDS if older_than is None else older_than)
+    return time.time_ns() - int(seconds * 1e9) + 1

@@ -48,7 +48,7 @@ def show(session_id: str) -> Response:
         first_at=_first_at(summary),
         related=related_sessions(summary),
         agent_share=sessions().agent_share(session_id),
-        lost=sessions().lost.list(session_id),
+        lost=() if summary.of_agent else sessions().lost.list(session_id),
         projects=projects,
         tags_of_title=_in_title(summary),
         warnings=[*filter(None, [problem]), *request_context.warnings()],

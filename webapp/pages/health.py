@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
+from hermes_sessions.errors import InvalidValue, NotFound, SessionsError, StorageError
 from hermes_sessions.finding_words import FindingWords, Mending, is_problem, words_of
 from hermes_sessions.findings import Finding, FindingKind, repair_text
 
@@ -60,8 +60,15 @@ def show() -> Response:
         notes=finding_groups([each for each in findings if not is_problem(each) and each not in automatic]),
         automatic=finding_groups(automatic),
         looked_at=time.time(),
-        count=sessions().count(agent=True, hidden=True),
+        count=_count(),
     )
+
+
+def _count() -> int | None:
+    """Return how many conversations there are, None while no list can tell: a finding says why."""
+    with suppress(StorageError):
+        return sessions().count(agent=True, hidden=True)
+    return None
 
 
 @blueprint.post("/check/repair")
