@@ -71,6 +71,11 @@ class FindingKind(StrEnum):
     OLD_REVISION = "old revision"
 
     @property
+    def is_of_agents_file(self) -> bool:
+        """Whether it is that an agent's database cannot be read, at all or in part."""
+        return self in (FindingKind.AGENT_DAMAGED, FindingKind.AGENT_UNAVAILABLE)
+
+    @property
     def is_repairable(self) -> bool:
         """Whether `repair` fixes it: the index follows the files, and no version of a session is lost."""
         return self in REPAIRED_IN_INDEX or self in REPAIRED_IN_FOLDERS

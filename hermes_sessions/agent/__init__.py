@@ -3,7 +3,7 @@
 from .agents import Agents, WholeConversation
 from .lineage import Segment, continues
 from .mirror import never_existed
-from .mirror_rows import find_agent_session, mirror_states
+from .mirror_rows import MirrorState, find_agent_session, mirror_states
 from .snapshot import Snapshot, content_of
 from .state import Agent
 from .statements import MESSAGE_COLUMNS, SESSION_COLUMNS
@@ -13,6 +13,7 @@ __all__ = [
     "SESSION_COLUMNS",
     "Agent",
     "Agents",
+    "MirrorState",
     "Segment",
     "Snapshot",
     "WholeConversation",

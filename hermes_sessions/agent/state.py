@@ -77,6 +77,7 @@ class Agent:
         self._engine = _engine(self._uri, READ_SECONDS)
         self._schema: tuple[object, Schema] | None = None
         self.last_outline: KeptOutline | None = None  # of the last scan, for the next one to compare with
+        self.met_damage: tuple[object, str] | None = None  # a corrupt page: of which file, and the error
 
     @property
     def label(self) -> str:
@@ -189,7 +190,24 @@ class Agent:
             yield
         except (*database.DRIVER_ERRORS, UnicodeDecodeError) as error:
             self._schema = None  # another program may have dropped a column
-            raise self._unavailable(database.driver_text(error)) from error
+            unavailable = self._unavailable(database.driver_text(error))
+            if database.is_corrupt_page(error):
+                self.met_damage = self._identity(), str(unavailable)
+            raise unavailable from error
+
+    @property
+    def damage(self) -> str | None:
+        """The error of the last call that met a corrupt page of this file, which most calls do not read.
+
+        None if no call of this program did, or if the file is another one by now.
+        """
+        identity, error = self.met_damage or (None, None)
+        return error if identity == self._identity() else None
+
+    def _identity(self) -> object:
+        """Return the file's inode; if it is read without a lock, its versions: changes look like damage."""
+        versions = self._versions()
+        return versions if self._is_only_read else versions[0] and versions[0][2]
 
     def file_versions(self) -> FileVersions:
         """Return the versions of the files, without opening any.

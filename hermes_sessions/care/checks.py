@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from ..agent import SESSION_COLUMNS, Agents, Snapshot, mirror_states, never_existed
+from ..agent import Agents, mirror_states
 from ..changes import Leftovers, Projects, Store, find_leftovers
-from ..errors import AgentUnavailable, NotFound, StorageError, Unreadable
+from ..errors import NotFound, StorageError, Unreadable
 from ..files import Aside
 from ..findings import Finding, FindingKind
 from ..index import database, own_changes, rows, sync, tag_sync, upgrades
@@ -35,6 +35,7 @@ class Checks:
         self.store, self.mirrored = store, agents
         self._agents, self._projects, self._trash_before = agents, projects, trash_before
         self._check_search = check_search
+        self._unread = set[str]()  # the profiles of agents whose databases were to be read to their end
 
     def all(self, *, deep: bool) -> list[Finding]:
         """Return all findings; `deep` reads and parses every file, and every database."""
@@ -72,8 +73,11 @@ class Checks:
     def databases(self) -> Iterator[Finding]:
         """Read every database to its end; raise `Damaged` for the index of sessions."""
         yield from databases.index_findings(self.store.config, self.store.engine, self._check_search)
-        known = {finding.meaning for finding in self.agents}
-        yield from (each for each in databases.agent_findings(self._agents) if each.meaning not in known)
+        for agent in self._agents.all():
+            found = databases.agent_findings(agent)
+            if any(each.kind.is_of_agents_file for each in found):
+                self._unread.add(agent.profile)
+            yield from found
 
     def copies(self) -> Iterator[Finding]:
         """Compare what the index keeps of the agents, of the trash and of the tags with them."""
@@ -250,25 +254,12 @@ class Checks:
         """What is wrong with the agents' databases, each opened once."""
         with database.reading(self.store.engine) as connection:
             states = mirror_states(connection)
-        findings = []
-        for agent in self._agents.all():
-            try:
-                with agent.reading() as snapshot:
-                    schema = list(_agent_schema(agent.profile, snapshot))
-            except AgentUnavailable as error:
-                if error.absent and never_existed(states.get(agent.profile)):
-                    continue
-                remedy = "start the agent once" if error.absent else "repair the file, or end what locks it"
-                kind = FindingKind.AGENT_UNAVAILABLE
-                findings.append(Finding(kind, None, str(error), remedy, note=error.absent))
-                continue
-            state = states.get(agent.profile)
-            if state is not None and state.warning and not state.failed:
-                remedy = "read them with the agent itself"
-                kind = FindingKind.AGENT_NOT_LISTED
-                findings.append(Finding(kind, None, state.warning, remedy, note=True))
-            findings += schema
-        return findings
+        return [
+            finding
+            for agent in self._agents.all()
+            for finding in databases.quick_findings(agent, states.get(agent.profile))
+            if not (finding.kind.is_of_agents_file and agent.profile in self._unread)
+        ]
 
     def trash(self) -> Iterator[Finding]:
         """Look for versions that were rescued, and for what can be purged."""
@@ -290,14 +281,3 @@ class Checks:
         if revision != newest:
             meaning = f"the index has revision {revision}, this program needs {newest}"
             yield Finding(FindingKind.OLD_REVISION, None, meaning, "hermes-sessions db upgrade")
-
-
-def _agent_schema(profile: str, snapshot: Snapshot) -> Iterator[Finding]:
-    missing = [name for name in SESSION_COLUMNS if not snapshot.has_column(name)]
-    if missing:
-        meaning = f"the agent's state.db ({profile}) has no column {', '.join(missing)}"
-        note = "source" not in missing
-        yield Finding(FindingKind.AGENT_COLUMN_MISSING, None, meaning, "update the agent", note=note)
-    if not snapshot.has_message_index:
-        meaning = f"the agent's state.db ({profile}) has no index on messages by session"
-        yield Finding(FindingKind.AGENT_INDEX_MISSING, None, meaning, "start the agent, which makes it")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Engine
 
-from ..agent import Agent, Agents, Snapshot
+from ..agent import SESSION_COLUMNS, Agent, MirrorState, Snapshot, never_existed
 from ..config import Config
 from ..errors import AgentUnavailable, Damaged, storing
 from ..findings import Finding, FindingKind
@@ -31,20 +31,71 @@ def index_findings(config: Config, engine: Engine, check_search: Callable[[], No
         )
 
 
-def agent_findings(agents: Agents) -> Iterator[Finding]:
-    """Check the database of every agent, read-only."""
-    for agent in agents.all():
-        try:
-            with agent.reading() as snapshot:
-                findings = list(_agent_findings(agent, snapshot))
-        except AgentUnavailable as error:
-            if not error.absent:
-                yield Finding(FindingKind.AGENT_DAMAGED, None, str(error), _RECOVER)
-        else:
-            yield from findings
-
-
 _RECOVER = "stop the agent, keep a copy of state.db, and recover it: sqlite3 state.db .recover"
+
+
+def agent_findings(agent: Agent) -> list[Finding]:
+    """Read the database of an agent to its end, read-only."""
+    try:
+        with agent.reading() as snapshot:
+            findings = list(_agent_findings(agent, snapshot))
+    except AgentUnavailable as error:
+        return [] if error.absent else [_unreadable(error)]  # `quick_findings` say whether it is missed
+    if all(each.kind is not FindingKind.AGENT_DAMAGED for each in findings):
+        agent.met_damage = None  # it was recovered in its place
+    return findings
+
+
+def quick_findings(agent: Agent, state: MirrorState | None) -> Iterator[Finding]:
+    """Read of the database of an agent what lists read, and say what else met damage in it.
+
+    That is half a second of 5,000 sessions with 130,000 messages; to read every page takes two to four times
+    as long from memory, and much longer from a disk. `state` is that of the mirror.
+    """
+    try:
+        with agent.reading() as snapshot:
+            schema = list(_schema_findings(agent.profile, snapshot))
+            snapshot.last_message()
+            snapshot.sessions(snapshot.message_stats())
+    except AgentUnavailable as error:
+        if not (error.absent and never_existed(state)):
+            yield _unreadable(error)
+        return
+    if agent.damage is not None:
+        yield Finding(FindingKind.AGENT_DAMAGED, None, agent.damage, _RECOVER)
+    elif state is not None and state.warning and state.failed:
+        if state.versions == agent.file_versions().encoded:
+            yield Finding(FindingKind.AGENT_UNAVAILABLE, None, state.warning, _REPAIR)
+    elif state is not None and state.warning:
+        remedy = "read them with the agent itself"
+        yield Finding(FindingKind.AGENT_NOT_LISTED, None, state.warning, remedy, note=True)
+    yield from schema
+
+
+_REPAIR = "repair the file, or end what locks it"
+
+
+def _unreadable(error: AgentUnavailable) -> Finding:
+    if _is_damage(error):
+        return Finding(FindingKind.AGENT_DAMAGED, None, str(error), _RECOVER)
+    remedy = "start the agent once" if error.absent else _REPAIR
+    return Finding(FindingKind.AGENT_UNAVAILABLE, None, str(error), remedy, note=error.absent)
+
+
+def _is_damage(error: AgentUnavailable) -> bool:
+    """Whether an error is about pages of a database, and not about what is none, or cannot be opened."""
+    return error.__cause__ is not None and database.is_corrupt_page(error.__cause__)
+
+
+def _schema_findings(profile: str, snapshot: Snapshot) -> Iterator[Finding]:
+    missing = [name for name in SESSION_COLUMNS if not snapshot.has_column(name)]
+    if missing:
+        meaning = f"the agent's state.db ({profile}) has no column {', '.join(missing)}"
+        note = "source" not in missing
+        yield Finding(FindingKind.AGENT_COLUMN_MISSING, None, meaning, "update the agent", note=note)
+    if not snapshot.has_message_index:
+        meaning = f"the agent's state.db ({profile}) has no index on messages by session"
+        yield Finding(FindingKind.AGENT_INDEX_MISSING, None, meaning, "start the agent, which makes it")
 
 
 _REBUILD = "INSERT INTO {0} ({0}) VALUES ('rebuild');"

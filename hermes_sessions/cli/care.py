@@ -31,6 +31,10 @@ from .terminal import Bar, print_json, report, visible, warn
 # ---- problems -------------------------------------------------------------------------------------------
 
 
+NO_PROBLEMS = "No problems found."
+NOT_READ = "Files and databases were not read to their end: check --deep does that."
+
+
 @click.command()
 @click.option("--deep", is_flag=True, help="Read every file and every database to its end.")
 @json_option
@@ -49,7 +53,7 @@ def check(home: SelectedHome, deep: bool, as_json: bool) -> None:
     # Opening syncs, which would hide problems.
     with home.open_without_sync() as sessions:
         findings = sessions.check(deep=deep)
-    print_findings(findings, as_json)
+    print_findings(findings, as_json, NO_PROBLEMS if deep else f"{NO_PROBLEMS} {NOT_READ}")
 
 
 @click.command()
@@ -69,12 +73,12 @@ def repair(home: SelectedHome, apply: bool, as_json: bool) -> None:
     print_findings(repaired.left if apply else repaired.repairable, as_json)
 
 
-def print_findings(findings: Sequence[Finding], as_json: bool) -> None:
+def print_findings(findings: Sequence[Finding], as_json: bool, none: str = NO_PROBLEMS) -> None:
     """Print findings; exit with 1 if one is more than a note."""
     if as_json:
         print_json([finding.as_dict() for finding in findings])
     else:
-        click.echo("\n".join(_finding_lines(findings)) or "No problems found.")
+        click.echo("\n".join(_finding_lines(findings)) or none)
     exit_with([finding for finding in findings if not finding.note])
 
 

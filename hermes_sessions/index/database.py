@@ -362,8 +362,8 @@ def errors_of(engine: Engine) -> Iterator[None]:
 
 # Faults of this program, which no caller can do anything about: they stay what they are until they leave it.
 _WRONG_STATEMENTS = (IntegrityError, ProgrammingError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
-# SQLite's result codes for a file that is no database, or that contradicts itself.
-_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+# SQLite's result codes for a file that is no database.
+_NO_DATABASE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 # Extended codes of a file that ends too early, though its primary code is that of any I/O error.
 _CUT_SHORT = frozenset({sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -383,12 +383,17 @@ def _damage(engine: Engine, error: Exception) -> str | None:
     """
     if isinstance(error, UnicodeDecodeError):  # SQLite's message would quote the corrupt bytes
         return "it contains text that is not UTF-8"
-    if _sqlite_code(error) in _CORRUPT or _extended_code(error) in _CUT_SHORT:
+    if is_corrupt_page(error) or _sqlite_code(error) in _NO_DATABASE:
         return driver_text(error)
     if is_passing(error):
         return None
     diagnose = _DIAGNOSES.get(engine)
     return diagnose() if diagnose else None
+
+
+def is_corrupt_page(error: BaseException) -> bool:
+    """Whether SQLite could open a database, but not read some of it, since its content contradicts itself."""
+    return _sqlite_code(error) == sqlite3.SQLITE_CORRUPT or _extended_code(error) in _CUT_SHORT
 
 
 def is_passing(error: Exception) -> bool:

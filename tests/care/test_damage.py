@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_sessions import SessionRepository
+from hermes_sessions import AgentUnavailable, SessionRepository
 from hermes_sessions.findings import Finding, FindingKind
+from webapp import create_app
 
 from ..support import figures
 from ..support.agent_db import add_session, filled_state, handles, keep_full_text, new_state, writing
@@ -110,6 +111,62 @@ DAMAGES: dict[str, tuple[FindingKind, str, Callable[[Path], None]]] = {
         lambda p: spoil_words(p, "messages_fts_trigram"),
     ),
 }
+
+
+@pytest.mark.parametrize("like", ["idx_messages_session%", "sessions"])
+def test_the_quick_check_finds_damage_where_lists_read(home: Path, like: str) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert sessions.check() == []
+        zero_pages(home / "state.db", like)
+        for deep in (False, True):
+            [finding] = sessions.check(deep=deep)
+            assert finding.kind is FindingKind.AGENT_DAMAGED
+            assert "state.db" in finding.meaning
+
+
+def damage_messages(path: Path) -> None:
+    """Overwrite the pages that hold the texts of messages, which lists do not read."""
+    with writing(path) as db:
+        db.execute("PRAGMA journal_mode = delete")
+        [(size,)] = db.execute("PRAGMA page_size")
+    content = path.read_bytes()
+    for at in range(0, len(content), size):
+        if content[at] == 0x0D and b"a heron of one" in content[at : at + size]:
+            content = content[:at] + b"\xff" * size + content[at + size :]
+    with path.open("r+b") as file:
+        file.write(content)
+
+
+def test_the_quick_check_names_damage_that_was_met_until_the_file_is_sound(home: Path) -> None:
+    state = home / "state.db"
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sound = state.read_bytes()
+        damage_messages(state)
+        assert sessions.check() == []
+        with pytest.raises(AgentUnavailable, match="malformed"):
+            sessions.get("one")
+        assert sessions.get("three").messages
+        [finding] = sessions.check()
+        assert (finding.kind, "malformed" in finding.meaning) == (FindingKind.AGENT_DAMAGED, True)
+        page = create_app(sessions).test_client().get("/check").text
+        assert "The agent’s database is damaged" in page
+        with writing(state) as db:
+            db.execute("PRAGMA user_version = 7")
+        assert sessions.check() == [finding], "another write leaves it damaged"
+        state.write_bytes(sound)
+        assert sessions.check(deep=True) == []
+        assert sessions.check() == [], "it was recovered in its place"
+
+
+def test_a_file_in_the_place_of_a_damaged_one_is_not_called_damaged(home: Path) -> None:
+    state, spare = home / "state.db", home / "spare.db"
+    with SessionRepository.open(hermes_home=home) as sessions:
+        shutil.copy(state, spare)
+        damage_messages(state)
+        with pytest.raises(AgentUnavailable):
+            sessions.get("one")
+        spare.replace(state)
+        assert sessions.check() == []
 
 
 @pytest.mark.parametrize("name", DAMAGES)

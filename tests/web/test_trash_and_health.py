@@ -212,7 +212,7 @@ def test_a_button_mends_a_finding_and_says_so(
     assert "hermes-sessions" not in main, "commands are folded"
     after = client.post("/check/mend", data=button, follow_redirects=True).text
     assert outcome in after
-    assert "All is well." in after
+    assert "No problem found." in after
     assert buttons(after) == []
 
 
@@ -290,12 +290,15 @@ def test_a_healthy_home_says_what_was_looked_at_and_folds_what_mends_itself(
 ) -> None:
     session_id = started(sessions)
     page = client.get("/check").text
-    assert "All is well. Not every file was read." in page
-    assert ": 1 conversation, whether the list agrees with each file, backups" in page
+    assert "All is well." not in page
+    assert "No problem found. Not every file and database was read to its end." in page
+    assert ": 1 conversation, whether the list agrees with the names, sizes and times of the files" in page
+    assert "what lists read of each database, backups" in page
+    assert "All is well." in client.get("/check?deep=1").text
     (sessions.config.sessions_dir / f"{session_id}.json.tmp.1.1").write_text("{")
     os.utime(sessions.config.sessions_dir / f"{session_id}.json.tmp.1.1", (1e9, 1e9))
     page = client.get("/check").text
-    assert "All is well." in page
+    assert "No problem found." in page
     assert re.search(r'<details class="folded">\s*<summary>Mended by itself <span class="count">1<', page)
     assert "1 repaired, nothing left." in client.post("/check/repair", follow_redirects=True).text
 
