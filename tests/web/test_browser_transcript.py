@@ -1,14 +1,17 @@
 """The conversation and the usage page in a real browser: reading, finding, changing, safety."""
 
+import base64
 import json
 import re
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from hermes_sessions import SessionRepository
 
@@ -303,11 +306,65 @@ def test_pictures_open_in_place(browser: Browser, url: str, repository: SessionR
         expect(dialog.get_by_role("img")).to_have_attribute("alt", "second")
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
-        expect(page.get_by_role("link", name="first", exact=True)).to_be_focused()
+        expect(page.get_by_role("link", name="second", exact=True)).to_be_focused()
     with strict_page(browser, url, java_script_enabled=False) as plain:
         plain.goto("/session/pictures")
         plain.get_by_role("link", name="second").click()
         assert plain.url.endswith("/session/pictures/messages/0/pictures/1")
+
+
+def drawn(width: int, height: int) -> str:
+    """Return a grey picture of this size as an address."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head, lines = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), (b"\0" + b"\x80" * width) * height
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return f"data:image/png;base64,{base64.b64encode(PNG + parts).decode()}"
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_picture_is_shown_whole_and_a_broken_one_says_so(
+    browser: Browser, url: str, repository: SessionRepository, width: int
+) -> None:
+    broken = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    shown = {"tall": drawn(60, 4000), "long name " * 30: drawn(200, 100), "broken": broken}
+    text = "\n\n".join(f"![{name}]({address})" for name, address in shown.items())
+    write_document(repository, "odd", title="Odd", messages=[message(text, "assistant")])
+    with strict_page(browser, url, viewport={"width": width, "height": 800}) as page:
+        page.goto("/session/odd?at=0")
+        wait_for_script(page)
+        page.locator("a:has(img.picture)").first.click()
+        dialog = page.get_by_role("dialog", name="Picture")
+        picture = dialog.locator("img")
+        assert 0 < box(picture)["width"] < 20
+        picture.click()
+        assert (box(picture)["width"], box(picture)["height"]) == (60, 4000)
+        assert box(dialog)["height"] <= 800
+        expect(dialog.get_by_role("button", name="Close")).to_be_in_viewport()
+        assert violations(page) == []
+        dialog.get_by_role("button", name="Fit").click()
+        assert box(picture)["width"] < 20
+        page.keyboard.press("ArrowRight")
+        expect(dialog.get_by_text("2 of 3")).to_be_in_viewport(ratio=1)
+        expect(picture).to_have_js_property("naturalWidth", 200)
+        assert box(dialog)["width"] < 300
+        expect(dialog.get_by_role("button", name="Full size")).to_be_hidden()
+        page.keyboard.press("ArrowRight")
+        expect(dialog).to_contain_text("broken: cannot be shown, because it is missing or damaged")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("link", name="broken: cannot be shown")).to_be_focused()
+
+
+def box(element: Locator) -> dict[str, float]:
+    """Return the size in which an element is shown."""
+    found = element.bounding_box()
+    assert found
+    return {"width": found["width"], "height": found["height"]}
 
 
 # ---- find -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import { keepFilters, withFilters } from "./filters.js";
 import { Find } from "./find.js";
 import { Jumps } from "./jumps.js";
 import { visit } from "./navigation.js";
-import { openPicture } from "./pictures.js";
+import { hideBroken, hideBrokenIn, openPicture } from "./pictures.js";
 import { startHead } from "./session_head.js";
 import { explain } from "./toast.js";
 import { Transcript } from "./window.js";
@@ -26,6 +26,7 @@ export function mount(content) {
   content.addEventListener("click", (event) => onClick(event, content), { signal });
   content.addEventListener("toggle", onToggle, { capture: true, signal });
   content.addEventListener("error", onImageError, { capture: true, signal });
+  hideBrokenIn(content); // those that failed before this script ran
   content.addEventListener("submit", (event) => onSubmit(event, content), { capture: true, signal });
   on("filters-changed", (filters) => keepFilters(content, filters), { signal });
   document.addEventListener("keydown", (event) => onKey(event, content), { signal });
@@ -183,9 +184,5 @@ function onToggle({ target }) {
 
 /** @param {Event} event */
 function onImageError({ target }) {
-  if (!(target instanceof HTMLImageElement) || !target.matches("img.picture")) return;
-  const message = document.createElement("p");
-  message.className = "label";
-  message.textContent = `${target.alt || "Picture"}: could not be loaded`;
-  target.replaceWith(message);
+  if (target instanceof HTMLImageElement && target.matches("img.picture")) hideBroken(target);
 }
