@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from .sources import Source
+    from .sums import Sums
 
 __all__ = [
     "AgentShare",
@@ -75,6 +76,7 @@ __all__ = [
     "Source",
     "StorageError",
     "Summary",
+    "Sums",
     "SyncReport",
     "Trashed",
     "Unreadable",
@@ -98,6 +100,7 @@ _NAMES = {
         "SyncReport Trashed Usage"
     ),
     "sources": "Source",
+    "sums": "Sums",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name
     __getattr__ = load_on_use(__name__, _NAMES)

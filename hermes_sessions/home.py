@@ -61,7 +61,7 @@ from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
 from .origins import segments_of
 from .pruning import check_ids
-from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport, Usage
+from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport
 from .settings import chosen_workspace, existing_workspace
 from .sidecars import folder, summaries
 from .tag_names import tag_filter, tag_key
@@ -199,8 +199,12 @@ class OpenHome:
         """Return a page, with a warning if nothing matches since a project or a tag does not exist."""
         if page.total or page.unchanged:
             return page
-        found = [*self._project_warnings(filters.project_id), *self._tag_warnings(filters.tag)]
+        found = self.unknown_names(filters)
         return replace(page, warnings=(*page.warnings, *found)) if found else page
+
+    def unknown_names(self, filters: Filters) -> list[str]:
+        """Return a warning for the project and for each tag of some filters that does not exist."""
+        return [*self._project_warnings(filters.project_id), *self._tag_warnings(filters.tag)]
 
     def _project_warnings(self, project_id: str | None) -> list[str]:
         if not project_id:
@@ -246,13 +250,6 @@ class OpenHome:
         hits.warnings = tuple(dict.fromkeys((*known, *hits.warnings)))
         hits.notes = search.operators_as_words(request.query)
         return hits
-
-    def tool_usage(self, filters: Filters, keys: Sequence[str]) -> list[Usage]:
-        """Return the calls of each tool; raise `InvalidValue` beside another key, `StorageError`."""
-        if len(keys) > 1:
-            raise InvalidValue("by must be tool alone: its calls cannot be divided by another key")
-        self.freshness.refresh()
-        return self.searcher.tool_usage(filters)
 
     @property
     def known_names(self) -> KnownNames:

@@ -43,15 +43,14 @@ def usage(
     with home.open() as sessions:
         filters["project_id"] = find_project_id(sessions, project)
         parts, total = sessions.usage(by=by, **filters), sessions.usage_total(**filters)
-        warnings = sessions.list(limit=1, **filters).warnings
         names = project_names(sessions) if "project" in by and output != "json" else {}
-    warn(warnings)
+    warn(parts.warnings)
     if output == "csv":
         print_csv((*by, *FIGURES), [_csv_row(by, part, names) for part in parts])
         return
     if output == "json":
         sums = {"usage": [part.as_dict() for part in parts], "total": total.as_dict()}
-        print_json({"by": by, **sums, "warnings": warnings})
+        print_json({"by": by, **sums, "warnings": parts.warnings})
         return
     print_usage(by, parts, total, names)
 

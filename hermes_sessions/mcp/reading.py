@@ -132,19 +132,19 @@ def usage(
     filters["hidden"] = True
     if "tool" in keys:
         _count_calls(sessions)
-    parts = list(sessions.usage(by=keys, **filters))
+    parts = sessions.usage(by=keys, **filters)
+    warnings = [line(each, 300) for each in parts.warnings]
     shown = parts[-limit:] if keys[0] in DAYS else parts[:limit]  # dates come in order
     heading, *rows = usage_table(keys, shown, project_names(sessions))
     rows = fitting(rows, str, DEFAULT_TOKENS - tokens(heading))
     left_off = len(parts) - len(rows)
     others = f"{plural(left_off, 'more row')}: narrow since, until or project." if left_off else ""
     if "tool" in keys:
-        return listed([heading, *rows, others or ("" if rows else "None.")])
+        return listed([heading, *rows, others or ("" if rows else "None."), *warnings])
     total = sessions.usage_total(**filters)
     unpriced = total.sessions - total.priced
     unknown = f"Without a known cost: {plural(unpriced, 'conversation')}." if unpriced else ""
     last = " | ".join(["total", *("" for _ in keys[1:]), usage_cells(total)])
-    warnings = (line(each, 300) for each in sessions.list(limit=1, **filters).warnings)
     return listed([heading, *rows, others, last, unknown, *warnings])
 
 

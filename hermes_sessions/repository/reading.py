@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar, Unpack, cast, get_args
 
 from .. import fields, hits, messages, results, search
+from ..errors import InvalidValue
 from ..index import Entries, Progress, usage
 from ..message_range import MessageRange
 from ..model import Session, Summary
 from ..query_help import Suggestions
 from ..results import FilterFields, Filters, combined_filters
+from ..sums import Sums
 from .base import HomeCalls
 
 EVERYTHING = Filters(agent=True, hidden=True)
@@ -105,8 +107,8 @@ class ReadingCalls(HomeCalls):
         by: results.UsageBy | Sequence[results.UsageBy] = "day",
         filters: Filters | None = None,
         **keywords: Unpack[FilterFields],
-    ) -> Sequence[results.Usage]:
-        """Return sums of sessions, messages, tokens and cost.
+    ) -> Sums:
+        """Return sums of sessions, messages, tokens and cost, with the warnings of a list.
 
         `by` is one of `day week month model source project profile tag`, or two of them for the sums of
         each pair, such as `["project", "week"]`; or `tool`, for its calls and the failed ones among them.
@@ -118,10 +120,15 @@ class ReadingCalls(HomeCalls):
         """
         chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.usage)
         keys = fields.check_one_or_two("by", by, get_args(results.UsageBy))
-        if "tool" in keys:
-            return self._home.tool_usage(chosen, keys)
+        if "tool" in keys and len(keys) > 1:
+            raise InvalidValue("by must be tool alone: its calls cannot be divided by another key")
         with self._home.freshness.current() as index:
-            return usage.usage(index.connection, chosen, cast(Sequence[results.UsageBy], keys))
+            warnings = index.warnings(agents=bool(chosen.agent))
+            of_columns = cast(Sequence[results.UsageBy], keys) if "tool" not in keys else ()
+            sums = usage.usage(index.connection, chosen, of_columns) if of_columns else []
+        if not of_columns:
+            sums = self._home.searcher.tool_usage(chosen)
+        return Sums(sums, warnings if sums else (*warnings, *self._home.unknown_names(chosen)))
 
     def usage_total(self, filters: Filters | None = None, **keywords: Unpack[FilterFields]) -> results.Usage:
         """Return the sums over all conversations that `usage` is about, each once; errors as of `usage`."""

@@ -148,6 +148,8 @@ def test_sums_say_what_they_lack(home: Path, sessions: SessionRepository) -> Non
     assert "broken.json" in said[0]
     assert "state.db" in said[1]
     assert result.stderr.count("Warning: ") == 2
+    with SessionRepository.open(hermes_home=home) as again:
+        assert list(again.usage().warnings) == said == list(again.list(agent=True, hidden=True).warnings)
     assert run(home, "usage").stderr == result.stderr
 
 

@@ -318,7 +318,7 @@ def test_a_wrong_argument_is_named(given: dict[str, Any], words: str, sessions: 
 
 def test_the_api_answers_with_the_sums_and_their_total(reader: FlaskClient) -> None:
     body = reply(reader.get("/api/usage?by=source"))
-    assert body.keys() == {"by", "then", "since", "usage", "total"}
+    assert body.keys() == {"by", "then", "since", "usage", "total", "warnings"}
     assert (body["by"], body["then"], body["since"]) == ("source", None, None)
     pairs = reply(reader.get("/api/usage?by=project&then=week&archived=0"))
     assert {len(each["keys"]) for each in pairs["usage"]} == {2}

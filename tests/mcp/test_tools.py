@@ -12,7 +12,7 @@ from hermes_sessions.demo import write_home
 from hermes_sessions.mcp import reading
 from hermes_sessions.mcp.tools import INSTRUCTIONS
 
-from ..support.make import started
+from ..support.make import started, write
 from .asking import Model, blocks, estimated, found, model
 
 READING = {
@@ -181,6 +181,14 @@ def test_sums_say_what_they_lack(tmp_path: Path) -> None:
         text = agent.ask("usage", by="model")
 
     assert "state.db" in text.splitlines()[-1]
+
+
+def test_sums_by_tool_name_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with SessionRepository.open(hermes_home=tmp_path) as sessions:
+        write(sessions, "broken", "{")
+    with model(tmp_path) as agent:
+        for by in ("tool", "model"):
+            assert "broken.json cannot be read" in agent.ask("usage", by=by).splitlines()[-1]
 
 
 def test_sums_by_two_keys_are_of_the_latest_times(agent: Model) -> None:

@@ -1,6 +1,7 @@
 """The usage page: its charts as pure functions, and its figures compared with the list."""
 
 import csv
+import html
 import io
 import itertools
 import re
@@ -14,8 +15,8 @@ from hermes_sessions import SessionRepository
 from hermes_sessions.results import Usage
 from webapp.pages import charts, usage_ranges
 
-from ..support.make import started, turns, write_document
-from ..support.web import KEY, check_inert
+from ..support.make import started, turns, write, write_document
+from ..support.web import KEY, check_inert, reply
 
 NOW = date(2026, 4, 30)
 
@@ -258,6 +259,20 @@ def test_the_csv_file_has_the_figures_of_the_page_and_no_formula(
         "",
     ]
     assert "\r\n'=HYPERLINK(1)," in client.get("/usage.csv?days=all").text
+
+
+def test_the_page_names_what_could_not_be_read_once(sessions: SessionRepository, client: FlaskClient) -> None:
+    started(sessions, title="Rent")
+    write(sessions, "broken", "{")
+    (sessions.config.hermes_home / "state.db").write_bytes(b"no database" * 999)
+    named = ("broken.json cannot be read: ", "The agent's state.db cannot be read: ")
+    for path in ("/usage", "/usage?by=project", "/usage?by=tool"):
+        page = html.unescape(client.get(path).text)
+        main = page[page.index("<main") :]
+        assert [main.count(each) for each in named] == [1, 1], path
+    warnings = reply(client.get("/api/usage"))["warnings"]
+    assert [each.startswith(words) for each, words in zip(warnings, named, strict=True)] == [True, True]
+    assert warnings == list(sessions.list(agent=True, hidden=True).warnings)
 
 
 def test_an_empty_range_says_so(sessions: SessionRepository, client: FlaskClient) -> None:

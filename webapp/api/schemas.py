@@ -454,13 +454,14 @@ class UsageSums(TypedDict):
 
 
 class Usage(TypedDict):
-    """Sums for each key, and over all of them."""
+    """Sums for each key, and over all of them. `warnings` name what could not be read."""
 
     by: str
     then: str | None
     since: float | None
     usage: list[UsageSums]
     total: UsageSums
+    warnings: list[str]
 
 
 class Settings(TypedDict):

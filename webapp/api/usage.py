@@ -26,10 +26,18 @@ def add_up_usage(
     The other arguments are the filters of the list of sessions: `since` leaves out sessions whose last
     activity was before that time, in seconds since the epoch, and `until` those from then on. Agents'
     conversations and hidden sessions are counted unless `agent` or `hidden` is false. The total counts each
-    session once, also one with several tags.
+    session once, also one with several tags. `warnings` name what could not be read, whose figures are as it
+    was last read.
     """
     filters = Filters(**given, agent=agent, hidden=hidden)
     usage = sessions().usage(by=[by] if then is None else [by, then], filters=filters)
     total = sessions().usage_total(filters)
     summed, *sums = [cast(schemas.UsageSums, each.as_dict()) for each in (total, *usage)]
-    return {"by": by, "then": then, "since": filters.since, "usage": sums, "total": summed}
+    return {
+        "by": by,
+        "then": then,
+        "since": filters.since,
+        "usage": sums,
+        "total": summed,
+        "warnings": list(usage.warnings),
+    }

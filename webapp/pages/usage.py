@@ -44,7 +44,11 @@ def show() -> Response:
         figures = read_figures(by, chosen)
     except AgentUnavailable as error:  # for tools, it must be read: their sums would be too small without it
         figures, problem = read_figures(KEYS[DEFAULT_KEY], chosen), rendering.sentence(str(error))
-    return rendering.page("usage.html", status, problem=problem, **_values(figures, chosen, today))
+    warnings = [rendering.sentence(rendering.mask(each)) for each in figures.warnings]
+    warnings = [each for each in warnings if each != problem]
+    return rendering.page(
+        "usage.html", status, problem=problem, warnings=warnings, **_values(figures, chosen, today)
+    )
 
 
 def _values(figures: Figures, chosen: UsageRange, today: date) -> Mapping[str, object]:

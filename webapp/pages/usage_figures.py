@@ -42,7 +42,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The sums of a range by a key, the most expensive first, and by `charted` for each day, in `parts`."""
+    """The sums of a range by a key, the most expensive first, and by `charted` for each day, in `parts`.
+
+    `warnings` name what could not be read.
+    """
 
     by: UsageBy
     rows: Sequence[Row]
@@ -50,6 +53,7 @@ class Figures:
     charted: UsageBy
     chart_rows: Sequence[Usage]
     parts: Sequence[Usage]
+    warnings: Sequence[str]
 
     @property
     def shares_cost(self) -> bool:
@@ -68,7 +72,7 @@ def read_figures(by: UsageBy, chosen: UsageRange) -> Figures:
         sums = sums if by == "tool" else _most_expensive(sums)
     names = names_of(by)
     rows = [Row(names(each.key), each, _share(each, total)) for each in sums]
-    return Figures(by, rows, total, charted, chart_rows, parts)
+    return Figures(by, rows, total, charted, chart_rows, parts, parts.warnings)
 
 
 def _by_last_key(parts: Sequence[Usage]) -> list[Usage]:

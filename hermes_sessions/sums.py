@@ -1,0 +1,16 @@
+"""The sums that `usage` returns, and what they could not be made of."""
+
+from collections.abc import Iterable
+
+from .results import Usage
+
+
+class Sums(list[Usage]):
+    """The sums of each key; `warnings` name what could not be read, whose figures are as it was last read.
+
+    They are the warnings of a list with the same filters.
+    """
+
+    def __init__(self, sums: Iterable[Usage] = (), warnings: Iterable[str] = ()) -> None:
+        super().__init__(sums)
+        self.warnings = tuple(warnings)
