@@ -140,7 +140,7 @@ class Freshness(Generic[Versions]):
         All files are examined before the connection's first query, so it sees nothing older than they were.
         """
         if self._unread():
-            with self._caught_up() as index:
+            with self._caught_up(self.catch_up) as index:
                 yield index
             return
         until, commits = time.monotonic() + CURRENT_SECONDS, self._commits.read()
@@ -151,21 +151,21 @@ class Freshness(Generic[Versions]):
             state = index_state.read(connection)
             self._end_trial(trial, state, moment)
             in_line = in_line and self._agrees(state, moment)
-            if in_line and outside.is_known_to(state):
-                status = self._mirrors.status(connection, outside.agents)
-                if status.current:
-                    self._note(commits, outside, state, moment, until)
-                    yield self._current(connection, state, status)
-                    connection.close()  # before another writes
-                    self._settle(state, moment)
-                    return
-        with self._caught_up() as index:
+            status = self._mirrors.status(connection, outside.agents)
+            all_else_is = status.current and outside.is_known_to(state)
+            if in_line and all_else_is:
+                self._note(commits, outside, state, moment, until)
+                yield self._current(connection, state, status)
+                connection.close()  # before another writes
+                self._settle(state, moment)
+                return
+        with self._caught_up(self._catch_up_with_files if all_else_is else self.catch_up) as index:
             yield index
 
     @contextmanager
-    def _caught_up(self) -> Iterator[CurrentIndex]:
+    def _caught_up(self, catch_up: Callable[[], None]) -> Iterator[CurrentIndex]:
         """Give out the index after reading whatever changed, with a warning about what could not be read."""
-        stale, versions = self.catch_up_unless_locked(), self._mirrors.file_versions()
+        stale, versions = self._unless_prevented(catch_up), self._mirrors.file_versions()
         with database.reading(self._engine) as connection:
             state, status = index_state.read(connection), self._mirrors.status(connection, versions)
             yield self._current(connection, state, status, stale)
@@ -290,10 +290,13 @@ class Freshness(Generic[Versions]):
 
         These are a sessions folder that cannot be read, and another program's lock.
         """
+        return self._unless_prevented(partial(self.catch_up, progress))
+
+    def _unless_prevented(self, catch_up: Callable[[], None]) -> tuple[str, ...]:
         unread = self._unread()
         try:
             database.wait_to_write(self._engine)
-            self.catch_up(progress)
+            catch_up()
         except Locked as error:
             return (*unread, f"The list is as it was last read: {error}. It is renewed when the lock ends.")
         return unread
@@ -314,7 +317,7 @@ class Freshness(Generic[Versions]):
         with suppress(Locked):
             tag_sync.sync(self._engine, self._tags_file)
 
-    def _catch_up_with_files(self, progress: Progress | None) -> None:
+    def _catch_up_with_files(self, progress: Progress | None = None) -> None:
         if self._is_current():
             return
         with self._reading_files:  # of several threads that notice a change, one reads it
@@ -347,7 +350,7 @@ class Freshness(Generic[Versions]):
         with self._watch.names(state, moment.folder_time) as names:
             if not self._watch.is_possible:
                 self._compare_all(progress)
-            elif names is None or not sync.sync_named(engine, folder, moment, names):
+            elif names is None or not sync.sync_named(engine, folder, moment, state, names):
                 sync.sync(engine, folder, progress, read=self._read)
 
     def follow_files(self) -> None:

@@ -56,7 +56,10 @@ _SIGNATURES = (
     sa.select(*(SESSIONS.c[name] for name in VERSION_COLUMNS)).where(SESSIONS.c.draft == sa.false()),
     sa.select(*(UNREADABLE_FILES.c[name] for name in VERSION_COLUMNS)),
 )
-_SIGNATURES_OF = tuple(query.where(Among(query.selected_columns.session_id)) for query in _SIGNATURES)
+_ALL_SIGNATURES = sa.union_all(*_SIGNATURES)
+_SIGNATURES_OF = sa.union_all(
+    *(query.where(Among(query.selected_columns.session_id)) for query in _SIGNATURES)
+)
 _INODES = sa.union_all(
     sa.select(SESSIONS.c.session_id, SESSIONS.c.inode).where(SESSIONS.c.draft == sa.false()),
     sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.inode),
@@ -98,14 +101,12 @@ def _indexed(row: Any) -> Indexed:
 
 def signatures(connection: Connection, session_ids: Collection[str] | None = None) -> dict[str, Signature]:
     """Return the indexed version of each file, readable or not, by id; None asks for all files."""
-    queries: list[tuple[sa.Select[Any], dict[str, list[str]]]] = [(query, {}) for query in _SIGNATURES]
-    if session_ids is not None:
-        queries = [(query, {"ids": some}) for some in chunks(session_ids) for query in _SIGNATURES_OF]
-    return {
-        session_id: Signature(size, mtime_ns, inode)
-        for query, ids in queries
-        for session_id, size, mtime_ns, inode in connection.execute(query, ids).all()
-    }
+    if session_ids is None:
+        found = connection.execute(_ALL_SIGNATURES).all()
+    else:
+        of_some = (connection.execute(_SIGNATURES_OF, {"ids": some}) for some in chunks(session_ids))
+        found = [row for rows in of_some for row in rows]
+    return {session_id: Signature(size, mtime_ns, inode) for session_id, size, mtime_ns, inode in found}
 
 
 def message_counts(connection: Connection) -> dict[str, tuple[Signature, int]]:
@@ -236,8 +237,10 @@ def put(
     rows = with_tags(connection, rows)
     values = {row.summary.session_id: column_values(row) for row in rows}
     changed = _shown(connection, values)
-    before = links.links_of(connection, changed)
-    _forget(connection, list(values))
+    before = links.links_of(connection, list(values))
+    _forget_rows(connection, list(values))
+    if before:
+        _forget_links(connection, list(values))
     if rows:
         _insert(connection, list(values.values()))
     held = [values for row in rows for values in _held_values(row.summary)]
@@ -247,7 +250,7 @@ def put(
     if kept:
         connection.execute(sa.insert(KEPT_PARENTS), kept)
     tags.put_of_sessions(connection, [row.summary for row in rows])
-    after = links.links_of(connection, changed) if held or kept else set()
+    after = links.links_of(connection, list(values)) if held or kept else set()
     linked = links.conversations_of(connection, before ^ after)
     note_write(connection, moved, [*changed, *linked], is_new=bool(changed))
     return rows
@@ -368,15 +371,29 @@ def drop(connection: Connection, session_ids: Collection[str], moved: FolderTime
     note_write(connection, moved, [*session_ids, *links.conversations_of(connection, before)])
 
 
-# Made once: to make four statements takes SQLAlchemy longer than to execute them.
-_FORGET = tuple(
-    sa.delete(table).where(Among(table.c.session_id))
-    for table in (SESSIONS, HELD_SEGMENTS, KEPT_PARENTS, UNREADABLE_FILES)
-)
-
-
 def _forget(connection: Connection, session_ids: Collection[str]) -> None:
-    for some in chunks(session_ids):
-        for statement in _FORGET:
-            connection.execute(statement, {"ids": some})
+    _forget_rows(connection, session_ids)
+    _forget_links(connection, session_ids)
     tags.forget(connection, tags.OF_WEB_UI, session_ids)
+
+
+def _forget_rows(connection: Connection, session_ids: Collection[str]) -> None:
+    _delete(connection, _OF_FILES, session_ids)
+
+
+def _forget_links(connection: Connection, session_ids: Collection[str]) -> None:
+    _delete(connection, _OF_LINKS, session_ids)
+
+
+def _delete(connection: Connection, statements: Sequence[sa.Delete], session_ids: Collection[str]) -> None:
+    for some in chunks(session_ids):
+        for statement in statements:
+            connection.execute(statement, {"ids": some})
+
+
+def _deletions(*tables: sa.Table) -> tuple[sa.Delete, ...]:
+    return tuple(sa.delete(table).where(Among(table.c.session_id)) for table in tables)
+
+
+# Made once: to make a statement takes SQLAlchemy longer than to execute it.
+_OF_FILES, _OF_LINKS = _deletions(SESSIONS, UNREADABLE_FILES), _deletions(HELD_SEGMENTS, KEPT_PARENTS)

@@ -219,14 +219,15 @@ def are_indexed(engine: Engine, folder: Path, session_ids: Collection[str]) -> b
         return present == rows.signatures(connection, session_ids)
 
 
-def sync_named(engine: Engine, folder: Path, moment: Moment, session_ids: Collection[str]) -> bool:
-    """Read those of some files that changed, and forget those that are gone.
+def sync_named(
+    engine: Engine, folder: Path, moment: Moment, state: IndexState, session_ids: Collection[str]
+) -> bool:
+    """Read those of a few files that changed, and forget those that are gone, all in one transaction.
 
-    Since `moment`, and since the index was in line with the folder, no other file has changed. Returns False
-    if all files must be scanned.
+    Since `moment`, and since the index was in line with the folder, no other file has changed; `state` is
+    that of the index. Returns False if all files must be scanned.
     """
     with database.reading(engine) as connection:
-        state = index_state.read(connection)
         names = {*session_ids, *rows.unread(connection)}
         known = rows.signatures(connection, names)
     present = folders.versions(folder, names)
@@ -234,8 +235,7 @@ def sync_named(engine: Engine, folder: Path, moment: Moment, session_ids: Collec
     if plan.removed and not folders.has_files(folder):
         return False  # perhaps the disk is not mounted any more
     if any(plan):
-        scan = _Scan(folder, moment.folder_time, moment.scanned_at, present, known)
-        _apply(engine, scan, plan, None, summaries.read_each)
+        _apply_at_once(engine, _Scan(folder, moment.folder_time, moment.scanned_at, present, known), plan)
     elif moment.folder_time != state.folder_time or files.is_settled(*moment):
         _note_scan(engine, moment.folder_time, moment.scanned_at)
     return True
@@ -283,13 +283,12 @@ def _folder_time(folder: Path) -> int:
 def _apply(
     engine: Engine, scan: _Scan, plan: SyncPlan, progress: Progress | None, read: ReadFiles
 ) -> SyncReport:
-    ids, stored = plan.added + plan.changed, set[str]()
-    named = [NamedFile(session_id, scan.files[session_id]) for session_id in ids]
+    named, stored = _named(scan, plan), set[str]()
     with closing(read(scan.folder, named)) as results:  # which ends the processes that read
-        for at, some in enumerate(database.chunks(ids, FILES_PER_COMMIT)):
+        for at, some in enumerate(database.chunks(named, FILES_PER_COMMIT)):
             stored.update(_store(engine, scan, list(islice(results, len(some)))))
             if progress:
-                progress(at * FILES_PER_COMMIT + len(some), len(ids))
+                progress(at * FILES_PER_COMMIT + len(some), len(named))
     learn_sizes_after(engine, len(stored))
     removed = _forget(engine, scan, folders.gone(scan.folder, plan.removed, scan.files))
     _note_scan(engine, scan.folder_time, scan.scanned_at)
@@ -297,6 +296,19 @@ def _apply(
         unreadable = len(rows.unreadable(connection))
     added, changed = len(stored.intersection(plan.added)), len(stored.intersection(plan.changed))
     return SyncReport(added, changed, removed, unreadable)
+
+
+def _apply_at_once(engine: Engine, scan: _Scan, plan: SyncPlan) -> None:
+    read = _read_now(engine, scan, list(summaries.read_each(scan.folder, _named(scan, plan))))
+    gone = folders.gone(scan.folder, plan.removed, scan.files)
+    with database.writing(engine) as connection:
+        _put(connection, scan, read)
+        _drop(connection, scan, gone)
+        index_state.note_scan(connection, scan.folder_time, scan.scanned_at)
+
+
+def _named(scan: _Scan, plan: SyncPlan) -> list[NamedFile]:
+    return [NamedFile(session_id, scan.files[session_id]) for session_id in plan.added + plan.changed]
 
 
 def learn_sizes_after(engine: Engine, stored: int) -> None:
@@ -312,19 +324,35 @@ def _note_scan(engine: Engine, folder_time: int, scanned_at: int) -> None:
         index_state.note_scan(connection, folder_time, scanned_at)
 
 
-def _store(engine: Engine, scan: _Scan, read: Sequence[ReadFile]) -> list[str]:
+class _ReadNow(NamedTuple):
+    """What was read of some files, by id, and what became there of messages of this program."""
+
+    sessions: dict[str, Indexed]
+    unreadable: list[UnreadableFile]
+    judged: dict[str, own_changes.Judged]
+
+
+def _store(engine: Engine, scan: _Scan, files: Sequence[ReadFile]) -> list[str]:
     """Store what was read of some files, and return the ids of the sessions that were stored."""
+    read = _read_now(engine, scan, files)
+    with database.writing(engine) as connection:
+        return _put(connection, scan, read)
+
+
+def _read_now(engine: Engine, scan: _Scan, read: Sequence[ReadFile]) -> _ReadNow:
     unreadable = [item for item in read if isinstance(item, UnreadableFile)]
     readable = [item for item in read if item is not None and not isinstance(item, UnreadableFile)]
     sessions = {summary.session_id: Indexed(summary, stored, draft=False) for summary, stored in readable}
-    judged = transcripts_read.judged(engine, scan.folder, sessions)
-    with database.writing(engine) as connection:
-        unchanged = _unchanged(connection, scan, sessions)
-        read_now = [sessions[session_id] for session_id in unchanged]
-        own_changes.notice(connection, read_now, judged)
-        rows.put(connection, read_now)
-        for file in unreadable:
-            rows.put_unreadable(connection, *file)
+    return _ReadNow(sessions, unreadable, transcripts_read.judged(engine, scan.folder, sessions))
+
+
+def _put(connection: Connection, scan: _Scan, read: _ReadNow) -> list[str]:
+    unchanged = _unchanged(connection, scan, read.sessions)
+    read_now = [read.sessions[session_id] for session_id in unchanged]
+    own_changes.notice(connection, read_now, read.judged)
+    rows.put(connection, read_now)
+    for file in read.unreadable:
+        rows.put_unreadable(connection, *file)
     return unchanged
 
 
@@ -333,7 +361,12 @@ def _forget(engine: Engine, scan: _Scan, session_ids: Sequence[str]) -> int:
     if not session_ids:
         return 0
     with database.writing(engine) as connection:
-        unchanged = _unchanged(connection, scan, session_ids)
+        return _drop(connection, scan, session_ids)
+
+
+def _drop(connection: Connection, scan: _Scan, session_ids: Sequence[str]) -> int:
+    unchanged = _unchanged(connection, scan, session_ids)
+    if unchanged:
         rows.drop(connection, unchanged)
     return len(unchanged)
 
