@@ -1,6 +1,6 @@
 """How long each kind of request takes while eight people work: lists, pages, searches, and renamed sessions.
 
-python -m benchmarks.mixed [--sessions 5000 | --home DIR] [--seconds 60] [--rate 35] [--clients 8]
+python -m benchmarks.mixed [--sessions 5000 | --home DIR] [--seconds 60] [--rate 35] [--clients 8] [--workers 1]
 
 Beside it, the same requests at the same moments to a handler that returns the same bytes from memory.
 """
@@ -32,7 +32,7 @@ def main() -> None:
         home = Path(name, "home")
         ids = prepare(home, asked.home, asked.sessions)
         print(f"{load.clients} clients, {load.rate:g} requests/s, {load.seconds:g} s, {len(ids):,} sessions")
-        for line in _lines(home, Path(name), ids, load):
+        for line in _lines(home, Path(name), ids, load, asked.workers):
             print(line, flush=True)
 
 
@@ -44,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=float, default=35)
     parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--without", choices=KINDS, help="a kind that nobody asks for")
     return parser.parse_args()
 
@@ -67,11 +68,11 @@ def _linked(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _lines(home: Path, work: Path, ids: list[str], load: Load) -> Iterator[str]:
+def _lines(home: Path, work: Path, ids: list[str], load: Load, workers: int) -> Iterator[str]:
     requests = schedule(ids, load)
     answers = work / "answers"
     answers.mkdir()
-    with serving(home) as url:
+    with serving(home, "--workers", str(workers)) as url:
         keep_answers(url, ids, answers)
         ours = run(url, requests)
     with served([sys.executable, "-m", "benchmarks.bare_answers", str(answers)]) as url:

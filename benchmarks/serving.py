@@ -14,9 +14,9 @@ PROGRAM = "from hermes_sessions.cli import main; main()"
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[str]:
+def serving(home: Path, *options: str) -> Iterator[str]:
     """Serve a home, and give out the address."""
-    with process(serve_command(home)) as (_, url):
+    with process([*serve_command(home), *options]) as (_, url):
         yield url
 
 
