@@ -155,6 +155,30 @@ def test_a_project_is_created_renamed_recoloured_and_deleted_in_place(page: Page
     assert stored(home, session_id)["project_id"] == made["project_id"]
 
 
+SLOW_ANSWER = """() => {
+    const { fetch } = window;
+    const gone = () => !document.querySelector(".place[data-name=Brief]");
+    window.fetch = async (...asked) => {
+        const answer = await fetch(...asked);
+        while (String(asked[0]).includes("/api/projects/delete") && !gone()) await new Promise(requestAnimationFrame);
+        return answer;
+    };
+}"""
+
+
+def test_the_list_leaves_a_deleted_project_also_if_the_news_come_first(page: Page, home: Path) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        brief = sessions.projects.create("Brief").project_id
+    put_session(home, "in-brief", project_id=brief)
+    page.goto("/")
+    page.evaluate(SLOW_ANSWER)
+    place(page, "Brief").locator(".place-link").click()
+    expect(place(page, "Brief").locator("[aria-current]")).to_be_visible()
+    menu(page, "Brief", "Delete")
+    said(page, "Project deleted.")
+    expect(page.locator(".views [aria-current]")).to_contain_text("All")
+
+
 def test_a_tag_is_added_by_menu_renamed_merged_and_deleted(page: Page, home: Path) -> None:
     session_id = put_session(home, "tagged-by-menu")
     page.goto("/")

@@ -45,7 +45,7 @@ export class Jumps {
   get place() {
     const head = optional(document, ".session-head", HTMLElement)?.getBoundingClientRect().bottom ?? 0;
     const first = this.transcript.articles.find((each) => each.getBoundingClientRect().bottom > head + 8);
-    return placeOf(this.jump, scrollY, Number(first?.id.slice(1) ?? 0));
+    return placeOf(this.jump, this.jump && topOf(this.jump.index), Number(first?.id.slice(1) ?? 0));
   }
 
   /** @param {MouseEvent} event */
@@ -92,7 +92,7 @@ export class Jumps {
     await this.goTo(index);
     if (kind === "failure") unfoldFailures(index);
     this.transcript.onShown();
-    this.jump = { index, scrolled: scrollY };
+    this.arriveAt(index);
     return undefined;
   }
 
@@ -103,7 +103,13 @@ export class Jumps {
   async goTo(index) {
     await this.transcript.show(index);
     closest(document.getElementById(`m${index}`), "article")?.focus({ preventScroll: true });
-    this.jump = { index, scrolled: scrollY };
+    this.arriveAt(index);
+  }
+
+  /** @param {number} index */
+  arriveAt(index) {
+    const top = topOf(index);
+    this.jump = top === null ? null : { index, top };
   }
 
   /** Return the landmarks, fetched again if messages came or went since. @returns {Promise<Landmarks>} */
@@ -168,4 +174,12 @@ function unfoldFailures(index) {
   const folds = message ? all(message, "details.failed", HTMLDetailsElement) : [];
   for (const fold of folds) fold.open = true;
   (closest(message, "details.failed") ?? folds[0])?.scrollIntoView({ block: "start", behavior: "instant" });
+}
+
+/**
+ * Return how far a message is below the top of the window, in pixels; null if it is not on the page.
+ * @param {number} index
+ */
+function topOf(index) {
+  return document.getElementById(`m${index}`)?.getBoundingClientRect().top ?? null;
 }

@@ -1,6 +1,6 @@
 // Where to jump in a conversation: decisions alone. `jumps.js` applies them.
 
-/** Pixels that the page may move by itself after a jump, and still count as not scrolled. */
+/** Pixels that a message may move by itself after a jump to it, and still count as not scrolled. */
 const STILL = 4;
 
 /**
@@ -8,7 +8,7 @@ const STILL = 4;
  * @typedef {{ users: number[], failures: number[] }} Landmarks
  */
 
-/** Where the last jump led, and how far the page was scrolled after it. @typedef {{ index: number, scrolled: number }} Jump */
+/** Which message the last jump led to, and how far below the top of the window it then was. @typedef {{ index: number, top: number }} Jump */
 
 /**
  * Return the numbers in a text that has commas between them.
@@ -42,14 +42,15 @@ export function failureAfter(indexes, from, by) {
 }
 
 /**
- * Return the message that a reader is at: the one jumped to, until the page is scrolled, else the first on the screen.
- * Near the end of a page, a message that was jumped to is not the first.
+ * Return the message that a reader is at: the one jumped to while it stays there, else the first on the screen.
+ * Near the end of a page, a message that was jumped to is not the first. How far the page is scrolled does not tell: that
+ * changes when older messages are added above.
  * @param {Jump | null} jump
- * @param {number} scrolled
+ * @param {number | null} top where the message is now, null if it is not on the page
  * @param {number} firstVisible
  */
-export function placeOf(jump, scrolled, firstVisible) {
-  return jump && Math.abs(jump.scrolled - scrolled) <= STILL ? jump.index : firstVisible;
+export function placeOf(jump, top, firstVisible) {
+  return jump && top !== null && Math.abs(jump.top - top) <= STILL ? jump.index : firstVisible;
 }
 
 /**

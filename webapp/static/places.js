@@ -4,12 +4,13 @@ import { edit, moveTo, perform, sessionIn, tagWith } from "./actions.js";
 import { parsed, byId, closest, optional, required, all } from "./dom.js";
 import { get, post, request } from "./api.js";
 import { on } from "./events.js";
-import { withFilters } from "./filters.js";
+import { filtersOf } from "./filters.js";
 import { list, refresh, shownFilters } from "./list.js";
 import { openMenu } from "./menu.js";
 import { dropOn, nextColor, paletteOf } from "./places_state.js";
 import { read, write } from "./preferences.js";
 import { untilReleased } from "./press.js";
+import { showMatching } from "./search.js";
 import { isSelected, moveSelected, selectedSessions, tagSelected } from "./selection.js";
 import { counted } from "./text.js";
 import { explain } from "./toast.js";
@@ -264,16 +265,14 @@ async function removeProject(place) {
 }
 
 /**
- * Let the list show other conversations, if it shows those of a place that has changed.
+ * Let the list show other conversations, if it shows those of a place that has changed. News of the change may have
+ * removed the place's own link already.
  * @param {Place} place
  * @param {string} filters
  */
 function follow(place, filters) {
-  const link = linkOf(place);
   const shown = new URLSearchParams(location.search).get(place.kind === "tag" ? "tag" : "project_id");
-  if (!link || shown !== place.key) return;
-  link.setAttribute("href", withFilters("/", filters));
-  link.click();
+  if (shown === place.key) showMatching(filtersOf(`?${filters}`));
 }
 
 // ---- dragging -------------------------------------------------------------------------------------------

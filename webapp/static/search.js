@@ -121,10 +121,7 @@ async function onClick(event) {
   if (!link || event.metaKey || event.ctrlKey) return;
   event.preventDefault();
   for (const menu of menus()) menu.open = false;
-  const filters = filtersOf(new URL(link.href).search);
-  stopWaiting();
-  field().value = new URLSearchParams(filters).get("q") ?? "";
-  await showList(filters);
+  await showMatching(filtersOf(new URL(link.href).search));
   // What was clicked may be gone from the page, and the focus with it.
   if (document.activeElement === document.body) optional(document, ".side-state summary, .side-state a", HTMLElement)?.focus();
 }
@@ -138,6 +135,16 @@ function applySoon() {
 function stopWaiting() {
   if (timer !== null) clearTimeout(timer);
   timer = null;
+}
+
+/**
+ * Show the conversations that match these filters, in place of what the form asks for.
+ * @param {string} filters a query string
+ */
+export function showMatching(filters) {
+  stopWaiting();
+  field().value = new URLSearchParams(filters).get("q") ?? "";
+  return showList(filters);
 }
 
 /** Show the list that the form asks for. */

@@ -26,10 +26,11 @@ test("from the last failed call the next is the first, and the other way round",
   assert.equal(failureAfter([], 3, 1), null);
 });
 
-test("a reader is at the message that was jumped to, until the page is scrolled", () => {
-  assert.equal(placeOf({ index: 40, scrolled: 900 }, 901, 36), 40);
-  assert.equal(placeOf({ index: 40, scrolled: 900 }, 960, 36), 36);
-  assert.equal(placeOf(null, 0, 3), 3);
+test("a reader is at the message that was jumped to, until it moves or leaves the page", () => {
+  assert.equal(placeOf({ index: 40, top: 90 }, 91, 36), 40);
+  assert.equal(placeOf({ index: 40, top: 90 }, 30, 36), 36);
+  assert.equal(placeOf({ index: 40, top: 90 }, null, 36), 36);
+  assert.equal(placeOf(null, null, 3), 3);
 });
 
 test("a key jumps by whether Shift is held, also with Caps Lock", () => {
