@@ -1,6 +1,7 @@
 """How long each kind of request takes while eight people work: lists, pages, searches, and renamed sessions.
 
-python -m benchmarks.mixed [--sessions 5000 | --home DIR] [--seconds 60] [--rate 35] [--clients 8] [--workers 1]
+python -m benchmarks.mixed [--sessions 5000 | --home DIR] [--seconds 60] [--rate 35] [--clients 8]
+    [--workers 1]
 
 Beside it, the same requests at the same moments to a handler that returns the same bytes from memory.
 """

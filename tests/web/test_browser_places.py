@@ -160,7 +160,8 @@ SLOW_ANSWER = """() => {
     const gone = () => !document.querySelector(".place[data-name=Brief]");
     window.fetch = async (...asked) => {
         const answer = await fetch(...asked);
-        while (String(asked[0]).includes("/api/projects/delete") && !gone()) await new Promise(requestAnimationFrame);
+        const isDeletion = String(asked[0]).includes("/api/projects/delete");
+        while (isDeletion && !gone()) await new Promise(requestAnimationFrame);
         return answer;
     };
 }"""
