@@ -434,6 +434,41 @@ def test_a_click_is_not_lost_to_news_that_come_before_the_release(
     expect(page.locator('.row[data-id="changed"] .row-title')).to_have_text("Changed meanwhile")
 
 
+CROSSING = """() => {
+    const { fetch } = window;
+    const until = async (is) => { while (!is()) await new Promise(requestAnimationFrame); };
+    let isRenewing = false;
+    window.fetch = async (...asked) => {
+        const address = new URL(asked[0], location.href);
+        const isOther = address.searchParams.get("archived") === "1";
+        const isList = address.pathname === "/sidebar" && address.searchParams.get("limit") !== "1";
+        if (!isList) return fetch(...asked);
+        if (!isOther) isRenewing = true;
+        const answer = await fetch(...asked);
+        if (isOther) await until(() => isRenewing);
+        else await until(() => location.search.includes("archived=1"));
+        if (!isOther) document.documentElement.dataset.crossed = "";
+        return answer;
+    };
+}"""
+
+
+def test_a_list_that_is_asked_for_stays_when_news_of_the_earlier_one_come_after_it(
+    page: Page, home: Path
+) -> None:
+    put_session(home, "put-away", archived=True)
+    page.goto("/")
+    expect(page.locator(".views")).to_contain_text("Archived")
+    page.evaluate(CROSSING)
+    page.locator(".views a", has_text="Archived").click()
+    put_session(home, "not-put-away")
+    expect(page.locator("html[data-crossed]")).to_be_attached()
+    page.wait_for_timeout(200)  # the page would show the earlier list by now
+    expect(page.locator(".views [aria-current]")).to_contain_text("Archived")
+    expect(page.locator('.row[data-id="put-away"]')).to_be_visible()
+    expect(page.locator('.row[data-id="not-put-away"]')).to_have_count(0)
+
+
 def test_a_press_that_lasts_does_not_keep_news_back(page: Page, home: Path) -> None:
     put_session(home, "held")
     page.goto("/")

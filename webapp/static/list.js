@@ -116,7 +116,10 @@ async function renewBeginning({ limit, replaced }) {
   const { generation, filters } = state;
   const page = await fetchPage(filters, limit);
   await untilReleased();
-  if (generation !== state.generation) return;
+  if (!state.canRenew(generation, filters)) {
+    refresh(); // what changed may be missing from the list that came meanwhile
+    return;
+  }
   renewSummary(page);
   emit("list-loaded", page);
   keepPlace(() => {

@@ -172,6 +172,16 @@ export class ListState {
   }
 
   /**
+   * Return whether a page that was fetched to renew the beginning is of the list that is shown. One that was asked for
+   * while another list was on its way can come after that.
+   * @param {number} generation when it was asked for
+   * @param {string} filters
+   */
+  canRenew(generation, filters) {
+    return generation === this.generation && filters === this.filters;
+  }
+
+  /**
    * Return whether a reloaded page still has its chunk in the list.
    * @param {number} generation when it was asked for
    * @param {Chunk} chunk

@@ -248,6 +248,18 @@ describe("a chunk near the screen or far from it", () => {
   });
 });
 
+test("a page that renews the beginning is dropped if another list came meanwhile, asked for before or after it", () => {
+  const state = stateWith([chunk("", null, "a")]);
+  const before = state.generation;
+  assert.ok(state.canRenew(before, state.filters));
+  const asked = state.supersede();
+  assert.ok(!state.canRenew(before, state.filters));
+  const filters = state.filters;
+  state.reset("archived=1", chunk("archived=1", null, "b"));
+  assert.ok(!state.canRenew(asked, filters));
+  assert.ok(state.canRenew(asked, "archived=1"));
+});
+
 test("a deleted session leaves its chunk, and others stay", () => {
   const state = stateWith([chunk("", "two", "a b"), chunk("two", null, "c")]);
   state.removeSession("b");
