@@ -24,6 +24,7 @@ def test_check_leaves_with_1_if_something_is_wrong(may: Path) -> None:
     assert done(may, "check", "--deep") == "No problems found.\n"
 
 
+@pytest.mark.sqlite("the copy of its file")
 def test_repair_says_first_and_then_does(may: Path) -> None:
     done(may, "list")
     (may / "webui/sessions/51f22612416e.json").unlink()
@@ -58,6 +59,7 @@ def test_why_tells_where_a_session_is(may: Path) -> None:
     assert run(may, "why", "../x").exit_code == 2
 
 
+@pytest.mark.sqlite("the copy of its file")
 def test_a_backup_is_verified_and_said_to_be_damaged(may: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     made = parsed(may, "backup", str(folder))

@@ -72,6 +72,7 @@ def test_db(may: Path) -> None:
     assert parsed(may, "db", "history")["revisions"][-1] == newest
 
 
+@pytest.mark.sqlite("its file")
 def test_a_newer_database_is_refused(may: Path) -> None:
     done(may, "list")
     with sqlite3.connect(may / "webui/sessions.db") as database:

@@ -81,6 +81,7 @@ def test_what_the_disk_refuses_is_a_problem(home: Path, sessions: SessionReposit
     assert run(home, "demo", str(tmp_path / "file" / "x")).exit_code == 1
 
 
+@pytest.mark.sqlite("where its file lies")
 def test_state_dir_and_profile(tmp_path: Path) -> None:
     state = tmp_path / "elsewhere"
     runner = CliRunner()

@@ -140,6 +140,7 @@ def test_what_a_search_tool_was_asked_or_answered_is_not_found(home: SessionRepo
     assert home.search(typed) == []
 
 
+@pytest.mark.sqlite("search.db in the home")
 def test_a_damaged_search_index_is_replaced_also_beside_an_agent(tmp_path: Path) -> None:
     new_state(tmp_path / "state.db")
     with writing(tmp_path / "state.db") as db:

@@ -25,6 +25,8 @@ from ..support.agent_db import add_session, keep_full_text, new_state, writing
 from ..support.make import message, write_document
 from ..support.processes import at_once
 
+pytestmark = pytest.mark.sqlite("search.db in the home")
+
 SESSIONS = 12
 
 

@@ -302,6 +302,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.sqlite("another home for each example")
 @examples(0.25, shares_fixtures=True)
 @given(STEPS)
 def test_after_any_sequence_of_changes_exactly_the_present_text_is_found(
@@ -462,6 +463,7 @@ def spoil(path: Path, name: str) -> None:
         path.with_name(path.name + more).unlink(missing_ok=True)
 
 
+@pytest.mark.sqlite("search.db in the home")
 @pytest.mark.parametrize("name", ["removed", "no database", "torn", "another format"])
 def test_an_unusable_index_is_replaced(sessions: SessionRepository, name: str) -> None:
     chosen = write_session(sessions, "needle")
