@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from hermes_sessions import SessionRepository
+from hermes_sessions import SessionRepository, Summary
 from webapp.masking import masker
 from webapp.pages import rendering, sidebar_rows
 
@@ -244,3 +244,19 @@ def test_the_page_of_a_deleted_session_gets_no_new_messages(client: FlaskClient)
     assert client.get("/session/gone/messages?after=3").status_code == 204
     assert client.get("/session/gone/messages").status_code == 204
     assert client.get("/session/gone/messages?before=3").status_code == 404
+
+
+def test_also_if_its_file_goes_while_it_is_being_read(
+    client: FlaskClient, sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = SessionRepository.summary
+
+    def and_then_gone(self: SessionRepository, session_id: str) -> Summary:
+        found = summary(self, session_id)
+        (sessions.config.sessions_dir / f"{session_id}.json").unlink()
+        return found
+
+    monkeypatch.setattr(SessionRepository, "summary", and_then_gone)
+    for query, status in (("after=2", 204), ("before=2", 404)):
+        session_id = started(sessions, 4)
+        assert client.get(f"/session/{session_id}/messages?{query}").status_code == status

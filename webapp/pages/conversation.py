@@ -75,12 +75,12 @@ def show_messages(session_id: str) -> Response:
     Of a deleted conversation: 204 to the script that follows it, 404 for the messages that a user asked for.
     """
     try:
-        summary = sessions().summary(session_id)
-    except NotFound:
+        values = _messages_values(sessions().summary(session_id))
+    except NotFound:  # also while it is being read
         if "before" not in request.args and "at" not in request.args:
             return Response(status=204)
         raise
-    return rendering.page("messages.html", **_messages_values(summary))
+    return rendering.page("messages.html", **values)
 
 
 @blueprint.get("/session/<session_id>/messages/<int:index>")
