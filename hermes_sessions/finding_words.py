@@ -60,6 +60,11 @@ FINDING_WORDS: Mapping[FindingKind, FindingWords] = {
         "Its conversations cannot be opened or changed until it can be read again. Give the user that runs "
         "this program access to it, or mount its disk. What lists say of them is as it was last read.",
     ),
+    FindingKind.UNREADABLE_TRASH: FindingWords(
+        "The trash cannot be read",
+        "No conversation can be deleted or restored until it can be read again. Give the user that runs this "
+        "program access to the folder.",
+    ),
     FindingKind.UNREADABLE_FILE: FindingWords(
         "A file cannot be read",
         "Its conversation is missing from lists and searches. The file is never overwritten: correct it in a "

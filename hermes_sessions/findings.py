@@ -35,6 +35,7 @@ class FindingKind(StrEnum):
     """What a finding of `check` is about."""
 
     UNREADABLE_FOLDER = "unreadable folder"
+    UNREADABLE_TRASH = "unreadable trash"
     UNREADABLE_FILE = "unreadable file"
     NO_INDEX = "no index yet"
     ROW_WITHOUT_FILE = "row without file"

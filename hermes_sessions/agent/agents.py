@@ -13,13 +13,13 @@ from sqlalchemy import Connection, Engine
 
 from ..config import Config
 from ..errors import AgentUnavailable, NotFound
-from ..index import Lifetime, MirrorStatus, database, find_conversation
+from ..index import Lifetime, MirrorStatus, database, find_conversation, trash_rows
 from ..message_range import MessageRange
 from ..model import Session, Summary
 from ..origins import COPIED, SEGMENTS, STARTED_BY, Copied
 from ..results import MessagePage
 from ..settings import agent_profiles, last_workspace
-from ..sidecars import trash
+from ..sidecars import folder, trash
 from . import mirror, mirror_rows, transcripts
 from .lineage import Segment
 from .mirror import mirror_warnings, mirrors_are_current
@@ -133,9 +133,16 @@ class Agents:
 
     def summary(self, connection: Connection, session_id: str, profile: str | None = None) -> Summary:
         """Return a session of an agent, unless it is in the trash; raises as `summary_of_original`."""
-        if trash.newest(session_id, self._config.trash_dir) is not None:
-            raise trash.not_found(session_id, self._config.trash_dir)
+        if self._is_in_trash(connection, session_id):
+            raise NotFound(trash.IN_TRASH.format(session_id=session_id))
         return self.summary_of_original(connection, session_id, profile)
+
+    def _is_in_trash(self, connection: Connection, session_id: str) -> bool:
+        """Whether a session is in the trash; if that cannot be read, as the index last read it."""
+        trash_dir = self._config.trash_dir
+        if folder.problem_of_trash(trash_dir) is None:
+            return trash.newest(session_id, trash_dir) is not None
+        return session_id in trash_rows.trashed(connection)
 
     def summary_of_original(
         self, connection: Connection, session_id: str, profile: str | None = None

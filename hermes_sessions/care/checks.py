@@ -55,6 +55,13 @@ class Checks:
         remedy = "give this user access to the sessions folder, or mount its disk"
         return None if meaning is None else Finding(FindingKind.UNREADABLE_FOLDER, None, meaning, remedy)
 
+    @cached_property
+    def _trash(self) -> Finding | None:
+        """What is wrong with the trash as a whole."""
+        meaning = folder.problem_of_trash(self.store.trash_dir)
+        remedy = "give this user access to the folder trash"
+        return None if meaning is None else Finding(FindingKind.UNREADABLE_TRASH, None, meaning, remedy)
+
     def _in_folder(self, *, deep: bool) -> Iterator[Finding]:
         """Compare the files of the sessions folder with the index and the backups, `deep` their contents."""
         contents = Contents(self.store)
@@ -63,7 +70,8 @@ class Checks:
         yield from self.files()
         yield from contents.index_findings()
         yield from contents.findings
-        yield from self.leftovers()
+        if self._trash is None:
+            yield from self.leftovers()
         yield from self.backups(contents)
 
     def session_ids(self) -> list[str]:
@@ -87,7 +95,7 @@ class Checks:
             yield Finding(FindingKind.WRONG_MIRROR, None, meaning, remedy)
         with database.reading(self.store.engine) as connection:
             wrong = {
-                "the trash": sync.is_trash_wrong(connection, self.store.trash_dir),
+                "the trash": self._trash is None and sync.is_trash_wrong(connection, self.store.trash_dir),
                 "tags.json": tag_sync.is_wrong(connection, self.store.config.tags_file),
             }
         for name in (name for name, is_wrong in wrong.items() if is_wrong):
@@ -156,7 +164,7 @@ class Checks:
             kept = reading.message_count(longer)
             present = contents.message_count(session_id)
         except NotFound:
-            if trash.newest(session_id, self.store.trash_dir) is None:
+            if self._trash is None and trash.newest(session_id, self.store.trash_dir) is None:
                 meaning = f"{backup.name} is all that is left of it"
                 kind, note = FindingKind.BACKUP_WITHOUT_SESSION, backup.path.parent == self.store.backups_dir
                 yield Finding(kind, session_id, meaning, restore, note=note)
@@ -210,7 +218,7 @@ class Checks:
         """Look for changes that another program has overwritten."""
         with database.reading(self.store.engine) as connection:
             lost = own_changes.lost(connection)
-        if any(each.field == "deleted" for each in lost) and self._folder is None:
+        if any(each.field == "deleted" for each in lost) and self._folder is None and self._trash is None:
             half_moved = {entry.session_id for entry in find_leftovers(self.store).moved}
             lost = [each for each in lost if each.field != "deleted" or each.session_id not in half_moved]
         for each in lost:
@@ -263,6 +271,9 @@ class Checks:
 
     def trash(self) -> Iterator[Finding]:
         """Look for versions that were rescued, and for what can be purged."""
+        if self._trash is not None:
+            yield self._trash
+            return
         for entry in trash.entries(self.store.trash_dir):
             if entry.why is TrashReason.RESCUED:
                 name = f"trash/{entry.path.name}"

@@ -21,7 +21,7 @@ from ..errors import storing
 from ..files import Aside
 from ..index import database, trash_rows
 from ..locks import PROJECTS_LOCK, TAGS_LOCK
-from ..sidecars import TrashEntry, trash
+from ..sidecars import TrashEntry, folder, trash
 from .store import Store
 
 DEBRIS_SECONDS = 3600  # far longer than a write takes; the web UI waits as long
@@ -38,6 +38,12 @@ class Leftovers:
     debris: list[Path] = field(default_factory=list)
     only_copies: list[Aside] = field(default_factory=list)
     moved: list[TrashEntry] = field(default_factory=list)
+
+
+def are_unreadable(store: Store) -> bool:
+    """Whether a folder that may hold such files cannot be read."""
+    problems = (folder.problem(store.sessions_dir), folder.problem_of_trash(store.trash_dir))
+    return any(problems)
 
 
 def find_leftovers(store: Store) -> Leftovers:

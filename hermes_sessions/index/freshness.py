@@ -171,11 +171,13 @@ class Freshness(Generic[Versions]):
             yield self._current(connection, state, status, stale)
 
     def _unread(self) -> tuple[str, ...]:
-        """Return the warning that the sessions folder cannot be read, as a tuple; empty if it can be."""
-        problem = folders.problem(self._sessions_dir)
-        return (
-            () if problem is None else (f"{problem}. Its conversations are listed as they were last read.",)
+        """Return warnings about the sessions folder and the trash if they cannot be read."""
+        of_sessions, of_trash = folders.problem(self._sessions_dir), folders.problem_of_trash(self._trash_dir)
+        found = (
+            of_sessions and f"{of_sessions}. Its conversations are listed as they were last read.",
+            of_trash and f"{of_trash}. Until it can be, nothing can be deleted or restored.",
         )
+        return tuple(filter(None, found))
 
     def _agrees(self, state: IndexState, moment: Moment) -> bool:
         """Whether an index is in line with the folder at a moment, if the watch has nothing to tell since."""
@@ -288,7 +290,7 @@ class Freshness(Generic[Versions]):
     def catch_up_unless_locked(self, progress: Progress | None = None) -> tuple[str, ...]:
         """Read whatever changed, as `catch_up`; return warnings about what prevents it.
 
-        These are a sessions folder that cannot be read, and another program's lock.
+        These are a sessions folder or a trash that cannot be read, and another program's lock.
         """
         return self._unless_prevented(partial(self.catch_up, progress))
 
@@ -302,14 +304,15 @@ class Freshness(Generic[Versions]):
         return unread
 
     def catch_up(self, progress: Progress | None = None) -> None:
-        """Read whatever changed, but not a sessions folder that cannot be read.
+        """Read whatever changed, but not a sessions folder or a trash that cannot be read.
 
         `progress(done, total)` counts session files. Raises `StorageError`.
         """
         self.catch_up_with_tags()
-        if not self._unread():
+        if folders.problem(self._sessions_dir) is None:
             self._catch_up_with_files(progress)
-        sync.sync_trash(self._engine, self._trash_dir)
+        if folders.problem_of_trash(self._trash_dir) is None:
+            sync.sync_trash(self._engine, self._trash_dir)
         self._mirrors.refresh()
 
     def catch_up_with_tags(self) -> None:

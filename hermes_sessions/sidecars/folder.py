@@ -15,17 +15,24 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def problem(folder: Path) -> str | None:
-    """Return why the sessions folder cannot be read, a sentence; None if it can be, or if there is none.
+    """Return why the sessions folder cannot be read, a sentence; None if it can be, or if there is none."""
+    return _problem(folder, "The sessions folder")
 
-    The folder's own `stat` does not tell: it needs no right to the folder, and a change of rights leaves the
-    modification time as it was. To open `.` in it takes the right to list it and the right to open its files.
-    """
+
+def problem_of_trash(trash: Path) -> str | None:
+    """Return why the trash cannot be read, as `problem` does."""
+    return _problem(trash, "The trash")
+
+
+def _problem(folder: Path, name: str) -> str | None:
+    # The folder's own `stat` does not tell: it needs no right to the folder, and a change of rights leaves
+    # the modification time as it was. To open `.` takes the rights to list it and to open its files.
     try:
         os.close(os.open(f"{folder}/.", os.O_RDONLY | os.O_DIRECTORY))
     except FileNotFoundError:
         return None
     except OSError as error:
-        return f"The sessions folder cannot be read: {error.strerror or type(error).__name__}"
+        return f"{name} cannot be read: {error.strerror or type(error).__name__}"
     return None
 
 

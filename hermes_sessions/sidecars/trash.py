@@ -22,6 +22,7 @@ from . import reading
 from .outline import Written
 
 RETENTION_SECONDS = 30 * 86_400
+IN_TRASH = "session {session_id} is in the trash. Restore it first"
 _NAME = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,128})\.(?P<at>[0-9]{1,20})\.(?P<why>[a-z]+)\.json")
 _REASONS = {reason.value: reason for reason in TrashReason}
 
@@ -137,7 +138,7 @@ def not_found(session_id: str, trash: Path) -> NotFound:
     """Return the error for a session that does not exist, which says if it is in the trash."""
     with suppress(SessionsError):  # the trash cannot be read: that is another problem
         if newest(session_id, trash) is not None:
-            return NotFound(f"session {session_id} is in the trash. Restore it first")
+            return NotFound(IN_TRASH.format(session_id=session_id))
     return NotFound(f"no session {session_id}")
 
 

@@ -1,4 +1,4 @@
-"""The sessions folder cannot be read: what other stores hold is listed, found and opened, with a warning."""
+"""The sessions folder or the trash cannot be read: the rest is listed, found and opened, with a warning."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -223,3 +223,56 @@ def test_the_page_of_a_conversation_that_cannot_be_read_says_why(home: Path) -> 
         assert answer.status_code == 503
         assert f"Cannot read session {own}: Permission denied" in answer.text
         assert "Agent one" in answer.text
+
+
+# ---- the trash --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[name for name in FAULTS if not name.startswith("a ")])
+def trash_fault(request: pytest.FixtureRequest, home: Path) -> Fault:
+    """What makes the trash unreadable for a block, with a conversation of each store in it."""
+    with SessionRepository.open(hermes_home=home) as sessions:
+        own = next(each.session_id for each in sessions.list() if each.title == "Own four")
+        sessions.delete(own)
+        sessions.import_agent_session("agentone")
+        sessions.delete("agentone")
+    return lambda: FAULTS[request.param](home / "webui/trash")
+
+
+def test_all_but_the_trash_is_listed_found_and_opened(home: Path, trash_fault: Fault) -> None:
+    with SessionRepository.open(hermes_home=home) as sessions:
+        before = sessions.list(agent=True)
+        assert len(before) == 4
+        deleted = sessions.trash()
+    for _ in range(2):
+        with trash_fault() as reason, SessionRepository.open(hermes_home=home) as sessions:
+            page = sessions.list(agent=True)
+            assert page.items == before.items
+            expected = (
+                f"The trash cannot be read: {reason}. Until it can be, nothing can be deleted or restored."
+            )
+            assert page.warnings == (expected,)
+            assert {hit.session_id for hit in sessions.search("heron")} == {
+                each.session_id for each in before
+            }
+            for each in before:
+                assert sessions.messages(each.session_id).total == each.message_count
+            with pytest.raises(NotFound, match="in the trash"):
+                sessions.get("agentone")
+            for call in (sessions.trash, lambda: sessions.delete(before[0].session_id)):
+                with pytest.raises(StorageError):
+                    call()
+            assert sessions.get(before[0].session_id).title == before[0].title
+    with SessionRepository.open(hermes_home=home) as sessions:
+        assert sessions.list(agent=True) == before
+        assert sessions.trash() == deleted
+
+
+def test_the_check_names_the_trash_beside_what_else_it_finds(home: Path, trash_fault: Fault) -> None:
+    (home / "webui/projects.json").write_text("no JSON")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for deep in (False, True):
+            with trash_fault() as reason:
+                found = {each.kind: each.meaning for each in sessions.check(deep=deep)}
+            assert found[FindingKind.UNREADABLE_TRASH] == f"The trash cannot be read: {reason}"
+            assert found.keys() == {FindingKind.UNREADABLE_TRASH, FindingKind.UNREADABLE_PROJECTS}
