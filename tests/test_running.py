@@ -39,12 +39,15 @@ def test_after(): pass
 OTHER_FILE = "def test_of_another_file(): pass"
 
 
-def run(folder: Path, how: str) -> str:
-    """Run four tests in one worker at a time, the second of which does `how`, and return what was printed."""
+def run(folder: Path, how: str, other_file: str = OTHER_FILE, workers: int = 1) -> str:
+    """Run two files of tests in so many workers at a time, the first with one that does `how`.
+
+    Returns what was printed.
+    """
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_one.py").write_text(TESTS.format(how=how))
-    (folder / "test_two.py").write_text(OTHER_FILE)
-    command = "-m pytest -q -p no:cacheprovider -p no:schemathesis -n 1 --dist loadfile".split()
+    (folder / "test_two.py").write_text(other_file)
+    command = f"-m pytest -q -p no:cacheprovider -p no:schemathesis -n {workers} --dist loadfile".split()
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
@@ -65,6 +68,15 @@ def test_a_test_that_ends_its_worker_is_run_once(tmp_path: Path, how: str) -> No
     assert "1 failed, 3 passed" in printed, printed
     assert "crashed while running 'test_one.py::test_ends_its_worker'" in printed
     assert (tmp_path / "run").read_text() == "once "
+
+
+@pytest.mark.slow
+def test_two_workers_that_end_at_once_are_both_replaced(tmp_path: Path) -> None:
+    meet = "Path(f'at-{os.getpid()}').touch(); here = Path().glob"
+    how = f"{meet}\n    while len([*here('at-*')]) < 2: pass\n    os.kill(os.getpid(), signal.SIGKILL)"
+    printed = run(tmp_path, how, TESTS.format(how=how), workers=2)
+    assert "2 failed, 4 passed" in printed, printed
+    assert (tmp_path / "run").read_text() == "once once "
 
 
 @pytest.mark.slow

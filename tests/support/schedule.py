@@ -81,6 +81,8 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # as above
         A worker begins a test when it knows which comes after it. With one, the rest of a dead worker's
         file, it would wait for ever, and the run for it.
         """
+        if node not in self.registered_collections:  # it replaces a dead one, and still collects its tests
+            return
         super()._reschedule(node)
         while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
             super()._reschedule(node)
