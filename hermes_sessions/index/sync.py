@@ -332,16 +332,16 @@ class _ReadNow(NamedTuple):
     judged: dict[str, own_changes.Judged]
 
 
-def _store(engine: Engine, scan: _Scan, files: Sequence[ReadFile]) -> list[str]:
+def _store(engine: Engine, scan: _Scan, found: Sequence[ReadFile]) -> list[str]:
     """Store what was read of some files, and return the ids of the sessions that were stored."""
-    read = _read_now(engine, scan, files)
+    read = _read_now(engine, scan, found)
     with database.writing(engine) as connection:
         return _put(connection, scan, read)
 
 
-def _read_now(engine: Engine, scan: _Scan, read: Sequence[ReadFile]) -> _ReadNow:
-    unreadable = [item for item in read if isinstance(item, UnreadableFile)]
-    readable = [item for item in read if item is not None and not isinstance(item, UnreadableFile)]
+def _read_now(engine: Engine, scan: _Scan, found: Sequence[ReadFile]) -> _ReadNow:
+    unreadable = [item for item in found if isinstance(item, UnreadableFile)]
+    readable = [item for item in found if item is not None and not isinstance(item, UnreadableFile)]
     sessions = {summary.session_id: Indexed(summary, stored, draft=False) for summary, stored in readable}
     return _ReadNow(sessions, unreadable, transcripts_read.judged(engine, scan.folder, sessions))
 
