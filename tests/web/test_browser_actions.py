@@ -79,6 +79,9 @@ def test_an_action_by_key_and_by_menu_can_be_undone(
             use_menu(page, session_id, item)
         toast = said(page, words)
         assert stored(home, session_id)[field] is True if field else not path.exists()
+        # The list follows the act: or else it would show that after the undo is shown to be done.
+        is_pinned = row(page, session_id).and_(page.locator("[data-pinned]"))
+        expect(is_pinned if item == "Pin" else row(page, session_id)).to_have_count(1 if item == "Pin" else 0)
         if by_key:
             page.keyboard.press("z")
         else:
