@@ -17,6 +17,7 @@ from hermes_sessions.sidecars import summaries
 
 from .support.children import doubled, killed_at
 from .support.make import message, write_document
+from .support.processes import is_running
 
 pytestmark = pytest.mark.slow  # starting an interpreter takes a tenth of a second
 
@@ -69,15 +70,6 @@ def test_children_end_with_their_parent() -> None:
     while any(map(is_running, children)) and time.monotonic() < until:
         time.sleep(0.01)
     assert not any(map(is_running, children))
-
-
-def is_running(process: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_first_import_in_processes_stores_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from hermes_sessions import SessionRepository
 
+from .processes import is_running
+
 # Durability costs time, and the machine will not lose power within a test. The log holds each new database: a
 # gigabyte of it, the default, would lie in memory.
 OPTIONS = (
@@ -140,17 +142,7 @@ def _remove_left_behind(programs: Path) -> None:
     """Stop the servers of tests that were killed, and remove their folders: they would stay in memory."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
         pid = int(folder.name.removeprefix(PREFIX).partition("-")[0])
-        if not _is_alive(pid):
+        if not is_running(pid):
             with suppress(AssertionError):  # it does not run
                 Server(programs, folder).stop("immediate")
             shutil.rmtree(folder, ignore_errors=True)  # other tests may do the same
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # of another user
-        pass
-    return True

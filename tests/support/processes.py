@@ -1,6 +1,7 @@
-"""Several processes that do one thing at the same moment."""
+"""Several processes that do one thing at the same moment; and whether a process runs."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.synchronize import Barrier
@@ -27,3 +28,14 @@ def _prepare(gate: Barrier) -> None:
 def _after_the_gate(work: Callable[..., T], call: tuple[Any, ...]) -> T:
     _gate.wait()
     return work(*call)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is such a process, also of another user."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
