@@ -157,7 +157,7 @@ class OpenHome:
 
     def _tidy_up(self) -> None:
         """Settle what interrupted writes left, unless the home cannot be written or read: it can wait."""
-        if not self.config.is_indexed_elsewhere and not changes.are_unreadable(self.store):
+        if not self.config.is_indexed_elsewhere and not changes.has_unreadable_folder(self.store):
             changes.settle_leftovers(self.store)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from ..model import Session, Summary
 from ..origins import COPIED, SEGMENTS, STARTED_BY, Copied
 from ..results import MessagePage
 from ..settings import agent_profiles, last_workspace
-from ..sidecars import folder, trash
+from ..sidecars import trash
 from . import mirror, mirror_rows, transcripts
 from .lineage import Segment
 from .mirror import mirror_warnings, mirrors_are_current
@@ -134,13 +134,13 @@ class Agents:
     def summary(self, connection: Connection, session_id: str, profile: str | None = None) -> Summary:
         """Return a session of an agent, unless it is in the trash; raises as `summary_of_original`."""
         if self._is_in_trash(connection, session_id):
-            raise NotFound(trash.IN_TRASH.format(session_id=session_id))
+            raise trash.deleted(session_id)
         return self.summary_of_original(connection, session_id, profile)
 
     def _is_in_trash(self, connection: Connection, session_id: str) -> bool:
         """Whether a session is in the trash; if that cannot be read, as the index last read it."""
         trash_dir = self._config.trash_dir
-        if folder.problem_of_trash(trash_dir) is None:
+        if trash.problem(trash_dir) is None:
             return trash.newest(session_id, trash_dir) is not None
         return session_id in trash_rows.trashed(connection)
 

@@ -58,7 +58,7 @@ class Checks:
     @cached_property
     def _trash(self) -> Finding | None:
         """What is wrong with the trash as a whole."""
-        meaning = folder.problem_of_trash(self.store.trash_dir)
+        meaning = trash.problem(self.store.trash_dir)
         remedy = "give this user access to the folder trash"
         return None if meaning is None else Finding(FindingKind.UNREADABLE_TRASH, None, meaning, remedy)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .composing import read_composed, save_composed
     from .create import duplicate_session, fork_session, import_documents, new_session
     from .expiry import erase, expired, purge
-    from .leftovers import Leftovers, are_unreadable, find_leftovers, settle_leftovers
+    from .leftovers import Leftovers, find_leftovers, has_unreadable_folder, settle_leftovers
     from .lost import LostUpdates
     from .members import ProjectMembers
     from .pages import message_reader, read_page
@@ -50,7 +50,6 @@ __all__ = [
     "after_the_file",
     "agent_share",
     "append_messages",
-    "are_unreadable",
     "checked_metadata",
     "clear_session",
     "delete_empty_sessions",
@@ -65,6 +64,7 @@ __all__ = [
     "expired",
     "find_leftovers",
     "fork_session",
+    "has_unreadable_folder",
     "held_by_agent",
     "import_agent_session",
     "import_documents",
@@ -95,7 +95,7 @@ _NAMES = {
     "change": "append_messages clear_session remove_last_turn truncate_session update_session would_update",
     "composing": "read_composed save_composed",
     "create": "duplicate_session fork_session import_documents new_session",
-    "leftovers": "Leftovers are_unreadable find_leftovers settle_leftovers",
+    "leftovers": "Leftovers has_unreadable_folder find_leftovers settle_leftovers",
     "lost": "LostUpdates",
     "pages": "message_reader read_page",
     "members": "ProjectMembers",

@@ -40,9 +40,9 @@ class Leftovers:
     moved: list[TrashEntry] = field(default_factory=list)
 
 
-def are_unreadable(store: Store) -> bool:
-    """Whether a folder that may hold such files cannot be read."""
-    problems = (folder.problem(store.sessions_dir), folder.problem_of_trash(store.trash_dir))
+def has_unreadable_folder(store: Store) -> bool:
+    """Whether the sessions folder or the trash cannot be read."""
+    problems = (folder.problem(store.sessions_dir), trash.problem(store.trash_dir))
     return any(problems)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from ..errors import Locked, StorageError
 from ..folder_events import FolderEvents
-from ..sidecars import ReadFiles
+from ..sidecars import ReadFiles, trash
 from ..sidecars import folder as folders
 from . import database, index_state, own_changes, rows, sync, tag_sync
 from .commits import CommitCounter, Commits
@@ -172,7 +172,7 @@ class Freshness(Generic[Versions]):
 
     def _unread(self) -> tuple[str, ...]:
         """Return warnings about the sessions folder and the trash if they cannot be read."""
-        of_sessions, of_trash = folders.problem(self._sessions_dir), folders.problem_of_trash(self._trash_dir)
+        of_sessions, of_trash = folders.problem(self._sessions_dir), trash.problem(self._trash_dir)
         found = (
             of_sessions and f"{of_sessions}. Its conversations are listed as they were last read.",
             of_trash and f"{of_trash}. Until it can be, nothing can be deleted or restored.",
@@ -311,7 +311,7 @@ class Freshness(Generic[Versions]):
         self.catch_up_with_tags()
         if folders.problem(self._sessions_dir) is None:
             self._catch_up_with_files(progress)
-        if folders.problem_of_trash(self._trash_dir) is None:
+        if trash.problem(self._trash_dir) is None:
             sync.sync_trash(self._engine, self._trash_dir)
         self._mirrors.refresh()
 

@@ -1,4 +1,4 @@
-"""The folder of sidecars: the versions of its files, their backups, and the list that the web UI keeps."""
+"""The folder of sidecars: whether it can be read, its files, their backups, and the list of the web UI."""
 
 import errno
 import os
@@ -16,17 +16,15 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 def problem(folder: Path) -> str | None:
     """Return why the sessions folder cannot be read, a sentence; None if it can be, or if there is none."""
-    return _problem(folder, "The sessions folder")
+    return unreadable(folder, "The sessions folder")
 
 
-def problem_of_trash(trash: Path) -> str | None:
-    """Return why the trash cannot be read, as `problem` does."""
-    return _problem(trash, "The trash")
+def unreadable(folder: Path, name: str) -> str | None:
+    """Return the sentence that a folder of this name cannot be read; None if it can be, or if there is none.
 
-
-def _problem(folder: Path, name: str) -> str | None:
-    # The folder's own `stat` does not tell: it needs no right to the folder, and a change of rights leaves
-    # the modification time as it was. To open `.` takes the rights to list it and to open its files.
+    The folder's own `stat` does not tell: it needs no right to the folder, and a change of rights leaves the
+    modification time as it was. To open `.` takes the rights to list it and to open its files.
+    """
     try:
         os.close(os.open(f"{folder}/.", os.O_RDONLY | os.O_DIRECTORY))
     except FileNotFoundError:

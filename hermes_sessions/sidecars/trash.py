@@ -18,11 +18,10 @@ from ..fields import check_id, check_seconds
 from ..model import FolderTimes, Stored
 from ..origins import segments_of
 from ..results import Trashed, TrashReason
-from . import reading
+from . import folder, reading
 from .outline import Written
 
 RETENTION_SECONDS = 30 * 86_400
-IN_TRASH = "session {session_id} is in the trash. Restore it first"
 _NAME = re.compile(r"(?P<id>[A-Za-z0-9_-]{1,128})\.(?P<at>[0-9]{1,20})\.(?P<why>[a-z]+)\.json")
 _REASONS = {reason.value: reason for reason in TrashReason}
 
@@ -80,6 +79,11 @@ def new_path(session_id: str, trash: Path, why: TrashReason) -> Path:
 # ---- what is in the trash -------------------------------------------------------------------------------
 
 
+def problem(trash: Path) -> str | None:
+    """Return why the trash cannot be read, a sentence; None if it can be, or if there is none."""
+    return folder.unreadable(trash, "The trash")
+
+
 def entries(trash: Path) -> list[TrashEntry]:
     """Return what is in the trash, the latest first."""
     with storing(f"cannot list the {trash.name}"):
@@ -130,16 +134,21 @@ def newest(session_id: str, trash: Path) -> TrashEntry | None:
     """Return what was deleted last of a session, or else rescued; None if nothing of it is in the trash."""
     check_id(session_id)
     found = of_session(session_id, trash)
-    deleted = (entry for entry in found if entry.why is not TrashReason.RESCUED)
-    return next(deleted, found[0] if found else None)
+    not_rescued = (entry for entry in found if entry.why is not TrashReason.RESCUED)
+    return next(not_rescued, found[0] if found else None)
 
 
 def not_found(session_id: str, trash: Path) -> NotFound:
     """Return the error for a session that does not exist, which says if it is in the trash."""
     with suppress(SessionsError):  # the trash cannot be read: that is another problem
         if newest(session_id, trash) is not None:
-            return NotFound(IN_TRASH.format(session_id=session_id))
+            return deleted(session_id)
     return NotFound(f"no session {session_id}")
+
+
+def deleted(session_id: str) -> NotFound:
+    """Return the error for a session that is in the trash."""
+    return NotFound(f"session {session_id} is in the trash. Restore it first")
 
 
 def of_session(session_id: str, trash: Path) -> list[TrashEntry]:
