@@ -124,9 +124,9 @@ class ReadingCalls(HomeCalls):
             raise InvalidValue("by must be tool alone: its calls cannot be divided by another key")
         with self._home.freshness.current() as index:
             warnings = index.warnings(agents=bool(chosen.agent))
-            of_columns = cast(Sequence[results.UsageBy], keys) if "tool" not in keys else ()
-            sums = usage.usage(index.connection, chosen, of_columns) if of_columns else []
-        if not of_columns:
+            columns = cast(Sequence[results.UsageBy], keys)
+            sums = None if "tool" in keys else usage.usage(index.connection, chosen, columns)
+        if sums is None:  # the search index has those of tools
             sums = self._home.searcher.tool_usage(chosen)
         return Sums(sums, warnings if sums else (*warnings, *self._home.unknown_names(chosen)))
 
