@@ -417,7 +417,7 @@ def test_the_visible_rows_stay_in_place_when_the_list_grows(page: Page, home: Pa
 
 
 @pytest.mark.parametrize("pressed", ["changed", "unchanged"])
-def test_a_click_is_not_lost_to_news_that_come_before_the_release(
+def test_a_click_is_not_lost_when_the_list_is_renewed_before_the_release(
     page: Page, home: Path, pressed: str
 ) -> None:
     ids = {each: put_session(home, each) for each in ("changed", "unchanged")}
@@ -426,12 +426,12 @@ def test_a_click_is_not_lost_to_news_that_come_before_the_release(
     row.locator(".row-pick").hover()
     page.mouse.down()
     with page.expect_response(re.compile(r"/sidebar\?.*limit=")):
-        put_session(home, ids["changed"], title="Changed meanwhile")
+        put_session(home, ids["changed"], title="New title")
     page.wait_for_timeout(100)  # the page would show the news by now
     page.mouse.up()
     expect(row.locator(".row-pick")).to_be_checked()
     expect(page.get_by_role("toolbar").locator("output")).to_have_text("1 selected")
-    expect(page.locator('.row[data-id="changed"] .row-title')).to_have_text("Changed meanwhile")
+    expect(page.locator('.row[data-id="changed"] .row-title')).to_have_text("New title")
 
 
 CROSSING = """() => {
@@ -453,7 +453,7 @@ CROSSING = """() => {
 }"""
 
 
-def test_a_list_that_is_asked_for_stays_when_news_of_the_earlier_one_come_after_it(
+def test_a_list_that_was_asked_for_stays_when_the_earlier_one_is_renewed_late(
     page: Page, home: Path
 ) -> None:
     put_session(home, "put-away", archived=True)

@@ -167,7 +167,7 @@ SLOW_ANSWER = """() => {
 }"""
 
 
-def test_the_list_leaves_a_deleted_project_also_if_the_news_come_first(page: Page, home: Path) -> None:
+def test_the_list_leaves_a_deleted_project_even_if_its_row_goes_first(page: Page, home: Path) -> None:
     with SessionRepository.open(hermes_home=home) as sessions:
         brief = sessions.projects.create("Brief").project_id
     put_session(home, "in-brief", project_id=brief)

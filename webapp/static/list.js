@@ -117,7 +117,7 @@ async function renewBeginning({ limit, replaced }) {
   const page = await fetchPage(filters, limit);
   await untilReleased();
   if (!state.canRenew(generation, filters)) {
-    refresh(); // what changed may be missing from the list that came meanwhile
+    refresh(); // the list that is shown now may have been read before the change
     return;
   }
   renewSummary(page);
@@ -418,7 +418,7 @@ function isVisible(chunk) {
 function renewSummary(page) {
   const old = required(document, ".side-state", HTMLElement);
   const now = required(page, ".side-state", HTMLElement);
-  // The same chips stay: a click on one that is replaced between press and release would do nothing.
+  // What did not change stays: if it has the focus, it would lose it.
   if (!old.isEqualNode(now) && !old.querySelector("[open]")) old.replaceWith(now);
 }
 

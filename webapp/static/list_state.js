@@ -172,8 +172,8 @@ export class ListState {
   }
 
   /**
-   * Return whether a page that was fetched to renew the beginning is of the list that is shown. One that was asked for
-   * while another list was on its way can come after that.
+   * Return whether a page that was fetched to renew the beginning is of the list that is shown: another one may have been
+   * asked for, or have arrived, since.
    * @param {number} generation when it was asked for
    * @param {string} filters
    */

@@ -248,7 +248,7 @@ describe("a chunk near the screen or far from it", () => {
   });
 });
 
-test("a page that renews the beginning is dropped if another list came meanwhile, asked for before or after it", () => {
+test("a page that renews the beginning is dropped if another list is shown by then", () => {
   const state = stateWith([chunk("", null, "a")]);
   const before = state.generation;
   assert.ok(state.canRenew(before, state.filters));
