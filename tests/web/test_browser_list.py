@@ -453,9 +453,7 @@ CROSSING = """() => {
 }"""
 
 
-def test_a_list_that_was_asked_for_stays_when_the_earlier_one_is_renewed_late(
-    page: Page, home: Path
-) -> None:
+def test_a_list_that_was_asked_for_stays_when_the_earlier_one_is_renewed_late(page: Page, home: Path) -> None:
     put_session(home, "put-away", archived=True)
     page.goto("/")
     expect(page.locator(".views")).to_contain_text("Archived")
