@@ -1,6 +1,7 @@
 """The command `python -m benchmarks.postgresql`: one home with its index in SQLite and in PostgreSQL.
 
-It starts a server of its own, on a socket in a folder that goes with it. Lists with each index run in turns.
+It starts a server of its own, on a socket in a folder that goes with it. Imports and lists with each index
+run in turns.
 """
 
 import argparse
@@ -45,9 +46,11 @@ def main() -> None:
 
 def _measure(home: Path, server: Server, sessions: int, agent: list[int]) -> None:
     print(f"\n| {sessions:,} sessions | SQLite | PostgreSQL | ratio |\n|---|--:|--:|--:|")
-    imports = [[_import(home, index) for _ in range(IMPORTS)] for index in (nullcontext, server.database)]
-    _row("first import", *map(min, imports))
+    imports = [[_import(home, index) for index in (nullcontext, server.database)] for _ in range(IMPORTS)]
+    _row("first import", *map(min, zip(*imports, strict=True)))
     agent_homes.generate(home, *agent)
+    imports = [[_import(home, index) for index in (nullcontext, server.database)] for _ in range(IMPORTS)]
+    _row("first import, agent", *map(min, zip(*imports, strict=True)))
     with ExitStack() as stack:
         both = [_opened(home, url) for url in (None, stack.enter_context(server.database()))]
         for each in both:
@@ -100,6 +103,7 @@ def _lists(sessions: SessionRepository) -> Iterator[tuple[str, dict[str, Any]]]:
     cursor = sessions.list(limit=1000).next_cursor
     yield "", {}
     yield ", cursor", {"cursor": cursor}
+    yield ", agent only", {"agent": "only"}
     values: dict[str, Any] = {
         "agent": True,
         "source": "webui",

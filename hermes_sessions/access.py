@@ -98,9 +98,13 @@ class HomeAccess:
         """Return the home with its index at the first of the places where it can be opened."""
         while True:
             try:
-                return OpenHome(self._places[0], self.lifetime, self.projects)
+                return self._open_at(self._places[0])
             except StorageError as error:
                 self._leave(error)
+
+    def _open_at(self, place: Config) -> OpenHome:
+        locks = shared_locks.locks_at(place, self._locks)
+        return OpenHome(place, self.lifetime, self.projects, locks)
 
     def _start(self, progress: Progress | None) -> None:
         while True:
@@ -148,7 +152,7 @@ class HomeAccess:
         return is_read_only or placing.lacks_room(self._config.state_dir)
 
     def _return(self) -> None:
-        home = OpenHome(self._config, self.lifetime, self.projects)
+        home = self._open_at(self._config)
         try:
             home.start(None)
         except BaseException:

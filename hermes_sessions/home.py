@@ -47,7 +47,6 @@ from .index import (
     ownership,
     placing,
     rows,
-    shared_locks,
     sync,
     tag_counts,
     tag_sync,
@@ -55,7 +54,7 @@ from .index import (
     upgrades,
     with_lineage,
 )
-from .locks import SessionLocks
+from .locks import HomeLocks, SessionLocks
 from .message_range import MessageRange
 from .metadata import MetadataChange, check_fields, check_others
 from .model import Session, Summary
@@ -83,15 +82,17 @@ def existing(config: Config) -> Config:
 class OpenHome:
     """The parts of one home that the calls of a repository work on. Thread-safe."""
 
-    def __init__(self, config: Config, lifetime: Lifetime, projects: Projects) -> None:
-        """Create or upgrade the index of a home; `start` brings it in line with the files."""
-        self.config, self.projects = config, projects
+    def __init__(self, config: Config, lifetime: Lifetime, projects: Projects, locks: HomeLocks) -> None:
+        """Create or upgrade the index of a home; `start` brings it in line with the files.
+
+        Whoever gives it the `locks` closes them.
+        """
+        self.config, self.projects, self.locks = config, projects, locks
         self.engine = database.make_engine(config.index)
         damage.watch(self.engine)
         self.agents = Agents(config, self.engine, lifetime)
         self.searcher = search.Searcher(config, self.engine, self.agents)
-        self.locks = shared_locks.locks_of(config)
-        self.store = Store(config, self.engine, SessionLocks(self.locks), self.searcher.note)
+        self.store = Store(config, self.engine, SessionLocks(locks), self.searcher.note)
         self._read_files = summaries.read_in_processes(config.processes)
         self.freshness = Freshness(
             self.engine,
@@ -101,7 +102,7 @@ class OpenHome:
             self.agents,
             read=self._read_files,
         )
-        self.tags = TagStore(config, self.engine, self.locks)
+        self.tags = TagStore(config, self.engine, locks)
         self.lists = Lists()
         self._workspace = FileValue(config.last_workspace_file, partial(chosen_workspace, config))
         try:
@@ -165,7 +166,6 @@ class OpenHome:
         self.freshness.close()
         self.searcher.close()
         self.agents.close()
-        self.locks.close()
         self.engine.dispose()
 
     # ---- the index --------------------------------------------------------------------------------------

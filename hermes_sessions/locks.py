@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 STRIPES, LOCK_SECONDS = 64, 30.0
-PROJECTS_LOCK, TAGS_LOCK = "projects", "tags"
+PROJECTS_LOCK, TAGS_LOCK, SETTINGS_LOCK = "projects", "tags", "settings"
 
 
 def stripe_of(name: str) -> int:
@@ -27,8 +27,11 @@ def stripe_of(name: str) -> int:
 class HomeLocks(Protocol):
     """The locks of one home by their names, against every program that changes it."""
 
-    def held(self, name: str) -> AbstractContextManager[None]:
-        """Return a context that holds a lock; it raises `Locked` after 30 seconds, or `StorageError`."""
+    def held(self, name: str, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+        """Return a context that holds a lock; it raises `Locked` after so many seconds, or `StorageError`."""
+
+    def between_hosts(self, name: str, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+        """Return a context as `held` does, for what a lock file beside it protects on one machine."""
 
     def close(self) -> None:
         """Close whatever connections the locks need."""
@@ -39,9 +42,14 @@ class FileLocks(NamedTuple):
 
     folder: Path | None
 
-    def held(self, name: str) -> AbstractContextManager[None]:
+    def held(self, name: str, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
         """Return a context that holds a lock; errors as of `HomeLocks`."""
-        return file_lock(self.folder and self.folder / f"{name}.lock")
+        return file_lock(self.folder and self.folder / f"{name}.lock", seconds)
+
+    def between_hosts(self, name: str, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+        """Return a context that holds nothing: the home belongs to one machine."""
+        del name, seconds
+        return nullcontext()
 
     def close(self) -> None:
         """Do nothing: each file is closed with its lock."""

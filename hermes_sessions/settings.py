@@ -10,7 +10,7 @@ from typing import Any
 from . import files, json_text
 from .config import DEFAULT_PROFILE, Config, is_profile
 from .errors import Conflict, InvalidValue, Unreadable, storing
-from .locks import file_lock
+from .locks import SETTINGS_LOCK, HomeLocks
 from .model import Signature
 
 
@@ -37,14 +37,14 @@ def read_settings(config: Config) -> dict[str, Any]:
     return settings
 
 
-def change_settings(config: Config, changes: Mapping[str, bool]) -> None:
-    """Set these keys of the web UI's `settings.json`, and keep all others.
+def change_settings(config: Config, locks: HomeLocks, changes: Mapping[str, bool]) -> None:
+    """Set these keys of the web UI's `settings.json`, and keep all others; `locks` are those of the home.
 
     Raises `Unreadable` if the file does not hold a JSON object, `StorageError`, `Conflict` if another program
     writes it at the same time.
     """
     path = settings_file(config)
-    with file_lock(config.state_dir / "locks/settings.lock"), storing("cannot save settings.json"):
+    with locks.held(SETTINGS_LOCK), storing("cannot save settings.json"):
         version = _version(path)
         settings = read_settings(config)
         changed = {**settings, **changes}

@@ -2,13 +2,13 @@
 
 import errno
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from .. import modes
 from ..errors import NotFound, SessionsError, storing
-from ..locks import file_lock
+from ..locks import HomeLocks, file_lock
 from ..results import ExportFormat, ExportReport
 from .manifest import ExportedFile, ExportManifest, read_manifest, write_manifest
 from .names import ENDINGS, file_name
@@ -37,8 +37,10 @@ class ExportTree:
     every file is written again.
     """
 
-    def __init__(self, folder: Path, format: ExportFormat, how: Mapping[str, str | bool]) -> None:
-        self._folder, self._ending = folder, ENDINGS[format]
+    def __init__(
+        self, folder: Path, format: ExportFormat, how: Mapping[str, str | bool], locks: HomeLocks
+    ) -> None:
+        self._folder, self._ending, self._locks = folder, ENDINGS[format], locks
         self._how = {"format": format, "rendering": RENDERING, **how}
         self._keeps_names = True  # unless a name may have a credential of the title, which is masked now
 
@@ -58,8 +60,12 @@ class ExportTree:
         """
         with storing(f"cannot write into {self._folder.name}"):
             modes.make_folder(self._folder)
-            with file_lock(self._folder / LOCK, LOCK_SECONDS):
+            with file_lock(self._folder / LOCK, LOCK_SECONDS), self._lock_between_hosts():
                 return self._update(list(conversations), render, missing, warnings, progress)
+
+    def _lock_between_hosts(self) -> AbstractContextManager[None]:
+        # By its inode, which every host sees; its path is where a host has mounted the disk.
+        return self._locks.between_hosts(f"export {self._folder.stat().st_ino}", LOCK_SECONDS)
 
     def _update(
         self,

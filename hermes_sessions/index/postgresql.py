@@ -146,7 +146,8 @@ def acquire_lock(connection: Connection, number: int, seconds: float) -> None:
 
 def _acquire(connection: Connection, kind: int, number: int, seconds: float) -> None:
     signed = number - (1 << 32) if number >> 31 else number
-    connection.exec_driver_sql(f"SET lock_timeout = {seconds * 1000:.0f}")
+    milliseconds = max(1, round(seconds * 1000))  # 0 would wait for ever
+    connection.exec_driver_sql(f"SET lock_timeout = {milliseconds}")
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({kind}, {signed})")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 
 from sqlalchemy import Connection, Engine
@@ -21,9 +21,17 @@ from . import database, postgresql
 def locks_of(config: Config) -> HomeLocks:
     """Return the locks of a home by its configuration."""
     url = config.database_url
-    if url is None or config.read_only or not database.is_shared(url):
+    if url is None or not database.is_shared(url):
         return FileLocks(config.locks_dir)
     return DatabaseLocks(url)
+
+
+def locks_at(place: Config, locks: HomeLocks) -> HomeLocks:
+    """Return the locks for an index at a place, which may be elsewhere, of a home that has `locks`.
+
+    Those in a database are the same at every place: other hosts hold them.
+    """
+    return locks if isinstance(locks, DatabaseLocks) else locks_of(place)
 
 
 class DatabaseLocks:
@@ -40,22 +48,26 @@ class DatabaseLocks:
         return database.make_engine(self._url).execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
-    def held(self, name: str) -> Iterator[None]:
-        """Hold a lock; raise `Locked` after 30 seconds, `StorageError`."""
+    def held(self, name: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+        """Hold a lock; errors as of `HomeLocks`."""
         with database.errors_of(self._engine):
             connection = self._engine.connect()
         try:
-            self._acquire(connection, name)
+            self._acquire(connection, name, seconds)
             yield
         finally:
             postgresql.release_locks(connection)
 
-    def _acquire(self, connection: Connection, name: str) -> None:
+    def between_hosts(self, name: str, seconds: float = LOCK_SECONDS) -> AbstractContextManager[None]:
+        """Return what `held` does."""
+        return self.held(name, seconds)
+
+    def _acquire(self, connection: Connection, name: str, seconds: float) -> None:
         try:
             with database.errors_of(self._engine):
-                postgresql.acquire_lock(connection, zlib.crc32(name.encode()), LOCK_SECONDS)
+                postgresql.acquire_lock(connection, zlib.crc32(name.encode()), seconds)
         except Locked as error:
-            held = f"the lock {name} for {LOCK_SECONDS:.0f} seconds"
+            held = f"the lock {name} for {seconds:.0f} seconds"
             raise Locked(f"another program has held {held}. Try again") from error
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from ..config import MOST_PROCESSES, Config, resolve
 from ..fields import check_whole
 from ..home import OpenHome, existing
 from ..index import Progress, only_sessions_errors
+from ..locks import HomeLocks
 from ..results import Restriction
 from ..webui import WebUI
 
@@ -85,6 +86,11 @@ class HomeCalls:
     def own_folder(self) -> Path:
         """The folder of what a server keeps: the state folder, unless it cannot be written."""
         return self._home.config.index_dir or self.config.state_dir
+
+    @property
+    def locks(self) -> HomeLocks:
+        """The locks of the home, for a server that changes files in `own_folder`."""
+        return self._home.locks
 
     @property
     def agent(self) -> Agent:

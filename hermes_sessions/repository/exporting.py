@@ -75,7 +75,7 @@ class ExportingCalls(ReadingCalls):
         """
         fields.check_choice("format", format, get_args(results.ExportFormat))
         chosen = combined_filters(filters, keywords, default=EVERYTHING, call=self.export_all)
-        tree = ExportTree(self._checked_folder(folder), format, {"redact": redact})
+        tree = ExportTree(self._checked_folder(folder), format, {"redact": redact}, self.locks)
         page = self.list(chosen)
         conversations = with_versions(page, self.config.sessions_dir, redact=redact)
         return tree.update(

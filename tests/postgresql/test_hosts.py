@@ -1,5 +1,6 @@
 """Several processes and hosts over one home and one database: nobody fails, and nothing is lost."""
 
+import fcntl
 import json
 import os
 import time
@@ -13,8 +14,11 @@ import pytest
 
 from hermes_sessions import Conflict, SessionRepository
 from hermes_sessions.errors import Locked
+from hermes_sessions.exports import tree
 from hermes_sessions.index import folder_watch
+from hermes_sessions.settings import change_settings
 from hermes_sessions.sidecars import folder as folders
+from webapp.security.throttle import LoginThrottle
 
 from ..conftest import copy_sample
 from ..support.make import message, started, write_document
@@ -119,6 +123,18 @@ class OldView:
         return found
 
 
+class LocksOfOneMachine:
+    """Locks of files where the shared disk has none: they hold on a host's own disk alone."""
+
+    def __init__(self, own: Path) -> None:
+        self._real, self._own = fcntl.flock, str(own)
+
+    def __call__(self, file: Any, operation: int) -> None:
+        """Lock a file, or do nothing if it is on the shared disk."""
+        if str(Path(f"/proc/self/fd/{file}").readlink()).startswith(self._own):
+            self._real(file, operation)
+
+
 def be_a_host(cache: Path, age: float, ahead: float) -> None:
     """Let this process be a host with a disk of its own for its `cache`.
 
@@ -128,6 +144,7 @@ def be_a_host(cache: Path, age: float, ahead: float) -> None:
 
     os.environ["HERMES_SESSIONS_CACHE_DIR"] = str(cache)
     real = time.time_ns
+    fcntl.flock = LocksOfOneMachine(cache)
     folders.scan, files.folder_time = OldView(folders.scan, age), OldView(files.folder_time, age)
     time.time_ns = lambda: real() + int(ahead * 1e9)
 
@@ -171,6 +188,42 @@ def test_eight_writers_on_two_hosts_lose_nothing(tmp_path: Path, url: str) -> No
         files = {path.stem for path in sessions.config.sessions_dir.glob("*.json")}
         assert {each.session_id for each in sessions.list(hidden=True)} == files
         assert not sessions.check(deep=True)
+
+
+def change_settings_often(home: Path, url: str, name: int) -> None:
+    """Set keys of the web UI's settings that no other host sets, and count a wrong password for each."""
+    be_a_host(home / f"disk of host {name}", age=0.0, ahead=0.0)
+    with SessionRepository.open(hermes_home=home, database_url=url) as sessions:
+        throttle = LoginThrottle(sessions.own_folder, sessions.locks)
+        for number in range(TIMES):
+            change_settings(sessions.config, sessions.locks, {f"host {name} number {number}": True})
+            throttle.attempt(f"host {name} number {number}")
+
+
+TIMES = 40
+
+
+@pytest.mark.slow
+def test_two_hosts_that_change_settings_at_once_lose_nothing(tmp_path: Path, url: str) -> None:
+    at_once(change_settings_often, [(tmp_path, url, name) for name in range(2)])
+    expected = {f"host {name} number {number}" for name in range(2) for number in range(TIMES)}
+    for file in ("settings.json", "web.tries"):
+        assert json.loads((tmp_path / "webui" / file).read_bytes()).keys() == expected, file
+
+
+def test_one_host_at_a_time_exports_into_a_folder(
+    hosts: list[SessionRepository], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = hosts
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    monkeypatch.setattr(tree, "LOCK_SECONDS", 0.1)
+    with (
+        one.locks.held(f"export {folder.stat().st_ino}"),
+        pytest.raises(Locked, match=r"another program has held the lock export \d+ for"),
+    ):
+        other.export_all(folder)
+    assert len(other.export_all(folder).written) == 1
 
 
 def _texts(folder: Path) -> list[str]:

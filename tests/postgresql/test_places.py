@@ -84,3 +84,18 @@ def test_a_large_import_lets_the_server_count_its_rows(tmp_path: Path, url: str,
     with SessionRepository.open(hermes_home=tmp_path, database_url=url):
         name = url.split("/")[3].split("?", maxsplit=1)[0]
         assert server.sql(name, "SELECT reltuples FROM pg_class WHERE relname = 'sessions'") == "1000"
+
+
+def test_a_process_has_one_pool_of_connections_for_all_locks(
+    tmp_path: Path, url: str, server: Server
+) -> None:
+    of_locks = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query ~ 'pg_advisory_unlock_all'"
+    )
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url) as sessions:
+        name = started(sessions, 2)
+        sessions.update(name, project_id=sessions.projects.create("One").project_id)
+        sessions.tag(name, "work")
+        sessions.list()
+        database = url.split("/")[3].split("?", maxsplit=1)[0]
+        assert server.sql("postgres", of_locks.format(database)) == "1"

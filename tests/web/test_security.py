@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hermes_sessions import InvalidValue, SessionRepository
+from hermes_sessions.locks import FileLocks
 from webapp import create_app, live, set_password
 from webapp.security.logins import signing_key
 from webapp.security.passwords import stored_password
@@ -207,7 +208,7 @@ def test_wrong_passwords_are_slowed_down(guarded: FlaskClient) -> None:
 @pytest.mark.slow
 def test_the_wait_doubles_up_to_a_minute_and_ends_with_success(tmp_path: Path) -> None:
     now = 0.0
-    slow = LoginThrottle(tmp_path, lambda: now)
+    slow = LoginThrottle(tmp_path, FileLocks(tmp_path), lambda: now)
     waits: list[float] = []
     for _ in range(14):
         assert slow.attempt("a") == 0
@@ -222,7 +223,7 @@ def test_the_wait_doubles_up_to_a_minute_and_ends_with_success(tmp_path: Path) -
 
 
 def test_of_a_hundred_simultaneous_guesses_only_four_are_compared(tmp_path: Path) -> None:
-    workers = [LoginThrottle(tmp_path, lambda: 0.0) for _ in range(4)]
+    workers = [LoginThrottle(tmp_path, FileLocks(tmp_path), lambda: 0.0) for _ in range(4)]
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(lambda at: workers[at % 4].attempt("10.0.0.1"), range(100)))
     assert sorted(waits)[:5] == [0, 0, 0, 0, 1]
@@ -230,14 +231,14 @@ def test_of_a_hundred_simultaneous_guesses_only_four_are_compared(tmp_path: Path
 
 def test_a_clock_set_back_or_a_damaged_file_does_not_lock_the_owner_out(tmp_path: Path) -> None:
     for _ in range(8):
-        LoginThrottle(tmp_path, lambda: 5e9).attempt("a")
-    assert LoginThrottle(tmp_path, lambda: 1e9).attempt("a") == 0
+        LoginThrottle(tmp_path, FileLocks(tmp_path), lambda: 5e9).attempt("a")
+    assert LoginThrottle(tmp_path, FileLocks(tmp_path), lambda: 1e9).attempt("a") == 0
     (tmp_path / "web.tries").write_text('{"a": 1')
-    assert LoginThrottle(tmp_path, lambda: 1e9).attempt("a") == 0
+    assert LoginThrottle(tmp_path, FileLocks(tmp_path), lambda: 1e9).attempt("a") == 0
 
 
 def test_the_addresses_of_one_ipv6_network_wait_together(tmp_path: Path) -> None:
-    slow = LoginThrottle(tmp_path, lambda: 0.0)
+    slow = LoginThrottle(tmp_path, FileLocks(tmp_path), lambda: 0.0)
     for number in range(4):
         assert slow.attempt(f"2001:db8::{number}") == 0
     assert slow.attempt("2001:db8::ffff:1") == 1

@@ -33,6 +33,7 @@ def save_settings(
 ) -> schemas.Settings:
     """Change the settings that are sent, in the web UI's file, and return them. Its other settings stay."""
     sent = {"show_cli_sessions": show_cli_sessions, "api_redact_enabled": api_redact_enabled}
-    change_settings(sessions().config, {name: on for name, on in sent.items() if on is not UNCHANGED})
+    changes = {name: on for name, on in sent.items() if on is not UNCHANGED}
+    change_settings(sessions().config, sessions().locks, changes)
     g.pop("settings", None)  # the answer to this request follows the new ones
     return show_settings()

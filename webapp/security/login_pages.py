@@ -4,12 +4,13 @@ import math
 import re
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.http import parse_cookie
+
+from hermes_sessions import SessionRepository
 
 from .. import request_context
 from ..pages import rendering
@@ -36,14 +37,15 @@ class LoginRequired:
 
 def register(app: Flask, password: str | None) -> None:
     """Let `app` answer only who is logged in, if there is a password; `password` as of `create_app`."""
-    repository = app.extensions["hermes_sessions"]
+    repository: SessionRepository = app.extensions["hermes_sessions"]
     known = password_of(repository.config.state_dir, password)
-    app.extensions["hermes_login"] = _login(known, repository.own_folder) if known else None
+    app.extensions["hermes_login"] = _login(known, repository) if known else None
     app.before_request(_check_login)
 
 
-def _login(password: Password, folder: Path) -> LoginRequired:
-    return LoginRequired(password, Logins(folder, password), LoginThrottle(folder))
+def _login(password: Password, repository: SessionRepository) -> LoginRequired:
+    folder = repository.own_folder
+    return LoginRequired(password, Logins(folder, password), LoginThrottle(folder, repository.locks))
 
 
 def admits(app: Flask, environ: dict[str, Any]) -> bool:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from filelock import FileLock
 
-from hermes_sessions import files, modes
+from hermes_sessions import files
 from hermes_sessions.errors import storing
+from hermes_sessions.locks import HomeLocks
 
 from .private_files import write_private
 
-TRIES_FILE = "web.tries"  # its lock is beside it
+TRIES_FILE = "web.tries"  # also the name of its lock
 LOCK_SECONDS = 5.0
 
 
@@ -35,8 +35,8 @@ class LoginThrottle:
 
     FREE, LONGEST, ADDRESSES = 4, 60.0, 1024
 
-    def __init__(self, state_dir: Path, clock: Callable[[], float] = time.time) -> None:
-        self._path, self._clock = state_dir / TRIES_FILE, clock
+    def __init__(self, state_dir: Path, locks: HomeLocks, clock: Callable[[], float] = time.time) -> None:
+        self._path, self._locks, self._clock = state_dir / TRIES_FILE, locks, clock
 
     def attempt(self, address: str) -> float:
         """Return for how many seconds this address has to wait; 0 counts as a wrong try until `succeeded`.
@@ -67,11 +67,9 @@ class LoginThrottle:
     @contextmanager
     def _waits(self) -> Iterator[dict[str, Wait]]:
         """Give out the wait of each network, the latest to try last, and store them when the block ends."""
-        lock = self._path.with_name(f"{TRIES_FILE}.lock")
-        modes.keep_private(lock)
         with (
+            self._locks.held(TRIES_FILE, LOCK_SECONDS),
             storing(f"cannot count wrong passwords in {TRIES_FILE}"),
-            FileLock(lock, timeout=LOCK_SECONDS, mode=modes.FILE),
         ):
             waits = self._read()
             yield waits
