@@ -156,7 +156,7 @@ class Freshness(Generic[Versions]):
             if in_line and all_else_is:
                 self._note(commits, outside, state, moment, until)
                 yield self._current(connection, state, status)
-                connection.close()  # before another writes
+                database.end_reading(connection)  # before another writes
                 self._settle(state, moment)
                 return
         with self._caught_up(self._catch_up_with_files if all_else_is else self.catch_up) as index:

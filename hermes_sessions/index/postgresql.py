@@ -62,6 +62,7 @@ def make_engine(url: sa.URL) -> Engine:
     engine = sa.create_engine(
         url.set(drivername=_DRIVER) if url.drivername in _NAMES else url,
         pool_pre_ping=True,
+        pool_use_lifo=True,  # the connection that was used last has prepared most statements
         isolation_level="REPEATABLE READ",
         json_deserializer=json_text.decode,
     )

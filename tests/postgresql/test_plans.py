@@ -3,11 +3,13 @@
 As on SQLite, a page comes out of indexes in its order, and nothing reads a whole table of conversations.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
+from psycopg import ClientCursor
 from sqlalchemy import Connection, event
 
 from hermes_sessions import Filters, SessionRepository
@@ -39,7 +41,11 @@ def many(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def steps(sessions: SessionRepository, run: Callable[[Connection], object]) -> Iterator[Node]:
-    """Yield the steps by which PostgreSQL runs the queries of a call, with how many rows each gives."""
+    """Yield the steps by which PostgreSQL runs the queries of a call, with how many rows each gives.
+
+    Once with a plan for the values of this call, and once with the one for any values, which it makes after
+    some calls on one connection.
+    """
     seen: list[tuple[str, Any]] = []
 
     def see(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
@@ -50,9 +56,28 @@ def steps(sessions: SessionRepository, run: Callable[[Connection], object]) -> I
         run(connection)
         event.remove(connection, "before_cursor_execute", see)
         for statement, parameters in seen:
-            explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
-            (plan,) = connection.exec_driver_sql(explain, parameters).scalar_one()
+            (plan,) = connection.exec_driver_sql(f"{EXPLAIN} {statement}", parameters).scalar_one()
             yield from _all_of(plan["Plan"])
+            yield from _all_of(_plan_for_any(connection, statement, parameters))
+
+
+EXPLAIN = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)"
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+
+
+def _plan_for_any(connection: Connection, statement: str, parameters: dict[str, Any]) -> Node:
+    names = list(dict.fromkeys(_PARAMETER.findall(statement)))
+    numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement).replace("%%", "%")
+    driver: Any = connection.connection.driver_connection
+    with ClientCursor(driver) as cursor:  # EXECUTE takes its values as text
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(f"PREPARE prepared AS {numbered}".encode())
+        values = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
+        cursor.execute(f"{EXPLAIN} EXECUTE prepared{values}".encode(), parameters)
+        ((plan,),) = cursor.fetchall()[0]
+        cursor.execute("DEALLOCATE prepared; SET LOCAL plan_cache_mode = auto")
+    node: Node = plan["Plan"]
+    return node
 
 
 def _all_of(node: Node) -> Iterator[Node]:
@@ -140,3 +165,13 @@ def test_sums_read_each_table_once(many: SessionRepository) -> None:
     found = list(steps(many, lambda connection: usage.usage(connection, Filters(agent=True), ["day"])))
     read = [each for each in whole_tables(found) if each["Actual Rows"]]
     assert all(each["Actual Loops"] == 1 for each in read)
+
+
+def test_lists_are_planned_once(many: SessionRepository) -> None:
+    engine = many._home.engine
+    for _ in range(20):
+        with database.reading(engine) as connection:
+            lists.read_summaries(connection, ListRequest(Filters(agent=True), limit=PAGE))
+    with database.reading(engine) as connection:
+        count = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%agent_conversations%%'"
+        assert connection.exec_driver_sql(count).scalar_one()
