@@ -277,6 +277,8 @@ class SessionRepository:
     trash = _ThreadedCall(_Sessions.trash)
     trashed = _ThreadedCall(_Sessions.trashed)
     truncate = _ThreadedCall(_Sessions.truncate)
+    change_to_undo = _ThreadedCall(_Sessions.change_to_undo)
+    undo_change = _ThreadedCall(_Sessions.undo_change)
     undo = _ThreadedCall(_Sessions.undo)
     untag = _ThreadedCall(_Sessions.untag)
     untag_many = _ThreadedCall(_Sessions.untag_many)

@@ -118,7 +118,7 @@ class Config:
 
     @property
     def undo_dir(self) -> Path:
-        """The folder of the notes by which deleted projects and changed tags are brought back."""
+        """The folder of what brings back deleted projects, changed tags, and sessions before a change."""
         return self.state_dir / "undo"
 
     @property

@@ -95,6 +95,8 @@ CALLS: dict[str, Call] = {
     "undo": lambda sessions, one: sessions.undo(one),
     "retry": lambda sessions, one: sessions.retry(one),
     "recover": lambda sessions, one: sessions.recover(interrupted(sessions, one)),
+    "change_to_undo": lambda sessions, one: sessions.change_to_undo(one),
+    "undo_change": lambda sessions, one: sessions.undo_change(one, recovered(sessions, one)),
     "delete": lambda sessions, one: sessions.delete(one),
     "delete_everywhere": lambda sessions, _: sessions.delete_everywhere("lone"),
     "delete_empty": lambda sessions, _: sessions.delete_empty(arranged=True),
@@ -178,6 +180,12 @@ def interrupted(sessions: SessionRepository, one: str) -> str:
     """Return the session, with a message that waits for an answer that will not come."""
     sessions.update(one, pending_user_message="hi", active_stream_id="gone")
     return one
+
+
+def recovered(sessions: SessionRepository, one: str) -> str:
+    """Return the change that closed an interrupted turn of the session, to be undone."""
+    sessions.recover(interrupted(sessions, one))
+    return sessions.change_to_undo(one) or ""
 
 
 def set_aside(sessions: SessionRepository, one: str) -> Session:

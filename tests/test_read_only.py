@@ -26,7 +26,7 @@ CHANGES = set(
     """
     new import_document import_export fork duplicate import_agent_session save update tag untag append
     update_many delete_many restore_many prune webui.update_many webui.unimport_many
-    tag_many untag_many rename_tag remove_tag restore_tag truncate clear undo retry recover delete
+    tag_many untag_many rename_tag remove_tag restore_tag truncate clear undo retry recover delete undo_change
     delete_everywhere delete_empty restore purge erase erase_many repair write_web_ui_index
     projects.create projects.rename projects.delete projects.restore projects.ensure_cron agent.delete
     webui.update webui.import_agent_session webui.compose lost.put_back lost.keep_theirs
@@ -43,6 +43,7 @@ ONLY_READING: dict[str, Call] = {
     "erase": lambda sessions, _: sessions.erase(sessions.trash()[0].session_id),
     "webui.continuation": lambda sessions, one: sessions.webui.continuation(sessions.get(one)),
     "recover": lambda sessions, one: sessions.recover(one),
+    "undo_change": lambda sessions, one: sessions.undo_change(one, "1"),
     "projects.delete": lambda sessions, _: sessions.projects.delete(sessions.projects.list()[0].project_id),
     "backup": lambda sessions, one: sessions.backup(Path(os.environ["BACKUPS"]) / one),
     "verify_backup": lambda sessions, one: sessions.verify_backup(Path(os.environ["BACKUPS"]) / one),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .save import recover_session, save_session
     from .store import Store, after_the_file, checked_metadata, session_without_messages
     from .tags import TagChange, TagStore, TagTarget
+    from .undoing import change_to_undo, undo_change
 
 __all__ = [
     "Leftovers",
@@ -50,6 +51,7 @@ __all__ = [
     "after_the_file",
     "agent_share",
     "append_messages",
+    "change_to_undo",
     "checked_metadata",
     "clear_session",
     "delete_empty_sessions",
@@ -84,6 +86,7 @@ __all__ = [
     "settle_leftovers",
     "take_import_away",
     "truncate_session",
+    "undo_change",
     "update_session",
     "would_update",
 ]
@@ -106,6 +109,7 @@ _NAMES = {
     "save": "recover_session save_session",
     "store": "Store after_the_file checked_metadata session_without_messages",
     "tags": "TagChange TagStore TagTarget",
+    "undoing": "change_to_undo undo_change",
 }
 if not TYPE_CHECKING:  # type checkers would accept any name
     __getattr__ = load_on_use(__name__, _NAMES)

@@ -7,6 +7,7 @@ from ..errors import NotFound, Unreadable
 from ..fields import check_id
 from ..index import database, own_changes, tags
 from ..sidecars import TrashEntry, backups, journal, reading, trash
+from . import undoing
 from .store import Store
 from .tags import TagStore
 
@@ -25,11 +26,13 @@ def expired(store: Store, time_ns: int) -> list[TrashEntry]:
 def purge(store: Store, tag_store: TagStore, time_ns: int) -> int:
     """Delete permanently what `expired` returns, and return how many files.
 
-    Journals of changes are deleted too, and not counted. One of changes that were lost is kept.
+    Journals of changes, and what is kept to undo one, are deleted too, and not counted. A journal of changes
+    that were lost is kept.
     """
     old = expired(store, time_ns)
     ids = _ids_of(old)
     _purge_journals(store, time_ns)
+    undoing.expire(store, time_ns)
     for entry in old:
         trash.remove(entry)
     _forget_tags(store, tag_store, ids)
@@ -82,6 +85,7 @@ def erase(store: Store, tag_store: TagStore, session_id: str) -> int:
     found = _with_segments(trash.of_session(check_id(session_id), store.trash_dir), store)
     if not store.path_of(session_id).exists():
         journal.remove(journal.path_of(session_id, store.backups_dir))
+        undoing.forget(store, session_id)
         kept = trash.entries(store.backups_dir)
         found += [entry for entry in kept if entry.session_id == session_id]
     if not found:

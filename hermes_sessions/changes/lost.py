@@ -6,7 +6,6 @@ from typing import Any
 from ..errors import NotFound
 from ..fields import check_id
 from ..index import Survivor, database, index_state, own_changes, public_calls, survived
-from ..metadata import MetadataChange
 from ..model import Summary
 from ..results import LostUpdate
 from ..sidecars import trash
@@ -39,11 +38,11 @@ class LostUpdates:
         """Make again what was overwritten, or delete the session again; return it unless it was deleted.
 
         Messages that were added here are added at the end. Messages that were removed here are removed again,
-        those that the other program added after them stay. The version before is kept as a backup. Raises
-        `NotFound` if nothing of the session was overwritten, and as `update`, `append` and `delete`.
+        those that the other program added after them stay. The version before is kept as a backup, and
+        `undo_change` brings all back as it was. Raises `NotFound` if nothing of the session was overwritten,
+        and as `update`, `append` and `delete`.
         """
-        from .change import update_session  # here, because a list needs none of them
-        from .lost_messages import put_back_messages
+        from .lost_messages import put_back_fields, put_back_messages  # here, as a list needs none of them
         from .restore import delete_session
 
         lost = self._lost(session_id)
@@ -57,7 +56,7 @@ class LostUpdates:
         self._access.home.projects.check(values.get("project_id"))
         if own_changes.MESSAGES in fields:
             return put_back_messages(self._store, session_id, values)
-        return update_session(self._store, session_id, MetadataChange(values), touch=False)
+        return put_back_fields(self._store, session_id, values)
 
     def keep_theirs(self, session_id: str) -> None:
         """Keep what the other program wrote, and say no more of it; raises as `list`, `NotFound`.

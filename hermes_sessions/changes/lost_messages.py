@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import NotFound, Unreadable
-from ..index import Judgement, Theirs, database, judge, own_changes
-from ..metadata import MetadataChange
+from ..index import Indexed, Judgement, Theirs, database, judge, own_changes
 from ..model import Session, Summary
 from ..sidecars import TranscriptChange, backups, journal, load, reading
 from ..times import last_message_at
-from .change import refuse_read_only, shortened, title_origin, update_session
+from .change import change_metadata, refuse_read_only, shortened, title_origin
 from .context import CONTEXT
 from .mending import indexes_back, mended, without
 from .retry import retry_conflicts
 from .save import write_over
 from .store import Store
+from .undoing import undoable
 
 
 def put_back_messages(store: Store, session_id: str, values: Mapping[str, Any]) -> Summary:
@@ -29,8 +29,18 @@ def put_back_messages(store: Store, session_id: str, values: Mapping[str, Any]) 
     if summary is None:
         with database.writing(store.engine) as connection:
             own_changes.forget(connection, session_id, [own_changes.MESSAGES])
-        return update_session(store, session_id, MetadataChange(values), touch=False)
+        return put_back_fields(store, session_id, values)
     return summary
+
+
+def put_back_fields(store: Store, session_id: str, values: Mapping[str, Any]) -> Summary:
+    """Set checked metadata again, which does not count as activity; raises as `put_back_messages`."""
+
+    def put(row: Indexed) -> Summary:
+        with undoable(store, session_id, None if row.draft else row.stored.signature):
+            return change_metadata(store, row, values)
+
+    return store.change(session_id, put)
 
 
 def _put_back(store: Store, session_id: str, values: Mapping[str, Any]) -> Summary | None:
@@ -53,9 +63,10 @@ def _put_back(store: Store, session_id: str, values: Mapping[str, Any]) -> Summa
     if judgement.back:
         changed |= shortened(last_message_at(reversed(new.messages)))
         changed |= _context(old, indexes_back(judgement, lengths))
-    summary = store.saved(write_over(store, loaded, old, new, changed, keep_in=store.backups_dir))
-    with database.writing(store.engine) as connection:
-        own_changes.settle(connection, session_id, Judgement())
+    with undoable(store, session_id, loaded.signature):
+        summary = store.saved(write_over(store, loaded, old, new, changed, keep_in=store.backups_dir))
+        with database.writing(store.engine) as connection:
+            own_changes.settle(connection, session_id, Judgement())
     return summary
 
 

@@ -21,6 +21,7 @@ from ..sidecars import (
 )
 from .create import is_composed
 from .store import Store, after_the_file
+from .undoing import undoable
 
 
 def delete_session(store: Store, session_id: str, only_if: Callable[[Summary], bool] | None = None) -> None:
@@ -146,6 +147,11 @@ def _move_back(store: Store, entry: TrashEntry, *, settle: bool = True) -> Summa
 def _restore_backup(store: Store, session_id: str, kept: Sequence[Backup]) -> Summary:
     """Put a longer version in the place of a session's file, which goes to the trash."""
     loaded = store.load(session_id)
+    with undoable(store, session_id, None if loaded is None else loaded.signature):
+        return _put_longer(store, session_id, loaded, kept)
+
+
+def _put_longer(store: Store, session_id: str, loaded: Loaded | None, kept: Sequence[Backup]) -> Summary:
     if loaded is None:  # another program deleted it
         latest = kept[0]
         return _move_back(store, TrashEntry(latest.path, session_id, latest.kept_at, TrashReason.SHORTENED))

@@ -17,6 +17,7 @@ from .change import refuse_read_only, shortened, title_origin
 from .create import store_new
 from .projects import Projects
 from .store import Store, checked_metadata
+from .undoing import undoable
 
 
 def save_session(store: Store, projects: Projects, session: Session, *, touch: bool) -> Session:
@@ -148,7 +149,8 @@ def recover_session(store: Store, session_id: str, alive: Collection[str]) -> Su
         if closed is None:
             return None
         unchanged = editing.unchanged_messages(session, closed)
-        return store.saved(_save_over(store, loaded, session, closed, unchanged, touch=True))
+        with undoable(store, session_id, loaded.signature):
+            return store.saved(_save_over(store, loaded, session, closed, unchanged, touch=True))
 
 
 def _core_transcript(store: Store, session: Session) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What deleted projects and changed tags were, one file for each, so that they can be brought back."""
+"""What deleted projects, changed tags and mended sessions were, a file for each, to bring them back."""
 
 import hashlib
 import time
@@ -11,7 +11,7 @@ from .. import files, json_text, modes
 from ..errors import NotFound, Unreadable, storing
 
 RETENTION_SECONDS = 30 * 86_400
-Subject = Literal["project", "tag", "masked-tag"]
+Subject = Literal["project", "tag", "masked-tag", "session"]
 
 
 class UndoNotes:

@@ -272,6 +272,35 @@ def _lost_values(judgement: Judgement, until: int) -> dict[str, Any]:
     return {**counts, "meaning": meaning, "since": judgement.since, "lost": judgement.lost(until)}
 
 
+# ---- bringing back ----------------------------------------------------------------------------------------
+
+
+def stored(connection: Connection, session_id: str) -> list[dict[str, Any]]:
+    """Return all that is known of the changes of a session, to be given to `bring_back`."""
+    query = sa.select(OWN_CHANGES).where(OWN_CHANGES.c.session_id == session_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def bring_back(
+    connection: Connection,
+    session_id: str,
+    known: Sequence[Mapping[str, Any]],
+    versions: Mapping[Signature, Signature],
+) -> None:
+    """Replace all that is known of the changes of a session by what `stored` returned earlier.
+
+    `versions` are the versions of its files now, by those of the same files then.
+    """
+    forget(connection, session_id)
+    for row in known:
+        values = dict(row["values"])
+        if values.get("read"):
+            read = Signature(*values["read"])
+            values["read"] = list(versions.get(read, read))
+        connection.execute(sa.insert(OWN_CHANGES), {**row, "values": values})
+    index_state.next_generation(connection)
+
+
 # ---- forgetting -------------------------------------------------------------------------------------------
 
 

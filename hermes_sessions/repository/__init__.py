@@ -38,7 +38,7 @@ READS = (
     "list entries count facets usage usage_total tags version changes watch search complete_search summary "
     "get messages segments export iter_messages export_zip trash trashed would_purge backup why check repair "
     "write_web_ui_index sync rebuild find find_many find_deleted matching cursor_after suggest listing_of "
-    "removed_masked_tags"
+    "removed_masked_tags change_to_undo"
 ).split()
 BULK = ("update_many", "delete_many", "prune")
 # Those that write nothing to the home (`repair` unless it applies, and `BULK` on a dry run): any other is

@@ -94,6 +94,24 @@ class ChangingCalls(HomeCalls):
         """Close an interrupted turn; return None if there is none, or its stream is among those `alive`.
 
         A session without messages gets the transcript of the agent's core, or else the message that waits
-        for its answer. Raises `NotFound`, `InvalidId`, `Unreadable`, `ReadOnly`, `StorageError`.
+        for its answer. `undo_change` brings back what was there. Raises `NotFound`, `InvalidId`,
+        `Unreadable`, `ReadOnly`, `StorageError`.
         """
         return changes.recover_session(self._home.store, session_id, alive)
+
+    def change_to_undo(self, session_id: str) -> str | None:
+        """Return the change of a session that `undo_change` can undo, None if there is none.
+
+        It is the latest call of `recover`, of `lost.put_back`, or of `restore` that brought back a longer
+        version. It is kept for 30 days. Raises `InvalidId`, `StorageError`.
+        """
+        return changes.change_to_undo(self._home.store, session_id)
+
+    def undo_change(self, session_id: str, change: str) -> None:
+        """Bring back what a session was before a `change`, as `change_to_undo` returned it.
+
+        Its file, its backups, its trash, and what `lost.list` says of it are as they were. Raises `Conflict`
+        if the session was changed since or not all was kept, and `NotFound` if the change is not the one that
+        can be undone: then nothing is undone. Raises `InvalidId`, `Unreadable`, `StorageError`, too.
+        """
+        changes.undo_change(self._home.store, session_id, change)

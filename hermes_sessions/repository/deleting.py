@@ -49,6 +49,7 @@ class DeletingCalls(HomeCalls):
     def restore(self, session_id: str) -> Summary:
         """Restore a deleted session, or else the backup of one that was shortened, which goes to the trash.
 
+        `undo_change` takes back that a longer version was restored, `delete` that a deleted session was.
         Raises `NotFound` if there is neither, `Conflict` if the id is in use, `Unreadable`, `StorageError`.
         """
         return changes.restore_session(self._home.store, session_id)

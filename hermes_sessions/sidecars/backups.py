@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from .. import files, modes
 from ..errors import Unconfirmed, storing
@@ -66,16 +66,30 @@ def keeping(path: Path, version: Signature, folder: Path) -> Iterator[Callable[[
 
 def _second(path: Path, name: Path) -> Signature:
     """Give a file a second name, or a copy if the disk has no links; return the version that got it."""
+    version = second_name(path, name)
+    modes.tighten(name)  # with a link also the file itself, which is about to be replaced
+    return version
+
+
+def second_name(path: Path, name: Path) -> Signature:
+    """Give a file a second name, or a copy with its time if the disk has no links; return its version."""
     try:
-        os.link(path, name)
+        os.link(path.resolve(), name)
     except OSError as error:
         if error.errno not in (*files.NO_LINKS, errno.EXDEV):
             raise
         with files.opened(path) as source:
-            files.replace(name, lambda file: shutil.copyfileobj(source, file, files.COPY_BYTES))
+            files.replace(name, lambda file: copy_with_time(source, file))
             return files.signature_of(os.fstat(source.fileno()))
-    modes.tighten(name)  # the file itself, which is about to be replaced
     return files.signature_of(name.stat())
+
+
+def copy_with_time(source: IO[bytes], file: IO[bytes]) -> None:
+    """Write what an open file holds into another one, which gets its modification time too."""
+    shutil.copyfileobj(source, file, files.COPY_BYTES)
+    file.flush()  # what is written later would be a later modification
+    status = os.fstat(source.fileno())
+    os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def put_aside(path: Path, folder: Path) -> None:

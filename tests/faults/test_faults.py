@@ -163,11 +163,18 @@ with SessionRepository.open(sys.argv[1]) as sessions:
 """
 
 
-@pytest.mark.fault
-def test_a_disk_without_links_gets_its_backup_as_a_copy(sessions: SessionRepository) -> None:
+CLOSE_A_TURN = """
+import sys
+from hermes_sessions import SessionRepository
+with SessionRepository.open(sys.argv[1]) as sessions:
+    sessions.recover("one")
+"""
+
+
+def run_without_links(script: str, sessions: SessionRepository) -> None:
+    """Run a script over the home on a disk that has no hard links."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
-    before = write_document(sessions, "one", title="One", messages=turns(3)).read_bytes()
     inject = [
         "strace",
         "-f",
@@ -178,7 +185,24 @@ def test_a_disk_without_links_gets_its_backup_as_a_copy(sessions: SessionReposit
         "-e",
         "inject=link,linkat:error=EPERM",
     ]
-    subprocess.run([*inject, sys.executable, "-c", SHORTEN, str(sessions.config.state_dir)], check=True)
+    subprocess.run([*inject, sys.executable, "-c", script, str(sessions.config.state_dir)], check=True)
+
+
+@pytest.mark.fault
+def test_a_disk_without_links_keeps_a_copy_of_what_can_be_undone(sessions: SessionRepository) -> None:
+    waiting = {"active_stream_id": "gone", "pending_user_message": "Hello?", "pending_started_at": 1e9}
+    path = write_document(sessions, "one", title="One", messages=turns(3), **waiting)
+    before, written_at = path.read_bytes(), path.stat().st_mtime_ns
+    run_without_links(CLOSE_A_TURN, sessions)
+    assert path.read_bytes() != before
+    sessions.undo_change("one", sessions.change_to_undo("one") or "")
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, written_at)
+
+
+@pytest.mark.fault
+def test_a_disk_without_links_gets_its_backup_as_a_copy(sessions: SessionRepository) -> None:
+    before = write_document(sessions, "one", title="One", messages=turns(3)).read_bytes()
+    run_without_links(SHORTEN, sessions)
     (backup,) = sessions.config.backups_dir.glob("*.json")
     assert backup.read_bytes() == before
     assert sessions.summary("one").message_count == 1

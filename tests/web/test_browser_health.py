@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -42,9 +43,32 @@ def in_no_project(home: Path) -> str:
     return put_session(home, "in-no-project", project_id="0123456789ab")
 
 
+def waits(home: Path) -> str:
+    waiting: dict[str, Any] = {"active_stream_id": "gone", "pending_user_message": "Hello?"}
+    return put_session(home, "waits", **waiting)
+
+
+def overwritten(home: Path) -> str:
+    session_id = put_session(home, "overwritten")
+    theirs = OpenSession(home / f"webui/sessions/{session_id}.json")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sessions.update(session_id, pinned=True)
+    theirs.save(title="overwritten ")
+    return session_id
+
+
+def shortened(home: Path) -> str:
+    session_id = put_session(home, "shortened")
+    OpenSession(home / f"webui/sessions/{session_id}.json").save(messages=[])
+    return session_id
+
+
 @pytest.mark.parametrize(
     ("harm", "label", "words"),
     [
+        (waits, "Stop waiting", "Interrupted turn closed."),
+        (overwritten, "Put back", "Put back."),
+        (shortened, "Restore", "Restored with all its messages."),
         (came_back, "Delete again", "Moved to the trash again."),
         (in_no_project, "Move out of the project", "Moved out of the project."),
     ],
@@ -63,12 +87,41 @@ def test_a_button_is_undone_on_the_page(
     expect(toast).to_contain_text(words)
     expect(button).to_have_count(0)
     path = home / f"webui/sessions/{session_id}.json"
-    assert not path.exists() or stored(home, session_id)["project_id"] is None
+    assert not path.exists() or stored(home, session_id) != before
     toast.get_by_role("button", name="Undo").click()
     expect(page.locator(".toast").last).to_contain_text("Undone.")
     expect(page).to_have_url(re.compile("/check$"))
     expect(button).to_be_visible()
     assert stored(home, session_id).items() >= before.items()
+
+
+def test_an_undo_that_would_lose_a_later_change_says_so(browser: Browser, url: str, home: Path) -> None:
+    session_id = waits(home)
+    with strict_page(
+        browser, url, allowed="Failed to load resource: the server responded with a status of 409"
+    ) as page:
+        page.goto("/check")
+        page.get_by_role("button", name=re.compile(f"^Stop waiting ?: {session_id}$")).click()
+        toast = page.locator(".toast").last
+        expect(toast).to_contain_text("Interrupted turn closed.")
+        with SessionRepository.open(hermes_home=home) as sessions:
+            sessions.update(session_id, title="Changed since")
+        toast.get_by_role("button", name="Undo").click()
+        expect(page.locator(".toast").last).to_contain_text("was changed since; nothing was undone")
+    assert stored(home, session_id)["title"] == "Changed since"
+
+
+def test_a_turn_closed_on_the_page_of_its_conversation_is_undone_there(page: Page, home: Path) -> None:
+    session_id = waits(home)
+    before = stored(home, session_id)
+    page.goto(f"/session/{session_id}")
+    page.get_by_role("button", name="Stop waiting").click()
+    toast = page.locator(".toast").last
+    expect(toast).to_contain_text("Interrupted turn closed.")
+    toast.get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast").last).to_contain_text("Undone.")
+    expect(page.get_by_role("button", name="Stop waiting")).to_be_visible()
+    assert stored(home, session_id) == before
 
 
 def test_moving_from_a_project_that_does_not_exist_is_undone(page: Page, home: Path) -> None:

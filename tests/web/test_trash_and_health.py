@@ -220,7 +220,7 @@ def files_below(folder: Path) -> dict[str, dict[str, Any]]:
     return {str(path.relative_to(folder)): json.loads(path.read_bytes()) for path in folder.rglob("*.json")}
 
 
-@pytest.mark.parametrize("harm", [in_no_project, came_back])
+@pytest.mark.parametrize("harm", [harm for harm, _, _ in MENDED])
 def test_what_a_button_did_is_undone_on_the_same_page(
     harm: Callable[[SessionRepository, str], None], sessions: SessionRepository, client: FlaskClient
 ) -> None:

@@ -11,14 +11,14 @@ from hermes_sessions.tag_names import SEPARATOR
 from .. import actions
 from ..query_values import whole_number
 from ..request_context import sessions
-from . import links, rendering, transcript_version
+from . import links, notices, rendering, transcript_version
 
 blueprint = Blueprint("forms", __name__)
 
 
-def _show(session_id: str, done: str, undo: str | None = None) -> Response:
-    """Redirect to a conversation, with a notice; its button restores the messages of the id `undo`."""
-    return rendering.see_other(links.session_link(session_id, done=done, undo_messages=undo))
+def _show(session_id: str, done: str, **undo: str) -> Response:
+    """Redirect to a conversation, with a notice, whose button undoes what was done."""
+    return rendering.see_other(links.session_link(session_id, done=done, **undo))
 
 
 def _is_on() -> bool:
@@ -106,9 +106,10 @@ def delete(session_id: str) -> Response:
 @blueprint.post("/session/<session_id>/put-back")
 def put_back(session_id: str) -> Response:
     """Make again what another program has overwritten, or delete the conversation again."""
-    if sessions().lost.put_back(session_id) is None:
+    put_back, undo = notices.undoable(session_id, sessions().lost.put_back)
+    if put_back is None:
         return rendering.see_other(links.list_link(done="delete-again", undo=session_id))
-    return _show(session_id, "put-back")
+    return _show(session_id, "put-back", **undo)
 
 
 @blueprint.post("/session/<session_id>/keep-theirs")
@@ -125,9 +126,17 @@ def keep_theirs(session_id: str) -> Response:
 def recover(session_id: str) -> Response:
     """Close the interrupted turn."""
     transcript_version.check(session_id)
-    if sessions().recover(session_id) is None:
+    closed, undo = notices.undoable(session_id, sessions().recover)
+    if closed is None:
         raise Conflict(transcript_version.CHANGED)
-    return _show(session_id, "recover")
+    return _show(session_id, "recover", **undo)
+
+
+@blueprint.post("/session/<session_id>/undo-change")
+def undo_change(session_id: str) -> Response:
+    """Bring back what the conversation was before the change of the form, as a whole."""
+    sessions().undo_change(session_id, request.form.get("change", ""))
+    return _show(session_id, "undo")
 
 
 @blueprint.get("/session/<session_id>/retry")
@@ -160,7 +169,7 @@ def truncate(session_id: str) -> Response:
     """Remove the messages after the first `keep`."""
     transcript_version.check(session_id)
     sessions().truncate(session_id, _keep())
-    return _show(session_id, "truncate", undo=session_id)
+    return _show(session_id, "truncate", undo_messages=session_id)
 
 
 @blueprint.post("/session/<session_id>/restore")

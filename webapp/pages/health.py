@@ -16,7 +16,7 @@ from hermes_sessions.findings import Finding, FindingKind, repair_text
 from .. import actions
 from ..query_values import whole_number
 from ..request_context import sessions
-from . import rendering
+from . import notices, rendering
 
 blueprint = Blueprint("health", __name__)
 
@@ -90,8 +90,12 @@ def mend() -> Response:
 @blueprint.post("/check/undo")
 def undo() -> Response:
     """Take back what `mend` did, and show the findings again."""
-    session_id, project_id = (request.form.get(name, "") for name in ("session_id", "project_id"))
-    if project_id:
+    session_id, project_id, change = (
+        request.form.get(name, "") for name in ("session_id", "project_id", "change")
+    )
+    if change:
+        sessions().undo_change(session_id, change)
+    elif project_id:
         actions.move_back(session_id, project_id)
     else:
         actions.restore_deleted(session_id, undoing=True)
@@ -109,18 +113,18 @@ def _restore(session_id: str) -> Outcome:
         done = "restore-longer"
     except NotFound:
         done = "restore"
-    actions.restore(session_id)
-    return {"done": done}
+    _, undo = notices.undoable(session_id, actions.restore)
+    return {"done": done, **undo}
 
 
 def _recover(session_id: str) -> Outcome:
-    return {"done": "recover-nothing" if sessions().recover(session_id) is None else "recover"}
+    closed, undo = notices.undoable(session_id, sessions().recover)
+    return {"done": "recover" if closed else "recover-nothing", **undo}
 
 
 def _put_back(session_id: str) -> Outcome:
-    if sessions().lost.put_back(session_id) is not None:
-        return {"done": "put-back"}
-    return {"done": "delete-again", "undo_mending": session_id}
+    put_back, undo = notices.undoable(session_id, sessions().lost.put_back)
+    return {"done": "put-back", **undo} if put_back else {"done": "delete-again", "undo_mending": session_id}
 
 
 def _leave_project(session_id: str) -> Outcome:

@@ -1,6 +1,13 @@
-"""What a page says about the change that led to it: `?done=` names the notice."""
+"""What a page says about the change that led to it: `?done=` names the notice, others how it is undone."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from flask import Flask, request
+
+from ..request_context import sessions
+
+T = TypeVar("T")
 
 NOTICES = {
     "rename": "Renamed.",
@@ -37,6 +44,17 @@ NOTICES = {
     "tag-rename": "Tag renamed.",
     "tag-delete": "Tag deleted. Its conversations were kept.",
 }
+
+
+def undoable(session_id: str, change: Callable[[str], T]) -> tuple[T, dict[str, str]]:
+    """Make a change of a session, and return its result, and the arguments by which a page offers Undo.
+
+    None if it cannot be undone.
+    """
+    before = sessions().change_to_undo(session_id)
+    result = change(session_id)
+    made = sessions().change_to_undo(session_id)
+    return result, {"undo_mending": session_id, "undo_change": made} if made and made != before else {}
 
 
 def register(app: Flask) -> None:

@@ -78,7 +78,7 @@ function clear() {
 /** Take the message out of the address, so that a reload or a bookmark does not repeat it. */
 function forgetNotice() {
   const url = new URL(location.href);
-  for (const name of ["done", "undo", "undo_mending", "undo_messages", "undo_project", "undo_tag", "left_project", "mended", "restored"]) url.searchParams.delete(name);
+  for (const name of ["done", "undo", "undo_mending", "undo_change", "undo_messages", "undo_project", "undo_tag", "left_project", "mended", "restored"]) url.searchParams.delete(name);
   history.replaceState(history.state, "", url);
 }
 

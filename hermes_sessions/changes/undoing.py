@@ -1,0 +1,286 @@
+"""Changes of one session that can be undone as a whole: closed turns, restored versions, what was put back.
+
+Such a change replaces or moves files of a session, notes what it does to the transcript, and settles what is
+known of lost changes. Before it, each file gets a second name in the folder `undo`. A note says which files
+the change touched, what each was, and which version it left. An undo brings all of that back, or refuses.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .. import files, modes
+from ..errors import Conflict, NotFound, SessionsError, StorageError, storing
+from ..fields import check_id
+from ..index import Indexed, database, own_changes, rows, sync
+from ..model import FileChange, Signature
+from ..sidecars import backups, folder, journal, reading, signature, trash
+from .store import Store, after_the_file
+from .undo_notes import UndoNotes
+
+ENDING = ".kept"  # of the second names: <id>.<nanoseconds since the epoch>.<number>.kept
+
+
+class _Touched(NamedTuple):
+    """A file that a change touched: the name under which it is kept, and its versions before and after.
+
+    None stands for no file.
+    """
+
+    folder: str
+    name: str
+    kept: str | None
+    had: Signature | None
+    left: Signature | None
+
+
+class _Note(NamedTuple):
+    """What a change touched, what was known before of the session's changes, and when, in ns."""
+
+    at: int
+    touched: Sequence[_Touched]
+    own: Sequence[Mapping[str, Any]]
+
+
+class _Kept(NamedTuple):
+    """The second name of a file, and its version."""
+
+    path: Path
+    version: Signature
+
+
+class _Before(NamedTuple):
+    """What a session was before a change: when, in ns, its files, and what was known of its changes."""
+
+    at: int
+    kept: dict[Path, _Kept]
+    own: list[dict[str, Any]]
+
+
+# ---- before and after a change --------------------------------------------------------------------------
+
+
+@contextmanager
+def undoable(store: Store, session_id: str, replaced: Signature | None) -> Iterator[None]:
+    """Keep what the block changes of a session, whose lock the caller holds.
+
+    `replaced` is the version of its file that the block replaces: another one raises `Conflict`. Raises
+    `StorageError` on entering if it cannot be kept. Where no file is replaced a full disk stops nothing, and
+    the change cannot be undone.
+    """
+    before = _before(store, session_id, replaced)
+    try:
+        yield
+    finally:  # an error may come after the change of the file
+        if before is not None:
+            with suppress(StorageError):  # the change was made: without a note it cannot be undone
+                _note(store, session_id, before)
+
+
+def _before(store: Store, session_id: str, replaced: Signature | None) -> _Before | None:
+    """Keep the files of a session, None if they cannot be kept and none is replaced."""
+    before = _Before(time.time_ns(), {}, [])
+    try:
+        _keep(store, session_id, before)
+        own = before.kept.get(store.path_of(session_id))
+        if (own.version if own else None) != replaced:
+            raise Conflict(f"session {session_id} was changed by another program; nothing was saved")
+        with database.reading(store.engine) as connection:
+            before.own.extend(own_changes.stored(connection, session_id))
+    except SessionsError as error:
+        _discard(before.kept.values())
+        if replaced is not None or not isinstance(error, StorageError):
+            raise
+        return None
+    return before
+
+
+def _keep(store: Store, session_id: str, before: _Before) -> None:
+    folder = store.config.undo_dir
+    with storing(f"cannot keep what session {session_id} was"):
+        modes.make_own_folder(folder)
+        for number, path in enumerate(_files(store, session_id)):
+            name = folder / f"{session_id}.{before.at}.{number}{ENDING}"
+            with suppress(FileNotFoundError):  # another program has just removed it
+                before.kept[path] = _Kept(name, backups.second_name(path, name))
+
+
+def _files(store: Store, session_id: str) -> list[Path]:
+    """Return the files of a session that exist, but its journal: itself, its backups, and its trash."""
+    place = store.path_of(session_id)
+    folders = (store.backups_dir, store.trash_dir)
+    entries = [entry for folder in folders for entry in trash.entries(folder)]
+    own = [place, place.with_suffix(folder.WEB_UI_BACKUP)]
+    return [each for each in own if each.exists()] + [e.path for e in entries if e.session_id == session_id]
+
+
+def _note(store: Store, session_id: str, before: _Before) -> None:
+    """Note what a change did, in the place of the note before; keep only what it touched."""
+    after = {path: signature(path) for path in _files(store, session_id)}
+    had = {path: kept.version for path, kept in before.kept.items()}
+    touched = [path for path in {**had, **after} if had.get(path) != after.get(path)]
+    _discard(kept for path, kept in before.kept.items() if path not in touched)
+    if not touched:
+        return
+    kept = {path: each.path.name for path, each in before.kept.items()}
+    told = [[path.parent.name, path.name, *(of.get(path) for of in (kept, had, after))] for path in touched]
+    forget(store, session_id)
+    _notes(store).keep("session", session_id, {"at": before.at, "files": told, "own": before.own})
+    expire(store, time.time_ns() - trash.RETENTION_SECONDS * 10**9)
+
+
+def _discard(kept: Iterable[_Kept]) -> None:
+    for each in kept:
+        with suppress(OSError):
+            each.path.unlink(missing_ok=True)
+
+
+# ---- undoing --------------------------------------------------------------------------------------------
+
+
+def change_to_undo(store: Store, session_id: str) -> str | None:
+    """Return which change of a session `undo_change` would undo, None for none; raise `InvalidId`."""
+    note = _read(store, check_id(session_id))
+    return str(note.at) if note is not None and _is_kept(store, note) else None
+
+
+def undo_change(store: Store, session_id: str, change: str) -> None:
+    """Bring back all that a change replaced, as it was; raise `NotFound`, `Conflict`, `StorageError`.
+
+    Whoever changed the session since would lose that: then nothing is undone.
+    """
+    with store.lock(session_id):
+        note = _read(store, session_id)
+        if note is None or str(note.at) != change:
+            raise NotFound(f"this change of session {session_id} cannot be undone any more")
+        store.check_index()
+        _check(store, session_id, note)
+        versions = _put_back(store, session_id, note)
+        with after_the_file(f"session {session_id} is as it was"):
+            _store(store, session_id, note, versions)
+            forget(store, session_id)
+
+
+def _check(store: Store, session_id: str, note: _Note) -> None:
+    """Raise `Conflict` unless every file is as the change left it, and every earlier one is kept.
+
+    Of files beside the session's own, one that the change left may be gone: it was purged.
+    """
+    place = store.path_of(session_id)
+    for each in note.touched:
+        path = _path(store, each)
+        present, gone = signature(path), None if path != place else each.left
+        if present not in (each.left, gone):
+            raise _changed_since(session_id)
+    if not _is_kept(store, note):
+        raise Conflict(f"what session {session_id} was is not kept any more; nothing was undone")
+
+
+def _changed_since(session_id: str) -> Conflict:
+    return Conflict(f"session {session_id} was changed since; nothing was undone")
+
+
+def _is_kept(store: Store, note: _Note) -> bool:
+    """Whether all earlier files are kept; a copy has an inode of its own."""
+    wanted = [each for each in note.touched if each.had is not None]
+    kept = [signature(_kept_path(store, each)) for each in wanted]
+    return [each and each[:2] for each in kept] == [each.had and each.had[:2] for each in wanted]
+
+
+def _put_back(store: Store, session_id: str, note: _Note) -> dict[Signature, Signature]:
+    """Bring back the files, and return their versions by what they were; what is extra goes last."""
+    place, versions = store.path_of(session_id), dict[Signature, Signature]()
+    with storing(f"cannot undo the change of session {session_id}"):
+        try:
+            for each in sorted(note.touched, key=lambda one: (one.had is None, _path(store, one) == place)):
+                path, kept = _path(store, each), _kept_path(store, each)
+                if each.had is not None:
+                    versions[each.had] = _write_back(kept, path, each.left if path == place else None)
+                elif path == place and each.left is not None:
+                    files.remove_version(path, each.left)
+                else:
+                    path.unlink(missing_ok=True)
+        except (files.Changed, FileExistsError):
+            raise _changed_since(session_id) from None
+    journal.forget_since(session_id, store.backups_dir, note.at)
+    return versions
+
+
+def _write_back(kept: Path, path: Path, known: Signature | None) -> Signature:
+    """Write a file that was kept to its place, over the version `known` of it, with its time."""
+    with files.opened(kept) as source:
+        write = partial(backups.copy_with_time, source)
+        done = files.create(path, write) if known is None else files.replace_version(path, known, write)
+    return files.signature_of(done.stat)
+
+
+def _store(store: Store, session_id: str, note: _Note, versions: Mapping[Signature, Signature]) -> None:
+    """Store the row of the session as it is again, and what was known of its changes."""
+    own = next((each for each in note.touched if _path(store, each) == store.path_of(session_id)), None)
+    row = None
+    if own is not None and own.had is not None:
+        summary, stored = reading.read_summary(_kept_path(store, own), session_id)
+        row = Indexed(summary, stored._replace(signature=versions[own.had]), draft=False)
+    with database.writing(store.engine) as connection:
+        if row is not None:
+            rows.put(connection, [row])
+        elif own is not None:
+            rows.drop(connection, [session_id], None)
+        own_changes.bring_back(connection, session_id, note.own, versions)
+    if any(each.folder == store.trash_dir.name for each in note.touched):
+        sync.read_trash_again(store.engine, store.trash_dir)
+    if own is not None:
+        title, now = (row.summary.title, row.stored.signature) if row else ("", None)
+        store.notify(FileChange(session_id, title, own.left, now, None))
+
+
+# ---- the notes ------------------------------------------------------------------------------------------
+
+
+def _notes(store: Store) -> UndoNotes:
+    return UndoNotes(store.config.undo_dir)
+
+
+def _read(store: Store, session_id: str) -> _Note | None:
+    try:
+        note = _notes(store).read("session", session_id)
+        touched = [_touched(*each) for each in note["files"]]
+        return _Note(int(note["at"]), touched, note["own"])
+    except (NotFound, KeyError, TypeError, ValueError):
+        return None
+
+
+def _touched(folder: str, name: str, kept: str | None, had: Any, left: Any) -> _Touched:
+    return _Touched(folder, name, kept, had and Signature(*had), left and Signature(*left))
+
+
+def _path(store: Store, each: _Touched) -> Path:
+    """Return where a file was; what a note names lies in one of three folders."""
+    folders = {folder.name: folder for folder in (store.sessions_dir, store.backups_dir, store.trash_dir)}
+    return folders[each.folder] / Path(each.name).name
+
+
+def _kept_path(store: Store, each: _Touched) -> Path:
+    return store.config.undo_dir / Path(each.kept or "").name
+
+
+def forget(store: Store, session_id: str) -> None:
+    """Delete what is kept to undo a change of a session; raise `StorageError`."""
+    note = _read(store, session_id)
+    with storing(f"cannot delete what session {session_id} was"):
+        for each in note.touched if note else ():
+            if each.kept is not None:
+                _kept_path(store, each).unlink(missing_ok=True)
+    _notes(store).drop("session", session_id)
+
+
+def expire(store: Store, time_ns: int) -> None:
+    """Delete what was kept before a time (nanoseconds since the epoch)."""
+    with storing("cannot delete what is kept to undo changes"):
+        for path in store.config.undo_dir.glob(f"*{ENDING}"):
+            kept_at = path.name.split(".")[1]
+            if kept_at.isdecimal() and int(kept_at) < time_ns:
+                path.unlink(missing_ok=True)
