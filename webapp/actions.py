@@ -177,8 +177,7 @@ def undoing(change: Reversal) -> Iterator[BatchStep]:
     ids = list(change.session_ids)
     for name, value in change.values.items():
         if name == "project_id":
-            project_id = cast(str | None, value)
-            yield BatchStep(ids, "move", project_id, undoing=_is_missing(project_id))
+            yield BatchStep(ids, "move", cast(str | None, value), undoing=change.any_project)
         else:
             yield BatchStep(ids, _FLAG_ACTIONS[name, bool(value)])
     if change.tag:
@@ -187,11 +186,6 @@ def undoing(change: Reversal) -> Iterator[BatchStep]:
         yield BatchStep(ids, "untag", tags=list(change.untag))
     if change.unimport:
         yield BatchStep(ids, "unimport")
-
-
-def _is_missing(project_id: str | None) -> bool:
-    """Whether this is a project that does not exist: what was in it can only go back as it was."""
-    return project_id is not None and project_name(project_id) is None
 
 
 def matching(text: str, filters: Filters) -> Page[Summary]:

@@ -54,7 +54,7 @@ class BulkCalls(HomeCalls):
             before, _ = self._home.chosen(ids)
             update = partial(self._home.update_if_needed, change=change, touch=touch)
             outcomes = changes.each_together(self._home.store, ids, update, progress)
-        undo = changes.earlier_values(before, outcomes.changed, metadata)
+        undo = changes.earlier_values(before, outcomes.changed, metadata, self.projects)
         return replace(BulkReport.of(outcomes.changed, outcomes.failed), undo=undo)
 
     def delete_many(

@@ -211,7 +211,7 @@ class WebUI:
             )
             for session_id in outcomes.failed_with(ReadOnly):
                 outcomes.again(session_id, partial(self._updated, session_id, change, touch=touch))
-        undo = changes.earlier_values(before, outcomes.changed, metadata)
+        undo = changes.earlier_values(before, outcomes.changed, metadata, home.projects)
         imported = _imported(outcomes)
         undo += (Reversal(imported, unimport=True),) if imported else ()
         return replace(BulkReport.of(outcomes.changed, outcomes.failed), undo=undo)

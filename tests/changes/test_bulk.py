@@ -450,3 +450,30 @@ def test_a_home_that_is_not_written_still_says_what_would_change(tmp_path: Path)
         for call in calls:
             with pytest.raises(ReadOnly, match="Nothing was changed"):
                 call()
+
+
+def test_a_reversal_says_whether_the_earlier_project_existed(sessions: SessionRepository) -> None:
+    kitchen = sessions.projects.create("Kitchen").project_id
+    lost, filed, free = (started(sessions) for _ in range(3))
+    sessions.update(filed, project_id=kitchen)
+    sessions.update_many([lost], project_id="0123456789ab", any_project=True)
+    report = sessions.update_many([lost, filed, free], project_id=None, archived=True)
+    expected = {lost: ("0123456789ab", True), filed: (kitchen, False), free: (None, False)}
+    said = {each.session_ids[0]: (each.values["project_id"], each.any_project) for each in report.undo}
+    assert said == expected
+    for each in report.undo:
+        sessions.update_many(each.session_ids, any_project=each.any_project, **each.values)
+    assert {name: sessions.summary(name).project_id for name in expected} == {
+        name: project_id for name, (project_id, _) in expected.items()
+    }
+    assert sessions.update_many([lost], pinned=True).undo[0].any_project is False
+
+
+def test_a_move_is_reversed_whole_while_the_projects_cannot_be_read(sessions: SessionRepository) -> None:
+    kitchen = sessions.projects.create("Kitchen").project_id
+    filed = started(sessions)
+    sessions.update(filed, project_id=kitchen)
+    sessions.config.projects_file.write_text("{")
+    (reversal,) = sessions.update_many([filed], project_id=None).undo
+    sessions.update_many(reversal.session_ids, any_project=reversal.any_project, **reversal.values)
+    assert sessions.summary(filed).project_id == kitchen
