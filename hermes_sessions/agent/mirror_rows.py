@@ -230,14 +230,12 @@ def _conversations(connection: Connection, profile: str, ids: Iterable[str]) -> 
 def _replace(connection: Connection, profile: str, change: MirrorChange) -> None:
     _delete(connection, AGENT_SESSIONS, profile, change.stale_sessions)
     _delete(connection, AGENT_CONVERSATIONS, profile, change.stale_conversations)
-    if change.sessions:
-        values = [_session_values(profile, each) for each in change.sessions]
-        connection.execute(sa.insert(AGENT_SESSIONS), values)
+    sessions = [_session_values(profile, each) for each in change.sessions]
+    database.insert_all(connection, AGENT_SESSIONS, sessions)
     tags.forget(connection, profile, change.stale_conversations)
     if change.conversations:
-        connection.execute(
-            sa.insert(AGENT_CONVERSATIONS), list(map(_conversation_values, change.conversations))
-        )
+        values = list(map(_conversation_values, change.conversations))
+        database.insert_all(connection, AGENT_CONVERSATIONS, values)
         tags.refresh_conversations(connection, profile, [each.session_id for each in change.conversations])
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from .database import chunks
+from .database import chunks, insert_all
 from .schema import CHANGE_LOG
 
 KEPT = 20_000  # entries: about 1 MB
@@ -50,7 +50,7 @@ def note(connection: Connection, session_ids: Iterable[str]) -> None:
     stamp = secrets.randbits(62)
     entries = [{"stamp": stamp, "session_id": each} for each in dict.fromkeys(session_ids)]
     for some in chunks(entries):
-        connection.execute(_NOTE, some)
+        insert_all(connection, CHANGE_LOG, some)
     if len(entries) > 1 or (entries and stamp % _TRIMMED_EVERY == 0):
         connection.execute(_TRIM, {"oldest": newest(connection).number - KEPT})
 

@@ -6,7 +6,7 @@ The set-up for SQLite is here, that for PostgreSQL in `postgresql`; everything e
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -301,6 +301,17 @@ def learn_sizes(engine: Engine, tables: Iterable[str]) -> None:
     if engine.dialect.name == postgresql.NAME:
         with errors_of(engine), engine.connect() as connection:
             postgresql.vacuum(connection, tables)
+
+
+def insert_all(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of a table, all with the same columns."""
+    if connection.dialect.name == postgresql.NAME and len(rows) > _FEW:
+        postgresql.copy_in(connection, table, rows)
+    elif rows:
+        connection.execute(sa.insert(table), rows)
+
+
+_FEW = 10  # rows, for which a `COPY` is no faster
 
 
 def checkpoint(engine: Engine) -> None:

@@ -304,12 +304,11 @@ def hold_the_same(old: Summary, new: Summary) -> bool:
 
 def _insert(connection: Connection, rows: Sequence[Values]) -> None:
     """Insert rows. The drivers take them directly, in a third of the time that SQLAlchemy needs."""
+    if connection.dialect.name == postgresql.NAME:
+        postgresql.copy_in(connection, SESSIONS, rows)
+        return
     for row in rows:
         row["other"] = json.dumps(row["other"])
-    if connection.dialect.name == postgresql.NAME:
-        names = list(rows[0])
-        postgresql.copy_in(connection, SESSIONS.name, names, map(itemgetter(*names), rows))
-        return
     statement, order = _prepared_insert()
     connection.exec_driver_sql(statement, list(map(order, rows)))
 
