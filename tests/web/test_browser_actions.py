@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from hermes_sessions import SessionRepository
 from webapp.pages import rendering
@@ -89,6 +89,50 @@ def test_an_action_by_key_and_by_menu_can_be_undone(
         said(page, "Undone.")
         assert stored(home, session_id)[field] is False if field else path.exists()
         expect(row(page, session_id).and_(page.locator(":not([data-pinned])"))).to_have_count(1)
+
+
+def test_a_key_right_after_an_undo_acts_on_what_the_undo_left(page: Page, home: Path) -> None:
+    session_id = put_session(home, "pinned-again")
+    page.goto("/")
+    row(page, session_id).locator(".row-title").focus()
+    page.keyboard.press("p")
+    said(page, "Pinned.")
+    expect(row(page, session_id).and_(page.locator("[data-pinned]"))).to_have_count(1)
+    held: list[Route] = []
+    is_held = True
+
+    def hold(route: Route) -> None:
+        if is_held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/sidebar?*", hold)
+    page.keyboard.press("z")
+    said(page, "Undone.")
+    expect(row(page, session_id).and_(page.locator("[data-pinned]"))).to_have_count(1)
+    page.keyboard.press("p")  # the list still shows the pin that is gone
+    assert stored(home, session_id)["pinned"] is False, "the key waits"
+    is_held = False
+    for each in held:
+        each.continue_()
+    said(page, "Pinned.")
+    expect(row(page, session_id).and_(page.locator("[data-pinned]"))).to_have_count(1)
+    assert stored(home, session_id)["pinned"] is True
+
+
+def test_keys_in_a_row_act_one_after_the_other(page: Page, home: Path) -> None:
+    session_id = put_session(home, "switched")
+    page.goto("/")
+    row(page, session_id).locator(".row-title").focus()
+    for key in "pzpp":  # pinned, undone, pinned, unpinned
+        page.keyboard.press(key)
+    said(page, "Unpinned.")
+    expect(row(page, session_id).and_(page.locator(":not([data-pinned])"))).to_have_count(1)
+    assert stored(home, session_id)["pinned"] is False
+    page.keyboard.press("z")
+    said(page, "Undone.")
+    assert stored(home, session_id)["pinned"] is True
 
 
 def test_a_title_that_is_being_typed_stays_while_the_session_changes(page: Page, home: Path) -> None:

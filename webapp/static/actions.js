@@ -37,6 +37,9 @@ const MAX_TITLE = 80; // characters
 /** Undoes the last action. @type {(() => Promise<unknown>) | null} */
 let undoAction = null;
 
+/** The actions that are not finished, and what they renew on the page. @type {Set<Promise<unknown>>} */
+const unfinished = new Set();
+
 export function start() {
   list().addEventListener("click", (event) => {
     const button = closest(event.target, ".row-menu");
@@ -93,7 +96,14 @@ const pageTitle = () => optional(document, "#content h1", HTMLElement);
  * @param {{ undone?: string | (() => string), label?: string }} [words] what is said after that, and on the button for it
  * @returns {Promise<boolean>} whether it worked
  */
-export async function perform(action, message, undo, { undone = "Undone.", label = "Undo" } = {}) {
+export function perform(action, message, undo, words = {}) {
+  const work = performed(action, message, undo, words);
+  follow(work.then(async (done) => { if (done) await refresh(); }));
+  return work;
+}
+
+/** @type {typeof perform} */
+async function performed(action, message, undo, { undone = "Undone.", label = "Undo" } = {}) {
   try {
     await action();
   } catch (error) {
@@ -102,8 +112,21 @@ export async function perform(action, message, undo, { undone = "Undone.", label
   }
   undoAction = undo ? () => perform(undo, undone) : null;
   toast(typeof message === "string" ? message : message(), { action: undo ? { label, run: undoLast } : null });
-  refresh();
   return true;
+}
+
+/** Remember work until it is finished. @param {Promise<unknown>} work */
+function follow(work) {
+  const finished = work.catch(() => {}).finally(() => unfinished.delete(finished));
+  unfinished.add(finished);
+}
+
+/** Whether what the page shows of a session may be from before an action. */
+export const isUnfinished = () => unfinished.size > 0;
+
+/** Wait until the page shows what the actions did so far. */
+export async function untilFinished() {
+  while (unfinished.size) await Promise.all(unfinished);
 }
 
 /** Undo the last action. */
@@ -123,7 +146,7 @@ export async function undoLast() {
 function change({ id }, action, message, undo) {
   const renewing = (/** @type {() => Promise<unknown>} */ work) => async () => {
     await work();
-    if (openPage()?.dataset.id === id) renewAroundMessages().catch(() => {}); // the action worked: nothing to report
+    if (openPage()?.dataset.id === id) follow(renewAroundMessages()); // the action worked: no failure is reported
   };
   return perform(renewing(action), message, undo && renewing(undo));
 }

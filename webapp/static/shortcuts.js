@@ -5,6 +5,7 @@ import { closest, dialogById, isComposing } from "./dom.js";
 import { step } from "./list.js";
 import * as search from "./search.js";
 import * as selection from "./selection.js";
+import { Queue } from "./tasks.js";
 
 /**
  * What a key does with the focused session, or with the open one.
@@ -14,18 +15,23 @@ const WITH_SESSION = new Map([
   ["e", actions.archive], ["t", actions.tag], ["p", actions.pin], ["r", actions.rename], ["m", actions.move], ["#", actions.remove],
 ]);
 
+const UNDO = "z";
+
 /** What a key does without a session. @type {Map<string, () => void>} */
 const WITHOUT_SESSION = new Map([
   ["/", search.focus],
   ["j", () => step(1)],
   ["k", () => step(-1)],
   ["x", selection.toggleFocused],
-  ["z", actions.undoLast],
+  [UNDO, actions.undoLast],
   ["?", openHelp],
 ]);
 
 /** What a key does with the selected sessions, by the act of the selection bar. @type {Map<string, string>} */
 const WITH_SELECTION = new Map([["e", "archive"], ["p", "pin"], ["m", "move"], ["t", "tag"], ["#", "delete"]]);
+
+/** The keys that wait for earlier acts. */
+const waiting = new Queue();
 
 export function start() {
   document.addEventListener("keydown", onKey);
@@ -70,8 +76,28 @@ function run(event) {
   const action = actionFor(event.key);
   if (!action) return;
   event.preventDefault();
-  action();
+  if (!isAct(event.key)) action();
+  else if (!event.repeat) actOrWait(event.key, action);
 }
+
+/**
+ * Act at once, or as soon as the page shows what earlier acts did: or else the key would mean what was there before.
+ * @param {string} key
+ * @param {() => void} action
+ */
+function actOrWait(key, action) {
+  if (!waiting.busy && !actions.isUnfinished()) action();
+  else waiting.add(() => actAfterwards(key));
+}
+
+/** @param {string} key */
+async function actAfterwards(key) {
+  await actions.untilFinished();
+  if (!document.querySelector("dialog[open]")) actionFor(key)?.();
+}
+
+/** Whether a key changes something, and so depends on what the page shows. @param {string} key */
+const isAct = (key) => key === UNDO || WITH_SESSION.has(key) || WITH_SELECTION.has(key);
 
 /**
  * Return what a key does, undefined if it does nothing: also for one that needs a session where there is none.

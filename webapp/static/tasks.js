@@ -27,8 +27,10 @@ export class Queue {
 /** Runs one task; of the calls that come while it runs, all together cause one more run. */
 export class Coalesced {
   #task;
-  #running = false;
-  #again = false;
+  /** @type {Promise<void> | null} */
+  #current = null;
+  /** @type {Promise<void> | null} */
+  #next = null;
 
   /** @param {() => Promise<void>} task */
   constructor(task) {
@@ -37,21 +39,18 @@ export class Coalesced {
 
   /**
    * Run the task now, or once more after the current run.
-   * @returns {Promise<void>} settles as the run does; at once if it was put off
+   * @returns {Promise<void>} settles as that run does, which begins after the call
    */
-  async run() {
-    if (this.#running) {
-      this.#again = true;
-      return;
-    }
-    this.#running = true;
-    try {
-      await this.#task();
-    } finally {
-      const again = this.#again;
-      this.#running = false;
-      this.#again = false;
-      if (again) this.run();
-    }
+  run() {
+    if (!this.#current) return this.#begin();
+    this.#next ??= this.#current.catch(() => {}).then(() => this.#begin());
+    return this.#next;
+  }
+
+  #begin() {
+    this.#next = null;
+    const run = this.#task().finally(() => { if (this.#current === run && !this.#next) this.#current = null; });
+    this.#current = run;
+    return run;
   }
 }
