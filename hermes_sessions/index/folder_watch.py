@@ -27,6 +27,7 @@ class FolderWatch:
         self.started = False
         self._taking = False
         self._events: FolderEvents | None = None
+        self._trial: FolderEvents | None = None
         self._names: set[bytes] = set()  # of files that changed, and were not compared with the index yet
         self._known: IndexState | None = None  # the index when it was last in line, None if it is not known
         self._scanned_at = float("-inf")
@@ -36,20 +37,24 @@ class FolderWatch:
         self.started = True
 
     def trial(self) -> FolderEvents | None:
-        """Return what tells of the changes from now on, for `adopt`; None where that is not possible."""
-        with suppress(OSError):
-            return FolderEvents(self._folder)
-        return None
+        """Return what tells of the changes from now on, for `adopt`; None where that is not possible.
+
+        It is kept until it is adopted, and tells of the changes since the first call: to end one takes the
+        system as long as a list.
+        """
+        if self._trial is None:
+            self._trial = self._events_from_now()
+        return self._trial
 
     def adopt(self, trial: FolderEvents, state: IndexState) -> None:
-        """Go on with a trial: when it began, the index of this state was in line with the folder."""
+        """Go on with a trial: since it began, the index of this state was once in line with the folder."""
         if not self.started:
             self._known, self._scanned_at = state, time.monotonic()
-            self.started, self._events = True, trial
+            self.started, self._events, self._trial = True, trial, None
 
     def close(self) -> None:
         """End the watch."""
-        self.started = False
+        self.started, self._trial = False, None
         self._end()
 
     @property
@@ -134,7 +139,12 @@ class FolderWatch:
 
     def _begin(self) -> None:
         self._end()
-        self._events = self.trial()  # without one every list scans
+        self._events, self._trial = self._events_from_now(), None  # without them every list scans
+
+    def _events_from_now(self) -> FolderEvents | None:
+        with suppress(OSError):
+            return FolderEvents(self._folder)
+        return None
 
     def _end(self) -> None:
         events, self._events, self._known = self._events, None, None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hermes_sessions import SessionRepository, StorageError, files
-from hermes_sessions.folder_events import is_local
+from hermes_sessions.folder_events import FolderEvents, is_local
 from hermes_sessions.index import Freshness, database, drift, folder_watch
 from hermes_sessions.index.database import make_engine, writing
 from hermes_sessions.repository import follow_files
@@ -264,6 +264,62 @@ def test_a_program_that_lists_twice_scans_nothing_from_then_on(
     assert scans.count == 0
 
 
+def inotify_descriptors() -> list[str]:
+    """Return the process's watches, also those of homes open for other tests."""
+    return [each for each in all_handles() if "inotify" in each]
+
+
+def listed_after_own_writes(sessions: SessionRepository) -> int:
+    """List after each of a few changes of our own, and return how many watches that began."""
+    begun: list[Path] = []
+
+    def counted(folder: Path) -> FolderEvents:
+        begun.append(folder)
+        return FolderEvents(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder_watch, "FolderEvents", counted)
+        for number in range(5):
+            sessions.update("one", title=f"Ours {number}")
+            assert titles(sessions) == {"one": f"Ours {number}", "two": "two"}
+    return len(begun)
+
+
+@pytest.fixture
+def unproven(sessions: SessionRepository) -> SessionRepository:
+    """A repository whose folder changed too lately for its time to prove anything."""
+    if not is_local(folder_of(sessions)):
+        pytest.skip("the folder of the tests is on no file system that tells of every change")
+    for name in ("one", "two"):
+        write_document(sessions, name, title=name, messages=turns(1))
+    sessions.list()
+    return sessions
+
+
+def test_one_watch_is_tried_until_the_folder_has_been_at_rest(unproven: SessionRepository) -> None:
+    before = len(inotify_descriptors())
+    assert listed_after_own_writes(unproven) <= 1
+    assert len(inotify_descriptors()) - before <= 1
+
+    unproven.close()
+    assert len(inotify_descriptors()) <= before
+
+
+def test_a_watch_that_was_tried_for_long_tells_of_what_changed_meanwhile(
+    unproven: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed_after_own_writes(unproven)
+    monkeypatch.setattr(files, "TICK_NS", 0)
+    monkeypatch.setattr(files, "COARSE_TICK_NS", 0)
+    unproven.sync()
+    unproven.list()
+    scans = Scans(monkeypatch)
+    write_document(unproven, "two", title="Theirs", messages=turns(1))
+
+    assert titles(unproven) == {"one": "Ours 4", "two": "Theirs"}
+    assert scans.count == 0
+
+
 def set_back(sessions: SessionRepository, change: Change) -> None:
     """Change a file so that the folder keeps its time, as within one tick of the clock."""
     before = folder_of(sessions).stat().st_mtime_ns
@@ -316,8 +372,6 @@ def test_a_lock_of_another_program_does_not_delay_a_list_after_a_change_of_our_o
 
 
 def test_closing_ends_the_watch(followed: SessionRepository) -> None:
-    watches = [
-        each for each in all_handles() if "inotify" in each
-    ]  # also those of homes open for other tests
+    watches = inotify_descriptors()
     followed.close()
-    assert len([each for each in all_handles() if "inotify" in each]) == len(watches) - 1
+    assert len(inotify_descriptors()) == len(watches) - 1
