@@ -1,10 +1,14 @@
-"""What a server's process does with memory that it has freed: it goes back to the system.
+"""What a server does with its memory: what is freed goes back to the system, what stays is not searched.
 
 By default the allocator of Linux keeps a heap for each of many threads, and large blocks in them once one was
 freed: after some long lists and searches a server holds half as much again as it needs.
+
+The garbage collector stops all threads to look at every object, the 100,000 of the libraries too, which live
+as long as the process: for 40 ms each time. It passes over what is kept for good.
 """
 
 import ctypes
+import gc
 import sys
 from contextlib import suppress
 
@@ -20,3 +24,14 @@ def give_back_freed() -> None:
             set_option = ctypes.CDLL(None).mallopt
             for option, value in OPTIONS.items():
                 set_option(option, value)
+
+
+# New objects before the youngest are looked at, and how often before all are: ten and two times the usual.
+_COLLECTED_AFTER = 10_000, 20, 20
+
+
+def keep_what_is_loaded() -> None:
+    """Let the garbage collector pass over all that is held by now, and look less often at the rest."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_AFTER)

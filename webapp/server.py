@@ -19,7 +19,7 @@ from hermes_sessions.repository import SessionRepository, follow_files
 
 from . import live
 from .app import create_app
-from .memory import give_back_freed
+from .memory import give_back_freed, keep_what_is_loaded
 from .request_context import is_read_only
 from .security.hosts import is_loopback
 from .security.passwords import stored_password
@@ -143,12 +143,14 @@ class _Server(BaseApplication):
         hosts = {self._server.host, *self._server.hosts}
         if not is_loopback(self._server.host):
             hosts.add(socket.gethostname())
-        return create_app(
+        app = create_app(
             self._repository,
             password=self._server.password,
             hosts=hosts,
             trusted_proxies=self._server.trusted_proxies,
         )
+        keep_what_is_loaded()
+        return app
 
     def _announce(self, _arbiter: object) -> None:
         """Say where the server listens, and why not where it usually does; open the browser if asked."""

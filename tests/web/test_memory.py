@@ -3,6 +3,7 @@
 import ctypes
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,3 +61,12 @@ def test_what_a_server_frees_is_kept_in_few_heaps_only(monkeypatch: pytest.Monke
 def test_an_allocator_that_takes_no_options_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
     memory.give_back_freed()
+
+
+def test_the_garbage_collector_passes_over_what_is_loaded() -> None:
+    program = (
+        "import gc; from webapp import memory; memory.keep_what_is_loaded()\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 10_000, len(gc.get_objects()) < 1_000)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "True", "True"]
