@@ -1,15 +1,12 @@
 """Addresses of pages. Those of pages beside the sidebar keep its filters."""
 
-import re
-from typing import Any
-
-from flask import g, request, url_for
+from flask import g, request
 
 from hermes_sessions.hits import Hit, Passage
 
+from .addresses import address
 from .list_filters import FURTHER
 
-_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_-]+")
 FILTERS = ("profile", "project_id", "source", *FURTHER)
 
 
@@ -41,12 +38,12 @@ def list_link(**changes: str | None) -> str:
     return beside("pages.list.show", **changes)
 
 
-def beside(endpoint: str, **values: Any) -> str:
+def beside(endpoint: str, **values: str | int | None) -> str:
     """Return the address of a page or a form that keeps the request's filters in the sidebar."""
-    return url_for(endpoint, **{**kept_filters(), **values})
+    return address(endpoint, **{**kept_filters(), **values})
 
 
-def session_link(session_id: str, **values: Any) -> str:
+def session_link(session_id: str, **values: str | int | None) -> str:
     """Return the address of a conversation."""
     return beside("pages.conversation.show", session_id=session_id, **values)
 
@@ -64,21 +61,4 @@ def passage_link(passage: Passage) -> str:
 
 
 def _message_link(segment_id: str, index: int) -> str:
-    if not _NEEDS_NO_QUOTES.fullmatch(segment_id):
-        return session_link(segment_id, at=index, find=search_text(), _anchor=f"m{index}")
-    before, between, after = _message_link_parts()
-    return f"{before}{segment_id}{between}{index}{after}#m{index}"
-
-
-def _message_link_parts() -> tuple[str, str, str]:
-    """Return what is around the id and the index in the links of a request, which can have a hundred.
-
-    Flask takes longer for each than all else of a result does.
-    """
-    if "message_link_parts" not in g:
-        address = session_link("SESSION", at="INDEX", find=search_text())
-        before, _, rest = address.partition("SESSION")
-        between, index, after = rest.partition("at=INDEX")  # in a value, there is no = that is not quoted
-        g.message_link_parts = before, between + index.removesuffix("INDEX"), after
-    parts: tuple[str, str, str] = g.message_link_parts
-    return parts
+    return session_link(segment_id, at=index, find=search_text(), _anchor=f"m{index}")

@@ -22,6 +22,7 @@ from .. import request_context
 from ..query_values import whole_number
 from ..request_context import sessions, settings
 from . import links, list_filters, sidebar_rows
+from .addresses import address
 from .rendering import counted
 
 SESSIONS_A_PAGE = 50
@@ -95,6 +96,7 @@ def register(app: Flask) -> None:
     """Give the templates of `app` the sidebar and the addresses of pages."""
     app.jinja_env.globals.update(
         sidebar=current,
+        url_for=address,
         list_link=links.list_link,
         beside=links.beside,
         kept_filters=links.kept_filters,

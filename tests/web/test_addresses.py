@@ -1,0 +1,38 @@
+"""Tests addresses of pages: filled in, they are what Flask builds."""
+
+import pytest
+from flask import Flask, url_for
+
+from webapp.pages.addresses import address
+
+SHOW = "pages.conversation.show"
+OF_MESSAGE = "pages.conversation.show_message"
+# Endpoint and values: two of a kind each, of which the second is filled in.
+CASES: list[tuple[str, dict[str, str | int | None], dict[str, str | int | None]]] = [
+    (SHOW, {"session_id": "one"}, {"session_id": "20260921_two-2"}),
+    (SHOW, {"session_id": "one", "at": 1}, {"session_id": "two", "at": 1234567}),
+    (SHOW, {"session_id": "1", "at": 0, "_anchor": "m0"}, {"session_id": "2", "at": 10, "_anchor": "m10"}),
+    (SHOW, {"session_id": "one", "q": "größe & {0} %"}, {"session_id": "two", "q": "größe & {0} %"}),
+    (SHOW, {"session_id": "a b", "q": "x"}, {"session_id": "ü/..", "q": "y"}),
+    (SHOW, {"session_id": "one", "project_id": None}, {"session_id": "two", "project_id": None}),
+    (SHOW, {"session_id": "one", "q": ""}, {"session_id": "two", "q": ""}),
+    (SHOW, {"session_id": "one", "q": "1"}, {"session_id": "two", "q": "two"}),
+    (OF_MESSAGE, {"session_id": "one", "index": 3}, {"session_id": "two", "index": 40}),
+    ("static", {"filename": "vendor/lucide/icons.svg"}, {"filename": "app.js"}),
+    ("pages.list.show", {}, {}),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "first", "second"), CASES)
+def test_an_address_is_the_one_that_flask_builds(
+    app: Flask, endpoint: str, first: dict[str, str | int | None], second: dict[str, str | int | None]
+) -> None:
+    with app.test_request_context("/hermes/list", base_url="http://localhost/hermes"):
+        for values in (first, second, first):
+            assert address(endpoint, **values) == url_for(endpoint, **values)  # type: ignore[arg-type]
+            assert address(endpoint, **values).startswith("/hermes/")
+
+
+def test_texts_and_numbers_of_the_same_digits_are_told_apart(app: Flask) -> None:
+    with app.test_request_context():
+        assert address(SHOW, session_id="7", at=7, find="7") == url_for(SHOW, session_id="7", at=7, find="7")
