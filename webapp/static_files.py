@@ -30,7 +30,7 @@ def _send(filename: str, version: str = "") -> Response:
     response = current_app.send_static_file(filename)
     # A file that was replaced since its page was made is kept under an address that no page names any more.
     if version and (
-        version == current_app.extensions["hermes_static_version"] or version == _version_of_now()
+        version == current_app.extensions["hermes_static_version"] or version == version_of_now()
     ):
         response.cache_control.no_cache = None
         response.cache_control.public = True
@@ -41,10 +41,10 @@ def _send(filename: str, version: str = "") -> Response:
 
 def _add_version(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static" and values["filename"].endswith(VERSIONED):
-        values["version"] = _version_of_now()
+        values["version"] = version_of_now()
 
 
-def _version_of_now() -> str:
+def version_of_now() -> str:
     """Return the version of the files, looked up once for each request."""
     if "static_version" not in g:
         folder = Path(current_app.static_folder or "static")

@@ -3,6 +3,7 @@
 import pytest
 from flask import Flask, url_for
 
+from webapp import static_files
 from webapp.pages.addresses import address
 
 SHOW = "pages.conversation.show"
@@ -36,3 +37,14 @@ def test_an_address_is_the_one_that_flask_builds(
 def test_texts_and_numbers_of_the_same_digits_are_told_apart(app: Flask) -> None:
     with app.test_request_context():
         assert address(SHOW, session_id="7", at=7, find="7") == url_for(SHOW, session_id="7", at=7, find="7")
+
+
+def test_an_address_is_below_the_path_and_the_version_of_now(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for root, version in (("", "v1"), ("/hermes", "v1"), ("/hermes", "v2")):
+        monkeypatch.setattr(static_files, "version_of", lambda _, version=version: version)
+        with app.test_request_context(base_url=f"http://localhost{root}"):
+            found.append(address("static", filename="app.js"))
+    assert found == ["/static/v/v1/app.js", "/hermes/static/v/v1/app.js", "/hermes/static/v/v2/app.js"]

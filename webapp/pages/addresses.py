@@ -1,14 +1,17 @@
 """Addresses of pages, of which one page has hundreds that differ only in ids and numbers.
 
-Flask takes longer to build one than the page takes for all else of a line. So each kind of address is built
-once in a request, and the others are filled in.
+Flask takes longer to build one than the page takes for all else of a line. So one of each kind is built, and
+the others are filled in.
 """
 
 import re
 import secrets
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flask import g, url_for
+from flask import request, url_for
+
+from .. import static_files
 
 # What an address contains as it was given.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
@@ -27,7 +30,8 @@ def address(endpoint: str, **values: str | int | None) -> str:
     """Return what Flask's `url_for` does of texts and numbers; None leaves a value out."""
     plain = {name: value for name, value in values.items() if _is_plain(value)}
     in_common = ((name, type(value) if name in plain else value) for name, value in values.items())
-    return _pattern(_Kind(endpoint, tuple(in_common))).format(*plain.values())
+    pattern = _pattern(_Kind(endpoint, tuple(in_common)), request.script_root, static_files.version_of_now())
+    return pattern.format(*plain.values())
 
 
 def _is_plain(value: object) -> bool:
@@ -36,15 +40,12 @@ def _is_plain(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
-def _pattern(kind: _Kind) -> str:
-    """Return an address of a kind with numbered fields for what differs."""
-    patterns: dict[_Kind, str] = g.setdefault("address_patterns", {})
-    if kind not in patterns:
-        patterns[kind] = _built(kind)
-    return patterns[kind]
+@lru_cache(maxsize=2_000)
+def _pattern(kind: _Kind, _root: str, _version: str) -> str:
+    """Return an address of a kind with numbered fields for what differs.
 
-
-def _built(kind: _Kind) -> str:
+    The path below which the server is reached and the version of the static files are part of it.
+    """
     differing = [(name, of) for name, of in kind.values if isinstance(of, type)]
     fields = {name: _stands_for(of, at) for at, (name, of) in enumerate(differing)}
     given: dict[str, Any] = {**dict(kind.values), **fields}
