@@ -63,7 +63,7 @@ from .pruning import check_ids
 from .results import BulkReport, Filters, MessagePage, Page, Sort, SyncReport
 from .settings import chosen_workspace, existing_workspace
 from .sidecars import folder, summaries
-from .tag_names import tag_filter, tag_key
+from .tag_names import tag_key
 
 if TYPE_CHECKING:  # both are in a package that opening a home does not load
     from .search import KnownNames, SearchRequest
@@ -196,31 +196,15 @@ class OpenHome:
         return self.explained(page, filters)
 
     def explained(self, page: Page[T], filters: Filters) -> Page[T]:
-        """Return a page, with a warning if nothing matches since a project or a tag does not exist."""
+        """Return a page, with a warning if nothing matches because nothing can."""
         if page.total or page.unchanged:
             return page
-        found = self.unknown_names(filters)
+        found = self.reasons_for_none(filters)
         return replace(page, warnings=(*page.warnings, *found)) if found else page
 
-    def unknown_names(self, filters: Filters) -> list[str]:
-        """Return a warning for the project and for each tag of some filters that does not exist."""
-        return [*self._project_warnings(filters.project_id), *self._tag_warnings(filters.tag)]
-
-    def _project_warnings(self, project_id: str | None) -> list[str]:
-        if not project_id:
-            return []
-        try:
-            ids = {each.project_id for each in self.projects.list()}
-        except (Unreadable, StorageError) as error:
-            return [str(error)]
-        return [] if project_id in ids else [f"There is no project {project_id}."]
-
-    def _tag_warnings(self, tag: str | None) -> list[str]:
-        if tag is None:
-            return []
-        with database.reading(self.engine) as connection:
-            unknown = tag_counts.unknown(connection, tag_filter(tag)[0])
-        return [f"No conversation has the tag {name}." for name in unknown]
+    def reasons_for_none(self, filters: Filters) -> list[str]:
+        """Return why no conversation can match some filters, as warnings; empty if some could."""
+        return search.reasons_for_none(filters, self.known_names)
 
     def changes(self, since: str | None) -> Changes:
         """Return which conversations changed after a token, as `SessionRepository.changes` describes it."""
@@ -247,7 +231,8 @@ class OpenHome:
         with self.freshness.current() as index:
             known = (*index.gaps(), *(index.agent_warnings if request.filters.agent else ()))
         hits = self.searcher.search(request, options, offset, limit)
-        hits.warnings = tuple(dict.fromkeys((*known, *hits.warnings)))
+        reasons = () if hits.total else self.reasons_for_none(request.list_filters)
+        hits.warnings = tuple(dict.fromkeys((*known, *hits.warnings, *reasons)))
         hits.notes = search.operators_as_words(request.query)
         return hits
 
@@ -269,7 +254,8 @@ class OpenHome:
             warnings = index.warnings(agents=bool(filters.agent))
             total = self.lists.count(index, filters, self.view(filters))
         hits = search.listed_hits(summaries, offset, messages.mask if redact else str)
-        return Hits(hits, 0, warnings, total=total)
+        reasons = () if total else self.reasons_for_none(filters)
+        return Hits(hits, 0, (*warnings, *reasons), total=total)
 
     def sync(self, progress: Progress | None) -> SyncReport:
         """Bring the index in line with the files, the trash and the agents, even if it seems current."""

@@ -1,5 +1,6 @@
 """Tests the values of results: filters and how they combine, pages as sequences."""
 
+import time
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from hermes_sessions import Filters, InvalidValue, Page, SessionRepository, Source
 from hermes_sessions.results import FilterFields, combined_filters
 from hermes_sessions.sources import SourceName
+from hermes_sessions.times import parse_time
 
-from .support.make import started
+from .support.make import started, turns, write_document
 
 
 def test_the_keywords_are_the_fields_of_filters() -> None:
@@ -211,3 +213,26 @@ def test_a_list_is_not_read_for_a_caller_that_has_its_version(sessions: SessionR
     assert asked == [version, version]
     fresh = sessions.list(unless=lambda offered: offered != version)
     assert (fresh.unchanged, len(fresh)) == (False, 1)
+
+
+NONE: dict[str, FilterFields] = {
+    "No conversation has the profile nobody.": {"profile": "nobody"},
+    "No conversation has the model none.": {"model": "none"},
+    "No time is after 2026-02-01 00:00 and before 2026-01-01 00:00.": {
+        "since": parse_time("2026-02-01", time.time()),
+        "until": parse_time("2026-01-01", time.time()),
+    },
+}
+
+
+@pytest.mark.parametrize("reason", NONE)
+def test_what_nothing_can_match_is_said_by_every_call(sessions: SessionRepository, reason: str) -> None:
+    write_document(sessions, "one", title="A garden", messages=turns(1))
+    given = NONE[reason]
+
+    assert (sessions.list(**given).total, sessions.list(**given).warnings) == (0, (reason,))
+    assert sessions.entries(list, **given).warnings == (reason,)
+    assert sessions.usage(**given).warnings == (reason,)
+    for text in ("garden", "is:pinned"):
+        hits = sessions.search(text, **given)
+        assert (list(hits), hits.warnings) == ([], (reason,))

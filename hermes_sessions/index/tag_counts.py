@@ -4,7 +4,7 @@ Runs portable SQL on a connection that the caller has from `database` or `freshn
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -49,10 +49,3 @@ def with_tag(connection: Connection, key: str) -> list[Tagged]:
     tags = CONVERSATION_TAGS.c
     found = connection.execute(sa.select(tags.profile, tags.session_id).where(tags.tag == key)).all()
     return [Tagged(*row) for row in found]
-
-
-def unknown(connection: Connection, keys: Collection[str]) -> list[str]:
-    """Return those of the keys that are no conversation's."""
-    query = sa.select(CONVERSATION_TAGS.c.tag).distinct().where(CONVERSATION_TAGS.c.tag.in_(keys))
-    known = set(connection.execute(query).scalars()) if keys else set()
-    return [key for key in keys if key not in known]

@@ -128,7 +128,7 @@ class ReadingCalls(HomeCalls):
             sums = None if "tool" in keys else usage.usage(index.connection, chosen, columns)
         if sums is None:  # the search index has those of tools
             sums = self._home.searcher.tool_usage(chosen)
-        return Sums(sums, warnings if sums else (*warnings, *self._home.unknown_names(chosen)))
+        return Sums(sums, warnings if sums else (*warnings, *self._home.reasons_for_none(chosen)))
 
     def usage_total(self, filters: Filters | None = None, **keywords: Unpack[FilterFields]) -> results.Usage:
         """Return the sums over all conversations that `usage` is about, each once; errors as of `usage`."""

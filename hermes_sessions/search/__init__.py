@@ -6,7 +6,7 @@ from ..loading import load_on_use
 
 if TYPE_CHECKING:
     from .as_words import operators_as_words
-    from .conditions import KnownNames, listed
+    from .conditions import KnownNames, listed, reasons_for_none
     from .hits import HitOptions, listed_hits
     from .request import SearchRequest, message_filter, narrow, search_request
     from .searcher import Searcher
@@ -24,6 +24,7 @@ __all__ = [
     "message_filter",
     "narrow",
     "operators_as_words",
+    "reasons_for_none",
     "search_request",
     "suggest",
     "typed_operators",
@@ -31,7 +32,7 @@ __all__ = [
 
 _NAMES = {
     "as_words": "operators_as_words",
-    "conditions": "KnownNames listed",
+    "conditions": "KnownNames listed reasons_for_none",
     "hits": "HitOptions listed_hits",
     "request": "SearchRequest message_filter narrow search_request",
     "searcher": "Searcher",

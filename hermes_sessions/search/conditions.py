@@ -18,7 +18,8 @@ from ..index import ListRequest, View, lists
 from ..model import Summary
 from ..results import FilterFields, Filters, Project
 from ..sources import Source
-from ..tag_names import SEPARATOR, WITHOUT, tag_key
+from ..tag_names import SEPARATOR, WITHOUT, tag_filter, tag_key
+from ..times import local_minute
 from .language import Conditions, Feature, Query
 from .words import ordinary
 
@@ -110,6 +111,35 @@ def narrowed(conditions: Conditions, filters: Filters, known: KnownNames) -> Nar
         conditions.has,
     )
     return Narrowed(replace(filters, **typed), messages, warnings)
+
+
+def reasons_for_none(filters: Filters, known: KnownNames) -> list[str]:
+    """Return why no conversation can match some filters, as sentences; empty if some could.
+
+    A name can be one that nothing has, and a time can end before it begins.
+    """
+    found = _reason_of_project(filters.project_id, known)
+    if filters.profile is not None and filters.profile not in known.profiles():
+        found.append(f"No conversation has the profile {filters.profile}.")
+    if filters.model is not None and filters.model not in known.models():
+        found.append(f"No conversation has the model {filters.model}.")
+    if filters.tag is not None:
+        found += _unknown_tags(tag_filter(filters.tag)[0], known)
+    if filters.since is not None and filters.until is not None and filters.until <= filters.since:
+        found.append(
+            f"No time is after {local_minute(filters.since)} and before {local_minute(filters.until)}."
+        )
+    return found
+
+
+def _reason_of_project(project_id: str | None, known: KnownNames) -> list[str]:
+    if not project_id:
+        return []
+    try:
+        is_known = any(each.project_id == project_id for each in known.projects())
+    except (Unreadable, StorageError) as error:
+        return [str(error)]
+    return [] if is_known else [f"There is no project {project_id}."]
 
 
 def _flags(conditions: Conditions) -> FilterFields:

@@ -9,7 +9,14 @@ from hermes_sessions import Filters, SessionRepository
 from hermes_sessions.errors import StorageError
 from hermes_sessions.index import View, database, lists
 from hermes_sessions.results import FilterFields, Project
-from hermes_sessions.search.conditions import KnownNames, MessageConditions, has_words, listed, narrowed
+from hermes_sessions.search.conditions import (
+    KnownNames,
+    MessageConditions,
+    has_words,
+    listed,
+    narrowed,
+    reasons_for_none,
+)
 from hermes_sessions.search.language import Conditions, parse
 
 from ..support.make import started
@@ -85,6 +92,35 @@ def test_projects_that_cannot_be_read_are_a_warning() -> None:
 
     assert narrowed(Conditions(project="x"), Filters(), known).warnings == ("projects.json cannot be read",)
     assert not narrowed(Conditions(), Filters(), known).warnings
+
+
+@pytest.mark.parametrize(
+    ("given", "reasons"),
+    [
+        ({}, []),
+        ({"profile": "default", "model": "gpt-5", "project_id": "garden-id", "tag": "work,-gone"}, []),
+        ({"project_id": "", "archived": True, "since": 1.0, "until": 2.0}, []),
+        ({"project_id": "Garden"}, ["There is no project Garden."]),
+        ({"profile": "work"}, ["No conversation has the profile work."]),
+        ({"model": "gpt"}, ["No conversation has the model gpt."]),
+        ({"tag": "work,gone"}, ["No conversation has the tag gone."]),
+        (
+            {"profile": "p", "tag": "t"},
+            ["No conversation has the profile p.", "No conversation has the tag t."],
+        ),
+    ],
+)
+def test_filters_that_nothing_can_match_say_why(given: FilterFields, reasons: list[str]) -> None:
+    assert reasons_for_none(Filters(**given), KNOWN) == reasons
+
+
+def test_projects_that_cannot_be_read_are_the_reason() -> None:
+    def unreadable() -> Iterator[Project]:
+        raise StorageError("projects.json cannot be read")
+
+    known = KNOWN._replace(projects=unreadable)
+
+    assert reasons_for_none(Filters(project_id="x"), known) == ["projects.json cannot be read"]
 
 
 def test_times_are_those_of_the_messages_and_of_a_list_those_of_the_last_activity() -> None:
