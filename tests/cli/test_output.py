@@ -100,6 +100,15 @@ def test_csv_of_others(
     assert any(expected.items() <= each.items() for each in found), found
 
 
+def test_sums_that_are_incomplete_say_so_beside_the_csv(home: Path, hostile: SessionRepository) -> None:
+    whole = raw(home, "usage", "--by", "model", "--csv")
+    (home / "state.db").write_bytes(b"no database" * 999)
+    result = run(home, "usage", "--by", "model", "--csv")
+    assert result.exit_code == 0
+    assert result.stdout_bytes.decode() == whole
+    assert "state.db cannot be read" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "key"), [(["list"], "sessions"), (["search", "message"], "hits"), (["trash"], "")]
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from hermes_sessions import SessionRepository
 
@@ -68,7 +68,7 @@ def test_a_page_whose_list_fails_too_has_a_way_on(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, 768, 1440])
 def test_a_home_that_cannot_be_written_says_so_once(browser: Browser, disk: Path, width: int) -> None:
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
     shutil.copytree(copy_sample("may", disk.parent), disk / "home")
@@ -83,5 +83,38 @@ def test_a_home_that_cannot_be_written_says_so_once(browser: Browser, disk: Path
             page.goto(path)
             banner = page.locator(".note:visible", has_text="read-only")
             expect(banner).to_have_count(1)
-            if path == "/":  # a conversation opens at its end
-                expect(banner).to_be_in_viewport()
+            expect(banner).to_be_in_viewport(ratio=1)
+            if path != "/":
+                check_head_below(page, banner)
+                for key in ("Home", "PageDown", "End"):
+                    page.keyboard.press(key)
+                    check_head_below(page, banner)
+
+
+def check_head_below(page: Page, banner: Locator) -> None:
+    """Check that a banner is in sight, and that it covers neither the head nor what a jump leads to."""
+    expect(banner).to_be_in_viewport(ratio=1)
+    note, heading = banner.bounding_box(), page.locator(".session-head h1").bounding_box()
+    assert note
+    assert heading
+    assert note["y"] + note["height"] <= heading["y"]
+    assert heading["y"] + heading["height"] <= page.viewport_size["height"] if page.viewport_size else False
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_what_sums_lack_is_said_once_on_the_usage_page(browser: Browser, tmp_path: Path, width: int) -> None:
+    home = copy_sample("may", tmp_path)
+    (home / "webui/sessions/broken.json").write_text("{")
+    with (
+        served(home) as url,
+        strict_page(browser, url, viewport={"width": width, "height": 844}) as page,
+    ):
+        page.goto("/usage")
+        said = page.locator(".note:visible", has_text="broken.json cannot be read")
+        expect(said).to_have_count(1)
+        page.goto("/")
+        if width >= 720:
+            page.locator("#side").get_by_role("link", name="Usage").click()
+            expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+            expect(said).to_have_count(1)
+        expect(said.locator("visible=true")).to_have_count(1)

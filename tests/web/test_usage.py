@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import itertools
+import json
 import re
 import time
 from datetime import date, timedelta
@@ -259,6 +260,27 @@ def test_the_csv_file_has_the_figures_of_the_page_and_no_formula(
         "",
     ]
     assert "\r\n'=HYPERLINK(1)," in client.get("/usage.csv?days=all").text
+
+
+def test_a_csv_file_that_is_incomplete_says_so_outside_of_its_figures(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    started(sessions, title="Rent", model="opus")
+    whole = client.get("/usage.csv?days=all")
+    assert "Hermes-Warnings" not in whole.headers
+    assert ">CSV</a>" in client.get("/usage?days=all").text.replace("</svg>", ">")
+    (sessions.config.hermes_home / "state.db").write_bytes(b"no database" * 999)
+    write(sessions, "br\u00f6ken", "{")
+    answer = client.get("/usage.csv?days=all")
+    name = 'attachment; filename="usage-model-all-incomplete.csv"'
+    assert answer.headers["Content-Disposition"] == name
+    assert answer.text == whole.text, "no row of words among the figures"
+    warnings = json.loads(answer.headers["Hermes-Warnings"])
+    assert [each.partition(" cannot be read: ")[0] for each in warnings] == [
+        "br\u00f6ken.json",
+        "The agent's state.db",
+    ]
+    assert "CSV, incomplete</a>" in client.get("/usage?days=all").text
 
 
 def test_the_page_names_what_could_not_be_read_once(sessions: SessionRepository, client: FlaskClient) -> None:

@@ -27,7 +27,7 @@ def add_up_usage(
     activity was before that time, in seconds since the epoch, and `until` those from then on. Agents'
     conversations and hidden sessions are counted unless `agent` or `hidden` is false. The total counts each
     session once, also one with several tags. `warnings` name what could not be read, whose figures are as it
-    was last read.
+    was last read. The page's `/usage.csv` has them as a list in JSON in the header `Hermes-Warnings`.
     """
     filters = Filters(**given, agent=agent, hidden=hidden)
     usage = sessions().usage(by=[by] if then is None else [by, then], filters=filters)

@@ -1,5 +1,6 @@
 """The page of tokens and costs, over time and by one key, and the CSV file of its table."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
@@ -34,7 +35,7 @@ def register(app: Flask) -> None:
 @blueprint.get("/usage")
 def show() -> Response:
     """Show what was used in the range of the query, by the key that it names."""
-    today, status, problem = _today(), 200, None
+    today, status, problem, unread = _today(), 200, None, list[str]()
     by = choice(request.args, "by", KEYS, DEFAULT_KEY)
     try:
         chosen = usage_ranges.read_range(request.args, today)
@@ -43,12 +44,15 @@ def show() -> Response:
     try:
         figures = read_figures(by, chosen)
     except AgentUnavailable as error:  # for tools, it must be read: their sums would be too small without it
-        figures, problem = read_figures(KEYS[DEFAULT_KEY], chosen), rendering.sentence(str(error))
-    warnings = [rendering.sentence(rendering.mask(each)) for each in figures.warnings]
-    warnings = [each for each in warnings if each != problem]
+        figures, unread = read_figures(KEYS[DEFAULT_KEY], chosen), [str(error)]
+    warnings = list(dict.fromkeys(map(_sentence, [*unread, *figures.warnings])))
     return rendering.page(
         "usage.html", status, problem=problem, warnings=warnings, **_values(figures, chosen, today)
     )
+
+
+def _sentence(warning: str) -> str:
+    return rendering.sentence(rendering.mask(warning))
 
 
 def _values(figures: Figures, chosen: UsageRange, today: date) -> Mapping[str, object]:
@@ -74,12 +78,20 @@ def _values(figures: Figures, chosen: UsageRange, today: date) -> Mapping[str, o
 
 @blueprint.get("/usage.csv")
 def download() -> Response:
-    """Return the table of the page as a CSV file; raise `InvalidValue` for a range that is none."""
+    """Return the table of the page as a CSV file; raise `InvalidValue` for a range that is none.
+
+    What could not be read is named in the header `Hermes-Warnings`, a list in JSON, and the file's name says
+    that it is incomplete: a row about it would be one of the figures for whoever adds them up.
+    """
     by = choice(request.args, "by", KEYS, DEFAULT_KEY)
     chosen = usage_ranges.read_range(request.args, _today())
-    text = figures_as_csv(read_figures(by, chosen))
-    name = "-".join(["usage", by, *chosen.query.values()])
+    figures = read_figures(by, chosen)
+    warnings = [_sentence(each) for each in figures.warnings]
+    name = "-".join(["usage", by, *chosen.query.values(), *(["incomplete"] if warnings else [])])
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    if warnings:
+        headers["Hermes-Warnings"] = json.dumps(warnings)  # ASCII, as a header must be
+    text = figures_as_csv(figures)
     return Response(text.encode("utf-8", "replace"), mimetype="text/csv", headers=headers)
 
 

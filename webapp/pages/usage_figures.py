@@ -67,12 +67,14 @@ def read_figures(by: UsageBy, chosen: UsageRange) -> Figures:
     parts = sessions().usage(by=("day", charted), since=chosen.since, until=chosen.until)
     total, chart_rows = total_usage(parts), _most_expensive(_by_last_key(parts))
     sums: Sequence[Usage] = chart_rows
+    warnings = parts.warnings
     if by in _OVERLAPPING:
-        sums = sessions().usage(by=by, since=chosen.since, until=chosen.until)
-        sums = sums if by == "tool" else _most_expensive(sums)
+        overlapping = sessions().usage(by=by, since=chosen.since, until=chosen.until)
+        sums = overlapping if by == "tool" else _most_expensive(overlapping)
+        warnings = tuple(dict.fromkeys([*warnings, *overlapping.warnings]))
     names = names_of(by)
     rows = [Row(names(each.key), each, _share(each, total)) for each in sums]
-    return Figures(by, rows, total, charted, chart_rows, parts, parts.warnings)
+    return Figures(by, rows, total, charted, chart_rows, parts, warnings)
 
 
 def _by_last_key(parts: Sequence[Usage]) -> list[Usage]:

@@ -2,6 +2,7 @@
 
 import * as actions from "./actions.js";
 import * as appearance from "./appearance.js";
+import * as banner from "./banner.js";
 import * as connection from "./connection.js";
 import * as list from "./list.js";
 import * as live from "./live.js";
@@ -21,6 +22,7 @@ import * as tooltip from "./tooltip.js";
 // The page that asks for a password has no list.
 if (document.getElementById("side")) {
   connection.start();
+  banner.start();
   press.start();
   list.start();
   search.start();
