@@ -97,7 +97,8 @@ class Finding(AsDict):
     """A problem that `check` found: its kind, the session it is about, what it means, and what fixes it.
 
     A `note` is worth knowing, and not a problem. `field` is what another program has overwritten, of a lost
-    update.
+    update. `title` is that of the session as the index has it, also while its file cannot be read; None if
+    the index does not know it.
     """
 
     kind: FindingKind
@@ -106,6 +107,7 @@ class Finding(AsDict):
     remedy: str
     note: bool = False
     field: LostField | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

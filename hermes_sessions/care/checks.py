@@ -1,6 +1,7 @@
 """Checks of a home: what is wrong, what it means, and what fixes it. Changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,7 +42,14 @@ class Checks:
         """Return all findings; `deep` reads and parses every file, and every database."""
         databases = list(self.databases()) if deep else []
         in_folder = [self._folder] if self._folder is not None else list(self._in_folder(deep=deep))
-        return [*databases, *in_folder, *(self.copies() if deep else ()), *self.others()]
+        return self._titled([*databases, *in_folder, *(self.copies() if deep else ()), *self.others()])
+
+    def _titled(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Return findings with the titles of their sessions."""
+        ids = {each.session_id for each in findings if each.session_id is not None}
+        known = self.store.rows_of(ids)
+        titles = {session_id: row.summary.title for session_id, row in known.items()}
+        return [replace(each, title=titles.get(each.session_id or "")) for each in findings]
 
     @cached_property
     def _folder(self) -> Finding | None:

@@ -274,6 +274,19 @@ def test_the_notice_of_a_repair_counts_what_the_page_counts(
     assert "1 problem found." in page
 
 
+def test_a_finding_names_its_conversation_while_its_file_cannot_be_read(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    interrupted(sessions, "s1")
+    sessions.sync()
+    (sessions.config.sessions_dir / "s1.json").write_text("{")
+    waiting = [each for each in sessions.check() if each.kind is FindingKind.INTERRUPTED_TURN]
+    assert [each.title for each in waiting] == ["<b>Rent</b>"]
+    page = client.get("/check").text
+    part = page[page.index("A message waits") :]
+    assert '<a href="/session/s1">&lt;b&gt;Rent&lt;/b&gt;</a>' in part
+
+
 def test_mending_what_is_no_longer_wrong_says_that_nothing_was_done(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:

@@ -410,6 +410,7 @@ class Finding(TypedDict):
     """A problem, or with `note` something worth knowing: what it means, and what fixes it.
 
     Of a lost update, `field` is what another program has overwritten: `deleted` if it wrote the session anew.
+    `title` is that of the session as lists show it, null if they do not know it.
     """
 
     kind: str
@@ -418,6 +419,7 @@ class Finding(TypedDict):
     remedy: str
     note: bool
     field: str | None
+    title: str | None
 
 
 class Findings(TypedDict):

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from hermes_sessions.errors import InvalidValue, NotFound, SessionsError, StorageError
+from hermes_sessions.errors import InvalidValue, NotFound, StorageError
 from hermes_sessions.finding_words import FindingWords, Mending, is_problem, words_of
 from hermes_sessions.findings import Finding, FindingKind, repair_text
 
@@ -27,20 +27,12 @@ Outcome = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class FoundSession:
-    """A finding, and the title of the conversation that it is about; None if that cannot be opened."""
-
-    finding: Finding
-    title: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class FindingGroup:
     """The findings of one kind: its words, the first findings, and how many there are."""
 
     kind: FindingKind
     words: FindingWords
-    first: Sequence[FoundSession]
+    first: Sequence[Finding]
     total: int
 
 
@@ -146,17 +138,9 @@ def finding_groups(findings: Sequence[Finding]) -> list[FindingGroup]:
     """Return the findings grouped by kind, and by what they mean to a person."""
     groups = [list(group) for _, group in groupby(sorted(findings, key=_kind), _kind)]
     return [
-        FindingGroup(all_[0].kind, words_of(all_[0]), [*map(_found, all_[:FINDINGS_A_KIND])], len(all_))
-        for all_ in groups
+        FindingGroup(all_[0].kind, words_of(all_[0]), all_[:FINDINGS_A_KIND], len(all_)) for all_ in groups
     ]
 
 
 def _kind(finding: Finding) -> tuple[str, str]:
     return finding.kind, words_of(finding).title
-
-
-def _found(finding: Finding) -> FoundSession:
-    if finding.session_id is not None:
-        with suppress(SessionsError):  # of a file that cannot be read there is only the finding
-            return FoundSession(finding, sessions().summary(finding.session_id).title or "Untitled")
-    return FoundSession(finding, None)
