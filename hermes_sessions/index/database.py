@@ -378,7 +378,7 @@ def errors_of(engine: Engine) -> Iterator[None]:
         if _sqlite_code(error) in _BUSY or postgresql.is_busy(error):
             raise Locked(f"{_name(engine)} is locked by another program") from error
         of_driver = isinstance(error, DRIVER_ERRORS) or postgresql.is_of_driver(error)
-        if of_driver and not isinstance(error, _WRONG_STATEMENTS):
+        if of_driver and (not isinstance(error, _WRONG_STATEMENTS) or postgresql.is_of_url(error)):
             raise StorageError(f"{_name(engine)} failed: {driver_text(error)}") from error
         raise
 

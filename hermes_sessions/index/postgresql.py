@@ -6,6 +6,7 @@ PostgreSQL's manual define it.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,15 @@ _REASONS = {
     "57P": "it is stopping or starting",
 }
 _LONGEST_STATE = 5
+# What is said of a connection that was refused, to which the driver gives no SQLSTATE, and the one it has. A
+# server that speaks another language is one that cannot be reached.
+_REFUSALS = {
+    'database ".*" does not exist': "3D",
+    'role ".*" does not exist|password authentication failed|no password supplied|pg_hba.conf': "28",
+    "too many (clients|connections)|remaining connection slots": "53300",
+    "the database system is (starting up|shutting down|in recovery)": "57P",
+}
+_WRONG_URL = re.compile("invalid (URI query parameter|connection option|[a-z_]+ value)")
 _COPIES = "hermes_sessions_before_"  # how the names of schemas begin that hold copies of the tables
 
 
@@ -110,10 +120,23 @@ def reason_of(error: BaseException) -> str | None:
     if not hasattr(driver_error, "sqlstate"):
         return None
     state = driver_error.sqlstate
-    if state is None:  # it was never reached, or did not answer
-        return "it cannot be reached"
+    if state is None:
+        return _why_refused(str(driver_error))
     known = (_REASONS.get(state[:length]) for length in range(_LONGEST_STATE, 1, -1))
     return next(filter(None, known), None) or f"PostgreSQL's error {state}"
+
+
+def _why_refused(text: str) -> str:
+    """Return why there is no connection, by the text of the driver, which itself can name hosts and paths."""
+    if _WRONG_URL.search(text):
+        return "its URL has a parameter that PostgreSQL does not know, or one with a wrong value"
+    known = (_REASONS[state] for words, state in _REFUSALS.items() if re.search(words, text))
+    return next(known, "it cannot be reached")
+
+
+def is_of_url(error: BaseException) -> bool:
+    """Whether the driver refused the URL, of which it says what it says of a wrong statement."""
+    return _sqlstate(error) is None and bool(_WRONG_URL.search(str(getattr(error, "orig", error))))
 
 
 def is_of_driver(error: BaseException) -> bool:

@@ -84,12 +84,14 @@ def upgrade(config: Config, engine: Engine, migrations: Path | None = None) -> N
             _migrate(config, engine, migrations, _to_newest)
 
 
+@only_sessions_errors()
 def upgrade_index(config: Config) -> None:
     """Upgrade the index of `config` to the newest revision; raises as `upgrade`."""
     with _engine_for(config) as engine:
         upgrade(config, engine)
 
 
+@only_sessions_errors()
 def downgrade_index(config: Config) -> None:
     """Remove all tables from the index of `config`, which the next opening fills from the files again."""
     create_folders(config)

@@ -1,6 +1,7 @@
 """Where a home with a database of a server keeps what is each host's own, and whose database it is."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -74,6 +75,31 @@ def test_the_command_line_takes_it_from_an_option_and_from_the_environment(
     done = CliRunner().invoke(main, ["--database-url", "postgresql://me:secret@/x?host=/nowhere", "list"])
     assert done.exit_code
     assert "secret" not in done.output
+
+
+WRONG_URL = "its URL has a parameter that PostgreSQL does not know, or one with a wrong value"
+REFUSED = {
+    "postgres@/nowhere?host={}": "there is no database of this name",
+    "nobody:secret@/home?host={}": "it refused the user or the password",
+    "me:secret@/home?host={}&sslmode=secret": WRONG_URL,
+    "me@/home?host={}&password=secret&secret=1": WRONG_URL,
+    "me:secret@/home?host=/nowhere": "it cannot be reached",
+    "me:secret@127.0.0.1:1/home": "it cannot be reached",
+}
+
+
+@pytest.mark.parametrize("verb", ["list", "check", "db current", "db upgrade"])
+@pytest.mark.parametrize("address", REFUSED)
+def test_an_address_that_leads_to_no_database_says_why_and_tells_no_password(
+    tmp_path: Path, server: Server, address: str, verb: str
+) -> None:
+    (tmp_path / "webui/sessions").mkdir(parents=True)
+    words = ["--database-url", f"postgresql://{address.format(quote(str(server.folder)))}", *verb.split()]
+    done = CliRunner().invoke(main, ["--hermes-home", str(tmp_path), *words])
+    assert done.exit_code == 1
+    assert f"the database failed: {REFUSED[address]}" in done.output
+    assert "secret" not in done.output
+    assert "Traceback" not in done.output
 
 
 def test_a_large_import_lets_the_server_count_its_rows(tmp_path: Path, url: str, server: Server) -> None:
