@@ -1,9 +1,13 @@
 """What becomes of changes while the server stops, loses a connection, or has no room: files stay right."""
 
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,11 +52,100 @@ def test_a_server_that_is_killed(sessions: SessionRepository, server: Server) ->
     assert not sessions.check(deep=True)
 
 
+def files_of_sessions(home: Path, number: int) -> None:
+    """Write the files of so many sessions, as the web UI would."""
+    folder = home / "webui/sessions"
+    folder.mkdir(parents=True)
+    for each in range(number):
+        document = {"title": f"Title {each}", "messages": [message(f"text {each}")]}
+        (folder / f"s{each:04}.json").write_text(json.dumps(document))
+
+
+def check_index(sessions: SessionRepository) -> None:
+    """Check that an index has just the sessions that have files."""
+    files = {path.stem for path in sessions.config.sessions_dir.glob("*.json")}
+    assert {each.session_id for each in sessions.list(hidden=True)} == files
+    assert not sessions.check(deep=True)
+
+
+@pytest.mark.parametrize("at", [1, 600, 1199])
+def test_a_server_that_is_killed_during_an_import(tmp_path: Path, server: Server, url: str, at: int) -> None:
+    files_of_sessions(tmp_path, 1200)
+
+    def kill(done: int, _: int) -> None:
+        if done >= at and not killed:
+            killed.append(done)
+            server.stop("immediate")
+
+    killed: list[int] = []
+    try:
+        with pytest.raises(StorageError, match="the database failed"):
+            SessionRepository.open(hermes_home=tmp_path, database_url=url, progress=kill)
+    finally:
+        server.start()
+    with SessionRepository.open(hermes_home=tmp_path, database_url=url) as sessions:
+        assert sessions.count() == 1200
+        check_index(sessions)
+
+
+class Writer:
+    """Appends to some sessions and begins others until it is stopped, whatever becomes of the server."""
+
+    def __init__(self, sessions: SessionRepository, name: str) -> None:
+        self._sessions, self.name = sessions, name
+        self.stopping = threading.Event()
+        self.stored: list[str] = []
+        self.failed: list[str] = []
+
+    def run(self) -> None:
+        """Write, and note what was stored and what was not."""
+        while not self.stopping.is_set():
+            text = f"{self.name} {len(self.stored) + len(self.failed)}"
+            try:
+                self._sessions.append(self.name, [message(text)])
+                self.stored.append(text)
+            except StorageError:
+                self.failed.append(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["kill", "cut"])
+def test_a_server_that_fails_during_writes(sessions: SessionRepository, server: Server, end: str) -> None:
+    writers = [Writer(sessions, started(sessions, 1)) for _ in range(4)]
+    with ThreadPoolExecutor() as threads:
+        done = [threads.submit(each.run) for each in writers]
+        try:
+            for round_ in range(1, 4):
+                wait_until(lambda: all(len(each.stored) >= 5 * round_ for each in writers))  # noqa: B023
+                if end == "kill":
+                    server.stop("immediate")
+                    wait_until(lambda: all(len(each.failed) >= round_ for each in writers))  # noqa: B023
+                    server.start()
+                else:
+                    server.sql("postgres", CUT)
+        finally:
+            for each in writers:
+                each.stopping.set()
+        for future in done:
+            future.result()
+    check_index(sessions)
+    for each in writers:
+        counts = Counter(str(one["content"]) for one in sessions.get(each.name).messages)
+        assert {text: counts[text] for text in each.stored} == dict.fromkeys(each.stored, 1)
+        assert all(counts[text] <= 1 for text in each.failed)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what other threads do."""
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_connections_that_are_cut(sessions: SessionRepository, server: Server, url: str) -> None:
     name = started(sessions, 2)
-    server.sql(
-        "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'home%'"
-    )
+    server.sql("postgres", CUT)
     sessions.append(name, [message("more")])
     assert sessions.summary(name).message_count == 3
     with SessionRepository.open(sessions.config.state_dir, database_url=url) as other:
@@ -82,7 +175,7 @@ def small_disk(server: Server, tmp_path: Path) -> Iterator[str]:
     if os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("mounting a file system takes root")
     folder = server.folder / "disk"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], check=True)
     owned_by_the_server(folder)
     try:
@@ -115,6 +208,17 @@ def change_many_times(sessions: SessionRepository, name: str) -> None:
     """Change a session until it has no room any more."""
     for number in range(1000):
         sessions.update(name, title=f"After {number}", personality="x" * 9000)
+
+
+def test_an_import_into_a_database_without_room(tmp_path: Path, server: Server, small_disk: str) -> None:
+    files_of_sessions(tmp_path, 300)
+    fill(server)
+    with pytest.raises(StorageError, match="the database failed: its disk is full"):
+        SessionRepository.open(hermes_home=tmp_path, database_url=small_disk)
+    server.sql("small", "DROP TABLE rest")
+    with SessionRepository.open(hermes_home=tmp_path, database_url=small_disk) as sessions:
+        assert sessions.count() == 300
+        check_index(sessions)
 
 
 def test_a_database_without_room(tmp_path: Path, server: Server, small_disk: str) -> None:
