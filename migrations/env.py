@@ -1,11 +1,23 @@
 """Runs the revisions, on the connection that the caller passes or on HERMES_SESSIONS_DATABASE_URL."""
 
 import os
+from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, String, TypeDecorator
+from sqlalchemy.types import TypeEngine
 
 from hermes_sessions.index import make_engine, models, writing
+
+
+def _differs(
+    where: MigrationContext, _: object, __: object, found: TypeEngine[Any], meant: TypeEngine[Any]
+) -> bool | None:
+    """Compare a type of our own by what it is in PostgreSQL; None lets Alembic compare."""
+    if not isinstance(meant, TypeDecorator) or where.dialect.name == "sqlite":
+        return None
+    return not all(isinstance(each, String) for each in (found, meant.load_dialect_impl(where.dialect)))
 
 
 def run(connection: Connection) -> None:
@@ -16,6 +28,7 @@ def run(connection: Connection) -> None:
         render_as_batch=True,
         transactional_ddl=True,
         compare_server_default=True,
+        compare_type=_differs,
     )
     context.run_migrations()
 

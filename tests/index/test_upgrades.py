@@ -22,6 +22,7 @@ from hermes_sessions.config import Config, resolve
 from hermes_sessions.index import database, schema, upgrades
 
 from ..support import compiled
+from ..support.postgresql import Server
 from ..support.processes import at_once
 
 pytestmark = pytest.mark.sqlite("its file and its schema")
@@ -403,8 +404,18 @@ def test_revisions_are_read_from_file_names(tmp_path: Path) -> None:
 def test_models_and_migrations_describe_the_same_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What `make migrations` does: the settings of pyproject.toml, the database of the environment."""
-    monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", f"sqlite:///{tmp_path / 'scratch.db'}")
+    check_models(f"sqlite:///{tmp_path / 'scratch.db'}", monkeypatch)
+
+
+@pytest.mark.slow
+def test_they_do_in_postgresql_too(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with server.database() as url:
+        check_models(url, monkeypatch)
+
+
+def check_models(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do what `make migrations` does: the settings of pyproject.toml, the database of the environment."""
+    monkeypatch.setenv("HERMES_SESSIONS_DATABASE_URL", url)
     printed = io.StringIO()
     script = AlembicConfig(toml_file=ROOT / "pyproject.toml", stdout=printed)
     command.upgrade(script, "head")
