@@ -8,7 +8,7 @@ from .results import Usage
 class Sums(list[Usage]):
     """The sums of each key; `warnings` name what could not be read, whose figures are as it was last read.
 
-    They are the warnings of a list with the same filters.
+    They are those of a list with the same filters, but for changes that another program has overwritten.
     """
 
     def __init__(self, sums: Iterable[Usage] = (), warnings: Iterable[str] = ()) -> None:

@@ -100,6 +100,10 @@ class CurrentIndex:
         """Return what a list of the web UI's sessions, and of the `agents`' conversations, should say."""
         return (*self.gaps(), *self.notices(), *(self.agent_warnings if agents else ()))
 
+    def unread(self, *, agents: bool) -> tuple[str, ...]:
+        """Return what a sum over the same sessions lacks, or counts as it was last read."""
+        return (*self.gaps(), *(self.agent_warnings if agents else ()))
+
     def gaps(self) -> tuple[str, ...]:
         """Return what a list of the web UI's sessions cannot show."""
         of_tags = (self.tags_warning,) if self.tags_warning else ()

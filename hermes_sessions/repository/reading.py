@@ -108,7 +108,7 @@ class ReadingCalls(HomeCalls):
         filters: Filters | None = None,
         **keywords: Unpack[FilterFields],
     ) -> Sums:
-        """Return sums of sessions, messages, tokens and cost, with the warnings of a list.
+        """Return sums of sessions, messages, tokens and cost, with warnings about what could not be read.
 
         `by` is one of `day week month model source project profile tag`, or two of them for the sums of
         each pair, such as `["project", "week"]`; or `tool`, for its calls and the failed ones among them.
@@ -123,7 +123,7 @@ class ReadingCalls(HomeCalls):
         if "tool" in keys and len(keys) > 1:
             raise InvalidValue("by must be tool alone: its calls cannot be divided by another key")
         with self._home.freshness.current() as index:
-            warnings = index.warnings(agents=bool(chosen.agent))
+            warnings = index.unread(agents=bool(chosen.agent))
             columns = cast(Sequence[results.UsageBy], keys)
             sums = None if "tool" in keys else usage.usage(index.connection, chosen, columns)
         if sums is None:  # the search index has those of tools

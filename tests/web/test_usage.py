@@ -18,6 +18,7 @@ from webapp.pages import charts, usage_ranges
 
 from ..support.make import started, turns, write, write_document
 from ..support.web import KEY, check_inert, reply
+from ..support.web_ui import OpenSession
 
 NOW = date(2026, 4, 30)
 
@@ -281,6 +282,18 @@ def test_a_csv_file_that_is_incomplete_says_so_outside_of_its_figures(
         "The agent's state.db",
     ]
     assert "CSV, incomplete</a>" in client.get("/usage?days=all").text
+
+
+def test_a_change_that_was_overwritten_makes_no_sum_incomplete(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    session_id = started(sessions, title="Theirs")
+    theirs = OpenSession(sessions.config.sessions_dir / f"{session_id}.json")
+    sessions.update(session_id, title="Mine")
+    theirs.save()
+    assert len(sessions.list().warnings) == 1
+    assert list(sessions.usage().warnings) == []
+    assert "incomplete" not in client.get("/usage.csv?days=all").headers["Content-Disposition"]
 
 
 def test_the_page_names_what_could_not_be_read_once(sessions: SessionRepository, client: FlaskClient) -> None:

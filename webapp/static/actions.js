@@ -374,7 +374,7 @@ async function saveTitle(session, text, title) {
 function showMenu(session, button) {
   openMenu(button, [
     ...(session.agent ? agentItems(session) : editItems(session)),
-    { icon: "tag", label: "Tag…", action: () => { tag(session); } },
+    { icon: "tag", label: "Tag…", action: () => { tag(session); }, key: "t" },
     ...FORMATS.map(([format, label]) => exportItem(session, format, label)),
     deleteItem(session),
   ]);
