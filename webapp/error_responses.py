@@ -4,7 +4,7 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from hermes_sessions.errors import SessionsError
+from hermes_sessions.errors import SessionsError, Unreadable
 
 from .api.encoding import json_response
 from .error_statuses import log_if_internal, status_of
@@ -30,7 +30,7 @@ def register(app: Flask) -> None:
 
 def _library_error(error: SessionsError) -> Response:
     log_if_internal(error)
-    return _error_response(status_of(error), str(error))
+    return _error_response(status_of(error), str(error), is_damaged=isinstance(error, Unreadable))
 
 
 def _http_error(error: HTTPException) -> BaseResponse:
@@ -59,20 +59,21 @@ def _unexpected_error(error: Exception) -> Response:
     return _error_response(500, told)
 
 
-def _error_response(status: int, message: str) -> Response:
+def _error_response(status: int, message: str, *, is_damaged: bool = False) -> Response:
     if _is_for_programs():
         return json_response({"error": message}, status)
     try:
-        return _error_page(status, message)
+        return _error_page(status, message, is_damaged=is_damaged)
     except Exception as error:  # the list beside it can be what fails
         current_app.logger.error("%s: the error page: %s", reference(), error, exc_info=error)
         forbid_list()
-        return _error_page(status, message)
+        return _error_page(status, message, is_damaged=is_damaged)
 
 
-def _error_page(status: int, message: str) -> Response:
-    told = reference() if status == 500 else None
-    return page("error.html", status, message=mask(message), code=status, reference=told)
+def _error_page(status: int, message: str, *, is_damaged: bool) -> Response:
+    told = reference() if status == 500 and not is_damaged else None
+    values = {"message": mask(message), "code": status, "reference": told, "is_damaged": is_damaged}
+    return page("error.html", status, **values)
 
 
 def _is_for_programs() -> bool:

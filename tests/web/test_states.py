@@ -12,7 +12,7 @@ from hermes_sessions import SessionRepository
 from webapp import create_app
 from webapp.pages import sidebar
 
-from ..support.make import started
+from ..support.make import started, write
 
 SIDE = '<aside class="side"'
 
@@ -152,3 +152,16 @@ def test_the_login_keeps_where_to_go_and_says_how_long_to_wait(sessions: Session
     assert answers[4].status_code == 429
     assert re.search(r"Too many wrong passwords\. Try again in \d+ seconds?\.", answers[4].text)
     assert 'name="next" value="/session/abc"' in answers[4].text
+
+
+def test_the_page_of_a_damaged_file_says_so_and_leads_to_health(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    write(sessions, "broken", "{")
+    page = client.get("/session/broken")
+    assert page.status_code == 500
+    main = page.text[page.text.index("<main") :]
+    assert "<h1>A file cannot be read</h1>" in main
+    assert "broken.json cannot be read" in main
+    assert '<a class="button primary" href="/check">Open health</a>' in main
+    assert "Try again" not in main, "which would not help"
