@@ -100,6 +100,8 @@ def test_an_undo_that_would_lose_a_later_change_says_so(browser: Browser, url: s
     with strict_page(
         browser, url, allowed="Failed to load resource: the server responded with a status of 409"
     ) as page:
+        page.goto("/")
+        expect(page.locator(f'.row[data-id="{session_id}"]')).to_be_visible()
         page.goto("/check")
         page.get_by_role("button", name=re.compile(f"^Stop waiting ?: {session_id}$")).click()
         toast = page.locator(".toast").last
