@@ -6,6 +6,7 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -91,8 +92,9 @@ def test_an_action_by_key_and_by_menu_can_be_undone(
         expect(row(page, session_id).and_(page.locator(":not([data-pinned])"))).to_have_count(1)
 
 
-def test_a_key_right_after_an_undo_acts_on_what_the_undo_left(page: Page, home: Path) -> None:
-    session_id = put_session(home, "pinned-again")
+@contextmanager
+def undone_pin_still_shown(page: Page, session_id: str) -> Iterator[None]:
+    """A pin was undone, and during the block the list still shows it."""
     page.goto("/")
     row(page, session_id).locator(".row-title").focus()
     page.keyboard.press("p")
@@ -111,11 +113,49 @@ def test_a_key_right_after_an_undo_acts_on_what_the_undo_left(page: Page, home: 
     page.keyboard.press("z")
     said(page, "Undone.")
     expect(row(page, session_id).and_(page.locator("[data-pinned]"))).to_have_count(1)
-    page.keyboard.press("p")  # the list still shows the pin that is gone
-    assert stored(home, session_id)["pinned"] is False, "the key waits"
+    yield
     is_held = False
     for each in held:
         each.continue_()
+
+
+def test_the_field_for_a_new_tag_stays_below_many_tags(page: Page, home: Path) -> None:
+    session_id = put_session(home, "many-tags")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        for number in range(30):
+            sessions.tag(session_id, f"subject-{number}")
+        page.set_viewport_size({"width": 768, "height": 1024})
+        page.goto("/")
+        row(page, session_id).locator(".row-title").focus()
+        page.keyboard.press("t")
+        dialog = page.get_by_role("dialog", name="Tag")
+        expect(dialog.get_by_role("button", name="subject-0", exact=True)).to_be_visible()
+        for kept in (dialog.get_by_label("Name of a new tag"), dialog.get_by_role("button", name="Add")):
+            expect(kept).to_be_in_viewport(ratio=1)
+        dialog.get_by_role("button", name="subject-29").scroll_into_view_if_needed()
+        expect(dialog.get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
+        page.keyboard.press("Escape")
+        for number in range(30):
+            sessions.remove_tag(f"subject-{number}")
+
+
+def test_the_menu_right_after_an_undo_shows_what_the_undo_left(page: Page, home: Path) -> None:
+    session_id = put_session(home, "menu-after-undo")
+    with undone_pin_still_shown(page, session_id):
+        row(page, session_id).hover()
+        row(page, session_id).locator(".row-menu").click()
+        expect(page.get_by_role("menuitem", name="Unpin")).to_have_count(0)
+    expect(page.get_by_role("menuitem", name="Pin", exact=True)).to_be_visible()
+    page.get_by_role("menuitem", name="Pin", exact=True).click()
+    said(page, "Pinned.")
+    assert stored(home, session_id)["pinned"] is True
+
+
+def test_a_key_right_after_an_undo_acts_on_what_the_undo_left(page: Page, home: Path) -> None:
+    session_id = put_session(home, "pinned-again")
+    with undone_pin_still_shown(page, session_id):
+        page.keyboard.press("p")
+        assert stored(home, session_id)["pinned"] is False, "the key waits"
     said(page, "Pinned.")
     expect(row(page, session_id).and_(page.locator("[data-pinned]"))).to_have_count(1)
     assert stored(home, session_id)["pinned"] is True

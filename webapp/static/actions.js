@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { takeForOne } from "./batch.js";
 import { confirmDelete } from "./delete_dialog.js";
-import { all, closest, isComposing, optional, textOf } from "./dom.js";
+import { all, closest, isComposing, optional, required, textOf } from "./dom.js";
 import { isMoving, list, refresh, removeRow, rowOf, rows, titleOf } from "./list.js";
 import { openMenu } from "./menu.js";
 import { renewAroundMessages, visit } from "./navigation.js";
@@ -42,9 +42,8 @@ const unfinished = new Set();
 
 export function start() {
   list().addEventListener("click", (event) => {
-    const button = closest(event.target, ".row-menu");
-    const row = closest(button, ".row");
-    if (button && row) showMenu(sessionIn(row), button);
+    const row = closest(closest(event.target, ".row-menu"), ".row");
+    if (row) openRowMenu(row.dataset.id ?? "");
   });
 }
 
@@ -365,6 +364,16 @@ async function saveTitle(session, text, title) {
 }
 
 // ---- the menu of a row ----------------------------------------------------------------------------------
+
+/**
+ * Show the menu of a row as soon as the list shows what earlier actions did: its labels say what is so then.
+ * @param {string} id
+ */
+async function openRowMenu(id) {
+  if (isUnfinished()) await untilFinished();
+  const row = rowOf(id);
+  if (row && !document.querySelector("dialog[open]")) showMenu(sessionIn(row), required(row, ".row-menu", HTMLElement));
+}
 
 /**
  * Show the actions for a session in a menu below a button.
