@@ -1,10 +1,11 @@
 """What each kind of finding means to the person whose conversations these are, and which call mends it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .findings import Finding, FindingKind
+from .lost_words import in_one
 
 
 class Mending(StrEnum):
@@ -35,6 +36,18 @@ class FindingWords:
 def words_of(finding: Finding) -> FindingWords:
     """Return the words for a finding."""
     return CAME_BACK if finding.field == "deleted" else FINDING_WORDS[finding.kind]
+
+
+def by_conversation(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings with one for all lost changes of a conversation, which one call puts back.
+
+    Its `field` is that of the first.
+    """
+    of = dict[object, list[Finding]]()
+    for place, each in enumerate(findings):
+        is_lost = each.kind is FindingKind.LOST_UPDATE
+        of.setdefault((each.session_id, each.remedy) if is_lost else place, []).append(each)
+    return [replace(same[0], meaning=in_one([each.meaning for each in same])) for same in of.values()]
 
 
 def is_problem(finding: Finding) -> bool:

@@ -44,6 +44,7 @@ VALUES = (
     "results",
     "sums",
     "findings",
+    "lost_words",
     "finding_words",
     "pruning",
     "hits",

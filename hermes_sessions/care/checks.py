@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from .. import lost_words
 from ..agent import Agents, mirror_states
 from ..changes import Leftovers, Projects, Store, find_leftovers
 from ..errors import NotFound, StorageError, Unreadable
@@ -230,7 +231,7 @@ class Checks:
             half_moved = {entry.session_id for entry in find_leftovers(self.store).moved}
             lost = [each for each in lost if each.field != "deleted" or each.session_id not in half_moved]
         for each in lost:
-            remedy = f"to {own_changes.remedy(each)}: {own_changes.PUT_BACK} {each.session_id}"
+            remedy = f"to {lost_words.remedy(each)}: {lost_words.PUT_BACK} {each.session_id}"
             yield Finding(FindingKind.LOST_UPDATE, each.session_id, each.meaning, remedy, field=each.field)
 
     def projects(self) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from .. import lost_words
 from ..agent import Agents, find_agent_session, mirror_states
 from ..changes import Store
 from ..errors import NotFound, StorageError, Unreadable
@@ -25,7 +26,7 @@ def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
     return [
         *_of_files(store, session_id),
         *_of_row(row),
-        *(f"lost: {each.meaning}; `{own_changes.PUT_BACK} {session_id}` puts it back" for each in lost),
+        *(f"lost: {each.meaning}; `{lost_words.PUT_BACK} {session_id}` puts it back" for each in lost),
         *_of_agent(segment),
         *(f"not certain: {problem}" for problem in problems),
         *_of_lists(row, conversation, segment, in_trash),

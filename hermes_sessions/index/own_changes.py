@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from .. import lost_words
 from ..messages import mask
 from ..model import Metadata, Signature, Summary
 from ..results import LostField, LostUpdate
@@ -30,8 +31,6 @@ MOST_BEFORE = 8  # earlier values of a field: the other program may have read an
 KEPT_SECONDS = 30 * 86_400
 # How long the row of a session may stay after its file was moved to the trash, by a process that is slow.
 DELETING_NS = 60_000_000_000
-MOST_WARNINGS = 3
-PUT_BACK = "hermes-sessions put-back"
 
 Outcome = Literal["kept", "lost", "superseded"]
 Values = Mapping[str, Any]
@@ -337,7 +336,7 @@ def _overwritten(connection: Connection, session_id: str | None) -> Iterator[Los
     query = _LOST if session_id is None else _LOST.where(OWN_CHANGES.c.session_id == session_id)
     for each_id, field, values, lost_at in connection.execute(query):
         ours = values["after"]
-        meaning = values.get("meaning") or f"{_named(field, ours)} was overwritten by another program"
+        meaning = values.get("meaning") or f"{_named(field, ours)} was {lost_words.OVERWRITTEN}"
         yield LostUpdate(each_id, field, ours, values.get("theirs"), lost_at, meaning)
 
 
@@ -361,20 +360,6 @@ def _came_back(connection: Connection, session_id: str | None) -> Iterator[LostU
         yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, written_at, meaning)
 
 
-def remedy(lost: LostUpdate) -> str:
-    """Return what `put_back` does about it, after "to"."""
-    return "delete it again" if lost.field == "deleted" else "put it back"
-
-
 def warnings(connection: Connection) -> tuple[str, ...]:
-    """Return what lists say of it: a sentence for each of the latest, and how many more there are."""
-    found = lost(connection)
-    told = [
-        f"Session {each.session_id}: {each.meaning}. To {remedy(each)}, open the conversation, or run "
-        f"`{PUT_BACK} {each.session_id}`."
-        for each in found[:MOST_WARNINGS]
-    ]
-    more = len(found) - MOST_WARNINGS
-    if more > 0:
-        told.append(f"{more} more changes were overwritten earlier: see `hermes-sessions check`.")
-    return tuple(told)
+    """Return what lists say of it."""
+    return tuple(each.warning for each in lost_words.notices(lost(connection)))

@@ -6,6 +6,7 @@ Takes the changes of the journal and the marks of the messages of a file, and re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..lost_words import OVERWRITTEN
 from ..sidecars import Mark, TranscriptChange, journal
 
 
@@ -203,7 +204,7 @@ def in_words(judgement: Judgement) -> str:
     added, removed = len(judgement.missing), sum(change.removed for change in judgement.back)
     said = []
     if added:
-        said.append(f"{_messages(added)} that you added {_were(added)} overwritten by another program")
+        said.append(f"{_messages(added)} that you added {_were(added)} {OVERWRITTEN}")
     if removed:
         said.append(f"{_messages(removed)} that you removed {'is' if removed == 1 else 'are'} back")
     return ", and ".join(said)

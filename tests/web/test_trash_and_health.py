@@ -216,6 +216,50 @@ def test_a_button_mends_a_finding_and_says_so(
     assert buttons(after) == []
 
 
+def test_two_lost_fields_of_a_conversation_are_one_entry(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    write_document(sessions, "s1", title="Theirs", messages=turns(2))
+    sessions.sync()
+    theirs = OpenSession(sessions.config.sessions_dir / "s1.json")
+    sessions.update("s1", title="Mine", pinned=True)
+    theirs.save()
+    sessions.sync()
+    assert len(sessions.check()) == 2, "who asks for findings gets each field"
+    page = client.get("/check").text
+    assert "1 problem found." in page
+    (button,) = buttons(page)
+    both = re.search(r"<p[^>]*>([^<]*were overwritten by another program\.)</p>", page)
+    assert both
+    assert "your pin" in both[1].lower()
+    assert "your title &#34;Mine&#34;" in both[1].lower().replace("mine", "Mine")
+    after = client.post("/check/mend", data=button, follow_redirects=True).text
+    assert "No problem found." in after
+    assert sessions.summary("s1").pinned
+    assert sessions.summary("s1").title == "Mine"
+
+
+def test_the_list_leads_to_the_conversation_whose_change_was_overwritten(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    overwritten(sessions, "s1")
+    page = client.get("/").text
+    check_inert(page)
+    (note,) = re.findall(r'<div class="note warning" role="alert">(.*?)</div>', page)
+    assert note == (
+        '<p><a href="/session/s1" dir="auto">Theirs</a>: your title &#34;Mine&#34; was overwritten by '
+        "another program. Open it to put it back.</p>"
+    )
+    assert reply(client.get("/selection"))["warnings"] == [], "the list says it"
+    (warning,) = reply(client.get("/api/sessions"))["warnings"]
+    assert "hermes-sessions put-back s1" in warning
+    for session_id in ("s2", "s3", "s4"):
+        overwritten(sessions, session_id)
+    notes = re.findall(r'<div class="note warning" role="alert">(.*?)</div>', client.get("/").text)
+    assert len(notes) == 4
+    assert notes[-1] == '<p>1 more change was overwritten earlier. <a href="/check">See all of them</a></p>'
+
+
 def files_below(folder: Path) -> dict[str, dict[str, Any]]:
     return {str(path.relative_to(folder)): json.loads(path.read_bytes()) for path in folder.rglob("*.json")}
 

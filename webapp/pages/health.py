@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from hermes_sessions.errors import InvalidValue, NotFound, StorageError
-from hermes_sessions.finding_words import FindingWords, Mending, is_problem, words_of
+from hermes_sessions.finding_words import FindingWords, Mending, by_conversation, is_problem, words_of
 from hermes_sessions.findings import Finding, FindingKind, repair_text
 
 from .. import actions
@@ -41,7 +41,7 @@ def show() -> Response:
     """Show the problems; with `deep=1` every file is read. `mended` is how many a repair has just fixed."""
     deep = request.args.get("deep") == "1"
     fixed = whole_number(request.args, "mended")
-    findings = sessions().check(deep=deep)
+    findings = by_conversation(sessions().check(deep=deep))
     automatic = [each for each in findings if words_of(each).mending is Mending.AUTOMATIC]
     problems = [each for each in findings if is_problem(each)]
     return rendering.page(

@@ -12,6 +12,7 @@ from .. import actions
 from ..api.encoding import json_response
 from ..request_context import sessions, settings
 from . import links, list_filters
+from .lost import shown_notices
 
 blueprint = Blueprint("selection", __name__)
 
@@ -24,7 +25,7 @@ def show() -> Response:
     page = actions.matching(links.search_text(), list_filters.read_filters())
     held = sessions().held_by_agent(page)
     chosen = [_described(each, held=each.session_id in held) for each in page]
-    return json_response({"sessions": chosen, "warnings": page.warnings})
+    return json_response({"sessions": chosen, "warnings": shown_notices(page.warnings)[0]})
 
 
 class _Described(TypedDict):

@@ -23,6 +23,7 @@ from ..query_values import whole_number
 from ..request_context import sessions, settings
 from . import links, list_filters, sidebar_rows
 from .addresses import address
+from .lost import ShownNotice, shown_notices
 from .rendering import counted
 
 SESSIONS_A_PAGE = 50
@@ -74,8 +75,9 @@ class Sidebar:
 
     `count` says in words how many, `sort` is the order (None for the best matches first), `more` is the
     address of the next page, and `held` are the ids of those that the agent has too. `warnings` say what the
-    list cannot show, `problem` why there is no list, and `corrections` what was searched in place of what was
-    typed. `version` is that of the store; nothing else was read if the sidebar is `unchanged`.
+    list cannot show, `lost` what another program has overwritten, `problem` why there is no list, and
+    `corrections` what was searched in place of what was typed. `version` is that of the store; nothing else
+    was read if the sidebar is `unchanged`.
     """
 
     groups: Sequence[sidebar_rows.DayGroup] = ()
@@ -86,6 +88,7 @@ class Sidebar:
     projects: Mapping[str, Project] = field(default_factory=dict)
     held: Collection[str] = ()
     warnings: Sequence[str] = ()
+    lost: Sequence[ShownNotice] = ()
     corrections: Sequence[tuple[str, str]] = ()
     problem: str | None = None
     version: str = ""
@@ -154,8 +157,9 @@ def read(
     else:
         sidebar = _search(text, filters, limit, unless, passages)
     projects, problem = read_projects()
-    warnings = [*sidebar.warnings, *filter(None, [problem]), *request_context.warnings()]
-    return replace(sidebar, projects=projects, warnings=warnings)
+    others, lost = shown_notices(sidebar.warnings)
+    warnings = [*others, *filter(None, [problem]), *request_context.warnings()]
+    return replace(sidebar, projects=projects, warnings=warnings, lost=lost)
 
 
 def _list(filters: Filters, limit: int, unless: Callable[[str], bool] | None) -> Sidebar:
