@@ -46,6 +46,11 @@ class FolderWatch:
             self._trial = self._events_from_now()
         return self._trial
 
+    @property
+    def tried(self) -> FolderEvents | None:
+        """What `trial` returned last, unless it was adopted."""
+        return self._trial
+
     def adopt(self, trial: FolderEvents, state: IndexState) -> None:
         """Go on with a trial: since it began, the index of this state was once in line with the folder."""
         if not self.started:

@@ -341,8 +341,18 @@ class Freshness(Generic[Versions]):
     def _read_files(self, progress: Progress | None) -> None:
         if self._watch.started:
             self._read_named(progress)
+        elif (trial := self._watch.tried) is not None:
+            self._compare_and_watch(trial, progress)
         else:
             self._compare_all(progress)
+
+    def _compare_and_watch(self, trial: FolderEvents, progress: Progress | None) -> None:
+        """Compare all files, and go on with a trial that began before: it spares the next comparison."""
+        moment = sync.moment_of(self._sessions_dir)
+        with database.reading(self._engine) as connection:
+            state = index_state.read(connection)
+        self._compare_all(progress)
+        self._watch.adopt(trial, state._replace(folder_time=moment.folder_time))
 
     def _compare_all(self, progress: Progress | None) -> None:
         if not sync.confirm(self._engine, self._sessions_dir):

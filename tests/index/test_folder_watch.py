@@ -320,6 +320,22 @@ def test_a_watch_that_was_tried_for_long_tells_of_what_changed_meanwhile(
     assert scans.count == 0
 
 
+def test_of_changes_of_our_own_that_are_seconds_apart_only_the_first_is_compared(
+    unproven: SessionRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "GRACE_NS", 0)
+    scans, counts = Scans(monkeypatch), []
+    for number in range(4):
+        unproven.update("one", title=f"Ours {number}")
+        assert titles(unproven) == {"one": f"Ours {number}", "two": "two"}
+        counts.append(scans.count)
+    write_document(unproven, "two", title="Theirs", messages=turns(1))
+
+    assert titles(unproven) == {"one": "Ours 3", "two": "Theirs"}
+    assert counts == [1, 1, 1, 1]
+    assert scans.count == 1
+
+
 def set_back(sessions: SessionRepository, change: Change) -> None:
     """Change a file so that the folder keeps its time, as within one tick of the clock."""
     before = folder_of(sessions).stat().st_mtime_ns
