@@ -147,14 +147,17 @@ def change_to_undo(store: Store, session_id: str) -> str | None:
     return str(note.at) if note is not None and _is_kept(store, note) else None
 
 
-def undo_change(store: Store, session_id: str, change: str) -> None:
-    """Bring back all that a change replaced, as it was; raise `NotFound`, `Conflict`, `StorageError`.
+def undo_change(store: Store, session_id: str, change: str | None) -> None:
+    """Bring back all that a change replaced, as it was; None is the latest change.
 
-    Whoever changed the session since would lose that: then nothing is undone.
+    Whoever changed the session since would lose that: then nothing is undone. Raises `InvalidId`, `NotFound`,
+    `Conflict`, `StorageError`.
     """
-    with store.lock(session_id):
+    with store.lock(check_id(session_id)):
         note = _read(store, session_id)
-        if note is None or str(note.at) != change:
+        if change is None and note is None:
+            raise NotFound(f"no change of session {session_id} can be undone")
+        if note is None or change not in (None, str(note.at)):
             raise NotFound(f"this change of session {session_id} cannot be undone any more")
         store.check_index()
         _check(store, session_id, note)

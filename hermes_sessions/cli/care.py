@@ -23,6 +23,7 @@ from .chosen import (
     ids_argument,
     nothing_chosen,
     print_failures,
+    read_names,
     where_option,
 )
 from .home import SelectedHome
@@ -176,6 +177,26 @@ def _put_back_text(summary: Summary | None, *, keep_theirs: bool) -> str:
     if keep_theirs:
         return "kept as the other program wrote it"
     return "moved to the trash again" if summary is None else "put back"
+
+
+@click.command("undo-change")
+@click.argument("names", metavar="ID...", nargs=-1, required=True)
+@json_option
+@click.pass_obj
+def undo_change(home: SelectedHome, names: tuple[str, ...], as_json: bool) -> None:
+    """Take back what recover, put-back or restore did to sessions.
+
+    The latest such change of each session is undone as a whole: its messages, its fields, its backups and its
+    trash are as they were. A restore is one if it brought a longer version back. If a session was changed
+    since, nothing of it is undone. Changes are kept for 30 days.
+    """
+    with home.open() as sessions:
+        ids, unknown = apply_to_each(read_names(names), str, partial(id_or_name, sessions))
+        done, failed = apply_to_each(dict.fromkeys(ids.values()), str, sessions.undo_change)
+    failed = {**unknown, **failed}
+    text = "\n".join(f"{session_id}: undone" for session_id in done)
+    report({"undone": list(done), "failed": failed}, text, as_json)
+    exit_with(failed)
 
 
 # ---- backups --------------------------------------------------------------------------------------------

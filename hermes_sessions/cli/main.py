@@ -51,6 +51,7 @@ VERBS: Mapping[str, Verb] = {
     "put-back": Verb("care:put_back", "Make the changes again that another program has overwritten."),
     "why": Verb("care:why", "Explain where a session is and why lists hide it."),
     "recover": Verb("care:recover", "Close the interrupted turns of sessions."),
+    "undo-change": Verb("care:undo_change", "Take back what recover, put-back or restore did to sessions."),
     "backup": Verb("care:backup", "Copy everything to a folder, or verify such a copy."),
     "demo": Verb("demo:demo", "Write a sample Hermes home, dated up to now, to try things on."),
     "open": Verb("opening:open_page", "Open a session in the browser, on a server that is running."),

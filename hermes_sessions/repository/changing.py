@@ -107,8 +107,8 @@ class ChangingCalls(HomeCalls):
         """
         return changes.change_to_undo(self._home.store, session_id)
 
-    def undo_change(self, session_id: str, change: str) -> None:
-        """Bring back what a session was before a `change`, as `change_to_undo` returned it.
+    def undo_change(self, session_id: str, change: str | None = None) -> None:
+        """Bring back what a session was before a `change`, as `change_to_undo` returned it; None: the latest.
 
         Its file, its backups, its trash, and what `lost.list` says of it are as they were. Raises `Conflict`
         if the session was changed since or not all was kept, and `NotFound` if the change is not the one that

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from hermes_sessions import Conflict, NotFound, SessionRepository
 from hermes_sessions.findings import Finding
 
+from ..cli.running import run
 from ..support.make import turns, write_document
+from ..support.web import error, reply
 from ..support.web_ui import OpenSession
 
 WAITING = {"active_stream_id": "gone", "pending_user_message": "Hello?", "pending_started_at": 1e9}
@@ -120,6 +123,43 @@ def change_to_undo(sessions: SessionRepository) -> str:
     change = sessions.change_to_undo("s1")
     assert change is not None
     return change
+
+
+@cases
+def test_the_latest_change_is_undone_by_command_and_by_request(
+    sessions: SessionRepository, client: FlaskClient, prepare: Case
+) -> None:
+    change = prepare(sessions)
+    sessions.sync()
+    before, there_was = everything(sessions), path_of(sessions).exists()
+    change()
+    home = sessions.config.hermes_home
+    assert run(home, "undo-change", "s1").stdout == "s1: undone\n"
+    assert everything(sessions) == before
+    change()
+    answer = reply(client.post("/api/session/undo_change", json={"session_id": "s1"}))
+    assert (answer["session"] is not None) == there_was
+    assert everything(sessions) == before
+    error(client.post("/api/session/undo_change", json={"session_id": "s1"}), 404)
+    again = run(home, "undo-change", "s1", "--json")
+    assert again.exit_code == 1
+    assert json.loads(again.stdout) == {
+        "undone": [],
+        "failed": {"s1": "no change of session s1 can be undone"},
+    }
+
+
+def test_a_change_of_what_was_changed_since_is_refused_by_command_and_by_request(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    a_turn(sessions)()
+    sessions.append("s1", turns(2))
+    before = everything(sessions)
+    result = run(sessions.config.hermes_home, "undo-change", "s1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "session s1 was changed since; nothing was undone" in result.stderr
+    error(client.post("/api/session/undo_change", json={"session_id": "s1"}), 409)
+    assert everything(sessions) == before
 
 
 @cases

@@ -15,7 +15,7 @@ POSTS = [
     *(f"/api/session/{name}" for name in "new rename update pin archive move toolsets delete clear".split()),
     *(f"/api/session/{name}" for name in "truncate branch duplicate retry undo import import_cli".split()),
     *(f"/api/session/{name}" for name in ("restore", "recover", "draft", "recovery/repair-safe")),
-    *(f"/api/session/{name}" for name in ("put_back", "keep_theirs")),
+    *(f"/api/session/{name}" for name in ("put_back", "keep_theirs", "undo_change")),
     *(f"/api/projects/{name}" for name in ("create", "rename", "delete", "restore")),
     *(f"/api/sessions/{name}" for name in ("cleanup", "cleanup_zero_message", "batch")),
     *("/api/session/tags", "/api/tags/rename", "/api/tags/remove", "/api/tags/restore"),

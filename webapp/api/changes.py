@@ -182,6 +182,19 @@ def keep_theirs(session_id: SessionId) -> schemas.SuccessWithSession:
     return {"ok": True, "session": list_entry(sessions().summary(session_id))}
 
 
+@post("/api/session/undo_change")
+def undo_change(session_id: SessionId) -> schemas.UndoneChange:
+    """Take back the latest `recover`, `put_back` or `restore` of a longer version, as a whole.
+
+    Messages, fields, backups and the trash are as they were; `session` is null if it did not exist then. 404
+    if there is nothing to undo, 409 if the session was changed since: then nothing is undone.
+    """
+    sessions().undo_change(session_id)
+    with suppress(NotFound):
+        return {"ok": True, "session": list_entry(sessions().summary(session_id))}
+    return {"ok": True, "session": None}
+
+
 @post("/api/session/duplicate")
 def duplicate_session(session_id: SessionId) -> schemas.ChangedWholeSession:
     """Copy a session and return the copy, whose title ends with " (copy)"."""

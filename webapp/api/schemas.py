@@ -256,6 +256,12 @@ class PutBack(Success):
     session: SessionEntry | None
 
 
+class UndoneChange(Success):
+    """The change was taken back; the session after that, null if it did not exist before the change."""
+
+    session: SessionEntry | None
+
+
 class SuccessWithWholeSession(Success):
     """The change was made; the session after it, with its messages."""
 
