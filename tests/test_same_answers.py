@@ -95,7 +95,8 @@ def test_a_list(home: Home, question: dict[str, Any]) -> None:
     page = home.sessions.list(agent=True, **asked)
     expected = [each.session_id for each in page]
 
-    told = parsed(home.path, "list", "--agent", *_words(asked))
+    said = run(home.path, "list", "--agent", *_words(asked), "--json")
+    told = json.loads(said.stdout)
     answered = _get(home, "/api/sessions", {"agent": True, **asked})
     shown = home.client.get("/sidebar", query_string=_for_page(asked)).get_data(as_text=True)
 
@@ -104,6 +105,9 @@ def test_a_list(home: Home, question: dict[str, Any]) -> None:
     assert _shown_ids(shown) == expected
     assert _count(home, asked) == told["total"] == answered["total"] == len(expected)
     assert f"{len(expected)} conversation" in shown
+    assert said.stderr == "".join(f"Warning: {each}\n" for each in page.warnings)
+    assert answered["warnings"] == list(page.warnings)
+    assert all(each in html.unescape(shown) for each in page.warnings)
 
 
 def _count(home: Home, asked: Mapping[str, Any]) -> int:

@@ -1,6 +1,6 @@
 """Checks of a home: what is wrong, what it means, and what fixes it. Changes nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,11 @@ from . import databases
 from .contents import REPAIR, Contents
 
 SYNC = "hermes-sessions sync"
+
+
+def titled(findings: Iterable[Finding], titles: Mapping[str, str]) -> list[Finding]:
+    """Return findings with the titles of their sessions, by id."""
+    return [replace(each, title=titles.get(each.session_id or "")) for each in findings]
 
 
 class Checks:
@@ -43,14 +48,13 @@ class Checks:
         """Return all findings; `deep` reads and parses every file, and every database."""
         databases = list(self.databases()) if deep else []
         in_folder = [self._folder] if self._folder is not None else list(self._in_folder(deep=deep))
-        return self._titled([*databases, *in_folder, *(self.copies() if deep else ()), *self.others()])
+        found = [*databases, *in_folder, *(self.copies() if deep else ()), *self.others()]
+        return titled(found, self.titles(found))
 
-    def _titled(self, findings: Sequence[Finding]) -> list[Finding]:
-        """Return findings with the titles of their sessions."""
+    def titles(self, findings: Iterable[Finding]) -> dict[str, str]:
+        """Return the titles of the findings' sessions that the index has, by id."""
         ids = {each.session_id for each in findings if each.session_id is not None}
-        known = self.store.rows_of(ids)
-        titles = {session_id: row.summary.title for session_id, row in known.items()}
-        return [replace(each, title=titles.get(each.session_id or "")) for each in findings]
+        return {session_id: row.summary.title for session_id, row in self.store.rows_of(ids).items()}
 
     @cached_property
     def _folder(self) -> Finding | None:

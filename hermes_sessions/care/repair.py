@@ -1,13 +1,13 @@
 """Repair of a home: what needs no decision is fixed, and each session file is read once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from ..changes import settle_leftovers
 from ..findings import REPAIRED_IN_FOLDERS, REPAIRED_IN_INDEX, Finding, FindingKind, RepairReport
 from ..index import sync, tag_sync, upgrades
 from ..sidecars import summaries
-from .checks import Checks
+from .checks import Checks, titled
 from .contents import Contents
 
 # For these, a sync reads the session's file.
@@ -30,10 +30,11 @@ def apply_repair(checks: Checks) -> RepairReport:
     databases = list(checks.databases())
     files, leftovers, others = list(checks.files()), list(checks.leftovers()), list(checks.others())
     contents.read_all(_synced(checks.session_ids(), files))
-    wrong = [*contents.index_findings(), *checks.copies()]
-    _apply(checks, contents, [*files, *wrong, *leftovers])
+    mended = [*files, *contents.index_findings(), *checks.copies(), *leftovers]
+    titles = checks.titles([*mended, *others])  # before rows go and come
+    _apply(checks, contents, mended)
     unchanged = [*databases, *contents.findings, *checks.backups(contents)]
-    found = [*files, *wrong, *leftovers, *unchanged, *others]
+    found = [*mended, *unchanged, *others]
     left = [
         *checks.files(),
         *contents.index_findings(),
@@ -42,8 +43,25 @@ def apply_repair(checks: Checks) -> RepairReport:
         *unchanged,
         *checks.others(),
     ]
-    repaired = tuple(finding for finding in found if finding.kind.is_repairable and finding not in left)
-    return RepairReport(applied=True, found=tuple(found), repaired=repaired, left=tuple(left))
+    repaired = [finding for finding in found if finding.kind.is_repairable and finding not in left]
+    return _report(found, repaired, left, checks.titles(left), titles)
+
+
+def _report(
+    found: Sequence[Finding],
+    repaired: Sequence[Finding],
+    left: Sequence[Finding],
+    after: Mapping[str, str],
+    before: Mapping[str, str],
+) -> RepairReport:
+    """Return what a repair did, with the titles that the index has after it and had before it."""
+    earlier = {**after, **before}
+    return RepairReport(
+        applied=True,
+        found=tuple(titled(found, earlier)),
+        repaired=tuple(titled(repaired, earlier)),
+        left=tuple(titled(left, after)),
+    )
 
 
 def _synced(session_ids: Collection[str], findings: Collection[Finding]) -> list[str]:
