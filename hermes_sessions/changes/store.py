@@ -82,6 +82,7 @@ class Store:
         self.sessions_dir, self.trash_dir = config.sessions_dir, config.trash_dir
         self.backups_dir = config.backups_dir
         self.locks, self.notify = locks, notify
+        self._watched: dict[str, list[Signature]] = {}
 
     def lock(self, session_id: str) -> AbstractContextManager[None]:
         """Return a context that holds a session's lock; raise `InvalidId`, and `StorageError` on entering."""
@@ -226,6 +227,21 @@ class Store:
         """Return a context in which a transcript is changed; raise `StorageError` on entering."""
         return journal.noting(session_id, self.backups_dir, changes)
 
+    @contextmanager
+    def watching(self, session_id: str) -> Iterator[Sequence[Signature]]:
+        """Give out the versions of a session's file that are written here in the block, the last one last.
+
+        The caller holds the session's lock. A version is told before its row is stored.
+        """
+        self._watched[session_id] = versions = list[Signature]()
+        try:
+            yield versions
+        finally:
+            del self._watched[session_id]
+
+    def _tell(self, session_id: str, version: Signature) -> None:
+        self._watched.get(session_id, []).append(version)
+
     def record(
         self,
         summary: Summary,
@@ -244,6 +260,7 @@ class Store:
         last = written.stored.sent_at or summary.updated_at
         listed = replace(summary, last_message_at=last, extra=small).displayable()
         new, lost = Indexed(listed, written.stored, draft=False), False
+        self._tell(listed.session_id, written.stored.signature)
         with self._index_after_file(f"session {listed.session_id} was saved") as connection:
             if old is not None and row is not None and rows.hold_the_same(row.summary, listed):
                 new = new._replace(summary=replace(listed, tags=row.summary.tags))
@@ -281,6 +298,9 @@ class Store:
         """
         stored: list[ChangedRow] = []
         lost: list[Indexed] = []
+        for change in changes:
+            if isinstance(change, ChangedRow):
+                self._tell(change.new.summary.session_id, change.new.stored.signature)
         with self._index_after_file(done) as connection:
             for change in changes:
                 if isinstance(change, ForgottenRow):

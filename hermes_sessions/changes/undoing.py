@@ -5,15 +5,16 @@ known of lost changes. Before it, each file gets a second name in the folder `un
 the change touched, what each was, and which version it left. An undo brings all of that back, or refuses.
 """
 
+import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import files, modes
-from ..errors import Conflict, NotFound, SessionsError, StorageError, storing
+from ..errors import Conflict, NotFound, SessionsError, StorageError, Unconfirmed, Unreadable, storing
 from ..fields import check_id
 from ..index import Indexed, database, own_changes, rows, sync
 from ..model import FileChange, Signature
@@ -22,6 +23,7 @@ from .store import Store, after_the_file
 from .undo_notes import UndoNotes
 
 ENDING = ".kept"  # of the second names: <id>.<nanoseconds since the epoch>.<number>.kept
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class _Touched(NamedTuple):
@@ -72,12 +74,21 @@ def undoable(store: Store, session_id: str, replaced: Signature | None) -> Itera
     the change cannot be undone.
     """
     before = _before(store, session_id, replaced)
-    try:
-        yield
-    finally:  # an error may come after the change of the file
-        if before is not None:
-            with suppress(StorageError):  # the change was made: without a note it cannot be undone
-                _note(store, session_id, before)
+    with store.watching(session_id) as written:
+        try:
+            yield
+        finally:  # an error may come after the change of the file
+            if before is not None:
+                _end(store, session_id, before, written[-1] if written else None)
+
+
+def _end(store: Store, session_id: str, before: _Before, left: Signature | None) -> None:
+    """Note a change that left a version of the session's file; without one, nothing was changed."""
+    if left is not None:
+        with suppress(StorageError):  # the change was made: without a note it cannot be undone
+            _note(store, session_id, before, left)
+            return
+    _discard(before.kept.values())
 
 
 def _before(store: Store, session_id: str, replaced: Signature | None) -> _Before | None:
@@ -117,18 +128,20 @@ def _files(store: Store, session_id: str) -> list[Path]:
     return [each for each in own if each.exists()] + [e.path for e in entries if e.session_id == session_id]
 
 
-def _note(store: Store, session_id: str, before: _Before) -> None:
-    """Note what a change did, in the place of the note before; keep only what it touched."""
-    after = {path: signature(path) for path in _files(store, session_id)}
+def _note(store: Store, session_id: str, before: _Before, left: Signature) -> None:
+    """Note what a change did, in the place of the note before; keep only what it touched.
+
+    What another program wrote of the session since the change was made is not what the change left.
+    """
+    after = {path: signature(path) for path in _files(store, session_id)} | {store.path_of(session_id): left}
     had = {path: kept.version for path, kept in before.kept.items()}
     touched = [path for path in {**had, **after} if had.get(path) != after.get(path)]
-    _discard(kept for path, kept in before.kept.items() if path not in touched)
-    if not touched:
-        return
-    kept = {path: each.path.name for path, each in before.kept.items()}
+    kept = {path: each.path.name for path, each in before.kept.items() if path in touched}
     told = [[path.parent.name, path.name, *(of.get(path) for of in (kept, had, after))] for path in touched]
-    forget(store, session_id)
+    for name in kept.values():
+        modes.tighten(store.config.undo_dir / name)
     _notes(store).keep("session", session_id, {"at": before.at, "files": told, "own": before.own})
+    _drop_kept(store, session_id, kept.values())
     expire(store, time.time_ns() - trash.RETENTION_SECONDS * 10**9)
 
 
@@ -170,16 +183,24 @@ def undo_change(store: Store, session_id: str, change: str | None) -> None:
 def _check(store: Store, session_id: str, note: _Note) -> None:
     """Raise `Conflict` unless every file is as the change left it, and every earlier one is kept.
 
-    Of files beside the session's own, one that the change left may be gone: it was purged.
+    A file may also be as it was, brought back by an undo that was broken off: the session's own is the last
+    of those. Of files beside it, one that the change left may be gone: it was purged.
     """
-    place = store.path_of(session_id)
-    for each in note.touched:
-        path = _path(store, each)
+    place, paths = store.path_of(session_id), {_path(store, each): each for each in note.touched}
+    own = paths.get(place)
+    is_back = own is not None and _is_same(signature(place), own.had)
+    for path, each in paths.items():
         present, gone = signature(path), None if path != place else each.left
-        if present not in (each.left, gone):
+        may_be_left = present in (each.left, gone) and not (is_back and each.had)
+        if not (may_be_left or _is_same(present, each.had)):
             raise _changed_since(session_id)
     if not _is_kept(store, note):
         raise Conflict(f"what session {session_id} was is not kept any more; nothing was undone")
+
+
+def _is_same(version: Signature | None, had: Signature | None) -> bool:
+    """Whether a file is what it was, or a copy of that, which has an inode of its own."""
+    return version == had or (version is not None and had is not None and version[:2] == had[:2])
 
 
 def _changed_since(session_id: str) -> Conflict:
@@ -187,29 +208,65 @@ def _changed_since(session_id: str) -> Conflict:
 
 
 def _is_kept(store: Store, note: _Note) -> bool:
-    """Whether all earlier files are kept; a copy has an inode of its own."""
     wanted = [each for each in note.touched if each.had is not None]
-    kept = [signature(_kept_path(store, each)) for each in wanted]
-    return [each and each[:2] for each in kept] == [each.had and each.had[:2] for each in wanted]
+    return all(_is_same(signature(_kept_path(store, each)), each.had) for each in wanted)
 
 
 def _put_back(store: Store, session_id: str, note: _Note) -> dict[Signature, Signature]:
-    """Bring back the files, and return their versions by what they were; what is extra goes last."""
+    """Bring back the files, and return their versions by what they were.
+
+    The session's own goes last of those that were there: until then, all is taken back if one fails. What is
+    extra goes after that. An undo that is killed in between can be done again.
+    """
     place, versions = store.path_of(session_id), dict[Signature, Signature]()
     with storing(f"cannot undo the change of session {session_id}"):
         try:
-            for each in sorted(note.touched, key=lambda one: (one.had is None, _path(store, one) == place)):
-                path, kept = _path(store, each), _kept_path(store, each)
-                if each.had is not None:
-                    versions[each.had] = _write_back(kept, path, each.left if path == place else None)
-                elif path == place and each.left is not None:
-                    files.remove_version(path, each.left)
-                else:
-                    path.unlink(missing_ok=True)
+            with _taken_back_on_failure() as made:
+                for each in sorted(note.touched, key=lambda one: _path(store, one) == place):
+                    _bring_back(store, each, place, versions, made)
         except (files.Changed, FileExistsError):
             raise _changed_since(session_id) from None
+        for each in note.touched:
+            if each.had is None and _path(store, each) != place:
+                _path(store, each).unlink(missing_ok=True)
     journal.forget_since(session_id, store.backups_dir, note.at)
     return versions
+
+
+@contextmanager
+def _taken_back_on_failure() -> Iterator[dict[Path, Signature]]:
+    """Give out a dict for the files that the block makes, which are deleted again if it fails."""
+    made: dict[Path, Signature] = {}
+    try:
+        yield made
+    except Unconfirmed:  # the last one was made
+        raise
+    except BaseException:
+        for path, version in made.items():
+            with suppress(OSError):
+                if files.signature_of(path.stat()) == version:
+                    path.unlink()
+        raise
+
+
+def _bring_back(
+    store: Store,
+    each: _Touched,
+    place: Path,
+    versions: dict[Signature, Signature],
+    made: dict[Path, Signature],
+) -> None:
+    """Bring back a file, unless an undo that was broken off did; remove the session's own if it was new."""
+    path = _path(store, each)
+    present = signature(path)
+    if each.had is None:
+        if path == place and present is not None and each.left is not None:
+            files.remove_version(path, each.left)
+    elif present is not None and _is_same(present, each.had):
+        versions[each.had] = present
+    else:
+        known = each.left if path == place else None
+        versions[each.had] = made[path] = _write_back(_kept_path(store, each), path, known)
 
 
 def _write_back(kept: Path, path: Path, known: Signature | None) -> Signature:
@@ -248,36 +305,51 @@ def _notes(store: Store) -> UndoNotes:
 
 
 def _read(store: Store, session_id: str) -> _Note | None:
+    """Return the note about a session, None without one, or for what is no such note."""
     try:
         note = _notes(store).read("session", session_id)
-        touched = [_touched(*each) for each in note["files"]]
-        return _Note(int(note["at"]), touched, note["own"])
-    except (NotFound, KeyError, TypeError, ValueError):
+        touched = [_touched(store, session_id, *each) for each in note["files"]]
+        return _Note(int(note["at"]), touched, own_changes.checked(session_id, note["own"]))
+    except (NotFound, Unreadable, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
-def _touched(folder: str, name: str, kept: str | None, had: Any, left: Any) -> _Touched:
-    return _Touched(folder, name, kept, had and Signature(*had), left and Signature(*left))
+def _touched(store: Store, session_id: str, folder: str, name: str, *rest: Any) -> _Touched:
+    """Return what a note tells of a file; raise `ValueError`, `TypeError` for a file of anything else."""
+    kept, had, left = rest
+    named = (name, *([] if had is None else [kept]))
+    if folder not in _folders(store) or not all(_NAME.fullmatch(each) for each in named):
+        raise ValueError("not in a folder of sessions")
+    if not all(each.startswith(f"{session_id}.") for each in named):
+        raise ValueError("of another session")
+    versions = (each if each is None else Signature(*map(int, each)) for each in (had, left))
+    return _Touched(folder, name, None if had is None else kept, *versions)
+
+
+def _folders(store: Store) -> dict[str, Path]:
+    return {folder.name: folder for folder in (store.sessions_dir, store.backups_dir, store.trash_dir)}
 
 
 def _path(store: Store, each: _Touched) -> Path:
-    """Return where a file was; what a note names lies in one of three folders."""
-    folders = {folder.name: folder for folder in (store.sessions_dir, store.backups_dir, store.trash_dir)}
-    return folders[each.folder] / Path(each.name).name
+    return _folders(store)[each.folder] / each.name
 
 
 def _kept_path(store: Store, each: _Touched) -> Path:
-    return store.config.undo_dir / Path(each.kept or "").name
+    return store.config.undo_dir / str(each.kept)
 
 
 def forget(store: Store, session_id: str) -> None:
     """Delete what is kept to undo a change of a session; raise `StorageError`."""
-    note = _read(store, session_id)
-    with storing(f"cannot delete what session {session_id} was"):
-        for each in note.touched if note else ():
-            if each.kept is not None:
-                _kept_path(store, each).unlink(missing_ok=True)
+    _drop_kept(store, session_id)
     _notes(store).drop("session", session_id)
+
+
+def _drop_kept(store: Store, session_id: str, needed: Collection[str] = ()) -> None:
+    """Delete the second names of a session's files but those needed, also what a killed process left."""
+    with storing(f"cannot delete what session {session_id} was"):
+        for path in store.config.undo_dir.glob(f"{session_id}.*{ENDING}"):
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
 
 
 def expire(store: Store, time_ns: int) -> None:

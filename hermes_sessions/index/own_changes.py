@@ -280,6 +280,16 @@ def stored(connection: Connection, session_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def checked(session_id: str, known: Any) -> list[dict[str, Any]]:
+    """Return what `stored` had returned for a session; raise `TypeError`, `ValueError` for anything else."""
+    columns = set(OWN_CHANGES.c.keys())
+    for row in known:
+        is_of_table = isinstance(row, dict) and row.keys() == columns and isinstance(row["values"], dict)
+        if not is_of_table or row["session_id"] != session_id:
+            raise ValueError("not what is known of the changes of the session")
+    return list(known)
+
+
 def bring_back(
     connection: Connection,
     session_id: str,
