@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from hermes_sessions import SessionRepository
 
@@ -136,3 +136,28 @@ def test_moving_from_a_project_that_does_not_exist_is_undone(page: Page, home: P
     page.keyboard.press("z")
     expect(page.locator(".toast").last).to_contain_text("Undone.")
     assert stored(home, session_id)["project_id"] == "ba9876543210"
+
+
+def test_a_lost_change_does_not_cover_the_message_that_a_phone_jumps_to(
+    browser: Browser, url: str, home: Path
+) -> None:
+    session_id = put_session(home, "covered", 60)
+    theirs = OpenSession(home / f"webui/sessions/{session_id}.json")
+    with SessionRepository.open(hermes_home=home) as sessions:
+        sessions.update(session_id, title="Mine", pinned=True)
+    theirs.save()
+    phone: ViewportSize = {"width": 390, "height": 844}
+    with strict_page(browser, url, viewport=phone) as page:
+        page.goto("/")
+        expect(page.locator(".side-state .note").filter(has_text=session_id)).to_be_visible()
+        page.goto(f"/session/{session_id}")
+        expect(page.get_by_role("button", name="Put back")).to_be_in_viewport()
+        page.get_by_role("link", name="First", exact=True).click()
+        first = page.locator("#m0")
+        expect(first).to_be_in_viewport(ratio=1)
+        expect(page.locator(".session-head.collapsed")).to_be_visible()
+        top = first.evaluate("each => each.getBoundingClientRect().top")
+        assert page.locator(".session-head").evaluate("each => each.getBoundingClientRect().bottom") <= top
+        page.mouse.move(200, 400)
+        page.mouse.wheel(0, -100)
+        expect(page.get_by_role("button", name="Put back")).to_be_in_viewport()
