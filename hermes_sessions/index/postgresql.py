@@ -181,6 +181,9 @@ def release_locks(connection: Connection) -> None:
         connection.exec_driver_sql("SELECT pg_advisory_unlock_all(); RESET lock_timeout")
     except SQLAlchemyError:
         connection.invalidate()
+    except BaseException:  # an interrupt: whoever got the connection next would hold the locks too
+        connection.invalidate()
+        raise
     finally:
         connection.close()
 
