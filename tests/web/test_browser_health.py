@@ -138,18 +138,17 @@ def test_moving_from_a_project_that_does_not_exist_is_undone(page: Page, home: P
     assert stored(home, session_id)["project_id"] == "ba9876543210"
 
 
-def test_a_lost_change_does_not_cover_the_message_that_a_phone_jumps_to(
-    browser: Browser, url: str, home: Path
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_a_lost_change_does_not_cover_the_message_that_is_jumped_to(
+    browser: Browser, url: str, home: Path, width: int
 ) -> None:
     session_id = put_session(home, "covered", 60)
     theirs = OpenSession(home / f"webui/sessions/{session_id}.json")
     with SessionRepository.open(hermes_home=home) as sessions:
         sessions.update(session_id, title="Mine", pinned=True)
     theirs.save()
-    phone: ViewportSize = {"width": 390, "height": 844}
-    with strict_page(browser, url, viewport=phone) as page:
-        page.goto("/")
-        expect(page.locator(".side-state .note").filter(has_text=session_id)).to_be_visible()
+    window: ViewportSize = {"width": width, "height": 844}
+    with strict_page(browser, url, viewport=window) as page:
         page.goto(f"/session/{session_id}")
         expect(page.get_by_role("button", name="Put back")).to_be_in_viewport()
         page.get_by_role("link", name="First", exact=True).click()

@@ -18,6 +18,20 @@ export function startHead(content, transcript, signal) {
   followScrolling(head, transcript, signal);
 }
 
+/**
+ * Tell the style sheet how high the head is, which a note can double: what is jumped to must be below it.
+ * @param {HTMLElement} content
+ * @param {AbortSignal} signal
+ */
+export function measureHead(content, signal) {
+  const head = required(content, ".session-head", HTMLElement);
+  const measure = () => content.style.setProperty("--head", `${head.offsetHeight}px`);
+  const observer = new ResizeObserver(measure);
+  observer.observe(head);
+  signal.addEventListener("abort", () => observer.disconnect());
+  measure(); // before the page is scrolled to where it opens
+}
+
 /** @param {MouseEvent} event */
 function onClick(event) {
   const summary = closest(event.target, ".rename > summary");

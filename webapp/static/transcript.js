@@ -10,7 +10,7 @@ import { Find } from "./find.js";
 import { Jumps } from "./jumps.js";
 import { visit } from "./navigation.js";
 import { hideBroken, hideBrokenIn, openPicture } from "./pictures.js";
-import { startHead } from "./session_head.js";
+import { measureHead, startHead } from "./session_head.js";
 import { explain } from "./toast.js";
 import { Transcript } from "./window.js";
 
@@ -43,6 +43,7 @@ export function mount(content) {
 function start(content, section, signal) {
   const transcript = new Transcript(section, signal);
   new Find(required(content, ".find", HTMLFormElement), transcript).start(signal);
+  measureHead(content, signal);
   transcript.open();
   startHead(content, transcript, signal);
   new Jumps(content, transcript).start(signal);
