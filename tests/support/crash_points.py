@@ -320,6 +320,8 @@ MUTATORS: dict[str, Mutator] = {
 # ---- what a disk holds ----------------------------------------------------------------------------------
 
 DEBRIS = re.compile(r"\.(tmp|swap)\.")
+# What is kept for an undo names times and inodes: `tests/changes/test_undoing_faults.py` judges it.
+KEPT = re.compile(r"^undo/(session-.*\.json|.*\.kept)$")
 INDEXES = ("sessions.db", "search.db")
 OTHERS = "search"  # locks of the thread that keeps the index of words, which no call waits for
 Files = Mapping[str, bytes]
@@ -347,9 +349,10 @@ def plain(files: Files) -> dict[str, Any]:
 
 
 def by_plain_name(files: Files) -> dict[str, bytes]:
-    """Return files by what their names are at every call, less temporary ones and journals without a line."""
+    """Return files by what their names are at every call, less what no call has to leave the same."""
     kept = {name: data for name, data in files.items() if data or not name.endswith(CHANGES)}
-    return {_plain_name(name, data): data for name, data in kept.items() if not DEBRIS.search(name)}
+    told = {name: data for name, data in kept.items() if not (DEBRIS.search(name) or KEPT.search(name))}
+    return {_plain_name(name, data): data for name, data in told.items()}
 
 
 def _plain_name(name: str, data: bytes) -> str:

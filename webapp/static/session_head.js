@@ -25,7 +25,7 @@ export function startHead(content, transcript, signal) {
  */
 export function measureHead(content, signal) {
   const head = required(content, ".session-head", HTMLElement);
-  const measure = () => content.style.setProperty("--head", `${head.offsetHeight}px`);
+  const measure = () => content.style.setProperty("--head", `${Math.ceil(head.getBoundingClientRect().height)}px`);
   const observer = new ResizeObserver(measure);
   observer.observe(head);
   signal.addEventListener("abort", () => observer.disconnect());
@@ -50,17 +50,21 @@ function onClick(event) {
 function followScrolling(head, transcript, signal) {
   let before = scrollY;
   let moved = -Infinity;
-  for (const gesture of ["wheel", "touchmove", "keydown"]) {
-    addEventListener(gesture, () => { moved = performance.now(); }, { signal, passive: true });
-  }
   const set = (/** @type {boolean} */ collapsed) => {
     before = scrollY;
+    // The page gets longer or shorter, and the browser scrolls to keep what is read in its place: nobody did.
+    if (head.classList.contains("collapsed") !== collapsed) moved = -Infinity;
     head.classList.toggle("collapsed", collapsed);
   };
+  const onGesture = () => {
+    moved = performance.now();
+    if (scrollY <= 0) set(false); // after a jump to the top, where no scrolling up would bring the head back
+  };
+  for (const gesture of ["wheel", "touchmove", "keydown"]) addEventListener(gesture, onGesture, { signal, passive: true });
   transcript.onShown = () => set(true);
   if (location.hash) set(true);
   addEventListener("scroll", () => {
-    const collapsed = isCollapsed(before, scrollY);
+    const collapsed = scrollY <= 0 ? false : isCollapsed(before, scrollY);
     // The browser also scrolls, to keep what is read in its place when a picture arrives: nobody reads on.
     if (performance.now() - moved > GESTURE) before = scrollY;
     else if (collapsed !== null) set(collapsed);
