@@ -38,13 +38,24 @@ class Scans:
         return counted
 
 
-@pytest.fixture
-def followed(sessions: SessionRepository) -> SessionRepository:
-    """A repository with two sessions that watches its folder."""
+def write_two(sessions: SessionRepository) -> None:
+    """Write two sessions; skip the test where the folder does not tell of every change."""
     if not is_local(folder_of(sessions)):
         pytest.skip("the folder of the tests is on no file system that tells of every change")
     for name in ("one", "two"):
         write_document(sessions, name, title=name, messages=turns(1))
+
+
+def without_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the folder's time tell of every change, as with a clock that never shows the same time twice."""
+    monkeypatch.setattr(files, "TICK_NS", 0)
+    monkeypatch.setattr(files, "COARSE_TICK_NS", 0)
+
+
+@pytest.fixture
+def followed(sessions: SessionRepository) -> SessionRepository:
+    """A repository with two sessions that watches its folder."""
+    write_two(sessions)
     follow_files(sessions)
     return sessions
 
@@ -239,10 +250,7 @@ def test_without_a_watch_lists_scan(sessions: SessionRepository, monkeypatch: py
 @pytest.fixture
 def plain(sessions: SessionRepository, monkeypatch: pytest.MonkeyPatch) -> SessionRepository:
     """A repository with two sessions that nobody asked to watch its folder, as it is after two lists."""
-    if not is_local(folder_of(sessions)):
-        pytest.skip("the folder of the tests is on no file system that tells of every change")
-    for name in ("one", "two"):
-        write_document(sessions, name, title=name, messages=turns(1))
+    write_two(sessions)
     sessions.sync()
     an_hour_ago = folder_of(sessions).stat().st_mtime_ns - 3600 * 10**9
     os.utime(folder_of(sessions), ns=(an_hour_ago, an_hour_ago))
@@ -288,10 +296,7 @@ def listed_after_own_writes(sessions: SessionRepository) -> int:
 @pytest.fixture
 def unproven(sessions: SessionRepository) -> SessionRepository:
     """A repository whose folder changed too lately for its time to prove anything."""
-    if not is_local(folder_of(sessions)):
-        pytest.skip("the folder of the tests is on no file system that tells of every change")
-    for name in ("one", "two"):
-        write_document(sessions, name, title=name, messages=turns(1))
+    write_two(sessions)
     sessions.list()
     return sessions
 
@@ -305,12 +310,11 @@ def test_one_watch_is_tried_until_the_folder_has_been_at_rest(unproven: SessionR
     assert len(inotify_descriptors()) <= before
 
 
-def test_a_watch_that_was_tried_for_long_tells_of_what_changed_meanwhile(
+def test_a_watch_that_is_adopted_late_tells_of_later_changes(
     unproven: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed_after_own_writes(unproven)
-    monkeypatch.setattr(files, "TICK_NS", 0)
-    monkeypatch.setattr(files, "COARSE_TICK_NS", 0)
+    without_ticks(monkeypatch)
     unproven.sync()
     unproven.list()
     scans = Scans(monkeypatch)
@@ -320,7 +324,7 @@ def test_a_watch_that_was_tried_for_long_tells_of_what_changed_meanwhile(
     assert scans.count == 0
 
 
-def test_of_changes_of_our_own_that_are_seconds_apart_only_the_first_is_compared(
+def test_changes_of_our_own_that_are_seconds_apart_need_one_comparison(
     unproven: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drift, "GRACE_NS", 0)
@@ -362,8 +366,7 @@ def test_what_the_watch_knows_spares_other_processes_a_comparison(
     plain: SessionRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drift, "GRACE_NS", 0)
-    monkeypatch.setattr(files, "TICK_NS", 0)
-    monkeypatch.setattr(files, "COARSE_TICK_NS", 0)
+    without_ticks(monkeypatch)
     plain.update("one", title="Ours")
     plain.list()
     scans = Scans(monkeypatch)
