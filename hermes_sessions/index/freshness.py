@@ -335,8 +335,11 @@ class Freshness(Generic[Versions]):
         moment = sync.moment_of(self._sessions_dir)
         if self._watch.pending:
             return False
+        return self._agrees(self._read_state(), moment)
+
+    def _read_state(self) -> IndexState:
         with database.reading(self._engine) as connection:
-            return self._agrees(index_state.read(connection), moment)
+            return index_state.read(connection)
 
     def _read_files(self, progress: Progress | None) -> None:
         if self._watch.started:
@@ -348,9 +351,7 @@ class Freshness(Generic[Versions]):
 
     def _compare_and_watch(self, trial: FolderEvents, progress: Progress | None) -> None:
         """Compare all files, and go on with a trial that began before: it spares the next comparison."""
-        moment = sync.moment_of(self._sessions_dir)
-        with database.reading(self._engine) as connection:
-            state = index_state.read(connection)
+        moment, state = sync.moment_of(self._sessions_dir), self._read_state()
         self._compare_all(progress)
         self._watch.adopt(trial, state._replace(folder_time=moment.folder_time))
 
@@ -362,8 +363,7 @@ class Freshness(Generic[Versions]):
         """Read the files that the watch of the folder names, or else all that changed."""
         engine, folder = self._engine, self._sessions_dir
         moment = sync.moment_of(folder)  # before the names: they are complete up to it
-        with database.reading(engine) as connection:
-            state = index_state.read(connection)
+        state = self._read_state()
         with self._watch.names(state, moment.folder_time) as names:
             if not self._watch.is_possible:
                 self._compare_all(progress)
