@@ -231,7 +231,7 @@ class Store:
     def watching(self, session_id: str) -> Iterator[Sequence[Signature]]:
         """Give out the versions of a session's file that are written here in the block, the last one last.
 
-        The caller holds the session's lock. A version is told before its row is stored.
+        The caller holds the session's lock. A version is added before its row is stored.
         """
         self._watched[session_id] = versions = list[Signature]()
         try:

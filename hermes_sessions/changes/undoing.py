@@ -278,7 +278,7 @@ def _write_back(kept: Path, path: Path, known: Signature | None) -> Signature:
 
 
 def _store(store: Store, session_id: str, note: _Note, versions: Mapping[Signature, Signature]) -> None:
-    """Store the row of the session as it is again, and what was known of its changes."""
+    """Store the session's row for the files that are back, and what was known of its changes."""
     own = next((each for each in note.touched if _path(store, each) == store.path_of(session_id)), None)
     row = None
     if own is not None and own.had is not None:

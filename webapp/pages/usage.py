@@ -78,7 +78,7 @@ def _values(figures: Figures, chosen: UsageRange, today: date) -> Mapping[str, o
 
 @blueprint.get("/usage.csv")
 def download() -> Response:
-    """Return the table of the page as a CSV file; raise `InvalidValue` for a range that is none.
+    """Return the table of the page as a CSV file; raise `InvalidValue` for an invalid range.
 
     What could not be read is named in the header `Hermes-Warnings`, a list in JSON, and the file's name says
     that it is incomplete: a row about it would be one of the figures for whoever adds them up.
