@@ -1,15 +1,18 @@
 """Tests addresses of pages: filled in, they are what Flask builds."""
 
+from typing import Any
+
 import pytest
 from flask import Flask, url_for
 
 from webapp import static_files
 from webapp.pages.addresses import address
 
+Values = dict[str, Any]  # of an address, as Flask takes them
 SHOW = "pages.conversation.show"
 OF_MESSAGE = "pages.conversation.show_message"
 # Endpoint and values: two of a kind each, of which the second is filled in.
-CASES: list[tuple[str, dict[str, str | int | None], dict[str, str | int | None]]] = [
+CASES: list[tuple[str, Values, Values]] = [
     (SHOW, {"session_id": "one"}, {"session_id": "20260921_two-2"}),
     (SHOW, {"session_id": "one", "at": 1}, {"session_id": "two", "at": 1234567}),
     (SHOW, {"session_id": "1", "at": 0, "_anchor": "m0"}, {"session_id": "2", "at": 10, "_anchor": "m10"}),
@@ -26,11 +29,11 @@ CASES: list[tuple[str, dict[str, str | int | None], dict[str, str | int | None]]
 
 @pytest.mark.parametrize(("endpoint", "first", "second"), CASES)
 def test_an_address_is_the_one_that_flask_builds(
-    app: Flask, endpoint: str, first: dict[str, str | int | None], second: dict[str, str | int | None]
+    app: Flask, endpoint: str, first: Values, second: Values
 ) -> None:
     with app.test_request_context("/hermes/list", base_url="http://localhost/hermes"):
         for values in (first, second, first):
-            assert address(endpoint, **values) == url_for(endpoint, **values)  # type: ignore[arg-type]
+            assert address(endpoint, **values) == url_for(endpoint, **values)
             assert address(endpoint, **values).startswith("/hermes/")
 
 
