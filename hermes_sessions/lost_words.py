@@ -17,8 +17,8 @@ _ENDING = re.compile(f" (was|were) {OVERWRITTEN}$")
 class LostNotice:
     """What a list says of one session: what of it was lost, and what `put_back` does about it, after "to".
 
-    `session_id` is None of the last one, which says how many more there are. `warning` says the same to
-    whoever has a terminal; a page shows the title as a link.
+    `session_id` is None of one that only says how many there are. `warning` says the same to whoever has a
+    terminal; a page shows the title as a link.
     """
 
     session_id: str | None
@@ -44,18 +44,36 @@ def remedy(lost: LostUpdate) -> str:
 
 def notices(lost: Iterable[LostUpdate]) -> list[LostNotice]:
     """Return a notice for each of the first sessions, and one of how many more changes there are."""
-    of = dict[tuple[str, str], list[LostUpdate]]()
-    for each in lost:
-        of.setdefault((each.session_id, remedy(each)), []).append(each)
-    told = [
-        LostNotice(session_id, in_one([each.meaning for each in updates]), act)
-        for (session_id, act), updates in of.items()
-    ]
-    more = len(list(chain.from_iterable(list(of.values())[MOST_NOTICES:])))
+    groups = _by_session(lost)
+    told = [_notice(updates) for updates in groups]
+    more = len(list(chain.from_iterable(groups[MOST_NOTICES:])))
     if not more:
         return told
     changes = "1 more change was" if more == 1 else f"{more:,} more changes were"
     return [*told[:MOST_NOTICES], LostNotice(None, f"{changes} overwritten earlier")]
+
+
+def overview(lost: Iterable[LostUpdate]) -> LostNotice | None:
+    """Return the one notice for where there is little room: of several sessions, how many; None of nothing."""
+    groups = _by_session(lost)
+    if len(groups) > 1:
+        return LostNotice(
+            None, f"Another program has overwritten your changes to {len(groups):,} conversations"
+        )
+    return _notice(groups[0]) if groups else None
+
+
+def _by_session(lost: Iterable[LostUpdate]) -> list[list[LostUpdate]]:
+    """Return the changes that one call of `put_back` makes again together."""
+    groups = dict[tuple[str, str], list[LostUpdate]]()
+    for each in lost:
+        groups.setdefault((each.session_id, remedy(each)), []).append(each)
+    return list(groups.values())
+
+
+def _notice(updates: Sequence[LostUpdate]) -> LostNotice:
+    meaning = in_one([each.meaning for each in updates])
+    return LostNotice(updates[0].session_id, meaning, remedy(updates[0]))
 
 
 def in_one(meanings: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hermes_sessions.lost_words import in_one, notices
+from hermes_sessions.lost_words import in_one, notices, overview
 from hermes_sessions.results import LostField, LostUpdate
 
 ONE_MESSAGE = "1 message that you added was overwritten by another program"
@@ -60,3 +60,13 @@ def test_a_conversation_has_one_notice_and_the_rest_are_counted() -> None:
     many = notices([lost(str(number), "pinned", "your pin") for number in range(5)])
     assert [each.session_id for each in many] == ["0", "1", "2", None]
     assert many[-1].warning == "2 more changes were overwritten earlier: see `hermes-sessions check`."
+
+
+def test_where_there_is_little_room_one_notice_says_it_all() -> None:
+    assert overview([]) is None
+    one = [lost("a", "title", 'your title "x"'), lost("a", "pinned", "your pin")]
+    assert [overview(one)] == notices(one)
+    several = overview([*one, lost("b", "pinned", "your pin")])
+    assert several
+    assert several.session_id is None
+    assert several.meaning == "Another program has overwritten your changes to 2 conversations"

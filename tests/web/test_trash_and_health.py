@@ -253,11 +253,25 @@ def test_the_list_leads_to_the_conversation_whose_change_was_overwritten(
     assert reply(client.get("/selection"))["warnings"] == [], "the list says it"
     (warning,) = reply(client.get("/api/sessions"))["warnings"]
     assert "hermes-sessions put-back s1" in warning
-    for session_id in ("s2", "s3", "s4"):
+
+
+def test_the_list_counts_changes_that_were_overwritten_and_leads_to_all_of_them(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    ids = ["s1", "s2", "s3", "s4"]
+    for session_id in ids:
         overwritten(sessions, session_id)
-    notes = re.findall(r'<div class="note warning" role="alert">(.*?)</div>', client.get("/").text)
-    assert len(notes) == 4
-    assert notes[-1] == '<p>1 more change was overwritten earlier. <a href="/check">See all of them</a></p>'
+    for path in ("/", "/sidebar", "/usage"):
+        (note,) = re.findall(r'<div class="note warning" role="alert">(.*?)</div>', client.get(path).text)
+        assert note == (
+            "<p>Another program has overwritten your changes to 4 conversations. "
+            '<a href="/check">See all of them</a></p>'
+        )
+    page = client.get("/check").text
+    assert "4 problems found." in page
+    assert [each["session_id"] for each in buttons(page)] == ids[::-1]
+    warnings = reply(client.get("/api/sessions"))["warnings"]
+    assert len(warnings) == 4, "who asks for them gets the latest three, and how many more there are"
 
 
 def files_below(folder: Path) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hermes_sessions.errors import SessionsError
-from hermes_sessions.lost_words import LostNotice, notices
+from hermes_sessions.lost_words import LostNotice, notices, overview
+from hermes_sessions.results import LostUpdate
 
 from ..request_context import sessions
 
@@ -18,17 +19,18 @@ class ShownNotice:
     title: str | None
 
 
-def shown_notices(warnings: Sequence[str]) -> tuple[list[str], list[ShownNotice]]:
+def shown_notices(warnings: Sequence[str]) -> tuple[list[str], ShownNotice | None]:
     """Return which of a list's warnings are about other things, and what to show in place of the rest."""
-    known = {each.warning: each for each in _notices()} if warnings else {}
+    lost = _lost() if warnings else []
+    known = {each.warning for each in notices(lost)}
     others = [each for each in warnings if each not in known]
-    told = [known[each] for each in warnings if each in known]
-    return others, [ShownNotice(each, _title(each.session_id)) for each in told]
+    notice = overview(lost) if len(others) < len(warnings) else None
+    return others, notice and ShownNotice(notice, _title(notice.session_id))
 
 
-def _notices() -> list[LostNotice]:
+def _lost() -> Sequence[LostUpdate]:
     with suppress(SessionsError):  # the list was read, and says what is the matter
-        return notices(sessions().lost.list())
+        return sessions().lost.list()
     return []
 
 

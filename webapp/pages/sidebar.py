@@ -88,7 +88,7 @@ class Sidebar:
     projects: Mapping[str, Project] = field(default_factory=dict)
     held: Collection[str] = ()
     warnings: Sequence[str] = ()
-    lost: Sequence[ShownNotice] = ()
+    lost: ShownNotice | None = None
     corrections: Sequence[tuple[str, str]] = ()
     problem: str | None = None
     version: str = ""
