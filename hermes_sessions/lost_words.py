@@ -54,7 +54,7 @@ def notices(lost: Iterable[LostUpdate]) -> list[LostNotice]:
 
 
 def overview(lost: Iterable[LostUpdate]) -> LostNotice | None:
-    """Return the one notice for where there is little room: of several sessions, how many; None of nothing."""
+    """Return the one notice for where there is little room: of several sessions, how many; None of none."""
     groups = _by_session(lost)
     if len(groups) > 1:
         return LostNotice(
