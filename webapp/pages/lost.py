@@ -25,7 +25,7 @@ def shown_notices(warnings: Sequence[str]) -> tuple[list[str], ShownNotice | Non
     known = {each.warning for each in notices(lost)}
     others = [each for each in warnings if each not in known]
     notice = overview(lost) if len(others) < len(warnings) else None
-    return others, notice and ShownNotice(notice, _title(notice.session_id))
+    return others, ShownNotice(notice, _title(notice.session_id)) if notice else None
 
 
 def _lost() -> Sequence[LostUpdate]:
