@@ -56,10 +56,9 @@ def notices(lost: Iterable[LostUpdate]) -> list[LostNotice]:
 def overview(lost: Iterable[LostUpdate]) -> LostNotice | None:
     """Return the one notice for where there is little room: of several sessions, how many; None of none."""
     groups = _by_session(lost)
-    if len(groups) > 1:
-        return LostNotice(
-            None, f"Another program has overwritten your changes to {len(groups):,} conversations"
-        )
+    count = len({updates[0].session_id for updates in groups})
+    if count > 1:
+        return LostNotice(None, f"Another program has overwritten your changes to {count:,} conversations")
     return _notice(groups[0]) if groups else None
 
 

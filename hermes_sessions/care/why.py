@@ -1,6 +1,6 @@
 """Explanations, in sentences, of where a session is, whether lists show it, and which rule hides it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .. import lost_words
 from ..agent import Agents, find_agent_session, mirror_states
@@ -9,6 +9,7 @@ from ..errors import NotFound, StorageError, Unreadable
 from ..fields import UNTITLED, check_id
 from ..index import Indexed, database, find_conversation, own_changes, rows
 from ..model import Summary
+from ..results import LostUpdate
 from ..sidecars import backups, load, reading, trash
 
 
@@ -26,7 +27,7 @@ def explain_session(store: Store, agents: Agents, session_id: str) -> list[str]:
     return [
         *_of_files(store, session_id),
         *_of_row(row),
-        *(f"lost: {each.meaning}; `{lost_words.PUT_BACK} {session_id}` puts it back" for each in lost),
+        *_of_lost(session_id, lost),
         *_of_agent(segment),
         *(f"not certain: {problem}" for problem in problems),
         *_of_lists(row, conversation, segment, in_trash),
@@ -57,6 +58,12 @@ def _of_row(row: Indexed | None) -> Iterator[str]:
         yield "index: a draft, which has no file until its first message"
     else:
         yield f"index: a row with {row.summary.message_count} messages"
+
+
+def _of_lost(session_id: str, lost: Sequence[LostUpdate]) -> Iterator[str]:
+    if lost:
+        meaning = lost_words.in_one([each.meaning for each in lost])
+        yield f"lost: {meaning}; to {lost_words.remedy(lost[0])}: `{lost_words.PUT_BACK} {session_id}`"
 
 
 def _of_agent(segment: Summary | None) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..finding_words import words_of
+from ..finding_words import by_conversation, words_of
 from ..findings import Finding
 from ..model import Summary
 from ..repository import SessionRepository, upgrades
@@ -84,9 +84,9 @@ def print_findings(findings: Sequence[Finding], as_json: bool, none: str = NO_PR
 
 
 def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the findings, and with the first one of each sort what that means."""
+    """Yield the findings, lost changes of a session as one, and with the first of each sort its meaning."""
     explained = set[str]()
-    for finding in findings:
+    for finding in by_conversation(findings):
         yield finding_text(finding)
         words = words_of(finding)
         if words.title not in explained:

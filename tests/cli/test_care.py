@@ -8,9 +8,12 @@ import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
 
+from hermes_sessions import SessionRepository
 from hermes_sessions.findings import Finding, FindingKind, repair_text
 from hermes_sessions.index import upgrades
 
+from ..support.make import started
+from ..support.web_ui import OpenSession
 from .running import done, parsed, run
 
 
@@ -51,6 +54,25 @@ def test_what_a_repair_did_is_said_in_a_line(count: int, kinds: list[str], words
     left = [Finding(FindingKind(kind), str(number), "", "") for number, kind in enumerate(kinds)]
     note = Finding(FindingKind.OLD_TRASH, None, "", "", note=True)
     assert repair_text(count, [*left, note]) == words
+
+
+def test_two_lost_fields_of_a_session_are_one_sentence(tmp_path: Path) -> None:
+    with SessionRepository.open(hermes_home=tmp_path) as sessions:
+        session_id = started(sessions, title="Theirs")
+        theirs = OpenSession(sessions.config.sessions_dir / f"{session_id}.json")
+        sessions.update(session_id, title="Mine", pinned=True)
+        theirs.save()
+        sessions.sync()
+        fields = {finding.field for finding in sessions.check()}
+    said = run(tmp_path, "check").stdout
+    assert said.count(" overwritten by another program\n") == 1
+    assert fields == {each["field"] for each in json.loads(run(tmp_path, "check", "--json").stdout)}
+    (lost,) = (line for line in done(tmp_path, "why", session_id).splitlines() if line.startswith("lost: "))
+    assert lost.endswith(
+        f" were overwritten by another program; to put it back: `hermes-sessions put-back {session_id}`"
+    )
+    assert 'your title "Mine"' in lost
+    assert "your pin" in lost
 
 
 def test_why_tells_where_a_session_is(may: Path) -> None:

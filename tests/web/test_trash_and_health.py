@@ -233,6 +233,11 @@ def test_two_lost_fields_of_a_conversation_are_one_entry(
     assert both
     assert "your pin" in both[1].lower()
     assert "your title &#34;Mine&#34;" in both[1].lower().replace("mine", "Mine")
+    beside = re.search(
+        r'<div class="note warning lost" role="alert">(.*?)<form', client.get("/session/s1").text, re.DOTALL
+    )
+    assert beside
+    assert beside[1].strip() == f"<p>{both[1]}</p>"
     after = client.post("/check/mend", data=button, follow_redirects=True).text
     assert "No problem found." in after
     assert sessions.summary("s1").pinned

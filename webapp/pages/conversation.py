@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, url_for
 
 from hermes_sessions.errors import InvalidValue, NotFound, SessionsError
 from hermes_sessions.fields import check_whole, clean_text, is_id
+from hermes_sessions.lost_words import in_one
 from hermes_sessions.messages import Message, message_markdown, read_message, read_messages
 from hermes_sessions.model import Summary
 from hermes_sessions.results import MessagePage
@@ -42,13 +43,15 @@ def show(session_id: str) -> Response:
     if summary.session_id != session_id:  # one of the segments that it holds
         return rendering.found_at(url_for(".show", session_id=summary.session_id))
     projects, problem = sidebar.read_projects()
+    lost = () if summary.of_agent else sessions().lost.list(session_id)
     return rendering.page(
         "session.html",
         **_messages_values(summary),
         first_at=_first_at(summary),
         related=related_sessions(summary),
         agent_share=sessions().agent_share(session_id),
-        lost=() if summary.of_agent else sessions().lost.list(session_id),
+        lost=lost,
+        what_was_lost=in_one([each.meaning for each in lost]),
         projects=projects,
         tags_of_title=_in_title(summary),
         warnings=[*filter(None, [problem]), *request_context.warnings()],
