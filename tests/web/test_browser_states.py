@@ -1,5 +1,6 @@
 """What pages say when something is wrong with the home or the server, in a real browser."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -7,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from hermes_sessions import SessionRepository
 
 from ..conftest import copy_sample
-from ..support.browsing import in_browser, strict_page
+from ..support.browsing import REFUSED, in_browser, strict_page
 from ..support.serving import served
 from .test_states import fail
 
@@ -65,6 +66,34 @@ def test_a_page_whose_list_fails_too_has_a_way_on(
     expect(page.get_by_role("link", name="Try again")).to_be_visible()
     page.get_by_role("link", name="All conversations").click()
     expect(page.locator(".row").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("since=zzz", "'zzz' is not a date"),
+        ("min_cost=much", "min_cost must be a number"),
+        ("sort=zzz", "sort must be one of"),
+        ("archived=zzz", "archived must be one of"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_told_once_with_a_way_on(
+    browser: Browser, url: str, query: str, named: str, width: int
+) -> None:
+    size: ViewportSize = {"width": width, "height": 844}
+    with strict_page(browser, url, viewport=size, allowed=REFUSED) as page:
+        for path in ("/usage", "/trash", "/check", "/session/nobody"):
+            page.goto(f"{path}?{query}")
+            expect(page.get_by_text(re.compile(named, re.IGNORECASE)).locator("visible=true")).to_have_count(
+                1
+            )
+            page.get_by_role("link", name="Show the list without it").locator("visible=true").click()
+            expect(page.locator(".row").first).to_be_visible()
+        page.goto(f"/?{query}")
+        expect(page.get_by_text(re.compile(named, re.IGNORECASE)).locator("visible=true")).to_have_count(1)
+        page.get_by_role("link", name="All conversations").click()
+        expect(page.locator(".row").first).to_be_visible()
 
 
 @pytest.mark.fault

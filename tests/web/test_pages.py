@@ -85,6 +85,11 @@ def test_an_invalid_filter_of_the_list_page_is_named(reader: FlaskClient, query:
 
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.text
+    beside = reader.get(f"/usage?{query}")
+    assert beside.status_code == 200
+    assert re.search(r'class="note warning only-narrow".*Show the list without it', beside.text)
+    for page in (answer.text, beside.text):
+        assert query not in "".join(re.findall(r'(?:href|action)="[^"]*"', page)), "no link leads to it"
 
 
 def test_the_last_page_has_no_next_page(reader: FlaskClient) -> None:

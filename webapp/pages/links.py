@@ -5,7 +5,7 @@ from flask import g, request
 from hermes_sessions.hits import Hit, Passage
 
 from .addresses import address
-from .list_filters import FURTHER
+from .list_filters import FURTHER, unreadable_filters
 
 FILTERS = ("profile", "project_id", "source", *FURTHER)
 
@@ -16,9 +16,14 @@ def search_text() -> str:
 
 
 def kept_filters() -> dict[str, str]:
-    """Return the filters of the request's query, and the order, which are read once for each request."""
+    """Return the filters of the request's query, and the order, which are read once for each request.
+
+    Those that cannot be read are left out: a link would lead to the same error.
+    """
     if "kept_filters" not in g:
-        given = {name: request.args.get(name) for name in (*FILTERS, "archived", "sort")}
+        unreadable = unreadable_filters()
+        names = (name for name in (*FILTERS, "archived", "sort") if name not in unreadable)
+        given = {name: request.args.get(name) for name in names}
         given["q"] = search_text()
         g.kept_filters = {name: value for name, value in given.items() if value}
     filters: dict[str, str] = g.kept_filters

@@ -1,7 +1,8 @@
 """The filters that the address of a page names, as values of the library and in words."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import request
 
@@ -42,26 +43,24 @@ _YES = {"1": "yes", "0": "no"}
 
 def read_filters() -> Filters:
     """Return the filters of the query; raise `InvalidValue`."""
-    return Filters(
-        profile=request.args.get("profile") or None,
-        project_id=_project_id(request.args.get("project_id")),
-        source=choice(request.args, "source", SOURCES, ""),
-        archived=choice(request.args, "archived", ARCHIVED, "0"),
-        pinned=choice(request.args, "pinned", EITHER, ""),
-        model=request.args.get("model") or None,
-        tag=request.args.get("tag") or None,
-        since=_time("since"),
-        until=_time("until"),
-        min_cost=amount(request.args, "min_cost"),
-        min_messages=whole_number(request.args, "min_messages"),
-        interrupted=choice(request.args, "interrupted", EITHER, ""),
-        agent=settings().show_agents is not False,
-    )
+    values: dict[str, Any] = {name: read() for name, read in _READ.items()}
+    return Filters(**values, agent=settings().show_agents is not False)
 
 
 def read_sort() -> Sort:
     """Return the order that the query asks for; raise `InvalidValue`."""
     return choice(request.args, "sort", SORTS, "activity")
+
+
+def unreadable_filters() -> dict[str, str]:
+    """Return why filters of the query, or its order, cannot be read, by their names."""
+    problems = {}
+    for name, read in {**_READ, "sort": read_sort}.items():
+        try:
+            read()
+        except InvalidValue as error:
+            problems[name] = str(error)
+    return problems
 
 
 def further_filters() -> dict[str, str]:
@@ -85,3 +84,20 @@ def _time(name: str) -> float | None:
         return parse_time(text, time.time()) if text else None
     except InvalidValue as error:
         raise InvalidValue(f"{name}: {error}") from error
+
+
+# How each filter is read from the query.
+_READ: Mapping[str, Callable[[], Any]] = {
+    "profile": lambda: request.args.get("profile") or None,
+    "project_id": lambda: _project_id(request.args.get("project_id")),
+    "source": lambda: choice(request.args, "source", SOURCES, ""),
+    "archived": lambda: choice(request.args, "archived", ARCHIVED, "0"),
+    "pinned": lambda: choice(request.args, "pinned", EITHER, ""),
+    "model": lambda: request.args.get("model") or None,
+    "tag": lambda: request.args.get("tag") or None,
+    "since": lambda: _time("since"),
+    "until": lambda: _time("until"),
+    "min_cost": lambda: amount(request.args, "min_cost"),
+    "min_messages": lambda: whole_number(request.args, "min_messages"),
+    "interrupted": lambda: choice(request.args, "interrupted", EITHER, ""),
+}

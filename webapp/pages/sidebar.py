@@ -99,6 +99,8 @@ def register(app: Flask) -> None:
     """Give the templates of `app` the sidebar and the addresses of pages."""
     app.jinja_env.globals.update(
         sidebar=current,
+        problem_of_list=problem_of_list,
+        unreadable_filters=list_filters.unreadable_filters,
         url_for=address,
         list_link=links.list_link,
         beside=links.beside,
@@ -139,6 +141,14 @@ def current() -> Sidebar:
             g.sidebar = Sidebar(projects=read_projects().by_id, problem=str(error))
     sidebar: Sidebar = g.sidebar
     return sidebar
+
+
+def problem_of_list() -> str | None:
+    """Return why the list of the request cannot be shown, as far as that is known without reading it."""
+    if "sidebar" in g:
+        known: Sidebar = g.sidebar
+        return known.problem
+    return next(iter(list_filters.unreadable_filters().values()), None)
 
 
 def read(
