@@ -133,17 +133,42 @@ def check_head_below(page: Page, banner: Locator) -> None:
 @pytest.mark.parametrize("width", [390, 768, 1440])
 def test_what_sums_lack_is_said_once_on_the_usage_page(browser: Browser, tmp_path: Path, width: int) -> None:
     home = copy_sample("may", tmp_path)
-    (home / "webui/sessions/broken.json").write_text("{")
+    for name in ("sessions/broken.json", "projects.json", "tags.json", "settings.json"):
+        (home / "webui" / name).write_text("{")
+    for name in ("state.db", "profiles/work/state.db"):
+        (home / name).write_bytes(b"no database" * 999)
     with (
         served(home) as url,
         strict_page(browser, url, viewport={"width": width, "height": 844}) as page,
     ):
-        page.goto("/usage")
-        said = page.locator(".note:visible", has_text="broken.json cannot be read")
-        expect(said).to_have_count(1)
+        for path in ("/usage", "/usage?by=tool&days=all", "/usage?q=rent"):
+            page.goto(path)
+            expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+            notes = "\n".join(page.locator(".note:visible").all_inner_texts())
+            told = re.findall(r"^(.*) cannot be read: ", notes, re.MULTILINE)
+            assert len(told) == len(set(told)), path
+            assert {"broken.json", "tags.json", "The agent's state.db"} <= set(told), path
         page.goto("/")
+        said = page.locator(".note:visible", has_text="broken.json cannot be read")
         if width >= 720:
             page.locator("#side").get_by_role("link", name="Usage").click()
             expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
             expect(said).to_have_count(1)
         expect(said.locator("visible=true")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_ranges_of_the_usage_page_stand_apart_from_its_dates(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with (
+        served(home) as url,
+        strict_page(browser, url, viewport={"width": width, "height": 768}) as page,
+    ):
+        page.goto("/usage")
+        boxes = [page.locator(each).bounding_box() for each in (".ranges", ".between", "#content .empty p")]
+        places = [(box["y"], box["y"] + box["height"]) for box in boxes if box]
+        (_, ranges_end), (dates, dates_end), (words, _) = places
+        assert min(dates - ranges_end, words - dates_end) >= 10
