@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from .fields import UNTITLED
 from .results import AsDict, LostField
 
 
@@ -108,6 +110,17 @@ class Finding(AsDict):
     note: bool = False
     field: LostField | None = None
     title: str | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What a person knows the session by: its title, or else the name of its file; None of no session."""
+        if self.title is not None:
+            return self.title or UNTITLED
+        return None if self.session_id is None else f"{self.session_id}.json"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields and the name for JSON."""
+        return {**AsDict.as_dict(self), "name": self.name}
 
 
 @dataclass(frozen=True, slots=True)

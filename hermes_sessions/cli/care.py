@@ -95,10 +95,16 @@ def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def finding_text(finding: Finding) -> str:
-    """Return a finding as two lines: its meaning, and what to do."""
+    """Return a finding as two lines: what it is about and its meaning, and what to do."""
     kind = f"{finding.kind} (note)" if finding.note else finding.kind
-    session = f" {finding.session_id}:" if finding.session_id else ""
+    session = f" {finding.session_id}{_name(finding)}:" if finding.session_id else ""
     return f"{visible(f'{kind}:{session} {finding.meaning}')}\n    {visible(finding.remedy)}"
+
+
+def _name(finding: Finding) -> str:
+    """Return what follows the id: the session's name, unless that is all that the meaning begins with."""
+    said_anyway = finding.name is None or finding.meaning.startswith(finding.name)
+    return "" if said_anyway else f" ({finding.name})"
 
 
 @click.command()

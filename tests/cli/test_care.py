@@ -12,7 +12,7 @@ from hermes_sessions import SessionRepository
 from hermes_sessions.findings import Finding, FindingKind, repair_text
 from hermes_sessions.index import upgrades
 
-from ..support.make import started
+from ..support.make import started, turns, write_document
 from ..support.web_ui import OpenSession
 from .running import done, parsed, run
 
@@ -54,6 +54,16 @@ def test_what_a_repair_did_is_said_in_a_line(count: int, kinds: list[str], words
     left = [Finding(FindingKind(kind), str(number), "", "") for number, kind in enumerate(kinds)]
     note = Finding(FindingKind.OLD_TRASH, None, "", "", note=True)
     assert repair_text(count, [*left, note]) == words
+
+
+def test_check_names_a_conversation_by_its_title_or_its_file(tmp_path: Path) -> None:
+    with SessionRepository.open(hermes_home=tmp_path) as sessions:
+        write_document(sessions, "filed", title="Rent", messages=turns(2), project_id="0123456789ab")
+        (sessions.config.sessions_dir / "odd.json").write_text("[")
+        sessions.sync()
+    said = run(tmp_path, "check").stdout
+    assert "unknown project: filed (Rent): it is in project 0123456789ab" in said
+    assert "unreadable file: odd: odd.json cannot be read" in said
 
 
 def test_two_lost_fields_of_a_session_are_one_sentence(tmp_path: Path) -> None:

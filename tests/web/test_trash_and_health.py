@@ -216,6 +216,26 @@ def test_a_button_mends_a_finding_and_says_so(
     assert buttons(after) == []
 
 
+def test_a_damaged_file_that_was_never_listed_has_a_name(
+    sessions: SessionRepository, client: FlaskClient
+) -> None:
+    folder = sessions.config.sessions_dir
+    write_document(sessions, "untitled", title="", messages=turns(2), project_id="0123456789ab")
+    (folder / "never.json").write_text("{")
+    sessions.sync()
+    names = {"untitled": "Untitled", "never": "never.json"}
+    assert {each.session_id: each.name for each in sessions.check()} == names
+    assert {each.session_id: each.name for each in sessions.repair(apply=True).left} == names
+    answer = reply(client.get("/api/check"))["findings"]
+    assert {each["session_id"]: each["name"] for each in answer} == names
+    page = client.get("/check").text
+    check_inert(page)
+    assert '<p class="item-name" dir="auto">never.json</p>' in page, "no page to open"
+    assert '<a href="/session/untitled">Untitled</a>' in page
+    for text in (page, json.dumps(answer)):
+        assert str(sessions.config.hermes_home) not in text
+
+
 def test_two_lost_fields_of_a_conversation_are_one_entry(
     sessions: SessionRepository, client: FlaskClient
 ) -> None:

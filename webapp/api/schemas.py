@@ -416,7 +416,8 @@ class Finding(TypedDict):
     """A problem, or with `note` something worth knowing: what it means, and what fixes it.
 
     Of a lost update, `field` is what another program has overwritten: `deleted` if it wrote the session anew.
-    `title` is that of the session as lists show it, null if they do not know it.
+    `title` is that of the session as lists show it, null if they do not know it. `name` is the title, or
+    else the name of the file; it is null of what is about no session.
     """
 
     kind: str
@@ -426,6 +427,7 @@ class Finding(TypedDict):
     note: bool
     field: str | None
     title: str | None
+    name: str | None
 
 
 class Findings(TypedDict):
