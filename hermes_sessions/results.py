@@ -216,8 +216,8 @@ class Reversal:
     """A change that brings back what some sessions had before a call for many: fields, and tags.
 
     `order` are all tags that they had, in their order, if some are to be added. `unimport` takes away the
-    files of agents' conversations that were imported by the call. With `any_project`, the project among
-    the `values` did not exist even before the call, and need not exist now.
+    files of agents' conversations that were imported by the call. `any_project` is for every call that
+    sets some of the `values`: the project among them did not exist before, and need not exist now.
     """
 
     session_ids: tuple[str, ...]

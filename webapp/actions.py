@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from hermes_sessions.errors import InvalidValue
 from hermes_sessions.metadata import MetadataFields
@@ -152,9 +152,8 @@ def batch(step: BatchStep, *, dry_run: bool) -> BulkReport:
     """Do the same to several sessions.
 
     `project_id` is for ``"move"``, `tags` for ``"tag"`` and ``"untag"``, `order` for ``"tag"``, `undoing` for
-    ``"restore"`` and, where the project does not exist, for ``"move"``. Raises
-    `NotFound` for a project that does not exist, `InvalidValue` for a dry run of ``"restore"`` or
-    ``"unimport"``: then nothing is done.
+    ``"restore"`` and for what sets a field. Raises `NotFound` for a project that does not exist,
+    `InvalidValue` for a dry run of ``"restore"`` or ``"unimport"``: then nothing is done.
     """
     ids, action = step.session_ids, step.action
     if dry_run and action in ("restore", "unimport"):
@@ -168,18 +167,16 @@ def batch(step: BatchStep, *, dry_run: bool) -> BulkReport:
     if action == "unimport":
         return sessions().webui.unimport_many(ids)
     fields = _FLAGS.get(action, {"project_id": step.project_id})
-    any_project = step.undoing and action == "move"
-    return sessions().webui.update_many(ids, touch=False, dry_run=dry_run, any_project=any_project, **fields)
+    return sessions().webui.update_many(ids, touch=False, dry_run=dry_run, any_project=step.undoing, **fields)
 
 
 def undoing(change: Reversal) -> Iterator[BatchStep]:
     """Yield the batches that make a reversal."""
     ids = list(change.session_ids)
     for name, value in change.values.items():
-        if name == "project_id":
-            yield BatchStep(ids, "move", cast(str | None, value), undoing=change.any_project)
-        else:
-            yield BatchStep(ids, _FLAG_ACTIONS[name, bool(value)])
+        action = _FLAG_ACTIONS.get((name, bool(value)))
+        project_id = None if action else change.values.get("project_id")
+        yield BatchStep(ids, action or "move", project_id, undoing=change.any_project)
     if change.tag:
         yield BatchStep(ids, "tag", tags=list(change.tag), order=list(change.order))
     if change.untag:

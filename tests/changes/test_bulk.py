@@ -24,6 +24,7 @@ from hermes_sessions import (
     Unreadable,
 )
 from hermes_sessions.changes import bulk
+from hermes_sessions.metadata import MetadataFields
 from hermes_sessions.pruning import PruneRule, check_ids, prune_rule
 
 from ..support.agent_db import filled_state
@@ -467,6 +468,17 @@ def test_a_reversal_says_whether_the_earlier_project_existed(sessions: SessionRe
         name: project_id for name, (project_id, _) in expected.items()
     }
     assert sessions.update_many([lost], pinned=True).undo[0].any_project is False
+
+
+def test_a_reversal_can_be_made_field_by_field(sessions: SessionRepository) -> None:
+    session_id = started(sessions)
+    sessions.update_many([session_id], project_id="0123456789ab", any_project=True)
+    (reversal,) = sessions.update_many([session_id], project_id=None, archived=True, pinned=True).undo
+    fields: list[MetadataFields] = [{"pinned": False}, {"archived": False}, {"project_id": "0123456789ab"}]
+    for values in fields:
+        sessions.update_many(reversal.session_ids, any_project=reversal.any_project, **values)
+    now = sessions.summary(session_id)
+    assert {"pinned": now.pinned, "archived": now.archived, "project_id": now.project_id} == reversal.values
 
 
 def test_a_move_is_reversed_whole_while_the_projects_cannot_be_read(sessions: SessionRepository) -> None:
