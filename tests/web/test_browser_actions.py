@@ -161,6 +161,41 @@ def test_a_key_right_after_an_undo_acts_on_what_the_undo_left(page: Page, home: 
     assert stored(home, session_id)["pinned"] is True
 
 
+@pytest.mark.parametrize("hanging", ["**/api/sessions/batch", "**/sidebar?*"])
+def test_keys_do_not_wait_for_ever_for_a_change_that_is_never_answered(
+    browser: Browser, url: str, home: Path, hanging: str
+) -> None:
+    session_id = put_session(home, f"hanging-{len(hanging)}")
+    with strict_page(browser, url, "/* its clock is moved on */") as page:
+        page.clock.install()
+        page.goto("/")
+        row(page, session_id).locator(".row-title").focus()
+        page.route(hanging, lambda _: None)
+        with page.expect_request(hanging):
+            page.keyboard.press("p")
+        for key in "ze":
+            page.keyboard.press(key)
+        told = page.locator(".toast.bad")
+        expect(told).to_have_count(0)
+        page.clock.fast_forward(10_000)
+        expect(told).to_contain_text(
+            "An earlier change has no answer after 10 seconds, so the keys z and e did"
+        )
+        page.keyboard.press("p")
+        expect(told).to_contain_text("so the key p did nothing")
+        row(page, session_id).hover()
+        row(page, session_id).locator(".row-menu").click()
+        expect(told).to_contain_text("so the menu was not opened")
+        assert not stored(home, session_id).get("archived")
+        page.unroute(hanging)
+        with page.expect_navigation():
+            told.get_by_role("button", name="Reload").click()
+        is_pinned = stored(home, session_id).get("pinned")
+        row(page, session_id).locator(".row-title").focus()
+        page.keyboard.press("p")
+        said(page, "Unpinned." if is_pinned else "Pinned.")
+
+
 def test_keys_in_a_row_act_one_after_the_other(page: Page, home: Path) -> None:
     session_id = put_session(home, "switched")
     page.goto("/")

@@ -10,6 +10,7 @@ import { renewAroundMessages, visit } from "./navigation.js";
 import { hasTag } from "./places_state.js";
 import { chooseProject } from "./project_dialog.js";
 import { chooseTag } from "./tag_dialog.js";
+import { Pending } from "./tasks.js";
 import { deletedMessage, restoring } from "./text.js";
 import { explain, toast } from "./toast.js";
 
@@ -37,8 +38,11 @@ const MAX_TITLE = 80; // characters
 /** Undoes the last action. @type {(() => Promise<unknown>) | null} */
 let undoAction = null;
 
-/** The actions that are not finished, and what they renew on the page. @type {Set<Promise<unknown>>} */
-const unfinished = new Set();
+/** The actions that are not finished, and what they renew on the page. */
+const unfinished = new Pending();
+const PATIENCE_SECONDS = 10;
+/** Says that something was not done because they took too long. @type {HTMLElement | null} */
+let complaint = null;
 
 export function start() {
   list().addEventListener("click", (event) => {
@@ -97,7 +101,7 @@ const pageTitle = () => optional(document, "#content h1", HTMLElement);
  */
 export function perform(action, message, undo, words = {}) {
   const work = performed(action, message, undo, words);
-  follow(work.then(async (done) => { if (done) await refresh(); }));
+  unfinished.add(work.then(async (done) => { if (done) await refresh(); }));
   return work;
 }
 
@@ -114,18 +118,22 @@ async function performed(action, message, undo, { undone = "Undone.", label = "U
   return true;
 }
 
-/** Remember work until it is finished. @param {Promise<unknown>} work */
-function follow(work) {
-  const finished = work.catch(() => {}).finally(() => unfinished.delete(finished));
-  unfinished.add(finished);
-}
-
 /** Whether what the page shows of a session may be from before an action. */
-export const isUnfinished = () => unfinished.size > 0;
+export const isUnfinished = () => unfinished.busy;
 
-/** Wait until the page shows what the actions did so far. */
-export async function untilFinished() {
-  while (unfinished.size) await Promise.all(unfinished);
+/**
+ * Wait until the page shows what the actions did so far, or too long: then the user is told.
+ * @param {() => string} omission what is not done then
+ * @returns {Promise<boolean>} whether the page shows it
+ */
+export async function untilFinished(omission) {
+  if (await unfinished.settled(PATIENCE_SECONDS * 1000)) return true;
+  complaint?.remove();
+  complaint = toast(
+    `An earlier change has no answer after ${PATIENCE_SECONDS} seconds, so ${omission()}. Reload to see whether it was made.`,
+    { bad: true, action: { label: "Reload", run: () => location.reload() } },
+  );
+  return false;
 }
 
 /** Undo the last action. */
@@ -145,7 +153,7 @@ export async function undoLast() {
 function change({ id }, action, message, undo) {
   const renewing = (/** @type {() => Promise<unknown>} */ work) => async () => {
     await work();
-    if (openPage()?.dataset.id === id) follow(renewAroundMessages()); // the action worked: no failure is reported
+    if (openPage()?.dataset.id === id) unfinished.add(renewAroundMessages()); // the action worked: no failure is reported
   };
   return perform(renewing(action), message, undo && renewing(undo));
 }
@@ -370,7 +378,7 @@ async function saveTitle(session, text, title) {
  * @param {string} id
  */
 async function openRowMenu(id) {
-  if (isUnfinished()) await untilFinished();
+  if (isUnfinished() && !(await untilFinished(() => "the menu was not opened"))) return;
   const row = rowOf(id);
   if (row && !document.querySelector("dialog[open]")) showMenu(sessionIn(row), required(row, ".row-menu", HTMLElement));
 }

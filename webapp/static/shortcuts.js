@@ -5,7 +5,7 @@ import { closest, dialogById, isComposing } from "./dom.js";
 import { step } from "./list.js";
 import * as search from "./search.js";
 import * as selection from "./selection.js";
-import { Queue } from "./tasks.js";
+import { inVain } from "./text.js";
 
 /**
  * What a key does with the focused session, or with the open one.
@@ -30,8 +30,8 @@ const WITHOUT_SESSION = new Map([
 /** What a key does with the selected sessions, by the act of the selection bar. @type {Map<string, string>} */
 const WITH_SELECTION = new Map([["e", "archive"], ["p", "pin"], ["m", "move"], ["t", "tag"], ["#", "delete"]]);
 
-/** The keys that wait for earlier acts. */
-const waiting = new Queue();
+/** The keys that wait for earlier acts. @type {string[]} */
+const waiting = [];
 
 export function start() {
   document.addEventListener("keydown", onKey);
@@ -86,14 +86,21 @@ function run(event) {
  * @param {() => void} action
  */
 function actOrWait(key, action) {
-  if (!waiting.busy && !actions.isUnfinished()) action();
-  else waiting.add(() => actAfterwards(key));
+  if (!waiting.length && !actions.isUnfinished()) {
+    action();
+    return;
+  }
+  waiting.push(key);
+  if (waiting.length === 1) actAfterwards();
 }
 
-/** @param {string} key */
-async function actAfterwards(key) {
-  await actions.untilFinished();
-  if (!document.querySelector("dialog[open]")) actionFor(key)?.();
+/** Act for the keys that wait, one after the other. If the earlier acts take too long, all are given up, and named. */
+async function actAfterwards() {
+  while (waiting.length) {
+    if (!(await actions.untilFinished(() => inVain(waiting)))) waiting.length = 0;
+    const key = waiting.shift();
+    if (key && !document.querySelector("dialog[open]")) actionFor(key)?.();
+  }
 }
 
 /** Whether a key changes something, and so depends on what the page shows. @param {string} key */

@@ -1,4 +1,4 @@
-// Asynchronous work in order: one task after another, or one more run after the current one.
+// Asynchronous work in order: one task after another, one more run after the current one, or a wait that ends.
 
 /** Runs tasks one after another. */
 export class Queue {
@@ -21,6 +21,43 @@ export class Queue {
     const result = this.#last.then(task).finally(() => { this.#pending -= 1; });
     this.#last = result.catch(() => {});
     return result;
+  }
+}
+
+/** Work that others wait for, but not for ever. */
+export class Pending {
+  /** @type {Set<Promise<unknown>>} */
+  #works = new Set();
+  /** Whether somebody waited in vain, and nothing was finished since. */
+  #late = false;
+
+  /** Whether something is not finished. */
+  get busy() {
+    return this.#works.size > 0;
+  }
+
+  /** @param {Promise<unknown>} work */
+  add(work) {
+    const finished = work.catch(() => {}).finally(() => {
+      this.#works.delete(finished);
+      this.#late = false;
+    });
+    this.#works.add(finished);
+  }
+
+  /**
+   * Wait until everything is finished, also what is added in the meantime.
+   * @param {number} milliseconds the longest wait; there is none if somebody has just waited so long for the same work
+   * @returns {Promise<boolean>} whether it is finished
+   */
+  async settled(milliseconds) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    /** @type {Promise<boolean>} */
+    const late = new Promise((resolve) => { timer = setTimeout(resolve, milliseconds, true); });
+    while (this.busy && !this.#late) this.#late = await Promise.race([Promise.all(this.#works).then(() => false), late]);
+    clearTimeout(timer);
+    return !this.busy;
   }
 }
 

@@ -20,6 +20,16 @@ export function counted(count, noun) {
 }
 
 /**
+ * Return what is said of keys that were pressed in vain: "the keys e and p did nothing".
+ * @param {string[]} keys
+ */
+export function inVain(keys) {
+  const last = keys.at(-1) ?? "";
+  const others = keys.slice(0, -1);
+  return `the ${others.length ? `keys ${others.join(", ")} and` : "key"} ${last} did nothing`;
+}
+
+/**
  * Return the words for taking a deletion back: what the agent had cannot be brought back to the agent.
  * @param {number} count
  * @param {number} ofAgent how many of the deleted conversations the agent had too

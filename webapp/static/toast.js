@@ -23,6 +23,7 @@ const box = () => byId("toasts");
  * @param {object} [options]
  * @param {ToastAction | null} [options.action] a button beside the message
  * @param {boolean} [options.bad] whether it reports a failure; it then stays until it is closed
+ * @returns {HTMLElement} where it stands
  */
 export function toast(message, { action = null, bad = false } = {}) {
   if (!bad) clear();
@@ -35,6 +36,7 @@ export function toast(message, { action = null, bad = false } = {}) {
   if (bad) element.append(button("Close", () => element.remove()));
   box().append(element);
   if (!bad) expire(element);
+  return element;
 }
 
 /**

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { Coalesced, Queue } from "../../../webapp/static/tasks.js";
+import { Coalesced, Pending, Queue } from "../../../webapp/static/tasks.js";
 
 /** Return a promise with what settles it. */
 function deferred() {
@@ -107,5 +107,42 @@ describe("a coalesced task", () => {
     assert.equal(count, 2);
     await task.run();
     assert.equal(count, 3);
+  });
+});
+
+describe("pending work", () => {
+  const LONG = 60_000; // milliseconds that no test waits
+
+  test("is waited for until all is finished, also what is added in the meantime", async () => {
+    const pending = new Pending();
+    const [first, second] = [deferred(), deferred()];
+    assert.equal(await pending.settled(LONG), true);
+    pending.add(first.promise);
+    let isOver = false;
+    const over = pending.settled(LONG).then((result) => { isOver = result; });
+    pending.add(second.promise);
+    first.reject(new Error("no"));
+    await settled();
+    assert.deepEqual([isOver, pending.busy], [false, true]);
+    second.resolve();
+    await over;
+    assert.deepEqual([isOver, pending.busy], [true, false]);
+  });
+
+  test("that is not finished ends a wait, and the next one at once, until something is finished", async () => {
+    const pending = new Pending();
+    const [never, other] = [deferred(), deferred()];
+    pending.add(never.promise);
+    assert.equal(await pending.settled(1), false);
+    assert.equal(await pending.settled(LONG), false);
+    pending.add(other.promise);
+    other.resolve();
+    await settled();
+    let isOver = false;
+    const over = pending.settled(LONG).then(() => { isOver = true; });
+    await settled();
+    assert.equal(isOver, false, "the rest may be finished soon");
+    never.resolve();
+    await over;
   });
 });

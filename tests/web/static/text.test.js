@@ -5,8 +5,14 @@ import { describe, test } from "node:test";
 
 import { filtersOf, isSearch, withFilters } from "../../../webapp/static/filters.js";
 import { countText, nearestMatch, patternOf, placeAfter } from "../../../webapp/static/find.js";
-import { counted, deletedMessage, restoring, sentence } from "../../../webapp/static/text.js";
+import { counted, deletedMessage, inVain, restoring, sentence } from "../../../webapp/static/text.js";
 import { longTime, shortTime } from "../../../webapp/static/times.js";
+
+test("keys that were pressed in vain are named", () => {
+  assert.equal(inVain(["e"]), "the key e did nothing");
+  assert.equal(inVain(["e", "p"]), "the keys e and p did nothing");
+  assert.equal(inVain(["e", "p", "z"]), "the keys e, p and z did nothing");
+});
 
 describe("a sentence", () => {
   /** @type {[message: string, expected: string][]} */
