@@ -166,6 +166,14 @@ def remove_version(path: Path, known: Signature) -> tuple[int, int]:
         return before, after
 
 
+def put_in_place(kept: Path, path: Path, known: Signature | None) -> None:
+    """Rename a file over the version `known` as `replace_version` does, or, of None, as `create` does."""
+    if known is None:
+        _rename_new(kept, path)
+    else:
+        _swap_in(_Draft(kept, kept.stat(), 0, folder_unchanged=False), path, known)
+
+
 @contextmanager
 def _drafted(path: Path, write: Write) -> Iterator[_Draft]:
     """Write a temporary file beside `path`, and keep it open, so that no other file gets its inode."""

@@ -5,10 +5,11 @@ known of lost changes. Before it, each file gets a second name in the folder `un
 the change touched, what each was, and which version it left. An undo brings all of that back, or refuses.
 """
 
+import errno
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -174,10 +175,18 @@ def undo_change(store: Store, session_id: str, change: str | None) -> None:
             raise NotFound(f"this change of session {session_id} cannot be undone any more")
         store.check_index()
         _check(store, session_id, note)
-        versions = _put_back(store, session_id, note)
+        steps = _Steps(store, session_id, note)
+        with steps.taking_back:
+            steps.take()
+            row = _store(store, session_id, note, steps.versions)
+            steps.taking_back.pop_all()
         with after_the_file(f"session {session_id} is as it was"):
-            _store(store, session_id, note, versions)
-            forget(store, session_id)
+            _tell(store, session_id, note, row)
+            if steps.unconfirmed is None:
+                forget(store, session_id)
+        with storing(f"cannot undo the change of session {session_id}"):
+            if steps.unconfirmed is not None:
+                raise steps.unconfirmed
 
 
 def _check(store: Store, session_id: str, note: _Note) -> None:
@@ -190,9 +199,9 @@ def _check(store: Store, session_id: str, note: _Note) -> None:
     own = paths.get(place)
     is_back = own is not None and _is_same(signature(place), own.had)
     for path, each in paths.items():
-        present, gone = signature(path), None if path != place else each.left
-        may_be_left = present in (each.left, gone) and not (is_back and each.had)
-        if not (may_be_left or _is_same(present, each.had)):
+        present = signature(path)
+        is_left = present == each.left if path == place else present is None or _is_same(present, each.left)
+        if not ((is_left and not (is_back and each.had)) or _is_same(present, each.had)):
             raise _changed_since(session_id)
     if not _is_kept(store, note):
         raise Conflict(f"what session {session_id} was is not kept any more; nothing was undone")
@@ -212,75 +221,130 @@ def _is_kept(store: Store, note: _Note) -> bool:
     return all(_is_same(signature(_kept_path(store, each)), each.had) for each in wanted)
 
 
-def _put_back(store: Store, session_id: str, note: _Note) -> dict[Signature, Signature]:
-    """Bring back the files, and return their versions by what they were.
+class _Steps:
+    """The steps that bring back the files, and take that back if one of them or what follows fails.
 
-    The session's own goes last of those that were there: until then, all is taken back if one fails. What is
-    extra goes after that. An undo that is killed in between can be done again.
+    The session's own file goes last. An undo that is killed can be done again. `versions` are those of the
+    files that are back, by what they were, and `unconfirmed` says why a power failure may take one.
     """
-    place, versions = store.path_of(session_id), dict[Signature, Signature]()
-    with storing(f"cannot undo the change of session {session_id}"):
+
+    def __init__(self, store: Store, session_id: str, note: _Note) -> None:
+        self._store, self._session_id, self._note = store, session_id, note
+        self._place = store.path_of(session_id)
+        self.taking_back = ExitStack()
+        self.versions: dict[Signature, Signature] = {}
+        self.unconfirmed: Unconfirmed | None = None
+
+    def take(self) -> None:
+        """Take all steps; raise `Conflict`, `StorageError`. The caller is in the context `taking_back`."""
         try:
-            with _taken_back_on_failure() as made:
-                for each in sorted(note.touched, key=lambda one: _path(store, one) == place):
-                    _bring_back(store, each, place, versions, made)
+            with storing(f"cannot undo the change of session {self._session_id}"):
+                self._forget_in_journal()
+                for each in sorted(self._note.touched, key=self._turn):
+                    self._take(each)
         except (files.Changed, FileExistsError):
-            raise _changed_since(session_id) from None
-        for each in note.touched:
-            if each.had is None and _path(store, each) != place:
-                _path(store, each).unlink(missing_ok=True)
-    journal.forget_since(session_id, store.backups_dir, note.at)
-    return versions
+            raise _changed_since(self._session_id) from None
+
+    def _turn(self, each: _Touched) -> tuple[bool, bool]:
+        """Return what orders the steps: what is extra, what is to be brought back, the session's own file."""
+        return _path(self._store, each) == self._place, each.had is not None
+
+    def _forget_in_journal(self) -> None:
+        path = journal.path_of(self._session_id, self._store.backups_dir)
+        name = self._second_name(path)
+        with self._confirming():
+            journal.forget_since(self._session_id, self._store.backups_dir, self._note.at)
+        if name is not None:
+            self.taking_back.callback(_take_back, path, signature(path), name)
+
+    def _take(self, each: _Touched) -> None:
+        """Bring back or remove a file, unless an undo that was broken off did."""
+        path = _path(self._store, each)
+        present = signature(path)
+        if each.had is None:
+            if present is not None:
+                self._remove(path, each)
+        elif present is not None and _is_same(present, each.had):
+            self.versions[each.had] = present
+        else:
+            self.versions[each.had] = self._write_back(path, each)
+
+    def _remove(self, path: Path, each: _Touched) -> None:
+        """Remove a file that was not there before the change."""
+        name = self._second_name(path)
+        if path != self._place:
+            path.unlink(missing_ok=True)
+        elif each.left is not None:
+            with self._confirming():
+                files.remove_version(path, each.left)
+        self.taking_back.callback(_take_back, path, None, name)
+
+    def _write_back(self, path: Path, each: _Touched) -> Signature:
+        """Write a file that was kept to its place, over the version that the change left, and return it."""
+        known = each.left if path == self._place else None
+        name = None if known is None else self._second_name(path)
+        with files.opened(_kept_path(self._store, each)) as source, self._confirming():
+            write = partial(backups.copy_with_time, source)
+            _ = files.create(path, write) if known is None else files.replace_version(path, known, write)
+        version = files.signature_of(path.stat())
+        self.taking_back.callback(_take_back, path, version, name)
+        return version
+
+    def _second_name(self, path: Path) -> Path | None:
+        """Give a file a second name, from which it can be taken back; return None if there is no file."""
+        name = self._store.config.undo_dir / f"{self._session_id}.{time.time_ns()}.0{ENDING}"
+        try:
+            backups.second_name(path, name)
+        except FileNotFoundError:
+            return None
+        self.taking_back.callback(_delete, name)
+        return name
+
+    @contextmanager
+    def _confirming(self) -> Iterator[None]:
+        """Go on after an error that comes after the step itself: the others make it whole."""
+        try:
+            yield
+        except Unconfirmed as error:
+            self.unconfirmed = error
 
 
-@contextmanager
-def _taken_back_on_failure() -> Iterator[dict[Path, Signature]]:
-    """Give out a dict for the files that the block makes, which are deleted again if it fails."""
-    made: dict[Path, Signature] = {}
+def _take_back(path: Path, left: Signature | None, name: Path | None) -> None:
+    """Give a file the version that has a second name, unless it is not any more what a step left."""
+    with suppress(OSError, files.Changed):
+        if name is not None:
+            _put_in_place(name, path, left)
+        elif files.signature_of(path.stat()) == left:
+            path.unlink()
+
+
+def _put_in_place(name: Path, path: Path, left: Signature | None) -> None:
+    """Give a file its place again, which takes no room on a full disk unless it is kept on another one."""
     try:
-        yield made
-    except Unconfirmed:  # the last one was made
-        raise
-    except BaseException:
-        for path, version in made.items():
-            with suppress(OSError):
-                if files.signature_of(path.stat()) == version:
-                    path.unlink()
-        raise
+        files.put_in_place(name, path, left)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with files.opened(name) as source:
+            write = partial(backups.copy_with_time, source)
+            _ = files.create(path, write) if left is None else files.replace_version(path, left, write)
 
 
-def _bring_back(
-    store: Store,
-    each: _Touched,
-    place: Path,
-    versions: dict[Signature, Signature],
-    made: dict[Path, Signature],
-) -> None:
-    """Bring back a file, unless an undo that was broken off did; remove the session's own if it was new."""
-    path = _path(store, each)
-    present = signature(path)
-    if each.had is None:
-        if path == place and present is not None and each.left is not None:
-            files.remove_version(path, each.left)
-    elif present is not None and _is_same(present, each.had):
-        versions[each.had] = present
-    else:
-        known = each.left if path == place else None
-        versions[each.had] = made[path] = _write_back(_kept_path(store, each), path, known)
+def _delete(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
-def _write_back(kept: Path, path: Path, known: Signature | None) -> Signature:
-    """Write a file that was kept to its place, over the version `known` of it, with its time."""
-    with files.opened(kept) as source:
-        write = partial(backups.copy_with_time, source)
-        done = files.create(path, write) if known is None else files.replace_version(path, known, write)
-    return files.signature_of(done.stat)
+def _own(store: Store, session_id: str, note: _Note) -> _Touched | None:
+    """Return what a note tells of the session's own file, None if the change did not touch it."""
+    return next((each for each in note.touched if _path(store, each) == store.path_of(session_id)), None)
 
 
-def _store(store: Store, session_id: str, note: _Note, versions: Mapping[Signature, Signature]) -> None:
-    """Store the session's row for the files that are back, and what was known of its changes."""
-    own = next((each for each in note.touched if _path(store, each) == store.path_of(session_id)), None)
-    row = None
+def _store(
+    store: Store, session_id: str, note: _Note, versions: Mapping[Signature, Signature]
+) -> Indexed | None:
+    """Store and return the session's row for the files that are back, and what was known of its changes."""
+    own, row = _own(store, session_id, note), None
     if own is not None and own.had is not None:
         summary, stored = reading.read_summary(_kept_path(store, own), session_id)
         row = Indexed(summary, stored._replace(signature=versions[own.had]), draft=False)
@@ -290,9 +354,14 @@ def _store(store: Store, session_id: str, note: _Note, versions: Mapping[Signatu
         elif own is not None:
             rows.drop(connection, [session_id], None)
         own_changes.bring_back(connection, session_id, note.own, versions)
+    return row
+
+
+def _tell(store: Store, session_id: str, note: _Note, row: Indexed | None) -> None:
+    """Read the trash again if the undo changed it, and tell whoever follows the session's file."""
     if any(each.folder == store.trash_dir.name for each in note.touched):
         sync.read_trash_again(store.engine, store.trash_dir)
-    if own is not None:
+    if (own := _own(store, session_id, note)) is not None:
         title, now = (row.summary.title, row.stored.signature) if row else ("", None)
         store.notify(FileChange(session_id, title, own.left, now, None))
 

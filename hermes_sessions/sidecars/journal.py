@@ -241,19 +241,18 @@ def read(session_id: str, folder: Path, since: int = 0) -> list[TranscriptChange
 
 
 def forget_since(session_id: str, folder: Path, since: int) -> None:
-    """Forget the changes of a session from a time on (ns), which were undone; raise `StorageError`."""
+    """Forget the changes of a session from a time on (ns), which were undone; raise `OSError`."""
     path = path_of(session_id, folder)
-    with storing(f"cannot forget changes of session {session_id}"):
-        try:
-            lines = [line for line in files.read(path).split(b"\n") if line]
-        except FileNotFoundError:
-            return
-        kept = [line for line in lines if (change := _change(line)) is None or change.at < since]
-        if not kept:
-            path.unlink(missing_ok=True)
-        elif kept != lines:
-            text = b"".join(b"\n" + line for line in kept)
-            files.replace(path, lambda file: file.write(text))
+    try:
+        lines = [line for line in files.read(path).split(b"\n") if line]
+    except FileNotFoundError:
+        return
+    kept = [line for line in lines if (change := _change(line)) is None or change.at < since]
+    if not kept:
+        path.unlink(missing_ok=True)
+    elif kept != lines:
+        text = b"".join(b"\n" + line for line in kept)
+        files.replace(path, lambda file: file.write(text))
 
 
 def _change(line: bytes) -> TranscriptChange | None:
