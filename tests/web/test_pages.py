@@ -78,18 +78,23 @@ def test_the_list_page_takes_filters_that_have_no_field(reader: FlaskClient, que
 
 @pytest.mark.parametrize(
     "query",
-    ["pinned=x", "interrupted=2", "since=soon", "until=-1", "min_cost=nan", "min_cost=x", "min_messages=1.5"],
+    [
+        *("pinned=x", "interrupted=2", "archived=x", "source=x", "sort=x"),
+        *("since=soon", "until=-1", "min_cost=nan", "min_cost=x", "min_messages=1.5"),
+    ],
 )
 def test_an_invalid_filter_of_the_list_page_is_named(reader: FlaskClient, query: str) -> None:
     answer = reader.get(f"/?{query}")
 
     assert answer.status_code == 400
-    assert query.partition("=")[0] in answer.text
+    assert query.partition("=")[0] in answer.text.lower(), "where it begins a sentence, too"
     beside = reader.get(f"/usage?{query}")
     assert beside.status_code == 200
     assert re.search(r'class="note warning only-narrow".*Show the list without it', beside.text)
     for page in (answer.text, beside.text):
         assert query not in "".join(re.findall(r'(?:href|action)="[^"]*"', page)), "no link leads to it"
+        name, _, value = query.partition("=")
+        assert f'<input type="hidden" name="{name}" value="{value}">' not in page, "nor does a search"
 
 
 def test_the_last_page_has_no_next_page(reader: FlaskClient) -> None:

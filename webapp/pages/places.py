@@ -189,7 +189,7 @@ def _place(kind: Kind, key: str, name: str, count: int, filters: Mapping[str, st
     """Return a place; the link of the chosen one leads back to all conversations."""
     chosen = _is_chosen(filters)
     leads_to: dict[str, Any] = {} if chosen else dict(filters)
-    href = url_for("pages.list.show", sort=request.args.get("sort") or None, **leads_to)
+    href = url_for("pages.list.show", sort=links.kept_filters().get("sort"), **leads_to)
     return Place(kind, key, name, count, href, chosen)
 
 
