@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Self
@@ -163,6 +163,10 @@ class Summary(Metadata):
     of_agent: bool = False
     tags: tuple[str, ...] = ()
 
+    def __reduce__(self) -> tuple[Callable[..., Summary], tuple[tuple[Any, ...]]]:
+        """Pickle the values alone, which takes two thirds of the time of a dataclass."""
+        return _from_values, (_all_values_of(self),)
+
     @property
     def empty(self) -> bool:
         """Whether it has no messages, and none waits for an answer."""
@@ -205,6 +209,20 @@ class Summary(Metadata):
         kept = {name: value for name, value in self.extra.items() if name not in removed}
         extra = kept | other_keys(changes)
         return replace(self, **direct, extra=extra)
+
+
+# What puts each field of a new summary in its slot: the class itself, which is frozen, takes twice as long.
+SUMMARY_SLOTS: Mapping[str, Callable[[Summary, Any], None]] = {
+    each.name: getattr(Summary, each.name).__set__ for each in fields(Summary)
+}
+_all_values_of = attrgetter(*SUMMARY_SLOTS)
+
+
+def _from_values(values: tuple[Any, ...]) -> Summary:
+    made = object.__new__(Summary)
+    for put, value in zip(SUMMARY_SLOTS.values(), values, strict=True):
+        put(made, value)
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

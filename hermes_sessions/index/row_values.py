@@ -1,12 +1,11 @@
 """The row of a session and the session of a row: which column holds what, without any SQL."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from ..fields import PENDING_FIELDS
-from ..model import Signature, Stored, Summary
+from ..model import SUMMARY_SLOTS, Signature, Stored, Summary
 from ..origins import Copied, lineage_of
 from ..tag_names import SEPARATOR
 from ..title_keys import title_key
@@ -96,18 +95,16 @@ def place_of(summary: Summary) -> Place:
 
 
 _FLAGS = ("pinned", "archived", "is_cli_session")
-_PUT = {field.name: getattr(Summary, field.name).__set__ for field in fields(Summary)}
-_PUT_COLUMNS = [_PUT[name] for name in (*_OWN_COLUMNS, "message_count")]
-_PUT_FLAGS = [(_PUT[name], _OWN_COLUMNS.index(name)) for name in _FLAGS]
-_PUT_OTHERS = [(name, _PUT[name]) for name in OTHER_FIELDS]
+_PUT_COLUMNS = [SUMMARY_SLOTS[name] for name in (*_OWN_COLUMNS, "message_count")]
+_PUT_FLAGS = [(SUMMARY_SLOTS[name], _OWN_COLUMNS.index(name)) for name in _FLAGS]
+_PUT_OTHERS = [(name, SUMMARY_SLOTS[name]) for name in OTHER_FIELDS]
 _UPDATED_AT = _OWN_COLUMNS.index("updated_at")
 
 
 def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_agent: bool = False) -> Summary:
     """Return the session of a row of `SUMMARY_COLUMNS`, with what these columns do not hold.
 
-    Flags may be numbers, as in the driver's own tuples. Fields are put in their slots one by one: the class
-    itself, which is frozen, takes twice as long, and a list has thousands.
+    Flags may be numbers, as in the driver's own tuples.
     """
     *_, sent_at, names, other = row
     made = object.__new__(Summary)
@@ -117,12 +114,12 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
         put(made, bool(row[at]))
     for name, put in _PUT_OTHERS:
         put(made, other.pop(name, None))
-    _PUT["pending_attachments"](made, made.pending_attachments or [])
-    _PUT["last_message_at"](made, sent_at or row[_UPDATED_AT])
-    _PUT["extra"](made, other)
-    _PUT["lineage"](made, lineage_of(other, lineage))
-    _PUT["of_agent"](made, of_agent)
-    _PUT["tags"](made, divided(names))
+    SUMMARY_SLOTS["pending_attachments"](made, made.pending_attachments or [])
+    SUMMARY_SLOTS["last_message_at"](made, sent_at or row[_UPDATED_AT])
+    SUMMARY_SLOTS["extra"](made, other)
+    SUMMARY_SLOTS["lineage"](made, lineage_of(other, lineage))
+    SUMMARY_SLOTS["of_agent"](made, of_agent)
+    SUMMARY_SLOTS["tags"](made, divided(names))
     return made
 
 
