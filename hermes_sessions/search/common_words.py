@@ -15,7 +15,8 @@ from . import tables
 from .one_at_a_time import OneAtATime
 from .tables import Matches, MessageFilter
 
-MOST_KEPT = 8  # about a megabyte each, with 20,000 sessions
+MOST_COUNTS_KEPT = 240_000  # of sessions, of all that is kept: 15 MB
+ALWAYS_KEPT = 8  # matches, however many they count: one question asks for as many
 MOST_NUMBERS_KEPT = 1_000_000  # of messages, of all that is kept: 8 MB
 LEAST_KEPT = 2_000  # messages; fewer are soon found again
 
@@ -23,7 +24,7 @@ _Asked: TypeAlias = tuple[str | None, MessageFilter]
 
 
 class CommonWords:
-    """The matches of one search index, the last `MOST_KEPT` that were asked for. Thread-safe."""
+    """The matches of one search index that were asked for last. Thread-safe."""
 
     def __init__(self) -> None:
         self._changing, self._finding = threading.Lock(), OneAtATime()
@@ -56,11 +57,17 @@ class CommonWords:
         with self._changing:
             if changes == self._changes:
                 self._matches[asked] = found
-                if len(self._matches) > MOST_KEPT:
-                    self._matches.popitem(last=False)
-                self._make_room()
+                self._make_room_for_counts()
+                self._make_room_for_numbers()
 
-    def _make_room(self) -> None:
+    def _make_room_for_counts(self) -> None:
+        """Forget the matches that were asked for longest ago, if they count too much."""
+        total = sum(len(each.counts) for each in self._matches.values())
+        while total > MOST_COUNTS_KEPT and len(self._matches) > ALWAYS_KEPT:
+            _, forgotten = self._matches.popitem(last=False)
+            total -= len(forgotten.counts)
+
+    def _make_room_for_numbers(self) -> None:
         """Forget the matches with numbers that were asked for longest ago, if all numbers are too many."""
         numbered = {asked: len(each.numbers) for asked, each in self._matches.items() if each.numbers}
         total = sum(numbered.values())

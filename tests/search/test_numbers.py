@@ -126,7 +126,8 @@ def test_few_counts_are_kept_and_none_of_an_earlier_state(
     search_index: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
-    monkeypatch.setattr(common_words, "MOST_KEPT", 2)
+    monkeypatch.setattr(common_words, "MOST_COUNTS_KEPT", 2)
+    monkeypatch.setattr(common_words, "ALWAYS_KEPT", 0)
     entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
     add(search_index, entry, 0, "amber brook cliff")
     words, asked = common_words.CommonWords(), noting_matches(monkeypatch)
@@ -137,6 +138,20 @@ def test_few_counts_are_kept_and_none_of_an_earlier_state(
     assert words.find(search_index, "amber", MessageFilter(), 1) == ({entry.number: 2}, None)
     assert words.find(search_index, "amber", MessageFilter(role="user"), 1).counts == {entry.number: 2}
     assert words.find(search_index, "amber", MessageFilter(role="tool"), 1).counts == {}
+
+
+def test_the_matches_of_one_question_are_kept_however_many_they_count(
+    search_index: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
+    monkeypatch.setattr(common_words, "MOST_COUNTS_KEPT", 0)
+    monkeypatch.setattr(common_words, "ALWAYS_KEPT", 2)
+    entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
+    add(search_index, entry, 0, "amber brook cliff")
+    words, asked = common_words.CommonWords(), noting_matches(monkeypatch)
+    for word in ("amber", "brook", "amber", "brook", "cliff", "brook", "amber"):
+        words.find(search_index, word, MessageFilter(), 1)
+    assert asked == ["amber", "brook", "cliff", "amber"]
 
 
 def test_of_matches_with_too_many_numbers_those_without_stay(
