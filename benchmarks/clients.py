@@ -33,10 +33,14 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """How many milliseconds after it was due a request was answered."""
+    """How many milliseconds after it was due a request was answered, and after how many of them it was sent.
+
+    It is sent late if its client still waits for the answer before, such as that of a search.
+    """
 
     kind: Kind
     milliseconds: float
+    sent: float
 
 
 class Load(NamedTuple):
@@ -87,10 +91,12 @@ def run(url: str, schedules: Sequence[Sequence[Request]]) -> list[Answer]:
     def client(requests: Sequence[Request]) -> None:
         connection = _Connection(url)
         for request in requests:
-            time.sleep(max(0.0, start + request.at - time.perf_counter()))
+            due = start + request.at
+            time.sleep(max(0.0, due - time.perf_counter()))
+            sent = time.perf_counter()
             problems.extend(connection.ask(request))
-            late = time.perf_counter() - start - request.at
-            answers.append(Answer(request.kind, late * 1000))
+            answered = time.perf_counter()
+            answers.append(Answer(request.kind, (answered - due) * 1000, (sent - due) * 1000))
 
     threads = [threading.Thread(target=client, args=(each,)) for each in schedules]
     for thread in threads:
@@ -132,5 +138,13 @@ class _Connection:
 
 def percentile(answers: Sequence[Answer], kind: Kind, share: float) -> float:
     """Return the time within which this share of the answers of a kind came; not a number without any."""
-    times = sorted(each.milliseconds for each in answers if each.kind == kind)
+    return _within(sorted(each.milliseconds for each in answers if each.kind == kind), share)
+
+
+def percentile_from_sending(answers: Sequence[Answer], kind: Kind, share: float) -> float:
+    """Return the same from the moment on at which each request was sent."""
+    return _within(sorted(each.milliseconds - each.sent for each in answers if each.kind == kind), share)
+
+
+def _within(times: Sequence[float], share: float) -> float:
     return times[min(len(times) - 1, int(len(times) * share))] if times else float("nan")
