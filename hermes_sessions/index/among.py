@@ -1,7 +1,7 @@
 """The condition that a column has one of the values of a parameter: one statement, however many there are.
 
-As `IN (...)`, 500 ids are 500 parameters, which SQLAlchemy writes into the statement each time: a third of the
-time of an import into PostgreSQL, and a tenth of that of one into SQLite.
+As `IN (...)`, 500 ids are 500 parameters, which SQLAlchemy writes into the statement each time: a third of
+the time of an import into PostgreSQL, and a tenth of that of one into SQLite.
 """
 
 import json
