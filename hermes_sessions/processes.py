@@ -6,6 +6,7 @@ ends when its standard input does, however this process ended. What one that die
 
 import contextlib
 import gc
+import io
 import os
 import pickle
 import select
@@ -50,9 +51,10 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,  # what is read ahead of a result would not be seen by `select`
         )
         # Both exist, because `PIPE` asks for them.
-        self._items: IO[bytes] = self._process.stdin  # type: ignore[assignment]
+        self._items = io.BufferedWriter(self._process.stdin)  # type: ignore[type-var]
         self._results: IO[bytes] = self._process.stdout  # type: ignore[assignment]
         try:
             self.send(function)
@@ -73,9 +75,13 @@ class Child:
         """Return the next value, waiting for it; raise one of `GONE` if the process has ended."""
         return _read(self._results)
 
+    def fileno(self) -> int:
+        """Return the descriptor that `select` waits for."""
+        return self._results.fileno()
+
     def is_ready(self) -> bool:
         """Whether `receive` would not wait: there is a result, or the process has ended."""
-        return bool(select.select([self._results], [], [], 0)[0])
+        return bool(select.select([self], [], [], 0)[0])
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -114,17 +120,34 @@ class Pool(Generic[T, R]):
 
     def results(self, items: Iterable[T]) -> Iterator[R]:
         """Yield the result of each item, in their order; errors are those of the function itself."""
+        return self._results(items, deque.popleft)
+
+    def results_as_they_come(self, items: Iterable[T]) -> Iterator[R]:
+        """Yield the same, each as soon as a child has it: no child waits for the others."""
+        return self._results(items, self._pop_ready)
+
+    def _results(self, items: Iterable[T], pop: Callable[[deque[_Waiting[T]]], _Waiting[T]]) -> Iterator[R]:
         rest, waiting = iter(items), deque[_Waiting[T]]()
         for child, item in zip(cycle(self.children), islice(rest, AHEAD * len(self.children)), strict=False):
             waiting.append(self._given(child, item))
         while waiting:
-            done = waiting.popleft()
+            done = pop(waiting)
             result = self._result(done)
             for item in islice(rest, 1):  # before the result is used: the child is idle
                 waiting.append(self._given(done.child, item))
             yield result
         for item in rest:  # without any child
             yield self._function(item)
+
+    def _pop_ready(self, waiting: deque[_Waiting[T]]) -> _Waiting[T]:
+        """Take the first item whose result is there, or whose child has ended; wait for one."""
+        found = next((each for each in waiting if each.child not in self.children), None)
+        if found is None:
+            busy = {each.child for each in waiting}
+            ready, _, _ = select.select([child for child in self.children if child in busy], [], [])
+            found = next(each for each in waiting if each.child is ready[0])
+        waiting.remove(found)
+        return found
 
     def _given(self, child: Child | None, item: T) -> _Waiting[T]:
         if child in self.children:
@@ -163,8 +186,11 @@ def _read(pipe: IO[bytes]) -> Any:
 
 def _read_all(pipe: IO[bytes], size: int) -> bytes:
     data = pipe.read(size)
-    if len(data) < size:
-        raise EOFError("the process at the other end has ended")
+    while len(data) < size:  # a pipe holds less than some results
+        more = pipe.read(size - len(data))
+        if not more:
+            raise EOFError("the process at the other end has ended")
+        data += more
     return data
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from hermes_sessions import SessionRepository, processes
 from hermes_sessions.processes import Pool
 from hermes_sessions.sidecars import summaries
 
-from .support.children import doubled, killed_at
+from .support.children import doubled, killed_at, repeated, waiting_for
 from .support.make import message, write_document
 from .support.processes import is_running
 
@@ -33,12 +34,31 @@ def test_results_come_in_order_from_all_children() -> None:
 def test_what_a_killed_child_was_to_do_is_done_here() -> None:
     with Pool(partial(killed_at, os.getpid()), 2) as pool:
         assert list(pool.results(range(20))) == list(range(20))
+    with Pool(partial(killed_at, os.getpid()), 2) as pool:
+        assert sorted(pool.results_as_they_come(range(20))) == list(range(20))
+
+
+def test_no_child_waits_for_the_result_of_another(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    with Pool(partial(waiting_for, others), 2) as pool:
+        results = pool.results_as_they_come(["first", *map(str, range(20))])
+        found = list(islice(results, 18))
+        assert "first" not in found
+        others.touch()  # the first one ends only now
+        assert sorted([*found, *results]) == sorted(["first", *map(str, range(20))])
+
+
+def test_results_larger_than_a_pipe_come_whole() -> None:
+    with Pool(repeated, 2) as pool:
+        sizes = [300_000, 1, 2_000_000, 65_536, 0]
+        assert sorted(map(len, pool.results_as_they_come(sizes))) == sorted(sizes)
 
 
 def test_without_an_interpreter_everything_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with Pool(doubled, 2) as pool:
         assert list(pool.results([1, 2])) == [(2, os.getpid()), (4, os.getpid())]
+        assert list(pool.results_as_they_come([1, 2])) == [(2, os.getpid()), (4, os.getpid())]
 
 
 # Given on standard input, so that there is no main module to import again.

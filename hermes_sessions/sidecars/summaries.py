@@ -3,7 +3,7 @@
 Knows no database, so that a process which is started for it is ready in a tenth of a second.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from .outline import path_of
 # What is worth a process, which takes a tenth of a second to start: about a third of a second of reading.
 MANY_FILES, MANY_BYTES = 1_000, 100_000_000
 AT_ONCE = 50  # files that a process is given: their names fit into a pipe twice
+BYTES_AT_ONCE = 4_000_000  # of several of them
 
 
 class NamedFile(NamedTuple):
@@ -37,7 +38,7 @@ class UnreadableFile(NamedTuple):
 
 ReadSummary: TypeAlias = Callable[[Path], tuple[Summary, Stored]]  # raises as `reading.read_summary`
 ReadFile: TypeAlias = tuple[Summary, Stored] | UnreadableFile | None  # None: it is gone
-ReadFiles: TypeAlias = Callable[[Path, Sequence[NamedFile]], Generator[ReadFile]]  # in their order
+ReadFiles: TypeAlias = Callable[[Path, Sequence[NamedFile]], Generator[ReadFile]]  # in any order
 
 
 def read_each(
@@ -56,9 +57,21 @@ def _read_shared(count: int, folder: Path, files: Sequence[NamedFile]) -> Genera
     if len(files) < MANY_FILES and sum(file.signature.size for file in files) < MANY_BYTES:
         yield from read_each(folder, files)
         return
-    groups = [files[at : at + AT_ONCE] for at in range(0, len(files), AT_ONCE)]
+    groups = [*_groups(files)]
     with processes.Pool(partial(_read_group, folder), min(count, len(groups))) as pool:
-        yield from chain.from_iterable(pool.results(groups))
+        yield from chain.from_iterable(pool.results_as_they_come(groups))
+
+
+def _groups(files: Sequence[NamedFile]) -> Iterator[list[NamedFile]]:
+    """Divide files among the processes, the largest ones first: the last to be read delay nobody."""
+    group, size = list[NamedFile](), 0
+    for file in sorted(files, key=lambda each: -each.signature.size):
+        size += file.signature.size
+        if group and (len(group) == AT_ONCE or size > BYTES_AT_ONCE):
+            yield group
+            group, size = [], file.signature.size
+        group.append(file)
+    yield group
 
 
 def _read_group(folder: Path, files: Sequence[NamedFile]) -> list[ReadFile]:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -22,3 +24,16 @@ def killed_at(parent: int, number: int) -> int:
     if number == 5 and os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def repeated(times: int) -> str:
+    """Return a text of so many characters."""
+    return "x" * times
+
+
+def waiting_for(path: Path, name: str) -> str:
+    """Return a name; the one called first only when a file exists."""
+    until = time.monotonic() + 30
+    while name == "first" and not path.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    return name
