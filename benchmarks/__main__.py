@@ -120,6 +120,7 @@ def _measured(asked: argparse.Namespace) -> Iterator[Figure]:
             os.environ["HERMES_HOME"] = str(work / "nobody")
             print(f"preparing {given}", file=sys.stderr)
             _prepare(given, home, asked)
+            os.sync()  # or the disk is still busy with the home when the first import is measured
             if asked.only != "agent" and homes.has_sidecars(home):
                 run = operations.lists if asked.only == "lists" else operations.run
                 for figures in run(home, work):

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.processes import available
 from hermes_sessions.repository import follow_files
 
 from . import searching, web
@@ -56,7 +57,6 @@ def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: P
     yield from _opening(floors, state_dir, work)
     yield from _lists(sessions, floors)
     yield from _reading(sessions, floors, state_dir / "sessions")
-    # What writes comes last: the first list some seconds after a write looks at every file.
     yield from _writing(sessions, floors)
     yield from _after_writes(sessions, floors, state_dir / "sessions")
 
@@ -66,16 +66,18 @@ def _opening(floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
 
     opened: list[SessionRepository] = []
 
-    def first_import() -> None:
+    def first_import(processes: int) -> None:
         url = f"sqlite:///{work / f'import{next(numbers)}.db'}"
-        opened.append(SessionRepository.open(state_dir, database_url=url))
+        opened.append(SessionRepository.open(state_dir, database_url=url, processes=processes))
 
-    both = [
-        Floor("read every file", floors.read_all),
-        Floor("read, find the top-level keys", floors.read_and_scan_all, aim=3),
-    ]
-    # The index of texts is built in the background from then on, which is no part of it.
-    yield Case("first import", first_import, both, 3, finish=lambda: opened.pop().close())
+    def close() -> None:  # the index of texts, built in the background from then on, is no part of it
+        opened.pop().close()
+
+    scanned = Floor("read, find the top-level keys", floors.read_and_scan_all)
+    both = [Floor("read every file", floors.read_all), scanned]
+    yield Case("first import, one process", partial(first_import, 1), both, 3, finish=close)
+    shared = partial(first_import, available())  # as the command line and `serve` do
+    yield Case("first import, all processors", shared, [replace(scanned, aim=3)], 5, finish=close)
     connect = [Floor("connect, one row, one stat", floors.connect)]
     yield Case("open, nothing changed", lambda: SessionRepository.open(state_dir).close(), connect)
     program = f"import hermes_sessions as h; h.SessionRepository.open({str(state_dir)!r}).close()"
@@ -102,7 +104,7 @@ def _lists(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
     yield Case("list(), all", sessions.list, [Floor(SELECT_ALL, floors.all_rows)], 10)
     yield Case("count()", sessions.count, [Floor("SQL, count", floors.count)], 100)
     yield Case("version()", sessions.version, one, 200)
-    yield from web.lists(sessions, one[0], Floor(SELECT_ALL, floors.all_rows, aim=3))
+    yield from web.lists(sessions, one[0], Floor(SELECT_ALL, floors.all_rows, aim=2))
 
 
 def _reading(sessions: SessionRepository, floors: Floors, folder: Path) -> Iterator[Case]:
@@ -135,12 +137,12 @@ def _writing(sessions: SessionRepository, floors: Floors) -> Iterator[Case]:
                 Floor("the same, folder not synced", floors.write_loosely(name)),
             ]
 
-        title, message = 1.3 if name == LARGE else None, 2.5 if name == SMALL else None
+        title, message = {SMALL: (2, 2), LARGE: (1.3, None)}.get(name, (None, None))
         append = partial(sessions.append, name, [MESSAGE])
         yield Case(f"update(title), {size}", _renaming(sessions, name), writes(title), times)
         yield Case(f"append(one message), {size}", append, writes(message), times)
         if name == MIDDLE:
-            yield Case(f"save(one more message), {size}", _saving(sessions, name), writes(None), 20)
+            yield Case(f"save(one more message), {size}", _saving(sessions, name), writes(2.5), 20)
 
 
 def _renaming(sessions: SessionRepository, name: str) -> Action:
@@ -159,21 +161,38 @@ def _saving(sessions: SessionRepository, name: str) -> Action:
 
 
 def _after_writes(sessions: SessionRepository, floors: Floors, folder: Path) -> Iterator[Case]:
-    rename = _renaming(sessions, SMALL)
+    page, stats = partial(sessions.list, limit=50), Floor("stat of every file", floors.stat_all)
 
-    def rename_and_wait() -> None:
-        rename()
-        time.sleep(3)
+    def unchanged(seconds: float, aim: float | None = None) -> Floor:
+        """The same list, after as long a pause: right after another one it takes half the time."""
+        return Floor("the same, nothing changed", page, aim, partial(time.sleep, seconds))
 
-    page, rows = partial(sessions.list, limit=50), [Floor(SELECT_50, floors.first_rows)]
-    stats = [Floor("stat of every file", floors.stat_all)]
-    yield Case("list(limit=50) right after an own write", page, rows, 50, rename)
-    yield Case("list(limit=50) 3 s after an own write", page, [*rows, *stats], 5, rename_and_wait)
-    change = partial(_change_from_outside, folder, SMALL)
-    yield Case("sync() of one changed file", sessions.sync, stats, 10, change)
-    yield Case("list(limit=50) after another program's write", page, [*rows, *stats], 10, change)
+    rename, change = _renaming(sessions, SMALL), partial(_change_from_outside, folder, SMALL)
+    yield Case("list(limit=50) right after an own write", page, [unchanged(0)], 50, rename)
+    later = _then(rename, partial(time.sleep, 3))
+    yield Case("list(limit=50) 3 s after an own write", page, [unchanged(3, aim=2), stats], 7, later)
+    yield Case("sync() of one changed file", sessions.sync, [stats], 10, change)
     follow_files(sessions)
-    yield Case("the same by a server, which watches the folder", page, rows, 10, change)
+    pause = partial(time.sleep, 0.1)
+    each_tenth = _then(_each(10, change), pause)
+    often = "list(limit=50) ten times a second, another program writes once"
+    yield Case(often, page, [unchanged(0.1, aim=2)], 100, each_tenth)
+    first = "list(limit=50), the first after another program's write"
+    yield Case(first, page, [unchanged(0.1), stats], 20, _then(change, pause))
+
+
+def _then(first: Action, second: Action) -> Action:
+    def both() -> None:
+        first()
+        second()
+
+    return both
+
+
+def _each(number: int, action: Action) -> Action:
+    """Return what does something at each so many calls."""
+    calls = itertools.count(1)
+    return lambda: next(calls) % number == 0 and action()
 
 
 def _change_from_outside(folder: Path, name: str) -> None:

@@ -44,6 +44,13 @@ def process(command: Sequence[str]) -> Iterator[tuple[int, str]]:
             server.terminate()
 
 
+def resident(master: int) -> float:
+    """Return the resident memory of a server's worker, which answers, in MB; of a single one."""
+    processes = subprocess.run(["ps", "-ax", "-o", "ppid=,rss="], check=True, capture_output=True, text=True)
+    of_parents = (line.split() for line in processes.stdout.splitlines())
+    return next(int(rss) / 1000 for parent, rss in of_parents if int(parent) == master)
+
+
 class Held(NamedTuple):
     """What the process that answers holds: open descriptors, threads, and resident memory in MB."""
 

@@ -10,11 +10,15 @@ Action = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The least that gives the same result, by bare tools; `aim` is how many times as long ours may take."""
+    """The least that gives the same result, by bare tools; `aim` is how many times as long ours may take.
+
+    `prepare` runs before it each time, outside the clock.
+    """
 
     name: str
     run: Action
     aim: float | None = None
+    prepare: Action = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def measure(case: Case, size: Size) -> list[Figure]:
         ours.append(_milliseconds(case.ours))
         case.finish()
         for times, floor in zip(floors, case.floors, strict=True):
+            floor.prepare()
             times.append(_milliseconds(floor.run))
     if not case.floors:
         return [_figure(case, size, ours[1:])]

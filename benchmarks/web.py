@@ -1,9 +1,6 @@
 """The operations of the web front end, asked for in this process; and the memory of a server of its own."""
 
-import os
-import re
-import subprocess
-import sys
+import itertools
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,9 +13,9 @@ from hermes_sessions import SessionRepository
 from webapp import create_app
 
 from .homes import LARGE
+from .serving import process, resident, serve_command
 from .timing import Action, Case, Figure, Floor, Size
 
-PROGRAM = "from hermes_sessions.cli import main; main()"
 LARGEST_MB = 150.0
 Ask = Callable[[str, dict[str, str]], tuple[int, dict[str, str]]]
 LIST = "/api/sessions"
@@ -31,8 +28,8 @@ def lists(sessions: SessionRepository, one: Floor, rows: Floor, *, agent: bool =
     _, headers = ask(path, {})
     tag = {"If-None-Match": headers["ETag"]}
     yield Case(f"304 for an unchanged list{whose}", _expecting(ask, 304, path, tag), [one], 200, most=1)
-    yield Case(f"whole list as JSON{whose}", _expecting(ask, 200, path, {}), [rows], 10)
-    packed = _expecting(ask, 200, path, {"Accept-Encoding": "zstd"})
+    yield Case(f"whole list as JSON{whose}", _made_anew(ask, path, {}), [rows], 10)
+    packed = _made_anew(ask, path, {"Accept-Encoding": "zstd"})
     yield Case(f"whole list as JSON{whose}, compressed", packed, [replace(rows, aim=None)], 5)
 
 
@@ -52,10 +49,20 @@ def _client(sessions: SessionRepository) -> Ask:
         ).get_environ()
         answer = app.wsgi_app(environ, start)
         sum(map(len, answer))
-        answer.close()  # type: ignore[attr-defined]  # Werkzeug's has it
+        getattr(answer, "close", lambda: None)()  # a finished answer that was kept is a plain list
         return seen["status"], seen["headers"]
 
     return ask
+
+
+def _made_anew(ask: Ask, path: str, headers: dict[str, str]) -> Action:
+    """Ask with another query each time, whose answer the server has not kept."""
+    numbers, separator = itertools.count(), "&" if "?" in path else "?"
+
+    def run() -> None:
+        _expecting(ask, 200, f"{path}{separator}_={next(numbers)}", headers)()
+
+    return run
 
 
 def _expecting(ask: Ask, status: int, path: str, headers: dict[str, str]) -> Action:
@@ -69,36 +76,11 @@ def _expecting(ask: Ask, status: int, path: str, headers: dict[str, str]) -> Act
 
 def memory(home: Path, size: Size) -> Figure:
     """Measure what a server holds after the whole list, and a session of 50 MB by pages and as a whole."""
-    command = [sys.executable, "-c", PROGRAM, "--hermes-home", str(home), "serve", "--port", "0"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
-        try:
-            address = _address(server)
-            for path in (LIST, f"/session/{LARGE}", f"/api/session?session_id={LARGE}&msg_limit=30"):
-                for _ in range(3):
-                    urllib.request.urlopen(address + path).read()
-            held = _resident(server.pid)
-        finally:
-            server.terminate()
+    with process(serve_command(home)) as (master, address):
+        for path in (LIST, f"/session/{LARGE}", f"/api/session?session_id={LARGE}&msg_limit=30"):
+            for _ in range(3):
+                urllib.request.urlopen(address + path).read()
+        worker = resident(master)
     return Figure(
-        "memory of the server, after pages of 50 MB", size, held, held, "", None, "MB", most=LARGEST_MB
+        "memory of the server, after pages of 50 MB", size, worker, worker, "", None, "MB", most=LARGEST_MB
     )
-
-
-def _address(server: "subprocess.Popen[str]") -> str:
-    for line in server.stdout or ():
-        found = re.search(r"http://\S+:[1-9][0-9]*(?=/)", line)
-        if found:
-            return found[0]
-    raise SystemExit("the server did not start")
-
-
-def _resident(process: int) -> float:
-    status = Path(f"/proc/{process}/status")
-    if not status.exists():
-        done = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(process)], check=True, capture_output=True, text=True
-        )
-        return int(done.stdout) / 1000
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1000
