@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -81,15 +82,18 @@ def _all(index: sqlite3.Connection, query: str, typed: str) -> list[tuple[int]]:
 
 def _size_of_index(sessions: SessionRepository, size: Size) -> Figure:
     """Compare the file of the index with the text that is in it, both in bytes."""
-    text = 0
-    for path in sessions.config.sessions_dir.glob("*.json"):
-        document = msgspec.json.decode(path.read_bytes())
-        messages = read_messages(document["messages"], document["tool_calls"])
-        before = CallsBefore()
-        for _, message in messages:
-            text += len(indexed_text(message, before).text.encode())
-            before.add(message)
+    text = sum(len(each.encode()) for each in texts_of(sessions.config.sessions_dir))
     with sqlite3.connect(sessions.config.state_dir / "search.db") as index:
         index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     held = (sessions.config.state_dir / "search.db").stat().st_size / 1e6
     return Figure("search.db", size, held, held, "text that is indexed", text / 1e6, "MB", aim=LARGEST_INDEX)
+
+
+def texts_of(folder: Path) -> Iterator[str]:
+    """Yield the text of each message of each file that a search finds it by."""
+    for path in folder.glob("*.json"):
+        document = msgspec.json.decode(path.read_bytes())
+        before = CallsBefore()
+        for _, message in read_messages(document["messages"], document["tool_calls"]):
+            yield indexed_text(message, before).text
+            before.add(message)
