@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import cycle, islice
 from types import TracebackType
 from typing import IO, Any, Generic, NamedTuple, Self, TypeVar
@@ -51,7 +51,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            bufsize=0,  # what is read ahead of a result would not be seen by `select`
+            bufsize=0,  # or a result that was read ahead would not seem to be there
         )
         # Both exist, because `PIPE` asks for them.
         self._items = io.BufferedWriter(self._process.stdin)  # type: ignore[type-var]
@@ -76,12 +76,12 @@ class Child:
         return _read(self._results)
 
     def fileno(self) -> int:
-        """Return the descriptor that `select` waits for."""
+        """Return the descriptor at which the results arrive."""
         return self._results.fileno()
 
     def is_ready(self) -> bool:
         """Whether `receive` would not wait: there is a result, or the process has ended."""
-        return bool(select.select([self], [], [], 0)[0])
+        return bool(_ready([self], 0))
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -90,6 +90,17 @@ class Child:
             with contextlib.suppress(OSError):  # what is not sent yet is for nobody
                 pipe.close()
         self._process.wait()
+
+
+def _ready(children: Sequence[Child], milliseconds: int | None) -> list[Child]:
+    """Return the children that have a result or have ended; wait so long for one, None for as long as needed.
+
+    Not `select.select`, which takes no descriptor above 1,023.
+    """
+    waiting, by_descriptor = select.poll(), {child.fileno(): child for child in children}
+    for descriptor in by_descriptor:
+        waiting.register(descriptor, select.POLLIN)
+    return [by_descriptor[descriptor] for descriptor, _ in waiting.poll(milliseconds)]
 
 
 class _Waiting(NamedTuple, Generic[T]):
@@ -144,8 +155,8 @@ class Pool(Generic[T, R]):
         found = next((each for each in waiting if each.child not in self.children), None)
         if found is None:
             busy = {each.child for each in waiting}
-            ready, _, _ = select.select([child for child in self.children if child in busy], [], [])
-            found = next(each for each in waiting if each.child is ready[0])
+            ready = _ready([child for child in self.children if child in busy], None)
+            found = next(each for each in waiting if each.child in ready)
         waiting.remove(found)
         return found
 

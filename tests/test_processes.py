@@ -1,11 +1,12 @@
 """Child processes that share work: in order, without loss when one dies, and gone when their parent is."""
 
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -52,6 +53,21 @@ def test_results_larger_than_a_pipe_come_whole() -> None:
     with Pool(repeated, 2) as pool:
         sizes = [300_000, 1, 2_000_000, 65_536, 0]
         assert sorted(map(len, pool.results_as_they_come(sizes))) == sorted(sizes)
+
+
+@pytest.mark.fault
+def test_a_program_with_many_open_files_can_have_children() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2048), hard))
+    try:
+        with ExitStack() as files:
+            while files.enter_context(Path(os.devnull).open()).fileno() < 1024:
+                pass
+            with Pool(doubled, 2) as pool:
+                assert {number for number, _ in pool.results_as_they_come(range(6))} == {0, 2, 4, 6, 8, 10}
+                assert not any(child.is_ready() for child in pool.children)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_without_an_interpreter_everything_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
