@@ -82,8 +82,8 @@ def _arguments() -> argparse.Namespace:
     add("--no-index", action="store_true", help="make that state.db without indexes on messages")
     add(
         "--only",
-        choices=("files", "lists", "agent"),
-        help="measure only what concerns the sidecars, of these only import and lists, or state.db",
+        choices=("files", "lists", "searches", "agent"),
+        help="measure only the sidecars, of these only import and lists, or only searches; or only state.db",
     )
     add("--json", type=Path, help="also write the figures into this file")
     add("--into", type=Path, help="also put the tables between their marks in this Markdown file")
@@ -122,8 +122,8 @@ def _measured(asked: argparse.Namespace) -> Iterator[Figure]:
             _prepare(given, home, asked)
             os.sync()  # or the disk is still busy with the home when the first import is measured
             if asked.only != "agent" and homes.has_sidecars(home):
-                run = operations.lists if asked.only == "lists" else operations.run
-                for figures in run(home, work):
+                run = {"lists": operations.lists, "searches": operations.searches}
+                for figures in run.get(asked.only, operations.run)(home, work):
                     yield from figures
             if asked.only in (None, "agent") and (home / "state.db").exists():
                 for figures in agent_operations.run(home, work):

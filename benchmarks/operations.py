@@ -53,6 +53,14 @@ def lists(home: Path, work: Path) -> Iterator[list[Figure]]:
             yield measure(case, size)
 
 
+def searches(home: Path, _work: Path) -> Iterator[list[Figure]]:
+    """Measure the search over the sidecars of a home."""
+    with SessionRepository.open(home / "webui") as sessions:
+        size = Size(sessions.count(hidden=True))
+        yield [searching.build(sessions, size)]
+        yield from searching.run(sessions, size)
+
+
 def _cases(sessions: SessionRepository, floors: Floors, state_dir: Path, work: Path) -> Iterator[Case]:
     yield from _opening(floors, state_dir, work)
     yield from _lists(sessions, floors)

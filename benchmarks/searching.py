@@ -35,7 +35,8 @@ def build(sessions: SessionRepository, size: Size) -> Figure:
 
 
 def run(sessions: SessionRepository, size: Size) -> Iterator[list[Figure]]:
-    """Measure the search over the sidecars of a home, of which everything is searchable."""
+    """Measure the search over the sidecars of a home."""
+    sessions.complete_search()  # also what was written since: the background would be measured too
     index = sqlite3.connect(sessions.config.state_dir / "search.db")
     try:
         for case in _cases(sessions, index):
