@@ -148,8 +148,7 @@ def _note(store: Store, session_id: str, before: _Before, left: Signature) -> No
 
 def _discard(kept: Iterable[_Kept]) -> None:
     for each in kept:
-        with suppress(OSError):
-            each.path.unlink(missing_ok=True)
+        _delete(each.path)
 
 
 # ---- undoing --------------------------------------------------------------------------------------------
@@ -283,9 +282,8 @@ class _Steps:
         """Write a file that was kept to its place, over the version that the change left, and return it."""
         known = each.left if path == self._place else None
         name = None if known is None else self._second_name(path)
-        with files.opened(_kept_path(self._store, each)) as source, self._confirming():
-            write = partial(backups.copy_with_time, source)
-            _ = files.create(path, write) if known is None else files.replace_version(path, known, write)
+        with self._confirming():
+            _copy(_kept_path(self._store, each), path, known)
         version = files.signature_of(path.stat())
         self.taking_back.callback(_take_back, path, version, name)
         return version
@@ -325,9 +323,14 @@ def _put_in_place(name: Path, path: Path, left: Signature | None) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with files.opened(name) as source:
-            write = partial(backups.copy_with_time, source)
-            _ = files.create(path, write) if left is None else files.replace_version(path, left, write)
+        _copy(name, path, left)
+
+
+def _copy(kept: Path, path: Path, known: Signature | None) -> None:
+    """Copy a file, with its time, over the version `known` of another, or to a new place if that is None."""
+    with files.opened(kept) as source:
+        write = partial(backups.copy_with_time, source)
+        _ = files.create(path, write) if known is None else files.replace_version(path, known, write)
 
 
 def _delete(path: Path) -> None:
