@@ -211,16 +211,16 @@ class Summary(Metadata):
         return replace(self, **direct, extra=extra)
 
 
-# What puts each field of a new summary in its slot: the class itself, which is frozen, takes twice as long.
-SUMMARY_SLOTS: Mapping[str, Callable[[Summary, Any], None]] = {
+# By field: with these a new summary is filled in half the time that the class itself, which is frozen, takes.
+SUMMARY_SETTERS: Mapping[str, Callable[[Summary, Any], None]] = {
     each.name: getattr(Summary, each.name).__set__ for each in fields(Summary)
 }
-_all_values_of = attrgetter(*SUMMARY_SLOTS)
+_all_values_of = attrgetter(*SUMMARY_SETTERS)
 
 
 def _from_values(values: tuple[Any, ...]) -> Summary:
     made = object.__new__(Summary)
-    for put, value in zip(SUMMARY_SLOTS.values(), values, strict=True):
+    for put, value in zip(SUMMARY_SETTERS.values(), values, strict=True):
         put(made, value)
     return made
 

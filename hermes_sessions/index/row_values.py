@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from ..fields import PENDING_FIELDS
-from ..model import SUMMARY_SLOTS, Signature, Stored, Summary
+from ..model import SUMMARY_SETTERS, Signature, Stored, Summary
 from ..origins import Copied, lineage_of
 from ..tag_names import SEPARATOR
 from ..title_keys import title_key
@@ -95,9 +95,9 @@ def place_of(summary: Summary) -> Place:
 
 
 _FLAGS = ("pinned", "archived", "is_cli_session")
-_PUT_COLUMNS = [SUMMARY_SLOTS[name] for name in (*_OWN_COLUMNS, "message_count")]
-_PUT_FLAGS = [(SUMMARY_SLOTS[name], _OWN_COLUMNS.index(name)) for name in _FLAGS]
-_PUT_OTHERS = [(name, SUMMARY_SLOTS[name]) for name in OTHER_FIELDS]
+_PUT_COLUMNS = [SUMMARY_SETTERS[name] for name in (*_OWN_COLUMNS, "message_count")]
+_PUT_FLAGS = [(SUMMARY_SETTERS[name], _OWN_COLUMNS.index(name)) for name in _FLAGS]
+_PUT_OTHERS = [(name, SUMMARY_SETTERS[name]) for name in OTHER_FIELDS]
 _UPDATED_AT = _OWN_COLUMNS.index("updated_at")
 
 
@@ -114,12 +114,12 @@ def summary(row: Sequence[Any], lineage: dict[str, Any] | None = None, *, of_age
         put(made, bool(row[at]))
     for name, put in _PUT_OTHERS:
         put(made, other.pop(name, None))
-    SUMMARY_SLOTS["pending_attachments"](made, made.pending_attachments or [])
-    SUMMARY_SLOTS["last_message_at"](made, sent_at or row[_UPDATED_AT])
-    SUMMARY_SLOTS["extra"](made, other)
-    SUMMARY_SLOTS["lineage"](made, lineage_of(other, lineage))
-    SUMMARY_SLOTS["of_agent"](made, of_agent)
-    SUMMARY_SLOTS["tags"](made, divided(names))
+    SUMMARY_SETTERS["pending_attachments"](made, made.pending_attachments or [])
+    SUMMARY_SETTERS["last_message_at"](made, sent_at or row[_UPDATED_AT])
+    SUMMARY_SETTERS["extra"](made, other)
+    SUMMARY_SETTERS["lineage"](made, lineage_of(other, lineage))
+    SUMMARY_SETTERS["of_agent"](made, of_agent)
+    SUMMARY_SETTERS["tags"](made, divided(names))
     return made
 
 
