@@ -62,6 +62,6 @@ class Held(NamedTuple):
 def held(master: int) -> Held:
     """Return what the worker of a server holds; only on Linux."""
     worker = Path("/proc", Path(f"/proc/{master}/task/{master}/children").read_text().split()[0])
-    status = dict(line.split(":", 1) for line in (worker / "status").read_text().splitlines())
     descriptors = sum(1 for _ in (worker / "fd").iterdir())
-    return Held(descriptors, int(status["Threads"]), int(status["VmRSS"].split()[0]) / 1000)
+    threads = sum(1 for _ in (worker / "task").iterdir())
+    return Held(descriptors, threads, resident(master))
