@@ -1,4 +1,4 @@
-"""How long it takes to make all texts searchable beside FTS5 alone, and how long lists take meanwhile.
+"""How long it takes to make all texts searchable, beside FTS5 alone; and how long lists take while it runs.
 
 python -m benchmarks.indexing [--sessions 3000] [--rounds 3] [--work DIR]
 
@@ -71,8 +71,7 @@ def _building(home: Path, rounds: int) -> Iterator[str]:
 
 def _build(home: Path) -> float:
     """Return the seconds that it takes to make everything searchable, after the first import."""
-    for path in (home / "webui").glob("*.db*"):
-        path.unlink()
+    _forget_indexes(home)
     with SessionRepository.open(hermes_home=home, processes=available()) as sessions:
         started = time.perf_counter()
         sessions.complete_search()
@@ -92,22 +91,26 @@ def _insert(texts: Sequence[str], path: Path) -> float:
         return time.perf_counter() - started
 
 
-# ---- lists meanwhile -------------------------------------------------------------------------------------
+# ---- lists at the same time ------------------------------------------------------------------------------
 
 
 def _lists(home: Path) -> Iterator[str]:
-    for path in (home / "webui").glob("*.db*"):
-        path.unlink()
+    _forget_indexes(home)
     yield "| list of 50 | number | median, ms | p90 | p99 |"
     yield "|---|--:|--:|--:|--:|"
     with serving(home) as url:
-        meanwhile = []
+        during = []
         while not _is_built(home):
-            meanwhile.append(_ask(url))
-        afterwards = [_ask(url) for _ in range(max(200, len(meanwhile)))]
-    for name, times in (("while the index is built", meanwhile), ("afterwards", afterwards)):
+            during.append(_ask(url))
+        afterwards = [_ask(url) for _ in range(max(200, len(during)))]
+    for name, times in (("while the index is built", during), ("afterwards", afterwards)):
         at = statistics.quantiles(times, n=100, method="inclusive")
         yield f"| {name} | {len(times)} | {at[49]:.1f} | {at[89]:.1f} | {at[98]:.1f} |"
+
+
+def _forget_indexes(home: Path) -> None:
+    for path in (home / "webui").glob("*.db*"):
+        path.unlink()
 
 
 def _ask(url: str) -> float:
