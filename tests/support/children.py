@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,9 +30,8 @@ def repeated(times: int) -> str:
     return "x" * times
 
 
-def waiting_for(path: Path, name: str) -> str:
-    """Return a name; the one called first only when a file exists."""
-    until = time.monotonic() + 30
-    while name == "first" and not path.exists() and time.monotonic() < until:
-        time.sleep(0.01)
+def waiting_for(pipe: Path, name: str) -> str:
+    """Return a name; the one called first only when somebody has opened a named pipe for writing."""
+    if name == "first":
+        pipe.read_bytes()
     return name
