@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import Connection
@@ -122,15 +122,30 @@ def noting_matches(
     return asked
 
 
+class Kept(NamedTuple):
+    """Matches that are kept of an index with one message, its entry, and what was looked for."""
+
+    words: common_words.CommonWords
+    entry: tables.SearchEntry
+    asked: list[str | None]
+
+
+def keeping(
+    search_index: Connection, monkeypatch: pytest.MonkeyPatch, *, most_counts: int, always: int
+) -> Kept:
+    """Return what keeps so few matches, all of them without numbers."""
+    monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
+    monkeypatch.setattr(common_words, "MOST_COUNTS_KEPT", most_counts)
+    monkeypatch.setattr(common_words, "ALWAYS_KEPT", always)
+    entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
+    add(search_index, entry, 0, "amber brook cliff")
+    return Kept(common_words.CommonWords(), entry, noting_matches(monkeypatch))
+
+
 def test_few_counts_are_kept_and_none_of_an_earlier_state(
     search_index: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
-    monkeypatch.setattr(common_words, "MOST_COUNTS_KEPT", 2)
-    monkeypatch.setattr(common_words, "ALWAYS_KEPT", 0)
-    entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
-    add(search_index, entry, 0, "amber brook cliff")
-    words, asked = common_words.CommonWords(), noting_matches(monkeypatch)
+    words, entry, asked = keeping(search_index, monkeypatch, most_counts=2, always=0)
     for word in ("amber", "brook", "amber", "cliff", "amber", "brook"):
         assert words.find(search_index, word, MessageFilter(), 1) == ({entry.number: 1}, None)
     assert asked == ["amber", "brook", "cliff", "brook"]
@@ -143,12 +158,7 @@ def test_few_counts_are_kept_and_none_of_an_earlier_state(
 def test_the_matches_of_one_question_are_kept_however_many_they_count(
     search_index: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "MOST_NUMBERS", 0)
-    monkeypatch.setattr(common_words, "MOST_COUNTS_KEPT", 0)
-    monkeypatch.setattr(common_words, "ALWAYS_KEPT", 2)
-    entry = tables.add_entry(search_index, (WEB_UI, "one"), "")
-    add(search_index, entry, 0, "amber brook cliff")
-    words, asked = common_words.CommonWords(), noting_matches(monkeypatch)
+    words, _, asked = keeping(search_index, monkeypatch, most_counts=0, always=2)
     for word in ("amber", "brook", "amber", "brook", "cliff", "brook", "amber"):
         words.find(search_index, word, MessageFilter(), 1)
     assert asked == ["amber", "brook", "cliff", "amber"]
