@@ -122,7 +122,7 @@ async function performed(action, message, undo, { undone = "Undone.", label = "U
 export const isUnfinished = () => unfinished.busy;
 
 /**
- * Wait until the page shows what the actions did so far, or too long: then the user is told.
+ * Wait until the page shows what the actions did so far. If that takes too long, tell the user.
  * @param {() => string} omission what is not done then
  * @returns {Promise<boolean>} whether the page shows it
  */
