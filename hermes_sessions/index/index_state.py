@@ -55,6 +55,16 @@ _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
 _MOVED_FOR_HOST = sa.update(HOST_STATES).where(_IS_HOST).values(_moved(HOST_STATES))
 
 
+def _examined(times: sa.Table) -> sa.Update:
+    """Return the statement that stores when the folder was examined, if it is still as it was known."""
+    scanned_at = sa.bindparam("examined_at", type_=BigInteger)
+    is_same = times.c.folder_time == sa.bindparam("known", type_=BigInteger)
+    return sa.update(times).where(is_same).values(scanned_at=scanned_at)
+
+
+_EXAMINED, _EXAMINED_BY_HOST = _examined(INDEX_STATE), _examined(HOST_STATES).where(_IS_HOST)
+
+
 def read(connection: Connection) -> IndexState:
     """Return the state of the index."""
     host = host_of(connection)
@@ -75,11 +85,10 @@ def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None
 
 def note_in_line(connection: Connection, known: IndexState, scanned_at: int) -> None:
     """Store when the folder was examined, unless it was changed since the index had this state."""
-    same = INDEX_STATE.c.folder_time == known.folder_time
-    connection.execute(sa.update(INDEX_STATE).where(same).values(scanned_at=scanned_at))
+    parameters = {"known": known.folder_time, "examined_at": scanned_at}
+    connection.execute(_EXAMINED, parameters)
     if host := host_of(connection):
-        same = sa.and_(HOST_STATES.c.host == host.id, HOST_STATES.c.folder_time == known.folder_time)
-        connection.execute(sa.update(HOST_STATES).where(same).values(scanned_at=scanned_at))
+        connection.execute(_EXAMINED_BY_HOST, {**parameters, "this_host": host.id})
 
 
 def note_trash(connection: Connection, trash_time: int | None) -> None:

@@ -4,6 +4,7 @@ Makes statements and reads their rows; `lists`, `conversations` and `usage` run 
 """
 
 import functools
+import operator
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -343,22 +344,50 @@ def _behind(table: sa.Table, parameters: Collection[str]) -> Iterator[sa.ColumnE
 # ---- counts and sums ------------------------------------------------------------------------------------
 
 
-def count_query(filters: Filters, view: View) -> tuple[sa.Select[Any], Parameters]:
-    """Return the query that counts the conversations that match, and its parameters."""
+def count_query(filters: Filters, view: View, dialect: str) -> tuple[sa.Select[Any], Parameters]:
+    """Return the query that counts all that match in a database of this dialect, and its parameters."""
     parameters = filter_parameters(filters) | _agents_parameter(view)
-    return _count_statement(lists_agents(filters), filters.hidden, frozenset(parameters)), parameters
+    few_are_left_out = parameters.keys() <= {"archived", "agents_of"} and filters.archived is not True
+    # PostgreSQL counts an index row by row whatever is asked.
+    of_sessions = _all_but_few if few_are_left_out and dialect != postgresql.NAME else _count_of_sessions
+    with_agents = lists_agents(filters)
+    return _count_statement(of_sessions, with_agents, filters.hidden, frozenset(parameters)), parameters
 
 
 @functools.cache
-def _count_statement(with_agents: bool, hidden: bool, parameters: frozenset[str]) -> sa.Select[Any]:
-    sessions = sa.select(sa.func.count()).select_from(SESSIONS)
-    sessions = sessions.where(*conditions(SESSIONS, hidden, parameters))
+def _count_statement(
+    of_sessions: Callable[[bool, Collection[str]], sa.Select[Any]],
+    with_agents: bool,
+    hidden: bool,
+    parameters: frozenset[str],
+) -> sa.Select[Any]:
+    sessions = of_sessions(hidden, parameters)
     if not with_agents:
         return sessions
-    others = sa.select(sa.func.count()).select_from(AGENT_CONVERSATIONS)
     matching = conditions(AGENT_CONVERSATIONS, hidden, parameters)
-    others = others.where(*matching, *_of_agents(parameters), *listed_once(parameters))
+    others = _number_of(AGENT_CONVERSATIONS, *matching, *_of_agents(parameters), *listed_once(parameters))
     return sa.select(sessions.scalar_subquery() + others.scalar_subquery())
+
+
+def _number_of(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(table).where(*where)
+
+
+def _count_of_sessions(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
+    return _number_of(SESSIONS, *conditions(SESSIONS, hidden, parameters))
+
+
+def _all_but_few(hidden: bool, parameters: Collection[str]) -> sa.Select[Any]:
+    """Return the query of the number of sessions less the hidden and, if it is filtered, the archived ones.
+
+    SQLite counts a whole table by the pages of an index: 50,000 sessions in 0.02 ms, and one by one in 2.6.
+    """
+    left_out = [] if hidden else [SESSIONS.c.hidden == sa.true()]
+    if "archived" in parameters:
+        # No equality beside another one: see `conditions`.
+        left_out.append(sa.and_(SESSIONS.c.archived == sa.true(), *conditions(SESSIONS, hidden, {SORTED})))
+    numbers = [_number_of(SESSIONS), *(_number_of(SESSIONS, each) for each in left_out)]
+    return sa.select(functools.reduce(operator.sub, (each.scalar_subquery() for each in numbers)))
 
 
 def columns_query(

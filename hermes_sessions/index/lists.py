@@ -163,7 +163,7 @@ def all_summaries(connection: Connection, filters: Filters) -> Iterator[Summary]
 
 def count(connection: Connection, filters: Filters, view: View = ANY_VIEW) -> int:
     """Return how many conversations match."""
-    return int(connection.execute(*count_query(filters, view)).scalar_one())
+    return int(connection.execute(*count_query(filters, view, connection.dialect.name)).scalar_one())
 
 
 def ids(connection: Connection, filters: Filters) -> list[str]:
