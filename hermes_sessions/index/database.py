@@ -3,6 +3,7 @@
 The set-up for SQLite is here, that for PostgreSQL in `postgresql`; everything else works for both.
 """
 
+import functools
 import os
 import sqlite3
 import time
@@ -308,8 +309,10 @@ def insert_all(connection: Connection, table: sa.Table, rows: Sequence[Mapping[s
     if connection.dialect.name == postgresql.NAME and len(rows) > _FEW:
         postgresql.copy_in(connection, table, rows)
     elif rows:
-        connection.execute(sa.insert(table), rows)
+        connection.execute(_insert_into(table), rows)
 
+
+_insert_into = functools.cache(sa.insert)
 
 _FEW = 10  # rows, for which a `COPY` is no faster
 

@@ -52,6 +52,7 @@ _NEXT = {"generation": INDEX_STATE.c.generation + 1}
 _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
     sa.update(INDEX_STATE).values(each) for each in (_NEXT, _moved(INDEX_STATE), _NEXT | _moved(INDEX_STATE))
 )
+_NOTE, _NOTE_FOR_HOST = sa.update(INDEX_STATE), sa.update(HOST_STATES).where(_IS_HOST)  # of given columns
 _MOVED_FOR_HOST = sa.update(HOST_STATES).where(_IS_HOST).values(_moved(HOST_STATES))
 
 
@@ -78,9 +79,7 @@ def read(connection: Connection) -> IndexState:
 
 def note_scan(connection: Connection, folder_time: int, scanned_at: int) -> None:
     """Store the folder's modification time before a scan, and when the scan began, in nanoseconds."""
-    times = {"folder_time": folder_time, "scanned_at": scanned_at}
-    connection.execute(sa.update(INDEX_STATE).values(times))
-    _note_for_host(connection, times)
+    _note(connection, {"folder_time": folder_time, "scanned_at": scanned_at})
 
 
 def note_in_line(connection: Connection, known: IndexState, scanned_at: int) -> None:
@@ -93,13 +92,13 @@ def note_in_line(connection: Connection, known: IndexState, scanned_at: int) -> 
 
 def note_trash(connection: Connection, trash_time: int | None) -> None:
     """Store the modification time of the trash that the index agrees with, None if that may still change."""
-    connection.execute(sa.update(INDEX_STATE).values(trash_time=trash_time))
-    _note_for_host(connection, {"trash_time": trash_time})
+    _note(connection, {"trash_time": trash_time})
 
 
-def _note_for_host(connection: Connection, times: Mapping[str, int | None]) -> None:
+def _note(connection: Connection, times: Mapping[str, int | None]) -> None:
+    connection.execute(_NOTE, times)
     if host := host_of(connection):
-        connection.execute(sa.update(HOST_STATES).where(HOST_STATES.c.host == host.id).values(times))
+        connection.execute(_NOTE_FOR_HOST, {**times, "this_host": host.id})
 
 
 def next_generation(connection: Connection, changed: Iterable[str] = ()) -> None:

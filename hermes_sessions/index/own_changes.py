@@ -79,11 +79,14 @@ _VALUES = OWN_CHANGES.c["values"]
 _CHANGES = sa.select(OWN_CHANGES.c.session_id, OWN_CHANGES.c.field, _VALUES, OWN_CHANGES.c.lost_at)
 _THIS = (OWN_CHANGES.c.session_id == sa.bindparam("id"), OWN_CHANGES.c.field == sa.bindparam("name"))
 _ONE = sa.select(_VALUES).where(*_THIS)
+_IS_AMONG = Among(OWN_CHANGES.c.session_id)
+_CHANGED_FIELDS = _CHANGES.where(_IS_AMONG, OWN_CHANGES.c.field != MESSAGES)
 _MESSAGES = sa.select(OWN_CHANGES.c.session_id, _VALUES, OWN_CHANGES.c.changed_at).where(
-    OWN_CHANGES.c.field == MESSAGES
+    _IS_AMONG, OWN_CHANGES.c.field == MESSAGES
 )
 _INSERT = sa.insert(OWN_CHANGES)
 _UPDATE = sa.update(OWN_CHANGES).where(*_THIS)
+_FORGET = sa.delete(OWN_CHANGES).where(*_THIS)
 _SET_AGAIN = _UPDATE.values(
     values=parameter("new_", _VALUES), changed_at=parameter("new_", OWN_CHANGES.c.changed_at), lost_at=None
 )
@@ -141,8 +144,7 @@ def notice(connection: Connection, read: Sequence[Indexed], judged: Mapping[str,
     by_id = {row.summary.session_id: row for row in read}
     found: dict[str, list[OwnChange]] = {}
     for some in chunks(by_id):
-        query = _CHANGES.where(Among(OWN_CHANGES.c.session_id), OWN_CHANGES.c.field != MESSAGES)
-        for session_id, field, values, lost_at in connection.execute(query, {"ids": some}):
+        for session_id, field, values, lost_at in connection.execute(_CHANGED_FIELDS, {"ids": some}):
             change = OwnChange(field, values["before"], values["after"], lost_at)
             found.setdefault(session_id, []).append(change)
     for session_id, changes in found.items():
@@ -160,7 +162,7 @@ def notice(connection: Connection, read: Sequence[Indexed], judged: Mapping[str,
 def _store(connection: Connection, session_id: str, change: OwnChange, outcome: Outcome, theirs: Any) -> None:
     this = {"id": session_id, "name": change.field}
     if outcome == "superseded":
-        connection.execute(sa.delete(OWN_CHANGES).where(*_THIS), this)
+        connection.execute(_FORGET, this)
     elif outcome == "lost" and change.lost_at is None:
         values = {"before": change.before, "after": change.after, "theirs": theirs}
         connection.execute(_UPDATE.values({_VALUES: values, OWN_CHANGES.c.lost_at: time.time()}), this)
@@ -208,8 +210,7 @@ def remembered(connection: Connection, session_ids: Collection[str]) -> dict[str
     """Return what is known of the changes of the transcripts of these sessions, by id."""
     found = {}
     for some in chunks(session_ids):
-        query = _MESSAGES.where(Among(OWN_CHANGES.c.session_id))
-        for session_id, values, changed_at in connection.execute(query, {"ids": some}):
+        for session_id, values, changed_at in connection.execute(_MESSAGES, {"ids": some}):
             read, lost = values.get("read"), Lost(*values.get("lost", ()))
             version = Signature(*read) if read else None
             found[session_id] = Remembered(values["since"], changed_at, lost, version)
@@ -253,7 +254,7 @@ def _store_judged(connection: Connection, session_id: str, judged: Judged, versi
     if values is None:
         return
     if judgement is None or not (judgement.is_lost or judgement.is_read):
-        connection.execute(sa.delete(OWN_CHANGES).where(*_THIS), this)
+        connection.execute(_FORGET, this)
     elif judgement.is_lost:
         values |= _lost_values(judgement, judged.until)
         connection.execute(_UPDATE.values({_VALUES: values}), this)

@@ -95,12 +95,14 @@ def relatives(connection: Connection, segment_ids: Iterable[str]) -> dict[str, l
     }
 
 
+_FILE_TAGS_OF = sa.select(FILE_TAGS).where(Among(FILE_TAGS.c.session_id))
+
+
 def _names_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Names]:
-    query = sa.select(FILE_TAGS).where(Among(FILE_TAGS.c.session_id))
     return {
         session_id: divided(names)
         for some in chunks(ids)
-        for session_id, names in connection.execute(query, {"ids": some}).all()
+        for session_id, names in connection.execute(_FILE_TAGS_OF, {"ids": some}).all()
     }
 
 
