@@ -88,7 +88,7 @@ def _is_exact(value: Any) -> bool:
         kinds = set(map(type, level))
         if not kinds <= _EXACT:
             return False
-        if float in kinds and not all(math.isfinite(each) for each in level if type(each) is float):
+        if float in kinds and not all(map(math.isfinite, [each for each in level if type(each) is float])):
             return False
         objects = [each for each in level if type(each) is dict] if dict in kinds else []
         if not _TEXT.issuperset(map(type, chain.from_iterable(objects))):
