@@ -12,10 +12,19 @@ from .words import index_letters, ordinary
 
 
 class _Letters(dict[int, str]):
-    """The letters of each character, computed when they are first looked up."""
+    """The letters of each character, computed when they are first looked up.
+
+    `odd` are the characters looked up so far that have several letters or none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.odd: set[str] = set()
 
     def __missing__(self, code: int) -> str:
         letters = "".join(map(index_letters, ordinary(chr(code))))
+        if len(letters) != 1:
+            self.odd.add(chr(code))
         if len(self) < 70_000:
             self[code] = letters
         return letters
@@ -38,9 +47,9 @@ class FoldedText:
         self._odd: list[int] = []
         self._begins: list[int] = []
         self._ends: list[int] = []
-        odd = "" if text.isascii() else "".join(each for each in set(text) if len(_LETTERS[ord(each)]) != 1)
+        odd = set() if text.isascii() else _LETTERS.odd.intersection(set(text))
         if odd:
-            self._find(re.compile(f"[{re.escape(odd)}]"))
+            self._find(re.compile(f"[{re.escape(''.join(sorted(odd)))}]"))
 
     def _find(self, odd: re.Pattern[str]) -> None:
         found = [(match.start(), len(_LETTERS[ord(match[0])])) for match in odd.finditer(self._text)]

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import IntEnum
 from heapq import nlargest
 from itertools import repeat
-from operator import attrgetter
 from typing import NamedTuple
 
 from .tables import Occurrence
@@ -116,19 +115,17 @@ class Closest(NamedTuple):
 def closest(words: Sequence[tuple[float, Sequence[Occurrence]]], count: int = 1) -> list[Closest]:
     """Return the best messages of a session; `words` are the weight of each word and the messages with it."""
     total = sum(weight for weight, _ in words)
-    nearness: dict[int, float] = dict.fromkeys(_distinct(words), 0.0)
+    distinct = {each.position: each for _, messages in words for each in messages}
+    nearness = dict.fromkeys(distinct, 0.0)
     for weight, messages in words:
         if messages:
             _add_nearness(nearness, weight, [each.position for each in messages])
-    found = (
-        Closest(each, nearness[each.position] / total / _length_factor(each.length) if total else 0.0)
-        for each in _distinct(words).values()
-    )
-    return nlargest(count, found, key=attrgetter("closeness"))
-
-
-def _distinct(words: Sequence[tuple[float, Sequence[Occurrence]]]) -> Mapping[int, Occurrence]:
-    return {each.position: each for _, messages in words for each in messages}
+    closeness = {
+        position: near / total / _length_factor(distinct[position].length) if total else 0.0
+        for position, near in nearness.items()
+    }
+    best = nlargest(count, closeness, key=closeness.__getitem__)
+    return [Closest(distinct[position], closeness[position]) for position in best]
 
 
 def _add_nearness(nearness: dict[int, float], weight: float, positions: Sequence[int]) -> None:
