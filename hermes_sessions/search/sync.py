@@ -21,6 +21,8 @@ from ..model import FileChange, Signature
 from ..processes import Pool
 from ..sidecars import Outline, outlined, outlined_as_known, path_of
 from . import agent_words, tables, vocabulary
+from .changed_entries import note_changes
+from .common_words import common_words_of
 from .index_file import SearchFile
 from .plan import (
     SearchPlan,
@@ -224,12 +226,14 @@ class SearchIndex:
     def _writing(self) -> Iterator[Connection]:
         """Give out a connection in a write transaction; the caller holds `_updating`.
 
-        Words count as known after the commit alone: a full disk takes back those of its transaction.
+        Words and changes count as known after the commit alone: a full disk takes back a transaction.
         """
         self._added_words.clear()
         with self._file.writing() as connection:
+            changes = note_changes(connection)
             yield connection
         self._file.remember(self._added_words, connection.engine)
+        common_words_of(connection).remember(changes)
 
     # ---- what is missing ----------------------------------------------------------------------------------
 

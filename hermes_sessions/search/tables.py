@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from ..index import database
 from ..model import Signature
+from .changed_entries import Change, note_change
 from .indexed_text import IndexedText
 from .words import index_form
 
@@ -267,7 +268,7 @@ def remove_messages_from(connection: Connection, entry: SearchEntry, position: i
     connection.exec_driver_sql(f"INSERT INTO removed {numbers}", parameters)  # no value in it
     connection.exec_driver_sql(f"DELETE FROM tools WHERE number IN ({numbers})", parameters)  # noqa: S608
     if connection.exec_driver_sql(f"DELETE {of_entry}", parameters).rowcount:  # none after another title
-        _count_change(connection)
+        _count_change(connection, [entry.number])
 
 
 def add_messages(connection: Connection, added: Sequence[Added]) -> None:
@@ -281,7 +282,7 @@ def add_messages(connection: Connection, added: Sequence[Added]) -> None:
     ]
     if not numbered:
         return
-    _count_change(connection)
+    _count_change(connection, {entry.number for entry, messages in added if messages})
     rows = [
         (number, position, content.role, content.sent_at, digest, len(content.text), content.features)
         for number, (position, content, digest, _) in numbered
@@ -321,7 +322,7 @@ def clear_messages(connection: Connection) -> None:
         "UPDATE state SET token = ''",
     ):
         connection.exec_driver_sql(statement)
-    _count_change(connection)
+    _count_change(connection, None)
 
 
 def count_changes(connection: Connection) -> int:
@@ -329,8 +330,11 @@ def count_changes(connection: Connection) -> int:
     return int(connection.exec_driver_sql("SELECT changes FROM state").scalar_one())
 
 
-def _count_change(connection: Connection) -> None:
-    connection.exec_driver_sql("UPDATE state SET changes = changes + 1")
+def _count_change(connection: Connection, entries: Collection[int] | None) -> None:
+    """Count a change of the messages of some entries, None for all."""
+    statement = "UPDATE state SET changes = changes + 1 RETURNING changes"
+    number = int(connection.exec_driver_sql(statement).scalar_one())
+    note_change(connection, Change(number, entries))
 
 
 # ---- queries --------------------------------------------------------------------------------------------
@@ -365,14 +369,17 @@ def find_matches(
 
     `expected` is about how many match, if that is known: it saves time if there are many.
     """
-    numbers = None
-    if is_put_together(expression):
-        numbers = _some_numbers(connection, expression, wanted, MOST_PUT_TOGETHER)
-    elif expected <= MOST_NUMBERS:
-        numbers = _some_numbers(connection, expression, wanted, MOST_NUMBERS)
+    numbers, most = None, most_numbers(expression)
+    if expected <= most or is_put_together(expression):
+        numbers = _some_numbers(connection, expression, wanted, most)
     if numbers is None:
         return Matches(_count_matches(connection, expression, wanted), None)
     return Matches(Counter(map(rshift, numbers, repeat(SEQUENCE_BITS))), numbers)
+
+
+def most_numbers(expression: str | None) -> int:
+    """Return how many messages may match for their numbers to be read: of more, they are counted."""
+    return MOST_PUT_TOGETHER if is_put_together(expression) else MOST_NUMBERS
 
 
 def is_put_together(expression: str | None) -> bool:
