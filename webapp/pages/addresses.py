@@ -6,10 +6,11 @@ the others are filled in.
 
 import re
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
-from flask import request, url_for
+from flask import g, request, url_for
 
 from .. import static_files
 
@@ -18,38 +19,51 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 # Stand for a text and for a number, and begin what stands for each: nothing else in an address is the same.
 _TEXT, _NUMBER = f"text{secrets.token_hex(8)}-", f"1{secrets.randbelow(10**15):015}"
 
-
-class _Kind(NamedTuple):
-    """What addresses have in common: the endpoint, and the value of each name or the type of what differs."""
-
-    endpoint: str
-    values: tuple[tuple[str, str | int | type | None], ...]
+# What addresses have in common: the value of each name, or the type of what differs.
+_InCommon: TypeAlias = tuple[tuple[str, str | int | type | None], ...]
+_Patterns: TypeAlias = dict[tuple[str, _InCommon], str]
+_MOST_PATTERNS = 2_000
 
 
 def address(endpoint: str, **values: str | int | None) -> str:
     """Return what Flask's `url_for` does of texts and numbers; None leaves a value out."""
-    plain = {name: value for name, value in values.items() if _is_plain(value)}
-    in_common = ((name, type(value) if name in plain else value) for name, value in values.items())
-    pattern = _pattern(_Kind(endpoint, tuple(in_common)), request.script_root, static_files.version_of_now())
-    return pattern.format(*plain.values())
+    plain: list[str | int] = []
+    in_common: list[tuple[str, str | int | type | None]] = []
+    for name, value in values.items():
+        if (type(value) is str and _PLAIN.fullmatch(value)) or (type(value) is int and value >= 0):
+            plain.append(value)
+            in_common.append((name, type(value)))
+        else:
+            in_common.append((name, value))
+    patterns, key = _patterns(), (endpoint, tuple(in_common))
+    pattern = patterns.get(key)
+    if pattern is None:
+        if len(patterns) >= _MOST_PATTERNS:
+            patterns.clear()
+        pattern = patterns[key] = _pattern(endpoint, in_common)
+    return pattern.format(*plain)
 
 
-def _is_plain(value: object) -> bool:
-    if type(value) is str:
-        return _PLAIN.fullmatch(value) is not None
-    return type(value) is int and value >= 0
+def _patterns() -> _Patterns:
+    """Return the patterns of the request's server, looked up once for each request."""
+    known: _Patterns | None = g.get("address_patterns")
+    if known is None:
+        known = g.address_patterns = _patterns_of(request.script_root, static_files.version_of_now())
+    return known
 
 
-@lru_cache(maxsize=2_000)
-def _pattern(kind: _Kind, _root: str, _version: str) -> str:
-    """Return an address of a kind with numbered fields for what differs.
+@lru_cache(maxsize=8)
+def _patterns_of(_root: str, _version: str) -> _Patterns:
+    """Return the patterns of one path below which the server is reached, and of one version of its files."""
+    return {}
 
-    The path below which the server is reached and the version of the static files are part of it.
-    """
-    differing = [(name, of) for name, of in kind.values if isinstance(of, type)]
+
+def _pattern(endpoint: str, in_common: Iterable[tuple[str, str | int | type | None]]) -> str:
+    """Return an address of a kind with numbered fields for what differs."""
+    given: dict[str, Any] = dict(in_common)
+    differing = [(name, of) for name, of in given.items() if isinstance(of, type)]
     fields = {name: _stands_for(of, at) for at, (name, of) in enumerate(differing)}
-    given: dict[str, Any] = {**dict(kind.values), **fields}
-    built = url_for(kind.endpoint, **given).replace("{", "{{").replace("}", "}}")
+    built = url_for(endpoint, **{**given, **fields}).replace("{", "{{").replace("}", "}}")
     for at, field in enumerate(fields.values()):
         built = built.replace(field, f"{{{at}}}")
     return built

@@ -1,5 +1,7 @@
 """Addresses of pages. Those of pages beside the sidebar keep its filters."""
 
+from collections.abc import Mapping
+
 from flask import g, request
 
 from hermes_sessions.hits import Hit, Passage
@@ -15,19 +17,19 @@ def search_text() -> str:
     return request.args.get("q", "").strip()
 
 
-def kept_filters() -> dict[str, str]:
+def kept_filters() -> Mapping[str, str]:
     """Return the filters of the request's query, and the order, which are read once for each request.
 
     Those that cannot be read are left out: a link would lead to the same error.
     """
-    if "kept_filters" not in g:
+    known: Mapping[str, str] | None = g.get("kept_filters")
+    if known is None:
         unreadable = unreadable_filters()
         names = (name for name in (*FILTERS, "archived", "sort") if name not in unreadable)
         given = {name: request.args.get(name) for name in names}
         given["q"] = search_text()
-        g.kept_filters = {name: value for name, value in given.items() if value}
-    filters: dict[str, str] = g.kept_filters
-    return dict(filters)
+        known = g.kept_filters = {name: value for name, value in given.items() if value}
+    return known
 
 
 def is_filtered() -> bool:
