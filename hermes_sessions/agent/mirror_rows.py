@@ -1,5 +1,6 @@
 """The tables of the mirror: SQL over the agents' sessions, their conversations, and the mirrors' states."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -180,11 +181,17 @@ def sessions_of_families(
 def _sessions_where(
     connection: Connection, profile: str, column: sa.ColumnElement[Any], values: Iterable[str]
 ) -> dict[str, MirroredSession]:
-    query = sa.select(*_COLUMNS).where(_is_of(profile))
-    mirrored: dict[str, MirroredSession] = {}
+    query, mirrored = _sessions_by(column), dict[str, MirroredSession]()
     for some in database.chunks(values):
-        mirrored |= _by_id(connection.execute(query.where(Among(column)), {"ids": some}).all())
+        mirrored |= _by_id(connection.execute(query, {"of_profile": profile, "ids": some}).all())
     return mirrored
+
+
+@functools.cache
+def _sessions_by(column: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Return the query of the sessions that have one of some values in a column."""
+    of_profile = AGENT_SESSIONS.c.profile == sa.bindparam("of_profile", type_=sa.String)
+    return sa.select(*_COLUMNS).where(of_profile, Among(column))
 
 
 def _by_id(rows: Sequence[sa.Row[Any]]) -> dict[str, MirroredSession]:
@@ -305,16 +312,22 @@ def find_agent_session(connection: Connection, session_id: str, profile: str | N
     A segment without a title gets the title of its conversation. Without a `profile`, if several have the
     session, the one where it was active last is returned.
     """
-    query = sa.select(*_COLUMNS, AGENT_SESSIONS.c.profile)
-    query = query.where(AGENT_SESSIONS.c.session_id == session_id)
-    if profile is not None:
-        query = query.where(AGENT_SESSIONS.c.profile == profile)
-    order = (AGENT_SESSIONS.c.last_activity.desc(), AGENT_SESSIONS.c.profile)
-    row = connection.execute(query.order_by(*order)).first()
+    of_profile = {} if profile is None else {"of_profile": profile}
+    row = connection.execute(_sessions_of_id(bool(of_profile)), {"id": session_id, **of_profile}).first()
     if row is None:
         return None
     *columns, found_in = row
     return _segment_summary(connection, found_in, _mirrored(columns))
+
+
+@functools.cache
+def _sessions_of_id(of_one_profile: bool) -> sa.Select[Any]:
+    """Return the query of the sessions with an id, in all profiles or one, the latest first."""
+    columns = AGENT_SESSIONS.c
+    query = sa.select(*_COLUMNS, columns.profile).where(columns.session_id == sa.bindparam("id"))
+    if of_one_profile:
+        query = query.where(columns.profile == sa.bindparam("of_profile"))
+    return query.order_by(columns.last_activity.desc(), columns.profile)
 
 
 def _segment_summary(connection: Connection, profile: str, mirrored: MirroredSession) -> Summary:

@@ -105,6 +105,10 @@ _CAME_BACK = (
     .order_by(TRASHED.c.session_id)
 )
 
+_OF_ONE = sa.bindparam("of", type_=sa.String)
+_LOST_OF_ONE = _LOST.where(OWN_CHANGES.c.session_id == _OF_ONE)
+_CAME_BACK_OF_ONE = _CAME_BACK.where(TRASHED.c.session_id == _OF_ONE)
+
 
 def remember(
     connection: Connection, old: Metadata, new: Metadata, changes: Sequence[TranscriptChange]
@@ -344,8 +348,8 @@ def lost(connection: Connection, session_id: str | None = None) -> list[LostUpda
 
 
 def _overwritten(connection: Connection, session_id: str | None) -> Iterator[LostUpdate]:
-    query = _LOST if session_id is None else _LOST.where(OWN_CHANGES.c.session_id == session_id)
-    for each_id, field, values, lost_at in connection.execute(query):
+    query, given = (_LOST, {}) if session_id is None else (_LOST_OF_ONE, {"of": session_id})
+    for each_id, field, values, lost_at in connection.execute(query, given):
         ours = values["after"]
         meaning = values.get("meaning") or f"{_named(field, ours)} was {lost_words.OVERWRITTEN}"
         yield LostUpdate(each_id, field, ours, values.get("theirs"), lost_at, meaning)
@@ -363,10 +367,10 @@ def _named(field: str, value: Any) -> str:
 
 
 def _came_back(connection: Connection, session_id: str | None) -> Iterator[LostUpdate]:
-    query = _CAME_BACK if session_id is None else _CAME_BACK.where(TRASHED.c.session_id == session_id)
+    query, given = (_CAME_BACK, {}) if session_id is None else (_CAME_BACK_OF_ONE, {"of": session_id})
     meaning = "you deleted it, and another program wrote it again: it is in the list and in the trash"
     done = time.time_ns() - DELETING_NS
-    for each_id, deleted_at, mtime_ns in connection.execute(query, {"done": done}):
+    for each_id, deleted_at, mtime_ns in connection.execute(query, {**given, "done": done}):
         written_at = max(deleted_at, mtime_ns) / 1e9  # a copy may keep the time of what was deleted
         yield LostUpdate(each_id, "deleted", deleted_at / 1e9, None, written_at, meaning)
 
