@@ -5,7 +5,7 @@ from .lineage import Segment, continues
 from .mirror import never_existed
 from .mirror_rows import MirrorState, find_agent_session, mirror_states
 from .snapshot import Snapshot, content_of
-from .state import Agent
+from .state import Agent, FileVersions
 from .statements import MESSAGE_COLUMNS, SESSION_COLUMNS
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "SESSION_COLUMNS",
     "Agent",
     "Agents",
+    "FileVersions",
     "MirrorState",
     "Segment",
     "Snapshot",

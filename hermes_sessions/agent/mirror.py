@@ -34,6 +34,8 @@ def is_current(state: MirrorState | None, versions: FileVersions, now: int) -> b
         return False
     if not is_settled(versions.modified_at, state.read_at):
         return False
+    if versions.show_all_commits(now) and not versions.show_all_commits(state.read_at):
+        return False  # once more: what was being committed can be read now
     if state.failed:
         return 0 <= now - state.read_at < RETRY_NS
     return state.fully_read_at == state.read_at or 0 <= now - state.fully_read_at < scan.FULL_SCAN_NS

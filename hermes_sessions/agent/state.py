@@ -35,6 +35,11 @@ READS = "sessions messages lineage conversation reading errors file_versions job
 _Version = tuple[int, int, int]  # a file's size, modification time and inode
 
 
+# So long after a change of the file, every commit before it can be read: one that is written shows only when
+# it has reached the disk, which changes the file's times no more.
+COMMITTED_NS = 2_000_000_000
+
+
 class FileVersions(NamedTuple):
     """The versions of the files that a list of the agent's conversations depends on, according to `stat`.
 
@@ -44,6 +49,10 @@ class FileVersions(NamedTuple):
 
     encoded: str
     modified_at: int
+
+    def show_all_commits(self, read_at: int) -> bool:
+        """Whether what was read at a time, in nanoseconds, has every commit that these versions show."""
+        return files.is_settled(self.modified_at, read_at) and read_at - self.modified_at > COMMITTED_NS
 
 
 def database_inode(encoded: str) -> int | None:

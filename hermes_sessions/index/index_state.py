@@ -1,5 +1,6 @@
 """The SQL over the state of the index: its version, and when it was last in line with the folders."""
 
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -48,7 +49,10 @@ def _moved(times: sa.Table) -> dict[str, sa.ColumnElement[Any]]:
 _IS_HOST = HOST_STATES.c.host == sa.bindparam("this_host")
 _STATE = _query(INDEX_STATE)
 _STATE_OF_HOST = _query(HOST_STATES).select_from(INDEX_STATE.join(HOST_STATES, _IS_HOST))
-_NEXT = {"generation": INDEX_STATE.c.generation + 1}
+# A step is random: a copy of the index that was put back, and changed otherwise since, has another version
+# than what anybody has kept. There is room for 500,000 million steps.
+LARGEST_STEP = 2**24
+_NEXT = {"generation": INDEX_STATE.c.generation + sa.bindparam("step", type_=BigInteger)}
 _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
     sa.update(INDEX_STATE).values(each) for each in (_NEXT, _moved(INDEX_STATE), _NEXT | _moved(INDEX_STATE))
 )
@@ -103,8 +107,12 @@ def _note(connection: Connection, times: Mapping[str, int | None]) -> None:
 
 def next_generation(connection: Connection, changed: Iterable[str] = ()) -> None:
     """Give the index a new version, and note the conversations that lists show otherwise than before."""
-    connection.execute(_NEXT_GENERATION)
+    connection.execute(_NEXT_GENERATION, _step())
     change_log.note(connection, changed)
+
+
+def _step() -> dict[str, int]:
+    return {"step": 1 + secrets.randbelow(LARGEST_STEP)}
 
 
 def note_write(
@@ -112,7 +120,8 @@ def note_write(
 ) -> None:
     """Note when the folder was last changed by a write of this program; if `is_new`, as `next_generation`."""
     if moved is not None and moved.after is not None:
-        connection.execute(_NEXT_AND_MOVED if is_new else _FOLDER_MOVED, moved._asdict())
+        statement, step = (_NEXT_AND_MOVED, _step()) if is_new else (_FOLDER_MOVED, {})
+        connection.execute(statement, moved._asdict() | step)
         if host := host_of(connection):
             connection.execute(_MOVED_FOR_HOST, {**moved._asdict(), "this_host": host.id})
         if is_new:

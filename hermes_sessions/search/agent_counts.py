@@ -20,9 +20,6 @@ from .tables import MessageFilter
 
 LEAST_KEPT = 500  # sessions; fewer are soon counted
 MOST_KEPT = 16  # half a megabyte each, with 5,000 sessions
-# So long after a change of the file, every commit before it can be read: one that is written shows only when
-# it has reached the disk, which changes the file's times no more.
-SETTLED_NS = 2_000_000_000
 
 Asked: TypeAlias = tuple[ClauseForms, MessageFilter]
 
@@ -37,7 +34,7 @@ class AgentFileState(NamedTuple):
 def state_of(agent: Agent) -> AgentFileState:
     """Return the state of an agent's file, to be asked for before the file is opened."""
     versions, read_at = agent.file_versions(), time.time_ns()
-    return AgentFileState(versions.encoded, read_at - versions.modified_at > SETTLED_NS)
+    return AgentFileState(versions.encoded, versions.show_all_commits(read_at))
 
 
 class AgentCounts:

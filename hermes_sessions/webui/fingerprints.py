@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from .. import files
+from ..agent import FileVersions
 from ..home import OpenHome
 from ..index import tag_sync
 from ..results import Filters
@@ -31,7 +32,7 @@ def of_searches(home: OpenHome) -> object:
         observed = home.freshness.current_state()
     if observed is None:
         return None
-    if not _are_settled((each.modified_at for each in observed.outside.agents.values()), now):
+    if not _show_all_commits(observed.outside.agents.values(), now):
         return None
     # A minute later, results may be in another order, and words such as `today` mean another time.
     return (observed, home.view(EVERYTHING), signature(home.config.projects_file), now // MINUTE_NS)
@@ -47,12 +48,15 @@ def of_session(home: OpenHome, session_id: str) -> object:
     if observed is None:
         return None
     outside = observed.outside
-    of_agents = (each.modified_at for each in outside.agents.values())
     of_folders = (outside.folder_time, outside.trash_time, tag_sync.modified_at(outside.tags_version))
     of_file = () if version is None else (version.mtime_ns,)
-    if not _are_settled((*of_file, *of_folders, *of_agents), now):
+    if not (_are_settled((*of_file, *of_folders), now) and _show_all_commits(outside.agents.values(), now)):
         return None
     return (version, observed, home.view(EVERYTHING))
+
+
+def _show_all_commits(agents: Iterable[FileVersions], now: int) -> bool:
+    return all(each.show_all_commits(now) for each in agents)
 
 
 def _are_settled(times: Iterable[int | None], now: int) -> bool:

@@ -1,9 +1,10 @@
 """Reads what a sidebar is made of: the list, what the agents know beside it, and the contacts of the gateway.
 
-What was read from an agent's `state.db` is kept until the index has another version.
+What was read from an agent's `state.db` is kept for the same question until the index or a file is another.
 """
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from .. import files, json_text
 from ..access import HomeAccess
-from ..agent import Segment, Snapshot
+from ..agent import FileVersions, Segment, Snapshot
 from ..errors import AgentUnavailable
 from ..home import OpenHome
 from ..index import (
@@ -39,11 +40,22 @@ CONTACT_COLUMNS = ("session_key", "chat_type", "chat_id", "thread_id", "user_id"
 OTHER_NAMES = {"chat_id": "origin_chat_id", "user_id": "origin_user_id"}
 
 
-class _Knowledge(NamedTuple):
-    """What the agents' databases say of the conversations of one version of the index."""
+class _Question(NamedTuple):
+    """Of which conversations the agents' databases are asked, of which version of the index and of the files.
+
+    The figures of the index tell nothing of a contact, which an agent can change alone.
+    """
 
     version: str
-    profile: str | None
+    filters: Filters
+    has_background: bool
+    files: Mapping[str, FileVersions]
+
+
+class _Knowledge(NamedTuple):
+    """What the agents' databases say of the conversations of a question; None if that may not be kept."""
+
+    asked: _Question | None
     user_turns: Mapping[Key, int]
     contacts: Mapping[Key, Contact]
 
@@ -54,7 +66,7 @@ class SidebarReader:
     def __init__(self, access: HomeAccess) -> None:
         self._access = access
         self._lock = threading.Lock()
-        self._known = _Knowledge("", None, {}, {})
+        self._known = _Knowledge(None, {}, {})
 
     @property
     def _home(self) -> OpenHome:
@@ -72,7 +84,7 @@ class SidebarReader:
             entries = freshest_branches(entries, _continued(connection, entries))
         background = self._background(index.connection, filters, request)
         facts = _facts(index.connection, filters) if request.show_agents else {}
-        known = self._knowledge(index.version, filters.profile, [*entries, *background], facts)
+        known = self._knowledge(index.version, filters, entries, background, facts)
         return Rows(
             entries,
             background,
@@ -124,18 +136,26 @@ class SidebarReader:
     # ---- what the agents know ---------------------------------------------------------------------------
 
     def _knowledge(
-        self, version: str, profile: str | None, entries: Iterable[Entry], facts: Mapping[Key, AgentFacts]
+        self,
+        version: str,
+        filters: Filters,
+        entries: list[Entry],
+        background: list[Entry],
+        facts: Mapping[Key, AgentFacts],
     ) -> _Knowledge:
+        now, versions = time.time_ns(), self._home.agents.file_versions()  # before the files are opened
+        asked = _Question(version, filters, bool(background), versions)
         with self._lock:
             known = self._known
-        if (known.version, known.profile) != (version, profile):
-            known = self._read(version, profile, list(entries), facts)
+        if known.asked != asked:
+            may_keep = all(each.show_all_commits(now) for each in versions.values())
+            known = self._read(asked if may_keep else None, [*entries, *background], facts)
             with self._lock:
                 self._known = known
         return known
 
     def _read(
-        self, version: str, profile: str | None, entries: list[Entry], facts: Mapping[Key, AgentFacts]
+        self, asked: _Question | None, entries: list[Entry], facts: Mapping[Key, AgentFacts]
     ) -> _Knowledge:
         doubtful = _by_profile(in_doubt(entries, facts))
         messaging = _by_profile(
@@ -151,7 +171,7 @@ class SidebarReader:
                     contacts |= {(name, each): c for each, c in _contacts(snapshot, messaging[name])}
             except AgentUnavailable:
                 continue  # the list warns about it, and hides nothing for it
-        return _Knowledge(version, profile, turns, contacts)
+        return _Knowledge(asked, turns, contacts)
 
 
 def _by_profile(keys: Iterable[Key]) -> defaultdict[str, list[str]]:

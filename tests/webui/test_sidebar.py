@@ -1,6 +1,7 @@
 """The sidebar of the web UI of August: its rules as tables, and the stores that it reads."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,36 @@ def test_turns_and_contacts_come_from_the_agents_database(sessions: SessionRepos
     assert shown.cli_count == 1
     everything = sessions.webui.sidebar(asked(previous_messaging=True))
     assert set(ids(everything.sessions)) == {"longer", "t2", "t1", "t0"}
+
+
+def test_a_setting_that_another_process_changes_changes_what_the_agents_are_asked(
+    sessions: SessionRepository,
+) -> None:
+    path = new_state(sessions.config.state_db("default"))
+    with writing(path) as db:
+        add_session(db, "short", "one", "answer", ended_at=1_777_000_900.0, end_reason="exit")
+        add_session(db, "longer", "one", "answer", "two")
+    for each in path.parent.glob("state.db*"):
+        os.utime(each, (1_777_000_000, 1_777_000_000))
+    assert ids(sessions.webui.sidebar(asked(show_agents=False)).sessions) == []
+    assert ids(sessions.webui.sidebar(asked()).sessions) == ["longer"]
+
+
+def test_a_contact_that_the_agent_changes_alone_is_read_again(sessions: SessionRepository) -> None:
+    path = new_state(sessions.config.state_db("default"))
+    with writing(path) as db:
+        db.execute("ALTER TABLE sessions ADD COLUMN user_id TEXT")
+        for number, user in enumerate("xy"):
+            begun = 1_777_001_000.0 + 100 * number
+            add_session(
+                db, f"t{number}", "hi", begun=begun, source="telegram", user_id=user, title=f"T{number}"
+            )
+    for each in path.parent.glob("state.db*"):
+        os.utime(each, (1_777_000_000, 1_777_000_000))
+    assert ids(sessions.webui.sidebar(asked()).sessions) == ["t1", "t0"]
+    with writing(path) as db:
+        db.execute("UPDATE sessions SET user_id = 'y'")
+    assert ids(sessions.webui.sidebar(asked()).sessions) == ["t1"]
 
 
 def test_the_gateways_file_names_the_current_conversation(sessions: SessionRepository) -> None:
