@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 from .. import lost_words
 from ..agent import Agents, mirror_states
@@ -121,11 +120,11 @@ class Checks:
         files = folder.scan(self.store.sessions_dir)
         with database.reading(self.store.engine) as connection:
             indexed, unreadable = rows.signatures(connection), rows.unreadable(connection)
-        for name, reason in unreadable:
+        for each in unreadable:
             yield Finding(
                 FindingKind.UNREADABLE_FILE,
-                Path(name).stem,
-                f"{name} cannot be read: {reason}",
+                each.session_id,
+                str(each),
                 "correct the file by hand, or move it away; it is never overwritten",
             )
         if files and not indexed:

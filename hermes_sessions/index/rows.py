@@ -8,13 +8,14 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
-from ..fields import clean_text
+from ..fields import UNTITLED, clean_text
+from ..messages import mask
 from ..model import UNKNOWN_VERSION, FolderTimes, Signature, Stored, Summary
 from ..origins import children_of, segments_of
 from . import links, postgresql, tags
@@ -64,7 +65,7 @@ _INODES = sa.union_all(
     sa.select(SESSIONS.c.session_id, SESSIONS.c.inode).where(SESSIONS.c.draft == sa.false()),
     sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.inode),
 )
-_UNREADABLE = sa.select(UNREADABLE_FILES.c.session_id, UNREADABLE_FILES.c.reason).order_by(
+_UNREADABLE = sa.select(*(UNREADABLE_FILES.c[name] for name in ("session_id", "title", "reason"))).order_by(
     UNREADABLE_FILES.c.session_id
 )
 _UNREAD = sa.select(UNREADABLE_FILES.c.session_id).where(
@@ -147,9 +148,21 @@ def inodes(connection: Connection) -> dict[str, int]:
     return dict(tuple(row) for row in connection.execute(_INODES))
 
 
+class Unread(NamedTuple):
+    """A file that could not be read, by its session id, and why; `title` is the last one known, if any is."""
+
+    session_id: str
+    title: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        titled = f' ("{mask(self.title)}")' if self.title else ""
+        return f"{self.session_id}.json{titled} cannot be read: {self.reason}"
+
+
 def unreadable_warnings(connection: Connection) -> list[str]:
     """Return a warning for each file that could not be read."""
-    return [f"{name} cannot be read: {reason}" for name, reason in unreadable(connection)]
+    return list(map(str, unreadable(connection)))
 
 
 def unread(connection: Connection) -> list[str]:
@@ -157,9 +170,9 @@ def unread(connection: Connection) -> list[str]:
     return list(connection.execute(_UNREAD).scalars())
 
 
-def unreadable(connection: Connection) -> list[tuple[str, str]]:
-    """Return the name of each file that could not be read, and why."""
-    return [(f"{session_id}.json", reason) for session_id, reason in connection.execute(_UNREADABLE)]
+def unreadable(connection: Connection) -> list[Unread]:
+    """Return each file that could not be read."""
+    return [Unread(*row) for row in connection.execute(_UNREADABLE)]
 
 
 def drafts(connection: Connection) -> list[Summary]:
@@ -356,11 +369,26 @@ def _change_statement(changed: frozenset[str]) -> sa.Update:
 
 def put_unreadable(connection: Connection, session_id: str, signature: Signature, reason: str) -> None:
     """Store that a file could not be read, replacing what was known of it."""
-    before = links.links_of(connection, [session_id])
+    stored_id = clean_text(session_id)
+    before, title = links.links_of(connection, [session_id]), _last_title(connection, stored_id)
     _forget(connection, [session_id])
-    values = {"session_id": clean_text(session_id), "reason": clean_text(reason)}
+    values = {"session_id": stored_id, "reason": clean_text(reason), "title": title}
     connection.execute(sa.insert(UNREADABLE_FILES).values(values | signature._asdict()))
-    next_generation(connection, [values["session_id"], *links.conversations_of(connection, before)])
+    next_generation(connection, [stored_id, *links.conversations_of(connection, before)])
+
+
+def _last_title(connection: Connection, session_id: str) -> str | None:
+    """Return the title that a file had when it could last be read, None if it had none."""
+    titles = connection.execute(_TITLES, {"id": session_id}).scalars()
+    return next((title for title in titles if title not in (None, "", UNTITLED)), None)
+
+
+_TITLES = sa.union_all(
+    *(
+        sa.select(table.c.title).where(table.c.session_id == sa.bindparam("id"))
+        for table in (SESSIONS, UNREADABLE_FILES)
+    )
+)
 
 
 def drop(connection: Connection, session_ids: Collection[str], moved: FolderTimes | None = None) -> None:

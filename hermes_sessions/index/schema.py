@@ -93,7 +93,8 @@ SESSIONS = Table(
     ),
 )
 
-# A file of the sessions folder that is no session: kept so that lists can say so.
+# A file of the sessions folder that is no session: kept so that lists can say so. `title` is the one that it
+# had when it could last be read, NULL if it never was.
 UNREADABLE_FILES = Table(
     "unreadable_files",
     METADATA,
@@ -102,6 +103,7 @@ UNREADABLE_FILES = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
+    Column("title", TEXT),
 )
 
 # One of the agent's segments that a session of another id holds: a list shows it there, not as the agent's.

@@ -20,9 +20,11 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from hermes_sessions import Filters, InvalidValue, SessionRepository, Signature, StorageError, Summary
 from hermes_sessions.config import resolve
 from hermes_sessions.fields import LARGEST_INTEGER, other_keys, read_metadata
+from hermes_sessions.findings import FindingKind
 from hermes_sessions.index import database, index_state, lists, rows, schema, shown, upgrades
 from hermes_sessions.index.list_queries import FIGURES, ListRequest
 from hermes_sessions.index.row_values import Indexed, Place, place_of
+from hermes_sessions.messages import mask
 from hermes_sessions.model import FolderTimes, Stored
 
 VERSION = Signature(10, 20, 30)
@@ -318,12 +320,33 @@ def test_a_file_is_stored_as_readable_or_as_unreadable(engine: Engine) -> None:
     fill(engine, [])
     with database.writing(engine) as connection:
         for _ in range(2):
-            rows.put(connection, [indexed("a")])
+            rows.put(connection, [indexed("a", title="Plans")])
             assert (lists.count(connection, Filters()), rows.unreadable(connection)) == (1, [])
             rows.put_unreadable(connection, "a", VERSION, "why \ud800")
             assert lists.count(connection, Filters()) == 0
-            assert rows.unreadable(connection) == [("a.json", "why \ufffd")]
+            assert rows.unreadable(connection) == [rows.Unread("a", "Plans", "why \ufffd")]
         rows.drop(connection, ["a"])
+
+
+def test_a_damaged_file_is_named_by_the_title_that_it_had(sessions: SessionRepository) -> None:
+    key = "sk-ant-api03-" + "k7Qz" * 8
+    session = sessions.new(title=f"Budget {key}")
+    sessions.append(session.session_id, [{"role": "user", "content": "hello"}])
+    path = sessions.config.sessions_dir / f"{session.session_id}.json"
+    whole = path.read_bytes()
+    for damaged in (whole[:-9], whole[:-19], b""):
+        path.write_bytes(damaged)
+        sessions.sync()  # which looks at every file
+        (warning,) = sessions.list().warnings
+        assert warning.startswith(f'{session.session_id}.json ("Budget {mask(key)}") cannot be read: ')
+        assert key not in warning
+        (finding,) = (each for each in sessions.check() if each.kind is FindingKind.UNREADABLE_FILE)
+        assert (finding.session_id, finding.meaning) == (session.session_id, warning)
+        sessions.rebuild()
+    path.write_bytes(whole)
+    sessions.sync()
+    page = sessions.list()
+    assert ([each.title for each in page.items], page.warnings) == ([session.title], ())
 
 
 def test_a_file_whose_name_is_not_utf_8_is_only_a_warning(sessions: SessionRepository) -> None:
