@@ -19,7 +19,8 @@ MOST_NAMES = 500  # more files are faster to scan
 class FolderWatch:
     """What changed in a folder since the index was last in line with it.
 
-    Any thread may ask whether something is `pending`; only one at a time may call `forget` and `names`.
+    Any thread may ask whether something is `pending`; only one at a time may call `forget`, `names` and
+    `note`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -83,6 +84,20 @@ class FolderWatch:
         if self._events is None or known is None or state.folder_time != folder_time:
             return False
         return _continues(known, state)
+
+    def knows_less_than(self, state: IndexState) -> bool:
+        """Whether the watch last knew the index in another state."""
+        known = self._known  # read once: another thread may replace it
+        return known is not None and known.version != state.version
+
+    def note(self, state: IndexState) -> None:
+        """Note that the index of this state was in line with the folder, and nothing was pending.
+
+        So an older version that is put back later is not taken for one that goes on from here: a file that
+        another process has read since is among no changes of ours.
+        """
+        if self._known is not None and _continues(self._known, state) and not self.pending:
+            self._known = state
 
     @property
     def is_possible(self) -> bool:
@@ -162,8 +177,10 @@ def _continues(known: IndexState, state: IndexState) -> bool:
     """Whether an index goes on from where it was, and is not another one, or an older version put back."""
     if state.folder_time is None or known.folder_time is None:
         return False
-    same_store = known.version.rpartition("-")[0] == state.version.rpartition("-")[0]
-    return same_store and state.folder_time >= known.folder_time
+    store, _, number = known.version.rpartition("-")
+    its_store, _, its_number = state.version.rpartition("-")
+    is_later = int(its_number) >= int(number) and state.folder_time >= known.folder_time
+    return store == its_store and is_later
 
 
 def _ids(names: set[bytes]) -> set[str] | None:

@@ -159,6 +159,7 @@ class Freshness(Generic[Versions]):
             all_else_is = status.current and outside.is_known_to(state)
             if in_line and all_else_is:
                 self._note(commits, outside, state, moment, until)
+                self._note_for_watch(state)
                 yield self._current(connection, state, status)
                 database.end_reading(connection)  # before another writes
                 self._settle(state, moment)
@@ -226,6 +227,13 @@ class Freshness(Generic[Versions]):
         """Note that the index is current, unless a change that is made now might leave no sign of it."""
         if commits is not None and sync.is_proven(state, moment):
             self._known = _FoundCurrent(Observed(commits, outside), state.version, until)
+
+    def _note_for_watch(self, state: IndexState) -> None:
+        if self._watch.knows_less_than(state) and self._reading_files.acquire(blocking=False):
+            try:
+                self._watch.note(state)
+            finally:
+                self._reading_files.release()
 
     def current_state(self) -> Observed[Versions] | None:
         """Return what would differ if anybody had changed what a list shows; None if that cannot be told.

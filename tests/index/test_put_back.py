@@ -1,11 +1,14 @@
 """A copy of the index that is put back: what follows is never taken for what anybody has kept."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from hermes_sessions import SessionRepository
+from hermes_sessions.repository import follow_files
 from webapp import create_app
 
 from ..support.make import started, turns, write_document
@@ -40,6 +43,28 @@ def test_another_change_after_an_old_index_was_put_back_is_found(home: Path, tmp
             write_document(sessions, "other", title=title, messages=turns(2))
             sessions.complete_search()
             assert [each.title for each in sessions.search(title)] == [title]
+
+
+def test_a_watch_reads_again_what_another_process_had_read_into_an_index_that_was_put_back(
+    home: Path, tmp_path: Path
+) -> None:
+    index, kept = home / "webui/sessions.db", tmp_path / "kept.db"
+    with SessionRepository.open(hermes_home=home) as sessions:
+        follow_files(sessions)
+        write_document(sessions, "seen", title="before", messages=turns(2))
+        assert "before" in {each.title for each in sessions.list()}
+        with closing(sqlite3.connect(index)) as source, closing(sqlite3.connect(kept)) as target:
+            source.backup(target)
+        write_document(sessions, "seen", title="after", messages=turns(2))
+        with SessionRepository.open(hermes_home=home) as other:
+            assert "after" in {each.title for each in other.list()}
+        assert "after" in {each.title for each in sessions.list()}
+        for each in index.parent.glob("sessions.db?*"):
+            each.unlink()
+        copy(kept, index)
+        titles = {each.title for each in sessions.list()}
+        assert "after" in titles
+        assert "before" not in titles
 
 
 def test_a_client_that_knows_a_list_from_before_a_home_was_put_back_gets_the_new_one(
