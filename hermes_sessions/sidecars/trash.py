@@ -119,15 +119,19 @@ def held(trash: Path) -> dict[str, int | None]:
 
 def segments(entry: TrashEntry) -> Sequence[str]:
     """Return the agent's segments that an entry holds."""
-    return _segments_in(entry.path, entry.session_id) if entry.why is TrashReason.AGENT else ()
-
-
-@functools.lru_cache(10_000)  # a file in the trash is never changed, and no two have the same name
-def _segments_in(path: Path, session_id: str) -> Sequence[str]:
+    if entry.why is not TrashReason.AGENT:
+        return ()
     try:
-        return tuple(segments_of(reading.read_summary(path, session_id)[0].extra))
+        return _segments_in(entry.path, entry.session_id)
     except (NotFound, Unreadable):
         return ()
+
+
+# A file in the trash is never changed, and no two have the same name. One that cannot be read is read again:
+# somebody may be copying it back, or mend it.
+@functools.lru_cache(10_000)
+def _segments_in(path: Path, session_id: str) -> Sequence[str]:
+    return tuple(segments_of(reading.read_summary(path, session_id)[0].extra))
 
 
 def newest(session_id: str, trash: Path) -> TrashEntry | None:
@@ -167,16 +171,16 @@ def describe(entry: TrashEntry) -> Trashed:
     """Return what an entry holds; the title of one that cannot be read says so."""
     with storing(f"cannot read the {entry.path.parent.name}"):
         size = entry.path.stat().st_size
-    title, count = _title_and_count(entry.path, entry.session_id)
+    try:
+        title, count = _title_and_count(entry.path, entry.session_id)
+    except Unreadable:
+        title, count = "(cannot be read)", 0
     return Trashed(entry.session_id, title, count, entry.deleted_at / 1e9, entry.why, size)
 
 
 @functools.lru_cache(10_000)  # as `_segments_in`
 def _title_and_count(path: Path, session_id: str) -> tuple[str, int]:
-    try:
-        summary, _ = reading.read_summary(path, session_id)
-    except Unreadable:
-        return "(cannot be read)", 0
+    summary, _ = reading.read_summary(path, session_id)
     return summary.title, summary.message_count
 
 

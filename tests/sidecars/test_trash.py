@@ -433,6 +433,21 @@ def test_why_says_where_a_session_is_and_what_hides_it(may: Path) -> None:
         assert "backup:" in said("0b459ca1c79c")
 
 
+def test_a_file_that_another_program_copies_into_the_trash_is_shown_once_it_is_whole(
+    sessions: SessionRepository,
+) -> None:
+    session_id = started(sessions, 3, title="Rent")
+    sessions.delete(session_id)
+    (path,) = sessions.config.trash_dir.glob("*.json")
+    content = path.read_bytes()
+    path.write_bytes(content[:40])
+    assert [each.title for each in sessions.trash()] == ["(cannot be read)"]
+
+    path.write_bytes(content)
+
+    assert [(each.title, each.message_count) for each in sessions.trash()] == [("Rent", 3)]
+
+
 ONE, OTHER = "0123456789ab4def8123456789abcdef", "f" * 12 + "4abc9" + "0" * 15
 
 
