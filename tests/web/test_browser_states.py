@@ -117,11 +117,14 @@ def test_a_home_that_cannot_be_written_says_so_once(browser: Browser, disk: Path
 def check_head_below(page: Page, banner: Locator) -> None:
     """Check that a banner is in sight, and that it covers neither the head nor what a jump leads to."""
     expect(banner).to_be_in_viewport(ratio=1)
-    note, heading = banner.bounding_box(), page.locator(".session-head h1").bounding_box()
-    assert note
-    assert heading
-    assert note["y"] + note["height"] <= heading["y"]
-    assert heading["y"] + heading["height"] <= page.viewport_size["height"] if page.viewport_size else False
+    # The script of the page puts the head below the banner when it has its height.
+    page.wait_for_function(
+        """([banner, head]) => {
+            const [note, heading] = [banner.getBoundingClientRect(), head.getBoundingClientRect()];
+            return note.bottom <= heading.top && heading.bottom <= innerHeight;
+        }""",
+        arg=[banner.element_handle(), page.locator(".session-head h1").element_handle()],
+    )
 
 
 @pytest.mark.parametrize("width", [390, 768, 1440])
