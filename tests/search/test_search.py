@@ -607,7 +607,7 @@ def test_a_truncated_file_is_a_warning_and_the_rest_is_found(sessions: SessionRe
     assert whole in [hit.session_id for hit in hits]
     assert hits.partial
     assert hits.warnings == sessions.list().warnings
-    assert hits.warnings[0].startswith("torn.json cannot be read")
+    assert hits.warnings[0].startswith('torn.json ("Torn") cannot be read')
 
 
 # ---- the agent's conversations ----------------------------------------------------------------------------
