@@ -1,6 +1,5 @@
 """What an agent commits while its file is being read: the disk takes long, and no file changes after that."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from hermes_sessions.agent.state import COMMITTED_NS, FileVersions
 from webapp import create_app
 
 from ..support.agent_db import add_session, new_state, writing
+from ..support.programs import need_strace
 
 WRITER = """
 import sqlite3, sys
@@ -35,8 +35,7 @@ PAGE = "/api/session?session_id=a&msg_limit=5"
 @contextmanager
 def committing(path: Path, microseconds: int) -> Iterator[subprocess.Popen[str]]:
     """Commit a message on a disk that takes so long; the block begins meanwhile."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     delay = f"inject=fdatasync,fsync:delay_enter={microseconds}"
     strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", delay]
     program = [*strace, sys.executable, "-c", WRITER, str(path)]

@@ -21,6 +21,7 @@ from hermes_sessions.findings import BackupReport
 from hermes_sessions.index import Progress, database
 
 from ..support.make import folder_of, message, snapshot, started, turns, write, write_document
+from ..support.programs import need_strace
 
 pytestmark = pytest.mark.sqlite("a copy of its file")
 
@@ -785,8 +786,7 @@ def with_fault(sessions: SessionRepository, folder: Path, call: str, fault: str)
 def test_a_fault_at_any_call_leaves_a_whole_backup_or_none(
     sessions: SessionRepository, tmp_path: Path, call: str, fault: str
 ) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     started(sessions, 2)
     sessions.delete(started(sessions, 1))
     before, folder, ended = snapshot(sessions), tmp_path / "backup", REFUSED

@@ -22,6 +22,7 @@ from hermes_sessions.config import resolve
 from hermes_sessions.model import Signature
 
 from ..support.make import folder_of, started, turns, write_document
+from ..support.programs import need_strace
 
 PROGRAM = """
 import os, sys
@@ -103,8 +104,7 @@ class Held:
 def held(home: Path, *injections: str, act: str = UPDATE) -> Iterator[Held]:
     """Run the program with these faults put in."""
     changed = "sessions/one.json" if act == UPDATE else "projects.json"
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     faults = [word for injection in injections for word in ("-e", f"inject={injection}")]
     strace = ["strace", "-f", "-o", os.devnull, "-e", "trace=rename,renameat2", *faults]
     program = [sys.executable, "-B", "-c", PROGRAM.format(act=act), str(home)]
@@ -399,8 +399,7 @@ def killed_at(home: Path, act: str, call: str, number: int) -> bool:
 def test_a_move_to_another_disk_killed_anywhere_leaves_the_session_in_one_place(
     two_disks: Path, act: str, calls: tuple[str, ...], least: int, tmp_path: Path
 ) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     kept = {name: tmp_path / f"kept {name}" for name in ("sessions", "trash")}
     for name, folder in kept.items():
         shutil.copytree(two_disks / "webui" / name, folder)

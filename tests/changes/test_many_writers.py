@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -28,6 +27,7 @@ from ..support.crash_points import rows_of
 from ..support.figures import tell
 from ..support.make import message, turns, write_document
 from ..support.processes import at_once
+from ..support.programs import need_strace
 
 SHARED = ("one", "two", "three")
 SHORTENED = "shortened"
@@ -341,8 +341,7 @@ with SessionRepository.open(hermes_home=sys.argv[1]) as sessions:
 
 @pytest.mark.fault
 def test_a_version_that_follows_ours_at_once_is_not_taken_for_ours(home: Path) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     path = home / "webui" / "sessions" / "one.json"
     before = path.stat().st_ino
     theirs = {"session_id": "one", "of": "theirs" * 50, "title": "theirs", "messages": turns(3), "last": 1}

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from ..sidecars.test_document import DOCUMENTS, INDENTS, text_of
 from ..sidecars.test_hostile import HANDLED, REFUSED
 from ..support.efforts import examples
 from ..support.make import folder_of, message, turns, write, write_document
+from ..support.programs import need_strace
 
 PATTERNS = ("", "short", "a" * 9000, "ü" * 20_000, "x" * 40_000, "\ud800" * 3, '"}, {"\\' * 5000)
 
@@ -212,8 +212,7 @@ def check_marks(sessions: SessionRepository) -> None:
 @pytest.fixture
 def traced(tmp_path: Path) -> Any:
     """A way to have another process ask for a page, and to know how many bytes it read of the file."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
 
     def run(sessions: SessionRepository, call: str) -> tuple[int, Any]:
         log = tmp_path / "strace.log"

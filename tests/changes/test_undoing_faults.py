@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from hermes_sessions.changes import undoing
 from hermes_sessions.changes.store import Store
 
 from ..support.make import write_document
+from ..support.programs import need_strace
 from ..support.web_ui import OpenSession
 from .test_undoing import (
     CASES,
@@ -62,8 +62,7 @@ def settle(sessions: SessionRepository) -> None:
 def test_an_undo_that_is_killed_anywhere_can_be_done_again(
     sessions: SessionRepository, prepare: Case, call: str
 ) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     change = prepare(sessions)
     sessions.sync()
     before = everything(sessions)

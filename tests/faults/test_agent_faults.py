@@ -20,6 +20,7 @@ from hermes_sessions.agent.state import Agent
 from hermes_sessions.errors import AgentUnavailable, StorageError
 
 from ..support.agent_db import START, add_session, dump, filled_state, handles, locked_elsewhere, writing
+from ..support.programs import need_strace
 
 TIMES = 100
 
@@ -237,8 +238,7 @@ class Trace(NamedTuple):
 
 def traced(path: Path, *arguments: str) -> Trace:
     """Run the calls on a file and return what they asked the system for."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     log = path.with_name("strace.log")
     watch = f"trace={OPENINGS},{CHANGES},stat,newfstatat,access,faccessat,faccessat2,statx"
     program = [sys.executable, "-c", TRACED, str(path), *(arguments or ("reading",))]
@@ -354,8 +354,7 @@ def emptied(folder: Path) -> Iterator[Path]:
 
 @pytest.mark.fault
 def test_a_kill_during_a_delete_leaves_all_or_nothing(tmp_path: Path) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     made = filled_state(tmp_path / "made.db")
     whole = dump(made)
     with closing(Agent(made)) as agent:

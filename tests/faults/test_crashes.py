@@ -8,7 +8,6 @@ go on from a point, and failing reads: ten minutes on two cores.
 """
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -37,6 +36,7 @@ from ..support.crash_points import (
     refer,
 )
 from ..support.figures import tell
+from ..support.programs import need_strace
 
 SPREAD = 3
 
@@ -154,8 +154,7 @@ def told(counts: Counter[str]) -> str:
 @pytest.fixture(scope="module")
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Workers that may trace their children; their table is printed at the end."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     home = tmp_path_factory.mktemp("crashes") / "home"
     follower = make_home(home)
     workers = min(4, len(os.sched_getaffinity(0)))

@@ -3,7 +3,6 @@
 import collections
 import itertools
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from hermes_sessions.index import database
 from hermes_sessions.sidecars import editing
 
 from ..support.make import folder_of, message, snapshot, started, turns, write_document
+from ..support.programs import need_strace
 
 Change = Callable[[SessionRepository, str], object]
 
@@ -173,8 +173,7 @@ with SessionRepository.open(sys.argv[1]) as sessions:
 
 def run_without_links(script: str, sessions: SessionRepository) -> None:
     """Run a script over the home on a disk that has no hard links."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     inject = [
         "strace",
         "-f",
@@ -242,8 +241,7 @@ with SessionRepository.open(sys.argv[1]) as sessions:
 def test_a_kill_at_any_write_leaves_the_old_session_or_the_new_one(
     sessions: SessionRepository, call: str
 ) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    need_strace()
     write_document(sessions, "one", title="One", messages=turns(2))
     write_document(sessions, "other", title="Other", messages=turns(1))
     sessions.sync()
