@@ -1,8 +1,8 @@
 """What an agent commits while its file is being read: the disk takes long, and no file changes after that."""
 
+import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +17,7 @@ from webapp import create_app
 
 from ..support.agent_db import add_session, new_state, writing
 from ..support.programs import need_strace
+from ..support.threads import wait_until
 
 WRITER = """
 import sqlite3, sys
@@ -34,7 +35,7 @@ PAGE = "/api/session?session_id=a&msg_limit=5"
 
 @contextmanager
 def committing(path: Path, microseconds: int) -> Iterator[subprocess.Popen[str]]:
-    """Commit a message on a disk that takes so long; the block begins meanwhile."""
+    """Commit a message in another process, on a disk that takes so long; the block begins before that ends."""
     need_strace()
     delay = f"inject=fdatasync,fsync:delay_enter={microseconds}"
     strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", delay]
@@ -60,15 +61,11 @@ def test_a_commit_that_the_disk_is_slow_to_take_shows_two_seconds_later(tmp_path
 
             assert counts() == (1, 1)
             with committing(path, 800_000) as writer:
-                for _ in range(4):  # its log has grown, and no reader sees the commit
-                    time.sleep(0.1)
-                    counts()
                 assert writer.stdout is not None
+                while not select.select([writer.stdout], [], [], 0.1)[0]:
+                    counts()  # the log has grown, and no reader sees the commit
                 assert writer.stdout.readline() == "committed\n"
-                until = time.monotonic() + 30
-                while counts() != (2, 2) and time.monotonic() < until:
-                    time.sleep(0.1)
-                assert counts() == (2, 2)
+                wait_until(lambda: counts() == (2, 2))
             with SessionRepository.open(hermes_home=tmp_path) as other:
                 assert other.list(agent=True)[0].message_count == 2
 

@@ -5,9 +5,8 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from hermes_sessions.index import database
 
 from ..support.make import message, started
 from ..support.postgresql import Server, owned_by_the_server
+from ..support.threads import wait_until
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'home%'"
 FILL = "INSERT INTO rest SELECT repeat('x', 1000) FROM generate_series(1, {rows})"
@@ -133,14 +133,6 @@ def test_a_server_that_fails_during_writes(sessions: SessionRepository, server: 
         counts = Counter(str(one["content"]) for one in sessions.get(each.name).messages)
         assert {text: counts[text] for text in each.stored} == dict.fromkeys(each.stored, 1)
         assert all(counts[text] <= 1 for text in each.failed)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for what other threads do."""
-    until = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_connections_that_are_cut(sessions: SessionRepository, server: Server, url: str) -> None:
