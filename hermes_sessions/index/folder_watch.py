@@ -85,16 +85,16 @@ class FolderWatch:
             return False
         return _continues(known, state)
 
-    def knows_less_than(self, state: IndexState) -> bool:
-        """Whether the watch last knew the index in another state."""
+    def knows_another(self, state: IndexState) -> bool:
+        """Whether the index was in another state when the watch last knew it."""
         known = self._known  # read once: another thread may replace it
         return known is not None and known.version != state.version
 
     def note(self, state: IndexState) -> None:
         """Note that the index of this state was in line with the folder, and nothing was pending.
 
-        So an older version that is put back later is not taken for one that goes on from here: a file that
-        another process has read since is among no changes of ours.
+        Else an older index that is put back later could pass for one that goes on from the state known here,
+        and a file that another process had read in between would never be read again.
         """
         if self._known is not None and _continues(self._known, state) and not self.pending:
             self._known = state

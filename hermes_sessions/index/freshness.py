@@ -229,7 +229,7 @@ class Freshness(Generic[Versions]):
             self._known = _FoundCurrent(Observed(commits, outside), state.version, until)
 
     def _note_for_watch(self, state: IndexState) -> None:
-        if self._watch.knows_less_than(state) and self._reading_files.acquire(blocking=False):
+        if self._watch.knows_another(state) and self._reading_files.acquire(blocking=False):
             try:
                 self._watch.note(state)
             finally:

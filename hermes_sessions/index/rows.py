@@ -148,7 +148,7 @@ def inodes(connection: Connection) -> dict[str, int]:
     return dict(tuple(row) for row in connection.execute(_INODES))
 
 
-class Unread(NamedTuple):
+class UnreadableRow(NamedTuple):
     """A file that could not be read, by its session id, and why; `title` is the last one known, if any is."""
 
     session_id: str
@@ -170,9 +170,9 @@ def unread(connection: Connection) -> list[str]:
     return list(connection.execute(_UNREAD).scalars())
 
 
-def unreadable(connection: Connection) -> list[Unread]:
+def unreadable(connection: Connection) -> list[UnreadableRow]:
     """Return each file that could not be read."""
-    return [Unread(*row) for row in connection.execute(_UNREADABLE)]
+    return [UnreadableRow(*row) for row in connection.execute(_UNREADABLE)]
 
 
 def drafts(connection: Connection) -> list[Summary]:

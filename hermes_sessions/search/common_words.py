@@ -26,9 +26,10 @@ MOST_COUNTS_KEPT = 240_000  # of sessions, of all that is kept: 15 MB
 ALWAYS_KEPT = 8  # matches, however many they count: one question asks for as many
 MOST_NUMBERS_KEPT = 1_000_000  # of messages, of all that is kept: 8 MB
 LEAST_KEPT = 2_000  # messages; fewer are soon found again
-# Of matches, how many messages SQLite counts while it finds those of one session again. Of "deploy*", whose
-# messages it puts together at each question, it takes two fifths of the time for any number of sessions.
-AS_MANY_AS_ONE = 400
+# SQLite counts so many messages while it finds those of one session again: matches are brought up to date if
+# fewer sessions changed than that makes worth while. Of "deploy*", whose messages it puts together at each
+# question, it takes two fifths of the time for any number of sessions.
+MESSAGES_PER_SESSION = 400
 
 _Asked: TypeAlias = tuple[str | None, MessageFilter]
 
@@ -88,7 +89,7 @@ class CommonWords:
         self, connection: Connection, asked: _Asked, kept: _KeptMatches, changes: int
     ) -> Matches | None:
         """Return kept matches as a connection sees them; None if finding all again takes no longer."""
-        most = sum(kept.matches.counts.values()) // AS_MANY_AS_ONE
+        most = sum(kept.matches.counts.values()) // MESSAGES_PER_SESSION
         with self._changing:
             changed = self._changed.between(kept.changes, changes, most)
         if changed is None:

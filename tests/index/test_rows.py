@@ -324,7 +324,7 @@ def test_a_file_is_stored_as_readable_or_as_unreadable(engine: Engine) -> None:
             assert (lists.count(connection, Filters()), rows.unreadable(connection)) == (1, [])
             rows.put_unreadable(connection, "a", VERSION, "why \ud800")
             assert lists.count(connection, Filters()) == 0
-            assert rows.unreadable(connection) == [rows.Unread("a", "Plans", "why \ufffd")]
+            assert rows.unreadable(connection) == [rows.UnreadableRow("a", "Plans", "why \ufffd")]
         rows.drop(connection, ["a"])
 
 

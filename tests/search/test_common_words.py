@@ -29,7 +29,7 @@ from ..support.make import message, write_document
 def keep_all(monkeypatch: pytest.MonkeyPatch, most_numbers: int = tables.MOST_NUMBERS) -> None:
     """Let each word be common enough to be kept and brought up to date."""
     monkeypatch.setattr(common_words, "LEAST_KEPT", 0)
-    monkeypatch.setattr(common_words, "AS_MANY_AS_ONE", 1)
+    monkeypatch.setattr(common_words, "MESSAGES_PER_SESSION", 1)
     monkeypatch.setattr(tables, "MOST_NUMBERS", most_numbers)
 
 
@@ -203,7 +203,7 @@ def test_all_is_found_anew_when_the_index_was_cleared_or_much_changed(
     sessions._home.searcher._indexes.clear()
     assert found(sessions) == {"a": 1, "b": 1, "c": 1}
     assert len(asked.take()[0]) == 1
-    monkeypatch.setattr(common_words, "AS_MANY_AS_ONE", 3)
+    monkeypatch.setattr(common_words, "MESSAGES_PER_SESSION", 3)
     sessions.append("a", [message("amber")])
     assert found(sessions)["a"] == 2
     assert asked.take()[0] == []
