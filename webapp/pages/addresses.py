@@ -19,29 +19,33 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 # Stand for a text and for a number, and begin what stands for each: nothing else in an address is the same.
 _TEXT, _NUMBER = f"text{secrets.token_hex(8)}-", f"1{secrets.randbelow(10**15):015}"
 
-# What addresses have in common: the value of each name, or the type of what differs.
-_InCommon: TypeAlias = tuple[tuple[str, str | int | type | None], ...]
-_Patterns: TypeAlias = dict[tuple[str, _InCommon], str]
+# A name in addresses with the value that they have in common, or with the type of what differs.
+_Named: TypeAlias = tuple[str, str | int | type | None]
+_Patterns: TypeAlias = dict[tuple[str, tuple[_Named, ...]], str]
 _MOST_PATTERNS = 2_000
 
 
 def address(endpoint: str, **values: str | int | None) -> str:
     """Return what Flask's `url_for` does of texts and numbers; None leaves a value out."""
     plain: list[str | int] = []
-    in_common: list[tuple[str, str | int | type | None]] = []
+    named: list[_Named] = []
     for name, value in values.items():
         if (type(value) is str and _PLAIN.fullmatch(value)) or (type(value) is int and value >= 0):
             plain.append(value)
-            in_common.append((name, type(value)))
+            named.append((name, type(value)))
         else:
-            in_common.append((name, value))
-    patterns, key = _patterns(), (endpoint, tuple(in_common))
+            named.append((name, value))
+    return _pattern_of(endpoint, tuple(named)).format(*plain)
+
+
+def _pattern_of(endpoint: str, named: tuple[_Named, ...]) -> str:
+    patterns, key = _patterns(), (endpoint, named)
     pattern = patterns.get(key)
     if pattern is None:
         if len(patterns) >= _MOST_PATTERNS:
             patterns.clear()
-        pattern = patterns[key] = _pattern(endpoint, in_common)
-    return pattern.format(*plain)
+        pattern = patterns[key] = _pattern(endpoint, named)
+    return pattern
 
 
 def _patterns() -> _Patterns:
@@ -58,9 +62,9 @@ def _patterns_of(_root: str, _version: str) -> _Patterns:
     return {}
 
 
-def _pattern(endpoint: str, in_common: Iterable[tuple[str, str | int | type | None]]) -> str:
-    """Return an address of a kind with numbered fields for what differs."""
-    given: dict[str, Any] = dict(in_common)
+def _pattern(endpoint: str, named: Iterable[_Named]) -> str:
+    """Return an address with numbered fields for what differs."""
+    given: dict[str, Any] = dict(named)
     differing = [(name, of) for name, of in given.items() if isinstance(of, type)]
     fields = {name: _stands_for(of, at) for at, (name, of) in enumerate(differing)}
     built = url_for(endpoint, **{**given, **fields}).replace("{", "{{").replace("}", "}}")
