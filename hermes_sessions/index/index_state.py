@@ -49,14 +49,17 @@ def _moved(times: sa.Table) -> dict[str, sa.ColumnElement[Any]]:
 _IS_HOST = HOST_STATES.c.host == sa.bindparam("this_host")
 _STATE = _query(INDEX_STATE)
 _STATE_OF_HOST = _query(HOST_STATES).select_from(INDEX_STATE.join(HOST_STATES, _IS_HOST))
-# A step is random: a copy of the index that was put back, and changed otherwise since, has another version
-# than what anybody has kept. There is room for 500,000 million steps.
+# Each step is random, so that a copy of the index that is put back, and then changed in another way, gets no
+# version that somebody has kept something of. A number of 64 bits has room for 5 * 10**11 steps at least.
 LARGEST_STEP = 2**24
 _NEXT = {"generation": INDEX_STATE.c.generation + sa.bindparam("step", type_=BigInteger)}
 _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
     sa.update(INDEX_STATE).values(each) for each in (_NEXT, _moved(INDEX_STATE), _NEXT | _moved(INDEX_STATE))
 )
-_NOTE, _NOTE_FOR_HOST = sa.update(INDEX_STATE), sa.update(HOST_STATES).where(_IS_HOST)  # of given columns
+_NOTE, _NOTE_FOR_HOST = (
+    sa.update(INDEX_STATE),
+    sa.update(HOST_STATES).where(_IS_HOST),
+)  # set the columns they are executed with
 _MOVED_FOR_HOST = sa.update(HOST_STATES).where(_IS_HOST).values(_moved(HOST_STATES))
 
 
