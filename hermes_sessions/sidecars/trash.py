@@ -127,8 +127,8 @@ def segments(entry: TrashEntry) -> Sequence[str]:
         return ()
 
 
-# A file in the trash is never changed, and no two have the same name. One that cannot be read is not kept here:
-# somebody may still be copying it there, or may repair it.
+# A file in the trash is never changed, and no two have the same name. Nothing is kept of one that cannot be
+# read: somebody may still be copying it there, or may repair it.
 @functools.lru_cache(10_000)
 def _segments_in(path: Path, session_id: str) -> Sequence[str]:
     return tuple(segments_of(reading.read_summary(path, session_id)[0].extra))

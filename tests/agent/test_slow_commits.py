@@ -35,7 +35,7 @@ PAGE = "/api/session?session_id=a&msg_limit=5"
 
 @contextmanager
 def committing(path: Path, microseconds: int) -> Iterator[subprocess.Popen[str]]:
-    """Commit a message in another process, on a disk that takes so long; the block begins before that ends."""
+    """Commit a message in another process, on a disk that is so slow; the block begins before that ends."""
     need_strace()
     delay = f"inject=fdatasync,fsync:delay_enter={microseconds}"
     strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", delay]

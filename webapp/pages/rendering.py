@@ -126,7 +126,7 @@ def ago(seconds: float) -> str:
 
 
 def icon(name: str) -> Markup:
-    """Return an icon by its name. A page has 150, and a macro of Jinja takes more than twice as long for each."""
+    """Return an icon by its name. A page has 150, and for each a macro of Jinja takes twice as long."""
     return _picture(address("static", filename="vendor/lucide/icons.svg"), name)
 
 
