@@ -56,10 +56,8 @@ _NEXT = {"generation": INDEX_STATE.c.generation + sa.bindparam("step", type_=Big
 _NEXT_GENERATION, _FOLDER_MOVED, _NEXT_AND_MOVED = (
     sa.update(INDEX_STATE).values(each) for each in (_NEXT, _moved(INDEX_STATE), _NEXT | _moved(INDEX_STATE))
 )
-_NOTE, _NOTE_FOR_HOST = (
-    sa.update(INDEX_STATE),
-    sa.update(HOST_STATES).where(_IS_HOST),
-)  # set the columns they are executed with
+# They set the columns that they are executed with.
+_NOTE, _NOTE_FOR_HOST = sa.update(INDEX_STATE), sa.update(HOST_STATES).where(_IS_HOST)
 _MOVED_FOR_HOST = sa.update(HOST_STATES).where(_IS_HOST).values(_moved(HOST_STATES))
 
 
