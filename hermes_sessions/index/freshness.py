@@ -159,7 +159,8 @@ class Freshness(Generic[Versions]):
             all_else_is = status.current and outside.is_known_to(state)
             if in_line and all_else_is:
                 self._note(commits, outside, state, moment, until)
-                self._note_for_watch(state)
+                if self._watch.knows_another(state):
+                    self._unless_reading(partial(self._watch.note, state))
                 yield self._current(connection, state, status)
                 database.end_reading(connection)  # before another writes
                 self._settle(state, moment)
@@ -206,13 +207,14 @@ class Freshness(Generic[Versions]):
 
     def _end_trial(self, trial: FolderEvents | None, state: IndexState, moment: Moment) -> None:
         """Go on watching if the folder's time alone proves that the index is in line with it."""
-        if (
-            trial is not None
-            and sync.is_proven(state, moment)
-            and self._reading_files.acquire(blocking=False)
-        ):
+        if trial is not None and sync.is_proven(state, moment):
+            self._unless_reading(partial(self._watch.adopt, trial, state))
+
+    def _unless_reading(self, tell_watch: Callable[[], None]) -> None:
+        """Tell the watch something, unless another thread is reading what it says has changed."""
+        if self._reading_files.acquire(blocking=False):
             try:
-                self._watch.adopt(trial, state)
+                tell_watch()
             finally:
                 self._reading_files.release()
 
@@ -227,13 +229,6 @@ class Freshness(Generic[Versions]):
         """Note that the index is current, unless a change that is made now might leave no sign of it."""
         if commits is not None and sync.is_proven(state, moment):
             self._known = _FoundCurrent(Observed(commits, outside), state.version, until)
-
-    def _note_for_watch(self, state: IndexState) -> None:
-        if self._watch.knows_another(state) and self._reading_files.acquire(blocking=False):
-            try:
-                self._watch.note(state)
-            finally:
-                self._reading_files.release()
 
     def current_state(self) -> Observed[Versions] | None:
         """Return what would differ if anybody had changed what a list shows; None if that cannot be told.
